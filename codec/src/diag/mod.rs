@@ -1,0 +1,1 @@
+//! inet_diag: connections and their subflows (`linux/inet_diag.h`).

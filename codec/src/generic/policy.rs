@@ -1,0 +1,1 @@
+//! What attributes a family takes (`CTRL_CMD_GETPOLICY`, kernel 5.7).

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+#[macro_use]
+mod table;
+
+pub mod diag;
+pub mod error;
+pub mod exchange;
+pub mod generic;
+pub mod mptcp;
+pub mod netlink;
+pub mod order;
+pub mod route;
+
+pub use error::{Error, ErrorKind};
+pub use exchange::Exchange;

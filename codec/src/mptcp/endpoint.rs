@@ -1,0 +1,197 @@
+//! Addresses of the path manager.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
+
+use super::attribute;
+use crate::error::{Error, ErrorKind};
+use crate::generic::Generic;
+use crate::netlink::Message;
+use crate::order::Order;
+
+attribute_set! {
+    /// An endpoint: a local address that the path manager uses for new
+    /// subflows or announces to peers. The same attributes describe the local
+    /// and the remote end of a subflow in the commands of a user-space path
+    /// manager.
+    ///
+    /// Numbers are `MPTCP_PM_ADDR_ATTR_*`. What the kernel did not send is
+    /// `None`, never 0.
+    ///
+    /// ```
+    /// use core::net::Ipv4Addr;
+    /// use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+    /// let endpoint = Endpoint::new(Ipv4Addr::new(10, 0, 0, 1))
+    ///     .with_id(3)
+    ///     .with_flags(EndpointFlags::SUBFLOW | EndpointFlags::BACKUP);
+    /// assert_eq!(endpoint.id(), Some(3));
+    /// assert_eq!(endpoint.port(), None);
+    /// ```
+    pub struct Endpoint {
+        /// `AF_INET` (2) or `AF_INET6` (10); set together with the address.
+        1 FAMILY family / with_family: u16,
+        /// The port; 0 and absent mean none. In the machine's order on the
+        /// wire.
+        5 PORT port / with_port: u16,
+        /// The id that stands for the address in MPTCP options, 1–255; 0 is
+        /// the address of a connection's first subflow. In a request, absent
+        /// or 0 lets the kernel choose.
+        2 ID id / with_id: u8,
+        /// What it is used for.
+        6 FLAGS flags / with_flags: endpoint_flags,
+        /// Index of the interface it is bound to; the kernel sends none when
+        /// it is bound to none.
+        7 IF_IDX if_idx / with_if_idx: i32,
+        /// The address, if it is IPv4.
+        3 ADDR4 addr4 / with_addr4: in4,
+        /// The address, if it is IPv6.
+        4 ADDR6 addr6 / with_addr6: in6,
+    }
+}
+
+/// `AF_INET` and `AF_INET6` of Linux, the same on all architectures.
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+impl Endpoint {
+    /// An endpoint of this address.
+    pub fn new(address: impl Into<IpAddr>) -> Self {
+        Self::EMPTY.with_address(address.into())
+    }
+
+    /// The same with this address and its family.
+    #[must_use]
+    pub const fn with_address(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.with_addr4(address).with_family(AF_INET),
+            IpAddr::V6(address) => self.with_addr6(address).with_family(AF_INET6),
+        }
+    }
+
+    /// The address, of whichever family.
+    #[inline]
+    pub const fn address(&self) -> Option<IpAddr> {
+        match (self.addr4(), self.addr6()) {
+            (Some(address), _) => Some(IpAddr::V4(address)),
+            (None, Some(address)) => Some(IpAddr::V6(address)),
+            (None, None) => None,
+        }
+    }
+
+    /// Reads a reply to GET_ADDR, or one message of its dump.
+    #[inline]
+    pub fn from_message<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
+        let attributes = Generic::decode(message)?.attributes;
+        match attributes.find_last(attribute::ADDR)? {
+            Some(address) => Self::decode(address.nested()),
+            None => Err(Error::about(
+                ErrorKind::Missing,
+                attribute::ADDR,
+                attributes.offset(),
+            )),
+        }
+    }
+}
+
+/// What an endpoint is used for (`MPTCP_PM_ADDR_FLAG_*`). Bits that this
+/// crate does not know are kept.
+#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
+pub struct EndpointFlags(
+    /// The bits.
+    pub u32,
+);
+
+impl EndpointFlags {
+    /// Announced to peers (ADD_ADDR).
+    pub const SIGNAL: Self = Self(1);
+    /// Used for additional subflows of connections opened from here.
+    pub const SUBFLOW: Self = Self(2);
+    /// Its subflows carry data only when others cannot.
+    pub const BACKUP: Self = Self(4);
+    /// Subflows to all addresses of the peer (kernel 5.15).
+    pub const FULLMESH: Self = Self(8);
+    /// Made by the kernel itself, for a subflow that no endpoint asked for
+    /// (kernel 5.18); cannot be created.
+    pub const IMPLICIT: Self = Self(16);
+    /// Used for subflows towards announced addresses only (kernel 6.18).
+    pub const LAMINAR: Self = Self(32);
+
+    /// The known bits with their names, in the order of `ip mptcp`.
+    pub const NAMES: [(Self, &'static str); 6] = [
+        (Self::SIGNAL, "signal"),
+        (Self::SUBFLOW, "subflow"),
+        (Self::BACKUP, "backup"),
+        (Self::FULLMESH, "fullmesh"),
+        (Self::IMPLICIT, "implicit"),
+        (Self::LAMINAR, "laminar"),
+    ];
+
+    /// Whether all bits of `flags` are set.
+    #[inline]
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// The bits that have no name here.
+    pub const fn unknown(self) -> Self {
+        Self(self.0 & !63)
+    }
+}
+
+impl BitOr for EndpointFlags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for EndpointFlags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl BitAnd for EndpointFlags {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl Not for EndpointFlags {
+    type Output = Self;
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
+impl fmt::Display for EndpointFlags {
+    /// Names joined by `|`, unknown bits in hexadecimal behind them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for (flag, name) in Self::NAMES {
+            if self.contains(flag) {
+                if !first {
+                    f.write_str("|")?;
+                }
+                first = false;
+                f.write_str(name)?;
+            }
+        }
+        let unknown = self.unknown();
+        if unknown.0 != 0 || first {
+            if !first {
+                f.write_str("|")?;
+            }
+            write!(f, "{:#x}", unknown.0)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EndpointFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

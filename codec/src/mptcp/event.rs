@@ -1,0 +1,216 @@
+//! Events of the group `mptcp_pm_events`.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use crate::error::Error;
+use crate::generic::Generic;
+use crate::netlink::{Attributes, Message};
+use crate::order::{Native, Order};
+
+/// What happened (`enum mptcp_event_type`); the generic netlink command of
+/// an event.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A connection was begun: the first SYN was answered, or is to be.
+    Created,
+    /// A connection is established: the peer's first data or acknowledgement
+    /// has come.
+    Established,
+    /// A connection is over.
+    Closed,
+    /// The peer announced an address (ADD_ADDR).
+    Announced,
+    /// The peer took an address back (RM_ADDR).
+    Removed,
+    /// A further subflow is established.
+    SubflowEstablished,
+    /// A subflow is over.
+    SubflowClosed,
+    /// The priority of a subflow changed (MP_PRIO).
+    SubflowPriority,
+    /// A listening socket of MPTCP was made (kernel 6.2).
+    ListenerCreated,
+    /// A listening socket was closed (kernel 6.2).
+    ListenerClosed,
+    /// An event newer than this crate.
+    Unknown(u8),
+}
+
+impl EventKind {
+    /// From the command of the generic netlink header.
+    pub const fn from_command(command: u8) -> Self {
+        match command {
+            1 => Self::Created,
+            2 => Self::Established,
+            3 => Self::Closed,
+            6 => Self::Announced,
+            7 => Self::Removed,
+            10 => Self::SubflowEstablished,
+            11 => Self::SubflowClosed,
+            13 => Self::SubflowPriority,
+            15 => Self::ListenerCreated,
+            16 => Self::ListenerClosed,
+            other => Self::Unknown(other),
+        }
+    }
+
+    /// The command of the generic netlink header.
+    pub const fn command(self) -> u8 {
+        match self {
+            Self::Created => 1,
+            Self::Established => 2,
+            Self::Closed => 3,
+            Self::Announced => 6,
+            Self::Removed => 7,
+            Self::SubflowEstablished => 10,
+            Self::SubflowClosed => 11,
+            Self::SubflowPriority => 13,
+            Self::ListenerCreated => 15,
+            Self::ListenerClosed => 16,
+            Self::Unknown(command) => command,
+        }
+    }
+
+    /// Its name as `ip mptcp monitor` prints it; `None` for an unknown one.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Created => "CREATED",
+            Self::Established => "ESTABLISHED",
+            Self::Closed => "CLOSED",
+            Self::Announced => "ANNOUNCED",
+            Self::Removed => "REMOVED",
+            Self::SubflowEstablished => "SF_ESTABLISHED",
+            Self::SubflowClosed => "SF_CLOSED",
+            Self::SubflowPriority => "SF_PRIO",
+            Self::ListenerCreated => "LISTENER_CREATED",
+            Self::ListenerClosed => "LISTENER_CLOSED",
+            Self::Unknown(_) => return None,
+        })
+    }
+}
+
+attribute_set! {
+    /// The attributes of an event (`MPTCP_ATTR_*`).
+    pub struct EventAttributes {
+        /// The connection, on this host.
+        1 TOKEN token / with_token: u32,
+        /// 1 on the host that accepted the connection; also a bit of
+        /// [`flags`](Self::flags) from kernel 6.18 on.
+        18 SERVER_SIDE server_side / with_server_side: u8,
+        /// Properties of the connection (kernel 6.18).
+        13 FLAGS flags / with_flags: event_flags,
+        /// `AF_INET` (2) or `AF_INET6` (10). Some kernels leave it out of
+        /// ANNOUNCED: which address is present tells the family there.
+        2 FAMILY family / with_family: u16,
+        /// Local address, IPv4.
+        5 SADDR4 saddr4 / with_saddr4: in4,
+        /// Local address, IPv6.
+        6 SADDR6 saddr6 / with_saddr6: in6,
+        /// Remote address, IPv4.
+        7 DADDR4 daddr4 / with_daddr4: in4,
+        /// Remote address, IPv6.
+        8 DADDR6 daddr6 / with_daddr6: in6,
+        /// Local port; in network order on the wire.
+        9 SPORT sport / with_sport: be16,
+        /// Remote port; in network order on the wire.
+        10 DPORT dport / with_dport: be16,
+        /// Id of the local address.
+        3 LOC_ID loc_id / with_loc_id: u8,
+        /// Id of the remote address.
+        4 REM_ID rem_id / with_rem_id: u8,
+        /// Whether the subflow is a backup: 0 or 1.
+        11 BACKUP backup / with_backup: u8,
+        /// `errno` of the subflow, in the numbers of its machine.
+        12 ERROR error / with_error: u8,
+        /// Declared by the kernel, not sent by the versions known.
+        14 TIMEOUT timeout / with_timeout: u32,
+        /// Index of the interface.
+        15 IF_IDX if_idx / with_if_idx: i32,
+        /// Reason of an MP_TCPRST, RFC 8684 section 3.6: 0 unspecified,
+        /// 1 MPTCP-specific, 2 lack of resources, 3 prohibited, 4 too much
+        /// outstanding data, 5 unacceptable performance, 6 middlebox.
+        16 RESET_REASON reset_reason / with_reset_reason: u32,
+        /// Flags of an MP_TCPRST: 1 is transient.
+        17 RESET_FLAGS reset_flags / with_reset_flags: u32,
+    }
+}
+
+impl EventAttributes {
+    /// The local address, of whichever family.
+    pub const fn source(&self) -> Option<IpAddr> {
+        either(self.saddr4(), self.saddr6())
+    }
+
+    /// The remote address, of whichever family.
+    pub const fn destination(&self) -> Option<IpAddr> {
+        either(self.daddr4(), self.daddr6())
+    }
+}
+
+const fn either(
+    v4: Option<core::net::Ipv4Addr>,
+    v6: Option<core::net::Ipv6Addr>,
+) -> Option<IpAddr> {
+    match (v4, v6) {
+        (Some(address), _) => Some(IpAddr::V4(address)),
+        (None, Some(address)) => Some(IpAddr::V6(address)),
+        (None, None) => None,
+    }
+}
+
+/// Properties of a connection (`MPTCP_PM_EV_FLAG_*`). Unknown bits are kept.
+#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
+pub struct EventFlags(
+    /// The bits.
+    pub u16,
+);
+
+impl EventFlags {
+    /// The peer wants no subflow to the address of the first one.
+    pub const DENY_JOIN_ID0: Self = Self(1);
+    /// This host accepted the connection.
+    pub const SERVER_SIDE: Self = Self(2);
+
+    /// Whether all bits of `flags` are set.
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// The bits that have no name here.
+    pub const fn unknown(self) -> Self {
+        Self(self.0 & !3)
+    }
+}
+
+impl fmt::Debug for EventFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// An event. The kernel sends it with sequence number and port 0: it belongs
+/// to no request.
+#[derive(Copy, Clone, Debug)]
+pub struct Event<'a, E: Order = Native> {
+    /// What happened.
+    pub kind: EventKind,
+    /// To what.
+    pub fields: EventAttributes,
+    /// Everything that was sent, unknown attributes too.
+    pub attributes: Attributes<'a, E>,
+}
+
+impl<'a, E: Order> Event<'a, E> {
+    /// Reads a message of the family `mptcp_pm` from the events group.
+    #[inline]
+    pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        let generic = Generic::decode(message)?;
+        Ok(Self {
+            kind: EventKind::from_command(generic.command),
+            fields: EventAttributes::decode(generic.attributes)?,
+            attributes: generic.attributes,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! The MPTCP path manager: generic netlink family `mptcp_pm`
+//! (`linux/mptcp_pm.h`, kernel 5.7 and newer; RFC 8684).
+//!
+//! ```text
+//! request or reply:             event (group mptcp_pm_events):
+//! | nlmsghdr | genlmsghdr |     | nlmsghdr | genlmsghdr |
+//!   1 ADDR        { address }     1 TOKEN … 18 SERVER_SIDE
+//!   2 RCV_ADD_ADDRS  u32
+//!   3 SUBFLOWS       u32        address:
+//!   4 TOKEN          u32          1 FAMILY u16  2 ID u8  3 ADDR4  4 ADDR6
+//!   5 LOC_ID         u8           5 PORT u16    6 FLAGS u32  7 IF_IDX s32
+//!   6 ADDR_REMOTE { address }
+//! ```
+//!
+//! Ports come in two orders: the machine's in an address, the network's in
+//! events. Here both are plain numbers.
+
+mod endpoint;
+mod event;
+mod limits;
+pub mod request;
+
+pub use endpoint::{Endpoint, EndpointFlags};
+pub use event::{Event, EventAttributes, EventFlags, EventKind};
+pub use limits::Limits;
+
+/// `MPTCP_PM_NAME`: the family to ask the controller for.
+pub const FAMILY: &str = "mptcp_pm";
+/// `MPTCP_PM_EV_GRP_NAME`: the multicast group of the events. Joining needs
+/// `CAP_NET_ADMIN`.
+pub const EVENT_GROUP: &str = "mptcp_pm_events";
+/// `MPTCP_PM_VER`.
+pub const VERSION: u8 = 1;
+
+/// Numbers of the top-level attributes (`MPTCP_PM_ATTR_*`).
+pub mod attribute {
+    /// Nest: an address.
+    pub const ADDR: u16 = 1;
+    /// u32: how many ADD_ADDR are accepted.
+    pub const RCV_ADD_ADDRS: u16 = 2;
+    /// u32: how many further subflows a connection may have.
+    pub const SUBFLOWS: u16 = 3;
+    /// u32: a connection.
+    pub const TOKEN: u16 = 4;
+    /// u8: id of a local address.
+    pub const LOC_ID: u16 = 5;
+    /// Nest: the peer's address.
+    pub const ADDR_REMOTE: u16 = 6;
+}

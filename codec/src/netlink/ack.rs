@@ -1,0 +1,185 @@
+//! Acknowledgements, refusals and the ends of dumps.
+//!
+//! ```text
+//! NLMSG_ERROR:  | error: i32 | nlmsghdr of the request | its payload | TLVs |
+//!                                                       not if CAPPED  if ACK_TLVS
+//! NLMSG_DONE:   | error: i32 | TLVs |
+//!                              if ACK_TLVS
+//! ```
+
+use core::fmt;
+
+use super::header::{flags, Header, HEADER_LEN};
+use super::{align, Attributes, Message, Text};
+use crate::error::{Error, ErrorKind};
+use crate::order::{Native, Order};
+
+/// `NLMSG_ERROR`: the answer to a request that asked for one, or that failed.
+#[derive(Copy, Clone, Debug)]
+pub struct Ack<'a, E: Order = Native> {
+    /// 0 when the request was carried out, else the error as a positive
+    /// `errno` of the machine that sent this (numbers differ between
+    /// architectures).
+    pub errno: u32,
+    /// The header of the request.
+    pub request: Header,
+    /// The payload of the request as far as it is repeated; empty when the
+    /// answer is capped.
+    pub request_payload: &'a [u8],
+    /// What the kernel says beyond the number.
+    pub extended: ExtendedAck<'a, E>,
+}
+
+impl<'a, E: Order> Ack<'a, E> {
+    pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        let (errno, rest) = errno(message)?;
+        let Some((head, rest)) = rest.split_first_chunk() else {
+            return Err(Error::new(ErrorKind::Truncated, HEADER_LEN + 4));
+        };
+        let request = Header::from_bytes::<E>(head);
+        // The kernel repeats the whole request only with an error and without
+        // NLM_F_CAPPED; nlmsg_len in the repeated header is the request's own
+        // in any case.
+        let capped = errno == 0 || message.header.flags & flags::CAPPED != 0;
+        let len = if capped {
+            0
+        } else {
+            match (request.len as usize).checked_sub(HEADER_LEN) {
+                Some(len) if len <= rest.len() => len,
+                _ => return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4)),
+            }
+        };
+        let (request_payload, _) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+        let tlvs = rest.get(align(len)..).unwrap_or(&[]);
+        let offset = HEADER_LEN + 4 + HEADER_LEN + align(len);
+        Ok(Self {
+            errno,
+            request,
+            request_payload,
+            extended: ExtendedAck::decode(message, tlvs, offset)?,
+        })
+    }
+}
+
+/// `NLMSG_DONE`: the end of a multi-part answer.
+#[derive(Copy, Clone, Debug)]
+pub struct Done<'a, E: Order = Native> {
+    /// 0, or the error that ended the answer early, as in [`Ack::errno`].
+    pub errno: u32,
+    /// What the kernel says beyond the number.
+    pub extended: ExtendedAck<'a, E>,
+}
+
+impl<'a, E: Order> Done<'a, E> {
+    pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        // Old protocols end without the number.
+        let (errno, tlvs) = if message.payload().is_empty() {
+            (0, message.payload())
+        } else {
+            errno(message)?
+        };
+        Ok(Self {
+            errno,
+            extended: ExtendedAck::decode(message, tlvs, HEADER_LEN + 4)?,
+        })
+    }
+}
+
+fn errno<'a, E: Order>(message: &Message<'a, E>) -> Result<(u32, &'a [u8]), Error> {
+    match message.payload().split_first_chunk() {
+        Some((error, rest)) => {
+            let error = E::u32(*error) as i32;
+            // The kernel's numbers are negative. A positive one is what
+            // NLMSG_DONE may carry on success (a count); no error.
+            Ok((if error < 0 { error.unsigned_abs() } else { 0 }, rest))
+        }
+        None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+    }
+}
+
+/// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
+/// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
+#[derive(Copy, Clone)]
+pub struct ExtendedAck<'a, E: Order = Native> {
+    /// `MSG` (1): a sentence for people, without a full stop.
+    pub message: Option<Text<'a>>,
+    /// `OFFS` (2): where the attribute at fault stands, in bytes from the
+    /// start of the request's header.
+    pub offset: Option<u32>,
+    /// `COOKIE` (3): bytes whose meaning depends on the protocol.
+    pub cookie: Option<&'a [u8]>,
+    /// `POLICY` (4): what the attribute at fault should have been; see
+    /// [`generic::policy`](crate::generic::policy).
+    pub policy: Option<Attributes<'a, E>>,
+    /// `MISS_TYPE` (5): type of an attribute that must be there and is not.
+    pub missing_type: Option<u32>,
+    /// `MISS_NEST` (6): offset of the nest it is missing from; the top level
+    /// where absent.
+    pub missing_nest: Option<u32>,
+    /// How many attributes of other types there are.
+    pub unknown: u16,
+    /// All of them, also the unknown ones.
+    pub attributes: Attributes<'a, E>,
+}
+
+impl<'a, E: Order> ExtendedAck<'a, E> {
+    fn decode(message: &Message<'a, E>, tlvs: &'a [u8], offset: usize) -> Result<Self, Error> {
+        let tlvs = if message.header.flags & flags::ACK_TLVS != 0 {
+            tlvs
+        } else {
+            &[]
+        };
+        let attributes = Attributes::at(tlvs, offset);
+        let mut ack = Self {
+            message: None,
+            offset: None,
+            cookie: None,
+            policy: None,
+            missing_type: None,
+            missing_nest: None,
+            unknown: 0,
+            attributes,
+        };
+        for attribute in attributes {
+            let attribute = attribute?;
+            match attribute.kind() {
+                1 => ack.message = Some(attribute.text()?),
+                2 => ack.offset = Some(attribute.u32()?),
+                3 => ack.cookie = Some(attribute.payload()),
+                4 => ack.policy = Some(attribute.nested()),
+                5 => ack.missing_type = Some(attribute.u32()?),
+                6 => ack.missing_nest = Some(attribute.u32()?),
+                _ => ack.unknown = ack.unknown.saturating_add(1),
+            }
+        }
+        Ok(ack)
+    }
+}
+
+impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ExtendedAck");
+        if let Some(message) = self.message {
+            out.field("message", &message);
+        }
+        if let Some(offset) = self.offset {
+            out.field("offset", &offset);
+        }
+        if let Some(cookie) = self.cookie {
+            out.field("cookie", &cookie);
+        }
+        if let Some(policy) = self.policy {
+            out.field("policy", &policy);
+        }
+        if let Some(missing) = self.missing_type {
+            out.field("missing_type", &missing);
+        }
+        if let Some(nest) = self.missing_nest {
+            out.field("missing_nest", &nest);
+        }
+        if self.unknown > 0 {
+            out.field("unknown", &self.unknown);
+        }
+        out.finish()
+    }
+}

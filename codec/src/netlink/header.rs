@@ -1,0 +1,85 @@
+//! The message header and the numbers in it.
+
+use crate::order::Order;
+
+/// Length of the message header (`NLMSG_HDRLEN`).
+pub const HEADER_LEN: usize = 16;
+
+/// `struct nlmsghdr`.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// `nlmsg_len`: bytes of header and payload, without the padding behind.
+    pub len: u32,
+    /// `nlmsg_type`: one of [`kind`], or the id of a generic netlink family.
+    pub kind: u16,
+    /// `nlmsg_flags`: see [`flags`].
+    pub flags: u16,
+    /// `nlmsg_seq`: chosen by who asks, repeated in every answer; 0 in events.
+    pub seq: u32,
+    /// `nlmsg_pid`: the port of the socket that asked; 0 in events.
+    pub port: u32,
+}
+
+impl Header {
+    /// Reads the sixteen bytes.
+    #[inline(always)]
+    pub fn from_bytes<E: Order>(b: &[u8; HEADER_LEN]) -> Self {
+        Self {
+            len: E::u32([b[0], b[1], b[2], b[3]]),
+            kind: E::u16([b[4], b[5]]),
+            flags: E::u16([b[6], b[7]]),
+            seq: E::u32([b[8], b[9], b[10], b[11]]),
+            port: E::u32([b[12], b[13], b[14], b[15]]),
+        }
+    }
+
+    /// Writes the sixteen bytes.
+    #[inline(always)]
+    pub fn to_bytes<E: Order>(&self) -> [u8; HEADER_LEN] {
+        let mut b = [0; HEADER_LEN];
+        b[0..4].copy_from_slice(&E::put_u32(self.len));
+        b[4..6].copy_from_slice(&E::put_u16(self.kind));
+        b[6..8].copy_from_slice(&E::put_u16(self.flags));
+        b[8..12].copy_from_slice(&E::put_u32(self.seq));
+        b[12..16].copy_from_slice(&E::put_u32(self.port));
+        b
+    }
+}
+
+/// Values of `nlmsg_type` that mean the same in every netlink protocol
+/// (`linux/netlink.h`); below 16 they are control messages.
+pub mod kind {
+    /// `NLMSG_NOOP`: to be ignored.
+    pub const NOOP: u16 = 1;
+    /// `NLMSG_ERROR`: an acknowledgement or a refusal.
+    pub const ERROR: u16 = 2;
+    /// `NLMSG_DONE`: end of a multi-part answer.
+    pub const DONE: u16 = 3;
+    /// `NLMSG_OVERRUN`: data was lost.
+    pub const OVERRUN: u16 = 4;
+    /// `NLMSG_MIN_TYPE`: the first that is not a control message.
+    pub const MIN: u16 = 16;
+}
+
+/// Values of `nlmsg_flags` (`linux/netlink.h`).
+pub mod flags {
+    /// `NLM_F_REQUEST`: set in everything that is sent to the kernel.
+    pub const REQUEST: u16 = 0x1;
+    /// `NLM_F_MULTI`: part of an answer that ends with DONE.
+    pub const MULTI: u16 = 0x2;
+    /// `NLM_F_ACK`: answer with an acknowledgement.
+    pub const ACK: u16 = 0x4;
+    /// `NLM_F_ECHO`.
+    pub const ECHO: u16 = 0x8;
+    /// `NLM_F_DUMP_INTR`: what is dumped changed meanwhile; read it again.
+    pub const DUMP_INTR: u16 = 0x10;
+    /// `NLM_F_DUMP_FILTERED`: the kernel applied the filter of the request.
+    pub const DUMP_FILTERED: u16 = 0x20;
+    /// `NLM_F_DUMP`: all entries (`NLM_F_ROOT | NLM_F_MATCH`), in a request.
+    pub const DUMP: u16 = 0x300;
+    /// `NLM_F_CAPPED`: in an acknowledgement: of the request only its header
+    /// is repeated.
+    pub const CAPPED: u16 = 0x100;
+    /// `NLM_F_ACK_TLVS`: in an acknowledgement or DONE: attributes follow.
+    pub const ACK_TLVS: u16 = 0x200;
+}

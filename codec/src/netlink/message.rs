@@ -1,0 +1,157 @@
+//! Reading messages.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::header::{kind, Header, HEADER_LEN};
+use super::{align, Ack, Attributes, Done};
+use crate::error::{Error, ErrorKind};
+use crate::order::{Native, Order};
+
+/// The messages of a received datagram.
+///
+/// Yields each message, or one error and then nothing more. The last message
+/// may lack its padding.
+#[derive(Copy, Clone)]
+pub struct Messages<'a, E: Order = Native> {
+    rest: &'a [u8],
+    len: usize,
+    order: PhantomData<E>,
+}
+
+impl<'a> Messages<'a> {
+    /// The messages in `datagram`, which this machine's kernel sent.
+    #[inline]
+    pub fn new(datagram: &'a [u8]) -> Self {
+        Self::with_order(datagram)
+    }
+}
+
+impl<'a, E: Order> Messages<'a, E> {
+    /// The messages in `datagram`, which was captured on a machine of order
+    /// `E`.
+    #[inline]
+    pub fn with_order(datagram: &'a [u8]) -> Self {
+        Self {
+            rest: datagram,
+            len: datagram.len(),
+            order: PhantomData,
+        }
+    }
+}
+
+impl<'a, E: Order> Iterator for Messages<'a, E> {
+    type Item = Result<Message<'a, E>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest;
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(head) = rest.first_chunk() else {
+            self.rest = &[];
+            let offset = self.len - rest.len();
+            return Some(Err(Error::new(ErrorKind::Truncated, offset)));
+        };
+        let header = Header::from_bytes::<E>(head);
+        let len = header.len as usize;
+        let Some(payload) = rest.get(HEADER_LEN..len) else {
+            self.rest = &[];
+            let offset = self.len - rest.len();
+            return Some(Err(Error::new(ErrorKind::BadLength, offset)));
+        };
+        self.rest = rest.get(align(len)..).unwrap_or(&[]);
+        Some(Ok(Message {
+            header,
+            payload,
+            order: PhantomData,
+        }))
+    }
+}
+
+impl<E: Order> core::iter::FusedIterator for Messages<'_, E> {}
+
+impl<E: Order> fmt::Debug for Messages<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for message in *self {
+            match message {
+                Ok(message) => list.entry(&message),
+                Err(error) => list.entry(&error),
+            };
+        }
+        list.finish()
+    }
+}
+
+/// One message, lent from the datagram it came in.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct Message<'a, E: Order = Native> {
+    /// The header; its length has been checked against the datagram.
+    pub header: Header,
+    payload: &'a [u8],
+    order: PhantomData<E>,
+}
+
+impl<'a, E: Order> Message<'a, E> {
+    /// The bytes behind the header, without padding.
+    #[inline(always)]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// The attributes behind the first `skip` bytes of the payload: 0 for
+    /// plain attributes, the size of the fixed part where there is one.
+    #[inline]
+    pub fn attributes(&self, skip: usize) -> Result<Attributes<'a, E>, Error> {
+        match self.payload.get(skip..) {
+            Some(bytes) => Ok(Attributes::at(bytes, HEADER_LEN + skip)),
+            None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+        }
+    }
+
+    /// What kind of message it is, with the control messages decoded.
+    pub fn content(&self) -> Result<Content<'a, E>, Error> {
+        Ok(match self.header.kind {
+            kind::NOOP => Content::Noop,
+            kind::OVERRUN => Content::Overrun,
+            kind::ERROR => Content::Ack(Ack::decode(self)?),
+            kind::DONE => Content::Done(Done::decode(self)?),
+            _ => Content::Data,
+        })
+    }
+}
+
+impl<E: Order> fmt::Debug for Message<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Header {
+            kind,
+            flags,
+            seq,
+            port,
+            ..
+        } = self.header;
+        write!(f, "type {kind} flags {flags:#x} seq {seq} port {port}: ")?;
+        match self.content() {
+            Ok(Content::Data) => write!(f, "{:02x?}", self.payload),
+            Ok(content) => content.fmt(f),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What a message is to netlink itself.
+#[derive(Copy, Clone, Debug)]
+pub enum Content<'a, E: Order = Native> {
+    /// Nothing; to be skipped.
+    Noop,
+    /// Messages were lost.
+    Overrun,
+    /// A request was carried out, or refused.
+    Ack(Ack<'a, E>),
+    /// A multi-part answer is over.
+    Done(Done<'a, E>),
+    /// Anything else: what was asked for, or an event.
+    Data,
+}

@@ -1,0 +1,54 @@
+//! Netlink: messages, attributes, acknowledgements (RFC 3549,
+//! `linux/netlink.h`).
+//!
+//! A datagram is a row of messages, each with a 16-byte header and padded to
+//! four bytes. All numbers are in the order of the machine.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//! +---------------------------------------------------------------+
+//! |              nlmsg_len: header and payload, no padding        |
+//! +-------------------------------+-------------------------------+
+//! |           nlmsg_type          |          nlmsg_flags          |
+//! +-------------------------------+-------------------------------+
+//! |                           nlmsg_seq                           |
+//! +---------------------------------------------------------------+
+//! |                           nlmsg_pid                           |
+//! +---------------------------------------------------------------+
+//! ```
+//!
+//! Attributes carry the fields of most messages, again padded to four:
+//!
+//! ```text
+//! +-------------------------------+-+-+---------------------------+
+//! |  nla_len: header and payload  |N|O|         nla_type          |
+//! +-------------------------------+-+-+---------------------------+
+//! |                     payload, nla_len - 4 bytes                |
+//!   N: the payload is attributes (NLA_F_NESTED)
+//!   O: the payload is in network order (NLA_F_NET_BYTEORDER)
+//! ```
+//!
+//! [`Messages`] and [`Attributes`] walk what was received and lend from it;
+//! [`Writer`] builds what is sent. No function here panics, whatever the
+//! bytes: the walks end after their first error.
+
+mod ack;
+mod attribute;
+mod header;
+mod message;
+mod writer;
+
+pub use ack::{Ack, Done, ExtendedAck};
+pub use attribute::{Attribute, Attributes, Text};
+pub use header::{flags, kind, Header, HEADER_LEN};
+pub use message::{Content, Message, Messages};
+pub use writer::Writer;
+
+pub(crate) use attribute::HEADER as ATTRIBUTE_HEADER;
+
+/// Rounds a length up to the next multiple of four (`NLMSG_ALIGN`,
+/// `NLA_ALIGN`); saturates instead of wrapping.
+#[inline(always)]
+pub const fn align(len: usize) -> usize {
+    len.saturating_add(3) & !3
+}

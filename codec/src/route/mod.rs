@@ -1,0 +1,1 @@
+//! rtnetlink: links and addresses (`linux/rtnetlink.h`).
