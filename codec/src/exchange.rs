@@ -28,9 +28,9 @@ pub struct Exchange {
 /// What the answer ends with.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Ends {
-    WithReply,
-    WithAck,
-    WithDone,
+    Reply,
+    Ack,
+    Done,
 }
 
 impl Exchange {
@@ -43,11 +43,11 @@ impl Exchange {
         };
         let header = Header::from_bytes::<Native>(head);
         let ends = if header.flags & flags::DUMP != 0 {
-            Ends::WithDone
+            Ends::Done
         } else if header.flags & flags::ACK != 0 {
-            Ends::WithAck
+            Ends::Ack
         } else {
-            Ends::WithReply
+            Ends::Reply
         };
         Ok(Self {
             seq: header.seq,
@@ -125,7 +125,7 @@ impl Exchange {
             Content::Noop => return Ok(None),
             Content::Overrun => return Ok(Some(Reply::Overrun)),
             Content::Data => {
-                if self.ends == Ends::WithReply && header.flags & flags::MULTI == 0 {
+                if self.ends == Ends::Reply && header.flags & flags::MULTI == 0 {
                     self.over = true;
                 }
                 return Ok(Some(Reply::Item(message)));
@@ -133,7 +133,7 @@ impl Exchange {
             Content::Ack(ack) => {
                 // A dump is acknowledged before it begins where both flags
                 // were set; only a refusal ends it.
-                if ack.errno == 0 && self.ends == Ends::WithDone {
+                if ack.errno == 0 && self.ends == Ends::Done {
                     return Ok(None);
                 }
                 (ack.errno, ack.extended)

@@ -16,6 +16,7 @@ pub mod diag;
 pub mod error;
 pub mod exchange;
 pub mod generic;
+pub mod inet;
 pub mod mptcp;
 pub mod netlink;
 pub mod order;

@@ -2,7 +2,8 @@
 //!
 //! Each row is `NUMBER NAME field / with_field: kind`. A set holds fixed-size
 //! attributes, each at most once, with their presence kept as one bit a
-//! number, so numbers are below 32.
+//! number, so numbers are below 32. `pad NUMBER` names the attribute that only
+//! fills space in front of 64-bit ones; it is neither kept nor unknown.
 //!
 //! Decoding compares length and type of an attribute as one word and reads
 //! through a chunk of constant size, which costs what a cast to a struct
@@ -41,6 +42,9 @@ macro_rules! field {
     (type endpoint_flags) => {
         crate::mptcp::EndpointFlags
     };
+    (type subflow_flags) => {
+        crate::diag::SubflowFlags
+    };
     (type event_flags) => {
         crate::mptcp::EventFlags
     };
@@ -53,6 +57,9 @@ macro_rules! field {
     };
     (zero endpoint_flags) => {
         crate::mptcp::EndpointFlags(0)
+    };
+    (zero subflow_flags) => {
+        crate::diag::SubflowFlags(0)
     };
     (zero event_flags) => {
         crate::mptcp::EventFlags(0)
@@ -110,6 +117,9 @@ macro_rules! field {
     (read $E:ident endpoint_flags $c:ident) => {
         crate::mptcp::EndpointFlags($E::u32(*$c))
     };
+    (read $E:ident subflow_flags $c:ident) => {
+        crate::diag::SubflowFlags($E::u32(*$c))
+    };
     (read $E:ident event_flags $c:ident) => {
         crate::mptcp::EventFlags($E::u16([$c[0], $c[1]]))
     };
@@ -140,6 +150,9 @@ macro_rules! field {
     };
     (get $a:ident endpoint_flags) => {
         $a.u32().map(crate::mptcp::EndpointFlags)
+    };
+    (get $a:ident subflow_flags) => {
+        $a.u32().map(crate::diag::SubflowFlags)
     };
     (get $a:ident event_flags) => {
         $a.u16().map(crate::mptcp::EventFlags)
@@ -172,6 +185,9 @@ macro_rules! field {
     (put $w:ident $n:expr, $v:expr, endpoint_flags) => {
         $w.put_u32($n, $v.0)
     };
+    (put $w:ident $n:expr, $v:expr, subflow_flags) => {
+        $w.put_u32($n, $v.0)
+    };
     (put $w:ident $n:expr, $v:expr, event_flags) => {
         $w.put_u16($n, $v.0)
     };
@@ -185,6 +201,7 @@ macro_rules! attribute_set {
                 $(#[$field_doc:meta])*
                 $number:literal $name:ident $field:ident / $with:ident : $kind:ident,
             )*
+            $( pad $pad:literal, )?
         }
     ) => {
         $(#[$doc])*
@@ -287,6 +304,7 @@ macro_rules! attribute_set {
                             self.present |= 1 << $number;
                         }
                     )*
+                    $( $pad => {} )?
                     _ => self.unknown = self.unknown.saturating_add(1),
                 }
                 Ok(())
@@ -325,6 +343,74 @@ macro_rules! attribute_set {
                 if self.unknown > 0 {
                     out.field("unknown", &self.unknown);
                 }
+                out.finish()
+            }
+        }
+    };
+}
+
+/// A kernel structure that grew over the years, read by the length that was
+/// received: a field that this kernel did not send is `None`. Each row is
+/// `OFFSET field: kind`. The view lends the bytes; nothing is read before it
+/// is asked for.
+macro_rules! growing_struct {
+    (
+        $(#[$doc:meta])*
+        pub struct $view:ident {
+            $(
+                $(#[$field_doc:meta])*
+                $offset:literal $field:ident: $kind:ident,
+            )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Copy, Clone, PartialEq, Eq)]
+        pub struct $view<'a, E: crate::order::Order = crate::order::Native> {
+            bytes: &'a [u8],
+            order: core::marker::PhantomData<E>,
+        }
+
+        impl<'a> $view<'a> {
+            /// The structure in `bytes`, as this machine's kernel gave them.
+            #[inline]
+            pub const fn new(bytes: &'a [u8]) -> Self {
+                Self::with_order(bytes)
+            }
+        }
+
+        impl<'a, E: crate::order::Order> $view<'a, E> {
+            /// As `new`, for bytes of a machine of order `E`.
+            #[inline]
+            pub const fn with_order(bytes: &'a [u8]) -> Self {
+                Self { bytes, order: core::marker::PhantomData }
+            }
+
+            /// All that was received, also what this crate does not know.
+            #[inline]
+            pub const fn as_bytes(&self) -> &'a [u8] {
+                self.bytes
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[inline]
+                pub fn $field(&self) -> Option<field!(type $kind)> {
+                    const LEN: usize = field!(len $kind);
+                    let chunk = self.bytes.get($offset..)?.first_chunk::<LEN>()?;
+                    Some(field!(read E $kind chunk))
+                }
+            )*
+        }
+
+        impl<E: crate::order::Order> core::fmt::Debug for $view<'_, E> {
+            /// Shows what was received.
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let mut out = f.debug_struct(stringify!($view));
+                $(
+                    if let Some(value) = self.$field() {
+                        out.field(stringify!($field), &value);
+                    }
+                )*
                 out.finish()
             }
         }

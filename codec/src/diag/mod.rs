@@ -1,1 +1,121 @@
-//! inet_diag: connections and their subflows (`linux/inet_diag.h`).
+//! inet_diag: connections and their subflows (`linux/inet_diag.h`,
+//! `linux/sock_diag.h`).
+//!
+//! ```text
+//! request:                                     answer:
+//! | nlmsghdr type 20 |                         | nlmsghdr type 20 |
+//! | family | protocol | extensions | 0 |       | family | state | timer | retrans |
+//! | states: one bit each               |       | sport        | dport            |
+//! | sport        | dport               |       | source, 16 bytes                |
+//! | source, 16 bytes                   |       | destination, 16 bytes           |
+//! | destination, 16 bytes              |       | interface                       |
+//! | interface                          |       | cookie, 8 bytes                 |
+//! | cookie, 8 bytes                    |       | expires | rqueue | wqueue       |
+//!   1 BYTECODE  3 PROTOCOL u32                 | uid     | inode                 |
+//!                                                2 INFO  7 SKMEMINFO  15 MARK
+//!                                                19 ULP_INFO { 1 NAME, 3 MPTCP { … } } …
+//! ```
+//!
+//! Ports and addresses are in network order, everything else in the machine's.
+//!
+//! MPTCP connections and the TCP subflows under them come in two dumps, of
+//! [`Protocol::Mptcp`] and of [`Protocol::Tcp`]. [`SubflowInfo::token_loc`] of
+//! a subflow is [`MptcpInfo::token`] of its connection; both have the same
+//! [`inode`](Socket::inode) too. The dumps are made one after the other: what
+//! changed in between does not join.
+//!
+//! ```
+//! use mptcp_codec::{diag, exchange::Reply, inet::AF_INET, Error, Exchange};
+//! # let mut receive = |_request: &[u8]| -> [u8; 20] {
+//! #     let mut done = [0; 20];
+//! #     done[0] = 20;
+//! #     done[4] = 3;
+//! #     if cfg!(target_endian = "big") { done[..8].copy_from_slice(&[0, 0, 0, 20, 0, 3, 0, 0]) }
+//! #     done
+//! # };
+//! let mut buffer = [0; 256];
+//! let query = diag::Query::new(diag::Protocol::Mptcp, AF_INET).with_extensions(diag::extension::INFO);
+//! let request = query.dump(&mut buffer, 0)?;
+//! let mut exchange = Exchange::new(request)?;
+//! while !exchange.is_over() {
+//!     let datagram = receive(request); // socket(AF_NETLINK, SOCK_RAW, diag::PROTOCOL)
+//!     for reply in exchange.feed(&datagram) {
+//!         if let Reply::Item(message) = reply? {
+//!             let socket = diag::Socket::decode(&message)?;
+//!             let _token = socket.mptcp_info().and_then(|info| info.token());
+//!         }
+//!     }
+//! }
+//! # Ok::<(), Error>(())
+//! ```
+
+mod info;
+mod query;
+mod socket;
+pub mod sockopt;
+mod subflow;
+
+pub use info::{MptcpInfo, TcpInfo};
+pub use query::{Filter, Protocol, Query, States};
+pub use socket::{Socket, SocketMemory, State};
+pub use subflow::{SubflowFlags, SubflowInfo};
+
+/// `NETLINK_SOCK_DIAG`, the protocol to open a socket with.
+pub const PROTOCOL: i32 = 4;
+
+/// `SOCK_DIAG_BY_FAMILY`: the type of requests and answers.
+pub const BY_FAMILY: u16 = 20;
+
+/// What an answer is to contain beyond the fixed part: bits for
+/// [`Query::with_extensions`], `1 << (INET_DIAG_* - 1)`.
+pub mod extension {
+    /// Memory in use, in four numbers (`INET_DIAG_MEMINFO`).
+    pub const MEMINFO: u8 = 1 << 0;
+    /// [`TcpInfo`](super::TcpInfo) or [`MptcpInfo`](super::MptcpInfo), and
+    /// the subflow's part of MPTCP (`INET_DIAG_INFO`).
+    pub const INFO: u8 = 1 << 1;
+    /// Figures of the congestion control (`INET_DIAG_VEGASINFO`).
+    pub const VEGASINFO: u8 = 1 << 2;
+    /// Name of the congestion control (`INET_DIAG_CONG`).
+    pub const CONG: u8 = 1 << 3;
+    /// Type of service (`INET_DIAG_TOS`).
+    pub const TOS: u8 = 1 << 4;
+    /// Traffic class of IPv6, and class id (`INET_DIAG_TCLASS`).
+    pub const TCLASS: u8 = 1 << 5;
+    /// [`SocketMemory`](super::SocketMemory) (`INET_DIAG_SKMEMINFO`).
+    pub const SKMEMINFO: u8 = 1 << 6;
+    /// Which directions are shut down (`INET_DIAG_SHUTDOWN`).
+    pub const SHUTDOWN: u8 = 1 << 7;
+}
+
+/// Types of the attributes of an answer (`INET_DIAG_*`), for
+/// [`Socket::attributes`].
+pub mod attribute {
+    /// `struct tcp_info` or `struct mptcp_info`.
+    pub const INFO: u16 = 2;
+    /// String: the congestion control.
+    pub const CONG: u16 = 4;
+    /// u8.
+    pub const TOS: u16 = 5;
+    /// u8.
+    pub const TCLASS: u16 = 6;
+    /// Numbers of 32 bits, see [`SocketMemory`](super::SocketMemory).
+    pub const SKMEMINFO: u16 = 7;
+    /// u8: 1 no more is received, 2 no more is sent.
+    pub const SHUTDOWN: u16 = 8;
+    /// u8: a socket of IPv6 that takes no IPv4.
+    pub const SKV6ONLY: u16 = 11;
+    /// u32; only for readers with `CAP_NET_ADMIN`.
+    pub const MARK: u16 = 15;
+    /// u32.
+    pub const CLASS_ID: u16 = 17;
+    /// Nest of [`ULP_NAME`] and [`ULP_MPTCP`].
+    pub const ULP_INFO: u16 = 19;
+    /// u64.
+    pub const CGROUP_ID: u16 = 21;
+
+    /// In [`ULP_INFO`], string: the protocol on top of TCP.
+    pub const ULP_NAME: u16 = 1;
+    /// In [`ULP_INFO`], nest: [`SubflowInfo`](super::SubflowInfo).
+    pub const ULP_MPTCP: u16 = 3;
+}

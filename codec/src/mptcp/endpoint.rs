@@ -7,6 +7,7 @@ use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
 use super::attribute;
 use crate::error::{Error, ErrorKind};
 use crate::generic::Generic;
+use crate::inet;
 use crate::netlink::Message;
 use crate::order::Order;
 
@@ -50,10 +51,6 @@ attribute_set! {
     }
 }
 
-/// `AF_INET` and `AF_INET6` of Linux, the same on all architectures.
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
-
 impl Endpoint {
     /// An endpoint of this address.
     pub fn new(address: impl Into<IpAddr>) -> Self {
@@ -64,19 +61,16 @@ impl Endpoint {
     #[must_use]
     pub const fn with_address(self, address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(address) => self.with_addr4(address).with_family(AF_INET),
-            IpAddr::V6(address) => self.with_addr6(address).with_family(AF_INET6),
+            IpAddr::V4(address) => self.with_addr4(address),
+            IpAddr::V6(address) => self.with_addr6(address),
         }
+        .with_family(inet::family_of(address) as u16)
     }
 
     /// The address, of whichever family.
     #[inline]
     pub const fn address(&self) -> Option<IpAddr> {
-        match (self.addr4(), self.addr6()) {
-            (Some(address), _) => Some(IpAddr::V4(address)),
-            (None, Some(address)) => Some(IpAddr::V6(address)),
-            (None, None) => None,
-        }
+        inet::either(self.addr4(), self.addr6())
     }
 
     /// Reads a reply to GET_ADDR, or one message of its dump.

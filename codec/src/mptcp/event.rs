@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use crate::error::Error;
 use crate::generic::Generic;
+use crate::inet::either;
 use crate::netlink::{Attributes, Message};
 use crate::order::{Native, Order};
 
@@ -146,17 +147,6 @@ impl EventAttributes {
     /// The remote address, of whichever family.
     pub const fn destination(&self) -> Option<IpAddr> {
         either(self.daddr4(), self.daddr6())
-    }
-}
-
-const fn either(
-    v4: Option<core::net::Ipv4Addr>,
-    v6: Option<core::net::Ipv6Addr>,
-) -> Option<IpAddr> {
-    match (v4, v6) {
-        (Some(address), _) => Some(IpAddr::V4(address)),
-        (None, Some(address)) => Some(IpAddr::V6(address)),
-        (None, None) => None,
     }
 }
 

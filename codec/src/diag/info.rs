@@ -1,0 +1,198 @@
+//! What the kernel knows of a connection and of a subflow.
+
+growing_struct! {
+    /// `struct mptcp_info` (`linux/mptcp.h`): a connection.
+    ///
+    /// It grew with the kernel; the version that brought a field stands
+    /// beside it. Counters are of the whole connection and never go back.
+    pub struct MptcpInfo {
+        /// Subflows beyond the first (5.9).
+        0 subflows: u8,
+        /// ADD_ADDR sent (5.9).
+        1 add_addr_signal: u8,
+        /// ADD_ADDR of the peer that were accepted (5.9).
+        2 add_addr_accepted: u8,
+        /// Limit on further subflows (5.9).
+        3 subflows_max: u8,
+        /// Endpoints with the flag signal (5.9).
+        4 add_addr_signal_max: u8,
+        /// Limit on accepted ADD_ADDR (5.9).
+        5 add_addr_accepted_max: u8,
+        /// Bits, see [`MptcpInfo::is_fallback`] (5.9).
+        8 flags: u32,
+        /// The token: names the connection on this machine (5.9).
+        12 token: u32,
+        /// Next sequence number to be written (5.9).
+        16 write_seq: u64,
+        /// First sequence number that the peer has not acknowledged (5.9).
+        24 snd_una: u64,
+        /// Next sequence number that is awaited (5.9).
+        32 rcv_nxt: u64,
+        /// Local addresses in use (5.12).
+        40 local_addr_used: u8,
+        /// Endpoints with the flag subflow (5.12).
+        41 local_addr_max: u8,
+        /// Whether data is checksummed: 0 or 1 (5.14).
+        42 csum_enabled: u8,
+        /// Retransmissions of the connection, not of its subflows (6.5).
+        44 retransmits: u32,
+        /// Bytes of those retransmissions (6.5).
+        48 bytes_retrans: u64,
+        /// Bytes sent, retransmissions not counted (6.5).
+        56 bytes_sent: u64,
+        /// Bytes received (6.5).
+        64 bytes_received: u64,
+        /// Bytes that the peer acknowledged (6.5).
+        72 bytes_acked: u64,
+        /// All subflows, the first one too while it lives (6.8).
+        80 subflows_total: u8,
+        /// Endpoints with the flag laminar (6.18).
+        81 endp_laminar_max: u8,
+        /// Endpoints with the flag fullmesh (6.18).
+        82 endp_fullmesh_max: u8,
+        /// Milliseconds since data was last sent (6.10).
+        84 last_data_sent: u32,
+        /// Milliseconds since data was last received (6.10).
+        88 last_data_recv: u32,
+        /// Milliseconds since an acknowledgement was last received (6.10).
+        92 last_ack_recv: u32,
+    }
+}
+
+impl<E: crate::order::Order> MptcpInfo<'_, E> {
+    /// `MPTCP_INFO_FLAG_FALLBACK`: the connection fell back to TCP.
+    pub fn is_fallback(&self) -> bool {
+        self.flags().is_some_and(|flags| flags & 1 != 0)
+    }
+
+    /// `MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED`: the peer's key is known.
+    pub fn has_remote_key(&self) -> bool {
+        self.flags().is_some_and(|flags| flags & 2 != 0)
+    }
+}
+
+growing_struct! {
+    /// `struct tcp_info` (`linux/tcp.h`): a subflow, or any TCP socket.
+    ///
+    /// The fields from `pacing_rate` on came one after the other from kernel
+    /// 3.15. What newer kernels add behind them is in [`TcpInfo::as_bytes`].
+    pub struct TcpInfo {
+        /// A [`State`](super::State)'s number.
+        0 state: u8,
+        /// State of the congestion control: 0 open, 1 disorder, 2 reduced,
+        /// 3 recovery, 4 loss.
+        1 ca_state: u8,
+        /// Time-outs in a row of the segment that is sent again now.
+        2 retransmits: u8,
+        /// Probes of a closed window or a silent peer without an answer.
+        3 probes: u8,
+        /// How often the time-out was doubled.
+        4 backoff: u8,
+        /// Options in use: 1 timestamps, 2 SACK, 4 window scale, 8 ECN,
+        /// 16 ECN seen, 32 data in the SYN.
+        5 options: u8,
+        /// Window scales: the peer's and ours, four bits each; which half is
+        /// which follows the machine's bit order.
+        6 wscale: u8,
+        /// Time-out for retransmission, microseconds.
+        8 rto: u32,
+        /// Time-out for a delayed acknowledgement, microseconds.
+        12 ato: u32,
+        /// Segment size for sending, bytes.
+        16 snd_mss: u32,
+        /// Segment size seen in receiving, bytes.
+        20 rcv_mss: u32,
+        /// Segments sent and not acknowledged; of a listener, the
+        /// connections that wait to be accepted.
+        24 unacked: u32,
+        /// Segments selectively acknowledged; of a listener, how many
+        /// connections may wait.
+        28 sacked: u32,
+        /// Segments held for lost.
+        32 lost: u32,
+        /// Segments sent again that are not acknowledged yet.
+        36 retrans: u32,
+        /// Milliseconds since data was last sent.
+        44 last_data_sent: u32,
+        /// Milliseconds since data was last received.
+        52 last_data_recv: u32,
+        /// Milliseconds since an acknowledgement was last received.
+        56 last_ack_recv: u32,
+        /// Path MTU, bytes.
+        60 pmtu: u32,
+        /// Slow start threshold of the receive window, bytes.
+        64 rcv_ssthresh: u32,
+        /// Smoothed round-trip time, microseconds.
+        68 rtt: u32,
+        /// Its variation, microseconds.
+        72 rttvar: u32,
+        /// Slow start threshold, segments.
+        76 snd_ssthresh: u32,
+        /// Congestion window, segments.
+        80 snd_cwnd: u32,
+        /// Segment size that was announced, bytes.
+        84 advmss: u32,
+        /// How far segments were seen out of order.
+        88 reordering: u32,
+        /// Round-trip time as the receiver sees it, microseconds.
+        92 rcv_rtt: u32,
+        /// Space that the receive buffer aims at, bytes.
+        96 rcv_space: u32,
+        /// Segments sent again over the whole life.
+        100 total_retrans: u32,
+        /// Pacing rate, bytes a second; all ones where there is none.
+        104 pacing_rate: u64,
+        /// Limit of the pacing rate, bytes a second; all ones is none.
+        112 max_pacing_rate: u64,
+        /// Bytes that the peer acknowledged.
+        120 bytes_acked: u64,
+        /// Bytes received.
+        128 bytes_received: u64,
+        /// Segments sent.
+        136 segs_out: u32,
+        /// Segments received.
+        140 segs_in: u32,
+        /// Bytes written that were not sent yet.
+        144 notsent_bytes: u32,
+        /// Smallest round-trip time seen lately, microseconds.
+        148 min_rtt: u32,
+        /// Segments with data received.
+        152 data_segs_in: u32,
+        /// Segments with data sent.
+        156 data_segs_out: u32,
+        /// Rate of delivery lately, bytes a second.
+        160 delivery_rate: u64,
+        /// Time spent sending, microseconds.
+        168 busy_time: u64,
+        /// Of it, held back by the peer's window, microseconds.
+        176 rwnd_limited: u64,
+        /// Of it, held back by the send buffer, microseconds.
+        184 sndbuf_limited: u64,
+        /// Segments delivered.
+        192 delivered: u32,
+        /// Of them, with a congestion mark.
+        196 delivered_ce: u32,
+        /// Bytes sent, those sent again too (4.19).
+        200 bytes_sent: u64,
+        /// Bytes sent again (4.19).
+        208 bytes_retrans: u64,
+        /// Duplicates that the peer told of (4.19).
+        216 dsack_dups: u32,
+        /// Times that reordering was seen (4.19).
+        220 reord_seen: u32,
+        /// Segments received out of order (5.4).
+        224 rcv_ooopack: u32,
+        /// The peer's window, bytes (5.4).
+        228 snd_wnd: u32,
+        /// Our window, bytes (6.2).
+        232 rcv_wnd: u32,
+        /// Times that another path was tried by a new flow hash (6.2).
+        236 rehash: u32,
+        /// Retransmission time-outs (6.7).
+        240 total_rto: u16,
+        /// Recoveries from them (6.7).
+        242 total_rto_recoveries: u16,
+        /// Time spent in them, milliseconds (6.7).
+        244 total_rto_time: u32,
+    }
+}

@@ -1,0 +1,316 @@
+//! Asking for sockets.
+
+use core::net::IpAddr;
+
+use super::{State, BY_FAMILY};
+use crate::error::Error;
+use crate::inet::{self, AF_UNSPEC};
+use crate::netlink::{flags, Header, Writer};
+use crate::order::{Native, Order};
+
+/// `INET_DIAG_REQ_BYTECODE`.
+const REQ_BYTECODE: u16 = 1;
+/// `INET_DIAG_REQ_PROTOCOL`.
+const REQ_PROTOCOL: u16 = 3;
+/// `INET_DIAG_NOCOOKIE`.
+const NO_COOKIE: u32 = u32::MAX;
+
+/// Which sockets.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `IPPROTO_TCP`: subflows, and all other sockets of TCP.
+    Tcp,
+    /// `IPPROTO_MPTCP`: connections (kernel 5.9).
+    Mptcp,
+}
+
+impl Protocol {
+    const fn number(self) -> u32 {
+        match self {
+            Self::Tcp => 6,
+            Self::Mptcp => 262,
+        }
+    }
+}
+
+/// A set of [`State`]s: bit `n` is the state with the number `n`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct States(
+    /// The bits.
+    pub u32,
+);
+
+impl States {
+    /// All, also those newer than this crate.
+    pub const ALL: Self = Self(u32::MAX);
+    /// All but TIME_WAIT, of which nothing but the addresses is left, and
+    /// sockets that are not connected.
+    pub const CONNECTED: Self = Self(0x0b3e);
+    /// Listeners.
+    pub const LISTEN: Self = Self(1 << 10);
+
+    /// Just this state.
+    pub fn only(state: State) -> Self {
+        Self(1u32.checked_shl(u32::from(state.number())).unwrap_or(0))
+    }
+
+    /// The states of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A request for sockets.
+#[derive(Copy, Clone, Debug)]
+pub struct Query {
+    protocol: Protocol,
+    family: u8,
+    states: States,
+    extensions: u8,
+    filter: Filter,
+}
+
+impl Query {
+    /// All sockets of `protocol` and `family` (`AF_INET` or `AF_INET6`): a
+    /// dump covers just one family. An IPv6 connection can have IPv4 subflows.
+    pub const fn new(protocol: Protocol, family: u8) -> Self {
+        Self {
+            protocol,
+            family,
+            states: States::ALL,
+            extensions: 0,
+            filter: Filter::ANY,
+        }
+    }
+
+    /// Only sockets in these states.
+    #[must_use]
+    pub const fn with_states(mut self, states: States) -> Self {
+        self.states = states;
+        self
+    }
+
+    /// What is to come beside the fixed part: bits of
+    /// [`extension`](super::extension).
+    #[must_use]
+    pub const fn with_extensions(mut self, extensions: u8) -> Self {
+        self.extensions = extensions;
+        self
+    }
+
+    /// Only sockets that the filter lets through, which the kernel applies.
+    #[must_use]
+    pub const fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Asks for all of them: a dump. 160 bytes are enough.
+    pub fn dump<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
+        let mut writer = self.begin(buffer, flags::REQUEST | flags::DUMP, seq, 0, 0);
+        self.filter.encode(&mut writer);
+        writer.finish()
+    }
+
+    /// Asks for the MPTCP connection with this token, whatever the states and
+    /// the filter; `ENOENT` where there is none. Neither does the family
+    /// matter, but it must be one of the Internet.
+    pub fn by_token<'b>(
+        &self,
+        buffer: &'b mut [u8],
+        seq: u32,
+        token: u32,
+    ) -> Result<&'b mut [u8], Error> {
+        let query = Self {
+            protocol: Protocol::Mptcp,
+            ..*self
+        };
+        query
+            .begin(buffer, flags::REQUEST, seq, token, NO_COOKIE)
+            .finish()
+    }
+
+    fn begin<'b>(
+        &self,
+        buffer: &'b mut [u8],
+        flags: u16,
+        seq: u32,
+        cookie0: u32,
+        cookie1: u32,
+    ) -> Writer<'b> {
+        let header = Header {
+            kind: BY_FAMILY,
+            flags,
+            seq,
+            ..Header::default()
+        };
+        let number = self.protocol.number();
+        let mut writer = Writer::new(buffer, header);
+        // The protocol has a byte here; one that does not fit goes into an
+        // attribute, with TCP in its place.
+        let byte = u8::try_from(number).unwrap_or(6);
+        writer.bytes([self.family, byte, self.extensions, 0]);
+        writer.bytes(Native::put_u32(self.states.0));
+        // Ports, addresses, interface.
+        writer.bytes([0; 40]);
+        writer.bytes(Native::put_u32(cookie0));
+        writer.bytes(Native::put_u32(cookie1));
+        if u32::from(byte) != number {
+            writer.put_u32(REQ_PROTOCOL, number);
+        }
+        writer
+    }
+}
+
+/// Which sockets of a dump, as the kernel itself can tell them apart: all that
+/// is set must hold.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    source: Host,
+    destination: Host,
+    interface: Option<u32>,
+}
+
+/// An end of a connection.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Host {
+    prefix: Option<(IpAddr, u8)>,
+    port: Option<u16>,
+}
+
+impl Host {
+    const ANY: Self = Self {
+        prefix: None,
+        port: None,
+    };
+}
+
+// `struct inet_diag_bc_op` is four bytes: a code, how far to go on when its
+// condition holds, and how far when not. Going just behind the end is success,
+// going four bytes further is not.
+const OP_SOURCE: u8 = 7;
+const OP_DESTINATION: u8 = 8;
+const OP_DEVICE: u8 = 9;
+const OP_LEN: usize = 4;
+/// `struct inet_diag_hostcond` without its address.
+const HOST_LEN: usize = 8;
+/// Two hosts with IPv6 addresses and a device.
+const PROGRAM_MAX: usize = 2 * (OP_LEN + HOST_LEN + 16) + OP_LEN + 4;
+
+impl Filter {
+    /// Lets everything through.
+    pub const ANY: Self = Self {
+        source: Host::ANY,
+        destination: Host::ANY,
+        interface: None,
+    };
+
+    /// The local address begins with the first `bits` bits of `address`; a
+    /// prefix of IPv4 finds v4-mapped addresses too. More bits than the
+    /// address has count as all of them.
+    #[must_use]
+    pub const fn with_source(mut self, address: IpAddr, bits: u8) -> Self {
+        self.source.prefix = Some((address, bits));
+        self
+    }
+
+    /// The local port.
+    #[must_use]
+    pub const fn with_source_port(mut self, port: u16) -> Self {
+        self.source.port = Some(port);
+        self
+    }
+
+    /// As [`Filter::with_source`], for the remote address.
+    #[must_use]
+    pub const fn with_destination(mut self, address: IpAddr, bits: u8) -> Self {
+        self.destination.prefix = Some((address, bits));
+        self
+    }
+
+    /// The remote port.
+    #[must_use]
+    pub const fn with_destination_port(mut self, port: u16) -> Self {
+        self.destination.port = Some(port);
+        self
+    }
+
+    /// The socket is bound to the interface with this index; 0 is bound to
+    /// none.
+    #[must_use]
+    pub const fn with_interface(mut self, index: u32) -> Self {
+        self.interface = Some(index);
+        self
+    }
+
+    /// Puts the program that tells the kernel, if there is anything to tell.
+    fn encode(&self, writer: &mut Writer<'_>) {
+        let mut program = Program {
+            bytes: [0; PROGRAM_MAX],
+            len: 0,
+            total: self.source.len() + self.destination.len() + self.interface.map_or(0, |_| 8),
+        };
+        program.host(OP_SOURCE, &self.source);
+        program.host(OP_DESTINATION, &self.destination);
+        if let Some(index) = self.interface {
+            program.condition(OP_DEVICE, OP_LEN + 4);
+            program.put(&Native::put_u32(index));
+        }
+        if let Some(bytes @ [_, ..]) = program.bytes.get(..program.len) {
+            writer.put_bytes(REQ_BYTECODE, bytes);
+        }
+    }
+}
+
+impl Host {
+    fn len(&self) -> usize {
+        match self.prefix {
+            Some((IpAddr::V4(_), _)) => OP_LEN + HOST_LEN + 4,
+            Some((IpAddr::V6(_), _)) => OP_LEN + HOST_LEN + 16,
+            None if self.port.is_some() => OP_LEN + HOST_LEN,
+            None => 0,
+        }
+    }
+}
+
+/// Filter code under construction.
+struct Program {
+    bytes: [u8; PROGRAM_MAX],
+    len: usize,
+    total: usize,
+}
+
+impl Program {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.len..);
+        if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
+    /// A condition of `len` bytes, its operands included.
+    fn condition(&mut self, code: u8, len: usize) {
+        let [no0, no1] = Native::put_u16((self.total - self.len + OP_LEN) as u16);
+        self.put(&[code, len as u8, no0, no1]);
+    }
+
+    fn host(&mut self, code: u8, host: &Host) {
+        if host.len() == 0 {
+            return;
+        }
+        self.condition(code, host.len());
+        let (family, bits) = match host.prefix {
+            Some((address, bits)) => (inet::family_of(address), bits.min(inet::bits_of(address))),
+            None => (AF_UNSPEC, 0),
+        };
+        self.put(&[family, bits, 0, 0]);
+        self.put(&Native::put_u32(host.port.map_or(u32::MAX, u32::from)));
+        match host.prefix {
+            Some((IpAddr::V4(address), _)) => self.put(&address.octets()),
+            Some((IpAddr::V6(address), _)) => self.put(&address.octets()),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! One socket of an answer.
+
+use core::net::IpAddr;
+
+use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
+use crate::error::{Error, ErrorKind};
+use crate::inet;
+use crate::netlink::{Attributes, Message, Text, HEADER_LEN};
+use crate::order::{Native, Order};
+
+/// Length of `struct inet_diag_msg`.
+const FIXED: usize = 72;
+
+/// A socket: `struct inet_diag_msg` and what it comes with.
+#[derive(Copy, Clone, Debug)]
+pub struct Socket<'a, E: Order = Native> {
+    /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
+    pub family: u8,
+    /// The TCP state.
+    pub state: State,
+    /// Which timer runs: 0 none, 1 retransmission, 2 keep-alive, 3 TIME_WAIT,
+    /// 4 window probe.
+    pub timer: u8,
+    /// How often that timer has expired.
+    pub retransmits: u8,
+    /// Local port.
+    pub source_port: u16,
+    /// Remote port; 0 of a listener.
+    pub destination_port: u16,
+    /// Local address; `None` where the family is not one of the Internet.
+    pub source: Option<IpAddr>,
+    /// Remote address.
+    pub destination: Option<IpAddr>,
+    /// Index of the interface that the socket is bound to, 0 for none.
+    pub interface: u32,
+    /// The cookie: names the socket on this machine (`idiag_cookie`, its
+    /// first word in the lower half).
+    pub cookie: u64,
+    /// When the timer expires, milliseconds.
+    pub expires: u32,
+    /// Bytes to be read; of a listener, connections to be accepted.
+    pub receive_queue: u32,
+    /// Bytes not acknowledged; of a listener, how many may wait.
+    pub send_queue: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Inode of the socket, 0 when it has been closed. A subflow has that of
+    /// its connection.
+    pub inode: u32,
+    /// `MARK`; only for readers with `CAP_NET_ADMIN`.
+    pub mark: Option<u32>,
+    /// `CONG`: name of the congestion control.
+    pub congestion: Option<Text<'a>>,
+    /// Everything that was sent behind the fixed part; see
+    /// [`attribute`] for the numbers.
+    pub attributes: Attributes<'a, E>,
+    info: Option<&'a [u8]>,
+    memory: Option<&'a [u8]>,
+    upper: Option<Attributes<'a, E>>,
+}
+
+impl<'a, E: Order> Socket<'a, E> {
+    /// Reads one message of the answer to a [`Query`](super::Query).
+    pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        if message.header.kind != BY_FAMILY {
+            return Err(Error::new(ErrorKind::WrongType, 4));
+        }
+        let payload = message.payload();
+        let Some((fixed, rest)) = payload.split_first_chunk::<FIXED>() else {
+            return Err(Error::new(ErrorKind::Truncated, HEADER_LEN));
+        };
+        let word = |at: usize| fixed.get(at..).and_then(|b| b.first_chunk::<4>()).copied();
+        let number = |at| word(at).map_or(0, E::u32);
+        let half = |at: usize| {
+            let bytes = fixed.get(at..).and_then(|b| b.first_chunk::<2>());
+            bytes.map_or(0, |b| u16::from_be_bytes(*b))
+        };
+        let address = |at: usize| {
+            let bytes = fixed.get(at..).and_then(|b| b.first_chunk::<16>());
+            bytes.and_then(|b| inet::from_words(fixed[0], *b))
+        };
+        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
+        let mut socket = Self {
+            family: fixed[0],
+            state: State::from_number(fixed[1]),
+            timer: fixed[2],
+            retransmits: fixed[3],
+            source_port: half(4),
+            destination_port: half(6),
+            source: address(8),
+            destination: address(24),
+            interface: number(40),
+            cookie: u64::from(number(48)) << 32 | u64::from(number(44)),
+            expires: number(52),
+            receive_queue: number(56),
+            send_queue: number(60),
+            uid: number(64),
+            inode: number(68),
+            mark: None,
+            congestion: None,
+            attributes,
+            info: None,
+            memory: None,
+            upper: None,
+        };
+        for attribute in attributes {
+            let attribute = attribute?;
+            match attribute.kind() {
+                attribute::INFO => socket.info = Some(attribute.payload()),
+                attribute::CONG => socket.congestion = Some(attribute.text()?),
+                attribute::SKMEMINFO => socket.memory = Some(attribute.payload()),
+                attribute::MARK => socket.mark = Some(attribute.u32()?),
+                attribute::ULP_INFO => socket.upper = Some(attribute.nested()),
+                _ => {}
+            }
+        }
+        Ok(socket)
+    }
+
+    /// What is known of the connection, where MPTCP was asked for.
+    #[inline]
+    pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
+        self.info.map(MptcpInfo::with_order)
+    }
+
+    /// What is known of the subflow, where TCP was asked for.
+    #[inline]
+    pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
+        self.info.map(TcpInfo::with_order)
+    }
+
+    /// Its memory, where it was asked for.
+    #[inline]
+    pub fn memory(&self) -> Option<SocketMemory<'a, E>> {
+        self.memory.map(SocketMemory::with_order)
+    }
+
+    /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
+    /// TCP.
+    pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
+        match self.upper_attribute(attribute::ULP_NAME)? {
+            Some(name) => name.text().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What MPTCP keeps of this subflow; `None` for a socket that is none,
+    /// and where the kernel does not tell this reader.
+    pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
+        match self.upper_attribute(attribute::ULP_MPTCP)? {
+            Some(nest) => SubflowInfo::decode(nest.nested()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn upper_attribute(
+        &self,
+        kind: u16,
+    ) -> Result<Option<crate::netlink::Attribute<'a, E>>, Error> {
+        match self.upper {
+            Some(upper) => upper.find_last(kind),
+            None => Ok(None),
+        }
+    }
+}
+
+growing_struct! {
+    /// Memory of a socket in bytes (`SK_MEMINFO_*` in `linux/sock_diag.h`);
+    /// also what `getsockopt(SO_MEMINFO)` gives.
+    pub struct SocketMemory {
+        /// In the receive queue.
+        0 rmem_alloc: u32,
+        /// Limit of the receive queue.
+        4 rcvbuf: u32,
+        /// In the send queue.
+        8 wmem_alloc: u32,
+        /// Limit of the send queue.
+        12 sndbuf: u32,
+        /// Set apart for what is to come.
+        16 fwd_alloc: u32,
+        /// Queued and not sent.
+        20 wmem_queued: u32,
+        /// For options.
+        24 optmem: u32,
+        /// In the backlog.
+        28 backlog: u32,
+        /// Packets dropped: for a netlink socket, messages lost.
+        32 drops: u32,
+    }
+}
+
+/// State of a TCP socket; an MPTCP connection uses the same numbers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Open.
+    Established,
+    /// A SYN was sent.
+    SynSent,
+    /// A SYN was received.
+    SynRecv,
+    /// Closed here; the peer has not acknowledged that.
+    FinWait1,
+    /// Closed here; the peer has acknowledged that.
+    FinWait2,
+    /// Over; waits for stray segments.
+    TimeWait,
+    /// Not connected.
+    Close,
+    /// Closed by the peer.
+    CloseWait,
+    /// Closed by both; the peer has not acknowledged that.
+    LastAck,
+    /// Takes connections.
+    Listen,
+    /// Closed by both at once.
+    Closing,
+    /// A SYN was received; no socket of its own yet.
+    NewSynRecv,
+    /// Has a port and nothing else (kernel 6.7).
+    BoundInactive,
+    /// A number newer than this crate.
+    Unknown(u8),
+}
+
+/// The states and their names, each at its number less one.
+const STATES: [(State, &str); 13] = [
+    (State::Established, "ESTABLISHED"),
+    (State::SynSent, "SYN_SENT"),
+    (State::SynRecv, "SYN_RECV"),
+    (State::FinWait1, "FIN_WAIT1"),
+    (State::FinWait2, "FIN_WAIT2"),
+    (State::TimeWait, "TIME_WAIT"),
+    (State::Close, "CLOSE"),
+    (State::CloseWait, "CLOSE_WAIT"),
+    (State::LastAck, "LAST_ACK"),
+    (State::Listen, "LISTEN"),
+    (State::Closing, "CLOSING"),
+    (State::NewSynRecv, "NEW_SYN_RECV"),
+    (State::BoundInactive, "BOUND_INACTIVE"),
+];
+
+impl State {
+    /// From the kernel's number.
+    pub fn from_number(number: u8) -> Self {
+        match STATES.get(usize::from(number).wrapping_sub(1)) {
+            Some((state, _)) => *state,
+            None => Self::Unknown(number),
+        }
+    }
+
+    /// The kernel's number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Unknown(number) => number,
+            known => {
+                let at = STATES.iter().position(|(state, _)| *state == known);
+                at.map_or(0, |at| at as u8 + 1)
+            }
+        }
+    }
+
+    /// The kernel's name without `TCP_`; `None` for an unknown number.
+    pub fn name(self) -> Option<&'static str> {
+        let at = usize::from(self.number()).wrapping_sub(1);
+        STATES.get(at).map(|(_, name)| *name)
+    }
+}

@@ -1,0 +1,227 @@
+//! What `getsockopt(SOL_MPTCP)` gives for a socket of one's own
+//! (`linux/mptcp.h`).
+//!
+//! ```text
+//! MPTCP_TCPINFO (2), MPTCP_SUBFLOW_ADDRS (3):  MPTCP_FULL_INFO (4):
+//! | size_subflow_data u32 |                    | size_tcpinfo_kernel u32 |
+//! | num_subflows      u32 |                    | size_tcpinfo_user   u32 |
+//! | size_kernel       u32 |                    | size_sfinfo_kernel  u32 |
+//! | size_user         u32 |                    | size_sfinfo_user    u32 |
+//! | element, size_user bytes | …               | num_subflows        u32 |
+//!                                              | size_arrays_user    u32 |
+//! MPTCP_INFO (1): struct mptcp_info            | subflow_info: pointer   |
+//!                                              | tcp_info: pointer       |
+//!                                              | struct mptcp_info …     |
+//! ```
+//!
+//! The caller sets `size_subflow_data` (16) and `size_user` before the call,
+//! see [`header`]; the kernel fills the rest and cuts or pads each element to
+//! `size_user`. MPTCP_INFO is a [`MptcpInfo`] as it is.
+
+use core::net::IpAddr;
+
+use super::{MptcpInfo, TcpInfo};
+use crate::error::{Error, ErrorKind};
+use crate::inet;
+use crate::order::{Native, Order};
+
+/// `SOL_MPTCP`: the level of these options.
+pub const LEVEL: i32 = 284;
+/// `MPTCP_INFO`: a [`MptcpInfo`].
+pub const INFO: i32 = 1;
+/// `MPTCP_TCPINFO`: [`Subflows`] of [`TcpInfo`] (kernel 5.16).
+pub const TCPINFO: i32 = 2;
+/// `MPTCP_SUBFLOW_ADDRS`: [`Subflows`] of [`SubflowAddresses`] (kernel 5.16).
+pub const SUBFLOW_ADDRS: i32 = 3;
+/// `MPTCP_FULL_INFO`: a [`FullInfo`] (kernel 6.5).
+pub const FULL_INFO: i32 = 4;
+
+/// Length of `struct mptcp_subflow_data`.
+pub const HEADER_LEN: usize = 16;
+/// Length of `struct mptcp_subflow_addrs`: two `sockaddr_storage`.
+pub const SUBFLOW_ADDRS_LEN: usize = 256;
+const SOCKADDR_STORAGE: usize = 128;
+
+/// The header to put in front of the space for an answer of elements of
+/// `element` bytes: `struct mptcp_subflow_data` as the kernel wants it.
+pub fn header(element: u32) -> [u8; HEADER_LEN] {
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..4].copy_from_slice(&Native::put_u32(HEADER_LEN as u32));
+    bytes[12..].copy_from_slice(&Native::put_u32(element));
+    bytes
+}
+
+/// `struct mptcp_subflow_data` and the elements behind it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Subflows<'a, E: Order = Native> {
+    /// How many subflows the connection has: more than there are elements
+    /// where the space did not suffice.
+    pub total: u32,
+    /// How large an element is to the kernel. What it has beyond the element
+    /// here was cut off.
+    pub size_kernel: u32,
+    element: usize,
+    elements: &'a [u8],
+    order: core::marker::PhantomData<E>,
+}
+
+impl<'a, E: Order> Subflows<'a, E> {
+    /// Reads what the kernel wrote, without the space it left. Refused: a
+    /// header that does not fit, elements without size, and a last one that is
+    /// cut.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
+        let Some((head, _)) = bytes.split_first_chunk::<HEADER_LEN>() else {
+            return Err(Error::new(ErrorKind::Truncated, 0));
+        };
+        let [header_len, total, size_kernel, element] = words::<E, 4>(head);
+        let Some(elements) = bytes.get(header_len as usize..) else {
+            return Err(Error::new(ErrorKind::BadLength, 0));
+        };
+        let element = element as usize;
+        if (header_len as usize) < HEADER_LEN
+            || (element == 0 && !elements.is_empty())
+            || elements.len().checked_rem(element).unwrap_or(0) != 0
+        {
+            return Err(Error::new(ErrorKind::BadLength, 12));
+        }
+        Ok(Self {
+            total,
+            size_kernel,
+            element,
+            elements,
+            order: core::marker::PhantomData,
+        })
+    }
+
+    /// The elements as bytes, each as large as the caller asked for or as the
+    /// kernel's are, whichever is less.
+    pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let filled = self.element.min(self.size_kernel as usize);
+        self.elements
+            .chunks(self.element.max(1))
+            .take(self.total as usize)
+            .filter_map(move |chunk| chunk.get(..filled))
+    }
+
+    /// The elements of an answer to [`TCPINFO`].
+    pub fn tcp_infos(&self) -> impl Iterator<Item = TcpInfo<'a, E>> + 'a
+    where
+        E: 'a,
+    {
+        self.elements().map(TcpInfo::with_order)
+    }
+
+    /// The elements of an answer to [`SUBFLOW_ADDRS`].
+    pub fn addresses(&self) -> impl Iterator<Item = Result<SubflowAddresses, Error>> + 'a
+    where
+        E: 'a,
+    {
+        self.elements().map(SubflowAddresses::decode::<E>)
+    }
+}
+
+/// The two ends of a subflow (`struct mptcp_subflow_addrs`).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct SubflowAddresses {
+    /// Address and port here; `None` where the family is not one of the
+    /// Internet.
+    pub local: Option<(IpAddr, u16)>,
+    /// Address and port of the peer.
+    pub remote: Option<(IpAddr, u16)>,
+}
+
+impl SubflowAddresses {
+    /// Reads the 256 bytes.
+    pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
+        match bytes.split_at_checked(SOCKADDR_STORAGE) {
+            Some((local, remote)) if remote.len() == SOCKADDR_STORAGE => Ok(Self {
+                local: inet::from_sockaddr::<E>(local)?,
+                remote: inet::from_sockaddr::<E>(remote)?,
+            }),
+            _ => Err(Error::new(ErrorKind::BadSize, 0)),
+        }
+    }
+}
+
+/// One element of the array `subflow_info` of [`FULL_INFO`] (`struct
+/// mptcp_subflow_info`).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FullSubflow {
+    /// Number of the subflow within its connection, from 1.
+    pub id: u32,
+    /// Its two ends.
+    pub addresses: SubflowAddresses,
+}
+
+impl FullSubflow {
+    /// Reads an element: the id, and the addresses at its end, which 64-bit
+    /// machines align to 8 bytes.
+    pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
+        let addresses = bytes
+            .len()
+            .checked_sub(SUBFLOW_ADDRS_LEN)
+            .filter(|at| matches!(at, 4 | 8))
+            .and_then(|at| bytes.get(at..));
+        match (bytes.first_chunk(), addresses) {
+            (Some(id), Some(addresses)) => Ok(Self {
+                id: E::u32(*id),
+                addresses: SubflowAddresses::decode::<E>(addresses)?,
+            }),
+            _ => Err(Error::new(ErrorKind::BadSize, 0)),
+        }
+    }
+}
+
+/// Length of `struct mptcp_full_info` in front of `struct mptcp_info`.
+const FULL_FIXED: usize = 40;
+
+/// `struct mptcp_full_info`: the connection, and where the kernel put the
+/// arrays of [`FullSubflow`] and [`TcpInfo`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FullInfo<'a, E: Order = Native> {
+    /// How large `struct tcp_info` is to the kernel.
+    pub size_tcpinfo_kernel: u32,
+    /// How large an element of the array `tcp_info` is.
+    pub size_tcpinfo_user: u32,
+    /// How large `struct mptcp_subflow_info` is to the kernel.
+    pub size_sfinfo_kernel: u32,
+    /// How large an element of the array `subflow_info` is.
+    pub size_sfinfo_user: u32,
+    /// How many subflows the connection has.
+    pub num_subflows: u32,
+    /// How many elements the arrays have.
+    pub size_arrays_user: u32,
+    /// The connection.
+    pub info: MptcpInfo<'a, E>,
+}
+
+impl<'a, E: Order> FullInfo<'a, E> {
+    /// Reads what the kernel wrote.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
+        let Some((fixed, info)) = bytes.split_first_chunk::<FULL_FIXED>() else {
+            return Err(Error::new(ErrorKind::Truncated, 0));
+        };
+        let [tcpinfo_kernel, tcpinfo_user, sfinfo_kernel, sfinfo_user, subflows, arrays] =
+            words::<E, 6>(fixed);
+        Ok(Self {
+            size_tcpinfo_kernel: tcpinfo_kernel,
+            size_tcpinfo_user: tcpinfo_user,
+            size_sfinfo_kernel: sfinfo_kernel,
+            size_sfinfo_user: sfinfo_user,
+            num_subflows: subflows,
+            size_arrays_user: arrays,
+            info: MptcpInfo::with_order(info),
+        })
+    }
+}
+
+/// The 32-bit numbers that `bytes` begins with.
+fn words<E: Order, const N: usize>(bytes: &[u8]) -> [u32; N] {
+    let mut numbers = [0; N];
+    for (number, chunk) in numbers.iter_mut().zip(bytes.chunks_exact(4)) {
+        if let Some(chunk) = chunk.first_chunk() {
+            *number = E::u32(*chunk);
+        }
+    }
+    numbers
+}

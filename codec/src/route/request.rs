@@ -1,0 +1,161 @@
+//! Asking for links, addresses and routes.
+//!
+//! Each function writes one whole message into `buffer` and returns it; 128
+//! bytes are enough for any of them. All of them hold up to
+//! `NETLINK_GET_STRICT_CHK`.
+
+use core::net::IpAddr;
+
+use super::{kind, link, path};
+use crate::error::{Error, ErrorKind};
+use crate::inet::{self, AF_UNSPEC};
+use crate::netlink::{flags, Header, Writer};
+use crate::order::{Native, Order};
+
+const GET: u16 = flags::REQUEST;
+const DUMP: u16 = flags::REQUEST | flags::DUMP;
+
+/// `IFLA_EXT_MASK` with `RTEXT_FILTER_SKIP_STATS`: no counters, which make up
+/// most of an answer.
+const EXT_MASK: u16 = 29;
+const SKIP_STATS: u32 = 8;
+/// Bytes of an interface's name without its NUL (`IFNAMSIZ`).
+const NAME_MAX: usize = 15;
+/// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided.
+const LOOKUP_TABLE: u32 = 0x1000;
+
+fn begin<const N: usize>(
+    buffer: &mut [u8],
+    kind: u16,
+    flags: u16,
+    seq: u32,
+    fixed: [u8; N],
+) -> Writer<'_> {
+    let header = Header {
+        kind,
+        flags,
+        seq,
+        ..Header::default()
+    };
+    let mut writer = Writer::new(buffer, header);
+    writer.bytes(fixed);
+    writer
+}
+
+fn links(buffer: &mut [u8], flags: u16, seq: u32, index: i32) -> Writer<'_> {
+    let [a, b, c, d] = Native::put_u32(index as u32);
+    let fixed = [AF_UNSPEC, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut writer = begin(buffer, kind::GETLINK, flags, seq, fixed);
+    writer.put_u32(EXT_MASK, SKIP_STATS);
+    writer
+}
+
+/// Asks for all links.
+pub fn dump_links(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
+    links(buffer, DUMP, seq, 0).finish()
+}
+
+/// Asks for the link with this index; `ENODEV` where there is none.
+pub fn link_by_index(buffer: &mut [u8], seq: u32, index: i32) -> Result<&mut [u8], Error> {
+    links(buffer, GET, seq, index).finish()
+}
+
+/// Asks for the link with this name; `ENODEV` where there is none. A name is
+/// of 1 to 15 bytes, none of them NUL: [`ErrorKind::BadValue`] else.
+pub fn link_by_name<'b>(
+    buffer: &'b mut [u8],
+    seq: u32,
+    name: &[u8],
+) -> Result<&'b mut [u8], Error> {
+    let mut writer = links(buffer, GET, seq, 0);
+    if name.is_empty() || name.len() > NAME_MAX {
+        return Err(Error::about(ErrorKind::BadValue, link::IFNAME, 0));
+    }
+    writer.put_text(link::IFNAME, name);
+    writer.finish()
+}
+
+/// Asks for the addresses of `family` (`AF_UNSPEC` is all), of the interface
+/// with the index `index` where that is not 0. The kernel heeds the index only
+/// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer.
+pub fn dump_addresses(
+    buffer: &mut [u8],
+    seq: u32,
+    family: u8,
+    index: u32,
+) -> Result<&mut [u8], Error> {
+    let [a, b, c, d] = Native::put_u32(index);
+    let fixed = [family, 0, 0, 0, a, b, c, d];
+    begin(buffer, kind::GETADDR, DUMP, seq, fixed).finish()
+}
+
+/// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    destination: IpAddr,
+    source: Option<IpAddr>,
+    output: Option<u32>,
+    mark: Option<u32>,
+}
+
+impl Lookup {
+    /// The way to `destination`.
+    pub const fn new(destination: IpAddr) -> Self {
+        Self {
+            destination,
+            source: None,
+            output: None,
+            mark: None,
+        }
+    }
+
+    /// For packets from this address, which must be of the family of the
+    /// destination and, for IPv4, an address of this host.
+    #[must_use]
+    pub const fn with_source(mut self, source: IpAddr) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Out of the interface with this index.
+    #[must_use]
+    pub const fn with_output(mut self, index: u32) -> Self {
+        self.output = Some(index);
+        self
+    }
+
+    /// For packets with this mark.
+    #[must_use]
+    pub const fn with_mark(mut self, mark: u32) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// The request; its answer is one [`Route`](super::Route), or `ENETUNREACH`
+    /// where there is no way.
+    pub fn encode<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
+        let family = inet::family_of(self.destination);
+        if self
+            .source
+            .is_some_and(|source| inet::family_of(source) != family)
+        {
+            return Err(Error::about(ErrorKind::BadValue, path::SRC, 0));
+        }
+        let bits = inet::bits_of(self.destination);
+        let source_bits = self.source.map_or(0, inet::bits_of);
+        let [a, b, c, d] = Native::put_u32(LOOKUP_TABLE);
+        let fixed = [family, bits, source_bits, 0, 0, 0, 0, 0, a, b, c, d];
+        let mut writer = begin(buffer, kind::GETROUTE, GET, seq, fixed);
+        inet::put(&mut writer, path::DST, self.destination);
+        if let Some(source) = self.source {
+            inet::put(&mut writer, path::SRC, source);
+        }
+        if let Some(index) = self.output {
+            writer.put_u32(path::OIF, index);
+        }
+        if let Some(mark) = self.mark {
+            writer.put_u32(path::MARK, mark);
+        }
+        writer.finish()
+    }
+}
