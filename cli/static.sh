@@ -1,0 +1,216 @@
+#!/bin/sh
+# The small build: one static ip-mptcp for each router.
+#
+#   cli/static.sh                 every target below
+#   cli/static.sh x86_64 mipsel   only these
+#
+# The standard library is built again, for size and with every panic turned
+# into an immediate abort, which leaves out all that would print or unwind one.
+# Linked against musl by lld, without what a program that cannot unwind never
+# reads. The result is target/static/TARGET/ip-mptcp (CARGO_TARGET_DIR is
+# honoured), followed by a table: target, bytes, how it was built and tried.
+#
+# Needed: a Rust toolchain with its library's source, and zig, which brings
+# musl and lld for every target. What is missing is installed, for root from
+# Debian's packages, zig from PyPI into the target folder; NO_INSTALL=1 forbids
+# that, and ZIG names a zig of your own.
+#
+# Exit status: 0 built; 1 a target failed to compile; 2 unknown target; 3 none
+# of the targets can be built on this machine, the table says why.
+set -eu
+
+# name           Rust target                     zig target
+TARGETS='
+x86_64           x86_64-unknown-linux-musl       x86_64-linux-musl
+aarch64          aarch64-unknown-linux-musl      aarch64-linux-musl
+armv7            armv7-unknown-linux-musleabihf  arm-linux-musleabihf
+i686             i686-unknown-linux-musl         x86-linux-musl
+riscv64          riscv64gc-unknown-linux-musl    riscv64-linux-musl
+mips             mips-unknown-linux-musl         mips-linux-musleabi
+mipsel           mipsel-unknown-linux-musl       mipsel-linux-musleabi
+powerpc          powerpc-unknown-linux-musl      powerpc-linux-musleabihf
+s390x            s390x-unknown-linux-musl        s390x-linux-musl
+'
+ZIG_VERSION=0.17.1
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+work=${CARGO_TARGET_DIR:-$here/target}/static
+mkdir -p "$work"
+work=$(CDPATH='' cd -- "$work" && pwd)
+table=$work/table
+
+say() { printf '%s\n' "static.sh: $*" >&2; }
+row() { printf '%-9s %8s  %s\n' "$1" "$2" "$3" >>"$table"; }
+
+names=$(printf '%s' "$TARGETS" | awk 'NF { print $1 }')
+
+# The second and third column of a target.
+target() { printf '%s' "$TARGETS" | awk -v name="$1" '$1 == name { print $2, $3 }'; }
+
+may_install() { [ -z "${NO_INSTALL-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+# Nothing is ever removed for it: Debian's own rustc excludes the packages
+# wanted here, and a machine that has it keeps it.
+install_packages() {
+    may_install || return 1
+    say "installing $*"
+    { apt-get -q update && apt-get -q -y --no-install-recommends --no-remove install "$@"; } \
+        >"$work/install.log" 2>&1 </dev/null || { say "that failed, see $work/install.log"; return 1; }
+}
+
+# ---- the compiler -----------------------------------------------------------
+
+# A toolchain serves if it has the library's source beside it and knows the
+# panic strategy; a stable one does too, RUSTC_BOOTSTRAP opens it.
+serves() {
+    [ -x "$1/bin/cargo" ] && [ -f "$1/lib/rustlib/src/rust/library/std/Cargo.toml" ] &&
+        RUSTC_BOOTSTRAP=1 "$1/bin/rustc" -Zunstable-options -Cpanic=immediate-abort --print cfg >/dev/null 2>&1
+}
+
+find_rust() {
+    for rust in $({ rustc --print sysroot
+        rustup toolchain list | while read -r name _; do rustc "+$name" --print sysroot; done
+        echo /usr; } 2>/dev/null); do
+        serves "$rust" && return
+    done
+    rust=
+    return 1
+}
+
+find_rust || { install_packages rustc-web cargo-web rust-web-src && find_rust; } ||
+    missing="no Rust toolchain with the source of its library: rustup component add rust-src, or Debian's rustc-web cargo-web rust-web-src"
+
+# ---- the linker and the C library -------------------------------------------
+
+find_zig() {
+    [ -n "${ZIG-}" ] && return
+    venv=$work/zig-$ZIG_VERSION
+    if [ ! -x "$venv/bin/python" ] || ! ZIG=$("$venv/bin/python" -c 'import ziglang, os
+print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))' 2>/dev/null); then
+        if [ -n "${NO_INSTALL-}" ] || ! new_venv "$venv"; then
+            ZIG=$(command -v zig)
+            return
+        fi
+        find_zig
+    fi
+}
+
+new_venv() {
+    command -v python3 >/dev/null || install_packages python3-venv || return 1
+    python3 -m venv "$1" >/dev/null 2>&1 || { install_packages python3-venv && python3 -m venv "$1"; } || return 1
+    say "installing ziglang $ZIG_VERSION into $1"
+    "$1/bin/python" -m pip install -q --disable-pip-version-check "ziglang==$ZIG_VERSION" >&2 && return
+    rm -rf "$1"
+    return 1
+}
+
+[ -n "${missing-}" ] || find_zig || missing="no zig: pip install ziglang==$ZIG_VERSION and name it in ZIG"
+
+# zig builds musl when it first links for a target, and says with -v where it
+# put the parts; they are kept, so that lld can be called with options that
+# zig's own driver does not pass on.
+libc_for() {
+    libc=$work/libc/$1
+    [ -f "$libc/libc.a" ] && return
+    mkdir -p "$libc"
+    echo 'int main(void) { return 0; }' >"$libc/empty.c"
+    "$ZIG" cc -target "$2" -Os -static -v "$libc/empty.c" -o "$libc/empty" 2>"$libc/log" || return 1
+    for word in $(grep '^ld.lld .*crt1\.o' "$libc/log" | tail -n 1); do
+        case $word in
+        */crt1.o | */libzigc.a | */libcompiler_rt.a) cp "$word" "$libc/" ;;
+        */libc.a) cp "$word" "$libc/libc.a.new" ;;
+        esac
+    done
+    mv "$libc/libc.a.new" "$libc/libc.a"
+}
+
+# What rustc asks of the linker, less the libraries that an immediate abort
+# never calls, and the table of frames: .eh_frame would be a fifth of the file.
+# One segment for code and constants, one for data: two pages fewer to map.
+linker_for() {
+    cat >"$work/layout.ld" <<'LAYOUT'
+SECTIONS {
+    /DISCARD/ : { *(.eh_frame) *(.comment) *(.note.*) *(.pdr) *(.mdebug.*) *(.gnu.attributes) *(.ARM.exidx*) *(.ARM.extab*) }
+} INSERT AFTER .text;
+LAYOUT
+    cat >"$work/link-$1" <<LINKER
+#!/bin/sh
+left=\$#
+for word; do
+    case \$word in
+    -lc | -lgcc | -lgcc_s | -lgcc_eh | -lunwind | --eh-frame-hdr) ;;
+    *) set -- "\$@" "\$word" ;;
+    esac
+done
+shift "\$left"
+exec "$ZIG" ld.lld "\$@" -z norelro -z noseparate-code --no-rosegment --icf=all -O2 \\
+    --build-id=none -T "$work/layout.ld" "$work/libc/$1"/crt1.o "$work/libc/$1"/*.a
+LINKER
+    chmod +x "$work/link-$1"
+}
+
+# ---- a target ---------------------------------------------------------------
+
+compile() {
+    env -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
+        RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" \
+        RUSTFLAGS="-Clinker=$work/link-$1 -Clinker-flavor=ld -Clink-self-contained=no -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort" \
+        "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" --target-dir "$work/build" \
+        --package ip-mptcp --bin ip-mptcp --profile dist --target "$2" \
+        -Zbuild-std=core,alloc,std,panic_abort -Zbuild-std-features=optimize_for_size >"$work/$1.log" 2>&1
+}
+
+build() {
+    # shellcheck disable=SC2046
+    set -- "$1" $(target "$1")
+    if [ -n "${missing-}" ]; then
+        row "$1" - "cannot be built here: $missing"
+        return 0
+    fi
+    if ! libc_for "$1" "$3"; then
+        row "$1" - "cannot be built here: zig gives no musl for $3, see $work/libc/$1/log"
+        return 0
+    fi
+    linker_for "$1"
+    say "building $1"
+    if ! compile "$1" "$2"; then
+        tail -n 20 "$work/$1.log" >&2
+        row "$1" - "failed to compile, see $work/$1.log"
+        failed=1
+        return 0
+    fi
+    mkdir -p "$work/$1"
+    cp "$work/build/$2/dist/ip-mptcp" "$work/$1/ip-mptcp.new"
+    mv "$work/$1/ip-mptcp.new" "$work/$1/ip-mptcp"
+    built=1
+    row "$1" "$(wc -c <"$work/$1/ip-mptcp")" "$2, $("$rust/bin/rustc" --version | cut -d' ' -f1,2), zig $("$ZIG" version), $(try "$1")"
+}
+
+# Foreign programs run if the machine has an emulator for them.
+try() {
+    case $1-$(uname -m) in
+    x86_64-x86_64 | i686-x86_64 | i686-i?86 | aarch64-aarch64 | armv7-armv7l | riscv64-riscv64 | s390x-s390x) runner= ;;
+    *)
+        case $1 in i686) runner=i386 ;; armv7) runner=arm ;; powerpc) runner=ppc ;; *) runner=$1 ;; esac
+        runner=$(command -v "qemu-$runner" || command -v "qemu-$runner-static") || { echo 'not run'; return; }
+        ;;
+    esac
+    if ${runner:+"$runner"} "$work/$1/ip-mptcp" -V >/dev/null 2>&1; then echo runs; else echo 'DOES NOT RUN'; fi
+}
+
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $names
+for name; do
+    [ -n "$(target "$name")" ] || {
+        say "unknown target \"$name\", one of:" "$names"
+        exit 2
+    }
+done
+
+: >"$table"
+failed='' built=''
+row target bytes how
+for name; do build "$name"; done
+cat "$table"
+[ -z "$failed" ] || exit 1
+[ -n "$built" ] || exit 3
