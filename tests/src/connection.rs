@@ -1,0 +1,167 @@
+//! Real MPTCP connections.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use crate::netlink::{check, u32_at};
+use crate::wait::{until, DEADLINE};
+
+const IPPROTO_MPTCP: i32 = 262;
+const SOL_MPTCP: i32 = 284;
+const MPTCP_INFO: i32 = 1;
+
+/// An MPTCP socket of the family of `address`.
+fn socket(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => libc::AF_INET,
+        SocketAddr::V6(_) => libc::AF_INET6,
+    };
+    // SAFETY: integers in; the descriptor is owned at once.
+    unsafe {
+        let fd = libc::socket(
+            family,
+            libc::SOCK_STREAM | libc::SOCK_CLOEXEC,
+            IPPROTO_MPTCP,
+        );
+        check(fd)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Calls `bind` or `connect` with `address`.
+fn with_address(
+    call: unsafe extern "C" fn(i32, *const libc::sockaddr, u32) -> i32,
+    fd: &OwnedFd,
+    address: SocketAddr,
+) -> io::Result<()> {
+    // SAFETY: both structures are plain integers, fully set, and live for the call.
+    check(unsafe {
+        match address {
+            SocketAddr::V4(v4) => {
+                let mut raw: libc::sockaddr_in = std::mem::zeroed();
+                raw.sin_family = libc::AF_INET as u16;
+                raw.sin_port = v4.port().to_be();
+                raw.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+                call(
+                    fd.as_raw_fd(),
+                    (&raw const raw).cast(),
+                    size_of_val(&raw) as u32,
+                )
+            }
+            SocketAddr::V6(v6) => {
+                let mut raw: libc::sockaddr_in6 = std::mem::zeroed();
+                raw.sin6_family = libc::AF_INET6 as u16;
+                raw.sin6_port = v6.port().to_be();
+                raw.sin6_addr.s6_addr = v6.ip().octets();
+                call(
+                    fd.as_raw_fd(),
+                    (&raw const raw).cast(),
+                    size_of_val(&raw) as u32,
+                )
+            }
+        }
+    })
+}
+
+/// An MPTCP socket that listens at `address` (port 0: any).
+pub fn listen(address: &str) -> TcpListener {
+    let address: SocketAddr = address.parse().expect("ADDRESS:PORT");
+    let listening = || {
+        let fd = socket(address)?;
+        with_address(libc::bind, &fd, address)?;
+        // SAFETY: integers only.
+        check(unsafe { libc::listen(fd.as_raw_fd(), 64) })?;
+        Ok::<_, io::Error>(TcpListener::from(fd))
+    };
+    listening().unwrap_or_else(|error| panic!("listen at {address}: {error}"))
+}
+
+/// One MPTCP connection, both ends of it.
+pub struct Connection {
+    pub client: TcpStream,
+    pub server: TcpStream,
+}
+
+impl Connection {
+    /// Connects to `listener` and exchanges a byte, so that both ends are established.
+    /// Only the accepting side need be in another namespace; `open` uses the thread's.
+    pub fn open(listener: &TcpListener) -> Connection {
+        let address = listener.local_addr().expect("the listener's address");
+        let client = socket(address).expect("an MPTCP socket");
+        with_address(libc::connect, &client, address).expect("connect");
+        let (server, _) = listener.accept().expect("accept");
+        let connection = Connection {
+            client: client.into(),
+            server,
+        };
+        for end in [&connection.client, &connection.server] {
+            end.set_read_timeout(Some(DEADLINE)).expect("a time limit");
+            end.set_write_timeout(Some(DEADLINE)).expect("a time limit");
+        }
+        connection.exchange(1);
+        assert!(
+            information(&connection.client).is_some(),
+            "the connection fell back to TCP"
+        );
+        connection
+    }
+
+    /// Sends `size` bytes from client to server and back.
+    pub fn exchange(&self, size: usize) {
+        let bytes = vec![b'x'; size];
+        let mut space = vec![0; size];
+        for (mut from, mut to) in [(&self.client, &self.server), (&self.server, &self.client)] {
+            let sent = std::thread::scope(|scope| {
+                let sender = scope.spawn(|| from.write_all(&bytes));
+                to.read_exact(&mut space).expect("receive");
+                sender.join().expect("the sender")
+            });
+            sent.expect("send");
+            assert!(space == bytes, "the bytes sent are the bytes received");
+        }
+    }
+
+    /// The tokens of client and server.
+    pub fn tokens(&self) -> (u32, u32) {
+        let token = |end| information(end).expect("an MPTCP connection").token;
+        (token(&self.client), token(&self.server))
+    }
+
+    /// Waits until the client counts `subflows` subflows beyond the first.
+    pub fn wait_for_subflows(&self, subflows: u8) {
+        until("the subflows of the connection", || {
+            // Data in both directions is what completes the handshakes.
+            self.exchange(1);
+            (information(&self.client)?.subflows == subflows).then_some(())
+        });
+    }
+}
+
+/// A little of `struct mptcp_info`.
+#[derive(Debug, Clone, Copy)]
+pub struct Information {
+    /// Subflows beyond the first.
+    pub subflows: u8,
+    pub token: u32,
+}
+
+/// What the kernel says of an MPTCP socket; `None` if it fell back to TCP.
+pub fn information(end: &TcpStream) -> Option<Information> {
+    let mut bytes = [0_u8; 96];
+    let mut length = size_of_val(&bytes) as u32;
+    // SAFETY: the kernel writes at most `length` bytes.
+    let got = unsafe {
+        libc::getsockopt(
+            end.as_raw_fd(),
+            SOL_MPTCP,
+            MPTCP_INFO,
+            bytes.as_mut_ptr().cast(),
+            &mut length,
+        )
+    };
+    (got == 0 && length >= 16).then(|| Information {
+        subflows: bytes[0],
+        token: u32_at(&bytes[12..]),
+    })
+}

@@ -1,0 +1,35 @@
+//! Helpers of the tests that drive the built `ip-mptcp` against the running kernel.
+//!
+//! Nothing here uses the project's codec or command line: the tests look at the
+//! kernel through a few hand-written netlink messages ([`netlink`], [`kernel`]), so
+//! that a mistake in the product cannot hide itself.
+//!
+//! | module | what it gives a test |
+//! |---|---|
+//! | [`captures`] | what five real kernels said, as bytes |
+//! | [`namespace`] | fresh network namespaces, names for them, veth pairs, addresses |
+//! | [`program`] | the built binary, run with any argv, stdin, descriptors, under a time limit |
+//! | [`kernel`] | the endpoints and limits the kernel holds; setting them without the tool |
+//! | [`netlink`] | the raw messages under [`kernel`] and [`namespace`] |
+//! | [`connection`] | real MPTCP connections and what the kernel says of them |
+//! | [`monitor`] | a running `monitor`, known to be subscribed; an independent event counter |
+//! | [`table`], [`contract`] | tables of cases kept as data, and running them |
+//! | [`wait`] | waiting for a condition with a deadline, skipping a test audibly |
+//!
+//! Environment:
+//! * `IP_MPTCP_BIN`: test this binary instead of building one;
+//! * `IP_MPTCP_PROFILE`: the cargo profile to build with (default: `dev`);
+//! * `IP_MPTCP_NO_SKIP`: a test that would be skipped fails instead;
+//! * `IP_MPTCP_SEED`: the seed of the random comparison.
+
+mod before_main;
+pub mod captures;
+pub mod connection;
+pub mod contract;
+pub mod kernel;
+pub mod monitor;
+pub mod namespace;
+pub mod netlink;
+pub mod program;
+pub mod table;
+pub mod wait;

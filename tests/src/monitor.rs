@@ -1,0 +1,170 @@
+//! A running `monitor`, and a second, independent subscriber to the kernel's events.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::kernel;
+use crate::netlink::Socket;
+use crate::program::{Output, Run, Running};
+use crate::wait::until;
+
+/// A monitor that has subscribed to the kernel's events.
+pub struct Monitor {
+    pub running: Running,
+    inode: String,
+}
+
+impl Monitor {
+    /// Starts `run` and returns once its socket is a member of the group: every event
+    /// from then on is the monitor's to show.
+    pub fn start(run: Run) -> Monitor {
+        let mut running = run.start();
+        let bit = 1_u32 << (events_group() - 1);
+        let inode = until("the monitor's subscription", || {
+            assert!(!running.ended(), "the monitor ended at once");
+            let inodes = socket_inodes(running.pid());
+            sockets()
+                .into_iter()
+                .find(|socket| inodes.contains(&socket.inode) && socket.groups & bit != 0)
+                .map(|socket| socket.inode)
+        });
+        Monitor { running, inode }
+    }
+
+    /// How many events the kernel has dropped for this monitor so far.
+    pub fn dropped(&self) -> u32 {
+        sockets()
+            .into_iter()
+            .find(|socket| socket.inode == self.inode)
+            .expect("the monitor's socket")
+            .drops
+    }
+
+    /// Waits until the output so far satisfies `enough`.
+    pub fn wait_for(&self, what: &str, mut enough: impl FnMut(&str) -> bool) -> String {
+        let bytes = self
+            .running
+            .wait_for_output(what, |bytes| enough(&String::from_utf8_lossy(bytes)));
+        String::from_utf8_lossy(&bytes).to_string()
+    }
+
+    /// Ends it with a signal and collects it.
+    pub fn stop(self, signal: i32) -> Output {
+        self.running.signal(signal);
+        self.running.finish()
+    }
+}
+
+/// Number of the multicast group of the events.
+pub fn events_group() -> u32 {
+    let (_, family) = kernel::path_manager().expect("a kernel with MPTCP");
+    let group = family
+        .groups
+        .iter()
+        .find(|(name, _)| name == "mptcp_pm_events")
+        .expect("the group of the events")
+        .1;
+    // The kernel's list of sockets shows the first 32 groups only. The family is built
+    // in, so its groups are among the first ones.
+    assert!(group <= 32, "group {group} cannot be watched");
+    group
+}
+
+struct SocketLine {
+    groups: u32,
+    drops: u32,
+    inode: String,
+}
+
+/// The netlink sockets of the thread's namespace.
+fn sockets() -> Vec<SocketLine> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink").expect("a socket list");
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let columns: Vec<_> = line.split_whitespace().collect();
+            Some(SocketLine {
+                groups: u32::from_str_radix(columns.get(3)?, 16).ok()?,
+                drops: columns.get(8)?.parse().ok()?,
+                inode: (*columns.get(9)?).to_string(),
+            })
+        })
+        .collect()
+}
+
+fn socket_inodes(pid: u32) -> Vec<String> {
+    let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
+    folder
+        .filter_map(|entry| {
+            let target = std::fs::read_link(entry.ok()?.path()).ok()?;
+            let target = target.to_str()?.strip_prefix("socket:[")?;
+            Some(target.strip_suffix(']')?.to_string())
+        })
+        .collect()
+}
+
+/// Counts the events that the kernel sends in a namespace.
+pub struct EventCounter {
+    socket: Arc<Socket>,
+    received: Arc<AtomicU32>,
+    stop: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl EventCounter {
+    /// Subscribes in the thread's namespace.
+    pub fn start() -> EventCounter {
+        const NETLINK_ADD_MEMBERSHIP: i32 = 1;
+        let socket = Socket::open(libc::NETLINK_GENERIC).expect("a socket");
+        // Root of a user namespace is refused; the default buffer then drops more,
+        // which is counted as well.
+        let _ = socket.set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 64 << 20);
+        socket
+            .set(
+                libc::SOL_NETLINK,
+                NETLINK_ADD_MEMBERSHIP,
+                events_group() as i32,
+            )
+            .expect("subscribe to events");
+        // Wakes the reader now and then to see whether it is to stop.
+        socket.set_receive_timeout();
+        let (socket, received) = (Arc::new(socket), Arc::new(AtomicU32::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = std::thread::spawn({
+            let (socket, received, stop) = (socket.clone(), received.clone(), stop.clone());
+            move || {
+                let mut space = [0; 4096];
+                while !stop.load(Ordering::Relaxed) {
+                    if socket.receive(&mut space).is_ok() {
+                        received.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        });
+        EventCounter {
+            socket,
+            received,
+            stop,
+            reader: Some(reader),
+        }
+    }
+
+    /// Events sent since the start: those read and those dropped here.
+    pub fn total(&self) -> u32 {
+        let dropped = self.socket.dropped().expect("the drop counter");
+        self.received.load(Ordering::Relaxed) + dropped
+    }
+}
+
+impl Drop for EventCounter {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}

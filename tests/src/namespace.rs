@@ -1,0 +1,237 @@
+//! Network namespaces, their names, and what stands in them.
+
+use std::fs::File;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use crate::before_main;
+use crate::kernel;
+use crate::netlink::{check, Bytes, Refusal, Socket};
+use crate::wait::skip;
+
+/// A network namespace. It lives as long as this value, a process or a socket in it.
+pub struct Namespace {
+    handle: File,
+}
+
+impl Namespace {
+    /// Puts the calling thread (and whatever it starts or opens from now on) into a new
+    /// namespace with `lo` up. Says aloud that the test is skipped, and gives `None`,
+    /// where the system does not allow it or its kernel has no MPTCP.
+    pub fn fresh() -> Option<Namespace> {
+        if let Some(error) = before_main::refused() {
+            skip(&format!(
+                "no network namespaces here ({error}); run as root, or allow user namespaces"
+            ));
+            return None;
+        }
+        let namespace = Namespace::enter_new();
+        if let Err(refusal) = kernel::try_limits() {
+            skip(&format!(
+                "this kernel has no MPTCP path manager: {refusal:?}"
+            ));
+            return None;
+        }
+        Some(namespace)
+    }
+
+    fn enter_new() -> Namespace {
+        before_main::unshare(libc::CLONE_NEWNET).expect("a new network namespace");
+        let namespace = Namespace::current();
+        link_up("lo");
+        namespace
+    }
+
+    /// The namespace that the calling thread is in.
+    pub fn current() -> Namespace {
+        Namespace {
+            handle: File::open("/proc/thread-self/ns/net").expect("the thread's namespace"),
+        }
+    }
+
+    /// Makes a second namespace; the thread stays where it is.
+    pub fn another() -> Namespace {
+        let here = Namespace::current();
+        let other = Namespace::enter_new();
+        here.enter();
+        other
+    }
+
+    fn enter(&self) {
+        // SAFETY: integers only; changes the calling thread alone.
+        let done = unsafe { libc::setns(self.handle.as_raw_fd(), libc::CLONE_NEWNET) };
+        check(done).expect("enter a namespace of ours");
+    }
+
+    /// Runs `work` with the calling thread inside this namespace.
+    pub fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Back(Namespace);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                self.0.enter();
+            }
+        }
+        let _back = Back(Namespace::current());
+        self.enter();
+        work()
+    }
+
+    /// Gives the namespace a name below `/run/netns`, until the value is dropped.
+    pub fn name(&self, name: &str) -> Name {
+        let path = Path::new("/run/netns").join(name);
+        File::create(&path).expect("a file for the name");
+        let thread = std::fs::canonicalize("/proc/thread-self").expect("this thread in /proc");
+        let source = self.inside(|| {
+            let mut source = thread.join("ns/net").into_os_string();
+            source.push("\0");
+            source
+        });
+        let mut target = path.clone().into_os_string();
+        target.push("\0");
+        let done = self.inside(|| {
+            // SAFETY: both strings end in NUL and outlive the call.
+            unsafe {
+                libc::mount(
+                    source.as_encoded_bytes().as_ptr().cast(),
+                    target.as_encoded_bytes().as_ptr().cast(),
+                    std::ptr::null(),
+                    libc::MS_BIND,
+                    std::ptr::null(),
+                )
+            }
+        });
+        check(done).expect("bind the namespace to its name");
+        Name { path }
+    }
+}
+
+/// A name of a namespace in `/run/netns`.
+pub struct Name {
+    /// Where the name is; what `-n PATH` takes.
+    pub path: PathBuf,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let mut path = self.path.clone().into_os_string();
+        path.push("\0");
+        // SAFETY: the string ends in NUL. Failing only leaves a name in a private mount.
+        unsafe { libc::umount2(path.as_encoded_bytes().as_ptr().cast(), libc::MNT_DETACH) };
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_NEWADDR: u16 = 20;
+const CREATE: u16 = 0x400;
+
+fn route(kind: u16, flags: u16, payload: &[u8]) -> Result<(), Refusal> {
+    Socket::open(libc::NETLINK_ROUTE)?.command(kind, flags, payload)
+}
+
+/// `struct ifinfomsg`.
+fn link_header(index: u32, flags: u32, change: u32) -> Bytes {
+    let mut header = vec![0; 4];
+    header.extend(index.to_ne_bytes());
+    header.extend(flags.to_ne_bytes());
+    header.extend(change.to_ne_bytes());
+    Bytes(header)
+}
+
+fn text(value: &str) -> Vec<u8> {
+    let mut bytes = value.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
+const IFLA_IFNAME: u16 = 3;
+
+/// Makes a pair of connected interfaces, `name` in the current namespace and
+/// `peer_name` in `peer` (or here as well), both up.
+pub fn veth(name: &str, peer_name: &str, peer: Option<&Namespace>) {
+    const IFLA_LINKINFO: u16 = 18;
+    const IFLA_NET_NS_FD: u16 = 28;
+    let mut other = link_header(0, 0, 0).put(IFLA_IFNAME, &text(peer_name));
+    if let Some(peer) = peer {
+        other = other.put(IFLA_NET_NS_FD, &peer.handle.as_raw_fd().to_ne_bytes());
+    }
+    let information = Bytes::default()
+        .put(1, b"veth")
+        .nest(2, Bytes::default().nest(1, other));
+    let request = link_header(0, 0, 0)
+        .put(IFLA_IFNAME, &text(name))
+        .nest(IFLA_LINKINFO, information);
+    route(RTM_NEWLINK, CREATE, &request.0).expect("a veth pair");
+    link_up(name);
+    match peer {
+        Some(peer) => peer.inside(|| link_up(peer_name)),
+        None => link_up(peer_name),
+    }
+}
+
+/// The index of interface `name` in the current namespace.
+pub fn link_index(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: the string ends in NUL.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => None,
+        index => Some(index),
+    }
+}
+
+/// The name of interface `index` in the current namespace.
+pub fn link_name(index: u32) -> Option<String> {
+    let mut space = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the space has the size that the function asks for.
+    let name = unsafe { libc::if_indextoname(index, space.as_mut_ptr().cast()) };
+    if name.is_null() {
+        return None;
+    }
+    let end = space.iter().position(|byte| *byte == 0)?;
+    Some(String::from_utf8_lossy(&space[..end]).to_string())
+}
+
+fn existing(name: &str) -> u32 {
+    link_index(name).unwrap_or_else(|| panic!("no interface {name}"))
+}
+
+/// Sets interface `name` up.
+pub fn link_up(name: &str) {
+    let up = libc::IFF_UP as u32;
+    route(RTM_NEWLINK, 0, &link_header(existing(name), up, up).0).expect("interface up");
+}
+
+/// Gives interface `name` another name; it is set down and up for that.
+pub fn link_rename(name: &str, new: &str) {
+    let index = existing(name);
+    let up = libc::IFF_UP as u32;
+    route(RTM_NEWLINK, 0, &link_header(index, 0, up).0).expect("interface down");
+    let request = link_header(index, 0, 0).put(IFLA_IFNAME, &text(new));
+    route(RTM_NEWLINK, 0, &request.0).expect("interface renamed");
+    link_up(new);
+}
+
+/// Removes interface `name`.
+pub fn link_delete(name: &str) {
+    route(RTM_DELLINK, 0, &link_header(existing(name), 0, 0).0).expect("interface removed");
+}
+
+/// Adds `address` with a prefix length to interface `name`, usable at once.
+pub fn add_address(name: &str, address: IpAddr, prefix: u8) {
+    const IFA_F_NODAD: u8 = 2;
+    let (family, bytes) = match address {
+        IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (libc::AF_INET6, v6.octets().to_vec()),
+    };
+    let mut header = vec![family as u8, prefix, IFA_F_NODAD, 0];
+    header.extend(existing(name).to_ne_bytes());
+    let request = Bytes(header).put(2, &bytes).put(1, &bytes);
+    route(RTM_NEWADDR, CREATE, &request.0).expect("an address");
+}
+
+/// Writes `value` to `/proc/sys/net/NAME` of the current namespace.
+pub fn sysctl(name: &str, value: &str) -> std::io::Result<()> {
+    std::fs::write(Path::new("/proc/sys/net").join(name), value)
+}
