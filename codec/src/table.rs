@@ -33,6 +33,9 @@ macro_rules! field {
     (type u64) => {
         u64
     };
+    (type i64) => {
+        i64
+    };
     (type in4) => {
         core::net::Ipv4Addr
     };
@@ -83,6 +86,9 @@ macro_rules! field {
     (len u64) => {
         8
     };
+    (len i64) => {
+        8
+    };
     (len in6) => {
         16
     };
@@ -107,6 +113,9 @@ macro_rules! field {
     };
     (read $E:ident u64 $c:ident) => {
         $E::u64(*$c)
+    };
+    (read $E:ident i64 $c:ident) => {
+        $E::u64(*$c) as i64
     };
     (read $E:ident in4 $c:ident) => {
         core::net::Ipv4Addr::from(*$c)
@@ -142,6 +151,9 @@ macro_rules! field {
     (get $a:ident u64) => {
         $a.u64()
     };
+    (get $a:ident i64) => {
+        $a.u64().map(|n| n as i64)
+    };
     (get $a:ident in4) => {
         $a.ipv4()
     };
@@ -175,6 +187,9 @@ macro_rules! field {
     };
     (put $w:ident $n:expr, $v:expr, u64) => {
         $w.put_u64($n, $v)
+    };
+    (put $w:ident $n:expr, $v:expr, i64) => {
+        $w.put_u64($n, $v as u64)
     };
     (put $w:ident $n:expr, $v:expr, in4) => {
         $w.put_ipv4($n, $v)

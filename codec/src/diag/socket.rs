@@ -1,5 +1,6 @@
 //! One socket of an answer.
 
+use core::fmt;
 use core::net::IpAddr;
 
 use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
@@ -12,7 +13,7 @@ use crate::order::{Native, Order};
 const FIXED: usize = 72;
 
 /// A socket: `struct inet_diag_msg` and what it comes with.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Socket<'a, E: Order = Native> {
     /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
     pub family: u8,
@@ -161,6 +162,21 @@ impl<'a, E: Order> Socket<'a, E> {
             Some(upper) => upper.find_last(kind),
             None => Ok(None),
         }
+    }
+}
+
+impl<E: Order> fmt::Debug for Socket<'_, E> {
+    /// What tells sockets apart, and the attributes as bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("state", &self.state)
+            .field("source", &self.source)
+            .field("source_port", &self.source_port)
+            .field("destination", &self.destination)
+            .field("destination_port", &self.destination_port)
+            .field("inode", &self.inode)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
     }
 }
 

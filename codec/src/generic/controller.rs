@@ -19,7 +19,7 @@ pub const NEW_FAMILY: u8 = 1;
 /// `CTRL_CMD_GETFAMILY`.
 pub const GET_FAMILY: u8 = 3;
 
-const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 2;
 const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
 

@@ -1,1 +1,164 @@
 //! What attributes a family takes (`CTRL_CMD_GETPOLICY`, kernel 5.7).
+//!
+//! ```text
+//! CTRL_CMD_GETPOLICY, one of the two in each message of the dump:
+//!   1 FAMILY_ID u16
+//!   9 OP_POLICY [ command: { 1 DO policy u32, 2 DUMP policy u32 } ]
+//!   8 POLICY [ policy: [ attribute: { 1 TYPE u32 … } ] ]
+//! ```
+//!
+//! In the nests in square brackets the attribute's type number is an index: a
+//! command, a policy, an attribute of the family. So "what does ADD_ADDR
+//! take?" is the command's policy first, then all [`Entry::Attribute`]s of
+//! that policy, which come later in the same dump.
+
+use super::{controller, request, Generic};
+use crate::error::{Error, ErrorKind};
+use crate::netlink::{flags, Attribute, Attributes, Message, Rule, Writer};
+use crate::order::{Native, Order};
+
+const GET_POLICY: u8 = 10;
+const FAMILY_ID: u16 = 1;
+const POLICY: u16 = 8;
+const OP_POLICY: u16 = 9;
+const OP: u16 = 10;
+const DO: u16 = 1;
+const DUMP: u16 = 2;
+
+/// Asks for the policies of the family with this id; of one of its commands
+/// where `command` is given (kernel 5.10).
+pub fn dump(
+    buffer: &mut [u8],
+    seq: u32,
+    family: u16,
+    command: Option<u32>,
+) -> Result<&mut [u8], Error> {
+    let flags = flags::REQUEST | flags::DUMP;
+    let mut writer: Writer = request(
+        buffer,
+        controller::ID,
+        flags,
+        seq,
+        GET_POLICY,
+        controller::VERSION,
+    );
+    writer.put_u16(FAMILY_ID, family);
+    if let Some(command) = command {
+        writer.put_u32(OP, command);
+    }
+    writer.finish()
+}
+
+/// Something that a message of the dump tells.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Which policies hold for a command.
+    Command {
+        /// The command.
+        command: u16,
+        /// The policy that holds when it is done; absent where it cannot be.
+        on_do: Option<u32>,
+        /// The policy that holds when it is dumped; absent where it cannot be.
+        on_dump: Option<u32>,
+    },
+    /// What an attribute has to be under a policy.
+    Attribute {
+        /// The policy.
+        policy: u16,
+        /// The attribute.
+        attribute: u16,
+        /// The rule.
+        rule: Rule,
+    },
+}
+
+/// The entries of a message: an iterator that ends after its first error.
+#[derive(Copy, Clone, Debug)]
+pub struct Entries<'a, E: Order = Native> {
+    commands: Attributes<'a, E>,
+    policies: Attributes<'a, E>,
+    // What is left of the policy that is being read, and its number.
+    rules: Attributes<'a, E>,
+    policy: u16,
+}
+
+impl<'a, E: Order> Entries<'a, E> {
+    /// Reads one message of the answer to [`dump`].
+    pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        let generic = Generic::decode(message)?;
+        if message.header.kind != controller::ID || generic.command != GET_POLICY {
+            return Err(Error::new(ErrorKind::WrongType, 4));
+        }
+        let none = Attributes::at(&[], generic.attributes.offset());
+        let mut entries = Self {
+            commands: none,
+            policies: none,
+            rules: none,
+            policy: 0,
+        };
+        for attribute in generic.attributes {
+            let attribute = attribute?;
+            match attribute.kind() {
+                POLICY => entries.policies = attribute.nested(),
+                OP_POLICY => entries.commands = attribute.nested(),
+                _ => {}
+            }
+        }
+        Ok(entries)
+    }
+
+    fn advance(&mut self) -> Result<Option<Entry>, Error> {
+        if let Some(entry) = self.commands.next() {
+            return command(entry?).map(Some);
+        }
+        loop {
+            if let Some(rule) = self.rules.next() {
+                let rule = rule?;
+                return Ok(Some(Entry::Attribute {
+                    policy: self.policy,
+                    attribute: rule.kind(),
+                    rule: Rule::decode(rule.nested())?,
+                }));
+            }
+            let Some(policy) = self.policies.next() else {
+                return Ok(None);
+            };
+            let policy = policy?;
+            self.policy = policy.kind();
+            self.rules = policy.nested();
+        }
+    }
+}
+
+impl<E: Order> Iterator for Entries<'_, E> {
+    type Item = Result<Entry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.advance().transpose();
+        if let Some(Err(_)) = entry {
+            let none = Attributes::at(&[], 0);
+            (self.commands, self.policies, self.rules) = (none, none, none);
+        }
+        entry
+    }
+}
+
+impl<E: Order> core::iter::FusedIterator for Entries<'_, E> {}
+
+fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
+    let mut on_do = None;
+    let mut on_dump = None;
+    for attribute in entry.nested() {
+        let attribute = attribute?;
+        match attribute.kind() {
+            DO => on_do = Some(attribute.u32()?),
+            DUMP => on_dump = Some(attribute.u32()?),
+            _ => {}
+        }
+    }
+    Ok(Entry::Command {
+        command: entry.kind(),
+        on_do,
+        on_dump,
+    })
+}

@@ -18,11 +18,13 @@
 mod endpoint;
 mod event;
 mod limits;
+mod place;
 pub mod request;
 
 pub use endpoint::{Endpoint, EndpointFlags};
 pub use event::{Event, EventAttributes, EventFlags, EventKind};
 pub use limits::Limits;
+pub use place::Place;
 
 /// `MPTCP_PM_NAME`: the family to ask the controller for.
 pub const FAMILY: &str = "mptcp_pm";
@@ -46,4 +48,17 @@ pub mod attribute {
     pub const LOC_ID: u16 = 5;
     /// Nest: the peer's address.
     pub const ADDR_REMOTE: u16 = 6;
+
+    /// The kernel's name of such an attribute.
+    pub const fn name(kind: u16) -> Option<&'static str> {
+        Some(match kind {
+            ADDR => "ADDR",
+            RCV_ADD_ADDRS => "RCV_ADD_ADDRS",
+            SUBFLOWS => "SUBFLOWS",
+            TOKEN => "TOKEN",
+            LOC_ID => "LOC_ID",
+            ADDR_REMOTE => "ADDR_REMOTE",
+            _ => return None,
+        })
+    }
 }

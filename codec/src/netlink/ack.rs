@@ -10,7 +10,7 @@
 use core::fmt;
 
 use super::header::{flags, Header, HEADER_LEN};
-use super::{align, Attributes, Message, Text};
+use super::{align, Attributes, Message, Rule, Text};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -108,8 +108,8 @@ pub struct ExtendedAck<'a, E: Order = Native> {
     pub offset: Option<u32>,
     /// `COOKIE` (3): bytes whose meaning depends on the protocol.
     pub cookie: Option<&'a [u8]>,
-    /// `POLICY` (4): what the attribute at fault should have been; see
-    /// [`generic::policy`](crate::generic::policy).
+    /// `POLICY` (4): what the attribute at fault should have been, as
+    /// [`ExtendedAck::rule`] reads it.
     pub policy: Option<Attributes<'a, E>>,
     /// `MISS_TYPE` (5): type of an attribute that must be there and is not.
     pub missing_type: Option<u32>,
@@ -154,6 +154,11 @@ impl<'a, E: Order> ExtendedAck<'a, E> {
         }
         Ok(ack)
     }
+
+    /// What the attribute at fault should have been, where the kernel says.
+    pub fn rule(&self) -> Result<Option<Rule>, Error> {
+        self.policy.map(Rule::decode).transpose()
+    }
 }
 
 impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
@@ -168,8 +173,8 @@ impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
         if let Some(cookie) = self.cookie {
             out.field("cookie", &cookie);
         }
-        if let Some(policy) = self.policy {
-            out.field("policy", &policy);
+        if let Ok(Some(rule)) = self.rule() {
+            out.field("policy", &rule);
         }
         if let Some(missing) = self.missing_type {
             out.field("missing_type", &missing);

@@ -36,12 +36,14 @@ mod ack;
 mod attribute;
 mod header;
 mod message;
+mod rule;
 mod writer;
 
 pub use ack::{Ack, Done, ExtendedAck};
 pub use attribute::{Attribute, Attributes, Text};
 pub use header::{flags, kind, Header, HEADER_LEN};
 pub use message::{Content, Message, Messages};
+pub use rule::Rule;
 pub use writer::Writer;
 
 pub(crate) use attribute::HEADER as ATTRIBUTE_HEADER;

@@ -8,12 +8,15 @@ use super::{align, ATTRIBUTE_HEADER};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
+/// Some put did not fit; where is told in the end.
+const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
+
 /// Builds one message in a buffer that the caller lends.
 ///
-/// What does not fit is remembered, further puts do nothing, and
-/// [`Writer::finish`] says so once; nests close by themselves. After an
-/// overflow the buffer still begins with a well-formed message: the
-/// attributes that fitted whole.
+/// The first put that fails is remembered, further puts do nothing, and
+/// [`Writer::finish`] says so once; nests close by themselves. After a failure
+/// the buffer still begins with a well-formed message: the attributes that
+/// fitted whole.
 ///
 /// ```
 /// use mptcp_codec::netlink::{flags, Header, Writer};
@@ -32,7 +35,7 @@ pub struct Writer<'b, E: Order = Native> {
     header: Header,
     // Bytes written; always a multiple of four and within the buffer.
     len: usize,
-    overflow: bool,
+    failure: Option<Error>,
     order: PhantomData<E>,
 }
 
@@ -48,12 +51,16 @@ impl<'b, E: Order> Writer<'b, E> {
     /// As [`Writer::new`], in the order of another machine.
     #[inline]
     pub fn with_order(buffer: &'b mut [u8], header: Header) -> Self {
-        let overflow = buffer.len() < HEADER_LEN;
+        let failure = if buffer.len() < HEADER_LEN {
+            Some(NO_SPACE)
+        } else {
+            None
+        };
         Self {
             buffer,
             header,
             len: HEADER_LEN,
-            overflow,
+            failure,
             order: PhantomData,
         }
     }
@@ -69,17 +76,23 @@ impl<'b, E: Order> Writer<'b, E> {
         self
     }
 
-    /// The next `N` bytes of the buffer, or `None` from the first overflow on.
+    /// Remembers the first failure.
+    #[cold]
+    fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// The next `N` bytes of the buffer, or `None` from the first failure on.
     #[inline(always)]
     fn take<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let room = self.buffer.get_mut(self.len..)?.first_chunk_mut::<N>();
         match room {
-            Some(to) if !self.overflow => {
+            Some(to) if self.failure.is_none() => {
                 self.len += N;
                 Some(to)
             }
             _ => {
-                self.overflow = true;
+                self.failure.get_or_insert(NO_SPACE);
                 None
             }
         }
@@ -156,11 +169,11 @@ impl<'b, E: Order> Writer<'b, E> {
         self.put_parts(kind, value, &[])
     }
 
-    /// A string; its NUL is added. Bytes from a NUL on are not part of a
-    /// string: such a value counts as one that does not fit.
+    /// A string; its NUL is added. One that has a NUL in it cannot be sent:
+    /// [`ErrorKind::BadValue`].
     pub fn put_text(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         if value.contains(&0) {
-            self.overflow = true;
+            self.fail(Error::about(ErrorKind::BadValue, kind, self.len));
         }
         self.put_parts(kind, value, &[0])
     }
@@ -172,7 +185,7 @@ impl<'b, E: Order> Writer<'b, E> {
             .get_mut(self.len..)
             .and_then(|rest| rest.get_mut(..align(len)));
         match (room, u16::try_from(len)) {
-            (Some(to), Ok(_)) if !self.overflow => {
+            (Some(to), Ok(_)) if self.failure.is_none() => {
                 let word = u32::from(kind) << 16 | len as u32;
                 let from = E::put_attribute_word(word);
                 let bytes = from.iter().chain(value).chain(end).chain(&[0; 3]);
@@ -181,7 +194,7 @@ impl<'b, E: Order> Writer<'b, E> {
                 }
                 self.len += align(len);
             }
-            _ => self.overflow = true,
+            _ => self.fail(NO_SPACE),
         }
         self
     }
@@ -202,20 +215,21 @@ impl<'b, E: Order> Writer<'b, E> {
             .get_mut(start..)
             .and_then(|rest| rest.first_chunk_mut::<4>());
         match (head, u16::try_from(len)) {
-            (Some(head), Ok(_)) if !self.overflow => {
+            (Some(head), Ok(_)) if self.failure.is_none() => {
                 let word = u32::from(kind | 0x8000) << 16 | len as u32;
                 *head = E::put_attribute_word(word);
             }
             _ => {
-                self.overflow = true;
+                self.fail(NO_SPACE);
                 self.len = start;
             }
         }
         self
     }
 
-    /// The message, or [`ErrorKind::NoSpace`] with the length of what fitted
-    /// as its offset.
+    /// The message, or why it could not be built: [`ErrorKind::NoSpace`] with
+    /// the length of what fitted as its offset, or the error of the put that
+    /// failed.
     #[inline]
     pub fn finish(self) -> Result<&'b mut [u8], Error> {
         let header = Header {
@@ -226,8 +240,9 @@ impl<'b, E: Order> Writer<'b, E> {
             return Err(Error::new(ErrorKind::NoSpace, 0));
         };
         *head = header.to_bytes::<E>();
-        match self.buffer.get_mut(..self.len) {
-            Some(message) if !self.overflow => Ok(message),
+        match (self.failure, self.buffer.get_mut(..self.len)) {
+            (None, Some(message)) => Ok(message),
+            (Some(failure), _) if failure.kind() != ErrorKind::NoSpace => Err(failure),
             _ => Err(Error::new(ErrorKind::NoSpace, self.len)),
         }
     }

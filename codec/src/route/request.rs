@@ -21,7 +21,8 @@ const EXT_MASK: u16 = 29;
 const SKIP_STATS: u32 = 8;
 /// Bytes of an interface's name without its NUL (`IFNAMSIZ`).
 const NAME_MAX: usize = 15;
-/// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided.
+/// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided. IPv6
+/// always does, and refuses the flag.
 const LOOKUP_TABLE: u32 = 0x1000;
 
 fn begin<const N: usize>(
@@ -143,7 +144,12 @@ impl Lookup {
         }
         let bits = inet::bits_of(self.destination);
         let source_bits = self.source.map_or(0, inet::bits_of);
-        let [a, b, c, d] = Native::put_u32(LOOKUP_TABLE);
+        let table = if family == inet::AF_INET {
+            LOOKUP_TABLE
+        } else {
+            0
+        };
+        let [a, b, c, d] = Native::put_u32(table);
         let fixed = [family, bits, source_bits, 0, 0, 0, 0, 0, a, b, c, d];
         let mut writer = begin(buffer, kind::GETROUTE, GET, seq, fixed);
         inet::put(&mut writer, path::DST, self.destination);

@@ -1,0 +1,88 @@
+//! From an offset in a request to the name of what stands there.
+
+use core::fmt;
+
+use super::{attribute, Endpoint};
+use crate::generic::GENERIC_HEADER_LEN;
+use crate::netlink::{Attribute, Attributes, ExtendedAck, HEADER_LEN};
+use crate::order::Order;
+
+/// A place in a request to the path manager: an attribute, or an attribute in
+/// an address. `Display` writes it as `ADDR.PORT`.
+///
+/// The kernel tells where the fault is by offsets; with the request at hand
+/// they become names.
+///
+/// ```
+/// use mptcp_codec::mptcp::{request, Endpoint, Place};
+/// let mut buffer = [0; 64];
+/// let endpoint = Endpoint::new(core::net::Ipv4Addr::LOCALHOST).with_port(99);
+/// let request = request::add_address(&mut buffer, 30, 1, &endpoint)?;
+/// let place = Place::at_offset(request, 32);
+/// assert_eq!(place, Some(Place { outer: "ADDR", inner: Some("PORT") }));
+/// # Ok::<(), mptcp_codec::Error>(())
+/// ```
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the attribute at the top level.
+    pub outer: &'static str,
+    /// Name of the attribute inside it, where the place is inside.
+    pub inner: Option<&'static str>,
+}
+
+impl Place {
+    /// What the kernel found fault with, or missed, in `request`.
+    pub fn of_fault<E: Order>(request: &[u8], ack: &ExtendedAck<'_, E>) -> Option<Self> {
+        if let Some(offset) = ack.offset {
+            return Self::at_offset(request, offset as usize);
+        }
+        let missing = u16::try_from(ack.missing_type?).ok()?;
+        match ack.missing_nest {
+            None => Some(Self {
+                outer: attribute::name(missing)?,
+                inner: None,
+            }),
+            Some(nest) => Some(Self {
+                inner: Some(Endpoint::name(missing)?),
+                ..Self::at_offset(request, nest as usize)?
+            }),
+        }
+    }
+
+    /// What begins at `offset`, counted in bytes from the start of `request`,
+    /// as one of the functions of [`request`](super::request) made it.
+    pub fn at_offset(request: &[u8], offset: usize) -> Option<Self> {
+        const START: usize = HEADER_LEN + GENERIC_HEADER_LEN;
+        let attributes: Attributes = Attributes::at(request.get(START..)?, START);
+        let around = find(attributes, offset)?;
+        let outer = attribute::name(around.kind())?;
+        let inner = if around.offset() == offset {
+            None
+        } else if matches!(around.kind(), attribute::ADDR | attribute::ADDR_REMOTE) {
+            let inside = find(around.nested(), offset)?;
+            Some(Endpoint::name(inside.kind())?)
+        } else {
+            None
+        };
+        Some(Self { outer, inner })
+    }
+}
+
+/// The attribute that begins at `offset` or has it inside.
+fn find(attributes: Attributes<'_>, offset: usize) -> Option<Attribute<'_>> {
+    attributes.flatten().find(|attribute| {
+        let start = attribute.offset();
+        let end = attribute.nested().offset() + attribute.payload().len();
+        (start..end).contains(&offset)
+    })
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.outer)?;
+        match self.inner {
+            Some(inner) => write!(f, ".{inner}"),
+            None => Ok(()),
+        }
+    }
+}
