@@ -1,0 +1,379 @@
+//! `endpoint add`, `change`, `delete`, `show`, `flush`.
+
+use std::net::IpAddr;
+
+use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
+
+use crate::args::EndpointAction;
+use crate::error::{status, Error, Kind, Result};
+use crate::grammar::endpoint::{parse, EndpointWords, Family, Purpose};
+use crate::grammar::{number, Words};
+use crate::kernel::sys::{self, Errno};
+use crate::kernel::PathManager;
+use crate::output::{padded, Colour, Output};
+use crate::session::Session;
+
+pub fn run(session: &mut Session, action: Option<EndpointAction>) -> Result<u8> {
+    match action {
+        Some(EndpointAction::Add(words)) => add(session, &words.words),
+        Some(EndpointAction::Change(words)) => change(session, &words.words),
+        Some(EndpointAction::Delete(words)) => delete(session, &words.words),
+        Some(EndpointAction::Show(words)) => show(session, &words.words),
+        Some(EndpointAction::Flush(words)) => flush(session, &words.words),
+        None => show(session, &[]),
+    }
+}
+
+/// Reads the words of a command; names of interfaces are looked up as they
+/// are met.
+fn read(session: &mut Session, words: &[String], purpose: Purpose) -> Result<EndpointWords> {
+    let mut said = parse(Words::new(words), purpose, &mut |name| {
+        device(session.path_manager()?, name, purpose)
+    })?;
+    if purpose == Purpose::Select && said.family.is_none() {
+        said.family = match (session.options.ipv4, session.options.ipv6) {
+            (true, false) => Some(Family::V4),
+            (false, true) => Some(Family::V6),
+            _ => None,
+        };
+    }
+    Ok(said)
+}
+
+/// The index of an interface. `ifN` stands for index N, as endpoints of
+/// interfaces that have gone are shown; only to select them, it need not
+/// exist.
+fn device(path_manager: &mut PathManager, name: &str, purpose: Purpose) -> Result<u32> {
+    let fd = path_manager.socket().fd();
+    if let Ok(index) = sys::interface_index(fd, name.as_bytes()) {
+        return Ok(index);
+    }
+    name.strip_prefix("if")
+        .and_then(number)
+        .filter(|index| *index != 0)
+        .filter(|index| purpose == Purpose::Select || sys::interface_name(fd, *index).is_ok())
+        .ok_or_else(|| Error::invalid(name, "device does not exist"))
+}
+
+fn add(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = read(session, words, Purpose::Add)?;
+    let Some(address) = said.address else {
+        return Err(Error::required("ADDRESS"));
+    };
+    if said.id == Some(0) {
+        return Err(Error::invalid("ID", "cannot be 0"));
+    }
+    if said.port.unwrap_or(0) != 0 && !said.set.contains(EndpointFlags::SIGNAL) {
+        return Err(Error::invalid(
+            "port",
+            "flags must have signal when using port",
+        ));
+    }
+    let endpoint = describe(Endpoint::new(address), &said);
+    session
+        .path_manager()?
+        .set(&|buffer, family, seq| request::add_address(buffer, family, seq, &endpoint))?;
+    Ok(0)
+}
+
+/// `endpoint` with the rest of what was said.
+fn describe(mut endpoint: Endpoint, said: &EndpointWords) -> Endpoint {
+    if let Some(id) = said.id {
+        endpoint = endpoint.with_id(id);
+    }
+    if said.set.0 != 0 {
+        endpoint = endpoint.with_flags(said.set);
+    }
+    if let Some(index) = said.dev {
+        endpoint = endpoint.with_if_idx(index as i32);
+    }
+    if let Some(port) = said.port.filter(|port| *port != 0) {
+        endpoint = endpoint.with_port(port);
+    }
+    endpoint
+}
+
+fn not_found() -> Error {
+    Error::new(
+        Kind::Kernel,
+        status::REFUSED,
+        &["Error: address not found."],
+    )
+}
+
+/// The kernel overwrites backup and fullmesh together: what is not named is
+/// read first and sent back as it is.
+fn change(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = read(session, words, Purpose::Change)?;
+    if said.id == Some(0) {
+        return Err(Error::invalid("ID", "cannot be 0"));
+    }
+    if said.id.is_some() && said.port.unwrap_or(0) != 0 {
+        return Err(Error::invalid("port", "port can't be used with id"));
+    }
+    let path_manager = session.path_manager()?;
+    let present = match (said.id, said.address) {
+        (Some(id), address) => {
+            let endpoint = path_manager.endpoint(id, None)?;
+            if address.is_some() && address != endpoint.address() {
+                return Err(not_found());
+            }
+            endpoint
+        }
+        (None, Some(address)) => path_manager
+            .endpoints(None)?
+            .into_iter()
+            .find(|endpoint| {
+                endpoint.address() == Some(address)
+                    && endpoint.port().unwrap_or(0) == said.port.unwrap_or(0)
+            })
+            .ok_or_else(not_found)?,
+        (None, None) => {
+            return Err(Error::new(
+                Kind::Usage,
+                status::REFUSED,
+                &["Error: missing address ID: id N or ADDRESS is required."],
+            ))
+        }
+    };
+    let flags = present.flags().unwrap_or_default();
+    let wanted = (flags | said.set) & !said.clear;
+    let changed = Endpoint::EMPTY
+        .with_id(present.id().unwrap_or(0))
+        .with_flags(wanted & (EndpointFlags::BACKUP | EndpointFlags::FULLMESH));
+    path_manager.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))?;
+    Ok(0)
+}
+
+/// Whether an endpoint is what was said, in every word.
+fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
+    let flags = endpoint.flags().unwrap_or_default();
+    let address = endpoint.address();
+    said.id.is_none_or(|id| endpoint.id() == Some(id))
+        && said.address.is_none_or(|wanted| address == Some(wanted))
+        && said
+            .port
+            .is_none_or(|port| endpoint.port().unwrap_or(0) == port)
+        && said
+            .dev
+            .is_none_or(|index| endpoint.if_idx() == Some(index as i32))
+        && flags.contains(said.set)
+        && (flags & said.clear).0 == 0
+        && match said.family {
+            None => true,
+            Some(Family::V4) => matches!(address, Some(IpAddr::V4(_))),
+            Some(Family::V6) => matches!(address, Some(IpAddr::V6(_))),
+        }
+}
+
+fn select(path_manager: &mut PathManager, said: &EndpointWords) -> Result<Vec<Endpoint>> {
+    let mut endpoints = path_manager.endpoints(None)?;
+    endpoints.retain(|endpoint| matches(endpoint, said));
+    Ok(endpoints)
+}
+
+fn delete(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = read(session, words, Purpose::Select)?;
+    if said.id == Some(0) {
+        return delete_first_subflows(session, &said);
+    }
+    if said.is_empty() {
+        return Err(Error::required("ID"));
+    }
+    let path_manager = session.path_manager()?;
+    if let Some(id) = only_id(&said) {
+        return delete_id(path_manager, id);
+    }
+    let chosen = select(path_manager, &said)?;
+    if chosen.is_empty() {
+        return Err(not_found());
+    }
+    delete_all(path_manager, &chosen)
+}
+
+/// The id, if nothing else was said.
+fn only_id(said: &EndpointWords) -> Option<u8> {
+    let id = EndpointWords {
+        id: said.id,
+        ..EndpointWords::default()
+    };
+    said.id.filter(|_| *said == id)
+}
+
+fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<u8> {
+    let endpoint = Endpoint::EMPTY.with_id(id);
+    path_manager
+        .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;
+    Ok(0)
+}
+
+fn delete_all(path_manager: &mut PathManager, endpoints: &[Endpoint]) -> Result<u8> {
+    for endpoint in endpoints {
+        delete_id(path_manager, endpoint.id().unwrap_or(0))?;
+    }
+    Ok(0)
+}
+
+/// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
+/// connections from that address.
+fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<u8> {
+    let Some(address) = said.address else {
+        return Err(Error::invalid(
+            "ID",
+            "address is needed for deleting id 0 address",
+        ));
+    };
+    let endpoint = describe(Endpoint::new(address), said);
+    session
+        .path_manager()?
+        .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;
+    Ok(0)
+}
+
+fn flush(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = read(session, words, Purpose::Select)?;
+    let path_manager = session.path_manager()?;
+    if said.is_empty() {
+        path_manager.set(&request::flush_addresses)?;
+        return Ok(0);
+    }
+    let chosen = select(path_manager, &said)?;
+    delete_all(path_manager, &chosen)
+}
+
+fn show(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = read(session, words, Purpose::Select)?;
+    if said.id == Some(0) {
+        return Err(Error::invalid("ID", "cannot be 0"));
+    }
+    let (path_manager, out) = session.path_manager_and_output()?;
+    let endpoints = match said.id {
+        Some(id) => {
+            let endpoint = path_manager.endpoint(id, None)?;
+            if !matches(&endpoint, &said) {
+                return Err(not_found());
+            }
+            vec![endpoint]
+        }
+        None => select(path_manager, &said)?,
+    };
+    let mut names = Names::default();
+    if out.style.json {
+        out.begin_array("");
+    }
+    for endpoint in &endpoints {
+        let name = match endpoint.if_idx() {
+            None | Some(0) => &[],
+            Some(index) => names.get(path_manager, index),
+        };
+        print(out, endpoint, name)?;
+    }
+    if out.style.json {
+        out.end_array()?;
+    }
+    Ok(0)
+}
+
+/// The name of the interface that was looked up last: endpoints of one
+/// interface mostly stand together.
+#[derive(Debug, Default)]
+pub struct Names {
+    index: i32,
+    name: Vec<u8>,
+}
+
+impl Names {
+    /// The name, or `ifN` where the interface has gone.
+    pub fn get(&mut self, path_manager: &mut PathManager, index: i32) -> &[u8] {
+        if self.index != index {
+            self.index = index;
+            self.name.clear();
+            match interface_name(path_manager, index) {
+                Ok(name) => self.name.extend_from_slice(&name),
+                Err(_) => {
+                    self.name.extend_from_slice(b"if");
+                    let number = crate::output::number(index as u32 as u64);
+                    self.name.extend_from_slice(number.as_bytes());
+                }
+            }
+        }
+        &self.name
+    }
+}
+
+/// The name of an interface.
+pub fn interface_name(
+    path_manager: &mut PathManager,
+    index: i32,
+) -> core::result::Result<Vec<u8>, Errno> {
+    let name = sys::interface_name(path_manager.socket().fd(), index as u32)?;
+    Ok(name.into_iter().take_while(|b| *b != 0).collect())
+}
+
+fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {
+    let json = out.style.json;
+    if json {
+        out.begin_object("");
+    }
+    match endpoint.address() {
+        Some(address) if json => {
+            let text = match address {
+                IpAddr::V4(address) => crate::output::ipv4(address),
+                IpAddr::V6(address) => crate::output::ipv6(address),
+            };
+            out.json_string("address", &text);
+        }
+        Some(IpAddr::V4(address)) => out.ipv4(address, " "),
+        Some(IpAddr::V6(address)) => out.ipv6(address, " "),
+        None => {}
+    }
+    let numbers = [
+        ("port", endpoint.port().filter(|port| *port != 0)),
+        ("id", endpoint.id().map(u16::from)),
+    ];
+    for (key, value) in numbers {
+        let Some(value) = value else { continue };
+        if json {
+            out.json_number(key, value.into());
+        } else {
+            out.text(key);
+            out.text(" ");
+            out.number(value.into());
+            out.text(" ");
+        }
+    }
+    let flags = endpoint.flags().unwrap_or_default();
+    for (flag, name) in EndpointFlags::NAMES {
+        if !flags.contains(flag) {
+        } else if json {
+            out.json_bool(name, true);
+        } else {
+            out.text(name);
+            out.text(" ");
+        }
+    }
+    let unknown = flags.unknown();
+    if unknown.0 != 0 {
+        let text = padded(unknown.0.into(), 2);
+        if json {
+            out.json_string("rawflags", text.as_bytes());
+        } else {
+            out.text("rawflags ");
+            out.text(text.as_str());
+            out.text(" ");
+        }
+    }
+    if !interface.is_empty() {
+        if json {
+            out.json_string("dev", interface);
+        } else {
+            out.text("dev ");
+            out.coloured(Colour::Interface, &[interface, b" "].concat());
+        }
+    }
+    if json {
+        out.end_object()
+    } else {
+        out.end_line()
+    }
+}

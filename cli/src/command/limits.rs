@@ -1,0 +1,71 @@
+//! `limits set`, `limits show`.
+
+use mptcp_codec::mptcp::{request, Limits};
+
+use crate::args::LimitsAction;
+use crate::error::{status, Error, Kind, Result};
+use crate::grammar::{limits, Words};
+use crate::session::Session;
+
+pub fn run(session: &mut Session, action: Option<LimitsAction>) -> Result<u8> {
+    match action {
+        Some(LimitsAction::Set(set)) => self::set(session, &set.words),
+        Some(LimitsAction::Show(words)) => show(session, &words.words),
+        None => show(session, &[]),
+    }
+}
+
+fn set(session: &mut Session, words: &[String]) -> Result<u8> {
+    let said = limits::parse(Words::new(words))?;
+    let mut wanted = Limits::EMPTY;
+    if let Some(number) = said.subflows {
+        wanted = wanted.with_subflows(number);
+    }
+    if let Some(number) = said.add_addr_accepted {
+        wanted = wanted.with_add_addr_accepted(number);
+    }
+    if wanted == Limits::EMPTY {
+        return Err(Error::new(
+            Kind::Usage,
+            status::USAGE,
+            &["Error: nothing to set: subflows N or add_addr_accepted N is required"],
+        ));
+    }
+    session
+        .path_manager()?
+        .set(&|buffer, family, seq| request::set_limits(buffer, family, seq, &wanted))?;
+    Ok(0)
+}
+
+fn show(session: &mut Session, words: &[String]) -> Result<u8> {
+    // Limits behind `show` mean nothing, but `ip` takes them.
+    limits::parse(Words::new(words))?;
+    let limits = session.path_manager()?.limits()?;
+    let members = [
+        ("add_addr_accepted", limits.add_addr_accepted()),
+        ("subflows", limits.subflows()),
+    ];
+    let out = &mut session.out;
+    if out.style.json {
+        out.begin_array("");
+        out.begin_object("");
+    }
+    for (name, value) in members {
+        let Some(value) = value else { continue };
+        if out.style.json {
+            out.json_number(name, value.into());
+        } else {
+            out.text(name);
+            out.text(" ");
+            out.number(value.into());
+            out.text(" ");
+        }
+    }
+    if out.style.json {
+        out.end_object()?;
+        out.end_array()?;
+    } else {
+        out.end_line()?;
+    }
+    Ok(0)
+}

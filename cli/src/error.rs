@@ -1,0 +1,281 @@
+//! What went wrong, as the user is told it.
+
+use crate::errno;
+use crate::kernel::sys::Errno;
+use crate::output::{json, number};
+
+/// Exit statuses, as iproute2 gives them.
+pub mod status {
+    /// A bad address, an unknown object, no MPTCP in the kernel, a failed
+    /// line of a batch.
+    pub const FAILED: u8 = 1;
+    /// The kernel refused the request.
+    pub const REFUSED: u8 = 2;
+    /// The monitor could not receive.
+    pub const RECEIVE: u8 = 254;
+    /// A mistake in the command line.
+    pub const USAGE: u8 = 255;
+}
+
+/// What kind of mistake it is; the `kind` of an error in JSON.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line is wrong.
+    Usage,
+    /// A word of it is wrong.
+    Argument,
+    /// The kernel refused.
+    Kernel,
+    /// The kernel's answer makes no sense.
+    Reply,
+    /// A file or namespace cannot be opened or read, output not written.
+    File,
+    /// A line of a batch cannot be read.
+    Batch,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Argument => "argument",
+            Self::Kernel => "kernel",
+            Self::Reply => "reply",
+            Self::File => "file",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// An error: its message and the exit status it leads to.
+#[derive(Debug)]
+pub struct Error(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
+    kind: Kind,
+    status: u8,
+    errno: u32,
+    word: Option<Vec<u8>>,
+    // Lines without a newline at the end.
+    message: Vec<u8>,
+}
+
+/// The result of anything that can fail towards the user.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Joins pieces of text.
+pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
+    pieces.concat()
+}
+
+impl Error {
+    /// An error whose message is these pieces joined.
+    #[cold]
+    pub fn new(kind: Kind, status: u8, message: &[&str]) -> Self {
+        let mut text = Vec::new();
+        for piece in message {
+            text.extend_from_slice(piece.as_bytes());
+        }
+        Self(Box::new(Content {
+            kind,
+            status,
+            errno: 0,
+            word: None,
+            message: text,
+        }))
+    }
+
+    /// The same about this word.
+    #[cold]
+    pub fn about(mut self, word: &str) -> Self {
+        self.0.word = Some(word.as_bytes().to_vec());
+        self
+    }
+
+    /// The same with this error number.
+    #[cold]
+    pub fn with_errno(mut self, Errno(number): Errno) -> Self {
+        self.0.errno = number;
+        self
+    }
+
+    /// The same with another exit status.
+    #[cold]
+    pub fn with_status(mut self, status: u8) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// The value of an argument is wrong.
+    pub fn invalid(word: &str, why: &str) -> Self {
+        let message = ["Error: argument \"", word, "\" is wrong: ", why];
+        Self::new(Kind::Argument, status::USAGE, &message).about(word)
+    }
+
+    /// An argument is missing.
+    pub fn required(what: &str) -> Self {
+        let message = ["Error: argument \"", what, "\" is required"];
+        Self::new(Kind::Usage, status::USAGE, &message).about(what)
+    }
+
+    /// A keyword is the last word and needs a value.
+    pub fn incomplete(keyword: &str) -> Self {
+        Self::new(
+            Kind::Usage,
+            status::USAGE,
+            &[
+                "Command line is not complete: \"",
+                keyword,
+                "\" needs a value. Try option \"help\"",
+            ],
+        )
+        .about(keyword)
+    }
+
+    /// Not an address, and not a keyword either.
+    pub fn address(word: &str) -> Self {
+        let message = [
+            "Error: any valid address is expected rather than \"",
+            word,
+            "\".",
+        ];
+        Self::new(Kind::Argument, status::FAILED, &message).about(word)
+    }
+
+    /// A system call failed: "WHAT: TEXT".
+    pub fn system(kind: Kind, status: u8, what: &[&str], errno: Errno) -> Self {
+        let mut error = Self::new(kind, status, what).with_errno(errno);
+        error.push(b": ");
+        error.push_errno(errno);
+        error
+    }
+
+    /// The kernel refused without a word.
+    pub fn answer(errno: Errno) -> Self {
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["RTNETLINK answers: "]);
+        error.0.errno = errno.0;
+        error.push_errno(errno);
+        if errno.0 == libc::EPERM as u32 {
+            error.push(b" (this needs root, or CAP_NET_ADMIN in this network namespace)");
+        }
+        error
+    }
+
+    /// The kernel refused and says why.
+    pub fn refused(errno: Errno, why: &[u8]) -> Self {
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
+        error.0.errno = errno.0;
+        error.push(why);
+        if !why.ends_with(b".") {
+            error.push(b".");
+        }
+        error
+    }
+
+    /// The kernel's answer is malformed.
+    pub fn reply(error: mptcp_codec::Error) -> Self {
+        let mut text = Self::new(
+            Kind::Reply,
+            status::FAILED,
+            &[
+                "Error: malformed reply from the kernel: ",
+                error.kind().text(),
+            ],
+        );
+        if let Some(attribute) = error.attribute() {
+            text.push(b" (attribute ");
+            text.push(number(attribute.into()).as_bytes());
+            text.push(b")");
+        }
+        text.push(b" at byte ");
+        text.push(number(error.offset() as u64).as_bytes());
+        text
+    }
+
+    /// Adds to the message.
+    #[cold]
+    pub fn push(&mut self, text: &[u8]) {
+        self.0.message.extend_from_slice(text);
+    }
+
+    #[cold]
+    fn push_errno(&mut self, Errno(number_of): Errno) {
+        match errno::describe(number_of) {
+            Some((_, text)) => self.push(text.as_bytes()),
+            None => {
+                self.push(b"Unknown error ");
+                self.push(number(number_of.into()).as_bytes());
+            }
+        }
+    }
+
+    /// The exit status.
+    pub fn status(&self) -> u8 {
+        self.0.status
+    }
+
+    /// The error number, 0 where there is none.
+    pub fn errno(&self) -> u32 {
+        self.0.errno
+    }
+
+    /// The message, without a newline at its end.
+    pub fn message(&self) -> &[u8] {
+        &self.0.message
+    }
+
+    /// What is written to standard error, one line or more. `place` is the
+    /// file and line of a batch.
+    pub fn report(&self, as_json: bool, place: Option<(&str, u32)>) -> Vec<u8> {
+        let Content {
+            kind,
+            errno,
+            word,
+            message,
+            ..
+        } = &*self.0;
+        let mut out = Vec::new();
+        if !as_json {
+            out.extend_from_slice(message);
+            out.push(b'\n');
+            if let Some((file, line)) = place {
+                let line = number(line.into());
+                let text = [
+                    b"Command failed ",
+                    file.as_bytes(),
+                    b":",
+                    line.as_bytes(),
+                    b"\n",
+                ];
+                out.extend_from_slice(&join(&text));
+            }
+            return out;
+        }
+        let plain = message.strip_prefix(b"Error: ").unwrap_or(message);
+        out.extend_from_slice(b"{\"error\":{\"kind\":\"");
+        out.extend_from_slice(kind.name().as_bytes());
+        out.extend_from_slice(b"\",\"message\":");
+        json::string(&mut out, plain);
+        if *errno != 0 {
+            out.extend_from_slice(b",\"errno\":");
+            out.extend_from_slice(number((*errno).into()).as_bytes());
+            if let Some((name, _)) = errno::describe(*errno) {
+                out.extend_from_slice(b",\"name\":");
+                json::string(&mut out, name.as_bytes());
+            }
+        }
+        if let Some(word) = word {
+            out.extend_from_slice(b",\"word\":");
+            json::string(&mut out, word);
+        }
+        if let Some((file, line)) = place {
+            out.extend_from_slice(b",\"file\":");
+            json::string(&mut out, file.as_bytes());
+            out.extend_from_slice(b",\"line\":");
+            out.extend_from_slice(number(line.into()).as_bytes());
+        }
+        out.extend_from_slice(b"}}\n");
+        out
+    }
+}

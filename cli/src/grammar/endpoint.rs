@@ -1,0 +1,125 @@
+//! `[ ADDRESS ] [ dev IF ] [ id N ] [ port N ] [ FLAG ]...`
+
+use std::net::IpAddr;
+
+use mptcp_codec::mptcp::EndpointFlags;
+
+use super::{address, interface_name, number_u16, number_u8, shortens, Words};
+use crate::error::{Error, Result};
+
+/// What the words are for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new endpoint.
+    Add,
+    /// One endpoint and what changes.
+    Change,
+    /// Any number of endpoints.
+    Select,
+}
+
+/// An address family.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `-4`.
+    V4,
+    /// `-6`.
+    V6,
+}
+
+/// What was said about an endpoint.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointWords {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// `id N`, 0 too.
+    pub id: Option<u8>,
+    /// `port N`; 0 is none.
+    pub port: Option<u16>,
+    /// `dev IF`, as its index.
+    pub dev: Option<u32>,
+    /// Flags that were named.
+    pub set: EndpointFlags,
+    /// Flags that were named with `no` in front.
+    pub clear: EndpointFlags,
+    /// `-4` or `-6`.
+    pub family: Option<Family>,
+}
+
+impl EndpointWords {
+    /// Whether anything was said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+const CHANGEABLE: EndpointFlags =
+    EndpointFlags(EndpointFlags::BACKUP.0 | EndpointFlags::FULLMESH.0);
+
+/// A flag by its whole name.
+fn flag(word: &str) -> Option<EndpointFlags> {
+    EndpointFlags::NAMES
+        .iter()
+        .find(|(_, name)| *name == word)
+        .map(|(flag, _)| *flag)
+}
+
+/// Reads the words. `index_of` finds the index of a valid interface name and
+/// says what is wrong with it else.
+pub fn parse(
+    mut words: Words,
+    purpose: Purpose,
+    index_of: &mut dyn FnMut(&str) -> Result<u32>,
+) -> Result<EndpointWords> {
+    let mut said = EndpointWords::default();
+    while let Some(word) = words.next() {
+        if let Some(flag) = flag(word) {
+            said.set |= flag;
+            check_flags(purpose, &said, word)?;
+        } else if word == "nobackup" {
+            said.clear |= EndpointFlags::BACKUP;
+        } else if word == "nofullmesh" {
+            said.clear |= EndpointFlags::FULLMESH;
+        } else if shortens(word, "id") {
+            let value = words.value(word)?;
+            let id = number_u8(value).ok_or_else(|| Error::invalid(value, "invalid ID"))?;
+            said.id = Some(id);
+        } else if shortens(word, "dev") {
+            let value = words.value(word)?;
+            if !interface_name(value) {
+                return Err(Error::invalid(value, "invalid interface name"));
+            }
+            said.dev = Some(index_of(value)?);
+        } else if shortens(word, "port") {
+            let value = words.value(word)?;
+            let port = number_u16(value).ok_or_else(|| Error::invalid(value, "expected port"))?;
+            said.port = Some(port);
+        } else if purpose == Purpose::Select && (word == "-4" || word == "-6") {
+            said.family = Some(if word == "-4" { Family::V4 } else { Family::V6 });
+        } else {
+            let address = address(word).ok_or_else(|| Error::address(word))?;
+            if said.address.is_some() {
+                return Err(Error::invalid(word, "there is an address already"));
+            }
+            said.address = Some(address);
+        }
+    }
+    Ok(said)
+}
+
+fn check_flags(purpose: Purpose, said: &EndpointWords, word: &str) -> Result<()> {
+    let why = match purpose {
+        Purpose::Add
+            if said
+                .set
+                .contains(EndpointFlags::SIGNAL | EndpointFlags::FULLMESH) =>
+        {
+            "flags mustn't have both signal and fullmesh"
+        }
+        Purpose::Change if (said.set & !CHANGEABLE).0 != 0 => {
+            "invalid flags, backup and fullmesh only"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(word, why))
+}

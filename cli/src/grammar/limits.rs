@@ -1,0 +1,30 @@
+//! `[ subflows N ] [ add_addr_accepted N ]`
+
+use super::{number, shortens, Words};
+use crate::error::{Error, Result};
+
+/// What was said about limits.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitWords {
+    /// `subflows N`.
+    pub subflows: Option<u32>,
+    /// `add_addr_accepted N`.
+    pub add_addr_accepted: Option<u32>,
+}
+
+/// Reads the words.
+pub fn parse(mut words: Words) -> Result<LimitWords> {
+    let mut limits = LimitWords::default();
+    while let Some(word) = words.next() {
+        let (limit, why) = if shortens(word, "subflows") {
+            (&mut limits.subflows, "invalid subflows")
+        } else if shortens(word, "add_addr_accepted") {
+            (&mut limits.add_addr_accepted, "invalid add_addr_accepted")
+        } else {
+            return Err(Error::invalid(word, "unknown limit"));
+        };
+        let value = words.value(word)?;
+        *limit = Some(number(value).ok_or_else(|| Error::invalid(value, why))?);
+    }
+    Ok(limits)
+}

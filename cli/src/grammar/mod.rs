@@ -1,0 +1,45 @@
+//! Keyword lists: words to values. Knows no netlink.
+//!
+//! The words of a command come in any order; keywords that take a value may
+//! be shortened, flags may not; of a keyword that is there twice the last
+//! counts, as with `ip`. Errors name the word at fault.
+
+pub mod batch;
+pub mod endpoint;
+pub mod limits;
+mod value;
+
+pub use value::{address, interface_name, number, number_u16, number_u8};
+
+use crate::error::{Error, Result};
+
+/// The words of a command, taken one after the other.
+#[derive(Debug)]
+pub struct Words<'a> {
+    rest: core::slice::Iter<'a, String>,
+}
+
+impl<'a> Words<'a> {
+    /// All of them.
+    pub fn new(words: &'a [String]) -> Self {
+        Self { rest: words.iter() }
+    }
+
+    /// The value that follows `keyword`.
+    pub fn value(&mut self, keyword: &str) -> Result<&'a str> {
+        self.next().ok_or_else(|| Error::incomplete(keyword))
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.rest.next().map(String::as_str)
+    }
+}
+
+/// Whether `word` is `whole` or an initial part of it.
+pub fn shortens(word: &str, whole: &str) -> bool {
+    !word.is_empty() && whole.starts_with(word)
+}

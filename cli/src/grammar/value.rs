@@ -1,0 +1,118 @@
+//! Single words.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
+/// leading 0; blanks and a sign may stand in front. Unlike there, a number
+/// that does not fit is none, whatever its sign.
+pub fn number(word: &str) -> Option<u32> {
+    let digits = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (negative, digits) = match digits.as_bytes() {
+        [b'-', ..] => (true, digits.get(1..)?),
+        [b'+', ..] => (false, digits.get(1..)?),
+        _ => (false, digits),
+    };
+    let (base, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
+        [b'0', _, ..] => (8, digits.get(1..)?),
+        _ => (10, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value: u32 = 0;
+    for digit in digits.chars() {
+        let digit = digit.to_digit(base)?;
+        value = value.checked_mul(base)?.checked_add(digit)?;
+    }
+    (!negative || value == 0).then_some(value)
+}
+
+/// The same up to 65,535.
+pub fn number_u16(word: &str) -> Option<u16> {
+    number(word)?.try_into().ok()
+}
+
+/// The same up to 255.
+pub fn number_u8(word: &str) -> Option<u8> {
+    number(word)?.try_into().ok()
+}
+
+/// An address, written out: `10` is not one, nor are names.
+pub fn address(word: &str) -> Option<IpAddr> {
+    if word.contains(':') {
+        word.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+    } else {
+        word.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+    }
+}
+
+/// Whether the kernel could have an interface of this name.
+pub fn interface_name(word: &str) -> bool {
+    let blank = |b: u8| matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
+    !word.is_empty()
+        && word.len() < 16
+        && word != "."
+        && word != ".."
+        && !word.bytes().any(|b| b == b'/' || b == 0 || blank(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_strtoul_reads_them_but_never_wrap() {
+        for (word, value) in [
+            ("0", Some(0)),
+            ("255", Some(255)),
+            ("0x1f", Some(31)),
+            ("0X1F", Some(31)),
+            ("010", Some(8)),
+            ("00", Some(0)),
+            (" +5", Some(5)),
+            ("-0", Some(0)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967296", None),
+            ("-18446744073709551611", None),
+            ("-1", None),
+            ("08", None),
+            ("0x", None),
+            ("", None),
+            ("-", None),
+            ("+-5", None),
+            ("5 ", None),
+            ("5x", None),
+            ("٣", None),
+        ] {
+            assert_eq!(number(word), value, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_out() {
+        for word in [
+            "10",
+            "10.8",
+            "10.",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "012.0.0.1",
+            "0x1.0.0.1",
+            "",
+            "any",
+            "default",
+            "all",
+            "FE80::1%lo",
+            "[::1]",
+            "::1/128",
+            "10.0.0.1/24",
+            "localhost",
+        ] {
+            assert_eq!(address(word), None, "{word:?}");
+        }
+        assert!(address("10.0.0.1").is_some());
+        assert!(address("2001:DB8::1").is_some());
+        assert!(address("::ffff:1.2.3.4").is_some());
+    }
+}

@@ -1,0 +1,520 @@
+//! Every call into the C library, and all `unsafe` of the program.
+//!
+//! Nothing here knows netlink messages or words: descriptors, buffers and
+//! numbers go in, numbers and error numbers come out.
+
+#![allow(unsafe_code)]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::{c_char, c_int, c_void, CStr};
+use core::mem::{size_of, zeroed};
+use core::ptr::null_mut;
+
+/// An error number of this machine.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Errno(pub u32);
+
+/// The last error of this thread.
+fn errno() -> Errno {
+    // SAFETY: the C library's errno location is always valid to read.
+    Errno(unsafe { *libc::__errno_location() } as u32)
+}
+
+/// The result of a call that reports failure as -1.
+fn check(result: isize) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| errno())
+}
+
+/// The same, tried again when a signal came first.
+fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
+    loop {
+        match check(call()) {
+            Err(Errno(number)) if number == libc::EINTR as u32 => {}
+            result => return result,
+        }
+    }
+}
+
+/// An open descriptor, closed when it goes out of scope.
+#[derive(Debug)]
+pub struct Fd(c_int);
+
+impl Fd {
+    /// Takes over a new descriptor, moved out of the way of the standard ones:
+    /// where those are closed at start, the kernel hands their numbers out
+    /// again, and text written to standard output must not end up here.
+    fn new(raw: isize) -> Result<Self, Errno> {
+        let fd = Self(check(raw)? as c_int);
+        if fd.0 > 2 {
+            return Ok(fd);
+        }
+        // SAFETY: duplicates a descriptor that we own.
+        let moved = unsafe { libc::fcntl(fd.0, libc::F_DUPFD_CLOEXEC, 3) };
+        Ok(Self(check(moved as isize)? as c_int))
+    }
+
+    /// Standard input.
+    pub const STDIN: Self = Self(0);
+    /// Standard output.
+    pub const STDOUT: Self = Self(1);
+    /// Standard error.
+    pub const STDERR: Self = Self(2);
+
+    /// The number, for [`poll`].
+    pub fn raw(&self) -> i32 {
+        self.0
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        if self.0 > 2 {
+            // SAFETY: we own the descriptor and nobody uses it afterwards.
+            // What close reports cannot be acted on: nothing is written to
+            // descriptors of this kind that it could lose.
+            unsafe { libc::close(self.0) };
+        }
+    }
+}
+
+/// Opens a raw netlink socket, close-on-exec.
+pub fn netlink_socket(protocol: i32) -> Result<Fd, Errno> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: plain call without pointers.
+    Fd::new(unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) } as isize)
+}
+
+/// Sets a socket option that is a number.
+pub fn set_option(fd: &Fd, level: i32, option: i32, value: u32) -> Result<(), Errno> {
+    // SAFETY: the option value is a c_int-sized number that outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.0,
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of::<u32>() as libc::socklen_t,
+        )
+    };
+    check(result as isize).map(drop)
+}
+
+/// How many messages a socket has dropped for want of room, since it was
+/// opened (SO_MEMINFO, kernel 4.12).
+pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
+    const SO_MEMINFO: c_int = 55;
+    const SK_MEMINFO_DROPS: usize = 8;
+    let mut info = [0u32; 16];
+    let mut len = size_of::<[u32; 16]>() as libc::socklen_t;
+    // SAFETY: `len` tells the kernel how large `info` is.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.0,
+            libc::SOL_SOCKET,
+            SO_MEMINFO,
+            (&raw mut info).cast(),
+            &raw mut len,
+        )
+    };
+    check(result as isize)?;
+    if (len as usize) < (SK_MEMINFO_DROPS + 1) * size_of::<u32>() {
+        return Err(Errno(libc::EOPNOTSUPP as u32));
+    }
+    Ok(info[SK_MEMINFO_DROPS])
+}
+
+/// Sends one datagram to the kernel.
+pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
+    // SAFETY: zero is a valid address, and it is the kernel's.
+    let mut kernel: libc::sockaddr_nl = unsafe { zeroed() };
+    kernel.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    // SAFETY: buffer and address outlive the call, lengths are theirs.
+    let sent = retry(|| unsafe {
+        libc::sendto(
+            fd.0,
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            0,
+            (&raw const kernel).cast(),
+            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
+        )
+    })?;
+    if sent == bytes.len() {
+        Ok(())
+    } else {
+        Err(Errno(libc::EMSGSIZE as u32))
+    }
+}
+
+/// What [`receive`] found.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Received {
+    /// Full length of the datagram, also where the buffer was smaller.
+    pub len: usize,
+    /// `nl_pid` of the sender; 0 is the kernel.
+    pub sender: u32,
+}
+
+/// At most this many datagrams are received by one call.
+pub const BATCH: usize = 32;
+
+/// Receives up to [`BATCH`] datagrams in one call, each into its share of
+/// `buffer` (equal parts, one for each place in `received`); waits for the
+/// first unless `wait` is false. Returns how many came.
+pub fn receive(
+    fd: &Fd,
+    buffer: &mut [u8],
+    received: &mut [Received],
+    wait: bool,
+) -> Result<usize, Errno> {
+    let count = received.len().min(BATCH);
+    if count == 0 {
+        return Ok(0);
+    }
+    let share = buffer.len() / count;
+    // SAFETY: zero is valid for these plain C structures; all lengths in them
+    // are then 0.
+    let (mut senders, mut parts, mut headers): (
+        [libc::sockaddr_nl; BATCH],
+        [libc::iovec; BATCH],
+        [libc::mmsghdr; BATCH],
+    ) = unsafe { (zeroed(), zeroed(), zeroed()) };
+    for (at, chunk) in buffer
+        .chunks_exact_mut(share.max(1))
+        .take(count)
+        .enumerate()
+    {
+        parts[at].iov_base = chunk.as_mut_ptr().cast();
+        parts[at].iov_len = chunk.len();
+        let header = &mut headers[at].msg_hdr;
+        header.msg_name = (&raw mut senders[at]).cast();
+        header.msg_namelen = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+        header.msg_iov = &raw mut parts[at];
+        header.msg_iovlen = 1;
+    }
+    let flags = libc::MSG_TRUNC
+        | if wait {
+            libc::MSG_WAITFORONE
+        } else {
+            libc::MSG_DONTWAIT
+        };
+    // SAFETY: each header points at its own address and its own part of
+    // `buffer`, all of which outlive the call and are used by nothing else
+    // meanwhile; `count` headers are filled in.
+    let got = check(unsafe {
+        libc::recvmmsg(
+            fd.0,
+            headers.as_mut_ptr(),
+            count as libc::c_uint,
+            flags as _,
+            null_mut(),
+        )
+    } as isize)?;
+    for at in 0..got.min(count) {
+        received[at] = Received {
+            len: headers[at].msg_len as usize,
+            sender: senders[at].nl_pid,
+        };
+    }
+    Ok(got)
+}
+
+/// Writes some of the bytes; how many is told.
+pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the buffer outlives the call, its length is its own.
+    retry(|| unsafe { libc::write(fd.0, bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// Reads some bytes; 0 is the end.
+pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the buffer outlives the call, its length is its own.
+    retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
+}
+
+/// Opens a file for reading.
+pub fn open(path: &CStr) -> Result<Fd, Errno> {
+    // SAFETY: the path ends with NUL and outlives the call.
+    Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) } as isize)
+}
+
+/// Enters the network namespace that `fd` stands for.
+pub fn enter_network_namespace(fd: &Fd) -> Result<(), Errno> {
+    // SAFETY: plain call without pointers.
+    check(unsafe { libc::setns(fd.0, libc::CLONE_NEWNET) } as isize).map(drop)
+}
+
+/// Whether `fd` is a terminal.
+pub fn is_terminal(fd: &Fd) -> bool {
+    // SAFETY: plain call without pointers.
+    unsafe { libc::isatty(fd.0) == 1 }
+}
+
+/// Longest interface name, its NUL counted (IFNAMSIZ).
+pub const NAME_SIZE: usize = libc::IFNAMSIZ;
+
+/// The index of the interface called `name`; any socket will do. Alternative
+/// names are found too.
+pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
+    // SAFETY: zero is a valid, empty request.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(Errno(libc::ENODEV as u32));
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name) {
+        *to = *from as c_char;
+    }
+    // SAFETY: the request outlives the call and is what SIOCGIFINDEX takes.
+    check(unsafe { libc::ioctl(fd.0, libc::SIOCGIFINDEX as _, &raw mut request) } as isize)?;
+    // SAFETY: SIOCGIFINDEX fills in this member of the union.
+    Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
+}
+
+/// The name of the interface with this index, ended by a NUL.
+pub fn interface_name(fd: &Fd, index: u32) -> Result<[u8; NAME_SIZE], Errno> {
+    // SAFETY: zero is a valid, empty request.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    request.ifr_ifru.ifru_ifindex = index as c_int;
+    // SAFETY: the request outlives the call and is what SIOCGIFNAME takes.
+    check(unsafe { libc::ioctl(fd.0, libc::SIOCGIFNAME as _, &raw mut request) } as isize)?;
+    let mut name = request.ifr_name.map(|c| c as u8);
+    name[NAME_SIZE - 1] = 0;
+    Ok(name)
+}
+
+/// Waits until one of the descriptors can be read, or `timeout` milliseconds
+/// have gone (for ever where it is negative). Tells which are ready; all are
+/// false after a signal or the time.
+pub fn poll<const N: usize>(fds: [&Fd; N], timeout: i32) -> Result<[bool; N], Errno> {
+    let mut polled = fds.map(|fd| libc::pollfd {
+        fd: fd.0,
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    // SAFETY: `polled` holds N entries and outlives the call.
+    let result = check(unsafe { libc::poll(polled.as_mut_ptr(), N as _, timeout) } as isize);
+    match result {
+        Err(Errno(number)) if number == libc::EINTR as u32 => Ok([false; N]),
+        Err(error) => Err(error),
+        Ok(_) => Ok(polled.map(|p| p.revents != 0)),
+    }
+}
+
+/// Turns SIGINT and SIGTERM into something to read: the descriptor becomes
+/// readable when one has come.
+pub fn catch_termination() -> Result<Fd, Errno> {
+    // SAFETY: the set is initialised by sigemptyset before use and outlives
+    // the calls; no handler is installed, so nothing runs concurrently.
+    Fd::new(unsafe {
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, null_mut()) != 0 {
+            return Err(errno());
+        }
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    } as isize)
+}
+
+/// The time of day, broken down for the local time zone.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Time {
+    /// Full year.
+    pub year: u32,
+    /// 0 to 11.
+    pub month: u32,
+    /// 1 to 31.
+    pub day: u32,
+    /// 0 is Sunday.
+    pub weekday: u32,
+    /// 0 to 23.
+    pub hour: u32,
+    /// 0 to 59.
+    pub minute: u32,
+    /// 0 to 60.
+    pub second: u32,
+    /// 0 to 999,999.
+    pub microsecond: u32,
+}
+
+/// The time now.
+pub fn now() -> Time {
+    // SAFETY: both structures are plain numbers (and a pointer that is not
+    // followed here), filled in by the calls that they outlive.
+    let (seconds, fields) = unsafe {
+        let mut now: libc::timespec = zeroed();
+        let mut fields: libc::tm = zeroed();
+        libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now);
+        libc::localtime_r(&raw const now.tv_sec, &raw mut fields);
+        (now, fields)
+    };
+    Time {
+        year: (fields.tm_year + 1900) as u32,
+        month: fields.tm_mon as u32,
+        day: fields.tm_mday as u32,
+        weekday: fields.tm_wday as u32,
+        hour: fields.tm_hour as u32,
+        minute: fields.tm_min as u32,
+        second: fields.tm_sec as u32,
+        microsecond: (seconds.tv_nsec / 1000) as u32,
+    }
+}
+
+/// The environment variable `name`, ended by its NUL.
+pub fn environment(name: &CStr) -> Option<&'static [u8]> {
+    // SAFETY: the name ends with NUL. The program has one thread and never
+    // changes its environment, so what getenv points at stays.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if value.is_null() {
+            None
+        } else {
+            Some(CStr::from_ptr(value).to_bytes())
+        }
+    }
+}
+
+/// Ends the program. Nothing is flushed: whoever wrote has flushed.
+pub fn exit(status: u8) -> ! {
+    // SAFETY: never returns; no destructor is relied upon.
+    unsafe { libc::_exit(c_int::from(status)) }
+}
+
+/// The words of the command line, as `main` was given them.
+///
+/// # Safety
+/// `argc` and `argv` must be what the C library passed to `main`.
+pub unsafe fn arguments(argc: c_int, argv: *const *const c_char) -> Vec<&'static [u8]> {
+    (0..argc.max(0) as usize)
+        // SAFETY: argv holds argc pointers to strings that live as long as
+        // the program, as the caller promises.
+        .map(|at| unsafe { CStr::from_ptr(*argv.add(at)) }.to_bytes())
+        .collect()
+}
+
+/// Memory for the heap of a short command without asking the kernel: a piece
+/// of zeroed memory in the program itself is handed out first, and only what
+/// does not fit comes from the C library.
+///
+/// Freed pieces of the first kind are not used again, unless they were the
+/// last: commands that run for long outgrow it once and use the C library
+/// from then on.
+pub struct Memory {
+    piece: UnsafeCell<Piece>,
+    used: Cell<usize>,
+    // Nothing behind this has ever been handed out: it is still zero.
+    fresh: Cell<usize>,
+}
+
+const PIECE: usize = 64 * 1024;
+
+#[repr(align(16))]
+// Only reached through pointers.
+struct Piece(#[allow(dead_code)] [u8; PIECE]);
+
+// SAFETY: the program starts no threads.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// All of it free.
+    #[allow(clippy::new_without_default)] // a default would be made at run time
+    pub const fn new() -> Self {
+        Self {
+            piece: UnsafeCell::new(Piece([0; PIECE])),
+            used: Cell::new(0),
+            fresh: Cell::new(0),
+        }
+    }
+
+    fn start(&self) -> *mut u8 {
+        self.piece.get().cast()
+    }
+
+    /// Where `pointer` lies in the piece, if it does.
+    fn offset(&self, pointer: *mut u8) -> Option<usize> {
+        let offset = (pointer as usize).wrapping_sub(self.start() as usize);
+        (offset < PIECE).then_some(offset)
+    }
+
+    /// Takes `size` bytes at `at`, if they are there.
+    fn take(&self, at: usize, size: usize) -> Option<*mut u8> {
+        let end = at.checked_add(size)?;
+        if end > PIECE {
+            return None;
+        }
+        self.used.set(end);
+        self.fresh.set(self.fresh.get().max(end));
+        // SAFETY: at + size lies within the piece.
+        Some(unsafe { self.start().add(at) })
+    }
+
+    fn take_aligned(&self, layout: Layout) -> Option<*mut u8> {
+        if layout.align() > 16 {
+            return None;
+        }
+        let at = (self.used.get() + layout.align() - 1) & !(layout.align() - 1);
+        self.take(at, layout.size())
+    }
+}
+
+// SAFETY: pieces are handed out once, aligned and within bounds, or come from
+// the C library, whose blocks are aligned for everything up to 16 bytes;
+// larger alignments are refused.
+unsafe impl GlobalAlloc for Memory {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match self.take_aligned(layout) {
+            Some(pointer) => pointer,
+            None if layout.align() > 16 => null_mut(),
+            // SAFETY: malloc takes any size.
+            None => unsafe { libc::malloc(layout.size()) }.cast(),
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let fresh = self.fresh.get();
+        match self.take_aligned(layout) {
+            Some(pointer) => {
+                if self.offset(pointer).is_some_and(|at| at < fresh) {
+                    // SAFETY: the block is layout.size() bytes long.
+                    unsafe { pointer.write_bytes(0, layout.size()) };
+                }
+                pointer
+            }
+            None if layout.align() > 16 => null_mut(),
+            // SAFETY: calloc takes any size.
+            None => unsafe { libc::calloc(1, layout.size()) }.cast(),
+        }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        match self.offset(pointer) {
+            Some(at) if at + layout.size() == self.used.get() => self.used.set(at),
+            Some(_) => {}
+            // SAFETY: what is not in the piece came from malloc.
+            None => unsafe { libc::free(pointer.cast::<c_void>()) },
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(at) = self.offset(pointer) else {
+            // SAFETY: what is not in the piece came from malloc.
+            return unsafe { libc::realloc(pointer.cast(), size) }.cast();
+        };
+        if at + layout.size() == self.used.get() {
+            if let Some(pointer) = self.take(at, size) {
+                return pointer;
+            }
+        }
+        // SAFETY: the new block is distinct and at least as long as what is
+        // copied.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !new.is_null() {
+                new.copy_from_nonoverlapping(pointer, layout.size().min(size));
+                self.dealloc(pointer, layout);
+            }
+            new
+        }
+    }
+}

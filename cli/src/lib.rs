@@ -1,0 +1,22 @@
+//! The parts of the program `ip-mptcp`, so that tests and fuzzing reach them.
+//! Not a library for others: that is the crate `mptcp-codec`.
+//!
+//! A command's way: [`iproute2`] turns its spelling into what [`args`]
+//! declares, [`grammar`] reads the keyword lists, [`command`] asks the
+//! [`kernel`] and hands values to [`output`].
+
+#![deny(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod args;
+pub mod command;
+pub mod errno;
+pub mod error;
+pub mod grammar;
+pub mod iproute2;
+pub mod kernel;
+pub mod output;
+pub mod session;
+
+pub use session::run;

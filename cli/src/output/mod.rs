@@ -1,0 +1,232 @@
+//! Values to bytes: text, JSON and colour. Knows nothing of netlink.
+
+pub mod json;
+mod text;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::error::{status, Error, Kind, Result};
+use crate::kernel::sys::{self, Errno, Fd};
+pub use text::{hexadecimal, ipv4, ipv6, number, padded, Digits};
+
+/// Which colours suit the terminal's background.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Palette {
+    /// Light text.
+    Dark,
+    /// Dark text.
+    Light,
+}
+
+/// What is coloured.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Names of interfaces.
+    Interface,
+    /// IPv4 addresses.
+    Ipv4,
+    /// IPv6 addresses.
+    Ipv6,
+}
+
+impl Palette {
+    fn start(self, colour: Colour) -> &'static str {
+        match (self, colour) {
+            (Self::Dark, Colour::Interface) => "\x1b[1;36m",
+            (Self::Dark, Colour::Ipv4) => "\x1b[1;35m",
+            (Self::Dark, Colour::Ipv6) => "\x1b[1;94m",
+            (Self::Light, Colour::Interface) => "\x1b[36m",
+            (Self::Light, Colour::Ipv4) => "\x1b[35m",
+            (Self::Light, Colour::Ipv6) => "\x1b[34m",
+        }
+    }
+}
+
+/// How output looks.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Style {
+    /// `-json`.
+    pub json: bool,
+    /// `-pretty`: indented JSON.
+    pub pretty: bool,
+    /// `-oneline`: a backslash where a newline would be.
+    pub oneline: bool,
+    /// Colours, where wanted.
+    pub palette: Option<Palette>,
+}
+
+/// Standard output: one buffer, written when it is full or flushed.
+#[derive(Debug)]
+pub struct Output {
+    /// How it looks.
+    pub style: Style,
+    buffer: Vec<u8>,
+    json: json::Layout,
+}
+
+/// The buffer is written out when it holds this much.
+const FULL: usize = 8192;
+
+impl Output {
+    /// Output in this style.
+    pub fn new(style: Style) -> Self {
+        Self {
+            style,
+            buffer: Vec::new(),
+            json: json::Layout::default(),
+        }
+    }
+
+    /// Writes what is buffered. A reader that has gone ends the program as
+    /// SIGPIPE would.
+    pub fn flush(&mut self) -> Result<()> {
+        let mut rest = &self.buffer[..];
+        while !rest.is_empty() {
+            match sys::write(&Fd::STDOUT, rest) {
+                Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
+                Ok(written) => rest = rest.get(written..).unwrap_or(&[]),
+                Err(Errno(number)) if number == libc::EPIPE as u32 => {
+                    sys::exit(128 + libc::SIGPIPE as u8)
+                }
+                Err(error) => {
+                    self.buffer.clear();
+                    return Err(write_error(error));
+                }
+            }
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Text as it is.
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// A number.
+    pub fn number(&mut self, value: u64) {
+        self.bytes(number(value).as_bytes());
+    }
+
+    /// A signed number.
+    pub fn signed(&mut self, value: i64) {
+        if value < 0 {
+            self.bytes(b"-");
+        }
+        self.number(value.unsigned_abs());
+    }
+
+    /// Ends a line: a newline, or a backslash with `-oneline`.
+    pub fn end_line(&mut self) -> Result<()> {
+        self.bytes(if self.style.oneline { b"\\" } else { b"\n" });
+        self.flush_full()
+    }
+
+    fn flush_full(&mut self) -> Result<()> {
+        if self.buffer.len() >= FULL {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Text in a colour.
+    pub fn coloured(&mut self, colour: Colour, text: &[u8]) {
+        match self.style.palette {
+            Some(palette) => {
+                self.text(palette.start(colour));
+                self.bytes(text);
+                self.text("\x1b[0m");
+            }
+            None => self.bytes(text),
+        }
+    }
+
+    /// An IPv4 address with `after` behind it, inside the colour.
+    pub fn ipv4(&mut self, address: Ipv4Addr, after: &str) {
+        let mut text = ipv4(address);
+        text.extend_from_slice(after.as_bytes());
+        self.coloured(Colour::Ipv4, &text);
+    }
+
+    /// An IPv6 address with `after` behind it, inside the colour.
+    pub fn ipv6(&mut self, address: Ipv6Addr, after: &str) {
+        let mut text = ipv6(address);
+        text.extend_from_slice(after.as_bytes());
+        self.coloured(Colour::Ipv6, &text);
+    }
+
+    /// Begins a JSON array: the outermost, or the value of `key`.
+    pub fn begin_array(&mut self, key: &str) {
+        self.json
+            .begin(&mut self.buffer, self.style.pretty, key, b'[');
+    }
+
+    /// Ends a JSON array; a newline follows the outermost.
+    pub fn end_array(&mut self) -> Result<()> {
+        self.json.end(&mut self.buffer, self.style.pretty, b']');
+        self.flush_full()
+    }
+
+    /// Begins a JSON object: in an array, the outermost, or the value of
+    /// `key`.
+    pub fn begin_object(&mut self, key: &str) {
+        self.json
+            .begin(&mut self.buffer, self.style.pretty, key, b'{');
+    }
+
+    /// Ends a JSON object; a newline follows the outermost.
+    pub fn end_object(&mut self) -> Result<()> {
+        self.json.end(&mut self.buffer, self.style.pretty, b'}');
+        self.flush_full()
+    }
+
+    /// A string member of an object, or element of an array where `key` is
+    /// empty.
+    pub fn json_string(&mut self, key: &str, value: &[u8]) {
+        self.json.key(&mut self.buffer, self.style.pretty, key);
+        json::string(&mut self.buffer, value);
+    }
+
+    /// A number member.
+    pub fn json_number(&mut self, key: &str, value: u64) {
+        self.json.key(&mut self.buffer, self.style.pretty, key);
+        self.bytes(number(value).as_bytes());
+    }
+
+    /// A signed number member.
+    pub fn json_signed(&mut self, key: &str, value: i64) {
+        self.json.key(&mut self.buffer, self.style.pretty, key);
+        self.signed(value);
+    }
+
+    /// A true or false member.
+    pub fn json_bool(&mut self, key: &str, value: bool) {
+        self.json.key(&mut self.buffer, self.style.pretty, key);
+        self.bytes(if value { b"true" } else { b"false" });
+    }
+}
+
+fn write_error(error: Errno) -> Error {
+    Error::system(
+        Kind::File,
+        status::FAILED,
+        &["Error: cannot write to standard output"],
+        error,
+    )
+}
+
+/// Writes to standard error. There is nobody left to tell if that fails.
+pub fn complain(mut text: &[u8]) {
+    while !text.is_empty() {
+        match sys::write(&Fd::STDERR, text) {
+            Ok(written) if written > 0 => text = text.get(written..).unwrap_or(&[]),
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Numbers and addresses as text.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A number as text.
+#[derive(Copy, Clone, Debug)]
+pub struct Digits {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or(&[])
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(self.as_bytes()).unwrap_or("")
+    }
+
+    fn new(mut value: u64, base: u64, least: usize) -> Self {
+        let mut bytes = [b'0'; 20];
+        let mut start = bytes.len();
+        for byte in bytes.iter_mut().rev() {
+            let digit = (value % base) as u8;
+            *byte = if digit < 10 {
+                b'0' + digit
+            } else {
+                b'a' + digit - 10
+            };
+            start -= 1;
+            value /= base;
+            if value == 0 {
+                break;
+            }
+        }
+        let start = start.min(bytes.len() - least.clamp(1, bytes.len()));
+        Self { bytes, start }
+    }
+}
+
+/// Decimal.
+pub fn number(value: u64) -> Digits {
+    Digits::new(value, 10, 1)
+}
+
+/// Hexadecimal, lower case, no prefix.
+pub fn hexadecimal(value: u64) -> Digits {
+    Digits::new(value, 16, 1)
+}
+
+/// Hexadecimal with at least `least` digits.
+pub fn padded(value: u64, least: usize) -> Digits {
+    Digits::new(value, 16, least)
+}
+
+/// Dotted decimal.
+pub fn ipv4(address: Ipv4Addr) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16);
+    put_ipv4(&mut out, address.octets());
+    out
+}
+
+fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
+    for (at, octet) in octets.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(number(octet.into()).as_bytes());
+    }
+}
+
+/// As glibc's inet_ntop: the longest run of zeros (the first of equals, two
+/// groups at least) becomes `::`, and the last four bytes are dotted where
+/// only zeros, or zeros and ffff, stand in front.
+pub fn ipv6(address: Ipv6Addr) -> Vec<u8> {
+    let groups = address.segments();
+    let (mut start, mut len) = (0, 0);
+    let mut at = 0;
+    while at < groups.len() {
+        let zeros = groups.iter().skip(at).take_while(|g| **g == 0).count();
+        if zeros > len {
+            (start, len) = (at, zeros);
+        }
+        at += zeros + 1;
+    }
+    if len < 2 {
+        (start, len) = (groups.len(), 0);
+    }
+    let dotted = start == 0 && (len == 6 || len == 5 && groups[5] == 0xffff);
+    let mut out = Vec::with_capacity(48);
+    for (at, group) in groups.into_iter().enumerate() {
+        if at == start {
+            out.push(b':');
+        }
+        if (start..start + len).contains(&at) {
+            continue;
+        }
+        if at > 0 {
+            out.push(b':');
+        }
+        if at == 6 && dotted {
+            let [.., a, b, c, d] = address.octets();
+            put_ipv4(&mut out, [a, b, c, d]);
+            return out;
+        }
+        out.extend_from_slice(hexadecimal(group.into()).as_bytes());
+    }
+    if start + len == groups.len() && len > 0 {
+        out.push(b':');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_look_as_inet_ntop_writes_them() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::1",
+            "1:2:3:4:5:6:7:8",
+            "1:0:0:4::8",
+            "::2:0:0:3:4:5",
+            "fe80::1:0:0:1",
+            "1:0:2:3:4:5:6:7",
+            "::ffff:10.0.0.1",
+            "::10.1.2.3",
+            "::0.1.0.0",
+            "1:2:3:4:5:6:7::",
+            "0:1::",
+            "64:ff9b::a00:1",
+        ] {
+            let parsed: Ipv6Addr = text.parse().expect("test address");
+            let written = String::from_utf8(ipv6(parsed)).expect("ASCII");
+            if text == "1:2:3:4:5:6:7::" {
+                assert_eq!(written, "1:2:3:4:5:6:7:0");
+            } else {
+                assert_eq!(written, text);
+            }
+        }
+        assert_eq!(ipv4(Ipv4Addr::new(10, 0, 200, 255)), b"10.0.200.255");
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number(0).as_str(), "0");
+        assert_eq!(number(u64::MAX).as_str(), "18446744073709551615");
+        assert_eq!(padded(0x1f, 8).as_str(), "0000001f");
+        assert_eq!(hexadecimal(0xabc).as_str(), "abc");
+    }
+}

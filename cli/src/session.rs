@@ -1,0 +1,340 @@
+//! One run of the program: options, then one command or a batch of them.
+
+use argh::FromArgs;
+use std::ffi::CString;
+
+use crate::args::{Command, Options};
+use crate::command;
+use crate::error::{status, Error, Kind, Result};
+use crate::grammar::batch::{Line, Mistake};
+use crate::grammar::number;
+use crate::iproute2::{self, Caller};
+use crate::kernel::sys::{self, Errno, Fd};
+use crate::kernel::{netns, PathManager};
+use crate::output::{complain, Output, Palette, Style};
+
+/// What the commands of a run share.
+#[derive(Debug)]
+pub struct Session {
+    /// The options, without the command.
+    pub options: Options,
+    /// Standard output.
+    pub out: Output,
+    receive_buffer: Option<u32>,
+    path_manager: Option<PathManager>,
+}
+
+impl Session {
+    /// The path manager: looked up when a command first needs it, kept for
+    /// the batch.
+    pub fn path_manager(&mut self) -> Result<&mut PathManager> {
+        self.path_manager_and_output()
+            .map(|(path_manager, _)| path_manager)
+    }
+
+    /// The path manager, and the output to print what it says.
+    pub fn path_manager_and_output(&mut self) -> Result<(&mut PathManager, &mut Output)> {
+        let opened = match self.path_manager.take() {
+            Some(open) => open,
+            None => PathManager::open(self.receive_buffer)?,
+        };
+        Ok((self.path_manager.insert(opened), &mut self.out))
+    }
+
+    /// `-rcvbuf`, in bytes.
+    pub fn receive_buffer(&self) -> Option<u32> {
+        self.receive_buffer
+    }
+}
+
+/// Runs the program with these words, its own name first; returns its exit
+/// status.
+pub fn run(argv: &[&[u8]]) -> u8 {
+    let mut json = false;
+    match start(argv, &mut json) {
+        Ok(status) => status,
+        Err(error) => {
+            complain(&error.report(json, None));
+            error.status()
+        }
+    }
+}
+
+fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
+    let words = utf8(argv)?;
+    let (argv0, words) = words
+        .split_first()
+        .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
+    let mut caller = Caller::new(argv0);
+    let mut spelled = Vec::with_capacity(words.len() + 4);
+    let understood = iproute2::spell(&mut caller, words, &mut spelled);
+    *json = spelled.contains(&"--json");
+    understood?;
+    let name = caller.name();
+    let mut options = match Options::from_args(&[&name], &spelled) {
+        Ok(options) => options,
+        Err(early) => return early_exit(early),
+    };
+    if options.version {
+        let version = [
+            caller.program,
+            " utility, ip-mptcp-",
+            env!("CARGO_PKG_VERSION"),
+            "\n",
+        ];
+        return print(&version.concat());
+    }
+    let receive_buffer = match options.rcvbuf.as_deref() {
+        None => None,
+        Some(word) => Some(number(word).ok_or_else(|| {
+            let message = ["Invalid rcvbuf size '", word, "'"];
+            Error::new(Kind::Argument, status::USAGE, &message).about(word)
+        })?),
+    };
+    if let Some(name) = options.netns.as_deref() {
+        netns::enter(name)?;
+    }
+    let style = Style {
+        json: options.json,
+        pretty: options.pretty,
+        oneline: options.oneline,
+        palette: palette(&options),
+    };
+    let command = options.command.take();
+    let mut session = Session {
+        options,
+        out: Output::new(style),
+        receive_buffer,
+        path_manager: None,
+    };
+    let status = match (session.options.batch.take(), command) {
+        (Some(file), _) => batch(&mut session, &caller, &file)?,
+        (None, Some(command)) => command::run(&mut session, command)?,
+        (None, None) => return Err(iproute2::usage(&caller)),
+    };
+    session.out.flush()?;
+    Ok(status)
+}
+
+/// All words as text, or which one is not.
+fn utf8<'a>(argv: &[&'a [u8]]) -> Result<Vec<&'a str>> {
+    let mut words = Vec::with_capacity(argv.len());
+    for word in argv {
+        words.push(core::str::from_utf8(word).map_err(|_| {
+            let shown = String::from_utf8_lossy(word);
+            let message = ["Error: argument \"", &*shown, "\" is not valid UTF-8"];
+            Error::new(Kind::Argument, status::USAGE, &message).about(&shown)
+        })?);
+    }
+    Ok(words)
+}
+
+/// What argh wants to say instead of giving a command: help, or a mistake.
+fn early_exit(early: argh::EarlyExit) -> Result<u8> {
+    match early.status {
+        Ok(()) => print(&early.output),
+        Err(()) => Err(Error::new(
+            Kind::Usage,
+            status::USAGE,
+            &["Error: ", early.output.trim_end()],
+        )),
+    }
+}
+
+fn print(text: &str) -> Result<u8> {
+    let mut out = Output::new(Style::default());
+    out.text(text);
+    out.flush()?;
+    Ok(0)
+}
+
+fn palette(options: &Options) -> Option<Palette> {
+    let wanted = match options.color.as_deref() {
+        Some("always") => true,
+        Some("auto") => sys::is_terminal(&Fd::STDOUT),
+        _ => false,
+    };
+    if !wanted || options.json {
+        return None;
+    }
+    // rxvt and others tell their colours: "foreground;background".
+    let background = sys::environment(c"COLORFGBG").and_then(|value| {
+        let at = value.iter().rposition(|b| *b == b';')?;
+        value.get(at + 1..)
+    });
+    Some(match background {
+        None | Some([b'0'..=b'6' | b'8']) => Palette::Dark,
+        Some(_) => Palette::Light,
+    })
+}
+
+/// Runs the commands of a file.
+fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
+    let cannot = |error: Errno, what: &str| {
+        let message = ["Cannot open file \"", file, "\" ", what];
+        Error::system(Kind::File, status::FAILED, &message, error).about(file)
+    };
+    let opened;
+    let input = if file == "-" {
+        &Fd::STDIN
+    } else {
+        let path =
+            CString::new(file).map_err(|_| cannot(Errno(libc::ENOENT as u32), "for reading"))?;
+        opened = sys::open(&path).map_err(|error| cannot(error, "for reading"))?;
+        &opened
+    };
+    let mut worst = 0;
+    let mut lines = Lines::default();
+    let mut number = 0;
+    loop {
+        let mut line = Line::default();
+        let mut started = false;
+        loop {
+            // Whoever sends commands one by one wants the answer before the
+            // next; a file comes in few pieces.
+            if !lines.has_line() {
+                session.out.flush()?;
+            }
+            let physical = lines.next(input).map_err(|error| {
+                Error::system(
+                    Kind::File,
+                    status::FAILED,
+                    &["Cannot read \"", file, "\""],
+                    error,
+                )
+            })?;
+            let Some(physical) = physical else {
+                if !started {
+                    session.out.flush()?;
+                    return Ok(worst);
+                }
+                line.end_of_file();
+                break;
+            };
+            started = true;
+            number += 1;
+            if !line.push(physical) {
+                break;
+            }
+        }
+        if line.is_empty() {
+            continue;
+        }
+        let result = match line.words() {
+            Ok(words) => run_line(session, *caller, &words),
+            Err(mistake) => Err(mistaken(mistake)),
+        };
+        let failed = match result {
+            Ok(0) => continue,
+            Ok(status) => status,
+            Err(error) => {
+                // What went before stands in front of the complaint, where
+                // both go to the same place.
+                session.out.flush()?;
+                complain(&error.report(session.options.json, Some((file, number))));
+                error.status()
+            }
+        };
+        // A refusal counts as a failed line, a mistake as what it is.
+        worst = worst.max(if failed == status::USAGE {
+            failed
+        } else {
+            status::FAILED
+        });
+        if !session.options.force {
+            session.out.flush()?;
+            return Ok(worst);
+        }
+    }
+}
+
+fn mistaken(mistake: Mistake) -> Error {
+    Error::new(Kind::Batch, status::FAILED, &[mistake.text()])
+}
+
+fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {
+    let mut spelled = Vec::with_capacity(words.len() + 4);
+    iproute2::line(&mut caller, words, &mut spelled)?;
+    let name = caller.name();
+    let Some((command, rest)) = spelled.split_first() else {
+        return Ok(0);
+    };
+    if *command == "--help" {
+        return Options::from_args(&[&name], &spelled).map_or_else(early_exit, |_| Ok(0));
+    }
+    match Command::from_args(&[&name, command], rest) {
+        Ok(command) => command::run(session, command),
+        Err(early) => early_exit(early),
+    }
+}
+
+/// Longest line of a batch.
+const LONGEST_LINE: usize = 1 << 16;
+
+/// The lines of a file, read as they come.
+#[derive(Default)]
+struct Lines {
+    buffer: Vec<u8>,
+    // What has been handed out.
+    start: usize,
+    // Up to here there is no newline.
+    searched: usize,
+    ended: bool,
+    begun: bool,
+}
+
+impl Lines {
+    fn newline(&mut self) -> Option<usize> {
+        let found = self
+            .buffer
+            .get(self.searched..)
+            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
+            .map(|at| self.searched + at);
+        self.searched = found.unwrap_or(self.buffer.len());
+        found
+    }
+
+    /// Whether the next line is here already.
+    fn has_line(&mut self) -> bool {
+        self.newline().is_some()
+    }
+
+    /// The next line without its newline; waits for it.
+    fn next(&mut self, input: &Fd) -> core::result::Result<Option<&[u8]>, Errno> {
+        loop {
+            if let Some(end) = self.newline() {
+                let start = core::mem::replace(&mut self.start, end + 1);
+                self.searched = end + 1;
+                return Ok(self.buffer.get(start..end));
+            }
+            if self.ended {
+                let start = core::mem::replace(&mut self.start, self.buffer.len());
+                return Ok(self.buffer.get(start..).filter(|rest| !rest.is_empty()));
+            }
+            self.fill(input)?;
+        }
+    }
+
+    fn fill(&mut self, input: &Fd) -> core::result::Result<(), Errno> {
+        self.buffer.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        let len = self.buffer.len();
+        if len >= LONGEST_LINE {
+            return Err(Errno(libc::EFBIG as u32));
+        }
+        self.buffer.resize(len + 4096, 0);
+        let got = sys::read(input, self.buffer.get_mut(len..).unwrap_or(&mut []))?;
+        self.buffer.truncate(len + got);
+        self.ended = got == 0;
+        // A byte-order mark is not part of the first command.
+        if !self.begun && (self.buffer.len() >= 3 || self.ended) {
+            self.begun = true;
+            if self.buffer.starts_with(b"\xef\xbb\xbf") {
+                self.start = 3;
+                self.searched = 3;
+            }
+        }
+        Ok(())
+    }
+}
