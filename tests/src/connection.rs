@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::netlink::{check, u32_at};
-use crate::wait::{until, DEADLINE};
+use crate::wait::DEADLINE;
 
 const IPPROTO_MPTCP: i32 = 262;
 const SOL_MPTCP: i32 = 284;
@@ -128,13 +128,9 @@ impl Connection {
         (token(&self.client), token(&self.server))
     }
 
-    /// Waits until the client counts `subflows` subflows beyond the first.
-    pub fn wait_for_subflows(&self, subflows: u8) {
-        until("the subflows of the connection", || {
-            // Data in both directions is what completes the handshakes.
-            self.exchange(1);
-            (information(&self.client)?.subflows == subflows).then_some(())
-        });
+    /// How many subflows the client counts beyond the first.
+    pub fn subflows(&self) -> Option<u8> {
+        Some(information(&self.client)?.subflows)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A running `monitor`, and a second, independent subscriber to the kernel's events.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -111,6 +112,7 @@ fn socket_inodes(pid: u32) -> Vec<String> {
 pub struct EventCounter {
     socket: Arc<Socket>,
     received: Arc<AtomicU32>,
+    idle: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -132,29 +134,43 @@ impl EventCounter {
             .expect("subscribe to events");
         // Wakes the reader now and then to see whether it is to stop.
         socket.set_receive_timeout();
-        let (socket, received) = (Arc::new(socket), Arc::new(AtomicU32::new(0)));
+        let socket = Arc::new(socket);
+        let (received, idle) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let stop = Arc::new(AtomicBool::new(false));
         let reader = std::thread::spawn({
-            let (socket, received, stop) = (socket.clone(), received.clone(), stop.clone());
+            let (socket, stop) = (socket.clone(), stop.clone());
+            let (received, idle) = (received.clone(), idle.clone());
             move || {
                 let mut space = [0; 4096];
                 while !stop.load(Ordering::Relaxed) {
-                    if socket.receive(&mut space).is_ok() {
-                        received.fetch_add(1, Ordering::Relaxed);
-                    }
+                    match socket.receive(&mut space) {
+                        Ok(_) => received.fetch_add(1, Ordering::Relaxed),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            idle.fetch_add(1, Ordering::Relaxed)
+                        }
+                        // ENOBUFS: events were dropped, which the socket counts.
+                        Err(_) => 0,
+                    };
                 }
             }
         });
         EventCounter {
             socket,
             received,
+            idle,
             stop,
             reader: Some(reader),
         }
     }
 
-    /// Events sent since the start: those read and those dropped here.
+    /// Events sent since the start: those read and those dropped here. Waits until none
+    /// is left to be read.
     pub fn total(&self) -> u32 {
+        let before = self.idle.load(Ordering::Relaxed);
+        until("an end of the events", || {
+            // The first pause may have begun before this call.
+            (self.idle.load(Ordering::Relaxed) >= before + 2).then_some(())
+        });
         let dropped = self.socket.dropped().expect("the drop counter");
         self.received.load(Ordering::Relaxed) + dropped
     }

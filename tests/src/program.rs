@@ -518,6 +518,43 @@ impl Output {
     }
 }
 
+/// A terminal to write to: what to read it from, and the [`Run::stdout`] for it.
+pub fn terminal() -> (File, OwnedFd) {
+    let (mut master, mut slave) = (-1, -1);
+    // SAFETY: two live integers are written; the other arguments may be null. Both
+    // descriptors are owned at once.
+    unsafe {
+        let opened = libc::openpty(
+            &mut master,
+            &mut slave,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            std::ptr::null(),
+        );
+        check(opened).expect("a terminal");
+        (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave))
+    }
+}
+
+/// A pipe that nobody reads.
+pub fn broken_pipe() -> OwnedFd {
+    let mut ends = [-1; 2];
+    // SAFETY: two integers are written; both descriptors are owned at once.
+    unsafe {
+        check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC)).expect("a pipe");
+        drop(OwnedFd::from_raw_fd(ends[0]));
+        OwnedFd::from_raw_fd(ends[1])
+    }
+}
+
+/// What was written to a terminal, after its writer has ended; newlines as written.
+pub fn terminal_text(mut master: File) -> String {
+    let mut text = Vec::new();
+    // The end of a terminal is an error (EIO), not an end of file.
+    let _ = master.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).replace("\r\n", "\n")
+}
+
 /// Whether `text` is one or more messages, each ended by exactly one newline.
 pub fn one_newline_each(text: &str) -> bool {
     text.ends_with('\n') && !text.starts_with('\n') && !text.contains("\n\n")

@@ -1,0 +1,178 @@
+//! What a command costs in system calls.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ip_mptcp_tests::kernel;
+use ip_mptcp_tests::namespace::{veth, Namespace};
+use ip_mptcp_tests::program::{binary, Run};
+use ip_mptcp_tests::wait::skip;
+
+/// System calls of one run of a program, by `strace -c`.
+fn system_calls(strace: &Path, program: &Path, line: &str, stdin: &str) -> u32 {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let report = std::env::temp_dir().join(format!("strace-{}-{run}", std::process::id()));
+    Run::program(strace)
+        .words("-c -o")
+        .arg(&report)
+        .arg(program)
+        .words(line)
+        .stdin(stdin)
+        .run()
+        .success();
+    let text = std::fs::read_to_string(&report).expect("strace's report");
+    let _ = std::fs::remove_file(&report);
+    // The last line: 100.00 SECONDS [USECS/CALL] CALLS [ERRORS] total
+    let total = text.lines().rev().find(|line| line.ends_with("total"));
+    let total: Vec<_> = total
+        .expect("a total")
+        .split_whitespace()
+        .filter_map(|number| number.parse::<u32>().ok())
+        .collect();
+    // Integers only: usecs/call and calls, perhaps errors.
+    let calls = match total[..] {
+        [_, calls, ..] => calls,
+        [calls] => calls,
+        [] => panic!("no count in {text}"),
+    };
+    calls
+}
+
+fn strace() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("strace"))
+        .find(|strace| strace.is_file());
+    let Some(strace) = found else {
+        skip("strace is not installed");
+        return None;
+    };
+    let works = Run::program(&strace).words("-c -o /dev/null true").run();
+    if works.code() != 0 {
+        skip(&format!("strace may not trace here: {}", works.stderr()));
+        return None;
+    }
+    Some(strace)
+}
+
+/// A program that does nothing, linked like the binary: what its system calls are, the
+/// C library makes.
+struct Nothing(PathBuf);
+
+impl Nothing {
+    fn build() -> Option<Nothing> {
+        let folder = std::env::temp_dir().join(format!("nothing-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let nothing = Nothing(folder);
+        let source = nothing.0.join("nothing.rs");
+        let text = "#![no_main]\n#[no_mangle]\npub extern \"C\" fn main() -> i32 { 0 }\n";
+        std::fs::write(&source, text).expect("a source file");
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let mut command = Command::new(rustc);
+        command.args(["-Cpanic=abort", "-o"]).arg(nothing.program());
+        if is_static(binary()) {
+            command.arg("-Ctarget-feature=+crt-static");
+        }
+        let built = command.arg(&source).output();
+        if !built.is_ok_and(|out| out.status.success()) {
+            skip("no rustc to build the program to compare with");
+            return None;
+        }
+        Some(nothing)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.0.join("nothing")
+    }
+}
+
+impl Drop for Nothing {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Whether a program of this machine's kind asks for no dynamic loader: its ELF file has
+/// no PT_INTERP. Offsets are those of 64-bit files; others count as dynamic.
+fn is_static(program: &Path) -> bool {
+    const PT_INTERP: u32 = 3;
+    let bytes = std::fs::read(program).expect("the binary");
+    let number = |at: usize, size: usize| {
+        let mut wide = [0; 8];
+        wide[..size].copy_from_slice(&bytes[at..at + size]);
+        u64::from_le_bytes(wide) as usize
+    };
+    let is_elf64 = bytes.starts_with(b"\x7fELF\x02\x01") && bytes.len() >= 64;
+    is_elf64
+        && (0..number(56, 2)).all(|header| {
+            let at = number(32, 8) + header * number(54, 2);
+            number(at, 4) as u32 != PT_INTERP
+        })
+}
+
+fn eight_endpoints() {
+    for id in 1..=8 {
+        kernel::add(&format!("10.0.0.{id} id {id} subflow dev lo"));
+    }
+}
+
+#[test]
+fn showing_eight_endpoints_takes_at_most_twenty_system_calls() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let (Some(strace), Some(nothing)) = (strace(), Nothing::build()) else {
+        return;
+    };
+    eight_endpoints();
+    let start_up = system_calls(&strace, &nothing.program(), "", "");
+    let all = system_calls(&strace, binary(), "endpoint show", "");
+    assert!(
+        all <= start_up + 20,
+        "{all} system calls, {start_up} of them the C library's"
+    );
+}
+
+#[test]
+fn each_further_line_of_a_batch_takes_two_system_calls() {
+    const LINES: u32 = 50;
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    eight_endpoints();
+    for line in ["limits set subflows 3\n", "endpoint show id 3\n"] {
+        let one = system_calls(&strace, binary(), "-b -", line);
+        let many = line.repeat(LINES as usize + 1);
+        let more = system_calls(&strace, binary(), "-b -", &many);
+        // Output that fills its buffer is written on the way: a few calls for all lines.
+        let writes = 4;
+        assert!(
+            more <= one + 2 * LINES + writes,
+            "{line:?}: {one} system calls, {more} with {LINES} lines more"
+        );
+    }
+}
+
+#[test]
+fn interfaces_that_are_not_named_cost_nothing() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    eight_endpoints();
+    const COMMANDS: [&str; 4] = [
+        "endpoint show",
+        "endpoint show id 3",
+        "endpoint change id 3 backup",
+        "limits",
+    ];
+    let count = || COMMANDS.map(|command| system_calls(&strace, binary(), command, ""));
+    let with_one = count();
+    for pair in 0..300 {
+        veth(&format!("a{pair}"), &format!("b{pair}"), None);
+    }
+    assert_eq!(count(), with_one, "{COMMANDS:?} with 601 interfaces");
+}
