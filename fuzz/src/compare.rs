@@ -1,0 +1,77 @@
+//! The codec's answers beside the judge's.
+
+use mptcp_codec::mptcp::{Endpoint, EventAttributes, Limits};
+use mptcp_codec::{Error, ErrorKind};
+
+use super::reference::{self, Fault};
+
+/// Both took the bytes and read the same, or both refused them, for the same
+/// reason at the same place.
+pub fn agree<T: PartialEq + std::fmt::Debug>(codec: Result<T, Error>, judge: Result<T, Fault>) {
+    match (&codec, judge) {
+        (Ok(codec), Ok(judge)) => assert_eq!(*codec, judge),
+        (Err(error), Err(fault)) => same_fault(*error, fault),
+        (codec, judge) => panic!("codec {codec:?}, judge {judge:?}"),
+    }
+}
+
+/// The codec's error says what the judge says.
+pub fn same_fault(error: Error, fault: Fault) {
+    super::print(format_args!("{error} {error:?}"));
+    let (kind, at) = match fault {
+        Fault::Truncated(at) => (ErrorKind::Truncated, at),
+        Fault::Length(at) => (ErrorKind::BadLength, at),
+        Fault::Size(at) => (ErrorKind::BadSize, at),
+        Fault::Text(at) => (ErrorKind::BadString, at),
+        Fault::Missing => (ErrorKind::Missing, error.offset()),
+    };
+    assert_eq!((error.kind(), error.offset()), (kind, at), "{error}");
+}
+
+/// The codec's endpoint in the judge's words.
+pub fn endpoint(e: &Endpoint) -> reference::Endpoint {
+    reference::Endpoint {
+        family: e.family(),
+        id: e.id(),
+        addr4: e.addr4(),
+        addr6: e.addr6(),
+        port: e.port(),
+        flags: e.flags().map(|f| f.0),
+        if_idx: e.if_idx(),
+        unknown: e.unknown(),
+    }
+}
+
+/// The codec's limits in the judge's words.
+pub fn limits(l: &Limits) -> reference::Limits {
+    reference::Limits {
+        add_addr_accepted: l.add_addr_accepted(),
+        subflows: l.subflows(),
+        unknown: l.unknown(),
+    }
+}
+
+/// The codec's event in the judge's words.
+pub fn event(e: &EventAttributes) -> reference::Event {
+    reference::Event {
+        token: e.token(),
+        family: e.family(),
+        loc_id: e.loc_id(),
+        rem_id: e.rem_id(),
+        saddr4: e.saddr4(),
+        saddr6: e.saddr6(),
+        daddr4: e.daddr4(),
+        daddr6: e.daddr6(),
+        sport: e.sport(),
+        dport: e.dport(),
+        backup: e.backup(),
+        error: e.error(),
+        flags: e.flags().map(|f| f.0),
+        timeout: e.timeout(),
+        if_idx: e.if_idx(),
+        reset_reason: e.reset_reason(),
+        reset_flags: e.reset_flags(),
+        server_side: e.server_side(),
+        unknown: e.unknown(),
+    }
+}

@@ -1,0 +1,209 @@
+//! A request and any datagrams whatever for an answer.
+
+use arbitrary::{Arbitrary, Unstructured};
+use mptcp_codec::exchange::{Exchange, Reply};
+use mptcp_codec::netlink::{flags, Messages};
+use mptcp_codec::order::{Big, Little, Order};
+
+use super::{is_within, print_all, reference};
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    dump: bool,
+    ack: bool,
+    port: Option<u8>,
+    big: bool,
+    datagrams: Vec<Datagram<'a>>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Datagram<'a> {
+    /// As it is.
+    Raw(&'a [u8]),
+    /// Messages whose headers are right.
+    Messages(Vec<Message<'a>>),
+}
+
+#[derive(Arbitrary, Debug)]
+struct Message<'a> {
+    kind: Kind,
+    flags: u16,
+    /// Few values, so that they match and do not match.
+    seq: bool,
+    port: u8,
+    payload: &'a [u8],
+    /// Which of its own bytes `nlmsg_len` leaves out.
+    short: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Kind {
+    Noop,
+    Error(u8),
+    Done(Option<u8>),
+    Overrun,
+    Family,
+    Other(u16),
+}
+
+const SEQ: u32 = 7;
+
+/// Plays the answer.
+pub fn run(data: &[u8]) {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else {
+        return;
+    };
+    // The request is this machine's own; only the answer has an order.
+    let order = reference::Order {
+        big: cfg!(target_endian = "big"),
+    };
+    let mut kind = flags::REQUEST;
+    if input.dump {
+        kind |= flags::DUMP;
+    }
+    if input.ack {
+        kind |= flags::ACK;
+    }
+    let mut request = super::message(28, kind, &[3, 1, 0, 0], order.big);
+    request[8..12].copy_from_slice(&SEQ.to_ne_bytes());
+    for short in 0..16 {
+        assert!(Exchange::new(&request[..short]).is_err());
+    }
+    let mut exchange = Exchange::new(&request).expect("a whole header");
+    if let Some(port) = input.port {
+        exchange = exchange.with_port(u32::from(port));
+    }
+    let given = exchange.port();
+    for datagram in &input.datagrams {
+        if input.big {
+            play::<Big>(&mut exchange, &datagram.bytes(true), true);
+        } else {
+            play::<Little>(&mut exchange, &datagram.bytes(false), false);
+        }
+        print_all!(exchange);
+        if given.is_some() {
+            assert_eq!(exchange.port(), given, "the port changed");
+        }
+    }
+}
+
+fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool) {
+    let before = *exchange;
+    let mut port = before.port();
+    let (list, fault) = reference::messages(datagram, reference::Order { big });
+    let own = |port: &mut Option<u32>, m: &reference::Message<'_>| {
+        m.seq == SEQ && *port.get_or_insert(m.port) == m.port
+    };
+    let expected: Vec<_> = list.iter().filter(|m| own(&mut port, m)).collect();
+    let mut items = expected.iter().filter(|m| !(1..=4).contains(&m.kind));
+    let mut met = 0;
+    let mut ended = before.is_over();
+    let mut replies = exchange.feed_messages(Messages::<E>::with_order(datagram));
+    for reply in replies.by_ref() {
+        assert!(!ended, "a reply after the end");
+        met += 1;
+        match reply {
+            Ok(reply) => {
+                print_all!(reply);
+                match reply {
+                    Reply::Item(message) => {
+                        let judge = items.next().expect("an item that is not its own");
+                        assert_eq!(message.header.seq, SEQ);
+                        assert_eq!(Some(message.header.port), port);
+                        assert_eq!(message.payload(), judge.payload);
+                        assert!(is_within(message.payload(), datagram));
+                    }
+                    Reply::End { .. } => ended = true,
+                    Reply::Refused { errno, .. } => {
+                        assert_ne!(errno, 0);
+                        ended = true;
+                    }
+                    Reply::Overrun => {}
+                }
+            }
+            Err(error) => {
+                print_all!(error);
+                ended = true;
+            }
+        }
+    }
+    assert!(met <= expected.len() + 1, "more replies than messages");
+    assert!(replies.next().is_none());
+    drop(replies);
+    if ended {
+        assert!(exchange.is_over());
+    }
+    if before.is_over() {
+        assert_eq!(met, 0);
+    } else if expected.is_empty() && fault.is_none() {
+        assert_eq!(met, 0, "took what is not its own");
+        assert!(!exchange.is_over());
+        assert_eq!(exchange.is_interrupted(), before.is_interrupted());
+    } else if !exchange.is_over() {
+        assert!(fault.is_none(), "went on after a fault");
+        assert!(items.next().is_none(), "an item was dropped");
+        let interrupted = expected.iter().any(|m| m.flags & 0x10 != 0 && m.kind != 2);
+        assert_eq!(
+            exchange.is_interrupted(),
+            before.is_interrupted() || interrupted
+        );
+    }
+}
+
+impl Datagram<'_> {
+    fn bytes(&self, big: bool) -> Vec<u8> {
+        match self {
+            Self::Raw(bytes) => bytes.to_vec(),
+            Self::Messages(messages) => {
+                let mut all = Vec::new();
+                for message in messages {
+                    all.resize(all.len().next_multiple_of(4), 0);
+                    message.append(&mut all, big);
+                }
+                all
+            }
+        }
+    }
+}
+
+impl Message<'_> {
+    fn append(&self, to: &mut Vec<u8>, big: bool) {
+        let four = |n: u32| {
+            if big {
+                n.to_be_bytes()
+            } else {
+                n.to_le_bytes()
+            }
+        };
+        let two = |n: u16| {
+            if big {
+                n.to_be_bytes()
+            } else {
+                n.to_le_bytes()
+            }
+        };
+        let errno = |errno: u8| four(u32::from(errno).wrapping_neg()).to_vec();
+        let (kind, mut payload) = match self.kind {
+            Kind::Noop => (1, vec![]),
+            Kind::Error(number) => {
+                let mut payload = errno(number);
+                payload.extend(four(20));
+                payload.resize(4 + 20, 0);
+                (2, payload)
+            }
+            Kind::Done(None) => (3, vec![]),
+            Kind::Done(Some(number)) => (3, errno(number)),
+            Kind::Overrun => (4, vec![]),
+            Kind::Family => (28, vec![3, 1, 0, 0]),
+            Kind::Other(kind) => (kind, vec![]),
+        };
+        payload.extend(self.payload);
+        let len = (16 + payload.len()).saturating_sub(usize::from(self.short));
+        to.extend(four(len as u32));
+        to.extend(two(kind));
+        to.extend(two(self.flags));
+        to.extend(four(SEQ + u32::from(self.seq)));
+        to.extend(four(u32::from(self.port)));
+        to.extend(payload);
+    }
+}
