@@ -170,7 +170,7 @@ fn json_error_faults(expected: &str, said: &str) -> Vec<String> {
             wrong.push(format!("no {field}"));
         }
     }
-    if expected.starts_with("kernel: ") {
+    if error["kind"] == "kernel" {
         let errno = error["errno"].as_i64().unwrap_or(0);
         if errno <= 0
             || !error["name"]

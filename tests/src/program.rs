@@ -228,6 +228,8 @@ impl Run {
         let captured = |given: Option<OwnedFd>| given.map_or_else(Stdio::piped, Stdio::from);
         command
             .args(&self.args)
+            // Cargo's, which makes the loader search many folders.
+            .env_remove("LD_LIBRARY_PATH")
             .env_remove("NO_COLOR")
             .env_remove("COLORFGBG")
             .env("LC_ALL", "C")
@@ -401,6 +403,11 @@ impl Running {
                 String::from_utf8_lossy(&so_far)
             )
         })
+    }
+
+    /// The standard output so far.
+    pub fn output_so_far(&self) -> Vec<u8> {
+        self.stdout.state.0.lock().expect("capture").bytes.clone()
     }
 
     /// Sends a signal.

@@ -142,7 +142,8 @@ fn each_further_line_of_a_batch_takes_two_system_calls() {
         return;
     };
     let Some(strace) = strace() else { return };
-    eight_endpoints();
+    // Without an interface: the name of one that is shown takes a call more.
+    kernel::add("10.0.0.3 id 3 subflow");
     for line in ["limits set subflows 3\n", "endpoint show id 3\n"] {
         let one = system_calls(&strace, binary(), "-b -", line);
         let many = line.repeat(LINES as usize + 1);
