@@ -142,7 +142,12 @@ pub fn spell<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>)
             next = rest.next();
             break;
         }
-        batch |= option(caller, word, &mut rest, out)?;
+        match option(caller, word, &mut rest, out)? {
+            // These act at once, whatever follows.
+            "--version" | "--help" => return Ok(()),
+            "--batch" => batch = true,
+            _ => {}
+        }
         next = rest.next();
     }
     match next {
@@ -155,13 +160,13 @@ pub fn spell<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>)
     }
 }
 
-/// Adds one option; tells whether it is `-batch`.
+/// Adds one option and tells which, in argh's spelling.
 fn option<'a>(
     caller: &Caller,
     word: &'a str,
     rest: &mut dyn Iterator<Item = &'a str>,
     out: &mut Vec<&'a str>,
-) -> Result<bool> {
+) -> Result<&'static str> {
     // A second dash is taken off, once.
     let short = match word.strip_prefix('-') {
         Some(stripped) if stripped.starts_with('-') => stripped,
@@ -181,30 +186,43 @@ fn option<'a>(
         fits.then_some(meaning)
     });
     let mut argument = |called: &str| rest.next().ok_or_else(|| Error::required(called));
-    match meaning {
-        Some(Meaning::Switch(switch)) => out.push(switch),
-        Some(Meaning::Value(option, called)) => {
-            let value = argument(called)?;
-            out.extend([*option, value]);
-            return Ok(*option == "--batch");
-        }
+    Ok(match meaning {
+        Some(Meaning::Switch(switch)) => put(out, switch, None),
+        Some(Meaning::Value(option, called)) => put(out, option, Some(argument(called)?)),
         Some(Meaning::Colour) => match value.unwrap_or("always") {
-            when @ ("always" | "auto" | "never") => out.extend(["--color", when]),
+            when @ ("always" | "auto" | "never") => put(out, "--color", Some(when)),
             _ => return Err(caller.unknown_option(short)),
         },
-        Some(Meaning::Ignored) => {}
+        Some(Meaning::Ignored) => "",
         Some(Meaning::IgnoredValue(called)) => {
             argument(called)?;
+            ""
         }
         Some(Meaning::Family) => match argument("family type")? {
-            "inet" | "inet6" | "link" | "mpls" | "bridge" => {}
-            "help" => out.push("--help"),
+            "inet" | "inet6" | "link" | "mpls" | "bridge" => "",
+            "help" => put(out, "--help", None),
             other => return Err(Error::invalid(other, "invalid protocol family")),
         },
-        Some(Meaning::Help) => out.push("--help"),
+        Some(Meaning::Help) => put(out, "--help", None),
         None => return Err(caller.unknown_option(short)),
+    })
+}
+
+/// Adds an option, or replaces its value: the last one counts.
+fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>) -> &'static str {
+    match (out.iter().position(|word| *word == option), value) {
+        (None, _) => {
+            out.push(option);
+            out.extend(value);
+        }
+        (Some(at), Some(value)) => {
+            if let Some(old) = out.get_mut(at + 1) {
+                *old = value;
+            }
+        }
+        (Some(_), None) => {}
     }
-    Ok(false)
+    option
 }
 
 /// Turns a command with its words into argh's spelling: also a line of a

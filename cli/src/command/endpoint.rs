@@ -99,6 +99,13 @@ fn not_found() -> Error {
         status::REFUSED,
         &["Error: address not found."],
     )
+    .with_errno(Errno(libc::EINVAL as u32))
+}
+
+/// Whether two addresses are one to the kernel, which takes an IPv4 address
+/// mapped into IPv6 for the address itself.
+fn same(one: IpAddr, other: IpAddr) -> bool {
+    one.to_canonical() == other.to_canonical()
 }
 
 /// The kernel overwrites backup and fullmesh together: what is not named is
@@ -115,16 +122,16 @@ fn change(session: &mut Session, words: &[String]) -> Result<u8> {
     let present = match (said.id, said.address) {
         (Some(id), address) => {
             let endpoint = path_manager.endpoint(id, None)?;
-            if address.is_some() && address != endpoint.address() {
-                return Err(not_found());
+            match (address, endpoint.address()) {
+                (Some(wanted), Some(found)) if !same(wanted, found) => return Err(not_found()),
+                _ => endpoint,
             }
-            endpoint
         }
         (None, Some(address)) => path_manager
             .endpoints(None)?
             .into_iter()
             .find(|endpoint| {
-                endpoint.address() == Some(address)
+                endpoint.address().is_some_and(|found| same(found, address))
                     && endpoint.port().unwrap_or(0) == said.port.unwrap_or(0)
             })
             .ok_or_else(not_found)?,
@@ -150,7 +157,9 @@ fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
     let flags = endpoint.flags().unwrap_or_default();
     let address = endpoint.address();
     said.id.is_none_or(|id| endpoint.id() == Some(id))
-        && said.address.is_none_or(|wanted| address == Some(wanted))
+        && said
+            .address
+            .is_none_or(|wanted| address.is_some_and(|found| same(found, wanted)))
         && said
             .port
             .is_none_or(|port| endpoint.port().unwrap_or(0) == port)
