@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::monitor::{EventCounter, Monitor};
-use ip_mptcp_tests::namespace::{add_address, veth, Namespace};
+use ip_mptcp_tests::namespace::{add_address, sysctl, veth, Namespace};
 use ip_mptcp_tests::program::{broken_pipe, Run};
 use ip_mptcp_tests::table;
 use ip_mptcp_tests::wait::{skip, until};
@@ -394,6 +394,38 @@ fn addresses_are_coloured_and_of_both_families() {
                     [LISTENER_CREATED] saddr6=\x1b[1;94m::1\x1b[0m sport=4321\n\
                     [ LISTENER_CLOSED] saddr6=\x1b[1;94m::1\x1b[0m sport=4321\n";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn what_a_peer_forbids_is_shown() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    if kernel::version() < (6, 18) {
+        skip("this kernel does not tell what peers forbid");
+        return;
+    }
+    if let Err(error) = sysctl("mptcp/allow_join_initial_addr_port", "0") {
+        skip(&format!("sysctls cannot be written: {error}"));
+        return;
+    }
+    let monitor = Monitor::start(Run::tool("monitor"));
+    let listener = listen("127.0.0.1:0");
+    let port = listener.local_addr().expect("the listener").port();
+    drop(Connection::open(&listener));
+    let text = monitor.wait_for("both ends", |text| text.matches(" CLOSED]").count() == 2);
+    for ends_with in [
+        format!(" dport={port} deny_join_id0"),
+        " server_side deny_join_id0".to_string(),
+    ] {
+        for event in [" CREATED]", "ESTABLISHED]"] {
+            let found = text
+                .lines()
+                .any(|line| line.contains(event) && line.ends_with(&ends_with));
+            assert!(found, "no {event} with {ends_with} in\n{text}");
+        }
+    }
+    monitor.stop(libc::SIGINT).success();
 }
 
 /// Two namespaces and a cable between them: each monitor sees its own end.

@@ -1,10 +1,12 @@
 //! `show`, `delete` and `flush` act on what is named and nothing else; `change` changes
 //! what is named and nothing else.
 
+use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::contract;
-use ip_mptcp_tests::kernel;
-use ip_mptcp_tests::namespace::Namespace;
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::namespace::{add_address, veth, Namespace};
 use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::wait::{skip, until};
 
 const TABLE: &str = include_str!("../data/select.txt");
 
@@ -80,4 +82,53 @@ fn selecting_works_on_as_many_endpoints_as_the_kernel_takes() {
     assert_eq!(shown, expected);
     Run::tool("endpoint delete subflow").run().success();
     assert!(kernel::endpoints().is_empty(), "{:?}", kernel::endpoints());
+}
+
+/// The kernel makes an endpoint itself for the local address of a subflow to an announced
+/// address; nobody else can, but it can be seen, selected, and replaced.
+#[test]
+fn endpoints_that_the_kernel_made_are_shown_and_can_be_replaced() {
+    let Some(_near) = Namespace::fresh() else {
+        return;
+    };
+    if kernel::version() < (5, 18) {
+        skip("this kernel makes no implicit endpoints");
+        return;
+    }
+    let far = Namespace::another();
+    let address = |text: &str| text.parse().expect("an address");
+    for link in 0..2 {
+        let (near_name, far_name) = (format!("near{link}"), format!("far{link}"));
+        veth(&near_name, &far_name, Some(&far));
+        add_address(&near_name, address(&format!("10.0.{link}.1")), 24);
+        far.inside(|| add_address(&far_name, address(&format!("10.0.{link}.2")), 24));
+    }
+    kernel::set_limits(Limits {
+        add_addr_accepted: 1,
+        subflows: 2,
+    });
+    let listener = far.inside(|| {
+        kernel::add("10.0.1.2 id 1 signal");
+        listen("10.0.0.2:0")
+    });
+    let connection = Connection::open(&listener);
+    let made = until("an endpoint made by the kernel", || {
+        connection.exchange(1);
+        kernel::endpoints().pop()
+    });
+    assert_eq!(made.to_string(), "10.0.1.1 id 1 implicit");
+    for words in ["", "show implicit", "show 10.0.1.1", "show id 1"] {
+        let shown = Run::tool("endpoint").words(words).run().success().stdout();
+        assert_eq!(shown, "10.0.1.1 id 1 implicit \n");
+    }
+    let shown = Run::tool("-j endpoint").run().success().stdout();
+    assert_eq!(
+        shown,
+        "[{\"address\":\"10.0.1.1\",\"id\":1,\"implicit\":true}]\n"
+    );
+    let refused = Run::tool("endpoint change id 1 fullmesh").run().failure(2);
+    assert_eq!(refused.stderr(), "Error: invalid addr flags.\n");
+    Run::tool("endpoint add 10.0.1.1 subflow").run().success();
+    let now: Vec<_> = kernel::endpoints().iter().map(|e| e.to_string()).collect();
+    assert_eq!(now, ["10.0.1.1 id 1 subflow"]);
 }
