@@ -45,13 +45,16 @@ impl Fd {
     /// where those are closed at start, the kernel hands their numbers out
     /// again, and text written to standard output must not end up here.
     fn new(raw: isize) -> Result<Self, Errno> {
-        let fd = Self(check(raw)? as c_int);
-        if fd.0 > 2 {
-            return Ok(fd);
+        let raw = check(raw)? as c_int;
+        if raw > 2 {
+            return Ok(Self(raw));
         }
         // SAFETY: duplicates a descriptor that we own.
-        let moved = unsafe { libc::fcntl(fd.0, libc::F_DUPFD_CLOEXEC, 3) };
-        Ok(Self(check(moved as isize)? as c_int))
+        let moved = check(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) } as isize);
+        // SAFETY: nobody knows of the first descriptor; as it was closed at
+        // start, it is closed again.
+        unsafe { libc::close(raw) };
+        Ok(Self(moved? as c_int))
     }
 
     /// Standard input.
