@@ -364,6 +364,49 @@ fn signals_end_the_monitor_with_success() {
 }
 
 #[test]
+fn other_signals_do_not_disturb_it() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let monitor = Monitor::start(Run::tool("monitor"));
+    for round in 1..=5 {
+        // A blocked receive is interrupted by a stop, also without a handler.
+        for signal in [libc::SIGSTOP, libc::SIGCONT, libc::SIGWINCH, libc::SIGCHLD] {
+            monitor.running.signal(signal);
+        }
+        drop(listen("127.0.0.1:4321"));
+        monitor.wait_for("the events", |text| text.lines().count() == 2 * round);
+    }
+    monitor.stop(libc::SIGTERM).success();
+}
+
+/// A signal that comes while the reader is slow cuts no line.
+#[test]
+fn what_was_begun_is_written_to_its_end_when_a_signal_comes() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for options in ["", "-j"] {
+        let monitor = Monitor::start(Run::tool(options).words("monitor").stalled());
+        // More than a pipe holds.
+        for _ in 0..2000 {
+            drop(listen("127.0.0.1:0"));
+        }
+        monitor.running.signal(libc::SIGTERM);
+        let output = monitor.running.finish().success();
+        let text = output.stdout();
+        assert!(text.ends_with('\n') && text.len() > 4096);
+        for line in text.lines() {
+            let whole = match options {
+                "-j" => serde_json::from_str::<Value>(line).is_ok(),
+                _ => parse(line).0.starts_with("LISTENER_") || line.contains("OVERRUN"),
+            };
+            assert!(whole, "{line}");
+        }
+    }
+}
+
+#[test]
 fn one_line_output_ends_each_event_with_a_backslash() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
