@@ -520,9 +520,12 @@ pub struct Socket {
     pub memory: Option<Vec<u8>>,
 }
 
+/// The bytes of a nest, and where they start.
+pub type Nest<'a> = (&'a [u8], usize);
+
 /// Reads `struct inet_diag_msg` and attributes. Beside it: the last nest of
 /// the protocol on top, and where it starts.
-pub fn socket(payload: &[u8], order: Order) -> Result<(Socket, Option<(&[u8], usize)>), Fault> {
+pub fn socket(payload: &[u8], order: Order) -> Result<(Socket, Option<Nest<'_>>), Fault> {
     if payload.len() < 72 {
         return Err(Fault::Truncated(16));
     }

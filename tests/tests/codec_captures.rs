@@ -326,8 +326,16 @@ fn refusal<E: Order>(capture: &Capture, name: &str) -> (u32, String, Option<u32>
 #[test]
 fn refusals_say_what_the_kernel_said() {
     // (kernel, exchange, errno, text, offset, place), read off the bytes.
+    type Row = (
+        &'static str,
+        &'static str,
+        u32,
+        &'static str,
+        Option<u32>,
+        &'static str,
+    );
     #[rustfmt::skip]
-    let table: &[(&str, &str, u32, &str, Option<u32>, &str)] = &[
+    let table: &[Row] = &[
         ("s390x-6.1", "01-family-unknown", 2, "", None, ""),
         ("s390x-6.1", "07-add-dup", 22, "too many addresses or duplicate one", None, ""),
         ("s390x-6.1", "15-add-port-nonlocal", 99, "create listen socket error", None, ""),
