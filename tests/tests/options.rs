@@ -155,8 +155,10 @@ const LIGHT: &str = "\x1b[35m10.0.0.1 \x1b[0mid 1 dev \x1b[36mlo \x1b[0m\n\
                      \x1b[34m2001:db8::1 \x1b[0mid 2 signal \n";
 const PLAIN: &str = "10.0.0.1 id 1 dev lo \n2001:db8::1 id 2 signal \n";
 
+type Environment = &'static [(&'static str, &'static str)];
+
 /// Options, environment, on a terminal or not, and what comes out.
-const COLOURS: &[(&str, &[(&str, &str)], bool, &str)] = &[
+const COLOURS: &[(&str, Environment, bool, &str)] = &[
     ("", &[], false, PLAIN),
     ("", &[], true, PLAIN),
     ("-c", &[], false, DARK),
