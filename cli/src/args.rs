@@ -1,11 +1,19 @@
 //! The map of all options and commands.
 //!
-//! Declared once, here: argh parses by it and makes `--help` of it, and
-//! [`crate::iproute2`] takes the words that may be abbreviated from it. The
-//! order of the commands decides between abbreviations: the first that begins
-//! so is meant.
+//! Declared once, here: argh parses options by it, [`crate::iproute2`] takes
+//! the words that may be abbreviated from it, and help and usage are made of
+//! it. The order decides between abbreviations: the first that begins so is
+//! meant.
+//!
+//! There are two kinds of commands. Some are groups of actions, each with a
+//! keyword list, which is a grammar of our own: rows of [`GROUPS`]. Some take
+//! options of their own, which argh parses: variants of [`Command`].
 
 use argh::FromArgs;
+
+use crate::command;
+use crate::error::Result;
+use crate::session::Session;
 
 /// Configure and watch Multipath TCP.
 #[derive(FromArgs, Debug, Default)]
@@ -60,160 +68,11 @@ pub struct Options {
     pub command: Option<Command>,
 }
 
-/// The commands.
+/// The commands with options of their own.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand)]
 pub enum Command {
-    Endpoint(Endpoint),
-    Limits(Limits),
     Monitor(Monitor),
-}
-
-/// Addresses that are used for subflows or announced to peers.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand, name = "endpoint", help_triggers("--help"))]
-pub struct Endpoint {
-    #[argh(subcommand)]
-    pub action: Option<EndpointAction>,
-}
-
-/// What is done with endpoints.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand)]
-pub enum EndpointAction {
-    Add(EndpointAdd),
-    Change(EndpointChange),
-    Delete(EndpointDelete),
-    Show(EndpointShow),
-    Flush(EndpointFlush),
-}
-
-/// Add an endpoint.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "add",
-    help_triggers("--help"),
-    note = "Words, in any order:\n\
-            \x20 ADDRESS    the address, IPv4 or IPv6\n\
-            \x20 dev IF     the interface that it is on\n\
-            \x20 id N       1-255; the kernel chooses where none is given\n\
-            \x20 port N     announce this port and listen there; with signal\n\
-            \x20 signal     announce the address to peers\n\
-            \x20 subflow    open further subflows from it\n\
-            \x20 laminar    use it for subflows to announced addresses\n\
-            \x20 backup     its subflows carry data only when others cannot\n\
-            \x20 fullmesh   subflows to all addresses of the peer",
-    example = "ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh"
-)]
-pub struct EndpointAdd {
-    /// what to add
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// Change the flags of an endpoint, those that are named and no others.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "change",
-    help_triggers("--help"),
-    note = "Words: id N or ADDRESS [port N], then backup, nobackup, fullmesh, nofullmesh",
-    example = "ip-mptcp endpoint change id 3 backup"
-)]
-pub struct EndpointChange {
-    /// which endpoint, and what to change
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// Delete the endpoints that match all words.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "delete",
-    help_triggers("--help"),
-    note = "Words: id N, ADDRESS, port N, dev IF, any flag, -4, -6.\n\
-            id 0 ADDRESS closes the first subflow of connections from there.",
-    example = "ip-mptcp endpoint delete id 3",
-    example = "ip-mptcp endpoint delete dev wwan0"
-)]
-pub struct EndpointDelete {
-    /// which endpoints
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// Show endpoints: all, or those that match all words.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "show",
-    help_triggers("--help"),
-    note = "Words: id N, ADDRESS, port N, dev IF, any flag, -4, -6.",
-    example = "ip-mptcp -j endpoint show signal"
-)]
-pub struct EndpointShow {
-    /// which endpoints
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// Delete all endpoints, or those that match all words.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "flush",
-    help_triggers("--help"),
-    note = "Words: id N, ADDRESS, port N, dev IF, any flag, -4, -6.",
-    example = "ip-mptcp endpoint flush dev wwan0"
-)]
-pub struct EndpointFlush {
-    /// which endpoints
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// How many subflows and announced addresses a connection may have.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand, name = "limits", help_triggers("--help"))]
-pub struct Limits {
-    #[argh(subcommand)]
-    pub action: Option<LimitsAction>,
-}
-
-/// What is done with limits. `set` comes first: `s` means it.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand)]
-pub enum LimitsAction {
-    Set(LimitsSet),
-    Show(LimitsShow),
-}
-
-/// Set limits; what is not named stays.
-#[derive(FromArgs, Debug)]
-#[argh(
-    subcommand,
-    name = "set",
-    help_triggers("--help"),
-    note = "Words:\n\
-            \x20 subflows N           subflows beyond the first\n\
-            \x20 add_addr_accepted N  addresses accepted from the peer",
-    example = "ip-mptcp limits set subflows 4 add_addr_accepted 4"
-)]
-pub struct LimitsSet {
-    /// which limits
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
-}
-
-/// Show the limits.
-#[derive(FromArgs, Debug)]
-#[argh(subcommand, name = "show", help_triggers("--help"))]
-pub struct LimitsShow {
-    /// accepted and checked, without effect, as with ip(8)
-    #[argh(positional, greedy)]
-    pub words: Vec<String>,
 }
 
 /// Print events as they happen.
@@ -227,3 +86,125 @@ pub struct LimitsShow {
     example = "ip-mptcp -j monitor"
 )]
 pub struct Monitor {}
+
+/// A command that is a group of actions.
+#[derive(Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about: one line.
+    pub about: &'static str,
+    /// The action that is meant where none is named.
+    pub default: Option<&'static str>,
+    /// In the order in which abbreviations are resolved.
+    pub actions: &'static [Action],
+}
+
+/// An action with a keyword list.
+#[derive(Debug)]
+pub struct Action {
+    /// Its name.
+    pub name: &'static str,
+    /// The words that it takes, in short.
+    pub words: &'static str,
+    /// What it does: one line.
+    pub about: &'static str,
+    /// The words, one by one, notes and examples.
+    pub help: &'static str,
+    /// Does it, and returns the exit status.
+    pub run: fn(&mut Session, &[&str]) -> Result<u8>,
+}
+
+/// The commands that are groups.
+pub static GROUPS: &[Group] = &[
+    Group {
+        name: "endpoint",
+        about: "Addresses that are used for subflows or announced to peers.",
+        default: Some("show"),
+        actions: &[
+            Action {
+                name: "add",
+                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+                about: "Add an endpoint.",
+                help: "Words, in any order:
+  ADDRESS    the address, IPv4 or IPv6
+  dev IF     the interface that it is on
+  id N       1-255; the kernel chooses where none is given
+  port N     announce this port and listen there; with signal
+  signal     announce the address to peers
+  subflow    open further subflows from it
+  laminar    use it for subflows to announced addresses
+  backup     its subflows carry data only when others cannot
+  fullmesh   subflows to all addresses of the peer
+
+Example:
+  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
+                run: command::endpoint::add,
+            },
+            Action {
+                name: "change",
+                words: "{ id N | ADDRESS [ port N ] } [ [no]backup ] [ [no]fullmesh ]",
+                about: "Change the flags of an endpoint, those that are named and no others.",
+                help: "Example:
+  ip-mptcp endpoint change id 3 backup",
+                run: command::endpoint::change,
+            },
+            Action {
+                name: "delete",
+                words: SELECTOR,
+                about: "Delete the endpoints that match all words.",
+                help: "id 0 ADDRESS closes the first subflow of connections from there.
+
+Examples:
+  ip-mptcp endpoint delete id 3
+  ip-mptcp endpoint delete dev wwan0",
+                run: command::endpoint::delete,
+            },
+            Action {
+                name: "show",
+                words: SELECTOR,
+                about: "Show endpoints: all, or those that match all words.",
+                help: "Example:
+  ip-mptcp -j endpoint show signal",
+                run: command::endpoint::show,
+            },
+            Action {
+                name: "flush",
+                words: SELECTOR,
+                about: "Delete all endpoints, or those that match all words.",
+                help: "Example:
+  ip-mptcp endpoint flush dev wwan0",
+                run: command::endpoint::flush,
+            },
+        ],
+    },
+    Group {
+        name: "limits",
+        about: "How many subflows and announced addresses a connection may have.",
+        default: Some("show"),
+        actions: &[
+            // First, because `s` means it.
+            Action {
+                name: "set",
+                words: "[ subflows N ] [ add_addr_accepted N ]",
+                about: "Set limits; what is not named stays.",
+                help: "Words:
+  subflows N           subflows beyond the first
+  add_addr_accepted N  addresses accepted from the peer
+
+Example:
+  ip-mptcp limits set subflows 4 add_addr_accepted 4",
+                run: command::limits::set,
+            },
+            Action {
+                name: "show",
+                words: "",
+                about: "Show the limits.",
+                help: "",
+                run: command::limits::show,
+            },
+        ],
+    },
+];
+
+const SELECTOR: &str = "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG ]... [ -4 | -6 ]";

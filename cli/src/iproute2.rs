@@ -4,9 +4,9 @@
 //! which `ip` tests them, so that every abbreviation means the same. The
 //! words of commands: shortened, the first that fits.
 
-use argh::{CommandInfo, SubCommands};
+use argh::SubCommands;
 
-use crate::args;
+use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::shortens;
 
@@ -127,44 +127,58 @@ static OPTIONS: &[(&str, bool, Meaning)] = &[
     ("-echo", true, Meaning::Ignored),
 ];
 
-/// Turns the whole command line, without its first word, into argh's: options,
-/// then the command, then `--` and the words of its keyword list. What had
-/// been understood before a mistake is in `out` as well.
-pub fn spell<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
-    let mut rest = words.iter().copied();
-    let mut next = rest.next();
+/// What a command line asks for.
+#[derive(Copy, Clone, Debug)]
+pub enum Target<'w, 'a> {
+    /// What argh makes of the words handed to it: a command with options of
+    /// its own, help, or no command.
+    Argh,
+    /// An action with its keyword list.
+    Action(&'static Action, &'w [&'a str]),
+    /// Help for a group, or for one action of it.
+    Help(&'static Group, Option<&'static Action>),
+}
+
+/// Turns the whole command line, without its first word, into what argh takes
+/// (`out`) and the rest. What had been understood before a mistake is in
+/// `out` as well.
+pub fn spell<'w, 'a>(
+    caller: &mut Caller,
+    words: &'w [&'a str],
+    out: &mut Vec<&'a str>,
+) -> Result<Target<'w, 'a>> {
+    let mut rest = words.iter();
     let mut batch = false;
-    while let Some(word) = next {
-        if !word.starts_with('-') {
-            break;
+    loop {
+        let left = rest.as_slice();
+        match rest.next() {
+            Some(&"--") => break,
+            Some(word) if word.starts_with('-') => {
+                match option(caller, word, &mut rest, out)? {
+                    // These act at once, whatever follows.
+                    "--version" | "--help" => return Ok(Target::Argh),
+                    "--batch" => batch = true,
+                    _ => {}
+                }
+            }
+            _ => {
+                rest = left.iter();
+                break;
+            }
         }
-        if word == "--" {
-            next = rest.next();
-            break;
-        }
-        match option(caller, word, &mut rest, out)? {
-            // These act at once, whatever follows.
-            "--version" | "--help" => return Ok(()),
-            "--batch" => batch = true,
-            _ => {}
-        }
-        next = rest.next();
     }
-    match next {
-        // Like `ip`, a batch takes no notice of a command behind the options.
-        Some(first) if !batch => {
-            let words: Vec<&str> = core::iter::once(first).chain(rest).collect();
-            command(caller, &words, out)
-        }
-        _ => Ok(()),
+    // Like `ip`, a batch takes no notice of a command behind the options.
+    if batch {
+        return Ok(Target::Argh);
     }
+    command(caller, rest.as_slice(), out)
 }
 
 /// Adds one option and tells which, in argh's spelling.
 fn option<'a>(
     caller: &Caller,
     word: &'a str,
-    rest: &mut dyn Iterator<Item = &'a str>,
+    rest: &mut core::slice::Iter<&'a str>,
     out: &mut Vec<&'a str>,
 ) -> Result<&'static str> {
     // A second dash is taken off, once.
@@ -185,7 +199,10 @@ fn option<'a>(
         };
         fits.then_some(meaning)
     });
-    let mut argument = |called: &str| rest.next().ok_or_else(|| Error::required(called));
+    let mut argument = |called: &str| {
+        let value = rest.next().copied();
+        value.ok_or_else(|| Error::required(called))
+    };
     Ok(match meaning {
         Some(Meaning::Switch(switch)) => put(out, switch, None),
         Some(Meaning::Value(option, called)) => put(out, option, Some(argument(called)?)),
@@ -225,11 +242,14 @@ fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>)
     option
 }
 
-/// Turns a command with its words into argh's spelling: also a line of a
-/// batch.
-pub fn command<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
+/// Finds the command that the words name.
+fn command<'w, 'a>(
+    caller: &mut Caller,
+    words: &'w [&'a str],
+    out: &mut Vec<&'a str>,
+) -> Result<Target<'w, 'a>> {
     let Some((first, mut rest)) = words.split_first() else {
-        return Ok(());
+        return Ok(Target::Argh);
     };
     let mut word = *first;
     caller.object = word.len() > 1 && shortens(word, "mptcp");
@@ -238,22 +258,22 @@ pub fn command<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str
             return Err(usage(caller));
         };
         (word, rest) = (*first, tail);
-    } else if is_help(word) {
-        out.push("--help");
-        return Ok(());
-    } else if shortens(word, "help") {
-        return Err(usage(caller));
-    } else if caller.is_ip {
+    } else if caller.is_ip && !is_help(word) && !shortens(word, "help") {
         return Err(caller.unknown_object(word));
     }
     named(caller, word, rest, out)
 }
 
-/// A line of a batch, where `ip` too may leave the object out: the command
-/// must be written out there, for `ip` has objects of similar names.
-pub fn line<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
+/// Finds the command of a line of a batch, where `ip` too may leave the object
+/// out: the command must be written out there, for `ip` has objects of similar
+/// names.
+pub fn line<'w, 'a>(
+    caller: &mut Caller,
+    words: &'w [&'a str],
+    out: &mut Vec<&'a str>,
+) -> Result<Target<'w, 'a>> {
     match words {
-        [word, rest @ ..] if find(word, args::Command::COMMANDS) == Some(word) => {
+        [word, rest @ ..] if commands().any(|name| name == *word) => {
             caller.object = false;
             named(caller, word, rest, out)
         }
@@ -261,128 +281,151 @@ pub fn line<'a>(caller: &mut Caller, words: &[&'a str], out: &mut Vec<&'a str>) 
     }
 }
 
-fn named<'a>(
+fn named<'w, 'a>(
     caller: &Caller,
     word: &'a str,
-    rest: &[&'a str],
+    rest: &'w [&'a str],
     out: &mut Vec<&'a str>,
-) -> Result<()> {
+) -> Result<Target<'w, 'a>> {
     if is_help(word) {
         out.push("--help");
-        return Ok(());
+        return Ok(Target::Argh);
     }
     if shortens(word, "help") {
         return Err(usage(caller));
     }
-    let Some(command) = find(word, args::Command::COMMANDS) else {
+    if let Some(group) = args::GROUPS.iter().find(|group| shortens(word, group.name)) {
+        return action(caller, group, rest);
+    }
+    let Some(command) = commands().find(|name| shortens(word, name)) else {
         return Err(caller.unknown_command(word));
     };
     out.push(command);
-    let shape = shape(command);
-    let mut rest = rest;
-    if let Some(default) = shape.default {
-        match rest.split_first() {
-            None => out.push(default),
-            Some((word, _)) if is_help(word) => out.push("--help"),
-            Some((word, tail)) => {
-                let Some(action) = find(word, shape.actions) else {
-                    return Err(caller.unknown_command(word));
-                };
-                out.push(action);
-                rest = tail;
-            }
-        }
-    }
     if rest.iter().any(|word| is_help(word)) {
         out.push("--help");
-        return Ok(());
+        return Ok(Target::Argh);
     }
-    match (shape.words, rest.first()) {
-        (TakesWords::Keywords, _) => out.push("--"),
-        (TakesWords::Options, Some(word)) if !word.starts_with('-') => {
-            return Err(caller.unknown_command(word));
-        }
-        (TakesWords::Options, _) => {}
+    if let Some(word) = rest.first().filter(|word| !word.starts_with('-')) {
+        return Err(caller.unknown_command(word));
     }
     out.extend(rest);
-    Ok(())
+    Ok(Target::Argh)
 }
 
-/// What follows the name of a command.
-struct Shape {
-    actions: &'static [&'static CommandInfo],
-    /// The action that is meant where none is named; `None` where the command
-    /// has no actions.
-    default: Option<&'static str>,
-    words: TakesWords,
-}
-
-enum TakesWords {
-    /// A keyword list, which argh must not look into.
-    Keywords,
-    /// Options of its own, and nothing else.
-    Options,
-}
-
-fn shape(command: &str) -> Shape {
-    let (actions, default, words): (&[&CommandInfo], _, _) = match command {
-        "endpoint" => (
-            args::EndpointAction::COMMANDS,
-            Some("show"),
-            TakesWords::Keywords,
-        ),
-        "limits" => (
-            args::LimitsAction::COMMANDS,
-            Some("show"),
-            TakesWords::Keywords,
-        ),
-        _ => (&[], None, TakesWords::Options),
+/// Finds the action of a group that the words name.
+fn action<'w, 'a>(
+    caller: &Caller,
+    group: &'static Group,
+    words: &'w [&'a str],
+) -> Result<Target<'w, 'a>> {
+    let (word, rest) = match (words.split_first(), group.default) {
+        (Some((word, _)), _) if is_help(word) => return Ok(Target::Help(group, None)),
+        (Some((word, rest)), _) => (*word, rest),
+        (None, Some(default)) => (default, words),
+        (None, None) => return Err(usage(caller)),
     };
-    Shape {
-        actions,
-        default,
-        words,
+    let action = group
+        .actions
+        .iter()
+        .find(|action| shortens(word, action.name));
+    match action {
+        None => Err(caller.unknown_command(word)),
+        Some(action) if rest.iter().any(|word| is_help(word)) => {
+            Ok(Target::Help(group, Some(action)))
+        }
+        Some(action) => Ok(Target::Action(action, rest)),
     }
+}
+
+/// The names of all commands: groups come first, also among abbreviations.
+fn commands() -> impl Iterator<Item = &'static str> {
+    let groups = args::GROUPS.iter().map(|group| group.name);
+    groups.chain(args::Command::COMMANDS.iter().map(|command| command.name))
 }
 
 fn is_help(word: &str) -> bool {
     matches!(word, "--help" | "-help")
 }
 
-/// The first command that `word` shortens.
-fn find<'a>(word: &str, commands: &'a [&CommandInfo]) -> Option<&'a str> {
-    commands
-        .iter()
-        .map(|command| command.name)
-        .find(|name| shortens(word, name))
-}
-
 /// How the program is used, as an answer to a command line that is none.
 pub fn usage(caller: &Caller) -> Error {
     let object = if caller.is_ip { " mptcp" } else { "" };
-    let start = [caller.program, " [ OPTIONS ]", object].concat();
-    let mut error = Error::new(Kind::Usage, status::USAGE, &["Usage: "]);
-    for (at, line) in USAGE.iter().enumerate() {
-        if at > 0 {
-            error.push(b"\n       ");
+    let mut error = Error::new(Kind::Usage, status::USAGE, &["Usage:"]);
+    let start = ["\n  ", caller.program, object, " [ OPTIONS ] "].concat();
+    for group in args::GROUPS {
+        for action in group.actions {
+            push_all(
+                &mut error,
+                &[&start, group.name, " ", action.name, " ", action.words],
+            );
         }
-        error.push(start.as_bytes());
-        error.push(b" ");
-        error.push(line.as_bytes());
     }
-    error.push(b"\n\nTry \"");
-    error.push(caller.program.as_bytes());
-    error.push(object.as_bytes());
-    error.push(b" --help\" for what they mean.");
+    for command in args::Command::COMMANDS {
+        push_all(&mut error, &[&start, command.name]);
+    }
+    push_all(
+        &mut error,
+        &[
+            &start,
+            "help\n\nTry \"",
+            caller.program,
+            object,
+            " --help\".",
+        ],
+    );
     error
 }
 
-static USAGE: &[&str] = &[
-    "endpoint add ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-    "endpoint change { id N | ADDRESS [ port N ] } [ [no]backup ] [ [no]fullmesh ]",
-    "endpoint { show | delete | flush } [ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG ]...",
-    "limits [ show ]",
-    "limits set [ subflows N ] [ add_addr_accepted N ]",
-    "monitor",
-    "help",
-];
+fn push_all(error: &mut Error, pieces: &[&str]) {
+    for piece in pieces {
+        error.push(piece.as_bytes());
+    }
+}
+
+/// Help for a group of actions, or for one of them.
+pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
+    let name = caller.name();
+    let mut text = ["Usage: ", &name, " ", group.name, " "].concat();
+    let mut say = |pieces: &[&str]| {
+        for piece in pieces {
+            text.push_str(piece);
+        }
+    };
+    if let Some(action) = action {
+        say(&[action.name, " ", action.words, "\n\n", action.about, "\n"]);
+        if !action.help.is_empty() {
+            say(&["\n", action.help, "\n"]);
+        }
+        return text;
+    }
+    say(&["ACTION ...\n\n", group.about, "\n\n"]);
+    say(&["Actions:\n"]);
+    for action in group.actions {
+        say(&[
+            "  ",
+            action.name,
+            " ",
+            action.words,
+            "\n      ",
+            action.about,
+            "\n",
+        ]);
+    }
+    text
+}
+
+/// The groups, to be added to the help that argh makes of the options and of
+/// the commands that it knows.
+pub fn help_for_groups() -> String {
+    let mut text = String::from("\nCommands with actions:\n");
+    for group in args::GROUPS {
+        text.push_str("  ");
+        text.push_str(group.name);
+        for _ in group.name.len()..18 {
+            text.push(' ');
+        }
+        text.push_str(group.about);
+        text.push('\n');
+    }
+    text
+}

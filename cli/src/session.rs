@@ -8,7 +8,7 @@ use crate::command;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::batch::{Line, Mistake};
 use crate::grammar::number;
-use crate::iproute2::{self, Caller};
+use crate::iproute2::{self, Caller, Target};
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::{netns, PathManager};
 use crate::output::{complain, Output, Palette, Style};
@@ -69,11 +69,14 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
     let mut spelled = Vec::with_capacity(words.len() + 4);
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     *json = spelled.contains(&"--json");
-    understood?;
-    let name = caller.name();
-    let mut options = match Options::from_args(&[&name], &spelled) {
-        Ok(options) => options,
-        Err(early) => return early_exit(early),
+    let target = understood?;
+    let mut options = if spelled.is_empty() {
+        Options::default()
+    } else {
+        match Options::from_args(&[&caller.name()], &spelled) {
+            Ok(options) => options,
+            Err(early) => return early_exit(early, &spelled),
+        }
     };
     if options.version {
         let version = [
@@ -110,10 +113,23 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
     let status = match (session.options.batch.take(), command) {
         (Some(file), _) => batch(&mut session, &caller, &file)?,
         (None, Some(command)) => command::run(&mut session, command)?,
-        (None, None) => return Err(iproute2::usage(&caller)),
+        (None, None) => run_target(&mut session, &caller, target)?,
     };
     session.out.flush()?;
     Ok(status)
+}
+
+/// Runs what is not argh's.
+fn run_target(session: &mut Session, caller: &Caller, target: Target) -> Result<u8> {
+    match target {
+        Target::Action(action, words) => (action.run)(session, words),
+        Target::Help(group, action) => {
+            let help = iproute2::help(caller, group, action);
+            session.out.text(&help);
+            Ok(0)
+        }
+        Target::Argh => Err(iproute2::usage(caller)),
+    }
 }
 
 /// All words as text, or which one is not.
@@ -129,16 +145,18 @@ fn utf8<'a>(argv: &[&'a [u8]]) -> Result<Vec<&'a str>> {
     Ok(words)
 }
 
-/// What argh wants to say instead of giving a command: help, or a mistake.
-fn early_exit(early: argh::EarlyExit) -> Result<u8> {
-    match early.status {
-        Ok(()) => print(&early.output),
-        Err(()) => Err(Error::new(
-            Kind::Usage,
-            status::USAGE,
-            &["Error: ", early.output.trim_end()],
-        )),
+/// What argh wants to say to `words` instead of giving a command: help, or a
+/// mistake.
+fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
+    let mut text = early.output;
+    if early.status.is_err() {
+        let message = ["Error: ", text.trim_end()];
+        return Err(Error::new(Kind::Usage, status::USAGE, &message));
     }
+    if words.iter().all(|word| word.starts_with('-')) {
+        text.push_str(&iproute2::help_for_groups());
+    }
+    print(&text)
 }
 
 fn print(text: &str) -> Result<u8> {
@@ -186,8 +204,9 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
     let mut worst = 0;
     let mut lines = Lines::default();
     let mut number = 0;
+    let mut line = Line::default();
     loop {
-        let mut line = Line::default();
+        line.clear();
         let mut started = false;
         loop {
             // Whoever sends commands one by one wants the answer before the
@@ -195,14 +214,15 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
             if !lines.has_line() {
                 session.out.flush()?;
             }
-            let physical = lines.next(input).map_err(|error| {
-                Error::system(
-                    Kind::File,
-                    status::FAILED,
-                    &["Cannot read \"", file, "\""],
-                    error,
-                )
-            })?;
+            let physical = match lines.next(input) {
+                Ok(physical) => physical,
+                Err(error) => {
+                    let what = ["Cannot read \"", file, "\""];
+                    let error = Error::system(Kind::File, status::FAILED, &what, error);
+                    complain(&error.report(session.options.json, Some((file, number + 1))));
+                    return Ok(worst.max(status::FAILED));
+                }
+            };
             let Some(physical) = physical else {
                 if !started {
                     session.out.flush()?;
@@ -253,18 +273,17 @@ fn mistaken(mistake: Mistake) -> Error {
 }
 
 fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {
-    let mut spelled = Vec::with_capacity(words.len() + 4);
-    iproute2::line(&mut caller, words, &mut spelled)?;
-    let name = caller.name();
-    let Some((command, rest)) = spelled.split_first() else {
-        return Ok(0);
-    };
-    if *command == "--help" {
-        return Options::from_args(&[&name], &spelled).map_or_else(early_exit, |_| Ok(0));
-    }
-    match Command::from_args(&[&name, command], rest) {
-        Ok(command) => command::run(session, command),
-        Err(early) => early_exit(early),
+    let mut spelled = Vec::new();
+    let target = iproute2::line(&mut caller, words, &mut spelled)?;
+    let name = || caller.name();
+    match spelled.split_first() {
+        None => run_target(session, &caller, target),
+        Some((word, _)) if word.starts_with('-') => Options::from_args(&[&name()], &spelled)
+            .map_or_else(|early| early_exit(early, &spelled), |_| Ok(0)),
+        Some((command, rest)) => match Command::from_args(&[&name(), command], rest) {
+            Ok(command) => command::run(session, command),
+            Err(early) => early_exit(early, &spelled),
+        },
     }
 }
 

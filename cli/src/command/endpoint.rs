@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
 
-use crate::args::EndpointAction;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::{parse, EndpointWords, Family, Purpose};
 use crate::grammar::{number, Words};
@@ -13,20 +12,9 @@ use crate::kernel::PathManager;
 use crate::output::{padded, Colour, Output};
 use crate::session::Session;
 
-pub fn run(session: &mut Session, action: Option<EndpointAction>) -> Result<u8> {
-    match action {
-        Some(EndpointAction::Add(words)) => add(session, &words.words),
-        Some(EndpointAction::Change(words)) => change(session, &words.words),
-        Some(EndpointAction::Delete(words)) => delete(session, &words.words),
-        Some(EndpointAction::Show(words)) => show(session, &words.words),
-        Some(EndpointAction::Flush(words)) => flush(session, &words.words),
-        None => show(session, &[]),
-    }
-}
-
 /// Reads the words of a command; names of interfaces are looked up as they
 /// are met.
-fn read(session: &mut Session, words: &[String], purpose: Purpose) -> Result<EndpointWords> {
+fn read(session: &mut Session, words: &[&str], purpose: Purpose) -> Result<EndpointWords> {
     let mut said = parse(Words::new(words), purpose, &mut |name| {
         device(session.path_manager()?, name, purpose)
     })?;
@@ -55,7 +43,7 @@ fn device(path_manager: &mut PathManager, name: &str, purpose: Purpose) -> Resul
         .ok_or_else(|| Error::invalid(name, "device does not exist"))
 }
 
-fn add(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Add)?;
     let Some(address) = said.address else {
         return Err(Error::required("ADDRESS"));
@@ -110,7 +98,7 @@ fn same(one: IpAddr, other: IpAddr) -> bool {
 
 /// The kernel overwrites backup and fullmesh together: what is not named is
 /// read first and sent back as it is.
-fn change(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Change)?;
     if said.id == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));
@@ -181,7 +169,7 @@ fn select(path_manager: &mut PathManager, said: &EndpointWords) -> Result<Vec<En
     Ok(endpoints)
 }
 
-fn delete(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Select)?;
     if said.id == Some(0) {
         return delete_first_subflows(session, &said);
@@ -239,7 +227,7 @@ fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<
     Ok(0)
 }
 
-fn flush(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Select)?;
     let path_manager = session.path_manager()?;
     if said.is_empty() {
@@ -250,7 +238,7 @@ fn flush(session: &mut Session, words: &[String]) -> Result<u8> {
     delete_all(path_manager, &chosen)
 }
 
-fn show(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Select)?;
     if said.id == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));

@@ -2,20 +2,11 @@
 
 use mptcp_codec::mptcp::{request, Limits};
 
-use crate::args::LimitsAction;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{limits, Words};
 use crate::session::Session;
 
-pub fn run(session: &mut Session, action: Option<LimitsAction>) -> Result<u8> {
-    match action {
-        Some(LimitsAction::Set(set)) => self::set(session, &set.words),
-        Some(LimitsAction::Show(words)) => show(session, &words.words),
-        None => show(session, &[]),
-    }
-}
-
-fn set(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = limits::parse(Words::new(words))?;
     let mut wanted = Limits::EMPTY;
     if let Some(number) = said.subflows {
@@ -37,7 +28,7 @@ fn set(session: &mut Session, words: &[String]) -> Result<u8> {
     Ok(0)
 }
 
-fn show(session: &mut Session, words: &[String]) -> Result<u8> {
+pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     // Limits behind `show` mean nothing, but `ip` takes them.
     limits::parse(Words::new(words))?;
     let limits = session.path_manager()?.limits()?;

@@ -12,6 +12,8 @@ use crate::session::Session;
 
 /// Default receive buffer: about 5,000 events.
 const RECEIVE_BUFFER: u32 = 4 << 20;
+/// So many events are received by one call.
+const BATCH: usize = 32;
 /// An event is at most 200 bytes.
 const EVENT: usize = 1024;
 
@@ -27,8 +29,8 @@ pub fn run(session: &mut Session) -> Result<u8> {
         let what = ["cannot wait for signals"];
         Error::system(crate::error::Kind::Kernel, status::RECEIVE, &what, error)
     })?;
-    let mut buffer = vec![0; EVENT * sys::BATCH];
-    let mut received = [Received::default(); sys::BATCH];
+    let mut buffer = vec![0; EVENT * BATCH];
+    let mut received = [Received::default(); BATCH];
     let mut lost = Lost::default();
     let mut pending = false;
     loop {

@@ -44,6 +44,10 @@ enum State {
     Quoted(u8),
 }
 
+fn blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 /// A command, put together from one line or several.
 #[derive(Debug, Default)]
 pub struct Line {
@@ -55,40 +59,55 @@ pub struct Line {
 }
 
 impl Line {
+    /// Begins anew, with the memory of before.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.words.clear();
+        self.state = State::Blank;
+        self.mistake = None;
+    }
+
     /// Adds a line of the file, without its newline. Tells whether the next
     /// line belongs to the same command.
     pub fn push(&mut self, line: &[u8]) -> bool {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        for (at, byte) in line.iter().enumerate() {
-            let last = at + 1 == line.len();
-            match (self.state, *byte) {
-                (_, 0) => {
-                    self.mistake.get_or_insert(Mistake::Nul);
-                }
-                (_, b'\\') if last => return true,
-                (State::Quoted(quote), byte) if byte == quote => self.state = State::Blank,
-                (State::Quoted(_), byte) => self.push_byte(byte),
-                (_, b'#') => {
-                    self.state = State::Blank;
-                    break;
-                }
-                (_, b' ' | b'\t' | b'\r' | b'\n') => self.state = State::Blank,
+        let (mut rest, more) = match line.strip_suffix(b"\\") {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        while let Some((first, tail)) = rest.split_first() {
+            match (self.state, *first) {
+                (State::Blank, byte) if blank(byte) => rest = tail,
                 (State::Blank, quote @ (b'"' | b'\'')) => {
-                    self.begin_word();
-                    self.state = State::Quoted(quote);
+                    self.begin_word(State::Quoted(quote));
+                    rest = tail;
                 }
-                (State::Blank, byte) => {
-                    self.begin_word();
-                    self.state = State::Word;
-                    self.push_byte(byte);
+                (State::Quoted(quote), byte) if byte == quote => {
+                    self.state = State::Blank;
+                    rest = tail;
                 }
-                (State::Word, byte) => self.push_byte(byte),
+                (State::Blank | State::Word, b'#') => {
+                    self.state = State::Blank;
+                    return false;
+                }
+                (State::Word, byte) if blank(byte) => self.state = State::Blank,
+                (State::Blank, _) => self.begin_word(State::Word),
+                (state, _) => {
+                    let ends = |byte: &u8| match state {
+                        State::Quoted(quote) => *byte == quote,
+                        _ => blank(*byte) || *byte == b'#',
+                    };
+                    let len = rest.iter().position(ends).unwrap_or(rest.len());
+                    let (piece, behind) = rest.split_at(len);
+                    self.push_piece(piece);
+                    rest = behind;
+                }
             }
         }
-        if matches!(self.state, State::Quoted(_)) {
+        if matches!(self.state, State::Quoted(_)) && !more {
             self.mistake.get_or_insert(Mistake::Unterminated);
         }
-        false
+        more
     }
 
     /// The file ended where another line was promised.
@@ -96,15 +115,16 @@ impl Line {
         self.mistake.get_or_insert(Mistake::Continuation);
     }
 
-    fn begin_word(&mut self) {
+    fn begin_word(&mut self, state: State) {
+        self.state = state;
         if self.words.len() == MOST_WORDS {
             self.mistake.get_or_insert(Mistake::TooManyWords);
         }
         self.words.push((self.text.len(), self.text.len()));
     }
 
-    fn push_byte(&mut self, byte: u8) {
-        self.text.push(byte);
+    fn push_piece(&mut self, piece: &[u8]) {
+        self.text.extend_from_slice(piece);
         if let Some((_, end)) = self.words.last_mut() {
             *end = self.text.len();
         }
@@ -115,13 +135,18 @@ impl Line {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        self.words
-            .iter()
-            .map(|(start, end)| {
-                let word = self.text.get(*start..*end).unwrap_or(&[]);
-                core::str::from_utf8(word).map_err(|_| Mistake::NotUtf8)
-            })
-            .collect()
+        if self.text.contains(&0) {
+            return Err(Mistake::Nul);
+        }
+        let text = core::str::from_utf8(&self.text).map_err(|_| Mistake::NotUtf8)?;
+        let mut words = Vec::with_capacity(self.words.len());
+        // Words begin and end at blanks and quotes, never inside a character.
+        words.extend(
+            self.words
+                .iter()
+                .filter_map(|(start, end)| text.get(*start..*end)),
+        );
+        Ok(words)
     }
 
     /// Whether there is nothing to do.

@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 /// The words of a command, taken one after the other.
 #[derive(Debug)]
 pub struct Words<'a> {
-    rest: core::slice::Iter<'a, String>,
+    rest: core::slice::Iter<'a, &'a str>,
 }
 
 impl<'a> Words<'a> {
     /// All of them.
-    pub fn new(words: &'a [String]) -> Self {
+    pub fn new(words: &'a [&'a str]) -> Self {
         Self { rest: words.iter() }
     }
 
@@ -35,7 +35,7 @@ impl<'a> Iterator for Words<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        self.rest.next().map(String::as_str)
+        self.rest.next().copied()
     }
 }
 

@@ -188,7 +188,7 @@ impl Socket {
     }
 }
 
-fn receive(fd: &Fd, buffer: &mut [u8], received: &mut [Received]) -> Result<usize> {
+fn receive(fd: &Fd, buffer: &mut [u8], received: &mut [Received; 2]) -> Result<usize> {
     loop {
         match sys::receive(fd, buffer, received, true) {
             Err(Errno(number)) if number == libc::EINTR as u32 => {}

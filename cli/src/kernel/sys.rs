@@ -159,41 +159,35 @@ pub struct Received {
     pub sender: u32,
 }
 
-/// At most this many datagrams are received by one call.
-pub const BATCH: usize = 32;
-
-/// Receives up to [`BATCH`] datagrams in one call, each into its share of
-/// `buffer` (equal parts, one for each place in `received`); waits for the
-/// first unless `wait` is false. Returns how many came.
-pub fn receive(
+/// Receives up to `N` datagrams in one call, each into its share of `buffer`
+/// (`N` equal parts); waits for the first unless `wait` is false. Returns how
+/// many came.
+pub fn receive<const N: usize>(
     fd: &Fd,
     buffer: &mut [u8],
-    received: &mut [Received],
+    received: &mut [Received; N],
     wait: bool,
 ) -> Result<usize, Errno> {
-    let count = received.len().min(BATCH);
-    if count == 0 {
-        return Ok(0);
-    }
-    let share = buffer.len() / count;
+    let share = (buffer.len() / N).max(1);
     // SAFETY: zero is valid for these plain C structures; all lengths in them
     // are then 0.
     let (mut senders, mut parts, mut headers): (
-        [libc::sockaddr_nl; BATCH],
-        [libc::iovec; BATCH],
-        [libc::mmsghdr; BATCH],
+        [libc::sockaddr_nl; N],
+        [libc::iovec; N],
+        [libc::mmsghdr; N],
     ) = unsafe { (zeroed(), zeroed(), zeroed()) };
-    for (at, chunk) in buffer
-        .chunks_exact_mut(share.max(1))
-        .take(count)
-        .enumerate()
+    for (((chunk, sender), part), header) in buffer
+        .chunks_exact_mut(share)
+        .zip(&mut senders)
+        .zip(&mut parts)
+        .zip(&mut headers)
     {
-        parts[at].iov_base = chunk.as_mut_ptr().cast();
-        parts[at].iov_len = chunk.len();
-        let header = &mut headers[at].msg_hdr;
-        header.msg_name = (&raw mut senders[at]).cast();
+        part.iov_base = chunk.as_mut_ptr().cast();
+        part.iov_len = chunk.len();
+        let header = &mut header.msg_hdr;
+        header.msg_name = (&raw mut *sender).cast();
         header.msg_namelen = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-        header.msg_iov = &raw mut parts[at];
+        header.msg_iov = &raw mut *part;
         header.msg_iovlen = 1;
     }
     let flags = libc::MSG_TRUNC
@@ -203,22 +197,20 @@ pub fn receive(
             libc::MSG_DONTWAIT
         };
     // SAFETY: each header points at its own address and its own part of
-    // `buffer`, all of which outlive the call and are used by nothing else
-    // meanwhile; `count` headers are filled in.
+    // `buffer` (or at nothing, where the buffer is too small for N parts),
+    // all of which outlive the call and are used by nothing else meanwhile.
     let got = check(unsafe {
         libc::recvmmsg(
             fd.0,
             headers.as_mut_ptr(),
-            count as libc::c_uint,
+            N as libc::c_uint,
             flags as _,
             null_mut(),
         )
     } as isize)?;
-    for at in 0..got.min(count) {
-        received[at] = Received {
-            len: headers[at].msg_len as usize,
-            sender: senders[at].nl_pid,
-        };
+    for ((to, header), sender) in received.iter_mut().zip(&headers).zip(&senders).take(got) {
+        to.len = header.msg_len as usize;
+        to.sender = sender.nl_pid;
     }
     Ok(got)
 }
@@ -478,10 +470,9 @@ unsafe impl GlobalAlloc for Memory {
         let fresh = self.fresh.get();
         match self.take_aligned(layout) {
             Some(pointer) => {
-                if self.offset(pointer).is_some_and(|at| at < fresh) {
-                    // SAFETY: the block is layout.size() bytes long.
-                    unsafe { pointer.write_bytes(0, layout.size()) };
-                }
+                let used = fresh.saturating_sub(self.offset(pointer).unwrap_or(0));
+                // SAFETY: at most the block is written, layout.size() bytes.
+                unsafe { pointer.write_bytes(0, used.min(layout.size())) };
                 pointer
             }
             None if layout.align() > 16 => null_mut(),
