@@ -24,7 +24,11 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// From the first word of the command line.
     pub fn new(argv0: &'a str) -> Self {
-        let program = argv0.rsplit('/').next().unwrap_or(argv0);
+        let start = argv0
+            .bytes()
+            .rposition(|b| b == b'/')
+            .map_or(0, |at| at + 1);
+        let program = argv0.get(start..).unwrap_or(argv0);
         Self {
             program,
             is_ip: program == "ip",

@@ -13,12 +13,10 @@ const NETLINK_ADD_MEMBERSHIP: i32 = 1;
 const NETLINK_EXT_ACK: i32 = 11;
 const NETLINK_GET_STRICT_CHK: i32 = 12;
 
-/// Longest request: all of the path manager's and rtnetlink's fit.
-const REQUEST: usize = 512;
-/// Room for the datagrams of an answer. The kernel fills at most 32 KiB of a
+/// Room for a request, and then for the datagrams of an answer. The kernel fills at most 32 KiB of a
 /// dump into one, and less when we offer less; datagrams come in pairs (the
 /// last of a dump, and its end), which one call then receives.
-const REPLY: usize = 2 * 8192;
+const BUFFER: usize = 2 * 8192;
 /// An interrupted dump is read this many times before we give up.
 const ATTEMPTS: u32 = 5;
 
@@ -32,7 +30,8 @@ pub struct Socket {
     seq: u32,
     port: Option<u32>,
     strict: bool,
-    reply: Vec<u8>,
+    // Where requests are written and answers received.
+    buffer: Vec<u8>,
 }
 
 impl Socket {
@@ -50,7 +49,7 @@ impl Socket {
             seq: 0,
             port: None,
             strict: false,
-            reply: Vec::new(),
+            buffer: Vec::new(),
         };
         if let Some(bytes) = receive_buffer {
             socket.set_receive_buffer(bytes);
@@ -129,8 +128,10 @@ impl Socket {
         each: &mut dyn FnMut(&Message) -> Result<()>,
     ) -> Result<Exchange> {
         self.seq = self.seq.wrapping_add(1);
-        let mut request = [0; REQUEST];
-        let request = write(&mut request, self.seq).map_err(Error::reply)?;
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; BUFFER];
+        }
+        let request = write(&mut self.buffer, self.seq).map_err(Error::reply)?;
         let mut exchange = Exchange::new(request).map_err(Error::reply)?;
         if let Some(port) = self.port {
             exchange = exchange.with_port(port);
@@ -139,15 +140,12 @@ impl Socket {
             let what = ["Cannot talk to rtnetlink"];
             Error::system(Kind::Kernel, status::REFUSED, &what, error)
         })?;
-        if self.reply.is_empty() {
-            self.reply = vec![0; REPLY];
-        }
         let mut refusal = None;
         while !exchange.is_over() {
             let mut received = [Received::default(); 2];
-            let count = receive(&self.fd, &mut self.reply, &mut received)?;
-            let share = self.reply.len() / received.len();
-            let datagrams = self.reply.chunks_exact(share).zip(&received).take(count);
+            let count = receive(&self.fd, &mut self.buffer, &mut received)?;
+            let share = self.buffer.len() / received.len();
+            let datagrams = self.buffer.chunks_exact(share).zip(&received).take(count);
             for (datagram, Received { len, sender }) in datagrams {
                 if *sender != 0 {
                     continue;
