@@ -348,7 +348,7 @@ fn commands() -> impl Iterator<Item = &'static str> {
 }
 
 fn is_help(word: &str) -> bool {
-    matches!(word, "--help" | "-help")
+    word.starts_with('-') && matches!(word, "--help" | "-help")
 }
 
 /// How the program is used, as an answer to a command line that is none.

@@ -93,11 +93,14 @@ impl Line {
                 (State::Word, byte) if blank(byte) => self.state = State::Blank,
                 (State::Blank, _) => self.begin_word(State::Word),
                 (state, _) => {
-                    let ends = |byte: &u8| match state {
-                        State::Quoted(quote) => *byte == quote,
-                        _ => blank(*byte) || *byte == b'#',
+                    let end = match state {
+                        State::Quoted(quote) => rest.iter().position(|byte| *byte == quote),
+                        // Most bytes of words are above all that ends them.
+                        _ => rest
+                            .iter()
+                            .position(|byte| *byte <= b'#' && (*byte == b'#' || blank(*byte))),
                     };
-                    let len = rest.iter().position(ends).unwrap_or(rest.len());
+                    let len = end.unwrap_or(rest.len());
                     let (piece, behind) = rest.split_at(len);
                     self.push_piece(piece);
                     rest = behind;

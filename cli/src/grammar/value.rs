@@ -6,24 +6,34 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// leading 0; blanks and a sign may stand in front. Unlike there, a number
 /// that does not fit is none, whatever its sign.
 pub fn number(word: &str) -> Option<u32> {
-    let digits = word.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
-    let (negative, digits) = match digits.as_bytes() {
-        [b'-', ..] => (true, digits.get(1..)?),
-        [b'+', ..] => (false, digits.get(1..)?),
-        _ => (false, digits),
-    };
-    let (base, digits) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
-        [b'0', _, ..] => (8, digits.get(1..)?),
+    let mut digits = word.as_bytes();
+    while let [b' ' | b'\t'..=b'\r', rest @ ..] = digits {
+        digits = rest;
+    }
+    let negative = matches!(digits, [b'-', ..]);
+    if let [b'-' | b'+', rest @ ..] = digits {
+        digits = rest;
+    }
+    let (base, digits) = match digits {
+        [b'0', b'x' | b'X', rest @ ..] => (16, rest),
+        [b'0', rest @ ..] if !rest.is_empty() => (8, rest),
         _ => (10, digits),
     };
     if digits.is_empty() {
         return None;
     }
     let mut value: u32 = 0;
-    for digit in digits.chars() {
-        let digit = digit.to_digit(base)?;
-        value = value.checked_mul(base)?.checked_add(digit)?;
+    for digit in digits {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        if u32::from(digit) >= base {
+            return None;
+        }
+        value = value.checked_mul(base)?.checked_add(digit.into())?;
     }
     (!negative || value == 0).then_some(value)
 }
@@ -43,8 +53,30 @@ pub fn address(word: &str) -> Option<IpAddr> {
     if word.contains(':') {
         word.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     } else {
-        word.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+        ipv4(word).map(IpAddr::V4)
     }
+}
+
+/// Four decimal numbers, none with a leading 0.
+fn ipv4(word: &str) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let mut at = 0;
+    let mut digits = 0;
+    for byte in word.bytes() {
+        let octet = octets.get_mut(at)?;
+        match byte {
+            b'0'..=b'9' if digits == 0 || *octet != 0 => {
+                *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+                digits += 1;
+            }
+            b'.' if digits > 0 => {
+                at += 1;
+                digits = 0;
+            }
+            _ => return None,
+        }
+    }
+    (at == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 /// Whether the kernel could have an interface of this name.
@@ -111,7 +143,9 @@ mod tests {
         ] {
             assert_eq!(address(word), None, "{word:?}");
         }
-        assert!(address("10.0.0.1").is_some());
+        assert_eq!(address("10.0.0.1"), Some(Ipv4Addr::new(10, 0, 0, 1).into()));
+        assert_eq!(address("0.0.0.0"), Some(Ipv4Addr::UNSPECIFIED.into()));
+        assert_eq!(address("255.255.255.255"), Some(Ipv4Addr::BROADCAST.into()));
         assert!(address("2001:DB8::1").is_some());
         assert!(address("::ffff:1.2.3.4").is_some());
     }
