@@ -110,20 +110,25 @@ new_venv() {
 
 # zig builds musl when it first links for a target, and says with -v where it
 # put the parts; they are kept, so that lld can be called with options that
-# zig's own driver does not pass on.
+# zig's own driver does not pass on. memset and its like come from zig's
+# compiler_rt, which is made for speed: made for size they go byte by byte,
+# and clearing the receive buffers was two thirds of all instructions.
 libc_for() {
     libc=$work/libc/$1
     [ -f "$libc/libc.a" ] && return
     mkdir -p "$libc"
     echo 'int main(void) { return 0; }' >"$libc/empty.c"
     "$ZIG" cc -target "$2" -Os -static -v "$libc/empty.c" -o "$libc/empty" 2>"$libc/log" || return 1
+    : >"$libc/nothing.c"
+    (cd "$libc" && "$ZIG" build-lib nothing.c -fcompiler-rt -OReleaseFast -fstrip -target "$2" --name compiler_rt) \
+        >>"$libc/log" 2>&1 || return 1
     for word in $(grep '^ld.lld .*crt1\.o' "$libc/log" | tail -n 1); do
         case $word in
-        */crt1.o | */libzigc.a | */libcompiler_rt.a) cp "$word" "$libc/" ;;
-        */libc.a) cp "$word" "$libc/libc.a.new" ;;
+        */crt1.o | */libzigc.a) cp "$word" "$libc/" ;;
+        */libc.a) cp "$word" "$libc/libc.new" ;;
         esac
     done
-    mv "$libc/libc.a.new" "$libc/libc.a"
+    mv "$libc/libc.new" "$libc/libc.a"
 }
 
 # What rustc asks of the linker, less the libraries that an immediate abort

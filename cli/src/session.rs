@@ -293,10 +293,11 @@ const LONGEST_LINE: usize = 1 << 16;
 /// The lines of a file, read as they come.
 #[derive(Default)]
 struct Lines {
+    // Read so far: `filled` bytes, of which those before `start` have been
+    // handed out, and those before `searched` hold no further newline.
     buffer: Vec<u8>,
-    // What has been handed out.
+    filled: usize,
     start: usize,
-    // Up to here there is no newline.
     searched: usize,
     ended: bool,
     begun: bool,
@@ -306,10 +307,10 @@ impl Lines {
     fn newline(&mut self) -> Option<usize> {
         let found = self
             .buffer
-            .get(self.searched..)
+            .get(self.searched..self.filled)
             .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
             .map(|at| self.searched + at);
-        self.searched = found.unwrap_or(self.buffer.len());
+        self.searched = found.unwrap_or(self.filled);
         found
     }
 
@@ -327,27 +328,36 @@ impl Lines {
                 return Ok(self.buffer.get(start..end));
             }
             if self.ended {
-                let start = core::mem::replace(&mut self.start, self.buffer.len());
-                return Ok(self.buffer.get(start..).filter(|rest| !rest.is_empty()));
+                let start = core::mem::replace(&mut self.start, self.filled);
+                let rest = self.buffer.get(start..self.filled);
+                return Ok(rest.filter(|rest| !rest.is_empty()));
             }
             self.fill(input)?;
         }
     }
 
     fn fill(&mut self, input: &Fd) -> core::result::Result<(), Errno> {
-        self.buffer.drain(..self.start);
+        self.buffer.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
         self.searched -= self.start;
         self.start = 0;
-        let len = self.buffer.len();
-        if len >= LONGEST_LINE {
-            return Err(Errno(libc::EFBIG as u32));
+        if self.filled == self.buffer.len() {
+            if self.filled >= LONGEST_LINE {
+                return Err(Errno(libc::EFBIG as u32));
+            }
+            // The first piece is fresh memory, which costs nothing to clear.
+            let mut larger = vec![0; (2 * self.filled).max(4096)];
+            for (to, from) in larger.iter_mut().zip(&self.buffer) {
+                *to = *from;
+            }
+            self.buffer = larger;
         }
-        self.buffer.resize(len + 4096, 0);
-        let got = sys::read(input, self.buffer.get_mut(len..).unwrap_or(&mut []))?;
-        self.buffer.truncate(len + got);
+        let room = self.buffer.get_mut(self.filled..).unwrap_or(&mut []);
+        let got = sys::read(input, room)?;
+        self.filled += got;
         self.ended = got == 0;
         // A byte-order mark is not part of the first command.
-        if !self.begun && (self.buffer.len() >= 3 || self.ended) {
+        if !self.begun && (self.filled >= 3 || self.ended) {
             self.begun = true;
             if self.buffer.starts_with(b"\xef\xbb\xbf") {
                 self.start = 3;
