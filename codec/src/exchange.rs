@@ -38,10 +38,16 @@ impl Exchange {
     /// is a dump, wants an acknowledgement, and its sequence number are read
     /// from its header.
     pub fn new(request: &[u8]) -> Result<Self, Error> {
+        Self::with_order::<Native>(request)
+    }
+
+    /// As [`Exchange::new`], for a request that was captured on a machine of
+    /// order `E`.
+    pub fn with_order<E: Order>(request: &[u8]) -> Result<Self, Error> {
         let Some(head) = request.first_chunk::<HEADER_LEN>() else {
             return Err(Error::new(ErrorKind::Truncated, 0));
         };
-        let header = Header::from_bytes::<Native>(head);
+        let header = Header::from_bytes::<E>(head);
         let ends = if header.flags & flags::DUMP != 0 {
             Ends::Done
         } else if header.flags & flags::ACK != 0 {

@@ -7,12 +7,15 @@
 //!
 //! Decoding compares length and type of an attribute as one word and reads
 //! through a chunk of constant size, which costs what a cast to a struct
-//! would. Whatever looks unusual (flags in the type, another length, an
-//! unknown number, a last attribute without its padding) takes the checked
-//! way through [`Attributes`](crate::netlink::Attributes), which also makes
-//! the errors.
+//! would. The rows stand in the order in which the kernel sends, so one pass
+//! over them takes a whole message without a jump that depends on the data.
+//! From the first attribute on that is unusual (in another order, with flags in
+//! the type, of another length, of an unknown number, a last one without its
+//! padding) the rest takes the checked way through
+//! [`Attributes`](crate::netlink::Attributes), which also makes the errors.
 
-/// What a kind of field is: `(type)`, `(len)` on the wire, `(read E chunk)`
+/// What a kind of field is: `(type)`, `(zero)` for absent, `(nonzero)` where
+/// that is cheap to tell, `(len)` on the wire, `(read E chunk)`
 /// from its padded chunk, `(get attribute)` the checked way, `(put w n v)`.
 macro_rules! field {
     (type u8) => {
@@ -69,6 +72,25 @@ macro_rules! field {
     };
     (zero $number:ident) => {
         0
+    };
+
+    (nonzero $value:expr, in4) => {
+        false
+    };
+    (nonzero $value:expr, in6) => {
+        false
+    };
+    (nonzero $value:expr, endpoint_flags) => {
+        $value.0 != 0
+    };
+    (nonzero $value:expr, subflow_flags) => {
+        $value.0 != 0
+    };
+    (nonzero $value:expr, event_flags) => {
+        $value.0 != 0
+    };
+    (nonzero $value:expr, $number:ident) => {
+        $value != 0
     };
 
     (len u8) => {
@@ -211,7 +233,7 @@ macro_rules! field {
 macro_rules! attribute_set {
     (
         $(#[$doc:meta])*
-        pub struct $set:ident {
+        $visible:vis struct $set:ident {
             $(
                 $(#[$field_doc:meta])*
                 $number:literal $name:ident $field:ident / $with:ident : $kind:ident,
@@ -221,12 +243,13 @@ macro_rules! attribute_set {
     ) => {
         $(#[$doc])*
         #[derive(Copy, Clone, PartialEq, Eq)]
-        pub struct $set {
+        $visible struct $set {
             present: u32,
             unknown: u16,
             $( $field: field!(type $kind), )*
         }
 
+        #[allow(dead_code)]
         impl $set {
             $(
                 #[doc = concat!("Type number of [`", stringify!($set), "::", stringify!($field), "`].")]
@@ -244,7 +267,14 @@ macro_rules! attribute_set {
                 $(#[$field_doc])*
                 #[inline(always)]
                 pub const fn $field(&self) -> Option<field!(type $kind)> {
-                    if self.present & 1 << $number != 0 { Some(self.$field) } else { None }
+                    // What is absent is zero in here, so the second half never
+                    // decides; but it tells the compiler, and `unwrap_or(0)`
+                    // becomes a plain read.
+                    if self.present & 1 << $number != 0 || field!(nonzero self.$field, $kind) {
+                        Some(self.$field)
+                    } else {
+                        None
+                    }
                 }
 
                 #[doc = concat!("The same with [`", stringify!($field), "`](Self::", stringify!($field), ") present.")]
@@ -276,42 +306,85 @@ macro_rules! attribute_set {
             /// last, as in the kernel.
             #[inline]
             pub fn decode<E: crate::order::Order>(
-                mut attributes: crate::netlink::Attributes<'_, E>,
+                attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<Self, crate::error::Error> {
-                $( const $name: u32 = $number << 16 | (4 + field!(len $kind)); )*
                 let mut set = Self::EMPTY;
-                while let Some((head, rest)) = attributes.as_bytes().split_first_chunk::<4>() {
-                    match E::attribute_word(*head) {
-                        $(
-                            $name => {
-                                const PADDED: usize = crate::netlink::align(field!(len $kind));
-                                if let Some((chunk, rest)) = rest.split_first_chunk::<PADDED>() {
-                                    set.$field = field!(read E $kind chunk);
-                                    set.present |= 1 << $number;
-                                    attributes.skip_to(rest);
-                                    continue;
-                                }
-                            }
-                        )*
-                        _ => {}
-                    }
-                    set.decode_unusual(&mut attributes)?;
-                }
-                if !attributes.as_bytes().is_empty() {
-                    set.decode_unusual(&mut attributes)?;
-                }
+                set.update(attributes)?;
                 Ok(set)
             }
 
-            #[cold]
-            fn decode_unusual<E: crate::order::Order>(
+            /// Adds what is in `attributes`.
+            #[inline]
+            pub(crate) fn update<E: crate::order::Order>(
                 &mut self,
-                attributes: &mut crate::netlink::Attributes<'_, E>,
+                attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<(), crate::error::Error> {
-                let Some(attribute) = attributes.next() else {
-                    return Ok(());
-                };
-                let attribute = attribute?;
+                let rest = self.take_usual(attributes);
+                if rest.as_bytes().is_empty() {
+                    Ok(())
+                } else {
+                    self.take_all(rest)
+                }
+            }
+
+            /// Goes through the table once, in the order in which the kernel
+            /// sends, and takes each attribute that comes next; what is left.
+            #[inline(always)]
+            pub(crate) fn take_usual<'a, E: crate::order::Order>(
+                &mut self,
+                attributes: crate::netlink::Attributes<'a, E>,
+            ) -> crate::netlink::Attributes<'a, E> {
+                use crate::netlink::{align, ATTRIBUTE_HEADER};
+                let mut rest = attributes.as_bytes();
+                let mut present = self.present;
+                'pass: {
+                    let Some(head) = rest.first_chunk() else {
+                        break 'pass;
+                    };
+                    let mut word = E::attribute_word(*head);
+                    $(
+                        if word == $number << 16 | (ATTRIBUTE_HEADER as u32 + field!(len $kind)) {
+                            const WHOLE: usize = ATTRIBUTE_HEADER + align(field!(len $kind));
+                            let Some((chunk, tail)) = rest.split_first_chunk::<WHOLE>() else {
+                                break 'pass;
+                            };
+                            let [_, _, _, _, value @ ..] = chunk;
+                            self.$field = field!(read E $kind value);
+                            present |= 1 << $number;
+                            rest = tail;
+                            let Some(head) = rest.first_chunk() else {
+                                break 'pass;
+                            };
+                            word = E::attribute_word(*head);
+                        }
+                    )*
+                    let _ = word;
+                }
+                self.present = present;
+                attributes.continued_at(rest)
+            }
+
+            /// Takes what comes in whatever order, and makes the errors.
+            #[cold]
+            #[inline(never)]
+            fn take_all<E: crate::order::Order>(
+                &mut self,
+                mut attributes: crate::netlink::Attributes<'_, E>,
+            ) -> Result<(), crate::error::Error> {
+                loop {
+                    attributes = self.take_usual(attributes);
+                    match attributes.next() {
+                        Some(attribute) => self.take_one(attribute?)?,
+                        None => return Ok(()),
+                    }
+                }
+            }
+
+            /// Takes an attribute, whatever it is.
+            pub(crate) fn take_one<E: crate::order::Order>(
+                &mut self,
+                attribute: crate::netlink::Attribute<'_, E>,
+            ) -> Result<(), crate::error::Error> {
                 match attribute.kind() {
                     $(
                         $number => {
@@ -366,15 +439,16 @@ macro_rules! attribute_set {
 
 /// A kernel structure that grew over the years, read by the length that was
 /// received: a field that this kernel did not send is `None`. Each row is
-/// `OFFSET field: kind`. The view lends the bytes; nothing is read before it
-/// is asked for.
+/// `OFFSET field: kind`, with `beyond LEN` where a kernel that does not have
+/// the field sends padding in its place: its structure ends at `LEN`. The view
+/// lends the bytes; nothing is read before it is asked for.
 macro_rules! growing_struct {
     (
         $(#[$doc:meta])*
         pub struct $view:ident {
             $(
                 $(#[$field_doc:meta])*
-                $offset:literal $field:ident: $kind:ident,
+                $offset:literal $field:ident: $kind:ident $(beyond $padded:literal)?,
             )*
         }
     ) => {
@@ -411,6 +485,11 @@ macro_rules! growing_struct {
                 #[inline]
                 pub fn $field(&self) -> Option<field!(type $kind)> {
                     const LEN: usize = field!(len $kind);
+                    $(
+                        if self.bytes.len() <= $padded {
+                            return None;
+                        }
+                    )?
                     let chunk = self.bytes.get($offset..)?.first_chunk::<LEN>()?;
                     Some(field!(read E $kind chunk))
                 }

@@ -4,7 +4,10 @@ growing_struct! {
     /// `struct mptcp_info` (`linux/mptcp.h`): a connection.
     ///
     /// It grew with the kernel; the version that brought a field stands
-    /// beside it. Counters are of the whole connection and never go back.
+    /// beside it. Fields that took the place of padding cannot be told from
+    /// it: `csum_enabled` before 5.14 and `endp_laminar_max` and
+    /// `endp_fullmesh_max` before 6.18 read as 0. Counters are of the whole
+    /// connection and never go back.
     pub struct MptcpInfo {
         /// Subflows beyond the first (5.9).
         0 subflows: u8,
@@ -35,7 +38,7 @@ growing_struct! {
         /// Whether data is checksummed: 0 or 1 (5.14).
         42 csum_enabled: u8,
         /// Retransmissions of the connection, not of its subflows (6.5).
-        44 retransmits: u32,
+        44 retransmits: u32 beyond 48,
         /// Bytes of those retransmissions (6.5).
         48 bytes_retrans: u64,
         /// Bytes sent, retransmissions not counted (6.5).
@@ -47,11 +50,11 @@ growing_struct! {
         /// All subflows, the first one too while it lives (6.8).
         80 subflows_total: u8,
         /// Endpoints with the flag laminar (6.18).
-        81 endp_laminar_max: u8,
+        81 endp_laminar_max: u8 beyond 88,
         /// Endpoints with the flag fullmesh (6.18).
-        82 endp_fullmesh_max: u8,
+        82 endp_fullmesh_max: u8 beyond 88,
         /// Milliseconds since data was last sent (6.10).
-        84 last_data_sent: u32,
+        84 last_data_sent: u32 beyond 88,
         /// Milliseconds since data was last received (6.10).
         88 last_data_recv: u32,
         /// Milliseconds since an acknowledgement was last received (6.10).

@@ -9,7 +9,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Attributes, Message, Text};
+use crate::netlink::{flags, Attribute, Attributes, Message, Text};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
@@ -20,8 +20,12 @@ pub const NEW_FAMILY: u8 = 1;
 pub const GET_FAMILY: u8 = 3;
 
 pub(super) const VERSION: u8 = 2;
-const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
+const OPERATIONS: u16 = 6;
+const GROUPS: u16 = 7;
+const OP_ID: u16 = 1;
+const OP_FLAGS: u16 = 2;
+const GROUP_NAME: u16 = 1;
 
 /// Asks for the family named `name`. A kernel without it answers `ENOENT`.
 pub fn family_by_name<'b>(
@@ -37,7 +41,7 @@ pub fn family_by_name<'b>(
 /// Asks for the family with this id.
 pub fn family_by_id(buffer: &mut [u8], seq: u32, id: u16) -> Result<&mut [u8], Error> {
     let mut writer = request(buffer, ID, flags::REQUEST, seq, GET_FAMILY, VERSION);
-    writer.put_u16(FAMILY_ID, id);
+    writer.put_u16(Numbers::FAMILY_ID, id);
     writer.finish()
 }
 
@@ -45,6 +49,28 @@ pub fn family_by_id(buffer: &mut [u8], seq: u32, id: u16) -> Result<&mut [u8], E
 pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     let kind = flags::REQUEST | flags::DUMP;
     request(buffer, ID, kind, seq, GET_FAMILY, VERSION).finish()
+}
+
+attribute_set! {
+    /// Those of a family's attributes that are numbers.
+    struct Numbers {
+        /// See [`Family::id`].
+        1 FAMILY_ID id / with_id: u16,
+        /// See [`Family::version`].
+        3 VERSION version / with_version: u32,
+        /// See [`Family::header_size`].
+        4 HDRSIZE header_size / with_header_size: u32,
+        /// See [`Family::max_attribute`].
+        5 MAXATTR max_attribute / with_max_attribute: u32,
+    }
+}
+
+attribute_set! {
+    /// Those of a group's attributes that are numbers.
+    struct GroupNumbers {
+        /// See [`Group::id`].
+        2 ID id / with_id: u32,
+    }
 }
 
 /// What the controller says of a family. Fields are `None` where the kernel
@@ -70,39 +96,42 @@ pub struct Family<'a, E: Order = Native> {
 impl<'a, E: Order> Family<'a, E> {
     /// Reads the answer to [`family_by_name`] and its like. Operations and
     /// groups are only found here; they are read when they are asked for.
+    #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        let mut id = None;
-        let none = Attributes::at(&[], attributes.offset());
-        let mut family = Self {
-            id: 0,
-            name: None,
-            version: None,
-            header_size: None,
-            max_attribute: None,
-            operations: none,
-            groups: none,
-            attributes,
-        };
-        for attribute in attributes {
+        let none = attributes.continued_at(&[]);
+        let mut numbers = Numbers::EMPTY;
+        let mut name = None;
+        let mut operations = none;
+        let mut groups = none;
+        let mut left = attributes;
+        loop {
+            left = numbers.take_usual(left);
+            let Some(attribute) = left.next() else {
+                break;
+            };
             let attribute = attribute?;
             match attribute.kind() {
-                FAMILY_ID => id = Some(attribute.u16()?),
-                FAMILY_NAME => family.name = Some(attribute.text()?),
-                3 => family.version = Some(attribute.u32()?),
-                4 => family.header_size = Some(attribute.u32()?),
-                5 => family.max_attribute = Some(attribute.u32()?),
-                6 => family.operations = attribute.nested(),
-                7 => family.groups = attribute.nested(),
-                _ => {}
+                FAMILY_NAME => name = Some(attribute.text()?),
+                OPERATIONS => operations = attribute.nested(),
+                GROUPS => groups = attribute.nested(),
+                _ => numbers.take_one(attribute)?,
             }
         }
-        family.id = id.ok_or(Error::about(
-            ErrorKind::Missing,
-            FAMILY_ID,
-            attributes.offset(),
-        ))?;
-        Ok(family)
+        let Some(id) = numbers.id() else {
+            let at = attributes.offset();
+            return Err(Error::about(ErrorKind::Missing, Numbers::FAMILY_ID, at));
+        };
+        Ok(Self {
+            id,
+            name,
+            version: numbers.version(),
+            header_size: numbers.header_size(),
+            max_attribute: numbers.max_attribute(),
+            operations,
+            groups,
+            attributes,
+        })
     }
 
     /// The commands it has. Ends after the first error.
@@ -110,48 +139,30 @@ impl<'a, E: Order> Family<'a, E> {
     where
         E: 'a,
     {
-        self.operations.map(|entry| {
-            let mut operation = Operation::default();
-            for attribute in entry?.nested() {
-                let attribute = attribute?;
-                match attribute.kind() {
-                    1 => operation.command = attribute.u32()?,
-                    2 => operation.flags = attribute.u32()?,
-                    _ => {}
-                }
-            }
-            Ok(operation)
-        })
+        self.operations.entries(Operation::read)
     }
 
-    /// Its multicast groups.
+    /// Its multicast groups. Ends after the first error.
     pub fn groups(&self) -> impl Iterator<Item = Result<Group<'a>, Error>> + 'a
     where
         E: 'a,
     {
-        self.groups.map(|entry| {
-            let mut group = Group::default();
-            for attribute in entry?.nested() {
-                let attribute = attribute?;
-                match attribute.kind() {
-                    1 => group.name = attribute.text()?,
-                    2 => group.id = attribute.u32()?,
-                    _ => {}
-                }
-            }
-            Ok(group)
-        })
+        self.groups.entries(Group::read)
     }
 
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP`.
+    ///
+    /// All groups are read, also those behind the one that is found: what is
+    /// wrong with any of them is an error.
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
-        for group in self.groups() {
-            let group = group?;
+        let mut found = None;
+        for entry in self.groups {
+            let group = Group::read(entry?)?;
             if group.name.as_bytes() == name.as_bytes() {
-                return Ok(Some(group.id));
+                found = Some(group.id);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
@@ -166,6 +177,21 @@ pub struct Operation {
     pub flags: u32,
 }
 
+impl Operation {
+    fn read<E: Order>(entry: Attribute<'_, E>) -> Result<Self, Error> {
+        let mut operation = Self::default();
+        for attribute in entry.nested() {
+            let attribute = attribute?;
+            match attribute.kind() {
+                OP_ID => operation.command = attribute.u32()?,
+                OP_FLAGS => operation.flags = attribute.u32()?,
+                _ => {}
+            }
+        }
+        Ok(operation)
+    }
+}
+
 /// A multicast group of a family.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group<'a> {
@@ -173,4 +199,26 @@ pub struct Group<'a> {
     pub name: Text<'a>,
     /// Its id, unique on the machine, given out when the kernel starts.
     pub id: u32,
+}
+
+impl<'a> Group<'a> {
+    #[inline]
+    fn read<E: Order>(entry: Attribute<'a, E>) -> Result<Self, Error> {
+        let mut name = Text::default();
+        let mut numbers = GroupNumbers::EMPTY;
+        let mut left = entry.nested();
+        loop {
+            left = numbers.take_usual(left);
+            let Some(attribute) = left.next() else {
+                break;
+            };
+            let attribute = attribute?;
+            match attribute.kind() {
+                GROUP_NAME => name = attribute.text()?,
+                _ => numbers.take_one(attribute)?,
+            }
+        }
+        let id = numbers.id().unwrap_or(0);
+        Ok(Self { name, id })
+    }
 }

@@ -77,8 +77,8 @@ impl Endpoint {
     #[inline]
     pub fn from_message<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        match attributes.find_last(attribute::ADDR)? {
-            Some(address) => Self::decode(address.nested()),
+        match attributes.find_nest(attribute::ADDR)? {
+            Some(address) => Self::decode(address),
             None => Err(Error::about(
                 ErrorKind::Missing,
                 attribute::ADDR,

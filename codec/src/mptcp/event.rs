@@ -13,34 +13,36 @@ use crate::order::{Native, Order};
 /// an event.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(u8)]
 pub enum EventKind {
     /// A connection was begun: the first SYN was answered, or is to be.
-    Created,
+    Created = 1,
     /// A connection is established: the peer's first data or acknowledgement
     /// has come.
-    Established,
+    Established = 2,
     /// A connection is over.
-    Closed,
+    Closed = 3,
     /// The peer announced an address (ADD_ADDR).
-    Announced,
+    Announced = 6,
     /// The peer took an address back (RM_ADDR).
-    Removed,
+    Removed = 7,
     /// A further subflow is established.
-    SubflowEstablished,
+    SubflowEstablished = 10,
     /// A subflow is over.
-    SubflowClosed,
+    SubflowClosed = 11,
     /// The priority of a subflow changed (MP_PRIO).
-    SubflowPriority,
+    SubflowPriority = 13,
     /// A listening socket of MPTCP was made (kernel 6.2).
-    ListenerCreated,
+    ListenerCreated = 15,
     /// A listening socket was closed (kernel 6.2).
-    ListenerClosed,
+    ListenerClosed = 16,
     /// An event newer than this crate.
-    Unknown(u8),
+    Unknown(u8) = 0,
 }
 
 impl EventKind {
     /// From the command of the generic netlink header.
+    #[inline]
     pub const fn from_command(command: u8) -> Self {
         match command {
             1 => Self::Created,
@@ -58,6 +60,7 @@ impl EventKind {
     }
 
     /// The command of the generic netlink header.
+    #[inline]
     pub const fn command(self) -> u8 {
         match self {
             Self::Created => 1,
@@ -186,6 +189,8 @@ impl fmt::Debug for EventFlags {
 pub struct Event<'a, E: Order = Native> {
     /// What happened.
     pub kind: EventKind,
+    /// Its number, as [`EventKind::command`].
+    pub command: u8,
     /// To what.
     pub fields: EventAttributes,
     /// Everything that was sent, unknown attributes too.
@@ -197,10 +202,23 @@ impl<'a, E: Order> Event<'a, E> {
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
+        let mut fields = EventAttributes::EMPTY;
+        read_fields(&mut fields, generic.attributes)?;
         Ok(Self {
             kind: EventKind::from_command(generic.command),
-            fields: EventAttributes::decode(generic.attributes)?,
+            command: generic.command,
+            fields,
             attributes: generic.attributes,
         })
     }
+}
+
+/// Fields of so many kinds are read faster where they stand: inlined, they
+/// would compete for registers with whatever the caller does.
+#[inline(never)]
+fn read_fields<E: Order>(
+    fields: &mut EventAttributes,
+    attributes: Attributes<'_, E>,
+) -> Result<(), Error> {
+    fields.update(attributes)
 }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::align;
+use super::behind;
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -58,7 +58,7 @@ impl<'a, E: Order> Attribute<'a, E> {
     }
 
     /// An error of this kind about this attribute.
-    #[cold]
+    #[inline(always)]
     pub fn error(&self, kind: ErrorKind) -> Error {
         Error::about(kind, self.kind(), self.offset as usize)
     }
@@ -140,11 +140,11 @@ impl<'a, E: Order> Attribute<'a, E> {
 
     /// A string: refused without its NUL, or with anything but NULs behind
     /// the first.
+    #[inline]
     pub fn text(&self) -> Result<Text<'a>, Error> {
-        let end = self.payload.iter().position(|&b| b == 0);
-        match end.and_then(|end| self.payload.split_at_checked(end)) {
-            Some((text, tail)) if tail.iter().all(|&b| b == 0) => Ok(Text(text)),
-            _ => Err(self.error(ErrorKind::BadString)),
+        match self.payload.split_last() {
+            Some((0, text)) if !has_nul(text) => Ok(Text(text)),
+            _ => padded_text(self.payload).ok_or_else(|| self.error(ErrorKind::BadString)),
         }
     }
 
@@ -166,6 +166,40 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
             self.payload
         )
     }
+}
+
+/// A string with more than one NUL at its end.
+#[cold]
+fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
+    let end = payload.iter().position(|&b| b == 0)?;
+    let (text, tail) = payload.split_at_checked(end)?;
+    tail.iter().all(|&b| b == 0).then_some(Text(text))
+}
+
+/// Whether one of the bytes is 0.
+#[inline]
+fn has_nul(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk() {
+        if word_has_nul(*chunk) {
+            return true;
+        }
+        rest = tail;
+    }
+    match bytes.last_chunk() {
+        // What is left, and some bytes for the second time.
+        Some(chunk) => word_has_nul(*chunk),
+        None => rest.contains(&0),
+    }
+}
+
+/// Whether one of eight bytes is 0: subtracting 1 from each borrows into the
+/// top bit of the lowest one that is.
+#[inline(always)]
+fn word_has_nul(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let word = u64::from_le_bytes(bytes);
+    word.wrapping_sub(ONES) & !word & ONES << 7 != 0
 }
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
@@ -213,7 +247,7 @@ pub struct Attributes<'a, E: Order = Native> {
     rest: &'a [u8],
     // Where `rest` ends, in bytes from the start of the message. The walk
     // shortens `rest` alone; positions are worked out when one is wanted.
-    end: u32,
+    end: usize,
     order: PhantomData<E>,
 }
 
@@ -234,7 +268,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     pub(crate) fn at(bytes: &'a [u8], offset: usize) -> Self {
         Self {
             rest: bytes,
-            end: offset.saturating_add(bytes.len()).min(u32::MAX as usize) as u32,
+            end: offset.wrapping_add(bytes.len()),
             order: PhantomData,
         }
     }
@@ -245,16 +279,51 @@ impl<'a, E: Order> Attributes<'a, E> {
         self.rest
     }
 
-    /// Continues at `rest`, a tail of what is left.
+    /// The same walk at `rest`, a tail of what is left.
     #[inline(always)]
-    pub(crate) fn skip_to(&mut self, rest: &'a [u8]) {
-        self.rest = rest;
+    pub(crate) fn continued_at(self, rest: &'a [u8]) -> Self {
+        Self { rest, ..self }
     }
 
     /// Where the next attribute starts, in bytes from the start of the
     /// message.
     pub const fn offset(&self) -> usize {
-        (self.end as usize).saturating_sub(self.rest.len())
+        self.end.wrapping_sub(self.rest.len())
+    }
+
+    /// What is inside the last attribute of type `kind`, as
+    /// [`Attributes::find_last`] finds it.
+    #[inline]
+    pub fn find_nest(self, kind: u16) -> Result<Option<Self>, Error> {
+        // The usual case: it is the only one and fills all.
+        if let Some((head, inside)) = self.rest.split_first_chunk::<HEADER>() {
+            let word = E::attribute_word(*head);
+            let (raw, len) = ((word >> 16) as u16, (word & 0xffff) as usize);
+            if raw & !FLAGS_MASK == kind && len == self.rest.len() {
+                return Ok(Some(self.continued_at(inside)));
+            }
+        }
+        let found = self.find_last(kind)?;
+        Ok(found.map(|attribute| attribute.nested()))
+    }
+
+    /// One value for each attribute, made by `read`: the entries of a list.
+    /// Ends after the first error, be it of the list or in an entry.
+    #[inline]
+    pub(crate) fn entries<T, F>(self, read: F) -> impl Iterator<Item = Result<T, Error>> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        F: Fn(Attribute<'a, E>) -> Result<T, Error> + 'a,
+    {
+        let mut left = self;
+        core::iter::from_fn(move || {
+            let entry = left.next()?.and_then(&read);
+            if entry.is_err() {
+                left = left.continued_at(&[]);
+            }
+            Some(entry)
+        })
     }
 
     /// The last attribute of type `kind`, as the kernel chooses among
@@ -281,19 +350,20 @@ impl<'a, E: Order> Iterator for Attributes<'a, E> {
             return None;
         }
         let offset = self.offset();
-        let Some(head) = rest.first_chunk::<HEADER>() else {
+        let Some((head, rest)) = rest.split_first_chunk::<HEADER>() else {
             self.rest = &[];
             return Some(Err(Error::new(ErrorKind::Truncated, offset)));
         };
         let word = E::attribute_word(*head);
         let raw = (word >> 16) as u16;
-        let len = (word & 0xffff) as usize;
-        let Some(payload) = rest.get(HEADER..len) else {
+        // A length below that of the header wraps around and is too large.
+        let len = ((word & 0xffff) as usize).wrapping_sub(HEADER);
+        let Some(payload) = rest.get(..len) else {
             self.rest = &[];
             let kind = raw & !FLAGS_MASK;
             return Some(Err(Error::about(ErrorKind::BadLength, kind, offset)));
         };
-        self.rest = rest.get(align(len)..).unwrap_or(&[]);
+        self.rest = behind(rest, len);
         Some(Ok(Attribute {
             raw,
             offset: offset as u32,

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::header::{kind, Header, HEADER_LEN};
-use super::{align, Ack, Attributes, Done};
+use super::{behind, Ack, Attributes, Done};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -49,19 +49,20 @@ impl<'a, E: Order> Iterator for Messages<'a, E> {
         if rest.is_empty() {
             return None;
         }
-        let Some(head) = rest.first_chunk() else {
+        let Some((head, behind_head)) = rest.split_first_chunk() else {
             self.rest = &[];
             let offset = self.len - rest.len();
             return Some(Err(Error::new(ErrorKind::Truncated, offset)));
         };
         let header = Header::from_bytes::<E>(head);
-        let len = header.len as usize;
-        let Some(payload) = rest.get(HEADER_LEN..len) else {
+        // A length below that of the header wraps around and is too large.
+        let len = (header.len as usize).wrapping_sub(HEADER_LEN);
+        let Some(payload) = behind_head.get(..len) else {
             self.rest = &[];
             let offset = self.len - rest.len();
             return Some(Err(Error::new(ErrorKind::BadLength, offset)));
         };
-        self.rest = rest.get(align(len)..).unwrap_or(&[]);
+        self.rest = behind(behind_head, len);
         Some(Ok(Message {
             header,
             payload,

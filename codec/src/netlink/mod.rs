@@ -54,3 +54,10 @@ pub(crate) use attribute::HEADER as ATTRIBUTE_HEADER;
 pub const fn align(len: usize) -> usize {
     len.saturating_add(3) & !3
 }
+
+/// What is behind an item of `len` bytes and its padding, which the last item
+/// may lack.
+#[inline(always)]
+fn behind(bytes: &[u8], len: usize) -> &[u8] {
+    bytes.get(align(len).min(bytes.len())..).unwrap_or(&[])
+}

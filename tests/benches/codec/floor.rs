@@ -1,0 +1,203 @@
+//! The floor: what a C programmer in a hurry writes. It casts pointers to
+//! structs and follows the lengths it finds; nothing is checked but that the
+//! end is not passed. Only for bytes known to be good.
+
+#![allow(clippy::cast_ptr_alignment)]
+
+use crate::jobs::{Address, Contender, Endpoint, Event, Space, Wanted};
+
+pub const CONTENDER: Contender = Contender {
+    name: "floor (unsafe casts)",
+    dump: Some(dump),
+    events: Some(events),
+    build: Some(build),
+    resolve: Some(resolve),
+};
+
+#[repr(C)]
+struct Message {
+    len: u32,
+    kind: u16,
+    flags: u16,
+    seq: u32,
+    port: u32,
+    command: u8,
+    version: u8,
+    reserved: u16,
+}
+
+#[repr(C)]
+struct Attribute {
+    len: u16,
+    kind: u16,
+}
+
+const fn align(len: usize) -> usize {
+    (len + 3) & !3
+}
+
+/// Calls `f` with type, value and length of each attribute.
+#[inline(always)]
+unsafe fn attributes(mut at: *const u8, end: *const u8, mut f: impl FnMut(u16, *const u8, usize)) {
+    while at < end {
+        let attribute = &*at.cast::<Attribute>();
+        f(
+            attribute.kind & 0x3fff,
+            at.add(4),
+            attribute.len as usize - 4,
+        );
+        at = at.add(align(attribute.len as usize));
+    }
+}
+
+/// Calls `f` with each message of a datagram and where it ends.
+#[inline(always)]
+unsafe fn messages(datagram: &[u8], mut f: impl FnMut(&Message, *const u8, *const u8)) {
+    let mut at = datagram.as_ptr();
+    let end = at.add(datagram.len());
+    while at < end {
+        let message = &*at.cast::<Message>();
+        f(message, at.add(20), at.add(message.len as usize));
+        at = at.add(align(message.len as usize));
+    }
+}
+
+#[inline(always)]
+unsafe fn get<T: Copy>(value: *const u8) -> T {
+    value.cast::<T>().read_unaligned()
+}
+
+fn dump(datagrams: &[Vec<u8>]) -> u64 {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        unsafe {
+            messages(datagram, |message, start, end| {
+                if message.kind < 16 {
+                    return;
+                }
+                let mut endpoint = Endpoint::default();
+                attributes(start, end, |kind, nest, len| {
+                    if kind != 1 {
+                        return;
+                    }
+                    attributes(nest, nest.add(len), |kind, value, _| match kind {
+                        1 => endpoint.family = get(value),
+                        2 => endpoint.id = get(value),
+                        3 => endpoint.address = Address::V4(get::<u32>(value).to_be()),
+                        4 => endpoint.address = Address::V6(get::<u128>(value).to_be()),
+                        5 => endpoint.port = get(value),
+                        6 => endpoint.flags = get(value),
+                        7 => endpoint.if_idx = get(value),
+                        _ => {}
+                    });
+                });
+                sum = sum.wrapping_add(endpoint.sum());
+            });
+        }
+    }
+    sum
+}
+
+fn events(datagrams: &[Vec<u8>]) -> u64 {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        unsafe {
+            messages(datagram, |message, start, end| {
+                let mut event = Event {
+                    command: message.command,
+                    ..Event::default()
+                };
+                attributes(start, end, |kind, value, _| match kind {
+                    1 => event.token = get(value),
+                    2 => event.family = get(value),
+                    3 => event.loc_id = get(value),
+                    4 => event.rem_id = get(value),
+                    5 => event.source = Address::V4(get::<u32>(value).to_be()),
+                    6 => event.source = Address::V6(get::<u128>(value).to_be()),
+                    7 => event.destination = Address::V4(get::<u32>(value).to_be()),
+                    8 => event.destination = Address::V6(get::<u128>(value).to_be()),
+                    9 => event.sport = get::<u16>(value).to_be(),
+                    10 => event.dport = get::<u16>(value).to_be(),
+                    11 => event.backup = get(value),
+                    12 => event.error = get(value),
+                    13 => event.flags = get(value),
+                    14 => event.timeout = get(value),
+                    15 => event.if_idx = get(value),
+                    16 => event.reset_reason = get(value),
+                    17 => event.reset_flags = get(value),
+                    18 => event.server_side = get(value),
+                    _ => {}
+                });
+                sum = sum.wrapping_add(event.sum());
+            });
+        }
+    }
+    sum
+}
+
+#[inline(always)]
+unsafe fn put<T>(at: &mut *mut u8, kind: u16, value: T) {
+    let len = 4 + std::mem::size_of::<T>();
+    *at.cast::<Attribute>() = Attribute {
+        len: len as u16,
+        kind,
+    };
+    at.add(4).cast::<T>().write_unaligned(value);
+    *at = at.add(align(len));
+}
+
+fn build(wanted: &Wanted, space: &mut Space) -> usize {
+    unsafe {
+        let start = space.bytes.as_mut_ptr();
+        let nest = start.add(20);
+        let mut at = nest.add(4);
+        put(&mut at, 1, 2u16);
+        put(&mut at, 5, wanted.port);
+        put(&mut at, 2, wanted.id);
+        put(&mut at, 6, wanted.flags);
+        put(&mut at, 7, wanted.if_idx);
+        put(&mut at, 3, wanted.address);
+        *nest.cast::<Attribute>() = Attribute {
+            len: at.offset_from(nest) as u16,
+            kind: 0x8001,
+        };
+        let len = at.offset_from(start) as usize;
+        *start.cast::<Message>() = Message {
+            len: len as u32,
+            kind: wanted.family,
+            flags: 5,
+            seq: wanted.seq,
+            port: 0,
+            command: 1,
+            version: 1,
+            reserved: 0,
+        };
+        len
+    }
+}
+
+fn resolve(datagram: &[u8]) -> u64 {
+    let mut id = 0u16;
+    let mut group = 0u32;
+    unsafe {
+        messages(datagram, |_, start, end| {
+            attributes(start, end, |kind, value, len| match kind {
+                1 => id = get(value),
+                7 => attributes(value, value.add(len), |_, value, len| {
+                    let mut name: &[u8] = &[];
+                    let mut this = 0;
+                    attributes(value, value.add(len), |kind, value, len| match kind {
+                        1 => name = std::slice::from_raw_parts(value, len),
+                        2 => this = get(value),
+                        _ => {}
+                    });
+                    if name == b"mptcp_pm_events\0" {
+                        group = this;
+                    }
+                }),
+                _ => {}
+            });
+        });
+    }
+    u64::from(id) << 32 | u64::from(group)
+}

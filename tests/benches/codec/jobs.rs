@@ -1,0 +1,239 @@
+//! What is to be done, and the bytes it is done with.
+
+use std::hint::black_box;
+
+use ip_mptcp_tests::captures;
+
+/// Somebody who can do (some of) the jobs.
+pub struct Contender {
+    pub name: &'static str,
+    /// Parses the datagrams of a dump into typed fields; the sum of
+    /// [`Endpoint::sum`].
+    pub dump: Option<fn(&[Vec<u8>]) -> u64>,
+    /// Parses events into typed fields; the sum of [`Event::sum`].
+    pub events: Option<fn(&[Vec<u8>]) -> u64>,
+    /// Builds ADD_ADDR in the space; its length.
+    pub build: Option<fn(&Wanted, &mut Space) -> usize>,
+    /// Reads the id of the family and of its group `mptcp_pm_events` from the
+    /// controller's reply; their sum.
+    pub resolve: Option<fn(&[u8]) -> u64>,
+}
+
+/// The endpoint that the request is for.
+pub struct Wanted {
+    pub family: u16,
+    pub seq: u32,
+    pub address: [u8; 4],
+    pub id: u8,
+    pub flags: u32,
+    pub port: u16,
+    pub if_idx: i32,
+}
+
+/// Where a request is built: bytes of a fixed size, or a vector that keeps its
+/// capacity.
+pub struct Space {
+    pub bytes: [u8; 128],
+    pub vec: Vec<u8>,
+}
+
+pub struct Inputs {
+    dump8: Vec<Vec<u8>>,
+    dump255: Vec<Vec<u8>>,
+    events: Vec<Vec<u8>>,
+    resolve: Vec<u8>,
+    wanted: Wanted,
+}
+
+impl Inputs {
+    pub fn from_captures() -> Self {
+        let debian13 = captures::of("amd64-6.18");
+        let newest = captures::of("amd64-7.2");
+        let inputs = Self {
+            dump8: debian13.exchange("49-dump-full").replies.clone(),
+            dump255: newest.exchange("49-dump-full").replies.clone(),
+            events: debian13
+                .events
+                .iter()
+                .flat_map(|e| e.values.clone())
+                .collect(),
+            resolve: debian13.exchange("02-family").replies[0].clone(),
+            wanted: Wanted {
+                family: 30,
+                seq: 106,
+                address: [10, 0, 0, 1],
+                id: 7,
+                flags: 5,
+                port: 5000,
+                if_idx: 3,
+            },
+        };
+        println!(
+            "dump 8: {} B, dump 255: {} B in {} datagrams, events: {} of {} B, reply to resolve: {} B",
+            inputs.dump8.concat().len(),
+            inputs.dump255.concat().len(),
+            inputs.dump255.len(),
+            inputs.events.len(),
+            inputs.events.concat().len(),
+            inputs.resolve.len(),
+        );
+        inputs
+    }
+}
+
+pub struct Job {
+    pub name: &'static str,
+    /// Does it once; `None` where the contender cannot.
+    pub run: fn(&Contender, &Inputs) -> Option<u64>,
+    /// How often callgrind is to see it.
+    pub times: u32,
+}
+
+pub const JOBS: [Job; 5] = [
+    Job {
+        name: "dump of 8",
+        run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.dump8))),
+        times: 200,
+    },
+    Job {
+        name: "dump of 255",
+        run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.dump255))),
+        times: 10,
+    },
+    Job {
+        name: "events",
+        run: |c, inputs| c.events.map(|f| f(black_box(&inputs.events))),
+        times: 20,
+    },
+    Job {
+        name: "build ADD_ADDR",
+        run: build,
+        times: 1000,
+    },
+    Job {
+        name: "resolve",
+        run: |c, inputs| c.resolve.map(|f| f(black_box(&inputs.resolve))),
+        times: 500,
+    },
+];
+
+thread_local! {
+    static SPACE: std::cell::RefCell<Space> = const { std::cell::RefCell::new(Space {
+        bytes: [0; 128],
+        vec: Vec::new(),
+    }) };
+}
+
+fn build(contender: &Contender, inputs: &Inputs) -> Option<u64> {
+    let build = contender.build?;
+    SPACE.with_borrow_mut(|space| {
+        let len = build(black_box(&inputs.wanted), space);
+        let bytes = black_box(space.bytes.as_ptr());
+        black_box(bytes);
+        Some(len as u64)
+    })
+}
+
+/// The bytes of the request, for the comparison.
+pub fn built(contender: &Contender, inputs: &Inputs) -> Option<Vec<u8>> {
+    let build = contender.build?;
+    let mut space = Space {
+        bytes: [0; 128],
+        vec: Vec::new(),
+    };
+    let len = build(&inputs.wanted, &mut space);
+    let from = if space.vec.is_empty() {
+        &space.bytes[..]
+    } else {
+        &space.vec[..]
+    };
+    Some(from[..len].to_vec())
+}
+
+/// What all contenders read of an endpoint; what is absent counts as 0.
+#[derive(Default)]
+pub struct Endpoint {
+    pub family: u16,
+    pub id: u8,
+    pub port: u16,
+    pub flags: u32,
+    pub if_idx: i32,
+    pub address: Address,
+}
+
+/// The bytes of an address, those of IPv4 as a number.
+#[derive(Default, Clone, Copy)]
+pub enum Address {
+    #[default]
+    None,
+    V4(u32),
+    V6(u128),
+}
+
+impl Address {
+    #[inline(always)]
+    fn sum(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::V4(bits) => u64::from(bits),
+            Self::V6(bits) => (bits >> 64) as u64 ^ bits as u64,
+        }
+    }
+}
+
+impl Endpoint {
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
+        u64::from(self.family)
+            .wrapping_add(u64::from(self.id) << 8)
+            .wrapping_add(u64::from(self.port) << 16)
+            .wrapping_add(u64::from(self.flags) << 24)
+            .wrapping_add((self.if_idx as u64) << 32)
+            .wrapping_add(self.address.sum())
+    }
+}
+
+/// What all contenders read of an event; what is absent counts as 0.
+#[derive(Default)]
+pub struct Event {
+    pub command: u8,
+    pub token: u32,
+    pub family: u16,
+    pub loc_id: u8,
+    pub rem_id: u8,
+    pub source: Address,
+    pub destination: Address,
+    pub sport: u16,
+    pub dport: u16,
+    pub backup: u8,
+    pub error: u8,
+    pub flags: u16,
+    pub timeout: u32,
+    pub if_idx: i32,
+    pub reset_reason: u32,
+    pub reset_flags: u32,
+    pub server_side: u8,
+}
+
+impl Event {
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
+        u64::from(self.command)
+            .wrapping_add(u64::from(self.token))
+            .wrapping_add(u64::from(self.family) << 1)
+            .wrapping_add(u64::from(self.loc_id) << 2)
+            .wrapping_add(u64::from(self.rem_id) << 3)
+            .wrapping_add(self.source.sum())
+            .wrapping_add(self.destination.sum().rotate_left(8))
+            .wrapping_add(u64::from(self.sport) << 4)
+            .wrapping_add(u64::from(self.dport) << 5)
+            .wrapping_add(u64::from(self.backup) << 6)
+            .wrapping_add(u64::from(self.error) << 7)
+            .wrapping_add(u64::from(self.flags) << 8)
+            .wrapping_add(u64::from(self.timeout) << 9)
+            .wrapping_add((self.if_idx as u64) << 10)
+            .wrapping_add(u64::from(self.reset_reason) << 11)
+            .wrapping_add(u64::from(self.reset_flags) << 12)
+            .wrapping_add(u64::from(self.server_side) << 13)
+    }
+}
