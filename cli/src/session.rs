@@ -116,6 +116,8 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
         (None, None) => run_target(&mut session, &caller, target)?,
     };
     session.out.flush()?;
+    // The process ends now: closing and freeing would only take time.
+    core::mem::forget(session);
     Ok(status)
 }
 
