@@ -31,6 +31,14 @@ fn walk<E: Order>(attributes: Attributes<'_, E>, data: &[u8], big: bool) {
             };
             let found = attributes.find_last(kind);
             agree(found.map(|a| a.map(|a| a.offset())), judge);
+            let nest = attributes.find_nest(kind);
+            agree(
+                nest.map(|nest| nest.map(|nest| (nest.offset(), nest.as_bytes()))),
+                judge.map(|_| {
+                    let last = reference::last(&expected, kind);
+                    last.map(|a| (a.at + 4, a.payload))
+                }),
+            );
         }
         let mut expected = expected.iter();
         for attribute in attributes.by_ref() {

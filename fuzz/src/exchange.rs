@@ -53,10 +53,6 @@ pub fn run(data: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else {
         return;
     };
-    // The request is this machine's own; only the answer has an order.
-    let order = reference::Order {
-        big: cfg!(target_endian = "big"),
-    };
     let mut kind = flags::REQUEST;
     if input.dump {
         kind |= flags::DUMP;
@@ -64,12 +60,18 @@ pub fn run(data: &[u8]) {
     if input.ack {
         kind |= flags::ACK;
     }
-    let mut request = super::message(28, kind, &[3, 1, 0, 0], order.big);
-    request[8..12].copy_from_slice(&SEQ.to_ne_bytes());
+    let mut request = super::message(28, kind, &[3, 1, 0, 0], input.big);
+    let begin = if input.big {
+        request[8..12].copy_from_slice(&SEQ.to_be_bytes());
+        Exchange::with_order::<Big>
+    } else {
+        request[8..12].copy_from_slice(&SEQ.to_le_bytes());
+        Exchange::with_order::<Little>
+    };
     for short in 0..16 {
-        assert!(Exchange::new(&request[..short]).is_err());
+        assert!(begin(&request[..short]).is_err());
     }
-    let mut exchange = Exchange::new(&request).expect("a whole header");
+    let mut exchange = begin(&request).expect("a whole header");
     if let Some(port) = input.port {
         exchange = exchange.with_port(u32::from(port));
     }

@@ -249,18 +249,11 @@ fn every_message_of_every_kernel_is_read_as_the_judge_reads_it() {
     }
 }
 
-/// The request's header in this machine's order: an exchange is begun here,
-/// wherever its answer was captured.
-fn begin<E: Order>(bytes: &[u8]) -> Exchange {
-    let header = Header::from_bytes::<E>(bytes.first_chunk().expect("a header"));
-    Exchange::new(&header.to_bytes::<Native>()).expect("a header")
-}
-
 fn play_all<E: Order>(capture: &Capture) {
     let order = order_of(capture);
     for asked in &capture.exchanges {
-        let mut exchange = begin::<E>(&asked.request);
-        let mut stranger = begin::<E>(&asked.request).with_port(12345);
+        let mut exchange = Exchange::with_order::<E>(&asked.request).expect("a header");
+        let mut stranger = exchange.with_port(12345);
         let (mut items, mut judged) = (0, 0);
         let mut end = None;
         for datagram in &asked.replies {

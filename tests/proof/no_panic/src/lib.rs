@@ -96,6 +96,7 @@ fn messages<E: Order>(bytes: &[u8]) {
 fn attributes<E: Order>(bytes: &[u8]) {
     let attributes = Attributes::<E>::with_order(bytes);
     opaque(attributes.find_last(black_box(7)));
+    opaque(attributes.find_nest(black_box(7)));
     for attribute in attributes {
         let Ok(a) = attribute else {
             opaque(attribute);
