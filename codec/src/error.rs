@@ -118,3 +118,25 @@ impl fmt::Debug for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn an_error_is_eight_bytes_and_says_what_which_and_where() {
+        assert_eq!(core::mem::size_of::<Error>(), 8);
+        assert_eq!(core::mem::size_of::<Option<Error>>(), 8);
+        let error = Error::about(ErrorKind::BadSize, 5, 32);
+        assert_eq!(
+            error.to_string(),
+            "wrong size of a fixed-size attribute (attribute 5) at byte 32"
+        );
+        assert_eq!(
+            Error::new(ErrorKind::Truncated, usize::MAX).offset(),
+            u32::MAX as usize
+        );
+    }
+}

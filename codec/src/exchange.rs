@@ -205,3 +205,92 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Little;
+    use crate::testing::{bytes, Vec};
+
+    const GET: &str = "14000000 1e00 0100 07000000 00000000 06010000";
+    const SET: &str = "14000000 1e00 0500 07000000 00000000 04010000";
+    const DUMP: &str = "14000000 1e00 0103 07000000 00000000 03010000";
+
+    const ITEM: &str = "14000000 1e00 0000 07000000 05000000 06010000";
+    const PART: &str = "14000000 1e00 0200 07000000 05000000 03010000";
+    const ACK: &str = "24000000 0200 0001 07000000 05000000 00000000
+        14000000 1e00 0500 07000000 00000000";
+    const REFUSED: &str = "24000000 0200 0001 07000000 05000000 ffffffff
+        14000000 1e00 0500 07000000 00000000";
+    const DONE: &str = "14000000 0300 0200 07000000 05000000 00000000";
+    const OTHER: &str = "14000000 1e00 0000 08000000 05000000 06010000";
+    const OTHER_PORT: &str = "14000000 1e00 0000 07000000 06000000 06010000";
+    const EVENT: &str = "14000000 1e00 0000 00000000 00000000 03010000";
+    const INTERRUPTED: &str = "14000000 1e00 1200 07000000 05000000 03010000";
+    const NOOP: &str = "10000000 0100 0000 07000000 05000000";
+    const OVERRUN: &str = "10000000 0400 0000 07000000 05000000";
+    const BROKEN: &str = "0f000000 1e00 0000 07000000 05000000";
+
+    /// What comes of these messages in one datagram each: a letter a reply.
+    fn play(request: &str, datagrams: &[&str]) -> (Vec<char>, Exchange) {
+        let request = bytes(request);
+        let mut exchange = Exchange::with_order::<Little>(&request).unwrap();
+        let mut letters = Vec::new();
+        for datagram in datagrams {
+            let datagram = bytes(datagram);
+            let messages = Messages::<Little>::with_order(&datagram);
+            for reply in exchange.feed_messages(messages) {
+                letters.push(match reply {
+                    Ok(Reply::Item(_)) => 'i',
+                    Ok(Reply::End { .. }) => 'e',
+                    Ok(Reply::Refused { errno: 1, .. }) => 'r',
+                    Ok(Reply::Refused { .. }) => '?',
+                    Ok(Reply::Overrun) => 'o',
+                    Err(_) => '!',
+                });
+            }
+        }
+        (letters, exchange)
+    }
+
+    #[test]
+    fn each_kind_of_request_ends_where_its_answer_does() {
+        for (request, datagrams, letters, over) in [
+            (GET, &[ITEM][..], "i", true),
+            (GET, &[REFUSED], "r", true),
+            (SET, &[ACK], "e", true),
+            (SET, &[ITEM, ACK], "ie", true),
+            (SET, &[REFUSED], "r", true),
+            (DUMP, &[PART, PART, DONE], "iie", true),
+            (DUMP, &[ACK, PART, DONE], "ie", true),
+            (DUMP, &[PART], "i", false),
+            (DUMP, &[REFUSED], "r", true),
+            (DUMP, &[OVERRUN, NOOP, DONE], "oe", true),
+            (SET, &[BROKEN, ACK], "!", true),
+            (SET, &[ACK, ACK], "e", true),
+            (GET, &[OTHER, EVENT, ITEM], "i", true),
+            (GET, &[OTHER], "", false),
+        ] {
+            let (got, exchange) = play(request, datagrams);
+            assert_eq!(got, letters.chars().collect::<Vec<_>>(), "{datagrams:?}");
+            assert_eq!(exchange.is_over(), over, "{datagrams:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_port_is_kept_to() {
+        let (letters, exchange) = play(DUMP, &[PART, OTHER_PORT, DONE]);
+        assert_eq!((letters.len(), exchange.port()), (2, Some(5)));
+        let exchange = Exchange::with_order::<Little>(&bytes(GET)).unwrap();
+        let mut exchange = exchange.with_port(6);
+        let item = bytes(ITEM);
+        let messages = Messages::<Little>::with_order(&item);
+        assert_eq!(exchange.feed_messages(messages).count(), 0);
+    }
+
+    #[test]
+    fn an_interrupted_dump_says_so() {
+        assert!(play(DUMP, &[PART, INTERRUPTED, DONE]).1.is_interrupted());
+        assert!(!play(DUMP, &[PART, DONE]).1.is_interrupted());
+    }
+}

@@ -8,6 +8,10 @@
     clippy::expect_used,
     clippy::panic
 )]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
 
 #[macro_use]
 mod table;
@@ -22,5 +26,11 @@ pub mod netlink;
 pub mod order;
 pub mod route;
 
+#[cfg(test)]
+mod testing;
+
 pub use error::{Error, ErrorKind};
 pub use exchange::Exchange;
+
+// Lengths on the wire have up to 32 bits.
+const _: () = assert!(usize::BITS >= 32);

@@ -107,3 +107,16 @@ macro_rules! order {
 // nla_len comes first: in little endian it already is the lower half.
 order!(Little, from_le_bytes, to_le_bytes, 0);
 order!(Big, from_be_bytes, to_be_bytes, 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_header_is_one_word_with_the_type_above() {
+        assert_eq!(Little::attribute_word([8, 0, 1, 0x80]), 0x8001_0008);
+        assert_eq!(Big::attribute_word([0, 8, 0x80, 1]), 0x8001_0008);
+        assert_eq!(Little::put_attribute_word(0x8001_0008), [8, 0, 1, 0x80]);
+        assert_eq!(Big::put_attribute_word(0x8001_0008), [0, 8, 0x80, 1]);
+    }
+}

@@ -199,3 +199,72 @@ growing_struct! {
         244 total_rto_time: u32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::bytes;
+
+    const WAVE_6_18: &str = "0000000800080000 02000000 5dbc9739 9207f62d3bef6ec5 9207f62d3bef6ec5
+        e3303b3a93bdb43a 0000000000000000 0000000000000000 0f00000000000000 0f00000000000000
+        0f00000000000000 01000000 a4000000 a4000000 a4000000";
+    const WAVE_6_1_BIG: &str = "0000000800080000 00000002 92ac10b0 ff4a3ee84cef32db
+        ff4a3ee84cef32db 5520782915909054 0000000000000000";
+
+    #[test]
+    fn a_connection_is_read_as_far_as_the_kernel_sent_it() {
+        let new = bytes(WAVE_6_18);
+        let info = MptcpInfo::<Little>::with_order(&new);
+        assert_eq!(
+            (info.token(), info.subflows_max()),
+            (Some(0x3997_bc5d), Some(8))
+        );
+        assert_eq!(
+            (info.bytes_sent(), info.subflows_total()),
+            (Some(15), Some(1))
+        );
+        assert_eq!(
+            (info.last_data_sent(), info.endp_laminar_max()),
+            (Some(0xa4), Some(0))
+        );
+        assert!(info.has_remote_key() && !info.is_fallback());
+
+        let old = bytes(WAVE_6_1_BIG);
+        let info = MptcpInfo::<Big>::with_order(&old);
+        assert_eq!(
+            (info.token(), info.csum_enabled()),
+            (Some(0x92ac_10b0), Some(0))
+        );
+        // Padding is no counter.
+        assert_eq!((info.retransmits(), info.bytes_sent()), (None, None));
+    }
+
+    #[test]
+    fn every_length_is_read_without_a_field_cut_in_two() {
+        let new = bytes(WAVE_6_18);
+        for len in 0..=new.len() {
+            let info = MptcpInfo::<Little>::with_order(&new[..len]);
+            assert_eq!(info.token().is_some(), len >= 16);
+            assert_eq!(info.rcv_nxt().is_some(), len >= 40);
+            assert_eq!(info.last_data_sent().is_some(), len > 88);
+            assert_eq!(info.last_ack_recv().is_some(), len >= 96);
+        }
+    }
+
+    #[test]
+    fn a_subflow_has_the_figures_of_its_kernel() {
+        let bytes = bytes(
+            "01000000 00077700 e01c0300 409c0000 00800000 18020000 00000000 00000000 00000000
+             00000000 00000000 c8000000 00000000 c8000000 c8000000 ffff0000 cbff0000 72010000
+             fc000000 ffffff7f 0a000000",
+        );
+        let info = TcpInfo::<Little>::with_order(&bytes);
+        assert_eq!((info.state(), info.rto()), (Some(1), Some(204_000)));
+        assert_eq!(
+            (info.rtt(), info.rttvar(), info.snd_cwnd()),
+            (Some(370), Some(252), Some(10))
+        );
+        assert_eq!((info.total_retrans(), info.bytes_sent()), (None, None));
+    }
+}

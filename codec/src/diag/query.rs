@@ -314,3 +314,73 @@ impl Program {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{native, Vec};
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    fn program(filter: Filter) -> Option<Vec<u8>> {
+        let mut buffer = [0; 160];
+        let query = Query::new(Protocol::Tcp, 2).with_filter(filter);
+        let message = native(query.dump(&mut buffer, 1).unwrap());
+        let attributes = message.attributes(56).unwrap();
+        let program = attributes.find_last(REQ_BYTECODE).unwrap();
+        program.map(|attribute| Vec::from(attribute.payload()))
+    }
+
+    #[test]
+    fn a_request_names_mptcp_in_an_attribute() {
+        let mut buffer = [0; 160];
+        let query = Query::new(Protocol::Mptcp, 10).with_extensions(2);
+        let message = native(query.dump(&mut buffer, 7).unwrap());
+        assert_eq!((message.header.kind, message.header.flags), (20, 0x301));
+        assert_eq!(message.payload()[..4], [10, 6, 2, 0]);
+        let attributes = message.attributes(56).unwrap();
+        let protocol = attributes.find_last(REQ_PROTOCOL).unwrap().unwrap();
+        assert_eq!(protocol.u32(), Ok(262));
+
+        let message = native(query.by_token(&mut buffer, 7, 0x0102_0304).unwrap());
+        assert_eq!(message.header.flags, 1);
+        assert_eq!(message.payload()[48..52], 0x0102_0304u32.to_ne_bytes());
+    }
+
+    #[test]
+    fn a_filter_becomes_a_program_that_the_kernel_accepts() {
+        assert_eq!(program(Filter::ANY), None);
+        // Each condition: code, its length, how far to fail; family, bits, port.
+        let half = |n: u16| n.to_ne_bytes();
+        let word = |n: u32| n.to_ne_bytes();
+        let filter = Filter::ANY
+            .with_source(IpAddr::V4(Ipv4Addr::LOCALHOST), 40)
+            .with_destination_port(80)
+            .with_interface(3);
+        let mut wanted = Vec::new();
+        wanted.extend([7, 16]);
+        wanted.extend(half(16 + 12 + 8 + 4));
+        wanted.extend([2, 32, 0, 0]);
+        wanted.extend(word(u32::MAX));
+        wanted.extend([127, 0, 0, 1]);
+        wanted.extend([8, 12]);
+        wanted.extend(half(12 + 8 + 4));
+        wanted.extend([0, 0, 0, 0]);
+        wanted.extend(word(80));
+        wanted.extend([9, 8]);
+        wanted.extend(half(8 + 4));
+        wanted.extend(word(3));
+        assert_eq!(program(filter), Some(wanted));
+    }
+
+    #[test]
+    fn the_longest_program_fits() {
+        let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        let filter = Filter::ANY
+            .with_source(v6, 128)
+            .with_source_port(1)
+            .with_destination(v6, 64)
+            .with_destination_port(2)
+            .with_interface(1);
+        assert_eq!(program(filter).unwrap().len(), PROGRAM_MAX);
+    }
+}

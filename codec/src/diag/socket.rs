@@ -282,3 +282,52 @@ impl State {
         STATES.get(at).map(|(_, name)| *name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::SubflowFlags;
+    use crate::order::Little;
+    use crate::testing::{bytes, message};
+    use core::net::Ipv4Addr;
+
+    const SUBFLOW: &str = "00000000 1400 0200 00000000 00000000 02010000 138a aded
+        7f000001 00000000 00000000 00000000 7f000003 00000000 00000000 00000000
+        00000000 0a000000 01000000 00000000 00000000 00000000 00000000 78010000
+        0800 0f00 00000000 0a00 0400 637562696300 0000
+        6c00 1300 0a00 0100 6d7074637000 0000 5c00 0300 0800 0100 00000000
+        0800 0200 4529c24a 0800 0800 c4000000 0500 0900 15000000 0500 0a00 00000000
+        0800 0300 01000000 0c00 0400 64574e9d3367ce80 0800 0500 00000000
+        0800 0600 64de09b6 0600 0700 00000000 0400 0b00";
+
+    #[test]
+    fn a_subflow_is_read_with_all_that_mptcp_keeps_of_it() {
+        let mut bytes = bytes(SUBFLOW);
+        let len = bytes.len() as u32;
+        bytes[..4].copy_from_slice(&len.to_le_bytes());
+        let socket = Socket::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!((socket.family, socket.state), (2, State::Established));
+        assert_eq!((socket.source_port, socket.destination_port), (5002, 44525));
+        assert_eq!(socket.source, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert_eq!((socket.cookie, socket.inode), (0x1_0000_000a, 0x178));
+        assert_eq!(socket.congestion.unwrap().as_bytes(), b"cubic");
+        assert_eq!(socket.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
+        let subflow = socket.subflow().unwrap().unwrap();
+        assert_eq!(subflow.token_loc(), Some(0x4ac2_2945));
+        assert_eq!((subflow.id_rem(), subflow.id_loc()), (Some(21), Some(0)));
+        assert_eq!(subflow.ssn_offset(), Some(0xb609_de64));
+        assert_eq!((subflow.map_datalen(), subflow.unknown()), (Some(0), 0));
+        let flags = subflow.flags().unwrap();
+        assert!(flags.contains(SubflowFlags::JOIN_REM) && !flags.contains(SubflowFlags::MCAP_REM));
+        assert!(socket.tcp_info().is_none());
+    }
+
+    #[test]
+    fn every_state_keeps_its_number() {
+        for number in 0..=255 {
+            let state = State::from_number(number);
+            assert_eq!(state.number(), number);
+            assert_eq!(state.name().is_none(), matches!(state, State::Unknown(_)));
+        }
+    }
+}

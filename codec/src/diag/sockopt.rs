@@ -225,3 +225,82 @@ fn words<E: Order, const N: usize>(bytes: &[u8]) -> [u32; N] {
     }
     numbers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, Vec};
+    use core::net::Ipv4Addr;
+
+    fn addresses(local_port: &str) -> Vec<u8> {
+        let mut local = bytes(local_port);
+        local.resize(SOCKADDR_STORAGE, 0);
+        local
+    }
+
+    fn subflow(order_is_little: bool) -> Vec<u8> {
+        let family = if order_is_little { "0200" } else { "0002" };
+        let mut text = crate::testing::Vec::from(family.as_bytes());
+        text.extend(b"c2387f000001");
+        let mut element = addresses(core::str::from_utf8(&text).unwrap());
+        text[4..8].copy_from_slice(b"1388");
+        element.extend(addresses(core::str::from_utf8(&text).unwrap()));
+        element
+    }
+
+    #[test]
+    fn the_ends_of_a_subflow_are_read_in_both_orders() {
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let wanted = SubflowAddresses {
+            local: Some((localhost, 49720)),
+            remote: Some((localhost, 5000)),
+        };
+        let mut little = bytes("10000000 01000000 00010000 00010000");
+        little.extend(subflow(true));
+        let subflows = Subflows::<Little>::decode(&little).unwrap();
+        assert_eq!(subflows.addresses().collect::<Vec<_>>(), [Ok(wanted)]);
+        let mut big = bytes("00000010 00000001 00000100 00000100");
+        big.extend(subflow(false));
+        let subflows = Subflows::<Big>::decode(&big).unwrap();
+        assert_eq!(subflows.addresses().collect::<Vec<_>>(), [Ok(wanted)]);
+    }
+
+    #[test]
+    fn elements_that_do_not_fit_are_refused() {
+        for bad in [
+            "10000000 01000000 00010000 000100",
+            "11000000 00000000 00010000 00010000",
+            "0f000000 00000000 00010000 00010000 00",
+            "10000000 01000000 00010000 00000000 00",
+            "10000000 01000000 00010000 00010000 00",
+        ] {
+            assert!(Subflows::<Little>::decode(&bytes(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_what_the_kernel_wants() {
+        let subflows = Subflows::<crate::order::Native>::decode(&[0; 16]);
+        assert!(subflows.is_err());
+        let header = header(256);
+        let subflows = Subflows::<crate::order::Native>::decode(&header).unwrap();
+        assert_eq!((subflows.total, subflows.elements().count()), (0, 0));
+    }
+
+    #[test]
+    fn full_info_holds_the_connection() {
+        let mut full = bytes("18010000 00000000 08010000 00000000 01000000 00000000");
+        full.resize(FULL_FIXED, 0);
+        full.extend(bytes("0000000800080000 02000000 5dbc9739"));
+        let full = FullInfo::<Little>::decode(&full).unwrap();
+        assert_eq!(
+            (full.size_tcpinfo_kernel, full.size_sfinfo_kernel),
+            (280, 264)
+        );
+        assert_eq!(
+            (full.num_subflows, full.info.token()),
+            (1, Some(0x3997_bc5d))
+        );
+    }
+}

@@ -222,3 +222,93 @@ impl<'a> Group<'a> {
         Ok(Self { name, id })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message, native, Vec};
+
+    /// A reply of Debian's 6.1 on s390x, but two of its operations.
+    const BIG: &str = "000000b4 0010 0000 00000066 00000001 01020000
+        000d 0002 6d707463705f706d00 000000 0006 0001 001a0000 0008 0003 00000001
+        0008 0004 00000000 0008 0005 00000006
+        002c 0006 0014 0001 0008 0001 00000001 0008 0002 0000001a
+                  0014 0002 0008 0001 00000003 0008 0002 0000000e
+        0044 0007 0020 0001 0008 0002 00000004 0012 0001 6d707463705f706d5f636d647300 0000
+                  0020 0002 0008 0002 00000005 0014 0001 6d707463705f706d5f6576656e747300";
+
+    #[test]
+    fn a_family_is_read_with_its_operations_and_groups() {
+        let bytes = bytes(BIG);
+        let family = Family::decode(&message::<Big>(&bytes)).unwrap();
+        assert_eq!(
+            (family.id, family.name.unwrap().as_bytes()),
+            (26, &b"mptcp_pm"[..])
+        );
+        assert_eq!((family.version, family.header_size), (Some(1), Some(0)));
+        assert_eq!(family.max_attribute, Some(6));
+        let operations: Result<Vec<_>, _> = family.operations().collect();
+        let operations = operations.unwrap();
+        assert_eq!(
+            operations[1],
+            Operation {
+                command: 3,
+                flags: 0xe
+            }
+        );
+        assert_eq!(family.group("mptcp_pm_events"), Ok(Some(5)));
+        assert_eq!(family.group("mptcp_pm_cmds"), Ok(Some(4)));
+        assert_eq!(family.group("mptcp_pm"), Ok(None));
+    }
+
+    #[test]
+    fn nothing_malformed_passes_because_nobody_asked_for_it() {
+        let good = bytes(BIG);
+        let decode = |bytes: &[u8]| {
+            let family = Family::decode(&message::<Big>(bytes))?;
+            family.group("mptcp_pm_cmds")
+        };
+        // Lengths: of the name, a number, both lists, the second group, its name.
+        for (at, wrong) in [
+            (21, 0xff),
+            (37, 9),
+            (69, 0xff),
+            (113, 0x40),
+            (149, 0x21),
+            (161, 0x15),
+        ] {
+            let mut bad = good.clone();
+            assert!(decode(&bad).is_ok());
+            bad[at] = wrong;
+            assert!(decode(&bad).is_err(), "byte {at}");
+        }
+        // The terminator of the last name.
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() = b'x';
+        assert!(decode(&bad).is_err());
+    }
+
+    #[test]
+    fn a_list_ends_after_its_first_error() {
+        let bytes = bytes(
+            "34000000 1000 0000 00000000 00000000 01020000 0600 0100 1a000000
+             1800 0600 0800 0100 0500 0100 0800 0200 0400 0000 0400 0000",
+        );
+        let message = message::<Little>(&bytes);
+        let family = Family::decode(&message).unwrap();
+        let ok: Vec<bool> = family.operations().map(|entry| entry.is_ok()).collect();
+        assert_eq!(ok, [false]);
+    }
+
+    #[test]
+    fn requests_name_the_family_or_its_id() {
+        let mut buffer = [0; 64];
+        let message = native(family_by_name(&mut buffer, 3, "mptcp_pm").unwrap());
+        let attributes = message.attributes(4).unwrap();
+        let name = attributes.find_last(FAMILY_NAME).unwrap().unwrap();
+        assert_eq!(name.text().unwrap().to_str(), Some("mptcp_pm"));
+        let error = family_by_name(&mut buffer, 3, "a\0b").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadValue);
+    }
+}

@@ -162,3 +162,47 @@ fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
         on_dump,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Little;
+    use crate::testing::{bytes, message, Vec};
+
+    fn entries(hexadecimal: &str) -> Vec<Result<Entry, ErrorKind>> {
+        let bytes = bytes(hexadecimal);
+        let entries = Entries::decode(&message::<Little>(&bytes)).unwrap();
+        entries.map(|entry| entry.map_err(|e| e.kind())).collect()
+    }
+
+    #[test]
+    fn a_command_names_its_policies() {
+        let got = entries(
+            "34000000 1000 0200 67000000 01000000 0a020000 0600 0100 1e000000
+             1800 0980 1400 0380 0800 0100 03000000 0800 0200 04000000",
+        );
+        let wanted = Entry::Command {
+            command: 3,
+            on_do: Some(3),
+            on_dump: Some(4),
+        };
+        assert_eq!(got, [Ok(wanted)]);
+    }
+
+    #[test]
+    fn an_attribute_has_its_rule() {
+        let got = entries(
+            "48000000 1000 0200 67000000 01000000 0a020000 0600 0100 1e000000
+             2c00 0880 2800 0180 2400 0280 0c00 0400 0000000000000000 0c00 0500 ff00000000000000
+             0800 0100 02000000",
+        );
+        let rule = Rule::EMPTY.with_min(0).with_max(255).with_type_number(2);
+        assert_eq!(rule.type_name(), Some("u8"));
+        let wanted = Entry::Attribute {
+            policy: 1,
+            attribute: 2,
+            rule,
+        };
+        assert_eq!(got, [Ok(wanted)]);
+    }
+}

@@ -189,3 +189,96 @@ impl fmt::Debug for EndpointFlags {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::{Header, Writer};
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+    use core::net::Ipv6Addr;
+
+    const LITTLE: &str = "4c000000 1e00 0000 7d000000 01000000 03010000 3800 0180
+        0600 0100 0a000000 0600 0500 00000000 0500 0200 c8000000 0800 0600 0a000000
+        1400 0400 20010db8000000000000000000000001";
+    const BIG: &str = "0000004c 001e 0000 0000007d 00000001 03010000 0038 8001
+        0006 0001 000a0000 0006 0005 00000000 0005 0002 c8000000 0008 0006 0000000a
+        0014 0004 20010db8000000000000000000000001";
+
+    fn there_and_back<E: Order>(hexadecimal: &str) -> Endpoint {
+        let bytes = bytes(hexadecimal);
+        let message = message::<E>(&bytes);
+        let endpoint = Endpoint::from_message(&message).unwrap();
+        let mut buffer = [0; 128];
+        let mut writer = Writer::<E>::with_order(
+            &mut buffer,
+            Header {
+                len: 0,
+                ..message.header
+            },
+        );
+        writer.bytes([3, 1, 0, 0]);
+        writer.nest(attribute::ADDR, |nest| endpoint.encode(nest));
+        assert_eq!(writer.finish().unwrap(), bytes);
+        endpoint
+    }
+
+    #[test]
+    fn an_endpoint_is_read_and_written_in_both_orders() {
+        let wanted = Endpoint::EMPTY
+            .with_address(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)))
+            .with_port(0)
+            .with_id(200)
+            .with_flags(EndpointFlags::SUBFLOW | EndpointFlags::FULLMESH);
+        assert_eq!(there_and_back::<Little>(LITTLE), wanted);
+        assert_eq!(there_and_back::<Big>(BIG), wanted);
+        assert_eq!((wanted.port(), wanted.if_idx()), (Some(0), None));
+    }
+
+    #[test]
+    fn attributes_come_in_any_order_and_unknown_ones_are_counted() {
+        let nest = bytes(
+            "0500 0200 07000000 0800 ff00 01020304 0600 0180 02000000 0800 0300 0a000001
+             0500 0200 08",
+        );
+        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Little>::with_order(&nest));
+        let endpoint = endpoint.unwrap();
+        assert_eq!((endpoint.id(), endpoint.family()), (Some(8), Some(2)));
+        assert_eq!(endpoint.unknown(), 1);
+        assert!(endpoint.address().is_some());
+    }
+
+    #[test]
+    fn a_wrong_length_anywhere_is_an_error_with_its_place() {
+        for (nest, kind, attribute, offset) in [
+            ("0700 0600 010203 00", ErrorKind::BadSize, 6, 0),
+            (
+                "0500 0200 07000000 0600 0200 0700",
+                ErrorKind::BadSize,
+                2,
+                8,
+            ),
+            (
+                "0500 0200 07000000 0900 0600 01020304",
+                ErrorKind::BadLength,
+                6,
+                8,
+            ),
+            ("0500 0200 07000000 0300 0600", ErrorKind::BadLength, 6, 8),
+        ] {
+            let nest = bytes(nest);
+            let nest = crate::netlink::Attributes::<Little>::with_order(&nest);
+            let error = Endpoint::decode(nest).unwrap_err();
+            assert_eq!((error.kind(), error.attribute()), (kind, Some(attribute)));
+            assert_eq!(error.offset(), offset);
+        }
+    }
+
+    #[test]
+    fn flags_are_shown_by_name_and_unknown_bits_as_numbers() {
+        extern crate std;
+        let shown = std::format!("{}", EndpointFlags(0x105));
+        assert_eq!(shown, "signal|backup|0x100");
+        assert_eq!(std::format!("{}", EndpointFlags(0)), "0x0");
+    }
+}

@@ -222,3 +222,66 @@ fn read_fields<E: Order>(
 ) -> Result<(), Error> {
     fields.update(attributes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+    use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn a_subflow_that_changed_is_read_in_both_orders() {
+        let little = bytes(
+            "5c000000 1e00 0000 00000000 00000000 0d010000 0800 0100 4529c24a 0600 0200 02000000
+             0800 0500 7f000001 0800 0700 7f000003 0600 0900 138a0000 0600 0a00 aded0000
+             0500 0300 00000000 0500 0400 15000000 0500 0b00 01000000",
+        );
+        let big = bytes(
+            "0000005c 001a 0000 00000000 00000000 0d010000 0008 0001 4ac22945 0006 0002 00020000
+             0008 0005 7f000001 0008 0007 7f000003 0006 0009 138a0000 0006 000a aded0000
+             0005 0003 00000000 0005 0004 15000000 0005 000b 01000000",
+        );
+        let fields = Event::decode(&message::<Little>(&little)).unwrap().fields;
+        assert_eq!(Event::decode(&message::<Big>(&big)).unwrap().fields, fields);
+        assert_eq!(fields.token(), Some(0x4ac2_2945));
+        assert_eq!((fields.sport(), fields.dport()), (Some(5002), Some(44525)));
+        assert_eq!(fields.source(), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert_eq!((fields.loc_id(), fields.rem_id()), (Some(0), Some(21)));
+        assert_eq!(
+            (fields.backup(), fields.error(), fields.if_idx()),
+            (Some(1), None, None)
+        );
+    }
+
+    #[test]
+    fn a_connection_from_6_18_has_flags_beside_server_side() {
+        let bytes = bytes(
+            "7c000000 1e00 0000 00000000 00000000 01010000 0800 0100 a390014b 0500 1200 01000000
+             0600 0d00 02000000 0600 0200 0a000000
+             1400 0600 00000000000000000000000000000001 1400 0800 00000000000000000000000000000001
+             0600 0900 138c0000 0600 0a00 c5140000 0500 0300 00000000 0500 0400 00000000",
+        );
+        let event = Event::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!((event.kind, event.command), (EventKind::Created, 1));
+        assert_eq!(event.fields.server_side(), Some(1));
+        assert!(event
+            .fields
+            .flags()
+            .unwrap()
+            .contains(EventFlags::SERVER_SIDE));
+        assert_eq!(
+            event.fields.destination(),
+            Some(IpAddr::V6(Ipv6Addr::LOCALHOST))
+        );
+    }
+
+    #[test]
+    fn every_command_number_is_kept() {
+        for command in 0..=255 {
+            let kind = EventKind::from_command(command);
+            assert_eq!(kind.command(), command);
+            assert_eq!(kind.name().is_none(), matches!(kind, EventKind::Unknown(_)));
+        }
+    }
+}

@@ -24,3 +24,26 @@ impl Limits {
         Self::decode(Generic::decode(message)?.attributes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+
+    #[test]
+    fn limits_are_read_in_both_orders() {
+        let little = bytes(
+            "24000000 1e00 0000 88000000 01000000 06010000 0800 0200 03000000 0800 0300 02000000",
+        );
+        let big = bytes(
+            "00000024 001a 0000 00000088 00000001 06010000 0008 0002 00000003 0008 0003 00000002",
+        );
+        let wanted = Limits::EMPTY.with_add_addr_accepted(3).with_subflows(2);
+        assert_eq!(
+            Limits::from_message(&message::<Little>(&little)),
+            Ok(wanted)
+        );
+        assert_eq!(Limits::from_message(&message::<Big>(&big)), Ok(wanted));
+    }
+}

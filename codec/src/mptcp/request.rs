@@ -236,3 +236,93 @@ fn on_subflow<'b>(
     writer.nest(attribute::ADDR_REMOTE, |nest| remote.encode(nest));
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generic::Generic;
+    use crate::mptcp::{EndpointFlags, Place};
+    use crate::testing::native;
+    use core::net::Ipv4Addr;
+
+    fn endpoint() -> Endpoint {
+        Endpoint::new(Ipv4Addr::new(10, 0, 0, 2))
+            .with_id(7)
+            .with_flags(EndpointFlags::BACKUP)
+            .with_port(8080)
+    }
+
+    #[test]
+    fn every_command_fits_128_bytes_and_reads_back() {
+        type Made<'b> = Result<&'b mut [u8], Error>;
+        type Make = fn(&mut [u8]) -> Made<'_>;
+        let table: [(u8, u16, Make); 13] = [
+            (1, 5, |b| add_address(b, 30, 9, &endpoint())),
+            (2, 5, |b| delete_address(b, 30, 9, &endpoint())),
+            (3, 1, |b| get_address(b, 30, 9, 7, Some(1))),
+            (3, 0x301, |b| dump_addresses(b, 30, 9, Some(1))),
+            (4, 5, |b| flush_addresses(b, 30, 9)),
+            (5, 5, |b| {
+                set_limits(b, 30, 9, &Limits::EMPTY.with_subflows(3))
+            }),
+            (6, 1, |b| get_limits(b, 30, 9)),
+            (7, 5, |b| set_flags(b, 30, 9, &endpoint())),
+            (7, 5, |b| {
+                set_subflow_flags(b, 30, 9, 1, &endpoint(), &endpoint())
+            }),
+            (8, 5, |b| announce(b, 30, 9, 1, &endpoint())),
+            (9, 5, |b| remove(b, 30, 9, 1, 7)),
+            (10, 5, |b| {
+                create_subflow(b, 30, 9, 1, &endpoint(), &endpoint())
+            }),
+            (11, 5, |b| {
+                destroy_subflow(b, 30, 9, 1, &endpoint(), &endpoint())
+            }),
+        ];
+        for (command, flags, make) in table {
+            let mut buffer = [0; 128];
+            let message = native(make(&mut buffer).unwrap());
+            assert_eq!((message.header.kind, message.header.seq), (30, 9));
+            assert_eq!(message.header.flags, flags);
+            let generic = Generic::decode(&message).unwrap();
+            assert_eq!((generic.command, generic.version), (command, VERSION));
+            for attribute in generic.attributes {
+                let attribute = attribute.unwrap();
+                if let attribute::ADDR | attribute::ADDR_REMOTE = attribute.kind() {
+                    assert!(attribute.is_nested());
+                    let address = Endpoint::decode(attribute.nested()).unwrap();
+                    assert_eq!(address.id(), Some(7));
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_request_is_what_ip_mptcp_sends() {
+        let mut buffer = [0; 128];
+        let wanted = "400000001e0005006c000000000000000101 0000 2c000180 0600010002000000
+            0600050050000000 0500020007000000 0800060006000000 0800070001000000 080003000a000002";
+        let flags = EndpointFlags::SUBFLOW | EndpointFlags::BACKUP;
+        let endpoint = endpoint().with_flags(flags).with_port(80).with_if_idx(1);
+        let request = add_address(&mut buffer, 30, 0x6c, &endpoint).unwrap();
+        let mut wanted = crate::testing::bytes(wanted);
+        // The same with one attribute more.
+        (wanted[0], wanted[20]) = (0x48, 0x34);
+        assert_eq!(request, wanted);
+    }
+
+    #[test]
+    fn offsets_become_names() {
+        let mut buffer = [0; 128];
+        let request = create_subflow(&mut buffer, 30, 9, 1, &endpoint(), &endpoint()).unwrap();
+        let names = |offset| Place::at_offset(request, offset).map(|p| (p.outer, p.inner));
+        assert_eq!(names(20), Some(("TOKEN", None)));
+        assert_eq!(names(28), Some(("ADDR", None)));
+        assert_eq!(names(32), Some(("ADDR", Some("FAMILY"))));
+        assert_eq!(names(72), Some(("ADDR_REMOTE", None)));
+        assert_eq!(names(84), Some(("ADDR_REMOTE", Some("PORT"))));
+        assert_eq!(names(19), None);
+        assert_eq!(names(usize::MAX), None);
+    }
+}

@@ -188,3 +188,86 @@ impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
         out.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Content;
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+
+    fn ack<E: Order>(datagram: &[u8]) -> Result<Ack<'_, E>, Error> {
+        match message::<E>(datagram).content()? {
+            Content::Ack(ack) => Ok(ack),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Debian's 6.18 refuses a port without the flag signal.
+    const REFUSED: &str = "90000000 0200 0002 72000000 01000000 eaffffff
+        38000000 1e00 0500 72000000 00000000 01010000 2400 0180 0600 0100 02000000
+        0800 0300 0a000006 0800 0600 02000000 0600 0500 63000000
+        3b00 0100 666c616773206d7573742068617665207369676e616c20616e64206e6f7420737562666c6f77207768656e207573696e6720706f727400 00
+        0800 0200 14000000";
+
+    #[test]
+    fn a_refusal_has_the_request_and_what_the_kernel_says() {
+        let datagram = bytes(REFUSED);
+        let ack = ack::<Little>(&datagram).unwrap();
+        assert_eq!(
+            (ack.errno, ack.request.seq, ack.request_payload.len()),
+            (22, 0x72, 40)
+        );
+        let text = ack.extended.message.unwrap();
+        assert_eq!(
+            text.to_str(),
+            Some("flags must have signal and not subflow when using port")
+        );
+        assert_eq!(
+            (ack.extended.offset, ack.extended.missing_type),
+            (Some(20), None)
+        );
+    }
+
+    #[test]
+    fn a_capped_refusal_repeats_only_the_header() {
+        // Debian's 6.1 on s390x.
+        let datagram = bytes(
+            "0000004c 0002 0300 00000090 b51286a7 ffffffea 00000030 001a 0005 00000090 00000000
+             0028 0001 746f6f206d616e7920616464726573736573206f72206475706c6963617465206f6e6500",
+        );
+        let ack = ack::<Big>(&datagram).unwrap();
+        assert_eq!(
+            (ack.errno, ack.request.len, ack.request_payload),
+            (22, 0x30, &[][..])
+        );
+        assert!(ack.extended.message.is_some());
+    }
+
+    #[test]
+    fn a_request_that_does_not_fit_its_refusal_is_an_error() {
+        let mut datagram = bytes(REFUSED);
+        for len in [0u8, 15, 0x90 - 20 + 1, 0xff] {
+            datagram[20] = len;
+            assert_eq!(
+                ack::<Little>(&datagram).unwrap_err().kind(),
+                ErrorKind::BadLength
+            );
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_dump_carries_an_error_and_attributes() {
+        let datagram = bytes("1c000000 0300 0202 01000000 00000000 eaffffff 0800 0500 04000000");
+        let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
+            panic!();
+        };
+        assert_eq!((done.errno, done.extended.missing_type), (22, Some(4)));
+        // Without the flag, what follows is no attribute.
+        let datagram = bytes("18000000 0300 0200 01000000 00000000 00000000 ffffffff");
+        let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
+            panic!();
+        };
+        assert_eq!((done.errno, done.extended.attributes.count()), (0, 0));
+    }
+}

@@ -387,3 +387,100 @@ impl<E: Order> fmt::Debug for Attributes<'_, E> {
         list.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, Vec};
+
+    fn first(hexadecimal: &str) -> Result<Attribute<'static, Little>, Error> {
+        let bytes = bytes(hexadecimal).leak();
+        Attributes::with_order(bytes).next().unwrap()
+    }
+
+    #[test]
+    fn typed_reads_want_the_length_to_the_byte() {
+        assert_eq!(first("0500 0100 07").unwrap().u8(), Ok(7));
+        assert_eq!(first("0600 0100 0102").unwrap().u16(), Ok(0x201));
+        assert_eq!(first("0600 0100 0102").unwrap().be16(), Ok(0x102));
+        assert_eq!(first("0800 0100 01020304").unwrap().u32(), Ok(0x0403_0201));
+        assert_eq!(first("0800 0140 01020304").unwrap().u32(), Ok(0x0102_0304));
+        for (wrong, hexadecimal) in [(7, "0700 0300 010203"), (9, "0900 0300 0102030405")] {
+            let attribute = first(hexadecimal).unwrap();
+            assert_eq!(attribute.payload().len() + 4, wrong);
+            let error = attribute.u32().unwrap_err();
+            assert_eq!(
+                (error.kind(), error.attribute()),
+                (ErrorKind::BadSize, Some(3))
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_ends_with_its_only_nul() {
+        let text = |payload: &[u8]| {
+            let mut bytes = Vec::from(((payload.len() + 4) as u16).to_le_bytes());
+            bytes.extend([1, 0]);
+            bytes.extend(payload);
+            let attribute = Attributes::<Little>::with_order(&bytes).next().unwrap();
+            attribute
+                .unwrap()
+                .text()
+                .map(|text| Vec::from(text.as_bytes()))
+        };
+        for len in 0..40 {
+            let mut payload: Vec<u8> = (1..=len).collect();
+            assert!(text(&payload).is_err(), "no NUL after {len}");
+            payload.push(0);
+            assert_eq!(text(&payload).unwrap(), payload[..len as usize]);
+            payload.push(0);
+            assert_eq!(text(&payload).unwrap(), payload[..len as usize]);
+            for at in 0..len as usize {
+                let mut holed = payload.clone();
+                holed[at] = 0;
+                assert!(
+                    text(&holed).is_err() || at + 1 == len as usize,
+                    "NUL at {at} of {len}"
+                );
+            }
+        }
+        // Bytes with the top bit set are not mistaken for a borrow.
+        assert_eq!(
+            text(&[0x80, 0x81, 0xff, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0])
+                .unwrap()
+                .len(),
+            9
+        );
+    }
+
+    #[test]
+    fn offsets_are_counted_from_the_start_of_the_message() {
+        let nest = bytes("0014 8001 0008 0002 00000007 0005 0003 09");
+        let attribute = Attributes::<Big>::at(&nest, 20).next().unwrap();
+        let offset = attribute.unwrap_err();
+        assert_eq!((offset.kind(), offset.offset()), (ErrorKind::BadLength, 20));
+        let nest = bytes("0011 8001 0008 0002 00000007 0005 0003 09");
+        let attribute = Attributes::<Big>::at(&nest, 20).next().unwrap().unwrap();
+        let inside: Vec<_> = attribute.nested().map(|a| a.unwrap().offset()).collect();
+        assert_eq!(inside, [24, 32]);
+    }
+
+    #[test]
+    fn a_nest_is_found_alone_and_among_others() {
+        let alone = bytes("0c00 0180 0800 0200 07000000");
+        let among = bytes("0500 0900 01000000 0c00 0180 0800 0200 07000000");
+        let twice = bytes("0800 0180 0400 0300 0c00 0180 0800 0200 07000000");
+        for bytes in [alone, among, twice] {
+            let nest = Attributes::<Little>::with_order(&bytes)
+                .find_nest(1)
+                .unwrap()
+                .unwrap();
+            assert_eq!(nest.find_last(2).unwrap().unwrap().u32(), Ok(7));
+        }
+        let behind = bytes("0c00 0180 0800 0200 07000000 0300 0000");
+        assert!(Attributes::<Little>::with_order(&behind)
+            .find_nest(1)
+            .is_err());
+    }
+}

@@ -156,3 +156,46 @@ pub enum Content<'a, E: Order = Native> {
     /// Anything else: what was asked for, or an event.
     Data,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, Vec};
+
+    fn walk<E: Order>(datagram: &[u8]) -> Vec<Result<(u16, usize), (ErrorKind, usize)>> {
+        Messages::<E>::with_order(datagram)
+            .map(|message| match message {
+                Ok(message) => Ok((message.header.kind, message.payload().len())),
+                Err(error) => Err((error.kind(), error.offset())),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn messages_are_walked_in_both_orders_the_last_without_padding() {
+        let little = bytes(
+            "15000000 1e00 0200 01000000 00000000 aabbccdd ee 000000
+             11000000 1f00 0200 01000000 00000000 ff",
+        );
+        assert_eq!(walk::<Little>(&little), [Ok((30, 5)), Ok((31, 1))]);
+        let big = bytes("00000015 001e 0002 00000001 00000000 aabbccdd ee");
+        assert_eq!(walk::<Big>(&big), [Ok((30, 5))]);
+    }
+
+    #[test]
+    fn a_length_that_does_not_fit_ends_the_walk_with_an_error() {
+        let good = "10000000 1e00 0000 00000000 00000000";
+        for (bad, kind) in [
+            ("0f000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
+            ("11000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
+            ("00000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
+            ("ffffffff 1e00 0000 00000000 00000000", ErrorKind::BadLength),
+            ("10000000 1e00 0000 00000000 000000", ErrorKind::Truncated),
+        ] {
+            let mut datagram = bytes(good);
+            datagram.extend(bytes(bad));
+            assert_eq!(walk::<Little>(&datagram), [Ok((30, 0)), Err((kind, 16))]);
+        }
+    }
+}

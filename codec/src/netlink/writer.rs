@@ -19,14 +19,17 @@ const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
 /// fitted whole.
 ///
 /// ```
-/// use mptcp_codec::netlink::{flags, Header, Writer};
+/// use mptcp_codec::netlink::{flags, Header, Messages, Writer};
 /// let mut buffer = [0; 64];
 /// let header = Header { kind: 30, flags: flags::REQUEST, seq: 1, ..Header::default() };
 /// let mut message = Writer::new(&mut buffer, header);
 /// message.bytes([3, 1, 0, 0]);
 /// message.nest(1, |nest| nest.put_u8(2, 7));
-/// let message = message.finish()?;
-/// assert_eq!(message[20..], [12, 0, 1, 0x80, 5, 0, 2, 0, 7, 0, 0, 0]);
+/// let bytes = message.finish()?;
+///
+/// let message = Messages::new(bytes).next().unwrap()?;
+/// let nest = message.attributes(4)?.find_nest(1)?.unwrap();
+/// assert_eq!(nest.find_last(2)?.unwrap().u8()?, 7);
 /// # Ok::<(), mptcp_codec::Error>(())
 /// ```
 #[derive(Debug)]
@@ -245,5 +248,98 @@ impl<'b, E: Order> Writer<'b, E> {
             (Some(failure), _) if failure.kind() != ErrorKind::NoSpace => Err(failure),
             _ => Err(Error::new(ErrorKind::NoSpace, self.len)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+
+    fn write<E: Order>(buffer: &mut [u8]) -> Result<&mut [u8], Error> {
+        let header = Header {
+            kind: 30,
+            flags: 5,
+            seq: 7,
+            ..Header::default()
+        };
+        let mut writer = Writer::<E>::with_order(buffer, header);
+        writer.bytes([1, 1, 0, 0]);
+        writer.nest(1, |nest| {
+            nest.put_u16(1, 2)
+                .put_u8(2, 9)
+                .put_be16(5, 0x1234)
+                .put_text(3, b"lo")
+        });
+        writer.put_u64(4, 0x0102_0304_0506_0708);
+        writer.finish()
+    }
+
+    #[test]
+    fn a_message_is_written_in_both_orders() {
+        let mut buffer = [0xff; 68];
+        let little = "44000000 1e00 0500 07000000 00000000 01010000 2400 0180
+            0600 0100 02000000 0500 0200 09000000 0600 0500 12340000 0700 0300 6c6f0000
+            0c00 0400 0807060504030201";
+        assert_eq!(write::<Little>(&mut buffer).unwrap(), bytes(little));
+        let big = "00000044 001e 0005 00000007 00000000 01010000 0024 8001
+            0006 0001 00020000 0005 0002 09000000 0006 0005 12340000 0007 0003 6c6f0000
+            000c 0004 0102030405060708";
+        assert_eq!(write::<Big>(&mut buffer).unwrap(), bytes(big));
+    }
+
+    #[test]
+    fn an_overflow_is_told_and_leaves_a_valid_prefix() {
+        for len in 0..68 {
+            let mut buffer = [0xff; 68];
+            let error = write::<Little>(&mut buffer[..len]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+            if len < HEADER_LEN {
+                continue;
+            }
+            // Header; fixed part; the nest, which is taken back whole.
+            let wanted = [16, 20, 56]
+                .into_iter()
+                .filter(|fits| *fits <= len)
+                .max()
+                .unwrap();
+            assert_eq!(error.offset(), wanted);
+            let prefix = message::<Little>(&buffer[..wanted]);
+            assert!(prefix
+                .attributes((wanted - 16).min(4))
+                .unwrap()
+                .all(|a| a.is_ok()));
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_nul_is_another_error_than_too_little_space() {
+        let mut buffer = [0; 64];
+        let mut writer = Writer::new(&mut buffer, Header::default());
+        writer
+            .put_u8(1, 1)
+            .nest(2, |nest| nest.put_text(3, b"a\0b"))
+            .put_u8(4, 1);
+        let error = writer.finish().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attribute()),
+            (ErrorKind::BadValue, Some(3))
+        );
+    }
+
+    #[test]
+    fn an_attribute_longer_than_its_length_can_say_does_not_fit() {
+        let mut buffer = crate::testing::Vec::from([0; 140_000]);
+        let large = crate::testing::Vec::from([0; 65_532]);
+        let mut writer = Writer::new(&mut buffer, Header::default());
+        writer.put_bytes(1, &large[..65_531]);
+        assert!(writer.finish().is_ok());
+        let mut writer = Writer::new(&mut buffer, Header::default());
+        writer.put_bytes(1, &large);
+        assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::NoSpace);
+        let mut writer = Writer::new(&mut buffer, Header::default());
+        writer.nest(2, |nest| nest.put_bytes(1, &large[..65_531]));
+        assert_eq!(writer.finish().unwrap_err().offset(), HEADER_LEN);
     }
 }

@@ -24,7 +24,7 @@ pub struct Address<'a, E: Order = Native> {
     pub prefix: u8,
     /// `FLAGS`, or `ifa_flags` where that is absent.
     pub flags: AddressFlags,
-    /// `ifa_scope`: see [`Address::SCOPE_GLOBAL`].
+    /// `ifa_scope`: see [`Address::SCOPE_GLOBAL`] and its like.
     pub scope: u8,
     /// `ifa_index`: index of the interface.
     pub index: u32,
@@ -42,7 +42,7 @@ pub struct Address<'a, E: Order = Native> {
     pub attributes: Attributes<'a, E>,
 }
 
-impl<'a, E: Order> Address<'a, E> {
+impl Address<'_> {
     /// `RT_SCOPE_UNIVERSE`: good everywhere.
     pub const SCOPE_GLOBAL: u8 = 0;
     /// `RT_SCOPE_SITE`.
@@ -51,7 +51,9 @@ impl<'a, E: Order> Address<'a, E> {
     pub const SCOPE_LINK: u8 = 253;
     /// `RT_SCOPE_HOST`: good on this host only.
     pub const SCOPE_HOST: u8 = 254;
+}
 
+impl<'a, E: Order> Address<'a, E> {
     /// Reads RTM_NEWADDR or RTM_DELADDR.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) = split::<8, E>(message, [kind::NEWADDR, kind::DELADDR])?;
@@ -150,5 +152,43 @@ impl AddressFlags {
 impl fmt::Debug for AddressFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Little;
+    use crate::testing::{bytes, message};
+    use core::net::Ipv4Addr;
+
+    #[test]
+    fn flags_of_32_bits_win_over_those_of_8() {
+        let bytes = bytes(
+            "58000000 1400 0200 00000000 00000000 02 08 80 fe 01000000 0800 0100 0a000001
+             0800 0200 7f000001 0700 0300 6c6f00 00 0800 0800 80020000
+             1400 0600 ffffffff ffffffff 17000000 18000000 0400 ff00",
+        );
+        let mut bytes = bytes;
+        bytes[0] = bytes.len() as u8;
+        let address = Address::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!(address.address, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert_eq!(address.peer, Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))));
+        assert_eq!(
+            (address.flags.0, address.scope),
+            (0x280, Address::SCOPE_HOST)
+        );
+        assert_eq!(address.cache.unwrap().updated, 24);
+        assert_eq!((address.prefix, address.index), (8, 1));
+    }
+
+    #[test]
+    fn an_address_has_the_length_of_its_family() {
+        let bytes =
+            bytes("24000000 1400 0000 00000000 00000000 0a 40 80 00 01000000 0800 0100 0a000001");
+        let mut bytes = bytes;
+        bytes[0] = bytes.len() as u8;
+        let error = Address::decode(&message::<Little>(&bytes)).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::BadSize, 24));
     }
 }

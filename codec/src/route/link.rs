@@ -165,3 +165,43 @@ impl OperState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, message};
+
+    #[test]
+    fn a_link_is_read_in_both_orders() {
+        let little = bytes(
+            "40000000 1000 0000 00000000 00000000 0000 0100 04000000 43100100 00000000
+             0900 0300 65746830 00000000 0800 0400 78050000 0500 1000 06000000 0500 2100 01",
+        );
+        let mut little = little;
+        little[0] = little.len() as u8;
+        let link = Link::decode(&message::<Little>(&little)).unwrap();
+        assert_eq!(
+            (link.index, link.name.unwrap().as_bytes()),
+            (4, &b"eth0"[..])
+        );
+        assert_eq!((link.mtu, link.state), (Some(1400), Some(OperState::Up)));
+        assert!(link.is_usable() && link.carrier == Some(true));
+
+        let big = bytes(
+            "0000002c 0011 0000 00000000 00000000 0000 0001 00000004 00001002 ffffffff
+             0009 0003 65746830 00000000",
+        );
+        let link = Link::decode(&message::<Big>(&big)).unwrap();
+        assert_eq!((link.index, link.change), (4, u32::MAX));
+        assert!(!link.is_usable());
+    }
+
+    #[test]
+    fn another_message_is_not_taken_for_a_link() {
+        let bytes = bytes("10000000 1400 0000 00000000 00000000");
+        let error = Link::decode(&message::<Little>(&bytes)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongType);
+    }
+}

@@ -159,3 +159,52 @@ impl RouteKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Little;
+    use crate::route::request::Lookup;
+    use crate::testing::{bytes, message, native};
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn the_way_to_a_destination_is_read() {
+        let bytes = bytes(
+            "40000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 01 00020000
+             0800 0f00 fe000000 0800 0100 0a090909 0800 0400 04000000 0800 0700 c0000202
+             0800 0500 c0000201",
+        );
+        let mut bytes = bytes;
+        bytes[0] = bytes.len() as u8;
+        let route = Route::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!((route.kind, route.table), (RouteKind::Unicast, 254));
+        assert_eq!(route.output, Some(4));
+        assert_eq!(route.gateway, Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))));
+        assert_eq!(
+            route.preferred_source,
+            Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)))
+        );
+    }
+
+    #[test]
+    fn a_lookup_reads_back_as_what_it_asks() {
+        let mut buffer = [0; 128];
+        let destination = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 9));
+        let source = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 1));
+        let lookup = Lookup::new(destination).with_source(source).with_output(4);
+        let message = native(lookup.encode(&mut buffer, 1).unwrap());
+        assert_eq!(
+            (message.header.kind, message.header.flags),
+            (kind::GETROUTE, 1)
+        );
+        assert_eq!(message.payload()[..4], [2, 32, 32, 0]);
+        let attributes = message.attributes(12).unwrap();
+        assert_eq!(attributes.find_last(OIF).unwrap().unwrap().u32(), Ok(4));
+        let other = lookup.with_source(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        assert_eq!(
+            other.encode(&mut buffer, 1).unwrap_err().kind(),
+            ErrorKind::BadValue
+        );
+    }
+}

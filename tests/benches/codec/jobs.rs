@@ -4,14 +4,17 @@ use std::hint::black_box;
 
 use ip_mptcp_tests::captures;
 
+/// Datagrams to the sum of what is in them.
+pub type Read = fn(&[Vec<u8>]) -> u64;
+
 /// Somebody who can do (some of) the jobs.
 pub struct Contender {
     pub name: &'static str,
     /// Parses the datagrams of a dump into typed fields; the sum of
     /// [`Endpoint::sum`].
-    pub dump: Option<fn(&[Vec<u8>]) -> u64>,
+    pub dump: Option<Read>,
     /// Parses events into typed fields; the sum of [`Event::sum`].
-    pub events: Option<fn(&[Vec<u8>]) -> u64>,
+    pub events: Option<Read>,
     /// Builds ADD_ADDR in the space; its length.
     pub build: Option<fn(&Wanted, &mut Space) -> usize>,
     /// Reads the id of the family and of its group `mptcp_pm_events` from the

@@ -1,0 +1,147 @@
+//! netlink-bindings: generated from the kernel's descriptions.
+
+use netlink_bindings::mptcp_pm::{Address as AddressAttr, Attr, EventAttr, OpAddAddrDo};
+use netlink_bindings::nlctrl::{CtrlAttrs, McastGroupAttrs, OpGetfamilyDo};
+use netlink_bindings::traits::NetlinkRequest;
+use netlink_bindings::utils::ErrorContext;
+
+use super::v6;
+use crate::jobs::{Address, Contender, Endpoint, Event, Space, Wanted};
+
+pub const CONTENDER: Contender = Contender {
+    name: "netlink-bindings",
+    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    events: Some(|datagrams| events(datagrams).expect("good events")),
+    build: Some(build),
+    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+};
+
+/// Type and payload of each message; the crate keeps its own walk private.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let head = rest.first_chunk::<16>()?;
+        let len = u32::from_ne_bytes(head[..4].try_into().ok()?) as usize;
+        let kind = u16::from_ne_bytes([head[4], head[5]]);
+        let payload = rest.get(16..len)?;
+        rest = rest.get((len + 3) & !3..).unwrap_or(&[]);
+        Some((kind, payload))
+    })
+}
+
+fn dump(datagrams: &[Vec<u8>]) -> Result<u64, ErrorContext> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        for (kind, payload) in messages(datagram) {
+            if kind < 16 {
+                continue;
+            }
+            let mut endpoint = Endpoint::default();
+            for attribute in Attr::new(payload.get(4..).unwrap_or(&[])) {
+                let Attr::Addr(nest) = attribute? else {
+                    continue;
+                };
+                for attribute in nest {
+                    match attribute? {
+                        AddressAttr::Family(value) => endpoint.family = value,
+                        AddressAttr::Id(value) => endpoint.id = value,
+                        AddressAttr::Addr4(value) => endpoint.address = Address::V4(value),
+                        AddressAttr::Addr6(value) => endpoint.address = v6(value),
+                        AddressAttr::Port(value) => endpoint.port = value,
+                        AddressAttr::Flags(value) => endpoint.flags = value,
+                        AddressAttr::IfIdx(value) => endpoint.if_idx = value,
+                    }
+                }
+            }
+            sum = sum.wrapping_add(endpoint.sum());
+        }
+    }
+    Ok(sum)
+}
+
+fn events(datagrams: &[Vec<u8>]) -> Result<u64, ErrorContext> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        for (_, payload) in messages(datagram) {
+            let mut event = Event {
+                command: payload.first().copied().unwrap_or(0),
+                ..Event::default()
+            };
+            for attribute in EventAttr::new(payload.get(4..).unwrap_or(&[])) {
+                match attribute? {
+                    EventAttr::Token(value) => event.token = value,
+                    EventAttr::Family(value) => event.family = value,
+                    EventAttr::LocId(value) => event.loc_id = value,
+                    EventAttr::RemId(value) => event.rem_id = value,
+                    EventAttr::Saddr4(value) => event.source = Address::V4(value),
+                    EventAttr::Saddr6(value) => event.source = v6(value),
+                    EventAttr::Daddr4(value) => event.destination = Address::V4(value),
+                    EventAttr::Daddr6(value) => event.destination = v6(value),
+                    EventAttr::Sport(value) => event.sport = value,
+                    EventAttr::Dport(value) => event.dport = value,
+                    EventAttr::Backup(value) => event.backup = value,
+                    EventAttr::Error(value) => event.error = value,
+                    EventAttr::Flags(value) => event.flags = value,
+                    EventAttr::Timeout(value) => event.timeout = value,
+                    EventAttr::IfIdx(value) => event.if_idx = value,
+                    EventAttr::ResetReason(value) => event.reset_reason = value,
+                    EventAttr::ResetFlags(value) => event.reset_flags = value,
+                    EventAttr::ServerSide(value) => event.server_side = value,
+                }
+            }
+            sum = sum.wrapping_add(event.sum());
+        }
+    }
+    Ok(sum)
+}
+
+fn build(wanted: &Wanted, space: &mut Space) -> usize {
+    let vec = &mut space.vec;
+    vec.clear();
+    vec.extend_from_slice(&[0; 4]);
+    vec.extend_from_slice(&wanted.family.to_ne_bytes());
+    vec.extend_from_slice(&5u16.to_ne_bytes());
+    vec.extend_from_slice(&wanted.seq.to_ne_bytes());
+    vec.extend_from_slice(&[0; 4]);
+    OpAddAddrDo::encode_request(vec)
+        .nested_addr()
+        .push_family(2)
+        .push_port(wanted.port)
+        .push_id(wanted.id)
+        .push_flags(wanted.flags)
+        .push_if_idx(wanted.if_idx)
+        .push_addr4(u32::from_be_bytes(wanted.address))
+        .end_nested();
+    let len = vec.len();
+    vec[..4].copy_from_slice(&(len as u32).to_ne_bytes());
+    len
+}
+
+fn resolve(datagram: &[u8]) -> Result<u64, ErrorContext> {
+    let mut id = 0;
+    let mut group = 0;
+    for (_, payload) in messages(datagram) {
+        for attribute in OpGetfamilyDo::decode_reply(payload) {
+            match attribute? {
+                CtrlAttrs::FamilyId(value) => id = value,
+                CtrlAttrs::McastGroups(groups) => {
+                    for entry in groups {
+                        let mut name = c"";
+                        let mut this = 0;
+                        for attribute in entry? {
+                            match attribute? {
+                                McastGroupAttrs::Name(value) => name = value,
+                                McastGroupAttrs::Id(value) => this = value,
+                            }
+                        }
+                        if name == c"mptcp_pm_events" {
+                            group = this;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(u64::from(id) << 32 | u64::from(group))
+}

@@ -1,0 +1,165 @@
+//! neli: its message types with numbers for commands and attributes.
+
+use std::io::Cursor;
+
+use neli::consts::genl::{CtrlAttr, CtrlAttrMcastGrp};
+use neli::consts::nl::NlmF;
+use neli::err::DeError;
+use neli::genl::{AttrTypeBuilder, Genlmsghdr, GenlmsghdrBuilder, NlattrBuilder, NoUserHeader};
+use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
+use neli::types::{Buffer, GenlBuffer};
+use neli::{FromBytes, ToBytes};
+
+use super::read;
+use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
+
+pub const CONTENDER: Contender = Contender {
+    name: "neli",
+    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    events: Some(|datagrams| events(datagrams).expect("good events")),
+    build: Some(build),
+    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+};
+
+/// Any command of any family.
+#[neli::neli_enum(serialized_type = "u8")]
+pub enum Command {
+    AddAddress = 1,
+}
+impl neli::consts::genl::Cmd for Command {}
+
+/// Any attribute, by its number.
+#[neli::neli_enum(serialized_type = "u16")]
+pub enum Number {
+    Unspecified = 0,
+}
+impl neli::consts::genl::NlAttrType for Number {}
+
+type Message<T> = Nlmsghdr<u16, Genlmsghdr<Command, T>>;
+
+fn messages<T: neli::consts::genl::NlAttrType>(
+    datagram: &[u8],
+    mut f: impl FnMut(&Genlmsghdr<Command, T>) -> Result<(), DeError>,
+) -> Result<(), DeError> {
+    let mut cursor = Cursor::new(datagram);
+    while (cursor.position() as usize) < datagram.len() {
+        let message = Message::<T>::from_bytes(&mut cursor)?;
+        if *message.nl_type() >= 16 {
+            if let Some(payload) = message.get_payload() {
+                f(payload)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn dump(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        messages::<Number>(datagram, |payload| {
+            let mut endpoint = Endpoint::default();
+            for attribute in payload.attrs().iter() {
+                if u16::from(attribute.nla_type().nla_type()) != 1 {
+                    continue;
+                }
+                let nest = attribute.get_attr_handle::<Number>()?;
+                for attribute in nest.iter() {
+                    let kind = u16::from(attribute.nla_type().nla_type());
+                    let value = attribute.nla_payload().as_ref();
+                    read!(endpoint endpoint, kind, value, number::<u8>, number::<u16>, number::<u32>);
+                }
+            }
+            sum = sum.wrapping_add(endpoint.sum());
+            Ok(())
+        })?;
+    }
+    Ok(sum)
+}
+
+fn number<T: FromBytes>(value: &[u8]) -> Result<T, DeError> {
+    T::from_bytes(&mut Cursor::new(value))
+}
+
+fn events(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        messages::<Number>(datagram, |payload| {
+            let mut event = Event {
+                command: u8::from(*payload.cmd()),
+                ..Event::default()
+            };
+            for attribute in payload.attrs().iter() {
+                let kind = u16::from(attribute.nla_type().nla_type());
+                let value = attribute.nla_payload().as_ref();
+                read!(event event, kind, value, number::<u8>, number::<u16>, number::<u32>);
+            }
+            sum = sum.wrapping_add(event.sum());
+            Ok(())
+        })?;
+    }
+    Ok(sum)
+}
+
+fn attribute<P: neli::Size + ToBytes>(kind: u16, value: P) -> neli::genl::Nlattr<Number, Buffer> {
+    NlattrBuilder::default()
+        .nla_type(
+            AttrTypeBuilder::default()
+                .nla_type(Number::from(kind))
+                .build()
+                .expect("all fields set"),
+        )
+        .nla_payload(value)
+        .build()
+        .expect("all fields set")
+}
+
+fn build(wanted: &Wanted, space: &mut Space) -> usize {
+    let nest = attribute(1, Buffer::new())
+        .nest(&attribute(1, 2u16))
+        .and_then(|nest| nest.nest(&attribute(5, wanted.port)))
+        .and_then(|nest| nest.nest(&attribute(2, wanted.id)))
+        .and_then(|nest| nest.nest(&attribute(6, wanted.flags)))
+        .and_then(|nest| nest.nest(&attribute(7, wanted.if_idx)))
+        .and_then(|nest| nest.nest(&attribute(3, &wanted.address[..])))
+        .expect("space for it");
+    let attributes: GenlBuffer<Number, Buffer> = std::iter::once(nest).collect();
+    let message = NlmsghdrBuilder::default()
+        .nl_type(wanted.family)
+        .nl_flags(NlmF::REQUEST | NlmF::ACK)
+        .nl_seq(wanted.seq)
+        .nl_payload(NlPayload::Payload(
+            GenlmsghdrBuilder::<Command, Number, NoUserHeader>::default()
+                .cmd(Command::AddAddress)
+                .version(1)
+                .attrs(attributes)
+                .build()
+                .expect("all fields set"),
+        ))
+        .build()
+        .expect("all fields set");
+    let mut cursor = Cursor::new(std::mem::take(&mut space.vec));
+    message.to_bytes(&mut cursor).expect("space for it");
+    let len = cursor.position() as usize;
+    space.vec = cursor.into_inner();
+    len
+}
+
+fn resolve(datagram: &[u8]) -> Result<u64, DeError> {
+    let mut sum = 0;
+    messages::<CtrlAttr>(datagram, |payload| {
+        let attributes = payload.attrs().get_attr_handle();
+        let id: u16 = attributes.get_attr_payload_as(CtrlAttr::FamilyId)?;
+        let mut group = 0u32;
+        let groups = attributes.get_nested_attributes::<neli::consts::genl::Index>(CtrlAttr::McastGroups)?;
+        for entry in groups.iter() {
+            let entry = entry.get_attr_handle::<CtrlAttrMcastGrp>()?;
+            let name: String = entry.get_attr_payload_as_with_len(CtrlAttrMcastGrp::Name)?;
+            if name == "mptcp_pm_events" {
+                group = entry.get_attr_payload_as(CtrlAttrMcastGrp::Id)?;
+            }
+        }
+        sum = u64::from(id) << 32 | u64::from(group);
+        Ok(())
+    })?;
+    Ok(sum)
+}
