@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -160,17 +160,23 @@ struct FullPipe {
 }
 
 fn full_pipe() -> Option<FullPipe> {
-    let (reader, writer) = std::io::pipe().ok()?;
+    let mut ends = [0; 2];
+    // SAFETY: the call fills in both numbers, of descriptors that are then
+    // ours alone.
+    let (reader, mut writer) = unsafe {
+        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+            return None;
+        }
+        (OwnedFd::from_raw_fd(ends[0]), File::from_raw_fd(ends[1]))
+    };
     // A page is the least that a pipe can hold.
-    let writer = OwnedFd::from(writer);
-    let mut file = File::from(writer);
-    use std::os::fd::AsRawFd;
     // SAFETY: plain call on a descriptor that is open.
-    let size = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
-    file.write_all(&vec![0; usize::try_from(size).ok()?]).ok()?;
+    let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+    let filling = vec![0; usize::try_from(size).ok()?];
+    writer.write_all(&filling).ok()?;
     Some(FullPipe {
-        reader: reader.into(),
-        writer: file.into(),
+        reader,
+        writer: writer.into(),
     })
 }
 
