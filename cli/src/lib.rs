@@ -11,6 +11,7 @@
 
 pub mod args;
 pub mod command;
+pub mod connections;
 pub mod errno;
 pub mod error;
 pub mod grammar;

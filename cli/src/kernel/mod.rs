@@ -1,10 +1,14 @@
 //! Talking to the kernel: a socket around the codec's exchange, and the path
 //! manager's family on top of it.
 
+mod diag;
 pub mod netns;
 mod path_manager;
+mod route;
 mod socket;
 pub mod sys;
 
+pub use diag::Diagnostics;
 pub use path_manager::PathManager;
+pub use route::Routes;
 pub use socket::{receive_error, Socket};

@@ -30,6 +30,7 @@ pub struct Socket {
     seq: u32,
     port: Option<u32>,
     strict: bool,
+    room: usize,
     // Where requests are written and answers received.
     buffer: Vec<u8>,
 }
@@ -49,6 +50,7 @@ impl Socket {
             seq: 0,
             port: None,
             strict: false,
+            room: BUFFER,
             buffer: Vec::new(),
         };
         if let Some(bytes) = receive_buffer {
@@ -70,6 +72,11 @@ impl Socket {
             // A smaller buffer than wanted works, and losses are reported.
             let _ = sys::set_option(&self.fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
         }
+    }
+
+    /// How much of an answer is received at once, before the first request.
+    pub fn set_reply_room(&mut self, bytes: usize) {
+        self.room = bytes;
     }
 
     /// Joins a multicast group.
@@ -129,7 +136,7 @@ impl Socket {
     ) -> Result<Exchange> {
         self.seq = self.seq.wrapping_add(1);
         if self.buffer.is_empty() {
-            self.buffer = vec![0; BUFFER];
+            self.buffer = vec![0; self.room];
         }
         let request = write(&mut self.buffer, self.seq).map_err(Error::reply)?;
         let mut exchange = Exchange::new(request).map_err(Error::reply)?;

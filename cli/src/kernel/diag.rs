@@ -1,0 +1,69 @@
+//! inet_diag: the sockets of this namespace.
+
+use mptcp_codec::diag::{self, Query, Socket as Entry};
+
+use super::socket::Socket;
+use crate::error::{Error, Result};
+
+/// Room for answers: what the kernel puts into one datagram at most, twice.
+const REPLY: usize = 2 * 32768;
+
+/// A socket to ask with.
+#[derive(Debug)]
+pub struct Diagnostics {
+    socket: Socket,
+}
+
+impl Diagnostics {
+    /// Opens it in the network namespace that the program is in.
+    pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
+        let mut socket = Socket::open(diag::PROTOCOL, receive_buffer)?;
+        socket.set_reply_room(REPLY);
+        Ok(Self { socket })
+    }
+
+    /// Hands every socket that `query` finds to `each`, as the bytes of its
+    /// message come by.
+    pub fn dump(
+        &mut self,
+        query: &Query,
+        each: &mut dyn FnMut(&Entry, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.socket
+            .call(&|buffer, seq| query.dump(buffer, seq), &mut |message| {
+                let entry = Entry::decode(message).map_err(Error::reply)?;
+                each(&entry, message.payload())
+            })
+            .map_err(unknown)
+    }
+
+    /// Hands the MPTCP connection with this token to `each`; tells whether
+    /// there is one.
+    pub fn by_token(
+        &mut self,
+        query: &Query,
+        token: u32,
+        each: &mut dyn FnMut(&Entry) -> Result<()>,
+    ) -> Result<bool> {
+        let found = self.socket.call(
+            &|buffer, seq| query.by_token(buffer, seq, token),
+            &mut |message| each(&Entry::decode(message).map_err(Error::reply)?),
+        );
+        match found {
+            Ok(()) => Ok(true),
+            Err(error) if error.errno() == libc::ENOENT as u32 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Says what a kernel lacks that knows no such sockets.
+fn unknown(mut error: Error) -> Error {
+    if error.errno() == libc::ENOENT as u32 {
+        error.push(
+            b" (this kernel does not list such sockets: \
+              it needs Linux 5.9 or newer with CONFIG_INET_MPTCP_DIAG)",
+        );
+    }
+    error
+}
