@@ -20,7 +20,7 @@ use crate::session::Session;
 #[argh(
     help_triggers("--help"),
     note = "Options may be written with one dash and shortened, as with ip(8): -j, -js, -json.\n\
-            Options of ip(8) that mean nothing here are accepted: -d -s -h -iec -r -N -a -br -l -f -echo -0 -M -B.",
+            Options of ip(8) that mean nothing here are accepted: -d -h -iec -r -N -a -br -l -f -echo -0 -M -B.",
     example = "Use a second uplink for further subflows:\n  ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow",
     example = "Watch connections come and go:\n  ip-mptcp -ts monitor"
 )]
@@ -43,9 +43,12 @@ pub struct Options {
     /// the same in a short form
     #[argh(switch)]
     pub tshort: bool,
-    /// work in this network namespace: a name or a path
+    /// work in this network namespace: a name or a path; monitor takes several
     #[argh(option, short = 'n', arg_name = "netns")]
-    pub netns: Option<String>,
+    pub netns: Vec<String>,
+    /// show every counter
+    #[argh(switch)]
+    pub stats: bool,
     /// read commands from a file, - for standard input
     #[argh(option, short = 'b', arg_name = "file")]
     pub batch: Option<String>,
@@ -81,11 +84,43 @@ pub enum Command {
     subcommand,
     name = "monitor",
     help_triggers("--help"),
-    note = "Somebody listening is seen by the kernel: where connections have a user-space path \
-            manager, it takes a monitor for one.",
-    example = "ip-mptcp -j monitor"
+    note = "A slow reader loses nothing before the buffer is full; OVERRUN then tells how many\n\
+            events were lost.\n\
+            Exit status: 0 count reached, or a signal without --count and --timeout; 124 time\n\
+            over; 128+N signal N; 254 cannot receive.\n\
+            Somebody listening is seen by the kernel: where connections have a user-space path\n\
+            manager, it takes a monitor for one, in whatever namespace.",
+    example = "ip-mptcp monitor --event SF_CLOSED --dev wwan0 --count 1 --timeout 60"
 )]
-pub struct Monitor {}
+pub struct Monitor {
+    /// begin with a SNAPSHOT record for each connection and subflow
+    #[argh(switch)]
+    pub snapshot: bool,
+    /// do so again after events were lost
+    #[argh(switch)]
+    pub resync: bool,
+    /// only events of this name; may be repeated
+    #[argh(option, arg_name = "name")]
+    pub event: Vec<String>,
+    /// only this connection
+    #[argh(option, arg_name = "token")]
+    pub token: Option<String>,
+    /// only what is bound to this interface, or has an address of it
+    #[argh(option, arg_name = "if")]
+    pub dev: Option<String>,
+    /// end after so many events
+    #[argh(option, arg_name = "n")]
+    pub count: Option<String>,
+    /// end after so many seconds, as 0.5
+    #[argh(option, arg_name = "secs")]
+    pub timeout: Option<String>,
+    /// bytes kept for a slow reader (32 MiB)
+    #[argh(option, arg_name = "bytes")]
+    pub buffer: Option<String>,
+    /// all network namespaces that have a name
+    #[argh(switch)]
+    pub all_netns: bool,
+}
 
 /// A command that is a group of actions.
 #[derive(Debug)]
@@ -204,6 +239,33 @@ Example:
                 run: command::limits::show,
             },
         ],
+    },
+    Group {
+        name: "connection",
+        about: "MPTCP connections, with their subflows.",
+        default: Some("show"),
+        actions: &[Action {
+            name: "show",
+            words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
+                    [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
+            about: "Show connections: all, or those that match all words, or a subflow does.",
+            help: "Words, in any order:
+  token T         hexadecimal
+  dev IF          interface of a subflow
+  ADDRESS         on either side
+  local ADDRESS, sport N    here
+  remote ADDRESS, dport N   there
+  fallback        fallen back to TCP
+  listen          listening sockets instead
+
+Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+every counter by its name in the kernel (mptcp_info, tcp_info).
+INCOMPLETE: it changed while it was read.
+
+Example:
+  ip-mptcp -j conn show dport 443",
+            run: command::connection::show,
+        }],
     },
 ];
 

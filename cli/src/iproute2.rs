@@ -105,8 +105,8 @@ static OPTIONS: &[(&str, bool, Meaning)] = &[
     ("-B", true, Meaning::Ignored),
     ("-human-readable", false, Meaning::Ignored),
     ("-iec", false, Meaning::Ignored),
-    ("-stats", false, Meaning::Ignored),
-    ("-statistics", false, Meaning::Ignored),
+    ("-stats", false, Meaning::Switch("--stats")),
+    ("-statistics", false, Meaning::Switch("--stats")),
     ("-details", false, Meaning::Ignored),
     ("-resolve", false, Meaning::Ignored),
     ("-oneline", false, Meaning::Switch("--oneline")),
@@ -229,9 +229,11 @@ fn option<'a>(
     })
 }
 
-/// Adds an option, or replaces its value: the last one counts.
+/// Adds an option, or replaces its value: the last one counts. Namespaces are
+/// kept, all of them.
 fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>) -> &'static str {
-    match (out.iter().position(|word| *word == option), value) {
+    let present = out.iter().position(|word| *word == option);
+    match (present.filter(|_| option != "--netns"), value) {
         (None, _) => {
             out.push(option);
             out.extend(value);

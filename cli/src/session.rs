@@ -94,7 +94,7 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
             Error::new(Kind::Argument, status::USAGE, &message).about(word)
         })?),
     };
-    if let Some(name) = options.netns.as_deref() {
+    for name in &options.netns {
         netns::enter(name)?;
     }
     let style = Style {

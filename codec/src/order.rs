@@ -36,6 +36,16 @@ pub trait Order: sealed::Sealed + Copy + Default + core::fmt::Debug + Eq {
     fn u32(bytes: [u8; 4]) -> u32;
     /// Reads a 64-bit number.
     fn u64(bytes: [u8; 8]) -> u64;
+    /// Reads a number of 1, 2, 4 or 8 bytes.
+    fn number(bytes: &[u8]) -> Option<u64> {
+        Some(match *bytes {
+            [a] => a.into(),
+            [a, b] => Self::u16([a, b]).into(),
+            [a, b, c, d] => Self::u32([a, b, c, d]).into(),
+            [a, b, c, d, e, f, g, h] => Self::u64([a, b, c, d, e, f, g, h]),
+            _ => return None,
+        })
+    }
     /// Writes a 16-bit number.
     fn put_u16(value: u16) -> [u8; 2];
     /// Writes a 32-bit number.

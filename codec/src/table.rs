@@ -480,6 +480,20 @@ macro_rules! growing_struct {
                 self.bytes
             }
 
+            /// Every field by its name, with its offset and length in bytes.
+            const FIELDS: &'static [(&'static str, usize, usize)] =
+                &[$( (stringify!($field), $offset, field!(len $kind)) ),*];
+
+            /// All fields that were received, by name and as numbers, in the
+            /// order of the structure.
+            pub fn fields(&self) -> impl Iterator<Item = (&'static str, u64)> + 'a {
+                let bytes = self.bytes;
+                Self::FIELDS.iter().filter_map(move |(name, offset, len)| {
+                    let field = bytes.get(*offset..)?.get(..*len)?;
+                    Some((*name, E::number(field)?))
+                })
+            }
+
             $(
                 $(#[$field_doc])*
                 #[inline]

@@ -16,7 +16,7 @@ use crate::session::Session;
 /// are met.
 fn read(session: &mut Session, words: &[&str], purpose: Purpose) -> Result<EndpointWords> {
     let mut said = parse(Words::new(words), purpose, &mut |name| {
-        device(session.path_manager()?, name, purpose)
+        device(session.path_manager()?, name, purpose == Purpose::Select)
     })?;
     if purpose == Purpose::Select && said.family.is_none() {
         said.family = match (session.options.ipv4, session.options.ipv6) {
@@ -29,9 +29,9 @@ fn read(session: &mut Session, words: &[&str], purpose: Purpose) -> Result<Endpo
 }
 
 /// The index of an interface. `ifN` stands for index N, as endpoints of
-/// interfaces that have gone are shown; only to select them, it need not
-/// exist.
-fn device(path_manager: &mut PathManager, name: &str, purpose: Purpose) -> Result<u32> {
+/// interfaces that have gone are shown; with `gone`, to select them, it need
+/// not exist.
+pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> Result<u32> {
     let fd = path_manager.socket().fd();
     if let Ok(index) = sys::interface_index(fd, name.as_bytes()) {
         return Ok(index);
@@ -39,7 +39,7 @@ fn device(path_manager: &mut PathManager, name: &str, purpose: Purpose) -> Resul
     name.strip_prefix("if")
         .and_then(number)
         .filter(|index| *index != 0)
-        .filter(|index| purpose == Purpose::Select || sys::interface_name(fd, *index).is_ok())
+        .filter(|index| gone || sys::interface_name(fd, *index).is_ok())
         .ok_or_else(|| Error::invalid(name, "device does not exist"))
 }
 

@@ -1,9 +1,11 @@
 //! One file a command: values from the grammar, requests to the kernel,
 //! values to the output.
 
+pub mod connection;
 pub mod endpoint;
 pub mod limits;
 mod monitor;
+mod places;
 
 use crate::args::Command;
 use crate::error::Result;
@@ -13,6 +15,6 @@ use crate::session::Session;
 /// do not come this way: each action has its function in [`crate::args`].
 pub fn run(session: &mut Session, command: Command) -> Result<u8> {
     match command {
-        Command::Monitor(_) => monitor::run(session),
+        Command::Monitor(monitor) => monitor::run(session, &monitor),
     }
 }

@@ -18,7 +18,7 @@ const BATCH: usize = 32;
 const EVENT: usize = 1024;
 
 /// Prints events until SIGINT or SIGTERM.
-pub fn run(session: &mut Session) -> Result<u8> {
+pub fn run(session: &mut Session, _: &crate::args::Monitor) -> Result<u8> {
     let asked = session.receive_buffer();
     let path_manager = session.path_manager()?;
     if asked.is_none() {

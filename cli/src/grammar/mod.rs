@@ -5,11 +5,12 @@
 //! counts, as with `ip`. Errors name the word at fault.
 
 pub mod batch;
+pub mod connection;
 pub mod endpoint;
 pub mod limits;
 mod value;
 
-pub use value::{address, interface_name, number, number_u16, number_u8};
+pub use value::{address, interface_name, number, number_u16, number_u8, token};
 
 use crate::error::{Error, Result};
 
@@ -28,6 +29,12 @@ impl<'a> Words<'a> {
     /// The value that follows `keyword`.
     pub fn value(&mut self, keyword: &str) -> Result<&'a str> {
         self.next().ok_or_else(|| Error::incomplete(keyword))
+    }
+
+    /// The token that follows `keyword`.
+    pub fn token(&mut self, keyword: &str) -> Result<u32> {
+        let value = self.value(keyword)?;
+        token(value).ok_or_else(|| Error::invalid(value, "invalid token, hexadecimal is expected"))
     }
 }
 

@@ -48,6 +48,21 @@ pub fn number_u8(word: &str) -> Option<u8> {
     number(word)?.try_into().ok()
 }
 
+/// A token as `monitor` and `ss` print it: hexadecimal, `0x` in front or not.
+pub fn token(word: &str) -> Option<u32> {
+    let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
+    let digits = digits.unwrap_or(word);
+    let mut value: u32 = 0;
+    for digit in digits.chars() {
+        // Leading zeros are padding; anything that does not fit is no token.
+        if value >> 28 != 0 {
+            return None;
+        }
+        value = value << 4 | digit.to_digit(16)?;
+    }
+    (!digits.is_empty()).then_some(value)
+}
+
 /// An address, written out: `10` is not one, nor are names.
 pub fn address(word: &str) -> Option<IpAddr> {
     if word.contains(':') {
@@ -118,6 +133,27 @@ mod tests {
             ("٣", None),
         ] {
             assert_eq!(number(word), value, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_hexadecimal_with_or_without_a_prefix() {
+        for (word, value) in [
+            ("10", Some(0x10)),
+            ("0x10", Some(0x10)),
+            ("0XffFFffFF", Some(u32::MAX)),
+            ("0001", Some(1)),
+            ("000000000001", Some(1)),
+            ("100000000", None),
+            ("0x", None),
+            ("", None),
+            ("0x0x1", None),
+            ("-1", None),
+            ("+1", None),
+            (" 1", None),
+            ("1g", None),
+        ] {
+            assert_eq!(token(word), value, "{word:?}");
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Colour {
     Ipv4,
     /// IPv6 addresses.
     Ipv6,
+    /// What is not as it should be.
+    Wrong,
 }
 
 impl Palette {
@@ -35,9 +37,11 @@ impl Palette {
             (Self::Dark, Colour::Interface) => "\x1b[1;36m",
             (Self::Dark, Colour::Ipv4) => "\x1b[1;35m",
             (Self::Dark, Colour::Ipv6) => "\x1b[1;94m",
+            (Self::Dark, Colour::Wrong) => "\x1b[1;31m",
             (Self::Light, Colour::Interface) => "\x1b[36m",
             (Self::Light, Colour::Ipv4) => "\x1b[35m",
             (Self::Light, Colour::Ipv6) => "\x1b[34m",
+            (Self::Light, Colour::Wrong) => "\x1b[31m",
         }
     }
 }

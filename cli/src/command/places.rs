@@ -1,0 +1,85 @@
+//! Where a subflow is: its interface and its endpoint.
+
+use std::net::IpAddr;
+
+use mptcp_codec::mptcp::Endpoint;
+
+use super::endpoint::interface_name;
+use crate::connections::Subflow;
+use crate::error::Result;
+use crate::kernel::{PathManager, Routes};
+use crate::output::number;
+use crate::session::Session;
+
+/// The addresses and endpoints of a namespace, and names of interfaces as they
+/// are asked for.
+#[derive(Debug, Default)]
+pub struct Places {
+    addresses: Vec<(IpAddr, u32)>,
+    endpoints: Vec<Endpoint>,
+    names: Vec<(u32, Vec<u8>)>,
+}
+
+impl Places {
+    /// Asks the kernel.
+    pub fn read(session: &mut Session) -> Result<Self> {
+        let buffer = session.receive_buffer();
+        Ok(Self {
+            addresses: Routes::open(buffer)?.addresses()?,
+            // Some kernels do not show them to everybody.
+            endpoints: session.path_manager()?.endpoints(None).unwrap_or_default(),
+            names: Vec::new(),
+        })
+    }
+
+    /// The endpoint whose address a subflow has.
+    pub fn endpoint(&self, subflow: &Subflow) -> Option<&Endpoint> {
+        let local = subflow.socket.source?.to_canonical();
+        let id = subflow.info.id_loc().unwrap_or(0);
+        let at = |endpoint: &&Endpoint| {
+            endpoint.address().map(|address| address.to_canonical()) == Some(local)
+        };
+        // The first subflow has the id 0, whichever endpoint has its address.
+        let named = |endpoint: &&Endpoint| id != 0 && endpoint.id() == Some(id);
+        let all = || self.endpoints.iter().filter(at);
+        all().find(named).or_else(|| all().next())
+    }
+
+    /// The interface of a subflow: that which its socket is bound to, or its
+    /// endpoint, or which has its address; 0 where none does.
+    pub fn interface(&self, subflow: &Subflow) -> u32 {
+        if subflow.socket.interface != 0 {
+            return subflow.socket.interface;
+        }
+        let named = self
+            .endpoint(subflow)
+            .and_then(|endpoint| endpoint.if_idx());
+        match (named, subflow.socket.source) {
+            (Some(index), _) if index > 0 => index as u32,
+            (_, Some(address)) => self.of_address(address),
+            _ => 0,
+        }
+    }
+
+    /// The interface that has this address, 0 where none does.
+    pub fn of_address(&self, address: IpAddr) -> u32 {
+        let address = address.to_canonical();
+        let at = self.addresses.partition_point(|(here, _)| *here < address);
+        match self.addresses.get(at) {
+            Some((here, index)) if *here == address => *index,
+            _ => 0,
+        }
+    }
+
+    /// The name of an interface; `ifN` where it has gone.
+    pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
+        let known = self.names.iter().position(|(known, _)| *known == index);
+        let at = known.unwrap_or_else(|| {
+            let name = interface_name(path_manager, index as i32)
+                .unwrap_or_else(|_| [b"if", number(index.into()).as_bytes()].concat());
+            self.names.push((index, name));
+            self.names.len() - 1
+        });
+        self.names.get(at).map_or(&[], |(_, name)| name)
+    }
+}
