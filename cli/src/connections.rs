@@ -3,8 +3,13 @@
 //! The kernel lists them apart: connections as sockets of MPTCP, subflows
 //! among all sockets of TCP. Subflows are read first and kept, sorted by the
 //! token of their connection; then connections are handed on as they come,
-//! each joined with what was kept for it. What cannot have been seen whole is
-//! marked as incomplete.
+//! each joined with what was kept for it.
+//!
+//! The kernel goes through its tables piece by piece, and they change
+//! meanwhile: what comes twice is taken once, what seems to lack something is
+//! looked at again, and if it still does it is marked as incomplete.
+
+use core::cell::Cell;
 
 use mptcp_codec::diag::{
     extension, Filter, Protocol, Query, Socket, State, States, SubflowFlags, SubflowInfo,
@@ -132,15 +137,18 @@ impl<'a> Connection<'a> {
 }
 
 /// A kept subflow: whose it is and where its message lies.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     token: u32,
-    // The order in which they came, which sorting keeps.
+    // First subflows come before those that joined.
+    late: bool,
+    cookie: u64,
     at: usize,
     inode: u32,
     len: u32,
     alive: bool,
-    joined: bool,
+    // Of the first of a connection: it was handed on.
+    done: Cell<bool>,
 }
 
 /// The subflows that wait for their connections.
@@ -168,7 +176,10 @@ impl Table {
         }
         table
             .entries
-            .sort_unstable_by_key(|entry| (entry.token, entry.at));
+            .sort_unstable_by_key(|entry| (entry.token, entry.late, entry.cookie));
+        table
+            .entries
+            .dedup_by_key(|entry| (entry.token, entry.late, entry.cookie));
         Ok(table)
     }
 
@@ -191,13 +202,19 @@ impl Table {
         if wanted.is_some_and(|wanted| wanted.binary_search(&token).is_err()) {
             return Ok(());
         }
+        let subflow = Subflow {
+            socket: *socket,
+            info,
+        };
         self.entries.push(Entry {
             token,
+            late: subflow.is_joined(),
+            cookie: socket.cookie,
             at: self.bytes.len(),
             inode: socket.inode,
             len: bytes.len() as u32,
-            alive: is_alive(socket.state),
-            joined: false,
+            alive: subflow.is_alive(),
+            done: Cell::new(false),
         });
         // Framed as it came, so that it can be read again.
         let len = (bytes.len() + HEADER) as u32;
@@ -287,8 +304,8 @@ fn token_of(socket: &Socket) -> u32 {
     info.and_then(|info| info.token()).unwrap_or(0)
 }
 
-/// Hands each connection that `selection` names to `each`, in no particular
-/// order; subflows without a connection come last.
+/// Hands each connection that `selection` names to `each`, once, in no
+/// particular order.
 pub fn each(
     diagnostics: &mut Diagnostics,
     selection: &Selection,
@@ -296,7 +313,7 @@ pub fn each(
 ) -> Result<Hidden> {
     let mut hidden = Hidden::default();
     let by_token = query(Protocol::Mptcp, AF_INET);
-    let (mut table, wanted) = match (selection.token, &selection.filter) {
+    let (table, wanted) = match (selection.token, &selection.filter) {
         (None, None) => {
             let table = Table::read(diagnostics, Filter::ANY, None, &mut hidden)?;
             (table, None)
@@ -339,13 +356,20 @@ pub fn each(
             (table, Some(wanted))
         }
     };
-    let mut seen = Vec::new();
+    // Connections to look at again.
+    let mut again = Vec::new();
     let mut join = |token: u32, socket: Socket| {
-        let (from, to) = table.range(token);
-        if from < to {
-            seen.push(from);
+        let connection = table.join(token, Some(socket));
+        let first = table.entries.get(table.range(token).0);
+        let known = first.filter(|entry| entry.token == token);
+        if known.is_some_and(|entry| entry.done.replace(true)) {
+            return Ok(());
         }
-        each(&table.join(token, Some(socket)))
+        if connection.incomplete && !hidden.subflows {
+            again.push(token);
+            return Ok(());
+        }
+        each(&connection)
     };
     match &wanted {
         Some(wanted) if wanted.len() <= FEW => {
@@ -365,18 +389,28 @@ pub fn each(
             }
         }
     }
-    for from in seen {
-        if let Some(entry) = table.entries.get_mut(from) {
-            entry.joined = true;
-        }
-    }
-    // What closes may outlive its connection; what lives has lost it between
-    // the two dumps.
+    // What closes may outlive its connection; what lives has one.
     for token in table.tokens() {
         let (from, to) = table.range(token);
         let entries = table.entries.get(from..to).unwrap_or(&[]);
-        if !entries.iter().any(|entry| entry.joined) && entries.iter().any(|entry| entry.alive) {
-            each(&table.join(token, None))?;
+        let done = entries.first().is_some_and(|entry| entry.done.get());
+        if !done && entries.iter().any(|entry| entry.alive) {
+            again.push(token);
+        }
+    }
+    if again.is_empty() {
+        return Ok(hidden);
+    }
+    again.sort_unstable();
+    again.dedup();
+    let table = Table::read(diagnostics, Filter::ANY, Some(&again), &mut hidden)?;
+    for token in again {
+        let found = diagnostics.by_token(&by_token, token, &mut |socket| {
+            each(&table.join(token, Some(*socket)))
+        })?;
+        let orphans = table.join(token, None);
+        if !found && orphans.subflows().any(|subflow| subflow.is_alive()) {
+            each(&orphans)?;
         }
     }
     Ok(hidden)

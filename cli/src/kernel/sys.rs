@@ -295,6 +295,188 @@ pub fn poll<const N: usize>(fds: [&Fd; N], timeout: i32) -> Result<[bool; N], Er
     }
 }
 
+/// A descriptor to wait for, and what came of it.
+#[derive(Copy, Clone, Debug)]
+pub struct Polled {
+    fd: c_int,
+    write: bool,
+    /// It is ready, or failed.
+    pub ready: bool,
+}
+
+impl Polled {
+    /// Until there is something to read.
+    pub fn read(fd: &Fd) -> Self {
+        Self {
+            fd: fd.0,
+            write: false,
+            ready: false,
+        }
+    }
+
+    /// Until something can be written.
+    pub fn write(fd: &Fd) -> Self {
+        Self {
+            write: true,
+            ..Self::read(fd)
+        }
+    }
+}
+
+/// As [`poll`], for any number of descriptors.
+pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
+    let mut entries: Vec<libc::pollfd> = polled
+        .iter()
+        .map(|polled| libc::pollfd {
+            fd: polled.fd,
+            events: if polled.write {
+                libc::POLLOUT
+            } else {
+                libc::POLLIN
+            },
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: the pointer and the number are those of `entries`, which
+    // outlives the call.
+    let result =
+        check(unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as _, timeout) } as isize);
+    match result {
+        Err(Errno(number)) if number == libc::EINTR as u32 => {}
+        Err(error) => return Err(error),
+        Ok(_) => {
+            for (polled, entry) in polled.iter_mut().zip(&entries) {
+                polled.ready = entry.revents != 0;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How to write to a descriptor without being held up by its reader, and
+/// without O_NONBLOCK, which others who share the open file would notice.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// RWF_NOWAIT: pipes and sockets of newer kernels.
+    NoWait,
+    /// As much as a pipe surely takes when poll says that it takes some.
+    Pieces,
+    /// A file: never held up.
+    File,
+}
+
+impl Patience {
+    /// For this descriptor.
+    pub fn of(fd: &Fd) -> Self {
+        // SAFETY: zero is valid for this plain structure, which fstat fills
+        // in.
+        let regular = unsafe {
+            let mut status: libc::stat = zeroed();
+            libc::fstat(fd.0, &raw mut status) == 0
+                && status.st_mode & libc::S_IFMT == libc::S_IFREG
+        };
+        if regular {
+            Self::File
+        } else {
+            Self::NoWait
+        }
+    }
+}
+
+/// Writes what can be written now; EAGAIN where nothing can.
+pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize, Errno> {
+    const RWF_NOWAIT: libc::c_long = 8;
+    if *patience == Patience::NoWait {
+        let part = libc::iovec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        };
+        // The offset -1, in two halves, is the present one.
+        let none: libc::c_long = -1;
+        // SAFETY: the kernel only reads the one buffer that `part` describes,
+        // which outlives the call.
+        let written = retry(|| unsafe {
+            libc::syscall(
+                libc::SYS_pwritev2,
+                fd.0,
+                &raw const part,
+                1 as libc::c_long,
+                none,
+                none,
+                RWF_NOWAIT,
+            ) as isize
+        });
+        match written {
+            Err(Errno(number))
+                if [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL].contains(&(number as i32)) =>
+            {
+                *patience = Patience::Pieces;
+            }
+            result => return result,
+        }
+    }
+    if *patience == Patience::File {
+        return write(fd, bytes);
+    }
+    let mut polled = [Polled::write(fd)];
+    poll_all(&mut polled, 0)?;
+    if !polled[0].ready {
+        return Err(Errno(libc::EAGAIN as u32));
+    }
+    write(fd, bytes.get(..libc::PIPE_BUF).unwrap_or(bytes))
+}
+
+/// Milliseconds of a clock that only goes forward.
+pub fn milliseconds() -> u64 {
+    // SAFETY: zero is valid for this plain structure, which the call fills
+    // in.
+    let now = unsafe {
+        let mut now: libc::timespec = zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
+        now
+    };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+/// The names in a folder, without `.` and `..`.
+pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut names = Vec::new();
+    // SAFETY: the path ends with NUL. The stream is used by nobody else and
+    // closed once; an entry is valid, and its name ended by NUL, until the
+    // next is read.
+    unsafe {
+        let stream = libc::opendir(folder.as_ptr());
+        if stream.is_null() {
+            return Err(errno());
+        }
+        loop {
+            let entry = libc::readdir(stream);
+            if entry.is_null() {
+                break;
+            }
+            let name = CStr::from_ptr((*entry).d_name.as_ptr()).to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        }
+        libc::closedir(stream);
+    }
+    Ok(names)
+}
+
+/// The signal that has come, by the descriptor of [`catch_termination`].
+pub fn caught(signals: &Fd) -> Option<u8> {
+    // struct signalfd_siginfo, which begins with the number.
+    let mut information = [0; 128];
+    match read(signals, &mut information) {
+        Ok(128..) => {
+            let [a, b, c, d, ..] = information;
+            Some(u32::from_ne_bytes([a, b, c, d]) as u8)
+        }
+        _ => None,
+    }
+}
+
 /// Turns SIGINT and SIGTERM into something to read: the descriptor becomes
 /// readable when one has come.
 pub fn catch_termination() -> Result<Fd, Errno> {

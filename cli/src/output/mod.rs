@@ -6,7 +6,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd};
+use crate::kernel::sys::{self, Errno, Fd, Patience};
 pub use text::{hexadecimal, ipv4, ipv6, number, padded, Digits};
 
 /// Which colours suit the terminal's background.
@@ -65,9 +65,15 @@ pub struct Output {
     /// How it looks.
     pub style: Style,
     buffer: Vec<u8>,
+    // What of it has been written.
+    written: usize,
+    // How to write without waiting; nothing is written by the way then.
+    patience: Option<Patience>,
     json: json::Layout,
 }
 
+/// A buffer that has grown to this is given back when it is empty.
+const LARGE: usize = 1 << 20;
 /// The buffer is written out when it holds this much.
 const FULL: usize = 8192;
 
@@ -77,6 +83,8 @@ impl Output {
         Self {
             style,
             buffer: Vec::new(),
+            written: 0,
+            patience: None,
             json: json::Layout::default(),
         }
     }
@@ -84,21 +92,59 @@ impl Output {
     /// Writes what is buffered. A reader that has gone ends the program as
     /// SIGPIPE would.
     pub fn flush(&mut self) -> Result<()> {
-        let mut rest = &self.buffer[..];
-        while !rest.is_empty() {
-            match sys::write(&Fd::STDOUT, rest) {
+        self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))
+    }
+
+    /// Keeps everything from now on until it is written by
+    /// [`Output::write_ready`], which never waits for the reader.
+    pub fn keep(&mut self) {
+        self.patience = Some(Patience::of(&Fd::STDOUT));
+    }
+
+    /// How much is kept.
+    pub fn kept(&self) -> usize {
+        self.buffer.len() - self.written
+    }
+
+    /// Writes what the reader takes now.
+    pub fn write_ready(&mut self) -> Result<()> {
+        let mut patience = self.patience.unwrap_or(Patience::File);
+        self.write_out(&mut |rest| sys::write_now(&Fd::STDOUT, rest, &mut patience))?;
+        self.patience = Some(patience);
+        Ok(())
+    }
+
+    fn write_out(
+        &mut self,
+        write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
+    ) -> Result<()> {
+        while let Some(rest @ [_, ..]) = self.buffer.get(self.written..) {
+            match write(rest) {
                 Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
-                Ok(written) => rest = rest.get(written..).unwrap_or(&[]),
+                Ok(written) => self.written += written,
                 Err(Errno(number)) if number == libc::EPIPE as u32 => {
                     sys::exit(128 + libc::SIGPIPE as u8)
                 }
+                Err(Errno(number)) if number == libc::EAGAIN as u32 && self.patience.is_some() => {
+                    // What has been written goes when it is the larger part.
+                    if self.written > self.buffer.len() / 2 {
+                        self.buffer.drain(..self.written);
+                        self.written = 0;
+                    }
+                    return Ok(());
+                }
                 Err(error) => {
                     self.buffer.clear();
+                    self.written = 0;
                     return Err(write_error(error));
                 }
             }
         }
         self.buffer.clear();
+        self.written = 0;
+        if self.buffer.capacity() > LARGE {
+            self.buffer = Vec::new();
+        }
         Ok(())
     }
 
@@ -132,7 +178,7 @@ impl Output {
     }
 
     fn flush_full(&mut self) -> Result<()> {
-        if self.buffer.len() >= FULL {
+        if self.buffer.len() >= FULL && self.patience.is_none() {
             self.flush()
         } else {
             Ok(())
