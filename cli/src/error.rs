@@ -11,6 +11,8 @@ pub mod status {
     pub const FAILED: u8 = 1;
     /// The kernel refused the request.
     pub const REFUSED: u8 = 2;
+    /// The time that was given is over, as timeout(1) has it.
+    pub const TIMEOUT: u8 = 124;
     /// The monitor could not receive.
     pub const RECEIVE: u8 = 254;
     /// A mistake in the command line.

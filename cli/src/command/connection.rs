@@ -7,7 +7,6 @@ use mptcp_codec::inet::bits_of;
 
 use super::endpoint::device;
 use super::places::Places;
-use crate::args::ConnectionAction;
 use crate::connections::{self, Connection, Hidden, Role, Selection, Subflow};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
@@ -17,25 +16,22 @@ use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{complain, ipv4, ipv6, number, padded, Colour, Output};
 use crate::session::Session;
 
-pub fn run(session: &mut Session, action: Option<ConnectionAction>) -> Result<u8> {
-    let words = match action {
-        Some(ConnectionAction::Show(show)) => show.words,
-        None => Vec::new(),
-    };
-    let mut said = parse(Words::new(&words), &mut |name| {
+/// `connection show`.
+pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
+    let mut said = parse(Words::new(words), &mut |name| {
         device(session.path_manager()?, name, true)
     })?;
-    said.family = said
-        .family
-        .or(match (session.options.ipv4, session.options.ipv6) {
+    if said.family.is_none() {
+        said.family = match (session.options.ipv4, session.options.ipv6) {
             (true, false) => Some(Family::V4),
             (false, true) => Some(Family::V6),
             _ => None,
-        });
-    show(session, &said)
+        };
+    }
+    list(session, &said)
 }
 
-fn show(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
+fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::read(session)?;
     let stats = session.options.stats;

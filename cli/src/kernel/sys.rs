@@ -494,6 +494,20 @@ pub fn catch_termination() -> Result<Fd, Errno> {
     } as isize)
 }
 
+/// Lets SIGINT and SIGTERM end the program again.
+pub fn release_termination() -> Result<(), Errno> {
+    // SAFETY: the set is initialised by sigemptyset before use and outlives
+    // the calls.
+    check(unsafe {
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, null_mut())
+    } as isize)
+    .map(drop)
+}
+
 /// The time of day, broken down for the local time zone.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Time {

@@ -6,7 +6,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd, Patience};
+use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
 pub use text::{hexadecimal, ipv4, ipv6, number, padded, Digits};
 
 /// Which colours suit the terminal's background.
@@ -92,13 +92,29 @@ impl Output {
     /// Writes what is buffered. A reader that has gone ends the program as
     /// SIGPIPE would.
     pub fn flush(&mut self) -> Result<()> {
-        self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))
+        while !self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))? {
+            // Somebody else has set O_NONBLOCK.
+            let mut polled = [Polled::write(&Fd::STDOUT)];
+            sys::poll_all(&mut polled, -1).map_err(write_error)?;
+        }
+        Ok(())
     }
 
     /// Keeps everything from now on until it is written by
     /// [`Output::write_ready`], which never waits for the reader.
     pub fn keep(&mut self) {
         self.patience = Some(Patience::of(&Fd::STDOUT));
+    }
+
+    /// Keeps nothing any more.
+    pub fn stop_keeping(&mut self) {
+        self.patience = None;
+    }
+
+    /// Gives up what is kept.
+    pub fn forget(&mut self) {
+        self.buffer.clear();
+        self.written = 0;
     }
 
     /// How much is kept.
@@ -117,7 +133,7 @@ impl Output {
     fn write_out(
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         while let Some(rest @ [_, ..]) = self.buffer.get(self.written..) {
             match write(rest) {
                 Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
@@ -125,13 +141,13 @@ impl Output {
                 Err(Errno(number)) if number == libc::EPIPE as u32 => {
                     sys::exit(128 + libc::SIGPIPE as u8)
                 }
-                Err(Errno(number)) if number == libc::EAGAIN as u32 && self.patience.is_some() => {
+                Err(Errno(number)) if number == libc::EAGAIN as u32 => {
                     // What has been written goes when it is the larger part.
                     if self.written > self.buffer.len() / 2 {
                         self.buffer.drain(..self.written);
                         self.written = 0;
                     }
-                    return Ok(());
+                    return Ok(false);
                 }
                 Err(error) => {
                     self.buffer.clear();
@@ -145,7 +161,7 @@ impl Output {
         if self.buffer.capacity() > LARGE {
             self.buffer = Vec::new();
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Bytes as they are.

@@ -1,132 +1,60 @@
-//! `monitor`.
+//! How events and other records look.
 
-use mptcp_codec::mptcp::{Event, EventAttributes, EventFlags};
-use mptcp_codec::netlink::Messages;
+use mptcp_codec::mptcp::{EventAttributes, EventFlags, EventKind};
 
-use super::endpoint::interface_name;
-use crate::error::{status, Error, Result};
-use crate::kernel::sys::{self, Errno, Received, Time};
-use crate::kernel::PathManager;
+use crate::args::Options;
+use crate::error::Result;
+use crate::kernel::sys::{self, Time};
 use crate::output::{number, padded, Colour, Output};
-use crate::session::Session;
 
-/// Default receive buffer: about 5,000 events.
-const RECEIVE_BUFFER: u32 = 4 << 20;
-/// So many events are received by one call.
-const BATCH: usize = 32;
-/// An event is at most 200 bytes.
-const EVENT: usize = 1024;
-
-/// Prints events until SIGINT or SIGTERM.
-pub fn run(session: &mut Session, _: &crate::args::Monitor) -> Result<u8> {
-    let asked = session.receive_buffer();
-    let path_manager = session.path_manager()?;
-    if asked.is_none() {
-        path_manager.socket().set_receive_buffer(RECEIVE_BUFFER);
-    }
-    path_manager.subscribe()?;
-    let signals = sys::catch_termination().map_err(|error| {
-        let what = ["cannot wait for signals"];
-        Error::system(crate::error::Kind::Kernel, status::RECEIVE, &what, error)
-    })?;
-    let mut buffer = vec![0; EVENT * BATCH];
-    let mut received = [Received::default(); BATCH];
-    let mut lost = Lost::default();
-    let mut pending = false;
-    loop {
-        let path_manager = session.path_manager()?;
-        let fd = path_manager.socket().fd();
-        if !pending {
-            let [events, signal] = sys::poll([fd, &signals], -1).map_err(broken)?;
-            if signal {
-                return Ok(0);
-            }
-            if !events {
-                continue;
-            }
-        }
-        let count = match sys::receive(fd, &mut buffer, &mut received, false) {
-            Ok(count) => count,
-            Err(Errno(number)) if number == libc::ENOBUFS as u32 => {
-                lost.happened = true;
-                pending = true;
-                continue;
-            }
-            Err(Errno(number)) if number == libc::EINTR as u32 => continue,
-            Err(Errno(number)) if number == libc::EAGAIN as u32 => 0,
-            Err(error) => return Err(broken(error)),
-        };
-        // Fewer than there was room for: the queue is empty.
-        pending = count == received.len();
-        for (datagram, Received { len, sender }) in
-            buffer.chunks_exact(EVENT).zip(&received).take(count)
-        {
-            let Some(datagram) = datagram.get(..*len).filter(|_| *sender == 0) else {
-                continue;
-            };
-            for message in Messages::new(datagram) {
-                let event = message.and_then(|message| Event::decode(&message));
-                let event = event.map_err(Error::reply)?;
-                let path_manager = session.path_manager()?;
-                let name = match event.fields.if_idx() {
-                    None | Some(0) => None,
-                    Some(index) => interface_name(path_manager, index).ok(),
-                };
-                print(session, &event, name.as_deref())?;
-            }
-        }
-        if lost.happened && !pending {
-            lost.happened = false;
-            let path_manager = session.path_manager()?;
-            let number = lost.count(path_manager);
-            print_lost(session, number)?;
-        }
-        session.out.flush()?;
-    }
+/// What stands in a record.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Record<'a> {
+    /// The namespace, where there are several.
+    pub netns: Option<&'a str>,
+    /// What a SNAPSHOT record is of.
+    pub object: Option<&'a str>,
+    /// The attributes of an event.
+    pub fields: EventAttributes,
+    /// Name of the interface of the attributes.
+    pub interface: Option<&'a [u8]>,
+    /// Of a connection in a snapshot: its ESTABLISHED is past.
+    pub established: bool,
+    /// Of a connection in a snapshot: it fell back to TCP.
+    pub fallback: bool,
+    /// Further numbers.
+    pub numbers: &'a [(&'a str, u64)],
 }
 
-fn broken(error: Errno) -> Error {
-    crate::kernel::receive_error(error).with_status(status::RECEIVE)
-}
-
-/// Keeps count of lost events.
-#[derive(Default)]
-struct Lost {
-    happened: bool,
-    before: u32,
-}
-
-impl Lost {
-    /// How many were lost since this was asked last; `None` where the kernel
-    /// does not count them.
-    fn count(&mut self, path_manager: &mut PathManager) -> Option<u32> {
-        let total = sys::dropped(path_manager.socket().fd()).ok()?;
-        let before = core::mem::replace(&mut self.before, total);
-        Some(total.wrapping_sub(before))
-    }
-}
-
-fn print_lost(session: &mut Session, lost: Option<u32>) -> Result<()> {
-    let out = &mut session.out;
-    begin(out, &session.options, "OVERRUN");
-    if let Some(lost) = lost {
-        field(out, "lost", lost.into());
-    }
-    end(out)
-}
-
-fn print(session: &mut Session, event: &Event, interface: Option<&[u8]>) -> Result<()> {
-    let out = &mut session.out;
-    let json = out.style.json;
-    match event.kind.name() {
-        Some(name) => begin(out, &session.options, name),
+/// Prints an event.
+pub fn event(out: &mut Output, options: &Options, kind: EventKind, record: &Record) -> Result<()> {
+    match kind.name() {
+        Some(name) => print(out, options, name, record),
         None => {
-            let command = number(event.kind.command().into());
+            let command = number(kind.command().into());
             let name = ["UNKNOWN ", command.as_str()].concat();
-            begin(out, &session.options, &name);
+            print(out, options, &name, record)
         }
     }
-    let fields: &EventAttributes = &event.fields;
+}
+
+/// Prints a record of this name.
+pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -> Result<()> {
+    let json = out.style.json;
+    begin(out, options, name);
+    for (name, value) in [("netns", record.netns), ("object", record.object)] {
+        let Some(value) = value else { continue };
+        if json {
+            out.json_string(name, value.as_bytes());
+        } else {
+            label(out, name);
+            out.text(value);
+        }
+    }
+    for (name, value) in record.numbers {
+        field(out, name, *value);
+    }
+    let fields: &EventAttributes = &record.fields;
     if let Some(token) = fields.token() {
         if json {
             let text = ["0x", crate::output::hexadecimal(token.into()).as_str()].concat();
@@ -174,7 +102,7 @@ fn print(session: &mut Session, event: &Event, interface: Option<&[u8]>) -> Resu
             out.signed(index.into());
         }
     }
-    if let Some(name) = interface {
+    if let Some(name) = record.interface {
         if json {
             out.json_string("dev", name);
         } else {
@@ -188,7 +116,13 @@ fn print(session: &mut Session, event: &Event, interface: Option<&[u8]>) -> Resu
     let server = fields.server_side().is_some_and(|side| side != 0)
         || flags.contains(EventFlags::SERVER_SIDE);
     let deny = flags.contains(EventFlags::DENY_JOIN_ID0);
-    for (name, said) in [("server_side", server), ("deny_join_id0", deny)] {
+    let said = [
+        ("server_side", server),
+        ("deny_join_id0", deny),
+        ("established", record.established),
+        ("fallback", record.fallback),
+    ];
+    for (name, said) in said {
         if said && json {
             out.json_bool(name, true);
         } else if said {
@@ -202,7 +136,7 @@ fn print(session: &mut Session, event: &Event, interface: Option<&[u8]>) -> Resu
 }
 
 /// What stands in front of every event: the time where wanted, and the name.
-fn begin(out: &mut Output, options: &crate::args::Options, name: &str) {
+fn begin(out: &mut Output, options: &Options, name: &str) {
     let json = out.style.json;
     if json {
         out.begin_object("");

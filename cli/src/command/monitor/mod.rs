@@ -1,0 +1,457 @@
+//! `monitor`.
+//!
+//! ```text
+//! kernel ─► receive buffer ─► our buffer ─► standard output
+//!           of the socket     (Output)
+//! ```
+//!
+//! The kernel's buffer is emptied whether or not the reader of the output
+//! keeps up; ours grows to a bound, past which events are dropped and counted.
+//! One event is passed on at once. While they come in quick succession, a
+//! millisecond's worth is taken together, for a fraction of the system calls.
+
+mod device;
+mod record;
+mod snapshot;
+mod wanted;
+
+use mptcp_codec::mptcp::Event;
+use mptcp_codec::netlink::Messages;
+
+use self::device::Device;
+use self::record::Record;
+use self::snapshot::Known;
+use self::wanted::Wanted;
+use super::endpoint::interface_name;
+use crate::args::{self, Options};
+use crate::error::{status, Error, Kind, Result};
+use crate::kernel::sys::{self, Errno, Fd, Polled, Received};
+use crate::kernel::{netns, Diagnostics, PathManager};
+use crate::output::{complain, Output};
+use crate::session::Session;
+
+/// Default receive buffer: about 5,000 events.
+const RECEIVE_BUFFER: u32 = 4 << 20;
+/// The same where events have to wait for a snapshot.
+const RECEIVE_BUFFER_SNAPSHOT: u32 = 4 * RECEIVE_BUFFER;
+/// So many events are received by one call.
+const BATCH: usize = 32;
+/// An event is at most 200 bytes.
+const EVENT: usize = 1024;
+/// Events that follow each other within this time, in milliseconds, are taken
+/// together.
+const SUCCESSION: u64 = 2;
+/// How long they are left to gather, in milliseconds.
+const GATHER: i32 = 1;
+
+/// Why it ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum End {
+    Count,
+    Time,
+    Signal(u8),
+}
+
+/// Prints events until there is an end.
+pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
+    let wanted = Wanted::parse(args)?;
+    let sources = open(session, args, &wanted)?;
+    let signals = sys::catch_termination().map_err(|error| {
+        let what = ["cannot wait for signals"];
+        Error::system(Kind::Kernel, status::RECEIVE, &what, error)
+    })?;
+    session.out.keep();
+    let mut monitor = Monitor {
+        out: &mut session.out,
+        options: &session.options,
+        left: wanted.count,
+        wanted,
+        resync: args.resync,
+        sources,
+        signals,
+        buffer: vec![0; EVENT * BATCH],
+        dropping: false,
+    };
+    let end = monitor.watch(args.snapshot)?;
+    monitor.finish(end)?;
+    // A batch goes on as before.
+    session.out.stop_keeping();
+    let _ = sys::release_termination();
+    Ok(match end {
+        End::Count => 0,
+        End::Time => status::TIMEOUT,
+        End::Signal(_) if args.count.is_none() && args.timeout.is_none() => 0,
+        End::Signal(number) => 128 + number,
+    })
+}
+
+/// A namespace that is watched.
+struct Source {
+    netns: Option<String>,
+    path_manager: PathManager,
+    diagnostics: Option<Diagnostics>,
+    device: Option<Device>,
+    /// What a snapshot has told already.
+    known: Option<Known>,
+    lost: Lost,
+    names: Names,
+}
+
+/// Subscribes to the events of all namespaces that are asked for.
+fn open(session: &mut Session, args: &args::Monitor, wanted: &Wanted) -> Result<Vec<Source>> {
+    let mut names = session.options.netns.clone();
+    if args.all_netns {
+        names.extend(netns::names()?);
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() {
+            let message = ["Error: no network namespace has a name (ip netns add gives them)"];
+            return Err(Error::new(Kind::File, status::FAILED, &message));
+        }
+    } else if names.len() < 2 {
+        // Where we are; there is nothing to tell apart.
+        names.clear();
+    }
+    let mut sources = Vec::new();
+    if names.is_empty() {
+        sources.push(Source::open(session, args, wanted, None)?);
+    }
+    let back = netns::current();
+    for name in names {
+        match netns::enter(&name) {
+            Err(error) if args.all_netns => {
+                // It may just have been deleted.
+                complain(&error.report(session.options.json, None));
+                continue;
+            }
+            result => result?,
+        }
+        sources.push(Source::open(session, args, wanted, Some(name))?);
+    }
+    if let Some(back) = back {
+        // A batch goes on where it was.
+        let _ = sys::enter_network_namespace(&back);
+    }
+    if let Some(device) = &args.dev {
+        if sources.iter().all(|source| source.device.is_none()) {
+            return Err(Error::invalid(device, "device does not exist"));
+        }
+    }
+    Ok(sources)
+}
+
+impl Source {
+    /// In the namespace that the program is in.
+    fn open(
+        session: &Session,
+        args: &args::Monitor,
+        wanted: &Wanted,
+        netns: Option<String>,
+    ) -> Result<Self> {
+        let asked = session.receive_buffer();
+        let mut path_manager = PathManager::open(asked)?;
+        let snapshots = args.snapshot || args.resync;
+        if asked.is_none() {
+            let bytes = match snapshots {
+                true => RECEIVE_BUFFER_SNAPSHOT,
+                false => RECEIVE_BUFFER,
+            };
+            path_manager.socket().set_receive_buffer(bytes);
+        }
+        path_manager.subscribe()?;
+        let device = match &wanted.device {
+            Some(name) => Device::find(path_manager.socket().fd(), name)?,
+            None => None,
+        };
+        let diagnostics = match snapshots {
+            true => Some(Diagnostics::open(None)?),
+            false => None,
+        };
+        Ok(Self {
+            netns,
+            path_manager,
+            diagnostics,
+            device,
+            known: None,
+            lost: Lost::default(),
+            names: Names::default(),
+        })
+    }
+}
+
+/// Names of interfaces, each looked up once whenever events have come.
+#[derive(Debug, Default)]
+struct Names(Vec<(i32, Option<Vec<u8>>)>);
+
+impl Names {
+    fn get(&mut self, path_manager: &mut PathManager, index: Option<i32>) -> Option<&[u8]> {
+        let index = index.filter(|index| *index != 0)?;
+        let known = self.0.iter().position(|(known, _)| *known == index);
+        let at = known.unwrap_or_else(|| {
+            let name = interface_name(path_manager, index).ok();
+            self.0.push((index, name));
+            self.0.len() - 1
+        });
+        self.0.get(at)?.1.as_deref()
+    }
+}
+
+/// Keeps count of lost events.
+#[derive(Debug, Default)]
+struct Lost {
+    /// The kernel said that it dropped some.
+    happened: bool,
+    /// How many it had dropped when we asked last.
+    before: u32,
+    /// How many we dropped ourselves.
+    own: u64,
+}
+
+impl Lost {
+    fn any(&self) -> bool {
+        self.happened || self.own > 0
+    }
+
+    /// How many were lost since this was asked last; `None` where the kernel
+    /// does not count its own.
+    fn count(&mut self, fd: &Fd) -> Option<u64> {
+        let own = core::mem::take(&mut self.own);
+        if !core::mem::take(&mut self.happened) {
+            return Some(own);
+        }
+        let total = sys::dropped(fd).ok()?;
+        let before = core::mem::replace(&mut self.before, total);
+        Some(own + u64::from(total.wrapping_sub(before)))
+    }
+}
+
+fn broken(error: Errno) -> Error {
+    crate::kernel::receive_error(error).with_status(status::RECEIVE)
+}
+
+struct Monitor<'s> {
+    out: &'s mut Output,
+    options: &'s Options,
+    wanted: Wanted,
+    resync: bool,
+    sources: Vec<Source>,
+    signals: Fd,
+    buffer: Vec<u8>,
+    /// How many events are still to be shown.
+    left: Option<u32>,
+    /// Our buffer is full: events are counted and dropped until half of it
+    /// has been read.
+    dropping: bool,
+}
+
+impl Monitor<'_> {
+    fn watch(&mut self, snapshot: bool) -> Result<End> {
+        let deadline = self
+            .wanted
+            .timeout
+            .map(|timeout| sys::milliseconds().saturating_add(timeout));
+        if snapshot {
+            for at in 0..self.sources.len() {
+                self.snapshot(at)?;
+            }
+        }
+        let mut polled = Vec::new();
+        let mut last = 0;
+        let mut succession = false;
+        loop {
+            self.out.write_ready()?;
+            let mut patience = -1;
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_sub(sys::milliseconds());
+                if left == 0 {
+                    self.drain_all()?;
+                    return Ok(End::Time);
+                }
+                patience = left.min(1 << 30) as i32;
+            }
+            polled.clear();
+            polled.push(Polled::read(&self.signals));
+            if succession {
+                sys::poll_all(&mut polled, GATHER).map_err(broken)?;
+            } else {
+                for source in &mut self.sources {
+                    polled.push(Polled::read(source.path_manager.socket().fd()));
+                }
+                if self.out.kept() > 0 {
+                    polled.push(Polled::write(&Fd::STDOUT));
+                }
+                sys::poll_all(&mut polled, patience).map_err(broken)?;
+            }
+            if polled.first().is_some_and(|signals| signals.ready) {
+                if let Some(number) = sys::caught(&self.signals) {
+                    self.drain_all()?;
+                    return Ok(End::Signal(number));
+                }
+            }
+            let mut events = 0;
+            for at in 0..self.sources.len() {
+                if succession || polled.get(at + 1).is_some_and(|source| source.ready) {
+                    events += self.drain(at)?;
+                }
+            }
+            if self.left == Some(0) {
+                return Ok(End::Count);
+            }
+            succession = false;
+            if events > 0 {
+                let now = sys::milliseconds();
+                succession = now.saturating_sub(last) < SUCCESSION;
+                last = now;
+            }
+            self.tell_losses(self.resync)?;
+        }
+    }
+
+    fn drain_all(&mut self) -> Result<()> {
+        for at in 0..self.sources.len() {
+            self.drain(at)?;
+        }
+        Ok(())
+    }
+
+    /// Takes all events that have come to a source; tells how many.
+    fn drain(&mut self, at: usize) -> Result<usize> {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        let events = self.drain_into(at, &mut buffer);
+        self.buffer = buffer;
+        events
+    }
+
+    fn drain_into(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
+        let mut received = [Received::default(); BATCH];
+        let mut events = 0;
+        let Some(source) = self.sources.get_mut(at) else {
+            return Ok(0);
+        };
+        source.names.0.clear();
+        if let Some(device) = &mut source.device {
+            device.may_have_changed();
+        }
+        while self.left != Some(0) {
+            let Some(source) = self.sources.get_mut(at) else {
+                break;
+            };
+            let fd = source.path_manager.socket().fd();
+            let count = match sys::receive(fd, buffer, &mut received, false) {
+                Ok(count) => count,
+                Err(Errno(number)) if number == libc::ENOBUFS as u32 => {
+                    source.lost.happened = true;
+                    continue;
+                }
+                Err(Errno(number)) if number == libc::EINTR as u32 => continue,
+                Err(Errno(number)) if number == libc::EAGAIN as u32 => break,
+                Err(error) => return Err(broken(error)),
+            };
+            events += count;
+            for (datagram, Received { len, sender }) in
+                buffer.chunks_exact(EVENT).zip(&received).take(count)
+            {
+                match datagram.get(..*len) {
+                    _ if *sender != 0 => {}
+                    Some(datagram) => self.take(at, datagram)?,
+                    // Longer than any event that we know.
+                    None => self.lose(at),
+                }
+            }
+            // Fewer than there was room for: the queue is empty.
+            if count < received.len() {
+                break;
+            }
+            self.out.write_ready()?;
+        }
+        Ok(events)
+    }
+
+    fn lose(&mut self, at: usize) {
+        if let Some(source) = self.sources.get_mut(at) {
+            source.lost.own += 1;
+        }
+    }
+
+    /// Shows the events of a datagram.
+    fn take(&mut self, at: usize, datagram: &[u8]) -> Result<()> {
+        for message in Messages::new(datagram) {
+            let event = message.and_then(|message| Event::decode(&message));
+            let Event { kind, fields, .. } = event.map_err(Error::reply)?;
+            let Some(source) = self.sources.get_mut(at) else {
+                return Ok(());
+            };
+            if let Some(known) = &mut source.known {
+                if known.is_over() {
+                    source.known = None;
+                } else if known.tells(kind, &fields) {
+                    continue;
+                }
+            }
+            if !self.wanted.event(kind) || !self.wanted.fields(source.device.as_mut(), &fields)? {
+                continue;
+            }
+            if self.dropping || self.left == Some(0) {
+                source.lost.own += u64::from(self.dropping);
+                continue;
+            }
+            let record = Record {
+                netns: source.netns.as_deref(),
+                fields,
+                interface: source.names.get(&mut source.path_manager, fields.if_idx()),
+                ..Record::default()
+            };
+            record::event(self.out, self.options, kind, &record)?;
+            self.left = self.left.map(|left| left - 1);
+            self.dropping = self.out.kept() >= self.wanted.buffer;
+        }
+        Ok(())
+    }
+
+    /// Tells of lost events, once there is room for others again.
+    fn tell_losses(&mut self, resync: bool) -> Result<()> {
+        if self.dropping && self.out.kept() > self.wanted.buffer / 2 {
+            return Ok(());
+        }
+        self.dropping = false;
+        for at in 0..self.sources.len() {
+            let Some(source) = self.sources.get_mut(at).filter(|source| source.lost.any()) else {
+                continue;
+            };
+            let lost = source.lost.count(source.path_manager.socket().fd());
+            let number = [("lost", lost.unwrap_or(0))];
+            let record = Record {
+                netns: source.netns.as_deref(),
+                numbers: lost.map_or(&[], |_| &number),
+                ..Record::default()
+            };
+            record::print(self.out, self.options, "OVERRUN", &record)?;
+            if resync {
+                self.snapshot(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left. A second signal ends the waiting for a reader that
+    /// does not read.
+    fn finish(&mut self, end: End) -> Result<()> {
+        self.dropping = false;
+        if end != End::Count {
+            self.tell_losses(false)?;
+        }
+        loop {
+            self.out.write_ready()?;
+            if self.out.kept() == 0 {
+                return Ok(());
+            }
+            let mut polled = [Polled::read(&self.signals), Polled::write(&Fd::STDOUT)];
+            sys::poll_all(&mut polled, -1).map_err(broken)?;
+            if polled[0].ready {
+                self.out.forget();
+                let message = ["Error: events were not written: nobody reads them"];
+                return Err(Error::new(Kind::File, status::RECEIVE, &message));
+            }
+        }
+    }
+}
