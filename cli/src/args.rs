@@ -55,6 +55,9 @@ pub struct Options {
     /// go on with a batch after a command that failed
     #[argh(switch)]
     pub force: bool,
+    /// answer each line of a batch on standard output, and go on after failures
+    #[argh(switch)]
+    pub answer: bool,
     /// receive buffer of the sockets, in bytes
     #[argh(option, arg_name = "bytes")]
     pub rcvbuf: Option<String>,
@@ -76,6 +79,9 @@ pub struct Options {
 #[argh(subcommand)]
 pub enum Command {
     Monitor(Monitor),
+    Status(Status),
+    Counters(Counters),
+    Doctor(Doctor),
 }
 
 /// Print events as they happen.
@@ -122,6 +128,59 @@ pub struct Monitor {
     pub all_netns: bool,
 }
 
+/// Show in one view what MPTCP is set to and what it is doing.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "status",
+    help_triggers("--help"),
+    note = "What the kernel can do is asked from it; unknown is what it does not tell.\n\
+            States of endpoints: up, down, no-carrier, no-device (the device has gone), no-address\n\
+            (no interface has the address), other-device (another than the named one has it).",
+    example = "ip-mptcp status",
+    example = "ip-mptcp status --prometheus >/var/lib/node_exporter/mptcp.prom"
+)]
+pub struct Status {
+    /// write in the text format of Prometheus, with the counters
+    #[argh(switch)]
+    pub prometheus: bool,
+}
+
+/// Show the kernel's counters of MPTCP that are not 0.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "counters",
+    help_triggers("--help"),
+    note = "They count from the start of the network namespace. With --interval, MPCurrEstab is\n\
+            what it is, all others are differences.",
+    example = "ip-mptcp counters --interval 5"
+)]
+pub struct Counters {
+    /// show those that are 0 too, behind the others
+    #[argh(switch)]
+    pub all: bool,
+    /// show what was added, every so many seconds
+    #[argh(option, arg_name = "secs")]
+    pub interval: Option<String>,
+    /// write in the text format of Prometheus, all of them
+    #[argh(switch)]
+    pub prometheus: bool,
+}
+
+/// Find out why subflows do not appear.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "doctor",
+    help_triggers("--help"),
+    note = "Each finding comes with its evidence and with what mends it. Counters count from the\n\
+            start of the network namespace: what they tell may be over.\n\
+            Exit status: 0 nothing is wrong, 1 something is.",
+    example = "ip-mptcp doctor || logger 'MPTCP is ill'"
+)]
+pub struct Doctor {}
+
 /// A command that is a group of actions.
 #[derive(Debug)]
 pub struct Group {
@@ -130,7 +189,7 @@ pub struct Group {
     /// What it is about: one line.
     pub about: &'static str,
     /// The action that is meant where none is named.
-    pub default: Option<&'static str>,
+    pub default: &'static str,
     /// In the order in which abbreviations are resolved.
     pub actions: &'static [Action],
 }
@@ -155,7 +214,7 @@ pub static GROUPS: &[Group] = &[
     Group {
         name: "endpoint",
         about: "Addresses that are used for subflows or announced to peers.",
-        default: Some("show"),
+        default: "show",
         actions: &[
             Action {
                 name: "add",
@@ -199,7 +258,9 @@ Examples:
                 name: "show",
                 words: SELECTOR,
                 about: "Show endpoints: all, or those that match all words.",
-                help: "Example:
+                help: "token T shows those of one connection with a user-space path manager.
+
+Example:
   ip-mptcp -j endpoint show signal",
                 run: command::endpoint::show,
             },
@@ -216,7 +277,7 @@ Examples:
     Group {
         name: "limits",
         about: "How many subflows and announced addresses a connection may have.",
-        default: Some("show"),
+        default: "show",
         actions: &[
             // First, because `s` means it.
             Action {
@@ -243,7 +304,7 @@ Example:
     Group {
         name: "connection",
         about: "MPTCP connections, with their subflows.",
-        default: Some("show"),
+        default: "show",
         actions: &[Action {
             name: "show",
             words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
@@ -266,6 +327,77 @@ Example:
   ip-mptcp -j conn show dport 443",
             run: command::connection::show,
         }],
+    },
+    Group {
+        name: "address",
+        about: "Announced addresses of a connection with a user-space path manager.",
+        default: "announce",
+        actions: &[
+            Action {
+                name: "announce",
+                words: "ADDRESS token T id N [ port P ] [ dev IF ]",
+                about: "Announce an address to the peer (ADD_ADDR).",
+                help: "The token is hexadecimal, as monitor prints it; the id is 1-255.
+The kernel refuses the peer's subflows unless a monitor listens to events.
+
+Example:
+  ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
+                run: command::address::announce,
+            },
+            Action {
+                name: "remove",
+                words: "token T id N",
+                about: "Take an announced address back (RM_ADDR) and close its subflows.",
+                help: "Id 0 is the address of the first subflow.
+
+Example:
+  ip-mptcp address remove token 0x5ca81c12 id 2",
+                run: command::address::remove,
+            },
+        ],
+    },
+    Group {
+        name: "subflow",
+        about: "Subflows of one connection; with a user-space path manager, open and close them.",
+        default: "show",
+        actions: &[
+            Action {
+                name: "show",
+                words: "token T",
+                about: "Show one connection and its subflows, as connection show does.",
+                help: "Example:
+  ip-mptcp subflow show token 0x5ca81c12",
+                run: command::subflow::show,
+            },
+            Action {
+                name: "create",
+                words:
+                    "token T id N from ADDRESS [ dev IF ] to ADDRESS port P [ backup | fullmesh ]",
+                about: "Open a subflow; it is there when monitor tells of SF_ESTABLISHED.",
+                help: "The id is that of the address here.
+
+Example:
+  ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 to 192.0.2.2 port 443",
+                run: command::subflow::create,
+            },
+            Action {
+                name: "delete",
+                words: "token T from ADDRESS port P to ADDRESS port P",
+                about: "Close a subflow.",
+                help: "Example:
+  ip-mptcp subflow delete token 0x5ca81c12 from 10.0.2.1 port 40123 to 192.0.2.2 port 443",
+                run: command::subflow::delete,
+            },
+            Action {
+                name: "change",
+                words:
+                    "token T from ADDRESS [ port P ] to ADDRESS [ port P ] { backup | nobackup }",
+                about: "Make a subflow a backup, or an ordinary one again (MP_PRIO).",
+                help: "Example:
+  ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup",
+                run: command::subflow::change,
+            },
+        ],
     },
 ];
 

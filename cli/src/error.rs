@@ -230,16 +230,9 @@ impl Error {
     /// What is written to standard error, one line or more. `place` is the
     /// file and line of a batch.
     pub fn report(&self, as_json: bool, place: Option<(&str, u32)>) -> Vec<u8> {
-        let Content {
-            kind,
-            errno,
-            word,
-            message,
-            ..
-        } = &*self.0;
         let mut out = Vec::new();
         if !as_json {
-            out.extend_from_slice(message);
+            out.extend_from_slice(self.message());
             out.push(b'\n');
             if let Some((file, line)) = place {
                 let line = number(line.into());
@@ -254,8 +247,24 @@ impl Error {
             }
             return out;
         }
+        out.extend_from_slice(b"{\"error\":");
+        out.extend_from_slice(&self.object(place));
+        out.extend_from_slice(b"}\n");
+        out
+    }
+
+    /// The error as a JSON object; `place` is the file and line of a batch.
+    pub fn object(&self, place: Option<(&str, u32)>) -> Vec<u8> {
+        let Content {
+            kind,
+            errno,
+            word,
+            message,
+            ..
+        } = &*self.0;
+        let mut out = Vec::new();
         let plain = message.strip_prefix(b"Error: ").unwrap_or(message);
-        out.extend_from_slice(b"{\"error\":{\"kind\":\"");
+        out.extend_from_slice(b"{\"kind\":\"");
         out.extend_from_slice(kind.name().as_bytes());
         out.extend_from_slice(b"\",\"message\":");
         json::string(&mut out, plain);
@@ -277,7 +286,7 @@ impl Error {
             out.extend_from_slice(b",\"line\":");
             out.extend_from_slice(number(line.into()).as_bytes());
         }
-        out.extend_from_slice(b"}}\n");
+        out.push(b'}');
         out
     }
 }

@@ -129,6 +129,8 @@ static OPTIONS: &[(&str, bool, Meaning)] = &[
     ("-Numeric", false, Meaning::Ignored),
     ("-all", false, Meaning::Ignored),
     ("-echo", true, Meaning::Ignored),
+    // Ours; behind those of `ip`, so that it takes no abbreviation from them.
+    ("-answer", false, Meaning::Switch("--answer")),
 ];
 
 /// What a command line asks for.
@@ -324,11 +326,10 @@ fn action<'w, 'a>(
     group: &'static Group,
     words: &'w [&'a str],
 ) -> Result<Target<'w, 'a>> {
-    let (word, rest) = match (words.split_first(), group.default) {
-        (Some((word, _)), _) if is_help(word) => return Ok(Target::Help(group, None)),
-        (Some((word, rest)), _) => (*word, rest),
-        (None, Some(default)) => (default, words),
-        (None, None) => return Err(usage(caller)),
+    let (word, rest) = match words.split_first() {
+        Some((word, _)) if is_help(word) => return Ok(Target::Help(group, None)),
+        Some((word, rest)) => (*word, rest),
+        None => (group.default, words),
     };
     let action = group
         .actions

@@ -157,6 +157,8 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
     }
     if words.iter().all(|word| word.starts_with('-')) {
         text.push_str(&iproute2::help_for_groups());
+    } else if words.contains(&"counters") {
+        text.push_str(command::EXPLAINED);
     }
     print(&text)
 }
@@ -246,9 +248,14 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
             Ok(words) => run_line(session, *caller, &words),
             Err(mistake) => Err(mistaken(mistake)),
         };
+        if session.options.answer {
+            answer(&mut session.out, number, &result);
+            session.out.flush()?;
+        }
         let failed = match result {
             Ok(0) => continue,
             Ok(status) => status,
+            Err(error) if session.options.answer => error.status(),
             Err(error) => {
                 // What went before stands in front of the complaint, where
                 // both go to the same place.
@@ -263,11 +270,45 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
         } else {
             status::FAILED
         });
-        if !session.options.force {
+        if !session.options.force && !session.options.answer {
             session.out.flush()?;
             return Ok(worst);
         }
     }
+}
+
+/// What became of a line of a batch, for whoever waits for that: behind the
+/// output of its command, on the same stream, one line.
+fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
+    let (status, error) = match result {
+        Ok(status) => (*status, None),
+        Err(error) => (error.status(), Some(error)),
+    };
+    if out.style.json {
+        out.text("{\"line\":");
+        out.number(line.into());
+        out.text(",\"status\":");
+        out.number(status.into());
+        if let Some(error) = error {
+            out.text(",\"error\":");
+            out.bytes(&error.object(None));
+        }
+        out.text("}\n");
+        return;
+    }
+    out.text("line ");
+    out.number(line.into());
+    out.text(" status ");
+    out.number(status.into());
+    if let Some(error) = error {
+        out.text(": ");
+        // A usage text has many lines, an answer is one.
+        for part in error.message().split(|byte| *byte == b'\n') {
+            out.bytes(part);
+            out.text(" ");
+        }
+    }
+    out.text("\n");
 }
 
 fn mistaken(mistake: Mistake) -> Error {

@@ -87,7 +87,14 @@ impl Connection {
     /// Connects to `listener` and exchanges a byte, so that both ends are established.
     /// Only the accepting side need be in another namespace; `open` uses the thread's.
     pub fn open(listener: &TcpListener) -> Connection {
-        let address = listener.local_addr().expect("the listener's address");
+        Connection::open_to(
+            listener,
+            listener.local_addr().expect("the listener's address"),
+        )
+    }
+
+    /// The same to `address`, for a listener on all addresses.
+    pub fn open_to(listener: &TcpListener, address: SocketAddr) -> Connection {
         let client = socket(address).expect("an MPTCP socket");
         with_address(libc::connect, &client, address).expect("connect");
         let (server, _) = listener.accept().expect("accept");

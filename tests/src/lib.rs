@@ -8,11 +8,13 @@
 //! |---|---|
 //! | [`captures`] | what five real kernels said, as bytes |
 //! | [`namespace`] | fresh network namespaces, names for them, veth pairs, addresses |
+//! | [`paths`] | a client and a server with two paths between them |
 //! | [`program`] | the built binary, run with any argv, stdin, descriptors, under a time limit |
 //! | [`kernel`] | the endpoints and limits the kernel holds; setting them without the tool |
 //! | [`netlink`] | the raw messages under [`kernel`] and [`namespace`] |
 //! | [`connection`] | real MPTCP connections and what the kernel says of them |
 //! | [`monitor`] | a running `monitor`, known to be subscribed; an independent event counter |
+//! | [`lock`] | what tests in all namespaces share: whether anybody listens to events |
 //! | [`table`], [`contract`] | tables of cases kept as data, and running them |
 //! | [`wait`] | waiting for a condition with a deadline, skipping a test audibly |
 //!
@@ -27,9 +29,11 @@ pub mod captures;
 pub mod connection;
 pub mod contract;
 pub mod kernel;
+pub mod lock;
 pub mod monitor;
 pub mod namespace;
 pub mod netlink;
+pub mod paths;
 pub mod program;
 pub mod table;
 pub mod wait;

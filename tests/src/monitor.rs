@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::kernel;
+use crate::lock::Listening;
 use crate::netlink::Socket;
 use crate::program::{Output, Run, Running};
 use crate::wait::until;
@@ -14,12 +15,15 @@ use crate::wait::until;
 pub struct Monitor {
     pub running: Running,
     inode: String,
+    // Fields are dropped in this order: the program ends first.
+    _listening: Listening,
 }
 
 impl Monitor {
     /// Starts `run` and returns once its socket is a member of the group: every event
     /// from then on is the monitor's to show.
     pub fn start(run: Run) -> Monitor {
+        let listening = Listening::allowed();
         let mut running = run.start();
         let bit = 1_u32 << (events_group() - 1);
         let inode = until("the monitor's subscription", || {
@@ -30,7 +34,11 @@ impl Monitor {
                 .find(|socket| inodes.contains(&socket.inode) && socket.groups & bit != 0)
                 .map(|socket| socket.inode)
         });
-        Monitor { running, inode }
+        Monitor {
+            running,
+            inode,
+            _listening: listening,
+        }
     }
 
     /// How many events the kernel has dropped for this monitor so far.
@@ -70,6 +78,13 @@ pub fn events_group() -> u32 {
     // in, so its groups are among the first ones.
     assert!(group <= 32, "group {group} cannot be watched");
     group
+}
+
+/// How many sockets of the thread's namespace listen to events.
+pub fn listeners() -> usize {
+    let bit = 1_u32 << (events_group() - 1);
+    let all = sockets();
+    all.iter().filter(|socket| socket.groups & bit != 0).count()
 }
 
 struct SocketLine {
@@ -115,12 +130,14 @@ pub struct EventCounter {
     idle: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
+    _listening: Listening,
 }
 
 impl EventCounter {
     /// Subscribes in the thread's namespace.
     pub fn start() -> EventCounter {
         const NETLINK_ADD_MEMBERSHIP: i32 = 1;
+        let listening = Listening::allowed();
         let socket = Socket::open(libc::NETLINK_GENERIC).expect("a socket");
         // Root of a user namespace is refused; the default buffer then drops more,
         // which is counted as well.
@@ -160,6 +177,7 @@ impl EventCounter {
             idle,
             stop,
             reader: Some(reader),
+            _listening: listening,
         }
     }
 

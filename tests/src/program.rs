@@ -105,6 +105,7 @@ pub struct Run {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Vec<u8>,
+    input: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     stalled: bool,
@@ -122,6 +123,7 @@ impl Run {
             args: Vec::new(),
             env: Vec::new(),
             stdin: Vec::new(),
+            input: None,
             stdout: None,
             stderr: None,
             stalled: false,
@@ -188,6 +190,12 @@ impl Run {
         self
     }
 
+    /// Where standard input comes from instead.
+    pub fn stdin_from(mut self, file: impl Into<OwnedFd>) -> Run {
+        self.input = Some(file.into());
+        self
+    }
+
     /// Where standard output goes instead of being captured.
     pub fn stdout(mut self, file: impl Into<OwnedFd>) -> Run {
         self.stdout = Some(file.into());
@@ -234,7 +242,7 @@ impl Run {
             .env_remove("COLORFGBG")
             .env("LC_ALL", "C")
             .envs(self.env)
-            .stdin(Stdio::piped())
+            .stdin(captured(self.input))
             .stdout(captured(self.stdout))
             .stderr(captured(self.stderr));
         let (closed, unprivileged) = (self.closed, self.unprivileged);
@@ -253,15 +261,15 @@ impl Run {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
-        let mut pipe = child.stdin.take().expect("a pipe to standard input");
+        let pipe = child.stdin.take();
         let bytes = self.stdin;
         // A program that does not read its input is no failure of the harness.
-        let feeder = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+        let feeder = std::thread::spawn(move || drop(pipe.map(|mut pipe| pipe.write_all(&bytes))));
         let stdout = Capture::of(child.stdout.take(), self.stalled);
         let stderr = Capture::of(child.stderr.take(), false);
         Running {
             shown,
-            child,
+            child: Process(child),
             feeder,
             stdout,
             stderr,
@@ -374,10 +382,21 @@ impl Capture {
     }
 }
 
+/// Kills what has not ended yet.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing happens to one that has been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A program that runs. Dropped, it is killed.
 pub struct Running {
     shown: String,
-    child: Child,
+    child: Process,
     feeder: JoinHandle<()>,
     stdout: Capture,
     stderr: Capture,
@@ -386,7 +405,7 @@ pub struct Running {
 
 impl Running {
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Begins to read the output of a run that was [`Run::stalled`].
@@ -413,12 +432,12 @@ impl Running {
     /// Sends a signal.
     pub fn signal(&self, signal: i32) {
         // SAFETY: the child is ours and not yet waited for.
-        check(unsafe { libc::kill(self.child.id() as i32, signal) }).expect("signal the program");
+        check(unsafe { libc::kill(self.child.0.id() as i32, signal) }).expect("signal the program");
     }
 
     /// Whether it has ended (it stays to be collected).
     pub fn ended(&mut self) -> bool {
-        self.child.try_wait().expect("wait").is_some()
+        self.child.0.try_wait().expect("wait").is_some()
     }
 
     /// Waits for the end. A program that outlives the time limit is killed, and its
@@ -427,9 +446,9 @@ impl Running {
         self.stdout.read_on();
         let hung = !self.ends_within(self.limit);
         if hung {
-            let _ = self.child.kill();
+            let _ = self.child.0.kill();
         }
-        let status = self.child.wait().expect("wait for the program");
+        let status = self.child.0.wait().expect("wait for the program");
         self.feeder.join().expect("feeder");
         Output {
             shown: self.shown,
@@ -443,7 +462,7 @@ impl Running {
     fn ends_within(&mut self, limit: Duration) -> bool {
         // SAFETY: integers only; the descriptor is owned at once.
         let process = unsafe {
-            let fd = libc::syscall(libc::SYS_pidfd_open, self.child.id(), 0) as i32;
+            let fd = libc::syscall(libc::SYS_pidfd_open, self.child.0.id(), 0) as i32;
             check(fd).expect("a descriptor of the program");
             File::from_raw_fd(fd)
         };

@@ -31,7 +31,7 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     list(session, &said)
 }
 
-fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
+pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::read(session)?;
     let stats = session.options.stats;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
 
+use super::user_space;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::{parse, EndpointWords, Family, Purpose};
 use crate::grammar::{number, Words};
@@ -16,9 +17,9 @@ use crate::session::Session;
 /// are met.
 fn read(session: &mut Session, words: &[&str], purpose: Purpose) -> Result<EndpointWords> {
     let mut said = parse(Words::new(words), purpose, &mut |name| {
-        device(session.path_manager()?, name, purpose == Purpose::Select)
+        device(session.path_manager()?, name, purpose.selects())
     })?;
-    if purpose == Purpose::Select && said.family.is_none() {
+    if purpose.selects() && said.family.is_none() {
         said.family = match (session.options.ipv4, session.options.ipv6) {
             (true, false) => Some(Family::V4),
             (false, true) => Some(Family::V6),
@@ -65,7 +66,7 @@ pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
 }
 
 /// `endpoint` with the rest of what was said.
-fn describe(mut endpoint: Endpoint, said: &EndpointWords) -> Endpoint {
+pub(super) fn describe(mut endpoint: Endpoint, said: &EndpointWords) -> Endpoint {
     if let Some(id) = said.id {
         endpoint = endpoint.with_id(id);
     }
@@ -239,21 +240,20 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
 }
 
 pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Select)?;
-    if said.id == Some(0) {
+    let said = read(session, words, Purpose::Show)?;
+    if said.id == Some(0) && said.token.is_none() {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let (path_manager, out) = session.path_manager_and_output()?;
-    let endpoints = match said.id {
-        Some(id) => {
-            let endpoint = path_manager.endpoint(id, None)?;
-            if !matches(&endpoint, &said) {
-                return Err(not_found());
-            }
-            vec![endpoint]
-        }
-        None => select(path_manager, &said)?,
+    let mut endpoints = match (said.token, said.id) {
+        (Some(token), _) => user_space::endpoints(path_manager, token)?,
+        (None, Some(id)) => vec![path_manager.endpoint(id, None)?],
+        (None, None) => path_manager.endpoints(None)?,
     };
+    endpoints.retain(|endpoint| matches(endpoint, &said));
+    if said.id.is_some() && endpoints.is_empty() {
+        return Err(not_found());
+    }
     let mut names = Names::default();
     if out.style.json {
         out.begin_array("");
@@ -308,10 +308,21 @@ pub fn interface_name(
 }
 
 fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {
-    let json = out.style.json;
-    if json {
+    if out.style.json {
         out.begin_object("");
     }
+    members(out, endpoint, interface);
+    if out.style.json {
+        out.end_object()
+    } else {
+        out.end_line()
+    }
+}
+
+/// What is known of an endpoint: members of a JSON object, or words each with
+/// a blank behind it.
+pub(super) fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
+    let json = out.style.json;
     match endpoint.address() {
         Some(address) if json => {
             let text = match address {
@@ -367,10 +378,5 @@ fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> 
             out.text("dev ");
             out.coloured(Colour::Interface, &[interface, b" "].concat());
         }
-    }
-    if json {
-        out.end_object()
-    } else {
-        out.end_line()
     }
 }

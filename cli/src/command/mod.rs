@@ -1,11 +1,20 @@
 //! One file a command: values from the grammar, requests to the kernel,
 //! values to the output.
 
+pub mod address;
 pub mod connection;
+mod counters;
+mod doctor;
 pub mod endpoint;
+mod health;
 pub mod limits;
 mod monitor;
 mod places;
+mod status;
+pub mod subflow;
+mod user_space;
+
+pub use counters::EXPLAINED;
 
 use crate::args::Command;
 use crate::error::Result;
@@ -16,5 +25,8 @@ use crate::session::Session;
 pub fn run(session: &mut Session, command: Command) -> Result<u8> {
     match command {
         Command::Monitor(monitor) => monitor::run(session, &monitor),
+        Command::Status(status) => status::run(session, &status),
+        Command::Counters(counters) => counters::run(session, &counters),
+        Command::Doctor(_) => doctor::run(session),
     }
 }

@@ -71,6 +71,17 @@ impl Places {
         }
     }
 
+    /// Whether this interface has this address.
+    pub fn is_on(&self, address: IpAddr, index: u32) -> bool {
+        let on = (address.to_canonical(), index);
+        self.addresses.binary_search(&on).is_ok()
+    }
+
+    /// All endpoints.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
     /// The name of an interface; `ifN` where it has gone.
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
         let known = self.names.iter().position(|(known, _)| *known == index);

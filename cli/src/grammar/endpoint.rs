@@ -16,6 +16,8 @@ pub enum Purpose {
     Change,
     /// Any number of endpoints.
     Select,
+    /// The same, also those of one connection.
+    Show,
 }
 
 /// An address family.
@@ -44,12 +46,21 @@ pub struct EndpointWords {
     pub clear: EndpointFlags,
     /// `-4` or `-6`.
     pub family: Option<Family>,
+    /// `token T`.
+    pub token: Option<u32>,
 }
 
 impl EndpointWords {
     /// Whether anything was said.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Purpose {
+    /// Whether endpoints are chosen among those that are there.
+    pub fn selects(self) -> bool {
+        matches!(self, Self::Select | Self::Show)
     }
 }
 
@@ -64,6 +75,40 @@ fn flag(word: &str) -> Option<EndpointFlags> {
         .map(|(flag, _)| *flag)
 }
 
+/// A word that means the same wherever endpoints are described, and the value
+/// behind it; tells whether `word` is one.
+pub(super) fn common(
+    said: &mut EndpointWords,
+    word: &str,
+    words: &mut Words,
+    index_of: &mut dyn FnMut(&str) -> Result<u32>,
+) -> Result<bool> {
+    if let Some(flag) = flag(word) {
+        said.set |= flag;
+    } else if word == "nobackup" {
+        said.clear |= EndpointFlags::BACKUP;
+    } else if word == "nofullmesh" {
+        said.clear |= EndpointFlags::FULLMESH;
+    } else if shortens(word, "id") {
+        let value = words.value(word)?;
+        let id = number_u8(value).ok_or_else(|| Error::invalid(value, "invalid ID"))?;
+        said.id = Some(id);
+    } else if shortens(word, "dev") {
+        let value = words.value(word)?;
+        if !interface_name(value) {
+            return Err(Error::invalid(value, "invalid interface name"));
+        }
+        said.dev = Some(index_of(value)?);
+    } else if shortens(word, "port") {
+        let value = words.value(word)?;
+        let port = number_u16(value).ok_or_else(|| Error::invalid(value, "expected port"))?;
+        said.port = Some(port);
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
 /// Reads the words. `index_of` finds the index of a valid interface name and
 /// says what is wrong with it else.
 pub fn parse(
@@ -73,29 +118,12 @@ pub fn parse(
 ) -> Result<EndpointWords> {
     let mut said = EndpointWords::default();
     while let Some(word) = words.next() {
-        if let Some(flag) = flag(word) {
-            said.set |= flag;
+        if common(&mut said, word, &mut words, index_of)? {
             check_flags(purpose, &said, word)?;
-        } else if word == "nobackup" {
-            said.clear |= EndpointFlags::BACKUP;
-        } else if word == "nofullmesh" {
-            said.clear |= EndpointFlags::FULLMESH;
-        } else if shortens(word, "id") {
-            let value = words.value(word)?;
-            let id = number_u8(value).ok_or_else(|| Error::invalid(value, "invalid ID"))?;
-            said.id = Some(id);
-        } else if shortens(word, "dev") {
-            let value = words.value(word)?;
-            if !interface_name(value) {
-                return Err(Error::invalid(value, "invalid interface name"));
-            }
-            said.dev = Some(index_of(value)?);
-        } else if shortens(word, "port") {
-            let value = words.value(word)?;
-            let port = number_u16(value).ok_or_else(|| Error::invalid(value, "expected port"))?;
-            said.port = Some(port);
-        } else if purpose == Purpose::Select && (word == "-4" || word == "-6") {
+        } else if purpose.selects() && (word == "-4" || word == "-6") {
             said.family = Some(if word == "-4" { Family::V4 } else { Family::V6 });
+        } else if purpose == Purpose::Show && shortens(word, "token") {
+            said.token = Some(words.token(word)?);
         } else {
             let address = address(word).ok_or_else(|| Error::address(word))?;
             if said.address.is_some() {

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod connection;
 pub mod endpoint;
 pub mod limits;
+pub mod path;
 mod value;
 
 pub use value::{address, interface_name, number, number_u16, number_u8, token};

@@ -4,11 +4,12 @@
 mod diag;
 pub mod netns;
 mod path_manager;
+pub mod proc;
 mod route;
 mod socket;
 pub mod sys;
 
 pub use diag::Diagnostics;
 pub use path_manager::PathManager;
-pub use route::Routes;
+pub use route::{Interface, Routes};
 pub use socket::{receive_error, Socket};

@@ -108,6 +108,12 @@ impl PathManager {
         Ok(endpoint)
     }
 
+    /// Whether anybody in this network namespace listens to events; `None`
+    /// where that cannot be told.
+    pub fn has_listener(&self) -> Option<bool> {
+        super::proc::has_listener(self.events?)
+    }
+
     /// Joins the group of the events.
     pub fn subscribe(&mut self) -> Result<()> {
         let Some(group) = self.events else {

@@ -1,10 +1,10 @@
-//! rtnetlink: which addresses this namespace has, and where.
+//! rtnetlink: interfaces, their addresses, and which way packets go.
 
 use std::net::IpAddr;
 
 use mptcp_codec::inet::AF_UNSPEC;
 use mptcp_codec::netlink::Message;
-use mptcp_codec::route::{self, request, Change};
+use mptcp_codec::route::{self, request, Change, LinkFlags};
 
 use super::socket::Socket;
 use crate::error::{Error, Result};
@@ -13,6 +13,19 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Routes {
     socket: Socket,
+}
+
+/// An interface.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// Its index.
+    pub index: u32,
+    /// Its name, without a NUL.
+    pub name: Vec<u8>,
+    /// Switched on.
+    pub up: bool,
+    /// Up, and connected.
+    pub usable: bool,
 }
 
 impl Routes {
@@ -36,5 +49,43 @@ impl Routes {
         )?;
         addresses.sort_unstable();
         Ok(addresses)
+    }
+
+    /// All interfaces.
+    pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
+        self.socket.dump(
+            &request::dump_links,
+            |message: &Message| match Change::decode(message).map_err(Error::reply)? {
+                Change::NewLink(link) => Ok(Some(Interface {
+                    index: link.index as u32,
+                    name: link
+                        .name
+                        .map_or(Vec::new(), |name| name.as_bytes().to_vec()),
+                    up: link.flags.contains(LinkFlags::UP),
+                    usable: link.is_usable(),
+                })),
+                _ => Ok(None),
+            },
+        )
+    }
+
+    /// By which interface packets of this kind leave; `None` where there is
+    /// no route for them.
+    pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {
+        let mut output = None;
+        let asked = self
+            .socket
+            .call(&|buffer, seq| lookup.encode(buffer, seq), &mut |message| {
+                if let Change::NewRoute(route) = Change::decode(message).map_err(Error::reply)? {
+                    output = route.output;
+                }
+                Ok(())
+            });
+        match asked {
+            // Whatever the refusal is called: no packet leaves.
+            Err(error) if error.errno() != 0 => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => Ok(output),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Values to bytes: text, JSON and colour. Knows nothing of netlink.
 
 pub mod json;
+pub mod prometheus;
 mod text;
 
 use std::net::{Ipv4Addr, Ipv6Addr};

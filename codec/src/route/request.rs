@@ -24,6 +24,8 @@ const NAME_MAX: usize = 15;
 /// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided. IPv6
 /// always does, and refuses the flag.
 const LOOKUP_TABLE: u32 = 0x1000;
+/// `RTM_F_FIB_MATCH`: the answer is the route that fits, not the way.
+const FIB_MATCH: u32 = 0x2000;
 
 fn begin<const N: usize>(
     buffer: &mut [u8],
@@ -97,6 +99,7 @@ pub struct Lookup {
     source: Option<IpAddr>,
     output: Option<u32>,
     mark: Option<u32>,
+    route: bool,
 }
 
 impl Lookup {
@@ -107,6 +110,7 @@ impl Lookup {
             source: None,
             output: None,
             mark: None,
+            route: false,
         }
     }
 
@@ -132,6 +136,15 @@ impl Lookup {
         self
     }
 
+    /// Asks for the route that decides, instead of the way: where no route
+    /// leads out of the named interface, IPv4 sends to the link all the same,
+    /// but this is refused with `EHOSTUNREACH` (kernel 4.13).
+    #[must_use]
+    pub const fn matching_route(mut self) -> Self {
+        self.route = true;
+        self
+    }
+
     /// The request; its answer is one [`Route`](super::Route), or `ENETUNREACH`
     /// where there is no way.
     pub fn encode<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
@@ -149,7 +162,8 @@ impl Lookup {
         } else {
             0
         };
-        let [a, b, c, d] = Native::put_u32(table);
+        let route = if self.route { FIB_MATCH } else { 0 };
+        let [a, b, c, d] = Native::put_u32(table | route);
         let fixed = [family, bits, source_bits, 0, 0, 0, 0, 0, a, b, c, d];
         let mut writer = begin(buffer, kind::GETROUTE, GET, seq, fixed);
         inet::put(&mut writer, path::DST, self.destination);

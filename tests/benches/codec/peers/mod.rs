@@ -67,13 +67,13 @@ macro_rules! read {
 use read;
 
 fn v4(value: &[u8]) -> Address {
-    value
-        .try_into()
-        .map_or(Address::None, |bytes| Address::V4(u32::from_be_bytes(bytes)))
+    value.try_into().map_or(Address::None, |bytes| {
+        Address::V4(u32::from_be_bytes(bytes))
+    })
 }
 
 fn v6(value: &[u8]) -> Address {
-    value
-        .try_into()
-        .map_or(Address::None, |bytes| Address::V6(u128::from_be_bytes(bytes)))
+    value.try_into().map_or(Address::None, |bytes| {
+        Address::V6(u128::from_be_bytes(bytes))
+    })
 }

@@ -150,7 +150,8 @@ fn resolve(datagram: &[u8]) -> Result<u64, DeError> {
         let attributes = payload.attrs().get_attr_handle();
         let id: u16 = attributes.get_attr_payload_as(CtrlAttr::FamilyId)?;
         let mut group = 0u32;
-        let groups = attributes.get_nested_attributes::<neli::consts::genl::Index>(CtrlAttr::McastGroups)?;
+        let groups =
+            attributes.get_nested_attributes::<neli::consts::genl::Index>(CtrlAttr::McastGroups)?;
         for entry in groups.iter() {
             let entry = entry.get_attr_handle::<CtrlAttrMcastGrp>()?;
             let name: String = entry.get_attr_payload_as_with_len(CtrlAttrMcastGrp::Name)?;

@@ -1,0 +1,172 @@
+//! What `status` and `doctor` look at.
+
+use std::net::IpAddr;
+
+use mptcp_codec::mptcp::Endpoint;
+
+use super::places::Places;
+use crate::connections::{self, Role, Selection};
+use crate::error::Result;
+use crate::kernel::{Diagnostics, Interface, Routes};
+use crate::session::Session;
+
+/// Interfaces, addresses and endpoints of the namespace.
+pub struct Host {
+    /// Addresses and endpoints.
+    pub places: Places,
+    /// All interfaces.
+    pub interfaces: Vec<Interface>,
+    /// The socket, for asking after ways.
+    pub routes: Routes,
+}
+
+/// Whether packets can leave from the address of an endpoint.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// They can.
+    Up,
+    /// Its interface is down.
+    Down,
+    /// Its interface is up but not connected.
+    NoCarrier,
+    /// The interface that it names has gone.
+    NoDevice,
+    /// No interface has the address.
+    NoAddress,
+    /// Another interface than the one it names has the address.
+    OtherDevice,
+}
+
+impl Presence {
+    /// The word for it in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::NoCarrier => "no-carrier",
+            Self::NoDevice => "no-device",
+            Self::NoAddress => "no-address",
+            Self::OtherDevice => "other-device",
+        }
+    }
+}
+
+impl Host {
+    /// Asks the kernel.
+    pub fn read(session: &mut Session) -> Result<Self> {
+        let mut routes = Routes::open(session.receive_buffer())?;
+        Ok(Self {
+            places: Places::read(session)?,
+            interfaces: routes.interfaces()?,
+            routes,
+        })
+    }
+
+    /// The interface with this index.
+    pub fn interface(&self, index: u32) -> Option<&Interface> {
+        self.interfaces.iter().find(|one| one.index == index)
+    }
+
+    /// The interface that an endpoint names, or that has its address; 0 where
+    /// there is none.
+    pub fn interface_of(&self, endpoint: &Endpoint) -> u32 {
+        match (endpoint.if_idx(), endpoint.address()) {
+            (Some(index), _) if index != 0 => index as u32,
+            (_, Some(address)) => self.places.of_address(address),
+            _ => 0,
+        }
+    }
+
+    /// How an endpoint is.
+    pub fn presence(&self, endpoint: &Endpoint) -> Presence {
+        let index = self.interface_of(endpoint);
+        let named = endpoint.if_idx().unwrap_or(0) != 0;
+        let Some(interface) = self.interface(index) else {
+            return if named {
+                Presence::NoDevice
+            } else {
+                Presence::NoAddress
+            };
+        };
+        let address = endpoint.address();
+        let found = address.map_or(0, |address| self.places.of_address(address));
+        let here = address.is_some_and(|address| self.places.is_on(address, index));
+        if !interface.up {
+            Presence::Down
+        } else if found == 0 {
+            Presence::NoAddress
+        } else if !here {
+            Presence::OtherDevice
+        } else if !interface.usable {
+            Presence::NoCarrier
+        } else {
+            Presence::Up
+        }
+    }
+}
+
+/// What is connected.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// All connections.
+    pub connections: u64,
+    /// Those that fell back to TCP.
+    pub fallbacks: u64,
+    /// All subflows, and by index of the interface; 0 is unknown.
+    pub subflows: u64,
+    /// The same by index of the interface, ascending; 0 where that is unknown.
+    pub by_interface: Vec<(u32, u64)>,
+    /// Connections opened here.
+    pub clients: u64,
+    /// Connections accepted here.
+    pub servers: u64,
+    /// Some addresses of peers that connections were opened to.
+    pub peers: Vec<IpAddr>,
+    /// The kernel kept the subflows from this reader.
+    pub hidden: bool,
+}
+
+/// So many peers are a fair sample.
+const PEERS: usize = 8;
+
+/// Counts connections and subflows.
+pub fn tally(session: &mut Session, places: &Places) -> Result<Tally> {
+    let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
+    let mut tally = Tally::default();
+    let selection = Selection::default();
+    let hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
+        let Some(socket) = &connection.socket else {
+            return Ok(());
+        };
+        tally.connections += 1;
+        tally.fallbacks += u64::from(connection.is_fallback());
+        match connection.role() {
+            Some(Role::Client) => {
+                tally.clients += 1;
+                if let Some(peer) = socket.destination.map(|peer| peer.to_canonical()) {
+                    if tally.peers.len() < PEERS && !tally.peers.contains(&peer) {
+                        tally.peers.push(peer);
+                    }
+                }
+            }
+            Some(Role::Server) => tally.servers += 1,
+            None => {}
+        }
+        for subflow in connection.subflows() {
+            tally.subflows += 1;
+            let index = places.interface(&subflow);
+            let counts = &mut tally.by_interface;
+            match counts.binary_search_by_key(&index, |(index, _)| *index) {
+                Ok(at) => {
+                    if let Some((_, count)) = counts.get_mut(at) {
+                        *count += 1;
+                    }
+                }
+                Err(at) => counts.insert(at, (index, 1)),
+            }
+        }
+        Ok(())
+    })?;
+    tally.hidden = hidden.subflows;
+    Ok(tally)
+}
