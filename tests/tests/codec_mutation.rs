@@ -469,14 +469,14 @@ fn undamaged_captures_are_accepted() {
 #[test]
 fn a_million_mutants_are_judged_as_the_format_says() {
     let seeds = seeds();
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let next = std::sync::atomic::AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut all = Verdicts::default();
     std::thread::scope(|scope| {
         let work = || {
             let mut verdicts = Verdicts::default();
             loop {
-                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) as u64;
                 if number >= SHARDS {
                     return verdicts;
                 }
