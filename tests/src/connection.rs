@@ -95,6 +95,17 @@ impl Connection {
 
     /// The same to `address`, for a listener on all addresses.
     pub fn open_to(listener: &TcpListener, address: SocketAddr) -> Connection {
+        let connection = Connection::begin(listener, address);
+        connection.exchange(1);
+        assert!(
+            information(&connection.client).is_some(),
+            "the connection fell back to TCP"
+        );
+        connection
+    }
+
+    /// The same without an exchange: the handshake is not over yet.
+    pub fn begin(listener: &TcpListener, address: SocketAddr) -> Connection {
         let client = socket(address).expect("an MPTCP socket");
         with_address(libc::connect, &client, address).expect("connect");
         let (server, _) = listener.accept().expect("accept");
@@ -106,11 +117,6 @@ impl Connection {
             end.set_read_timeout(Some(DEADLINE)).expect("a time limit");
             end.set_write_timeout(Some(DEADLINE)).expect("a time limit");
         }
-        connection.exchange(1);
-        assert!(
-            information(&connection.client).is_some(),
-            "the connection fell back to TCP"
-        );
         connection
     }
 
@@ -167,4 +173,43 @@ pub fn information(end: &TcpStream) -> Option<Information> {
         subflows: bytes[0],
         token: u32_at(&bytes[12..]),
     })
+}
+
+/// The two ends of every subflow of an MPTCP socket, as the kernel tells its owner:
+/// local, remote.
+pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
+    const MPTCP_SUBFLOW_ADDRS: i32 = 3;
+    const HEADER: usize = 16;
+    const ELEMENT: usize = 256;
+    let mut bytes = vec![0_u8; HEADER + 64 * ELEMENT];
+    bytes[..4].copy_from_slice(&(HEADER as u32).to_ne_bytes());
+    bytes[12..16].copy_from_slice(&(ELEMENT as u32).to_ne_bytes());
+    let mut length = bytes.len() as u32;
+    // SAFETY: the kernel writes at most `length` bytes.
+    check(unsafe {
+        libc::getsockopt(
+            end.as_raw_fd(),
+            SOL_MPTCP,
+            MPTCP_SUBFLOW_ADDRS,
+            bytes.as_mut_ptr().cast(),
+            &mut length,
+        )
+    })
+    .expect("the subflows of a socket of ours");
+    let count = u32_at(&bytes[4..]) as usize;
+    bytes[HEADER..]
+        .chunks(ELEMENT)
+        .take(count)
+        .map(|element| (address(&element[..128]), address(&element[128..])))
+        .collect()
+}
+
+/// A `struct sockaddr_storage`.
+fn address(raw: &[u8]) -> SocketAddr {
+    let port = u16::from_be_bytes([raw[2], raw[3]]);
+    match i32::from(u16::from_ne_bytes([raw[0], raw[1]])) {
+        libc::AF_INET => SocketAddr::from((<[u8; 4]>::try_from(&raw[4..8]).expect("4"), port)),
+        libc::AF_INET6 => SocketAddr::from((<[u8; 16]>::try_from(&raw[8..24]).expect("16"), port)),
+        other => panic!("family {other}"),
+    }
 }

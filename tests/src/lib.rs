@@ -14,6 +14,8 @@
 //! | [`netlink`] | the raw messages under [`kernel`] and [`namespace`] |
 //! | [`connection`] | real MPTCP connections and what the kernel says of them |
 //! | [`monitor`] | a running `monitor`, known to be subscribed; an independent event counter |
+//! | [`load`] | thousands of connections |
+//! | [`schema`] | a judge of the shape of JSON |
 //! | [`lock`] | what tests in all namespaces share: whether anybody listens to events |
 //! | [`table`], [`contract`] | tables of cases kept as data, and running them |
 //! | [`wait`] | waiting for a condition with a deadline, skipping a test audibly |
@@ -29,11 +31,13 @@ pub mod captures;
 pub mod connection;
 pub mod contract;
 pub mod kernel;
+pub mod load;
 pub mod lock;
 pub mod monitor;
 pub mod namespace;
 pub mod netlink;
 pub mod paths;
 pub mod program;
+pub mod schema;
 pub mod table;
 pub mod wait;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mptcp_codec::inet::AF_UNSPEC;
 use mptcp_codec::netlink::Message;
-use mptcp_codec::route::{self, request, Change, LinkFlags};
+use mptcp_codec::route::{self, request, Address, Change, LinkFlags};
 
 use super::socket::Socket;
 use crate::error::{Error, Result};
@@ -40,11 +40,9 @@ impl Routes {
     pub fn addresses(&mut self) -> Result<Vec<(IpAddr, u32)>> {
         let mut addresses = self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            |message: &Message| match Change::decode(message).map_err(Error::reply)? {
-                Change::NewAddress(address) => {
-                    Ok(address.address.map(|found| (found, address.index)))
-                }
-                _ => Ok(None),
+            |message: &Message| {
+                let address = Address::decode(message).map_err(Error::reply)?;
+                Ok(address.address.map(|found| (found, address.index)))
             },
         )?;
         addresses.sort_unstable();

@@ -1,0 +1,303 @@
+//! `connection show`: every MPTCP connection with its subflows under it, as it is.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use ip_mptcp_tests::connection::{subflow_addresses, Connection};
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::load::{descriptors, Load};
+use ip_mptcp_tests::namespace::{link_delete, sysctl};
+use ip_mptcp_tests::paths::TwoPaths;
+use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::schema;
+use ip_mptcp_tests::wait::{skip, until};
+use serde_json::Value;
+
+/// What the tool says, checked against the schema.
+fn shown(words: &str) -> Vec<Value> {
+    let text = Run::tool(words).run().success().stdout();
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let rules = include_str!("../data/connection.schema.json");
+    let rules = serde_json::from_str(rules).expect("the schema");
+    let faults = schema::faults(&rules, &value);
+    assert!(faults.is_empty(), "{words}: {faults:#?}");
+    value.as_array().expect("an array").clone()
+}
+
+fn token(connection: &Value) -> u32 {
+    let text = connection["token"].as_str().expect("a token");
+    u32::from_str_radix(text.strip_prefix("0x").expect("0x"), 16).expect("hexadecimal")
+}
+
+fn end(of: &Value, side: &str) -> SocketAddr {
+    let address = of[format!("{side}_address")].as_str().expect("an address");
+    let port = of[format!("{side}_port")].as_u64().expect("a port") as u16;
+    SocketAddr::new(address.parse().expect("an address"), port)
+}
+
+/// The two ends of each subflow of a shown connection.
+fn tree(connection: &Value) -> BTreeSet<(SocketAddr, SocketAddr)> {
+    let subflows = connection["subflows"].as_array().expect("subflows");
+    subflows
+        .iter()
+        .map(|subflow| (end(subflow, "local"), end(subflow, "remote")))
+        .collect()
+}
+
+/// The same as the kernel tells the owner of the socket.
+fn truth(socket: &TcpStream) -> BTreeSet<(SocketAddr, SocketAddr)> {
+    subflow_addresses(socket).into_iter().collect()
+}
+
+fn one(words: &str) -> Value {
+    let mut all = shown(words);
+    assert_eq!(all.len(), 1, "{words}: {all:#?}");
+    all.remove(0)
+}
+
+fn limits(add_addr_accepted: u32, subflows: u32) {
+    kernel::set_limits(Limits {
+        add_addr_accepted,
+        subflows,
+    });
+}
+
+/// A connection whose second subflow goes over the second path.
+fn over_two_paths() -> Option<(TwoPaths, TcpListener, Connection)> {
+    let paths = TwoPaths::fresh()?;
+    limits(2, 2);
+    paths.server.inside(|| {
+        limits(2, 2);
+        kernel::add("10.0.2.1 id 2 signal");
+    });
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    until("the second subflow", || {
+        connection.ping();
+        connection.subflows().filter(|count| *count == 1)
+    });
+    Some((paths, listener, connection))
+}
+
+fn subflow<'a>(connection: &'a Value, local: &str) -> &'a Value {
+    connection["subflows"]
+        .as_array()
+        .expect("subflows")
+        .iter()
+        .find(|subflow| subflow["local_address"] == local)
+        .unwrap_or_else(|| panic!("no subflow from {local}: {connection:#}"))
+}
+
+#[test]
+fn the_tree_is_right_while_a_transfer_runs_and_after_a_path_is_cut() {
+    let Some((paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    let (client, server) = connection.tokens();
+    for _ in 0..20 {
+        connection.exchange(300_000);
+        let here = one(&format!("-j connection show token {client:x}"));
+        assert_eq!(tree(&here), truth(&connection.client));
+        assert_eq!(here["role"], "client");
+        assert_eq!(here["state"], "ESTABLISHED");
+        assert_eq!(here["fallback"], false);
+        assert_eq!(here["incomplete"], false);
+        let first = subflow(&here, "10.0.1.2");
+        let second = subflow(&here, "10.0.2.2");
+        assert_eq!(
+            (&first["kind"], &first["dev"]),
+            (&"first".into(), &"c1".into())
+        );
+        assert_eq!(
+            (&second["kind"], &second["dev"]),
+            (&"joined".into(), &"c2".into())
+        );
+        assert_eq!(second["remote_id"], 2);
+        let there = paths
+            .server
+            .inside(|| one(&format!("-j -s conn s token 0x{server:08x}")));
+        assert_eq!(tree(&there), truth(&connection.server));
+        assert_eq!(there["role"], "server");
+        assert_eq!(subflow(&there, "10.0.2.1")["endpoint"], 2);
+    }
+    let total: u64 = 20 * 300_000;
+    let here = one("-j connection show");
+    assert!(here["bytes_received"].as_u64() >= Some(total), "{here:#}");
+    let carried = |connection: &Value, local: &str| {
+        let subflow = subflow(connection, local);
+        let number = |name: &str| subflow[name].as_u64().expect("a number");
+        number("bytes_acked") + number("bytes_received")
+    };
+    let before = carried(&here, "10.0.2.2");
+
+    link_delete("c2");
+    connection.exchange(1_000_000);
+    let here = one("-j connection show");
+    assert_eq!(tree(&here), truth(&connection.client));
+    assert_eq!(here["state"], "ESTABLISHED");
+    let cut = subflow(&here, "10.0.2.2");
+    assert_eq!(cut.get("dev"), None, "the interface has gone: {cut:#}");
+    assert_eq!(
+        carried(&here, "10.0.2.2"),
+        before,
+        "nothing passes a path that is cut"
+    );
+    assert!(carried(&here, "10.0.1.2") > 1_000_000);
+}
+
+#[test]
+fn a_subflow_that_is_closed_leaves_the_tree() {
+    let Some((paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    paths
+        .server
+        .inside(|| Run::tool("endpoint delete id 2").run().success());
+    until("the end of the second subflow", || {
+        connection.ping();
+        (truth(&connection.client).len() == 1).then_some(())
+    });
+    let here = one("-j connection show");
+    assert_eq!(tree(&here), truth(&connection.client));
+    assert_eq!(here["incomplete"], false, "{here:#}");
+}
+
+#[test]
+fn each_selector_finds_its_connections_and_shows_them_whole() {
+    let Some((paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    // The others have one subflow each.
+    limits(0, 0);
+    let other = paths.listen("[::]:0");
+    let six = paths.connect(&other);
+    let four = paths.connect_to(&other, "10.0.1.1");
+    six.exchange(1);
+    let name = |of: &Connection| of.tokens().0;
+    let (both, six_token, four_token) = (name(&connection), name(&six), name(&four));
+    let port = |of: &Connection| of.client.peer_addr().expect("the peer").port();
+    let own = connection.client.local_addr().expect("our end").port();
+    let whole = truth(&connection.client);
+    assert_eq!(whole.len(), 2);
+    for (words, expected) in [
+        (String::new(), vec![both, six_token, four_token]),
+        (format!("token {both:x}"), vec![both]),
+        (format!("to {six_token:08x}"), vec![six_token]),
+        ("dev c2".into(), vec![both]),
+        ("dev s1".into(), vec![]),
+        ("local 10.0.1.2".into(), vec![both, four_token]),
+        ("local 2001:db8:1::2".into(), vec![six_token]),
+        ("remote 2001:db8:1::1".into(), vec![six_token]),
+        ("10.0.2.1".into(), vec![both]),
+        (format!("dport {}", port(&connection)), vec![both]),
+        (format!("dport {}", port(&six)), vec![six_token, four_token]),
+        (format!("sport {own}"), vec![both]),
+        (format!("sport {own} dport 9"), vec![]),
+        ("-6".into(), vec![six_token]),
+        ("-4".into(), vec![both, four_token]),
+        ("fallback".into(), vec![]),
+    ] {
+        let found: BTreeSet<u32> = shown(&format!("-j connection show {words}"))
+            .iter()
+            .map(token)
+            .collect();
+        assert_eq!(found, expected.into_iter().collect(), "{words}");
+    }
+    for words in ["local 10.0.2.2", "dev c2", "remote 10.0.2.1"] {
+        let all = shown(&format!("-j connection show {words}"));
+        let found = all.iter().find(|shown| token(shown) == both).expect(words);
+        assert_eq!(tree(found), whole, "{words}");
+        assert_eq!(found["incomplete"], false, "{words}");
+    }
+    for (words, status) in [
+        ("token 1", 2),
+        ("token x", 255),
+        ("token", 255),
+        ("dev nowhere", 255),
+        ("local 10", 1),
+        ("sport 0", 255),
+        ("dport 65536", 255),
+        ("bogus", 1),
+    ] {
+        Run::tool(&format!("connection show {words}"))
+            .run()
+            .failure(status);
+    }
+}
+
+#[test]
+fn fallen_back_connections_and_listeners_are_found() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let listener = paths.listen("0.0.0.0:0");
+    // A server that knows no MPTCP: sockets made from now on are of TCP there.
+    paths
+        .server
+        .inside(|| sysctl("mptcp/enabled", "0"))
+        .expect("a sysctl");
+    let plain = paths
+        .server
+        .inside(|| TcpListener::bind("10.0.1.1:0"))
+        .expect("a listener of TCP");
+    let connection = Connection::begin(&plain, plain.local_addr().expect("its address"));
+    connection.ping();
+    let found = one("-j connection show fallback");
+    assert_eq!(found["fallback"], true);
+    assert_eq!(found["incomplete"], false, "{found:#}");
+    assert_eq!(
+        end(&found, "remote"),
+        plain.local_addr().expect("its address")
+    );
+    let text = Run::tool("connection show").run().success().stdout();
+    assert!(text.contains(" FALLBACK "), "{text}");
+    let port = listener.local_addr().expect("its address").port();
+    let listening = paths
+        .server
+        .inside(|| Run::tool("connection show listen").run().success().stdout());
+    let line = format!("LISTEN 0.0.0.0:{port} pending 0 backlog 64\n");
+    assert_eq!(listening, line);
+}
+
+#[test]
+fn without_privilege_the_tree_is_shown_and_what_is_missing_is_said() {
+    let Some((_paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    let run = Run::tool("-j connection show").unprivileged().run();
+    assert_eq!(run.code(), 0, "{}", run.report());
+    assert_eq!(run.stderr().lines().count(), 1, "{}", run.report());
+    let all: Vec<Value> = serde_json::from_slice(&run.stdout).expect("JSON");
+    if run.stderr().starts_with("Subflows are not shown") {
+        skip("this kernel hides subflows from unprivileged readers");
+        return;
+    }
+    assert_eq!(tree(&all[0]), truth(&connection.client));
+}
+
+/// One dump of the kernel's is many datagrams then.
+#[test]
+fn hundreds_of_connections_are_joined_without_a_mistake() {
+    const COUNT: usize = 300;
+    if !descriptors(2048) {
+        skip("this process may not have 2048 descriptors");
+        return;
+    }
+    let Some(mut load) = Load::fresh(3) else {
+        return;
+    };
+    load.open(COUNT);
+    let all = shown("-j connection show");
+    assert_eq!(all.len(), COUNT);
+    for connection in &load.connections {
+        let name = connection.tokens().0;
+        let found = all
+            .iter()
+            .find(|shown| token(shown) == name)
+            .expect("its token");
+        assert_eq!(tree(found), truth(&connection.client));
+        assert_eq!(found["incomplete"], false, "{found:#}");
+    }
+    let text = Run::tool("connection show").run().success().stdout();
+    assert_eq!(text.lines().count(), COUNT * 5);
+}
