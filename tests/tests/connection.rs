@@ -184,7 +184,7 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
         (format!("token {both:x}"), vec![both]),
         (format!("to {six_token:08x}"), vec![six_token]),
         ("dev c2".into(), vec![both]),
-        ("dev s1".into(), vec![]),
+        ("dev lo".into(), vec![]),
         ("local 10.0.1.2".into(), vec![both, four_token]),
         ("local 2001:db8:1::2".into(), vec![six_token]),
         ("remote 2001:db8:1::1".into(), vec![six_token]),

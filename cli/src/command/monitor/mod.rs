@@ -260,6 +260,10 @@ impl Monitor<'_> {
         let mut succession = false;
         loop {
             self.out.write_ready()?;
+            // The reader may just have made room.
+            if self.tell_losses(self.resync)? {
+                self.out.write_ready()?;
+            }
             let mut patience = -1;
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_sub(sys::milliseconds());
@@ -303,7 +307,6 @@ impl Monitor<'_> {
                 succession = now.saturating_sub(last) < SUCCESSION;
                 last = now;
             }
-            self.tell_losses(self.resync)?;
         }
     }
 
@@ -408,12 +411,14 @@ impl Monitor<'_> {
         Ok(())
     }
 
-    /// Tells of lost events, once there is room for others again.
-    fn tell_losses(&mut self, resync: bool) -> Result<()> {
+    /// Tells of lost events, once there is room for others again; whether
+    /// there were any.
+    fn tell_losses(&mut self, resync: bool) -> Result<bool> {
         if self.dropping && self.out.kept() > self.wanted.buffer / 2 {
-            return Ok(());
+            return Ok(false);
         }
         self.dropping = false;
+        let mut told = false;
         for at in 0..self.sources.len() {
             let Some(source) = self.sources.get_mut(at).filter(|source| source.lost.any()) else {
                 continue;
@@ -426,11 +431,12 @@ impl Monitor<'_> {
                 ..Record::default()
             };
             record::print(self.out, self.options, "OVERRUN", &record)?;
+            told = true;
             if resync {
                 self.snapshot(at)?;
             }
         }
-        Ok(())
+        Ok(told)
     }
 
     /// Writes what is left. A second signal ends the waiting for a reader that

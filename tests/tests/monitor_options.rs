@@ -1,0 +1,367 @@
+//! What `monitor` does beyond printing events: snapshots, selections, an end, several
+//! namespaces, and slow readers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ip_mptcp_tests::connection::{listen, Connection};
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::monitor::{EventCounter, Monitor};
+use ip_mptcp_tests::namespace::Namespace;
+use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::wait::until;
+use serde_json::Value;
+
+/// Connections on loopback have a second subflow, from 127.0.0.2.
+fn two_subflows() {
+    kernel::set_limits(Limits {
+        add_addr_accepted: 0,
+        subflows: 2,
+    });
+    kernel::add("127.0.0.2 id 2 subflow dev lo");
+}
+
+fn records(text: &str) -> Vec<Value> {
+    // The last line may not be whole yet.
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    text[..whole]
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect()
+}
+
+/// Connections, and the ends of their subflows.
+type Picture = BTreeMap<String, BTreeSet<String>>;
+
+fn ends(record: &Value) -> String {
+    let text = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| record[*name].as_str());
+        found.expect("an address").to_string()
+    };
+    let (source, destination) = (text(["saddr4", "saddr6"]), text(["daddr4", "daddr6"]));
+    format!(
+        "{source}:{} {destination}:{}",
+        record["sport"], record["dport"]
+    )
+}
+
+/// What a reader of the records knows. Fails if it is told a thing twice.
+fn replay(records: &[Value]) -> Picture {
+    let mut picture = Picture::new();
+    for record in records {
+        let token = record["token"].as_str().unwrap_or("").to_string();
+        let once = |new: bool| assert!(new, "told twice: {record}");
+        match record["event"].as_str().expect("a name") {
+            "SNAPSHOT" if record["object"] == "connection" => {
+                once(picture.insert(token, BTreeSet::new()).is_none());
+            }
+            "CREATED" => {
+                once(
+                    picture
+                        .insert(token, BTreeSet::from([ends(record)]))
+                        .is_none(),
+                );
+            }
+            "SNAPSHOT" | "SF_ESTABLISHED" => {
+                let known = picture.get_mut(&token).expect("a connection that is known");
+                once(known.insert(ends(record)));
+            }
+            "SF_CLOSED" => {
+                if let Some(known) = picture.get_mut(&token) {
+                    known.remove(&ends(record));
+                }
+            }
+            "CLOSED" => {
+                picture.remove(&token);
+            }
+            "OVERRUN" => picture.clear(),
+            _ => {}
+        }
+    }
+    picture
+}
+
+/// The same as the kernel lists it now.
+fn listed() -> Picture {
+    let shown = Run::tool("-j connection show").run().success().stdout();
+    let shown: Vec<Value> = serde_json::from_str(&shown).expect("JSON");
+    shown
+        .iter()
+        .filter(|connection| connection["inode"] != 0)
+        .map(|connection| {
+            let subflows = connection["subflows"].as_array().expect("subflows");
+            let ends = subflows
+                .iter()
+                .filter(|subflow| subflow["state"] == "ESTABLISHED")
+                .map(|subflow| {
+                    let text = |name: &str| subflow[name].as_str().expect("text").to_string();
+                    format!(
+                        "{}:{} {}:{}",
+                        text("local_address"),
+                        subflow["local_port"],
+                        text("remote_address"),
+                        subflow["remote_port"]
+                    )
+                })
+                .collect();
+            (
+                connection["token"].as_str().expect("a token").to_string(),
+                ends,
+            )
+        })
+        .collect()
+}
+
+/// Opens `count` connections one after the other, of which the last fifty stay.
+fn churn(count: usize, mut after: impl FnMut(usize)) -> Vec<Connection> {
+    let listener = listen("127.0.0.1:0");
+    let mut open = Vec::new();
+    for number in 0..count {
+        let address = listener.local_addr().expect("its address");
+        let connection = Connection::begin(&listener, address);
+        connection.ping();
+        open.push(connection);
+        if open.len() > 50 {
+            // Neither the oldest nor the newest.
+            open.remove(number * 7 % 50);
+        }
+        after(number);
+    }
+    open
+}
+
+fn until_right(monitor: &Monitor) {
+    let mut right = None;
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        until("the picture to be right", || {
+            let text = monitor.wait_for("output", |_| true);
+            let (told, there) = (replay(&records(&text)), listed());
+            let same = told == there;
+            right = Some((told, there));
+            same.then_some(())
+        });
+    }));
+    if let (Err(panic), Some((told, there))) = (found, right) {
+        for (token, subflows) in &told {
+            if there.get(token) != Some(subflows) {
+                eprintln!("told {token} {subflows:?}, listed {:?}", there.get(token));
+            }
+        }
+        for (token, subflows) in there.iter().filter(|(token, _)| !told.contains_key(*token)) {
+            eprintln!("not told {token} {subflows:?}");
+        }
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    two_subflows();
+    let mut monitors = Vec::new();
+    let open = churn(1000, |number| {
+        if number % 250 == 100 {
+            monitors.push(Monitor::start(Run::tool("-j monitor --snapshot")));
+        }
+    });
+    for monitor in &monitors {
+        until_right(monitor);
+    }
+    drop(open);
+    for monitor in monitors {
+        until_right(&monitor);
+        let output = monitor.stop(libc::SIGTERM);
+        assert_eq!(output.code(), 0, "{}", output.report());
+        let all = records(&output.stdout());
+        let count = |name: &str| all.iter().filter(|r| r["event"] == name).count();
+        assert_eq!(count("SNAPSHOT_END"), 1);
+        assert_eq!(count("OVERRUN"), 0);
+        assert!(count("SF_ESTABLISHED") > 0);
+        let end = all
+            .iter()
+            .find(|r| r["event"] == "SNAPSHOT_END")
+            .expect("it");
+        let told = end["connections"].as_u64().zip(end["subflows"].as_u64());
+        let (connections, subflows) = told.expect("numbers");
+        assert_eq!(count("SNAPSHOT") as u64, connections + subflows);
+    }
+}
+
+#[test]
+fn after_a_loss_a_resync_makes_the_picture_right_again() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    two_subflows();
+    let counter = EventCounter::start();
+    let monitor = Monitor::start(Run::tool("-j monitor --resync --buffer 4096").stalled());
+    let open = churn(400, |_| {});
+    assert!(counter.total() > 2000);
+    monitor.running.read_on();
+    monitor.wait_for("a snapshot", |text| text.contains("SNAPSHOT_END"));
+    until_right(&monitor);
+    drop(open);
+    until_right(&monitor);
+}
+
+/// The pipe holds a few hundred events, the kernel as many as its buffer: the rest has to
+/// be kept by the monitor.
+#[test]
+fn a_reader_that_stalls_loses_nothing() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    two_subflows();
+    let counter = EventCounter::start();
+    let monitor = Monitor::start(Run::tool("-rcvbuf 200000 monitor").stalled());
+    drop(churn(600, |_| {}));
+    let mut total = 0;
+    until("the last event", || {
+        let before = std::mem::replace(&mut total, counter.total());
+        (before == total && total > 3000).then_some(())
+    });
+    assert_eq!(monitor.dropped(), 0);
+    monitor.running.read_on();
+    let text = monitor.wait_for("all events", |text| {
+        text.lines().count() as u32 >= counter.total()
+    });
+    assert!(!text.contains("OVERRUN"));
+    assert_eq!(
+        monitor.stop(libc::SIGINT).stdout().lines().count() as u32,
+        counter.total()
+    );
+}
+
+#[test]
+fn past_the_bound_the_exact_number_of_lost_events_is_told() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    two_subflows();
+    let counter = EventCounter::start();
+    let monitor = Monitor::start(Run::tool("-j monitor --buffer 8192").stalled());
+    drop(churn(500, |_| {}));
+    monitor.running.read_on();
+    let number = |text: &str| {
+        let all = records(text);
+        let lost = all.iter().filter_map(|record| record["lost"].as_u64());
+        let (overruns, lost) = lost.fold((0, 0), |(count, sum), lost| (count + 1, sum + lost));
+        (all.len() as u64 - overruns + lost, lost)
+    };
+    let text = monitor.wait_for("all events, shown or lost", |text| {
+        number(text).0 >= u64::from(counter.total())
+    });
+    let (told, lost) = number(&text);
+    assert_eq!(told, u64::from(counter.total()));
+    assert!(lost > 1000, "{lost}");
+}
+
+#[test]
+fn exit_statuses_tell_why_it_ended() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let (_listener, _connection);
+    let counting = Monitor::start(Run::tool("monitor --count 3"));
+    let short = Monitor::start(Run::tool("monitor --event LISTENER_CREATED --count 1"));
+    _listener = listen("127.0.0.1:0");
+    _connection = Connection::open(&_listener);
+    let output = counting.running.finish().success();
+    assert_eq!(output.stdout().lines().count(), 3);
+    let output = short.running.finish().success();
+    assert_eq!(output.stdout().lines().count(), 1);
+    let output = Run::tool("monitor --timeout 0.05").run();
+    assert_eq!((output.code(), output.stdout()), (124, String::new()));
+    for (words, signal, code) in [
+        ("monitor", libc::SIGINT, 0),
+        ("monitor", libc::SIGTERM, 0),
+        ("monitor --count 5", libc::SIGINT, 130),
+        ("monitor --timeout 60", libc::SIGTERM, 143),
+    ] {
+        let output = Monitor::start(Run::tool(words)).stop(signal);
+        assert_eq!(output.code(), code, "{}", output.report());
+    }
+    for words in [
+        "--count 0",
+        "--count x",
+        "--timeout -1",
+        "--timeout 1.0005",
+        "--event NOTHING",
+        "--token xyz",
+        "--dev nowhere",
+        "--dev a/b",
+        "--buffer 1",
+        "bogus",
+        "--bogus",
+    ] {
+        Run::tool(&format!("monitor {words}")).run().failure(255);
+    }
+}
+
+#[test]
+fn only_what_is_selected_is_shown() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    two_subflows();
+    ip_mptcp_tests::namespace::veth("one", "two", None);
+    ip_mptcp_tests::namespace::add_address("one", [10, 0, 0, 1].into(), 24);
+    let listener = listen("0.0.0.0:0");
+    let port = listener.local_addr().expect("it").port();
+    let first = Connection::open_to(&listener, ([127, 0, 0, 1], port).into());
+    let token = first.tokens().0;
+    let by_token = Monitor::start(Run::tool(&format!("monitor --snapshot --token {token:x}")));
+    let by_dev = Monitor::start(Run::tool("monitor --dev one"));
+    let by_name = Monitor::start(Run::tool("monitor --event created --event CLOSED"));
+    let second = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
+    let other = second.tokens();
+    drop(second);
+    drop(first);
+    let closed = format!("CLOSED] token={token:08x}");
+    let shown = by_token.wait_for("the end", |text| text.contains(&closed));
+    let id = format!("token={token:08x}");
+    for line in shown.lines() {
+        assert!(
+            line.contains(&id) || line.contains("SNAPSHOT_END"),
+            "{line}"
+        );
+    }
+    assert!(
+        shown.starts_with("[        SNAPSHOT] object=connection "),
+        "{shown}"
+    );
+    let shown = by_dev.wait_for("the second", |text| text.matches("CREATED]").count() == 2);
+    assert!(
+        shown.lines().all(|line| line.contains("saddr4=10.0.0.1")),
+        "{shown}"
+    );
+    assert!(shown.contains(&format!("token={:08x}", other.0)), "{shown}");
+    let shown = by_name.wait_for("all ends", |text| text.matches("CLOSED]").count() == 4);
+    assert_eq!(shown.matches("CREATED]").count(), 2, "{shown}");
+    assert_eq!(shown.lines().count(), 6, "{shown}");
+}
+
+#[test]
+fn several_namespaces_are_watched_at_once_and_named() {
+    let Some(here) = Namespace::fresh() else {
+        return;
+    };
+    let there = Namespace::another();
+    let (_one, _two) = (here.name("one"), there.name("two"));
+    for words in ["-j -n one -n two monitor", "-j monitor --all-netns"] {
+        let monitor = Monitor::start(Run::tool(words));
+        // The second subscription may come a moment after the first.
+        let mut kept = Vec::new();
+        until("events of both", || {
+            for namespace in [&here, &there] {
+                kept.push(namespace.inside(|| listen("127.0.0.1:0")));
+            }
+            let text = monitor.wait_for("output", |_| true);
+            let all = records(&text);
+            let of = |name: &str| all.iter().any(|record| record["netns"] == name);
+            (of("one") && of("two")).then_some(())
+        });
+        assert_eq!(monitor.stop(libc::SIGTERM).code(), 0);
+    }
+}
