@@ -77,6 +77,13 @@ pub fn listen(address: &str) -> TcpListener {
     listening().unwrap_or_else(|error| panic!("listen at {address}: {error}"))
 }
 
+/// An MPTCP socket that is connected to `address`.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let client = socket(address)?;
+    with_address(libc::connect, &client, address)?;
+    Ok(client.into())
+}
+
 /// One MPTCP connection, both ends of it.
 pub struct Connection {
     pub client: TcpStream,
@@ -106,13 +113,9 @@ impl Connection {
 
     /// The same without an exchange: the handshake is not over yet.
     pub fn begin(listener: &TcpListener, address: SocketAddr) -> Connection {
-        let client = socket(address).expect("an MPTCP socket");
-        with_address(libc::connect, &client, address).expect("connect");
+        let client = connect(address).expect("connect");
         let (server, _) = listener.accept().expect("accept");
-        let connection = Connection {
-            client: client.into(),
-            server,
-        };
+        let connection = Connection { client, server };
         for end in [&connection.client, &connection.server] {
             end.set_read_timeout(Some(DEADLINE)).expect("a time limit");
             end.set_write_timeout(Some(DEADLINE)).expect("a time limit");

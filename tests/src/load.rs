@@ -1,9 +1,11 @@
 //! Thousands of MPTCP connections.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{channel, Sender};
+use std::thread::JoinHandle;
 
-use crate::connection::{listen, Connection};
+use crate::connection::{connect, information, listen, Connection};
 use crate::kernel::{self, Limits};
 use crate::namespace::{add_address, veth, Namespace};
 use crate::wait::until;
@@ -79,6 +81,66 @@ impl Load {
                 }
                 (u64::from(found) >= further).then_some(())
             });
+        }
+    }
+}
+
+/// The client's ends of connections whose other ends have descriptors of their own, so
+/// that twice as many fit the limit of the process. Dropped, they are closed.
+pub struct Apart {
+    pub clients: Vec<TcpStream>,
+    end: Option<Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Opens `count` connections and waits until each has all its subflows.
+    pub fn open_apart(&self, count: usize) -> Apart {
+        let listener = self.listener.try_clone().expect("a descriptor");
+        let (end, ended) = channel();
+        let server = std::thread::spawn(move || {
+            // SAFETY: an integer only; this thread alone gets another table.
+            let own = unsafe { libc::unshare(libc::CLONE_FILES) };
+            assert_eq!(own, 0, "descriptors of its own");
+            let accept = |_| {
+                let (mut stream, _) = listener.accept().expect("accept");
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("receive");
+                stream.write_all(&byte).expect("send");
+                stream
+            };
+            let _streams: Vec<_> = (0..count).map(accept).collect();
+            // Closed, as it is dropped.
+            let _ = ended.recv();
+        });
+        let address = self.listener.local_addr().expect("the listener's address");
+        let connect = |_| {
+            let mut client = connect(address).expect("connect");
+            let mut byte = [0];
+            client.write_all(b"x").expect("send");
+            client.read_exact(&mut byte).expect("receive");
+            client
+        };
+        let clients: Vec<_> = (0..count).map(connect).collect();
+        for client in &clients {
+            until("the further subflows", || {
+                let found = information(client)?.subflows;
+                (found >= self.further).then_some(())
+            });
+        }
+        Apart {
+            clients,
+            end: Some(end),
+            server: Some(server),
+        }
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
         }
     }
 }

@@ -1,0 +1,74 @@
+//! What it costs to list 10,000 connections with 4 subflows each:
+//! `cargo bench -p ip-mptcp-tests --bench connections [COUNT]`. Instructions are counted by
+//! valgrind, for `ip-mptcp` (of IP_MPTCP_BIN, or the bench profile) and the `ss` that is
+//! installed, in the same namespace.
+
+use std::path::Path;
+use std::process::Command;
+
+use ip_mptcp_tests::load::{descriptors, Load};
+use ip_mptcp_tests::program::binary;
+
+fn main() {
+    let count = std::env::args().find_map(|word| word.parse().ok());
+    let count: usize = count.unwrap_or(10_000);
+    if !descriptors(count as u64 + 1024) {
+        println!("not run: this process may not have {count} connections");
+        return;
+    }
+    std::env::set_var(
+        "IP_MPTCP_PROFILE",
+        std::env::var("IP_MPTCP_PROFILE").unwrap_or_else(|_| "release".into()),
+    );
+    let Some(load) = Load::fresh(3) else {
+        return;
+    };
+    let _open = load.open_apart(count);
+    println!("{count} connections");
+    let tool = |words: &[&str]| measure(binary(), words);
+    tool(&["connection", "show"]);
+    tool(&["-j", "connection", "show"]);
+    tool(&["-s", "connection", "show"]);
+    tool(&["-s", "-j", "connection", "show"]);
+    tool(&["connection", "show", "sport", "9"]);
+    measure(Path::new("ss"), &["-tMni"]);
+}
+
+fn measure(program: &Path, words: &[&str]) {
+    // First: a child begins with what this process has come to.
+    let rss = peak(program, words);
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let shown = format!("{name} {}", words.join(" "));
+    let count = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(words)
+        .stdout(std::process::Stdio::null())
+        .output();
+    let Ok(count) = count else {
+        println!("{shown}: no valgrind here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&count.stderr).to_string();
+    let instructions = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "))
+        .map_or("?", |(_, number)| number.trim());
+    println!("{shown}: {instructions} instructions, peak {rss} kB");
+}
+
+/// The largest resident size of a run, in kB.
+fn peak(program: &Path, words: &[&str]) -> i64 {
+    let mut command = Command::new(program);
+    command.args(words).stdout(std::process::Stdio::null());
+    let Ok(child) = command.spawn() else {
+        return -1;
+    };
+    let mut status = 0;
+    // SAFETY: an all-zero structure of integers is valid, and the kernel fills it.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::wait4(child.id() as i32, &mut status, 0, &mut usage);
+        usage.ru_maxrss
+    }
+}
