@@ -82,6 +82,9 @@ pub enum Command {
     Status(Status),
     Counters(Counters),
     Doctor(Doctor),
+    Save(Save),
+    Apply(Apply),
+    Watch(Watch),
 }
 
 /// Print events as they happen.
@@ -180,6 +183,76 @@ pub struct Counters {
     example = "ip-mptcp doctor || logger 'MPTCP is ill'"
 )]
 pub struct Doctor {}
+/// Print endpoints and limits as a state file.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "save",
+    help_triggers("--help"),
+    note = "A named file is replaced at once or not at all. Endpoints that the kernel made, or whose\n\
+            interface has gone, are comments in it.",
+    example = "ip-mptcp save /etc/mptcp.state"
+)]
+pub struct Save {
+    /// where to; standard output where none is named
+    #[argh(positional)]
+    pub file: Option<String>,
+}
+
+/// Make endpoints and limits those of a state file.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "apply",
+    help_triggers("--help"),
+    note = "A state file is lines of these commands, with comments:\n\
+            \x20 limits set subflows 4 add_addr_accepted 4\n\
+            \x20 endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
+            \x20 endpoint add dev lte -4 subflow backup   # its usable addresses\n\
+            What fits stays untouched; limits that are not named stay. Where the kernel refuses a\n\
+            change, those before it are undone. Of addresses that dev stands for, those that\n\
+            the kernel has no room for are left out, with a warning.",
+    error_code(3, "--dry-run: there is something to change"),
+    example = "ip-mptcp apply --wait 10 /etc/mptcp.state"
+)]
+pub struct Apply {
+    /// print the changes and make none; exit status 3 if there are any
+    #[argh(switch)]
+    pub dry_run: bool,
+    /// leave endpoints alone that the file does not name
+    #[argh(switch)]
+    pub keep: bool,
+    /// wait so long for MPTCP, the interfaces named and their first addresses
+    #[argh(option, arg_name = "secs")]
+    pub wait: Option<String>,
+    /// the state file, - for standard input
+    #[argh(positional)]
+    pub file: String,
+}
+
+/// Keep endpoints as a state file says while interfaces and addresses change.
+#[derive(FromArgs, Debug)]
+#[argh(
+    subcommand,
+    name = "watch",
+    help_triggers("--help"),
+    note = "Applies the file, then follows: an interface that goes down or loses an address loses\n\
+            the endpoint at once, one that comes back has it again with the same id. Lines with dev\n\
+            have endpoints only while the interface can carry packets. Prints each change.\n\
+            SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.",
+    example = "ip-mptcp watch /etc/mptcp.state"
+)]
+pub struct Watch {
+    /// leave endpoints alone that the file does not name
+    #[argh(switch)]
+    pub keep: bool,
+    /// delete the endpoints of the file at the end
+    #[argh(switch)]
+    pub remove_on_exit: bool,
+    /// the state file
+    #[argh(positional)]
+    pub file: String,
+}
 
 /// A command that is a group of actions.
 #[derive(Debug)]
@@ -207,6 +280,13 @@ pub struct Action {
     pub help: &'static str,
     /// Does it, and returns the exit status.
     pub run: fn(&mut Session, &[&str]) -> Result<u8>,
+}
+
+/// The names of the group and of the action.
+pub fn path_of(action: &'static Action) -> Option<(&'static str, &'static str)> {
+    let has = |group: &&Group| group.actions.iter().any(|own| core::ptr::eq(own, action));
+    let group = GROUPS.iter().find(has)?;
+    Some((group.name, action.name))
 }
 
 /// The commands that are groups.
@@ -237,9 +317,14 @@ Example:
             },
             Action {
                 name: "change",
-                words: "{ id N | ADDRESS [ port N ] } [ [no]backup ] [ [no]fullmesh ]",
-                about: "Change the flags of an endpoint, those that are named and no others.",
-                help: "Example:
+                words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
+                about: "Change an endpoint: what is named and nothing else.",
+                help: "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port the
+endpoint is deleted and added again with its id: this ends its subflows.
+With id N the port is the new one, with ADDRESS it says which endpoint is meant.
+
+Examples:
+  ip-mptcp endpoint change id 3 signal nosubflow port 8080
   ip-mptcp endpoint change id 3 backup",
                 run: command::endpoint::change,
             },
@@ -271,6 +356,19 @@ Example:
                 help: "Example:
   ip-mptcp endpoint flush dev wwan0",
                 run: command::endpoint::flush,
+            },
+            Action {
+                name: "replace",
+                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+                about: "Add an endpoint, or make the one that is there what is said.",
+                help: "Words are those of add. The endpoint with this address and port, or with this id,
+is made equal to what is said, with the least change: said twice is said once.
+Without id N it keeps its id; with id N alone it keeps its address and port.
+Backup and fullmesh change in place, anything else ends its subflows.
+
+Example:
+  ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
+                run: command::endpoint::replace,
             },
         ],
     },

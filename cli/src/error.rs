@@ -11,6 +11,8 @@ pub mod status {
     pub const FAILED: u8 = 1;
     /// The kernel refused the request.
     pub const REFUSED: u8 = 2;
+    /// `apply --dry-run`: there is something to change.
+    pub const WOULD_CHANGE: u8 = 3;
     /// The time that was given is over, as timeout(1) has it.
     pub const TIMEOUT: u8 = 124;
     /// The monitor could not receive.
@@ -227,6 +229,31 @@ impl Error {
         &self.0.message
     }
 
+    /// The message without "Error: " in front.
+    pub fn plain(&self) -> &[u8] {
+        let message = self.message();
+        message.strip_prefix(b"Error: ").unwrap_or(message)
+    }
+
+    /// The same, of this command.
+    #[cold]
+    pub fn within(mut self, command: &[u8]) -> Self {
+        let message = join(&[b"Error: ", command, b": ", self.plain()]);
+        self.0.message = message;
+        self
+    }
+
+    /// What is written to standard error about a line of a state file:
+    /// FILE:LINE in front.
+    pub fn report_at(&self, as_json: bool, file: &str, line: u32) -> Vec<u8> {
+        if as_json {
+            return self.report(true, Some((file, line)));
+        }
+        let line = number(line.into());
+        let place = [file.as_bytes(), b":", line.as_bytes(), b": "].concat();
+        join(&[&place, self.plain(), b"\n"])
+    }
+
     /// What is written to standard error, one line or more. `place` is the
     /// file and line of a batch.
     pub fn report(&self, as_json: bool, place: Option<(&str, u32)>) -> Vec<u8> {
@@ -256,18 +283,13 @@ impl Error {
     /// The error as a JSON object; `place` is the file and line of a batch.
     pub fn object(&self, place: Option<(&str, u32)>) -> Vec<u8> {
         let Content {
-            kind,
-            errno,
-            word,
-            message,
-            ..
+            kind, errno, word, ..
         } = &*self.0;
         let mut out = Vec::new();
-        let plain = message.strip_prefix(b"Error: ").unwrap_or(message);
         out.extend_from_slice(b"{\"kind\":\"");
         out.extend_from_slice(kind.name().as_bytes());
         out.extend_from_slice(b"\",\"message\":");
-        json::string(&mut out, plain);
+        json::string(&mut out, self.plain());
         if *errno != 0 {
             out.extend_from_slice(b",\"errno\":");
             out.extend_from_slice(number((*errno).into()).as_bytes());

@@ -313,12 +313,22 @@ fn named<'w, 'a>(
         out.push("--help");
         return Ok(Target::Argh);
     }
+    let takes_file = matches!(command, "save" | "apply" | "watch");
     if let Some(word) = rest.first().filter(|word| !word.starts_with('-')) {
-        return Err(caller.unknown_command(word));
+        if !takes_file {
+            return Err(caller.unknown_command(word));
+        }
     }
-    out.extend(rest);
+    out.extend(rest.iter().map(|word| match *word {
+        "-" if takes_file => STANDARD_INPUT,
+        word => word,
+    }));
     Ok(Target::Argh)
 }
+
+/// What becomes of the file `-`, which argh would take for an option. No word
+/// of a command line has a NUL in it.
+pub const STANDARD_INPUT: &str = "\0";
 
 /// Finds the action of a group that the words name.
 fn action<'w, 'a>(
@@ -350,7 +360,8 @@ fn commands() -> impl Iterator<Item = &'static str> {
     groups.chain(args::Command::COMMANDS.iter().map(|command| command.name))
 }
 
-fn is_help(word: &str) -> bool {
+/// Whether a word asks for help wherever it stands.
+pub fn is_help(word: &str) -> bool {
     word.starts_with('-') && matches!(word, "--help" | "-help")
 }
 

@@ -18,6 +18,7 @@ pub mod grammar;
 pub mod iproute2;
 pub mod kernel;
 pub mod output;
+pub mod plan;
 pub mod session;
 
 pub use session::run;

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use crate::args::{Command, Options};
 use crate::command;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::batch::{Line, Mistake};
+use crate::grammar::batch::Line;
 use crate::grammar::number;
 use crate::iproute2::{self, Caller, Target};
 use crate::kernel::sys::{self, Errno, Fd};
@@ -246,7 +246,7 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
         }
         let result = match line.words() {
             Ok(words) => run_line(session, *caller, &words),
-            Err(mistake) => Err(mistaken(mistake)),
+            Err(mistake) => Err(mistake.error()),
         };
         if session.options.answer {
             answer(&mut session.out, number, &result);
@@ -309,10 +309,6 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
         }
     }
     out.text("\n");
-}
-
-fn mistaken(mistake: Mistake) -> Error {
-    Error::new(Kind::Batch, status::FAILED, &[mistake.text()])
 }
 
 fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {

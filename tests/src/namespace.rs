@@ -125,6 +125,7 @@ impl Drop for Name {
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
 const CREATE: u16 = 0x400;
 
 fn route(kind: u16, flags: u16, payload: &[u8]) -> Result<(), Refusal> {
@@ -203,11 +204,16 @@ pub fn link_up(name: &str) {
     route(RTM_NEWLINK, 0, &link_header(existing(name), up, up).0).expect("interface up");
 }
 
+/// Sets interface `name` down.
+pub fn link_down(name: &str) {
+    let up = libc::IFF_UP as u32;
+    route(RTM_NEWLINK, 0, &link_header(existing(name), 0, up).0).expect("interface down");
+}
+
 /// Gives interface `name` another name; it is set down and up for that.
 pub fn link_rename(name: &str, new: &str) {
     let index = existing(name);
-    let up = libc::IFF_UP as u32;
-    route(RTM_NEWLINK, 0, &link_header(index, 0, up).0).expect("interface down");
+    link_down(name);
     let request = link_header(index, 0, 0).put(IFLA_IFNAME, &text(new));
     route(RTM_NEWLINK, 0, &request.0).expect("interface renamed");
     link_up(new);
@@ -220,6 +226,32 @@ pub fn link_delete(name: &str) {
 
 /// Adds `address` with a prefix length to interface `name`, usable at once.
 pub fn add_address(name: &str, address: IpAddr, prefix: u8) {
+    try_add_address(name, address, prefix).expect("an address");
+}
+
+/// The same where the interface may have it already (`EEXIST`).
+pub fn try_add_address(name: &str, address: IpAddr, prefix: u8) -> Result<(), Refusal> {
+    const EXCLUSIVE: u16 = 0x200;
+    change_address(RTM_NEWADDR, CREATE | EXCLUSIVE, name, address, prefix)
+}
+
+/// Takes `address` from interface `name`, which has it with this prefix length.
+pub fn delete_address(name: &str, address: IpAddr, prefix: u8) {
+    try_delete_address(name, address, prefix).expect("no address any more");
+}
+
+/// The same where the interface may not have it (`EADDRNOTAVAIL`).
+pub fn try_delete_address(name: &str, address: IpAddr, prefix: u8) -> Result<(), Refusal> {
+    change_address(RTM_DELADDR, 0, name, address, prefix)
+}
+
+fn change_address(
+    kind: u16,
+    flags: u16,
+    name: &str,
+    address: IpAddr,
+    prefix: u8,
+) -> Result<(), Refusal> {
     const IFA_F_NODAD: u8 = 2;
     let (family, bytes) = match address {
         IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
@@ -228,7 +260,7 @@ pub fn add_address(name: &str, address: IpAddr, prefix: u8) {
     let mut header = vec![family as u8, prefix, IFA_F_NODAD, 0];
     header.extend(existing(name).to_ne_bytes());
     let request = Bytes(header).put(2, &bytes).put(1, &bytes);
-    route(RTM_NEWADDR, CREATE, &request.0).expect("an address");
+    route(kind, flags, &request.0)
 }
 
 /// Writes `value` to `/proc/sys/net/NAME` of the current namespace.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::netlink::check;
 use crate::table;
-use crate::wait::DEADLINE;
+use crate::wait::{skip, DEADLINE};
 
 /// The `ip-mptcp` under test: `IP_MPTCP_BIN`, or what cargo builds, once per process.
 pub fn binary() -> &'static Path {
@@ -85,6 +85,25 @@ pub fn iproute2() -> Option<&'static Path> {
             })
     })
     .as_deref()
+}
+
+/// The `strace` that is installed here; says aloud that the test is skipped where there is
+/// none or it may not trace.
+pub fn strace() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("strace"))
+        .find(|strace| strace.is_file());
+    let Some(strace) = found else {
+        skip("strace is not installed");
+        return None;
+    };
+    let works = Run::program(&strace).words("-c -o /dev/null true").run();
+    if works.code() != 0 {
+        skip(&format!("strace may not trace here: {}", works.stderr()));
+        return None;
+    }
+    Some(strace)
 }
 
 /// The three ways to call the tool.

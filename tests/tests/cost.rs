@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{veth, Namespace};
-use ip_mptcp_tests::program::{binary, Run};
+use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::wait::skip;
 
 /// System calls of one run of a program, by `strace -c`.
@@ -38,23 +38,6 @@ fn system_calls(strace: &Path, program: &Path, line: &str, stdin: &str) -> u32 {
         [] => panic!("no count in {text}"),
     };
     calls
-}
-
-fn strace() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("strace"))
-        .find(|strace| strace.is_file());
-    let Some(strace) = found else {
-        skip("strace is not installed");
-        return None;
-    };
-    let works = Run::program(&strace).words("-c -o /dev/null true").run();
-    if works.code() != 0 {
-        skip(&format!("strace may not trace here: {}", works.stderr()));
-        return None;
-    }
-    Some(strace)
 }
 
 /// A program that does nothing, linked like the binary: what its system calls are, the

@@ -2,15 +2,19 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, Limits};
 
+use super::state::{carry_out, entries};
 use super::user_space;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::endpoint::{parse, EndpointWords, Family, Purpose};
+use crate::grammar::endpoint::{
+    check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
+};
 use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
 use crate::output::{padded, Colour, Output};
+use crate::plan::{same, steps, Entry, Others, Step, Wanted, Wish};
 use crate::session::Session;
 
 /// Reads the words of a command; names of interfaces are looked up as they
@@ -49,15 +53,7 @@ pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
     let Some(address) = said.address else {
         return Err(Error::required("ADDRESS"));
     };
-    if said.id == Some(0) {
-        return Err(Error::invalid("ID", "cannot be 0"));
-    }
-    if said.port.unwrap_or(0) != 0 && !said.set.contains(EndpointFlags::SIGNAL) {
-        return Err(Error::invalid(
-            "port",
-            "flags must have signal when using port",
-        ));
-    }
+    check_new(&said)?;
     let endpoint = describe(Endpoint::new(address), &said);
     session
         .path_manager()?
@@ -91,21 +87,12 @@ fn not_found() -> Error {
     .with_errno(Errno(libc::EINVAL as u32))
 }
 
-/// Whether two addresses are one to the kernel, which takes an IPv4 address
-/// mapped into IPv6 for the address itself.
-fn same(one: IpAddr, other: IpAddr) -> bool {
-    one.to_canonical() == other.to_canonical()
-}
-
 /// The kernel overwrites backup and fullmesh together: what is not named is
 /// read first and sent back as it is.
 pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
     let said = read(session, words, Purpose::Change)?;
     if said.id == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));
-    }
-    if said.id.is_some() && said.port.unwrap_or(0) != 0 {
-        return Err(Error::invalid("port", "port can't be used with id"));
     }
     let path_manager = session.path_manager()?;
     let present = match (said.id, said.address) {
@@ -132,13 +119,99 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
             ))
         }
     };
-    let flags = present.flags().unwrap_or_default();
-    let wanted = (flags | said.set) & !said.clear;
-    let changed = Endpoint::EMPTY
-        .with_id(present.id().unwrap_or(0))
-        .with_flags(wanted & (EndpointFlags::BACKUP | EndpointFlags::FULLMESH));
-    path_manager.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))?;
+    let old = Entry::of(&present).ok_or_else(not_found)?;
+    let new = Entry {
+        flags: (old.flags | said.set) & !said.clear,
+        // By address the port selects.
+        port: said.id.and(said.port).unwrap_or(old.port),
+        index: said.dev.unwrap_or(old.index),
+        ..old
+    };
+    let differ = EndpointFlags(old.flags.0 ^ new.flags.0) & !CHANGEABLE;
+    if differ.0 == 0 && (new.port, new.index) == (old.port, old.index) {
+        let changed = Endpoint::EMPTY
+            .with_id(old.id)
+            .with_flags(new.flags & CHANGEABLE);
+        return path_manager
+            .set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))
+            .map(|()| 0);
+    }
+    check_whole(new.flags, new.port)?;
+    let wish = Wish {
+        wanted: vec![wanted(new)],
+        ..Wish::default()
+    };
+    make(path_manager, &wish, &[old])
+}
+
+fn wanted(entry: Entry) -> Wanted {
+    Wanted {
+        entry: Entry {
+            // The kernel's own becomes one of ours.
+            flags: entry.flags & !EndpointFlags::IMPLICIT,
+            ..entry
+        },
+        line: 0,
+        spread: false,
+        had: 0,
+    }
+}
+
+/// Makes one of the endpoints `present` what is wanted, or adds it; others
+/// give way only where they have its id.
+fn make(path_manager: &mut PathManager, wish: &Wish, present: &[Entry]) -> Result<u8> {
+    let mut changes: Vec<Step> = Vec::new();
+    // Others that give way are in no conflict.
+    let _ = steps(wish, present, Others::GiveWay, &mut changes);
+    let limits = match changes.first() {
+        // Which on some kernels takes a limit with it.
+        Some(Step::Flush) => path_manager.limits()?,
+        _ => Limits::EMPTY,
+    };
+    carry_out(
+        path_manager,
+        &changes,
+        present,
+        &limits,
+        false,
+        &mut Vec::new(),
+    )
+    .map_err(|refused| refused.error)?;
     Ok(0)
+}
+
+/// Add, or make what is there what is said.
+pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
+    let said = read(session, words, Purpose::Add)?;
+    if said.address.is_none() && said.id.is_none() {
+        return Err(Error::required("ADDRESS"));
+    }
+    check_new(&said)?;
+    if said.set.contains(EndpointFlags::IMPLICIT) {
+        let why = "only the kernel makes implicit endpoints";
+        return Err(Error::invalid("implicit", why));
+    }
+    let path_manager = session.path_manager()?;
+    let present = entries(path_manager)?;
+    let id = said.id.unwrap_or(0);
+    let old = present.iter().find(|there| there.id == id);
+    let (address, port) = match (said.address, old) {
+        (Some(address), _) => (address, said.port.unwrap_or(0)),
+        (None, Some(old)) => (old.address, said.port.unwrap_or(old.port)),
+        (None, None) => return Err(not_found()),
+    };
+    check_whole(said.set, port)?;
+    let wish = Wish {
+        wanted: vec![wanted(Entry {
+            address,
+            port,
+            id,
+            flags: said.set,
+            index: said.dev.unwrap_or(0),
+        })],
+        ..Wish::default()
+    };
+    make(path_manager, &wish, &present)
 }
 
 /// Whether an endpoint is what was said, in every word.
@@ -198,7 +271,8 @@ fn only_id(said: &EndpointWords) -> Option<u8> {
     said.id.filter(|_| *said == id)
 }
 
-fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<u8> {
+/// Deletes the endpoint with this id.
+pub fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<u8> {
     let endpoint = Endpoint::EMPTY.with_id(id);
     path_manager
         .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;
@@ -310,26 +384,20 @@ pub fn interface_name(
 fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {
     if out.style.json {
         out.begin_object("");
-    }
-    members(out, endpoint, interface);
-    if out.style.json {
+        members(out, endpoint, interface);
         out.end_object()
     } else {
+        members(out, endpoint, interface);
         out.end_line()
     }
 }
 
-/// What is known of an endpoint: members of a JSON object, or words each with
-/// a blank behind it.
-pub(super) fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
+/// What is told of an endpoint, as members of an object or as words.
+pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     let json = out.style.json;
     match endpoint.address() {
         Some(address) if json => {
-            let text = match address {
-                IpAddr::V4(address) => crate::output::ipv4(address),
-                IpAddr::V6(address) => crate::output::ipv6(address),
-            };
-            out.json_string("address", &text);
+            out.json_string("address", &crate::output::address(address));
         }
         Some(IpAddr::V4(address)) => out.ipv4(address, " "),
         Some(IpAddr::V6(address)) => out.ipv6(address, " "),

@@ -7,7 +7,7 @@ use mptcp_codec::mptcp::Endpoint;
 use super::places::Places;
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
-use crate::kernel::{Diagnostics, Interface, Routes};
+use crate::kernel::{Diagnostics, Interface, Interfaces};
 use crate::session::Session;
 
 /// Interfaces, addresses and endpoints of the namespace.
@@ -17,7 +17,7 @@ pub struct Host {
     /// All interfaces.
     pub interfaces: Vec<Interface>,
     /// The socket, for asking after ways.
-    pub routes: Routes,
+    pub routes: Interfaces,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -54,7 +54,7 @@ impl Presence {
 impl Host {
     /// Asks the kernel.
     pub fn read(session: &mut Session) -> Result<Self> {
-        let mut routes = Routes::open(session.receive_buffer())?;
+        let mut routes = Interfaces::open(session.receive_buffer())?;
         Ok(Self {
             places: Places::read(session)?,
             interfaces: routes.interfaces()?,

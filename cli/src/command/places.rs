@@ -7,7 +7,7 @@ use mptcp_codec::mptcp::Endpoint;
 use super::endpoint::interface_name;
 use crate::connections::Subflow;
 use crate::error::Result;
-use crate::kernel::{PathManager, Routes};
+use crate::kernel::{Interfaces, PathManager};
 use crate::output::number;
 use crate::session::Session;
 
@@ -25,7 +25,7 @@ impl Places {
     pub fn read(session: &mut Session) -> Result<Self> {
         let buffer = session.receive_buffer();
         Ok(Self {
-            addresses: Routes::open(buffer)?.addresses()?,
+            addresses: Interfaces::open(buffer)?.addresses()?,
             // Some kernels do not show them to everybody.
             endpoints: session.path_manager()?.endpoints(None).unwrap_or_default(),
             names: Vec::new(),

@@ -4,6 +4,8 @@
 //! the next such quote. `#` begins a comment that ends with its line. A
 //! backslash at the end of a line joins it with the next.
 
+use crate::error::{status, Error, Kind};
+
 /// What is wrong with a line.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
@@ -29,6 +31,11 @@ impl Mistake {
             Self::NotUtf8 => "Error: the line is not valid UTF-8",
             Self::Continuation => "Missing continuation line",
         }
+    }
+
+    /// The same as an error.
+    pub fn error(self) -> Error {
+        Error::new(Kind::Batch, status::FAILED, &[self.text()])
     }
 }
 

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 pub enum Purpose {
     /// A new endpoint.
     Add,
+    /// A line of a state file: a new endpoint, or those of an interface.
+    Declare,
     /// One endpoint and what changes.
     Change,
     /// Any number of endpoints.
@@ -64,7 +66,8 @@ impl Purpose {
     }
 }
 
-const CHANGEABLE: EndpointFlags =
+/// What the kernel changes of an endpoint as it stands.
+pub const CHANGEABLE: EndpointFlags =
     EndpointFlags(EndpointFlags::BACKUP.0 | EndpointFlags::FULLMESH.0);
 
 /// A flag by its whole name.
@@ -75,20 +78,26 @@ fn flag(word: &str) -> Option<EndpointFlags> {
         .map(|(flag, _)| *flag)
 }
 
+/// A flag with `no` in front. For a new endpoint only those that iproute2
+/// knows, where they mean nothing.
+fn cleared(new: bool, word: &str) -> Option<EndpointFlags> {
+    let flag = flag(word.strip_prefix("no")?)?;
+    (!new || CHANGEABLE.contains(flag)).then_some(flag)
+}
+
 /// A word that means the same wherever endpoints are described, and the value
 /// behind it; tells whether `word` is one.
 pub(super) fn common(
     said: &mut EndpointWords,
     word: &str,
     words: &mut Words,
+    new: bool,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<bool> {
     if let Some(flag) = flag(word) {
         said.set |= flag;
-    } else if word == "nobackup" {
-        said.clear |= EndpointFlags::BACKUP;
-    } else if word == "nofullmesh" {
-        said.clear |= EndpointFlags::FULLMESH;
+    } else if let Some(flag) = cleared(new, word) {
+        said.clear |= flag;
     } else if shortens(word, "id") {
         let value = words.value(word)?;
         let id = number_u8(value).ok_or_else(|| Error::invalid(value, "invalid ID"))?;
@@ -117,10 +126,13 @@ pub fn parse(
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<EndpointWords> {
     let mut said = EndpointWords::default();
+    let new = matches!(purpose, Purpose::Add | Purpose::Declare);
     while let Some(word) = words.next() {
-        if common(&mut said, word, &mut words, index_of)? {
+        if common(&mut said, word, &mut words, new, index_of)? {
             check_flags(purpose, &said, word)?;
-        } else if purpose.selects() && (word == "-4" || word == "-6") {
+        } else if (purpose.selects() || purpose == Purpose::Declare)
+            && (word == "-4" || word == "-6")
+        {
             said.family = Some(if word == "-4" { Family::V4 } else { Family::V6 });
         } else if purpose == Purpose::Show && shortens(word, "token") {
             said.token = Some(words.token(word)?);
@@ -137,17 +149,45 @@ pub fn parse(
 
 fn check_flags(purpose: Purpose, said: &EndpointWords, word: &str) -> Result<()> {
     let why = match purpose {
-        Purpose::Add
+        Purpose::Add | Purpose::Declare
             if said
                 .set
                 .contains(EndpointFlags::SIGNAL | EndpointFlags::FULLMESH) =>
         {
             "flags mustn't have both signal and fullmesh"
         }
-        Purpose::Change if (said.set & !CHANGEABLE).0 != 0 => {
-            "invalid flags, backup and fullmesh only"
+        Purpose::Declare | Purpose::Change if said.set.contains(EndpointFlags::IMPLICIT) => {
+            "only the kernel makes implicit endpoints"
         }
         _ => return Ok(()),
     };
     Err(Error::invalid(word, why))
+}
+
+/// What a new endpoint cannot be, beyond what [`parse`] sees word by word.
+pub fn check_new(said: &EndpointWords) -> Result<()> {
+    if said.id == Some(0) {
+        return Err(Error::invalid("ID", "cannot be 0"));
+    }
+    if said.port.unwrap_or(0) != 0 && !said.set.contains(EndpointFlags::SIGNAL) {
+        return Err(Error::invalid(
+            "port",
+            "flags must have signal when using port",
+        ));
+    }
+    Ok(())
+}
+
+/// What the kernel takes of no endpoint, so that it need not be asked.
+pub fn check_whole(flags: EndpointFlags, port: u16) -> Result<()> {
+    if flags.contains(EndpointFlags::SIGNAL | EndpointFlags::FULLMESH) {
+        let why = "flags mustn't have both signal and fullmesh";
+        return Err(Error::invalid("fullmesh", why));
+    }
+    let listens = flags & (EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW);
+    if port != 0 && listens != EndpointFlags::SIGNAL {
+        let why = "flags must have signal and not subflow when using port";
+        return Err(Error::invalid("port", why));
+    }
+    Ok(())
 }

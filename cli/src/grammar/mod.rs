@@ -9,6 +9,7 @@ pub mod connection;
 pub mod endpoint;
 pub mod limits;
 pub mod path;
+pub mod state;
 mod value;
 
 pub use value::{address, interface_name, number, number_u16, number_u8, token};

@@ -54,7 +54,7 @@ pub fn parse(
             end(&mut said, at_remote, value)?;
         } else if shortens(word, "token") {
             token = Some(words.token(word)?);
-        } else if common(&mut part, word, &mut words, index_of)? {
+        } else if common(&mut part, word, &mut words, true, index_of)? {
             add(&mut said, &part, word, takes, at_remote)?;
         } else if takes & takes::ADDRESS != 0 {
             end(&mut said, false, word)?;

@@ -2,6 +2,7 @@
 //! manager's family on top of it.
 
 mod diag;
+mod lock;
 pub mod netns;
 mod path_manager;
 pub mod proc;
@@ -10,6 +11,7 @@ mod socket;
 pub mod sys;
 
 pub use diag::Diagnostics;
+pub use lock::Lock;
 pub use path_manager::PathManager;
-pub use route::{Interface, Routes};
+pub use route::{Interface, Interfaces, News};
 pub use socket::{receive_error, Socket};

@@ -79,6 +79,16 @@ impl Socket {
         self.room = bytes;
     }
 
+    /// Opens a socket that only listens, to these multicast groups.
+    pub fn listen(protocol: i32, receive_buffer: Option<u32>, groups: &[u32]) -> Result<Self> {
+        let mut socket = Self::open(protocol, receive_buffer)?;
+        sys::bind_netlink(&socket.fd).map_err(receive_error)?;
+        for group in groups {
+            socket.join(*group).map_err(receive_error)?;
+        }
+        Ok(socket)
+    }
+
     /// Joins a multicast group.
     pub fn join(&mut self, group: u32) -> core::result::Result<(), Errno> {
         sys::set_option(&self.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)

@@ -88,6 +88,24 @@ pub fn netlink_socket(protocol: i32) -> Result<Fd, Errno> {
     Fd::new(unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) } as isize)
 }
 
+/// Gives a netlink socket a port of the kernel's choice. The first request
+/// does that too; one that only listens needs it, for what the kernel sends
+/// of its own accord passes by sockets without a port.
+pub fn bind_netlink(fd: &Fd) -> Result<(), Errno> {
+    // SAFETY: zero is a valid address, and leaves the choice to the kernel.
+    let mut any: libc::sockaddr_nl = unsafe { zeroed() };
+    any.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    // SAFETY: the address outlives the call, the length is its own.
+    let result = unsafe {
+        libc::bind(
+            fd.0,
+            (&raw const any).cast(),
+            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
+        )
+    };
+    check(result as isize).map(drop)
+}
+
 /// Sets a socket option that is a number.
 pub fn set_option(fd: &Fd, level: i32, option: i32, value: u32) -> Result<(), Errno> {
     // SAFETY: the option value is a c_int-sized number that outlives the call.
@@ -231,6 +249,63 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
 pub fn open(path: &CStr) -> Result<Fd, Errno> {
     // SAFETY: the path ends with NUL and outlives the call.
     Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) } as isize)
+}
+
+/// Makes a new file for writing; `EEXIST` where there is one.
+pub fn create(path: &CStr) -> Result<Fd, Errno> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+    // SAFETY: the path ends with NUL and outlives the call.
+    Fd::new(unsafe { libc::open(path.as_ptr(), flags, 0o644 as libc::c_uint) } as isize)
+}
+
+/// Opens a file that is there for writing.
+pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
+    // SAFETY: the path ends with NUL and outlives the call.
+    Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) } as isize)
+}
+
+/// Waits until what was written to a file is on the disk.
+pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
+    // SAFETY: plain call without pointers.
+    retry(|| unsafe { libc::fsync(fd.0) } as isize).map(drop)
+}
+
+/// Gives a file another name, at once, in place of what has it.
+pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
+    // SAFETY: both paths end with NUL and outlive the call.
+    check(unsafe { libc::rename(from.as_ptr(), to.as_ptr()) } as isize).map(drop)
+}
+
+/// Removes a file.
+pub fn remove(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends with NUL and outlives the call.
+    check(unsafe { libc::unlink(path.as_ptr()) } as isize).map(drop)
+}
+
+/// Where a symbolic link points; `EINVAL` for what is none. How many bytes of
+/// `buffer` it takes is told.
+pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the path ends with NUL, the buffer's length is its own, and both
+    // outlive the call.
+    check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
+}
+
+/// Whether this is a file of bytes on a disk: not a device, not a pipe.
+pub fn is_regular(path: &CStr) -> Result<bool, Errno> {
+    // SAFETY: zero is valid for these numbers, which the call fills in; the
+    // path ends with NUL and outlives it.
+    let status = unsafe {
+        let mut status: libc::stat = zeroed();
+        check(libc::stat(path.as_ptr(), &raw mut status) as isize)?;
+        status
+    };
+    Ok(status.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// The number of this process.
+pub fn process() -> u32 {
+    // SAFETY: plain call without pointers.
+    unsafe { libc::getpid() as u32 }
 }
 
 /// Enters the network namespace that `fd` stands for.
@@ -464,7 +539,7 @@ pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(names)
 }
 
-/// The signal that has come, by the descriptor of [`catch_termination`].
+/// The signal that has come, by the descriptor of [`catch_signals`].
 pub fn caught(signals: &Fd) -> Option<u8> {
     // struct signalfd_siginfo, which begins with the number.
     let mut information = [0; 128];
@@ -480,13 +555,19 @@ pub fn caught(signals: &Fd) -> Option<u8> {
 /// Turns SIGINT and SIGTERM into something to read: the descriptor becomes
 /// readable when one has come.
 pub fn catch_termination() -> Result<Fd, Errno> {
+    catch_signals(&[libc::SIGINT, libc::SIGTERM])
+}
+
+/// Turns these signals into something to read, with [`caught`].
+pub fn catch_signals(signals: &[c_int]) -> Result<Fd, Errno> {
     // SAFETY: the set is initialised by sigemptyset before use and outlives
     // the calls; no handler is installed, so nothing runs concurrently.
     Fd::new(unsafe {
         let mut set: libc::sigset_t = zeroed();
         libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGINT);
-        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
         if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, null_mut()) != 0 {
             return Err(errno());
         }
@@ -506,6 +587,63 @@ pub fn release_termination() -> Result<(), Errno> {
         libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, null_mut())
     } as isize)
     .map(drop)
+}
+
+/// A socket of the name space that needs no file system and that every
+/// network namespace has of its own.
+fn unix_socket(
+    name: &[u8],
+    call: unsafe extern "C" fn(c_int, *const libc::sockaddr, libc::socklen_t) -> c_int,
+) -> Result<Fd, Errno> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: plain call without pointers.
+    let fd = Fd::new(unsafe { libc::socket(libc::AF_UNIX, kind, 0) } as isize)?;
+    // SAFETY: zero is a valid address.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    // The first byte stays 0: the name is in no file system.
+    for (to, from) in address.sun_path.iter_mut().skip(1).zip(name) {
+        *to = *from as c_char;
+    }
+    let len = size_of::<libc::sa_family_t>() + 1 + name.len();
+    let len = len.min(size_of::<libc::sockaddr_un>()) as libc::socklen_t;
+    // SAFETY: `bind` or `connect`; the address outlives the call and is at
+    // least `len` bytes long.
+    check(unsafe { call(fd.0, (&raw const address).cast(), len) } as isize)?;
+    Ok(fd)
+}
+
+/// Takes a name for this process alone; `EADDRINUSE` while another has it.
+pub fn own_name(name: &[u8]) -> Result<Fd, Errno> {
+    let fd = unix_socket(name, libc::bind)?;
+    // SAFETY: plain call without pointers.
+    check(unsafe { libc::listen(fd.0, 1024) } as isize)?;
+    Ok(fd)
+}
+
+/// Something that becomes readable when the process that has the name gives
+/// it up; `ECONNREFUSED` where none has it.
+pub fn await_name(name: &[u8]) -> Result<Fd, Errno> {
+    unix_socket(name, libc::connect)
+}
+
+/// The process at the other end of a socket of [`await_name`].
+pub fn peer_process(fd: &Fd) -> Result<u32, Errno> {
+    // SAFETY: zero is valid for these numbers.
+    let mut peer: libc::ucred = unsafe { zeroed() };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `len` tells the kernel how large `peer` is.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.0,
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut len,
+        )
+    };
+    check(result as isize)?;
+    Ok(peer.pid as u32)
 }
 
 /// The time of day, broken down for the local time zone.

@@ -1,6 +1,6 @@
 //! Numbers and addresses as text.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A number as text.
 #[derive(Copy, Clone, Debug)]
@@ -54,6 +54,14 @@ pub fn hexadecimal(value: u64) -> Digits {
 /// Hexadecimal with at least `least` digits.
 pub fn padded(value: u64, least: usize) -> Digits {
     Digits::new(value, 16, least)
+}
+
+/// An address of either family.
+pub fn address(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => ipv4(address),
+        IpAddr::V6(address) => ipv6(address),
+    }
 }
 
 /// Dotted decimal.

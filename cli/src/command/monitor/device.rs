@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::error::Result;
 use crate::kernel::sys::{self, Fd};
-use crate::kernel::Routes;
+use crate::kernel::Interfaces;
 
 /// An interface and the addresses of its namespace.
 ///
@@ -13,7 +13,7 @@ use crate::kernel::Routes;
 #[derive(Debug)]
 pub struct Device {
     index: u32,
-    routes: Routes,
+    routes: Interfaces,
     // Those that have gone stay: what is over was there too.
     addresses: Vec<(IpAddr, u32)>,
     fresh: bool,
@@ -25,7 +25,7 @@ impl Device {
         let Ok(index) = sys::interface_index(fd, name.as_bytes()) else {
             return Ok(None);
         };
-        let mut routes = Routes::open(None)?;
+        let mut routes = Interfaces::open(None)?;
         let addresses = routes.addresses()?;
         Ok(Some(Self {
             index,

@@ -1,0 +1,60 @@
+//! One at a time in each network namespace.
+//!
+//! The lock is a socket with a name in the abstract name space of AF_UNIX:
+//! each network namespace has names of its own, no file system is needed, and
+//! whoever ends, however, gives its name up. Who has to wait connects to the
+//! socket and is told by the kernel when that goes.
+
+use super::sys::{self, Errno, Fd};
+use crate::error::{status, Error, Kind, Result};
+use crate::output::number;
+
+const NAME: &[u8] = b"ip-mptcp/apply";
+/// Longer than any set of changes takes.
+const PATIENCE: u64 = 30_000;
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code)] Fd);
+
+impl Lock {
+    /// Waits until nobody else in this network namespace holds it, for half a
+    /// minute at most.
+    pub fn take() -> Result<Self> {
+        let mut since = None;
+        loop {
+            match sys::own_name(NAME) {
+                Ok(fd) => return Ok(Self(fd)),
+                Err(Errno(number)) if number == libc::EADDRINUSE as u32 => {}
+                Err(error) => return Err(failed(error)),
+            }
+            let now = sys::milliseconds();
+            let waited = now - *since.get_or_insert(now);
+            let holder = match sys::await_name(NAME) {
+                Ok(fd) => fd,
+                // Gone meanwhile, or not listening yet.
+                Err(Errno(number)) if number == libc::ECONNREFUSED as u32 => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            let left = PATIENCE.saturating_sub(waited);
+            if left == 0 {
+                return Err(busy(&holder));
+            }
+            sys::poll([&holder], left as i32).map_err(failed)?;
+        }
+    }
+}
+
+fn failed(error: Errno) -> Error {
+    let what = ["Error: cannot lock the path manager against others"];
+    Error::system(Kind::Kernel, status::FAILED, &what, error)
+}
+
+fn busy(holder: &Fd) -> Error {
+    let process = number(sys::peer_process(holder).unwrap_or(0).into());
+    let message = [
+        "Error: another apply is at work in this network namespace: process ",
+        process.as_str(),
+    ];
+    Error::new(Kind::Kernel, status::FAILED, &message).with_errno(Errno(libc::EBUSY as u32))
+}

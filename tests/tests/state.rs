@@ -1,0 +1,1078 @@
+//! `save`, `apply`, `endpoint replace` and `endpoint change`: the kernel holds what is
+//! said, the way there is the shortest, and a way that is barred leads nowhere.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ip_mptcp_tests::connection::{listen, Connection};
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::namespace::{
+    add_address, link_delete, link_down, link_up, sysctl, veth, Namespace,
+};
+use ip_mptcp_tests::program::{binary, strace, Output, Run};
+use ip_mptcp_tests::wait::until;
+
+/// The exit status of a dry run that has something to say.
+const WOULD_CHANGE: i32 = 3;
+
+fn apply(options: &str, text: &str) -> Run {
+    Run::tool("apply").words(options).arg("-").stdin(text)
+}
+
+fn save() -> String {
+    Run::tool("save").run().success().stdout()
+}
+
+/// A file that the test removes at its end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: &str) -> File {
+        // Tests of one process run side by side.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("state-{}-{count}-{name}", std::process::id());
+        let file = File(std::env::temp_dir().join(name));
+        std::fs::write(&file.0, content).expect("a file");
+        file
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Requests that change something, in the order in which the program sent them: the
+/// number of the path manager's command of each.
+fn changes(run: impl Fn(Run) -> Run, words: &str) -> Option<(Vec<u8>, Output)> {
+    let log = File::new("requests", "");
+    let run = run(Run::program(&strace()?)
+        .words("-qq -xx -e trace=sendto -o")
+        .arg(&log.0)
+        .arg(binary())
+        .words(words));
+    let output = run.run();
+    let log = std::fs::read_to_string(&log.0).expect("what strace saw");
+    let commands = log
+        .lines()
+        .filter(|line| line.contains("NLM_F_ACK"))
+        .map(|line| {
+            let (_, payload) = line.split_once("\"\\x").expect("a payload");
+            u8::from_str_radix(&payload[..2], 16).expect("a command")
+        })
+        .collect();
+    Some((commands, output))
+}
+
+const ADD: u8 = 1;
+const DELETE: u8 = 2;
+const FLUSH: u8 = 4;
+const SET_LIMITS: u8 = 5;
+const SET_FLAGS: u8 = 7;
+
+/// Every endpoint that the kernel takes, as lines: all sets of flags, both families, with
+/// and without port and interface. Ports really listen, so the addresses are those of `lo`.
+fn all_endpoints() -> Vec<String> {
+    let laminar = kernel::version() >= (6, 18);
+    let mut all = Vec::new();
+    for address in ["127.0.0.9", "fd00::9"] {
+        for bits in 0..64_u32 {
+            let has = |bit: u32| bits & bit != 0;
+            if has(16) || has(1) && has(8) || has(32) && !laminar {
+                continue;
+            }
+            for port in [0, 4000] {
+                if port != 0 && (!has(1) || has(2)) {
+                    continue;
+                }
+                for dev in ["", " dev lo"] {
+                    let mut line = address.to_string();
+                    if port != 0 {
+                        let _ = write!(line, " port {}", port + all.len());
+                    }
+                    let _ = write!(line, " id {}", all.len() % 255 + 1);
+                    for (bit, name) in kernel::FLAGS {
+                        if has(bit) {
+                            line += " ";
+                            line += name;
+                        }
+                    }
+                    all.push(line + dev);
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_saved_and_applied_is_what_was_there() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    add_address("lo", "fd00::9".parse().expect("an address"), 128);
+    for endpoint in all_endpoints() {
+        // Another one beside it, of another kind.
+        kernel::add("192.0.2.1 id 255 subflow backup");
+        kernel::add(&endpoint);
+        kernel::set_limits(Limits {
+            add_addr_accepted: 3,
+            subflows: 5,
+        });
+        let (before, text) = (kernel::state(), save());
+        Run::tool("endpoint flush").run().success();
+        Run::tool("limits set subflows 1 add_addr_accepted 1")
+            .run()
+            .success();
+        apply("", &text).run().success();
+        assert_eq!(kernel::state(), before, "by\n{text}");
+        assert_eq!(save(), text);
+        assert_eq!(apply("--dry-run", &text).run().success().stdout(), "");
+        Run::tool("endpoint flush").run().success();
+    }
+}
+
+#[test]
+fn a_named_file_is_replaced_whole_and_keeps_its_links() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("10.0.0.1 id 7 subflow");
+    let file = File::new("saved", "what was there before\n");
+    let link = File::new("link", "");
+    std::fs::remove_file(&link.0).expect("removed");
+    std::os::unix::fs::symlink(file.0.file_name().expect("a name"), &link.0).expect("a link");
+    Run::tool("save").arg(&link.0).run().success();
+    assert_eq!(std::fs::read_to_string(&file.0).expect("read"), save());
+    assert!(link.0.is_symlink());
+    Run::tool("save /dev/null").run().success();
+    let full = Run::tool("save /dev/full").run().failure(1);
+    assert!(full.stderr().contains("No space left"), "{}", full.report());
+    Run::tool("save /proc/no/such").run().failure(1);
+    assert_eq!(std::fs::read_to_string(&file.0).expect("read"), save());
+}
+
+#[test]
+fn endpoints_of_interfaces_that_have_gone_are_saved_as_comments() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("gone", "peer", None);
+    kernel::add("10.0.0.1 id 1 subflow dev gone");
+    link_delete("gone");
+    let text = save();
+    assert!(
+        text.contains("\n# endpoint add 10.0.0.1 id 1 subflow dev if"),
+        "{text}"
+    );
+    apply("", &text).run().success();
+    assert!(kernel::endpoints().is_empty());
+}
+
+#[test]
+fn interfaces_with_odd_names_are_saved_so_that_they_are_found_again() {
+    for name in ["a#b", "\"quoted", "it's", "back\\", "-x", "--help", "'\"#"] {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        veth(name, "peer", None);
+        kernel::add(&format!("10.0.0.1 id 1 subflow dev {name}"));
+        let (before, text) = (kernel::state(), save());
+        Run::tool("endpoint flush").run().success();
+        apply("", &text).run().success();
+        assert_eq!(kernel::state(), before, "by\n{text}");
+    }
+}
+
+#[test]
+fn applying_what_is_there_sends_no_request_that_changes_anything() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    let text = "limits set subflows 4 add_addr_accepted 4\nendpoint add 10.0.0.1 subflow\n\
+                endpoint add dev wan -4 signal\nendpoint add fd00::1 id 9 backup\n";
+    let first = changes(|run| run.arg("-").stdin(text), "apply");
+    let Some((sent, output)) = first else { return };
+    output.success();
+    assert_eq!(sent, [SET_LIMITS, ADD, ADD, ADD]);
+    let before = kernel::state();
+    for words in ["apply", "apply --keep", "apply --wait 5"] {
+        let again = changes(|run| run.arg("-").stdin(text), words);
+        let Some((sent, output)) = again else { return };
+        output.success();
+        assert!(sent.is_empty(), "{words}: {sent:?}");
+    }
+    assert_eq!(kernel::state(), before);
+}
+
+/// What is there, what is asked for, the requests that it takes, and what is there then.
+#[test]
+fn the_way_to_the_wanted_state_is_the_shortest() {
+    let cases: [(&str, &str, &str, &[u8], &str); 14] = [
+        (
+            "10.0.0.1 id 1 subflow",
+            "",
+            "10.0.0.1 backup subflow",
+            &[SET_FLAGS],
+            "10.0.0.1 id 1 subflow backup",
+        ),
+        (
+            "10.0.0.1 id 1 subflow backup",
+            "",
+            "10.0.0.1 fullmesh subflow",
+            &[SET_FLAGS],
+            "10.0.0.1 id 1 subflow fullmesh",
+        ),
+        (
+            "10.0.0.1 id 5 subflow",
+            "",
+            "10.0.0.1 signal",
+            &[DELETE, ADD],
+            "10.0.0.1 id 5 signal",
+        ),
+        (
+            "10.0.0.1 id 5 subflow",
+            "",
+            "10.0.0.1 subflow dev lo",
+            &[DELETE, ADD],
+            "10.0.0.1 id 5 subflow dev lo",
+        ),
+        (
+            "10.0.0.1 id 5 subflow",
+            "",
+            "10.0.0.1 id 6 subflow",
+            &[DELETE, ADD],
+            "10.0.0.1 id 6 subflow",
+        ),
+        (
+            "10.0.0.1 id 5 subflow",
+            "",
+            "10.0.0.1 subflow;10.0.0.2 id 5",
+            &[DELETE, ADD, ADD],
+            "10.0.0.1 id 6 subflow;10.0.0.2 id 5",
+        ),
+        (
+            "10.0.0.1 id 1;10.0.0.2 id 2;10.0.0.3 id 3",
+            "",
+            "",
+            &[FLUSH],
+            "",
+        ),
+        (
+            "10.0.0.1 id 1;10.0.0.2 id 2",
+            "",
+            "10.0.0.1 signal;10.0.0.2 signal",
+            &[FLUSH, ADD, ADD],
+            "10.0.0.1 id 1 signal;10.0.0.2 id 2 signal",
+        ),
+        ("10.0.0.1 id 1", "", "", &[DELETE], ""),
+        (
+            "10.0.0.1 id 1;10.0.0.2 id 2",
+            "",
+            "10.0.0.2",
+            &[DELETE],
+            "10.0.0.2 id 2",
+        ),
+        (
+            "10.0.0.1 id 1;10.0.0.2 id 2",
+            "--keep",
+            "10.0.0.3",
+            &[ADD],
+            "10.0.0.1 id 1;10.0.0.2 id 2;10.0.0.3 id 3",
+        ),
+        (
+            "10.0.0.1 id 1",
+            "--keep",
+            "10.0.0.1 backup",
+            &[SET_FLAGS],
+            "10.0.0.1 id 1 backup",
+        ),
+        ("10.0.0.1 id 1", "", "::ffff:10.0.0.1", &[], "10.0.0.1 id 1"),
+        // One that has the id already is not moved out of the way of one that wants none.
+        (
+            "10.0.0.2 id 1",
+            "",
+            "10.0.0.1;10.0.0.2",
+            &[ADD],
+            "10.0.0.1 id 2;10.0.0.2 id 1",
+        ),
+    ];
+    for (before, options, wanted, requests, after) in cases {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let each = |list: &'static str| list.split(';').filter(|one| !one.is_empty());
+        each(before).for_each(kernel::add);
+        let text: String = each(wanted)
+            .map(|words| format!("endpoint add {words}\n"))
+            .collect();
+        let dry = apply(&format!("{options} --dry-run"), &text).run();
+        let count = dry.stdout().lines().count();
+        let expected = if requests.is_empty() { 0 } else { WOULD_CHANGE };
+        assert_eq!(
+            (count, dry.code()),
+            (requests.len(), expected),
+            "{}",
+            dry.report()
+        );
+        let run = changes(|run| run.words(options).arg("-").stdin(&text), "apply");
+        let Some((sent, output)) = run else { return };
+        output.success();
+        assert_eq!(sent, requests, "{before} to {wanted}");
+        let found: BTreeSet<String> = kernel::endpoints()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            found,
+            each(after).map(String::from).collect(),
+            "{before} to {wanted}"
+        );
+    }
+}
+
+/// A dry run says what a person could type, and what is typed leads to the same.
+#[test]
+fn the_commands_of_a_dry_run_do_what_apply_does() {
+    let text = "limits set subflows 4\nendpoint add 10.0.0.1 subflow backup\n\
+                endpoint add 10.0.0.3 id 9 signal dev 'a#b'\nendpoint add 10.0.0.4\n\
+                endpoint add 10.0.0.6 subflow backup\n";
+    let mut states = Vec::new();
+    for by_hand in [true, false] {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        veth("a#b", "peer", None);
+        for endpoint in [
+            "10.0.0.1 id 1 subflow",
+            "10.0.0.2 id 2",
+            "10.0.0.3 id 3",
+            "10.0.0.5 id 9 signal",
+            "10.0.0.6 id 10 subflow fullmesh",
+        ] {
+            kernel::add(endpoint);
+        }
+        let before = kernel::state();
+        let dry = apply("--dry-run", text).run();
+        assert_eq!(dry.code(), WOULD_CHANGE, "{}", dry.report());
+        assert_eq!(kernel::state(), before);
+        if by_hand {
+            Run::tool("-b -").stdin(dry.stdout()).run().success();
+        } else {
+            let run = Run::tool("-j apply -").stdin(text).run().success();
+            let done: serde_json::Value = serde_json::from_str(&run.stdout()).expect("JSON");
+            let done = done.as_array().expect("a list");
+            assert_eq!(done.len(), dry.stdout().lines().count());
+            assert_eq!(done[0]["action"], "limits");
+            assert_eq!(
+                (&done[0]["subflows"], &done[0]["line"]),
+                (&4.into(), &1.into())
+            );
+        }
+        states.push(kernel::state());
+        assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
+    }
+    assert_eq!(states[0], states[1]);
+}
+
+#[test]
+fn every_mistake_in_a_file_is_told_with_its_line_and_nothing_is_changed() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("10.0.0.9 id 1");
+    let text = "endpoint add 10.0.0.1\nendpoint add 10.0.0.300\n# fine\nlimits set subflows x\n\
+                endpoint add 10.0.0.1 backup\nendpoint flush\n";
+    for (options, json) in [
+        ("apply", false),
+        ("-j apply", true),
+        ("apply --dry-run", false),
+    ] {
+        let output = Run::tool(options).arg("-").stdin(text).run();
+        assert_ne!(output.code(), 0);
+        let said = output.stderr();
+        assert_eq!(said.lines().count(), 4, "{}", output.report());
+        for (line, told) in [2, 4, 5, 6].iter().zip(said.lines()) {
+            if json {
+                let told: serde_json::Value = serde_json::from_str(told).expect("JSON");
+                assert_eq!(told["error"]["line"], *line);
+            } else {
+                assert!(told.starts_with(&format!("-:{line}: ")), "{told}");
+            }
+        }
+    }
+    let nowhere = apply(
+        "",
+        "endpoint add 10.0.0.1\nendpoint add 10.0.0.2 dev nope\n",
+    )
+    .run();
+    let told = "-:2: argument \"nope\" is wrong: device does not exist\n";
+    assert_eq!((nowhere.code(), nowhere.stderr().as_str()), (255, told));
+    let taken = apply("--keep", "endpoint add 10.0.0.1 id 1\n").run();
+    let told = "-:1: argument \"1\" is wrong: the id of 10.0.0.9, which is kept\n";
+    assert_eq!((taken.code(), taken.stderr().as_str()), (255, told));
+    assert_eq!(
+        kernel::state(),
+        ["10.0.0.9 id 1", "add_addr_accepted 0 subflows 2"]
+    );
+    Run::tool("apply /no/such/file").run().failure(1);
+    Run::tool("apply --wait x -").run().failure(255);
+}
+
+/// Six endpoints, and a file that takes ten changes: limits, three deletions, two changes
+/// of flags, four additions.
+fn ten_changes() -> &'static str {
+    for endpoint in [
+        "10.0.0.1 id 11 subflow backup",
+        "10.0.0.2 id 12 signal dev lo",
+        "127.0.0.3 port 4000 id 13 signal",
+        "10.0.0.4 id 14 subflow",
+        "10.0.0.5 id 15 subflow backup fullmesh",
+        "fd00::6 id 16 subflow",
+    ] {
+        kernel::add(endpoint);
+    }
+    "limits set subflows 4\n\
+     endpoint add 10.0.0.4 subflow backup\n\
+     endpoint add 10.0.0.5 subflow fullmesh\n\
+     endpoint add fd00::6 id 16 subflow\n\
+     endpoint add 10.0.1.1 id 11\n\
+     endpoint add 10.0.1.2\n\
+     endpoint add 10.0.1.3 id 13\n\
+     endpoint add 10.0.0.1 id 21 subflow\n"
+}
+
+/// Requests before the first change: the family, the endpoints, the limits.
+const QUESTIONS: usize = 3;
+
+#[test]
+fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
+    let Some(strace) = strace() else { return };
+    for step in 1..=10 {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let text = ten_changes();
+        let before = kernel::state();
+        let dry = apply("--dry-run", text).run();
+        assert_eq!(dry.stdout().lines().count(), 10, "{}", dry.report());
+        let output = Run::program(&strace)
+            .words("-qq -o /dev/null -e trace=sendto")
+            .arg("-e")
+            .arg(format!(
+                "inject=sendto:error=EACCES:when={}",
+                QUESTIONS + step
+            ))
+            .arg(binary())
+            .words("apply -")
+            .stdin(text)
+            .run();
+        assert_eq!(output.code(), 2, "step {step}: {}", output.report());
+        assert_eq!(kernel::state(), before, "step {step}: {}", output.report());
+        let refused = dry
+            .stdout()
+            .lines()
+            .nth(step - 1)
+            .expect("the step")
+            .to_string();
+        assert!(
+            output.stderr().contains(&refused),
+            "{refused}: {}",
+            output.report()
+        );
+        assert_eq!(
+            output.stderr().contains("are undone"),
+            step > 1,
+            "{}",
+            output.report()
+        );
+    }
+}
+
+#[test]
+fn when_undoing_fails_too_the_message_says_what_is_missing() {
+    let Some(strace) = strace() else { return };
+    for step in 2..=10 {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let text = ten_changes();
+        let before = kernel::state();
+        let output = Run::program(&strace)
+            .words("-qq -o /dev/null -e trace=sendto")
+            .arg("-e")
+            .arg(format!(
+                "inject=sendto:error=EACCES:when={}+",
+                QUESTIONS + step
+            ))
+            .arg(binary())
+            .words("apply -")
+            .stdin(text)
+            .run();
+        assert_eq!(output.code(), 2, "{}", output.report());
+        assert_ne!(kernel::state(), before, "{}", output.report());
+        let said = output.stderr();
+        // What it lists, carried out, is what there was.
+        let list: String = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.rsplit_once(" ("))
+            .map(|(command, _)| command.replace(" id 0 ", " ") + "\n")
+            .collect();
+        assert_eq!(list.lines().count(), step - 1, "{}", output.report());
+        Run::tool("-b -").stdin(list).run().success();
+        assert_eq!(kernel::state(), before, "step {step}: {}", output.report());
+    }
+}
+
+#[test]
+fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
+    // Why it is refused, and by which line.
+    let cases: [(&str, usize, &str); 4] = [
+        ("limits set subflows 100000\n", 1, "limit"),
+        ("endpoint add 192.0.2.77 port 4000 signal\n", 1, "listen"),
+        ("endpoint add 127.0.0.1 port 4001 signal\n", 1, "listen"),
+        ("", 0, "too many addresses"),
+    ];
+    for (extra, line, why) in cases {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let _listener = listen("127.0.0.1:4001");
+        let mut text = String::from(extra);
+        let mut line = line;
+        text += "endpoint add 10.0.0.4 subflow backup\nendpoint add 10.0.1.1 id 11\n";
+        if extra.is_empty() {
+            // More than any kernel has ids for, or this one room.
+            let most = (1..=255).take_while(|host| {
+                let endpoint = format!("10.9.0.{host}").parse().expect("an endpoint");
+                kernel::try_add(&endpoint).is_ok()
+            });
+            line = most.count() + 1;
+            Run::tool("endpoint flush").run().success();
+            if line > 255 {
+                continue;
+            }
+            text = (1..=line)
+                .map(|host| format!("endpoint add 10.8.0.{host}\n"))
+                .collect();
+        }
+        kernel::add("10.0.0.1 id 11 subflow backup");
+        kernel::add("10.0.0.4 id 14 subflow");
+        let before = kernel::state();
+        let output = apply("", &text).run().failure(2);
+        assert_eq!(kernel::state(), before, "{}", output.report());
+        let place = format!("-:{line}: ");
+        let said = output.stderr();
+        assert!(
+            said.starts_with(&place) && said.contains(why),
+            "{}",
+            output.report()
+        );
+    }
+}
+
+#[test]
+fn killed_at_any_change_apply_goes_on_where_it_was() {
+    let Some(strace) = strace() else { return };
+    for step in 1..=10 {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let text = ten_changes();
+        let killed = Run::program(&strace)
+            .words("-qq -o /dev/null -e trace=sendto")
+            .arg("-e")
+            .arg(format!(
+                "inject=sendto:signal=SIGKILL:when={}",
+                QUESTIONS + step
+            ))
+            .arg(binary())
+            .words("apply -")
+            .stdin(text)
+            .run();
+        assert_eq!(killed.code(), -9, "{}", killed.report());
+        apply("", text).run().success();
+        assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
+        assert_eq!(kernel::endpoints().len(), 7);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_apply_goes_on_where_it_was() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let texts = [
+        "endpoint add 10.0.0.1 id 1 subflow\nendpoint add 10.0.0.2 id 2 subflow\nlimits set subflows 3",
+        "endpoint add 10.0.0.3 id 1 subflow\nendpoint add 10.0.0.2 id 3 signal\nlimits set subflows 4",
+    ];
+    let mut random = Random::new();
+    for round in 0..60 {
+        let text = texts[round % 2];
+        let running = apply("", text).start();
+        // The moment is to be any; nothing depends on it.
+        std::thread::sleep(std::time::Duration::from_micros(random.below(4000) as u64));
+        running.signal(libc::SIGKILL);
+        let _ = running.finish();
+        apply("", text).run().success();
+        assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
+    }
+}
+
+/// A generator of numbers, the same every time: xorshift.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Random {
+        Random(0x9E37_79B9_7F4A_7C15)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+#[test]
+fn of_many_applies_at_once_one_is_the_last_and_none_is_mixed_with_another() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let text = |of: usize| -> String {
+        let lines = (1..=6).map(|id| format!("endpoint add 10.{of}.0.{id} id {id} subflow\n"));
+        lines.collect::<String>() + &format!("limits set subflows {of}\n")
+    };
+    let expected: Vec<Vec<String>> = (1..=3)
+        .map(|of| {
+            apply("", &text(of)).run().success();
+            kernel::state()
+        })
+        .collect();
+    for _ in 0..12 {
+        let running: Vec<_> = (0..6)
+            .map(|at| apply("", &text(at % 3 + 1)).start())
+            .collect();
+        for running in running {
+            running.finish().success();
+        }
+        let found = kernel::state();
+        assert!(expected.contains(&found), "{found:?}");
+    }
+}
+
+#[test]
+fn an_apply_waits_for_the_one_before_it() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let name = SocketAddr::from_abstract_name("ip-mptcp/apply").expect("a name");
+    let other = UnixListener::bind_addr(&name).expect("the lock");
+    let running = apply("", "endpoint add 10.0.0.1\n").start();
+    let (_waiting, _) = other.accept().expect("who waits");
+    assert!(kernel::endpoints().is_empty());
+    // A dry run waits for nobody.
+    let dry = apply("--dry-run", "endpoint add 10.0.0.1\n").run();
+    assert_eq!(dry.code(), WOULD_CHANGE);
+    drop((other, _waiting));
+    running.finish().success();
+    assert_eq!(kernel::endpoints().len(), 1);
+}
+
+#[test]
+fn an_interface_stands_for_the_addresses_that_can_be_sources() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    let add = |address: &str, prefix| {
+        add_address(
+            "wan",
+            address.parse::<IpAddr>().expect("an address"),
+            prefix,
+        );
+    };
+    add("10.1.0.1", 24);
+    add("10.1.0.2", 24);
+    add("fd00::1", 64);
+    // Neither a local address of the link nor one of the host.
+    add("169.254.1.1", 16);
+    let found = || -> Vec<String> {
+        let all = kernel::endpoints();
+        all.iter()
+            .map(|endpoint| endpoint.address.to_string())
+            .collect()
+    };
+    let applied = |text: &str| {
+        apply("", text).run().success();
+        found()
+    };
+    let all = applied("endpoint add dev wan subflow");
+    // 169.254/16 is of global scope unless somebody says otherwise, as iproute2 does.
+    for address in ["10.1.0.1", "10.1.0.2", "fd00::1"] {
+        assert!(all.contains(&address.to_string()), "{all:?}");
+    }
+    assert!(
+        !all.iter().any(|address| address.starts_with("fe80")),
+        "{all:?}"
+    );
+    assert_eq!(applied("endpoint add dev wan -6 subflow"), ["fd00::1"]);
+    assert_eq!(
+        applied("endpoint add dev wan -6 subflow id 40"),
+        ["fd00::1"]
+    );
+    assert_eq!(kernel::endpoints()[0].id, 40);
+    // What is written out counts before what an interface stands for.
+    applied("endpoint add dev wan -4 subflow\nendpoint add 10.1.0.2 id 77 backup");
+    let named = kernel::endpoints()
+        .into_iter()
+        .find(|endpoint| endpoint.id == 77);
+    assert_eq!(named.expect("id 77").to_string(), "10.1.0.2 id 77 backup");
+    link_down("wan");
+    assert!(applied("endpoint add dev wan subflow").is_empty());
+    assert!(applied("endpoint add dev nowhere subflow").is_empty());
+    link_up("wan");
+}
+
+#[test]
+fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    for host in 1..=254 {
+        add_address("wan", IpAddr::from([10, 1, 0, host]), 24);
+    }
+    for host in 1..=20 {
+        add_address("wan", IpAddr::from([10, 2, 0, host]), 24);
+    }
+    let text = "endpoint add dev wan subflow\nendpoint add 192.0.2.1 id 200 signal\n";
+    let output = apply("", text).run();
+    assert_eq!(output.code(), 0, "{}", output.report());
+    assert!(
+        output.stderr().starts_with("Warning: -:1: "),
+        "{}",
+        output.report()
+    );
+    let before = kernel::state();
+    let count = kernel::endpoints().len();
+    assert!(kernel::endpoints()
+        .iter()
+        .any(|endpoint| endpoint.id == 200));
+    // The kernel is full, and stays as it is.
+    assert!(kernel::try_add(&"10.3.0.1".parse().expect("an endpoint")).is_err() || count == 255);
+    let again = apply("", text).run();
+    assert_eq!((again.code(), kernel::state()), (0, before));
+    // The next that goes makes room for one that waits.
+    let text = "endpoint add dev wan subflow\n";
+    apply("", text).run();
+    assert!(kernel::endpoints()
+        .iter()
+        .all(|endpoint| endpoint.id != 200));
+}
+
+#[test]
+fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let text = "endpoint add dev wan subflow\n";
+    let output = apply("--wait 0", text).run().failure(1);
+    assert_eq!(
+        output.stderr(),
+        "-:1: waited 0 s in vain for interface \"wan\"\n"
+    );
+    let running = apply("--wait 30", text).start();
+    let waits = || {
+        let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));
+        call.is_ok_and(|call| call.contains("poll")).then_some(())
+    };
+    until("apply to wait", waits);
+    veth("wan", "peer", None);
+    until("apply to wait", waits);
+    add_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    running.finish().success();
+    assert_eq!(
+        kernel::endpoints()[0].to_string(),
+        "10.1.0.1 id 1 subflow dev wan"
+    );
+    let output = apply("--wait 0", "endpoint add dev wan -6 subflow\n")
+        .run()
+        .failure(1);
+    assert_eq!(
+        output.stderr(),
+        "-:1: waited 0 s in vain for an address of \"wan\"\n"
+    );
+}
+
+/// Two paths, each in an address family of its own network; both namespaces are joined by
+/// two pairs of interfaces.
+#[test]
+fn a_transfer_over_two_paths_goes_on_while_others_are_changed() {
+    let Some(namespace) = Namespace::fresh() else {
+        return;
+    };
+    let server = Namespace::another();
+    for (name, net) in [("one", 1), ("two", 2)] {
+        veth(name, name, Some(&server));
+        add_address(name, IpAddr::from([10, net, 0, 1]), 24);
+        server.inside(|| add_address(name, IpAddr::from([10, net, 0, 2]), 24));
+    }
+    let limits = "limits set subflows 4 add_addr_accepted 4\n";
+    server.inside(|| {
+        let text = format!("{limits}endpoint add 10.2.0.2 dev two signal\n");
+        apply("", &text).run().success();
+        let _ = sysctl("ipv4/conf/all/rp_filter", "0");
+    });
+    let file = format!("{limits}endpoint add 10.2.0.1 dev two id 3 subflow\n");
+    apply("", &file).run().success();
+    let listener = server.inside(|| listen("10.1.0.2:5000"));
+    let connection = Connection::open(&listener);
+    until("a second subflow", || {
+        connection.exchange(1);
+        connection.subflows().filter(|count| *count == 1)
+    });
+    let ids = ip_mptcp_tests::monitor::EventCounter::start();
+    for round in 0..20 {
+        connection.exchange(100_000);
+        // Others come, change and go; this one is not touched.
+        let more = match round % 3 {
+            0 => "endpoint add 192.0.2.1 signal\n",
+            1 => "endpoint add 192.0.2.1 signal backup\nendpoint add 192.0.2.2 id 9\n",
+            _ => "",
+        };
+        apply("", &format!("{file}{more}")).run().success();
+        assert_eq!(connection.subflows(), Some(1), "round {round}");
+    }
+    // Neither closed nor opened: the kernel had nothing to tell.
+    assert_eq!(ids.total(), 0);
+    drop(namespace);
+}
+
+#[test]
+fn replace_said_twice_is_replace_said_once() {
+    let cases: [(&str, &str, &[u8], &str); 9] = [
+        ("", "10.0.0.1 subflow", &[ADD], "10.0.0.1 id 1 subflow"),
+        (
+            "10.0.0.1 id 4 subflow",
+            "10.0.0.1 subflow backup",
+            &[SET_FLAGS],
+            "10.0.0.1 id 4 subflow backup",
+        ),
+        (
+            "10.0.0.1 id 4 subflow",
+            "10.0.0.1 signal dev lo",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4 signal dev lo",
+        ),
+        (
+            "10.0.0.1 id 4 subflow",
+            "10.0.0.1 id 5 subflow",
+            &[DELETE, ADD],
+            "10.0.0.1 id 5 subflow",
+        ),
+        (
+            "10.0.0.1 id 4 subflow",
+            "10.0.0.2 id 4 subflow",
+            &[DELETE, ADD],
+            "10.0.0.2 id 4 subflow",
+        ),
+        (
+            "10.0.0.1 id 4 subflow;10.0.0.2 id 5",
+            "10.0.0.1 id 5",
+            &[FLUSH, ADD],
+            "10.0.0.1 id 5",
+        ),
+        (
+            "10.0.0.1 id 4 subflow;10.0.0.2 id 5",
+            "id 4 backup",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4 backup;10.0.0.2 id 5",
+        ),
+        (
+            "127.0.0.1 port 80 id 4 signal",
+            "127.0.0.1 signal",
+            &[ADD],
+            "127.0.0.1 id 5 signal;127.0.0.1 port 80 id 4 signal",
+        ),
+        (
+            "127.0.0.1 port 80 id 4 signal",
+            "127.0.0.1 signal port 80 backup",
+            &[SET_FLAGS],
+            "127.0.0.1 port 80 id 4 signal backup",
+        ),
+    ];
+    for (before, words, requests, after) in cases {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let each = |list: &'static str| list.split(';').filter(|one| !one.is_empty());
+        each(before).for_each(kernel::add);
+        for requests in [requests, &[]] {
+            let run = changes(|run| run.words(words), "endpoint replace");
+            let Some((sent, output)) = run else { return };
+            output.success();
+            assert_eq!(sent, requests, "{before}: replace {words}");
+            let found: BTreeSet<_> = kernel::endpoints()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(
+                found,
+                each(after).map(String::from).collect(),
+                "{before}: replace {words}"
+            );
+        }
+    }
+}
+
+#[test]
+fn replace_refuses_what_cannot_be_and_leaves_what_is() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("10.0.0.1 id 4 subflow");
+    for (words, code) in [
+        ("", 255),
+        ("backup", 255),
+        ("id 9 backup", 2),
+        ("id 0 10.0.0.1", 255),
+        ("10.0.0.1 signal fullmesh", 255),
+        ("10.0.0.1 port 80 signal subflow", 255),
+        ("10.0.0.1 dev nope", 255),
+        // Deleted, refused, and put back: nobody listens at an address that is not here.
+        ("10.0.0.1 id 4 implicit", 255),
+        ("192.0.2.7 id 4 port 80 signal", 2),
+    ] {
+        Run::tool("endpoint replace")
+            .words(words)
+            .run()
+            .failure(code);
+        assert_eq!(
+            kernel::endpoints()[0].to_string(),
+            "10.0.0.1 id 4 subflow",
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn change_keeps_the_id_and_all_that_is_not_named() {
+    let cases: [(&str, &str, &[u8], &str); 10] = [
+        (
+            "10.0.0.1 id 4 subflow backup",
+            "id 4 signal",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4 signal subflow backup",
+        ),
+        (
+            "10.0.0.1 id 4 subflow backup",
+            "id 4 nosubflow signal",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4 signal backup",
+        ),
+        (
+            "10.0.0.1 id 4 subflow backup",
+            "10.0.0.1 dev lo",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4 subflow backup dev lo",
+        ),
+        (
+            "127.0.0.1 port 80 id 4 signal",
+            "id 4 port 81",
+            &[DELETE, ADD],
+            "127.0.0.1 port 81 id 4 signal",
+        ),
+        (
+            "127.0.0.1 port 80 id 4 signal",
+            "id 4 port 0",
+            &[DELETE, ADD],
+            "127.0.0.1 id 4 signal",
+        ),
+        (
+            "127.0.0.1 id 4 signal",
+            "id 4 port 80",
+            &[DELETE, ADD],
+            "127.0.0.1 port 80 id 4 signal",
+        ),
+        (
+            "127.0.0.1 port 80 id 4 signal",
+            "127.0.0.1 port 80 dev lo",
+            &[DELETE, ADD],
+            "127.0.0.1 port 80 id 4 signal dev lo",
+        ),
+        (
+            "10.0.0.1 id 4 subflow",
+            "id 4 subflow backup",
+            &[SET_FLAGS],
+            "10.0.0.1 id 4 subflow backup",
+        ),
+        (
+            "10.0.0.1 id 4 subflow dev lo",
+            "id 4 dev lo",
+            &[SET_FLAGS],
+            "10.0.0.1 id 4 subflow dev lo",
+        ),
+        (
+            "10.0.0.1 id 4 subflow fullmesh",
+            "id 4 nosubflow nofullmesh",
+            &[DELETE, ADD],
+            "10.0.0.1 id 4",
+        ),
+    ];
+    for (before, words, requests, after) in cases {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        kernel::add(before);
+        kernel::add("192.0.2.1 id 9");
+        let run = changes(|run| run.words(words), "endpoint change");
+        let Some((sent, output)) = run else { return };
+        output.success();
+        assert_eq!(sent, requests, "{before}: change {words}");
+        assert_eq!(kernel::endpoints().len(), 2);
+        let found = kernel::endpoints()
+            .into_iter()
+            .find(|endpoint| endpoint.id == 4);
+        assert_eq!(
+            found.expect("id 4").to_string(),
+            after,
+            "{before}: change {words}"
+        );
+    }
+}
+
+#[test]
+fn a_change_that_is_refused_half_way_puts_the_endpoint_back() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let _listener = listen("127.0.0.1:4001");
+    kernel::add("127.0.0.1 port 80 id 4 signal dev lo");
+    kernel::add("127.0.0.1 id 5 signal");
+    let before = kernel::state();
+    for words in ["id 4 port 4001", "id 4 port 0", "id 5 port 80"] {
+        let output = Run::tool("endpoint change").words(words).run().failure(2);
+        assert!(output.stderr().contains("undone"), "{}", output.report());
+        assert_eq!(kernel::state(), before, "{words}");
+    }
+    for words in [
+        "id 4 subflow",
+        "id 4 nosignal",
+        "id 4 implicit",
+        "id 4 signal fullmesh backup port 81",
+    ] {
+        Run::tool("endpoint change").words(words).run().failure(255);
+        assert_eq!(kernel::state(), before, "{words}");
+    }
+}

@@ -1,0 +1,548 @@
+//! `watch`: endpoints follow interfaces and addresses, as the file says.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ip_mptcp_tests::kernel;
+use ip_mptcp_tests::namespace::{
+    add_address, delete_address, link_delete, link_down, link_index, link_rename, link_up, veth,
+    Namespace,
+};
+use ip_mptcp_tests::program::{Output, Run, Running};
+use ip_mptcp_tests::wait::until;
+
+/// A state file that the test removes at its end.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &str) -> File {
+        // Tests of one process run side by side.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("watch-{}-{count}", std::process::id());
+        let file = File(std::env::temp_dir().join(name));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).expect("a file");
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A `watch` that is past its first look.
+struct Watch(Running);
+
+impl Watch {
+    fn start(words: &str, file: &Path) -> Watch {
+        let watch = Watch(Run::tool(words).arg(file).start());
+        watch.settle();
+        watch
+    }
+
+    fn proc(&self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.0.pid());
+        std::fs::read_to_string(&path).unwrap_or_default()
+    }
+
+    /// Waits until it has done all it had to do: it waits, without an end to that.
+    fn settle(&self) {
+        until("watch to wait", || {
+            // Number of the call, descriptors, how many, time-out.
+            let call = self.proc("syscall");
+            let words: Vec<_> = call.split_whitespace().collect();
+            let waits = words.first().is_some_and(|number| {
+                number.parse() == Ok(libc::SYS_poll) && words.get(3) == Some(&"0xffffffff")
+            });
+            // Nothing may be under way to it either.
+            (waits && self.unread() == 0).then_some(())
+        });
+    }
+
+    /// Bytes that wait in its netlink sockets.
+    fn unread(&self) -> u64 {
+        let inodes: Vec<String> = std::fs::read_dir(format!("/proc/{}/fd", self.0.pid()))
+            .expect("its descriptors")
+            .filter_map(|entry| {
+                let target = std::fs::read_link(entry.ok()?.path()).ok()?;
+                let target = target.to_str()?.strip_prefix("socket:[")?.to_string();
+                Some(target.strip_suffix(']')?.to_string())
+            })
+            .collect();
+        let table = std::fs::read_to_string("/proc/thread-self/net/netlink").expect("sockets");
+        table
+            .lines()
+            .skip(1)
+            .filter_map(|line| {
+                let columns: Vec<_> = line.split_whitespace().collect();
+                let own = inodes
+                    .iter()
+                    .any(|inode| Some(&inode.as_str()) == columns.get(9));
+                columns.get(4)?.parse::<u64>().ok().filter(|_| own)
+            })
+            .sum()
+    }
+
+    fn stop(self) -> Output {
+        self.0.signal(libc::SIGTERM);
+        self.0.finish()
+    }
+}
+
+fn state() -> Vec<String> {
+    let all = kernel::endpoints();
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// Waits until the kernel holds these endpoints.
+fn expect(endpoints: &[&str]) {
+    until(&format!("{endpoints:?}, not {:?}", state()), || {
+        (state() == endpoints).then_some(())
+    });
+}
+
+fn v4(net: u8, host: u8) -> IpAddr {
+    IpAddr::from([10, net, 0, host])
+}
+
+#[test]
+fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "wan-peer", None);
+    veth("lte", "lte-peer", None);
+    add_address("wan", v4(1, 1), 24);
+    let file = File::new(
+        "endpoint add 10.1.0.1 dev wan id 9 signal\nendpoint add dev lte -4 subflow backup\n\
+         endpoint add 192.0.2.1 id 2\n",
+    );
+    let watch = Watch::start("watch", &file.0);
+    let (fixed, wan) = ("192.0.2.1 id 2", "10.1.0.1 id 9 signal dev wan");
+    expect(&[fixed, wan]);
+    add_address("lte", v4(2, 1), 24);
+    expect(&[fixed, wan, "10.2.0.1 id 10 subflow backup dev lte"]);
+    // The cable of lte goes, and another one takes an id meanwhile.
+    link_down("lte-peer");
+    expect(&[fixed, wan]);
+    link_up("lte-peer");
+    expect(&[fixed, wan, "10.2.0.1 id 10 subflow backup dev lte"]);
+    delete_address("wan", v4(1, 1), 24);
+    expect(&[fixed, "10.2.0.1 id 10 subflow backup dev lte"]);
+    add_address("lte", v4(2, 2), 24);
+    // Neither id 9, which is another line's, nor any that is taken.
+    expect(&[
+        "10.2.0.2 id 1 subflow backup dev lte",
+        fixed,
+        "10.2.0.1 id 10 subflow backup dev lte",
+    ]);
+    add_address("wan", v4(1, 1), 24);
+    let all = [
+        "10.2.0.2 id 1 subflow backup dev lte",
+        fixed,
+        wan,
+        "10.2.0.1 id 10 subflow backup dev lte",
+    ];
+    expect(&all);
+    let output = watch.stop().success();
+    expect(&all);
+    let said = output.stdout();
+    let count = |what: &str| said.lines().filter(|line| line.starts_with(what)).count();
+    assert_eq!(
+        (count("endpoint add "), count("endpoint delete ")),
+        (6, 2),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 8, "{said}");
+}
+
+#[test]
+fn names_count_whatever_interface_has_them() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("eth0", "peer0", None);
+    veth("eth1", "peer1", None);
+    add_address("eth0", v4(1, 1), 24);
+    add_address("eth1", v4(2, 1), 24);
+    let file = File::new("endpoint add dev wan subflow -4\n");
+    let watch = Watch::start("watch", &file.0);
+    expect(&[]);
+    link_rename("eth0", "wan");
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    link_rename("wan", "old");
+    expect(&[]);
+    link_rename("eth1", "wan");
+    // Id 1 is kept for the address that had it.
+    expect(&["10.2.0.1 id 2 subflow dev wan"]);
+    // Gone, and another of the same name is there: it is another interface.
+    let index = link_index("wan");
+    link_delete("wan");
+    veth("wan", "peer2", None);
+    add_address("wan", v4(2, 1), 24);
+    assert_ne!(link_index("wan"), index);
+    expect(&["10.2.0.1 id 2 subflow dev wan"]);
+    watch.settle();
+    expect(&["10.2.0.1 id 2 subflow dev wan"]);
+    watch.stop().success();
+}
+
+#[test]
+fn an_address_that_moves_takes_its_endpoint_along() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("one", "peer1", None);
+    veth("two", "peer2", None);
+    add_address("one", v4(1, 1), 24);
+    let file = File::new("endpoint add dev one -4 subflow\nendpoint add dev two -4 signal\n");
+    let watch = Watch::start("watch", &file.0);
+    expect(&["10.1.0.1 id 1 subflow dev one"]);
+    // Both have it for a while: the line that comes first counts.
+    add_address("two", v4(1, 1), 24);
+    watch.settle();
+    expect(&["10.1.0.1 id 1 subflow dev one"]);
+    delete_address("one", v4(1, 1), 24);
+    expect(&["10.1.0.1 id 1 signal dev two"]);
+    watch.stop().success();
+}
+
+#[test]
+fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("endpoint add 10.0.0.1 id 1 subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    expect(&["10.0.0.1 id 1 subflow"]);
+    let complaints = |count: usize| {
+        until("a complaint", || {
+            // Standard error is read when the program ends; its count of writes tells.
+            let written = watch.proc("io");
+            let calls = written
+                .lines()
+                .find_map(|line| line.strip_prefix("syscw: "));
+            (calls?.parse::<usize>().ok()? >= count).then_some(())
+        });
+    };
+    // One line of change was written so far.
+    file.write("endpoint add 10.0.0.1 id 1 subflow backup\nendpoint add nonsense\n");
+    watch.0.signal(libc::SIGHUP);
+    complaints(2);
+    std::fs::remove_file(&file.0).expect("removed");
+    watch.0.signal(libc::SIGHUP);
+    complaints(3);
+    expect(&["10.0.0.1 id 1 subflow"]);
+    file.write("endpoint add 10.0.0.1 id 1 subflow backup\n");
+    watch.0.signal(libc::SIGHUP);
+    expect(&["10.0.0.1 id 1 subflow backup"]);
+    let output = watch.stop();
+    assert_eq!(output.code(), 0);
+    let said = output.stderr();
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", output.report());
+    assert!(
+        lines[0].contains(":2: ") && lines[1].contains("Cannot open"),
+        "{said}"
+    );
+    assert_eq!(output.stdout().lines().count(), 2, "{}", output.report());
+}
+
+#[test]
+fn keep_leaves_others_alone_and_remove_on_exit_takes_its_own_along() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    kernel::add("10.0.0.9 id 9 backup");
+    let file = File::new("endpoint add dev wan -4 subflow\nendpoint add 10.0.0.1 id 20\n");
+    let watch = Watch::start("-j watch --keep --remove-on-exit", &file.0);
+    let other = "10.0.0.9 id 9 backup";
+    expect(&[other, "10.0.0.1 id 20", "10.1.0.1 id 21 subflow dev wan"]);
+    link_down("wan");
+    expect(&[other, "10.0.0.1 id 20"]);
+    link_up("wan");
+    expect(&[other, "10.0.0.1 id 20", "10.1.0.1 id 21 subflow dev wan"]);
+    let output = watch.stop().success();
+    expect(&[other]);
+    let said = output.stdout();
+    let objects: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .collect();
+    let actions: Vec<_> = objects
+        .iter()
+        .map(|object| object["action"].as_str().expect("text"))
+        .collect();
+    assert_eq!(
+        actions,
+        ["add", "add", "delete", "add", "delete", "delete"],
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_carried_out_ends_watch_and_changes_nothing() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for (text, code) in [
+        ("endpoint add 10.0.0.1\nendpoint add x\n", 1),
+        ("endpoint add 10.0.0.1\nlimits set subflows 100000\n", 2),
+        (
+            "endpoint add 10.0.0.1\nendpoint add 192.0.2.1 signal port 80\n",
+            2,
+        ),
+    ] {
+        let file = File::new(text);
+        Run::tool("watch").arg(&file.0).run().failure(code);
+        assert!(kernel::endpoints().is_empty());
+    }
+    Run::tool("watch -")
+        .stdin("endpoint add 10.0.0.1\n")
+        .run()
+        .failure(255);
+    Run::tool("watch /no/such/file").run().failure(1);
+}
+
+/// One line that is refused later on does not hold up the others, and is told once.
+#[test]
+fn what_is_refused_later_does_not_hold_up_the_rest() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    let file = File::new("endpoint add dev wan -4 subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    file.write("endpoint add 192.0.2.1 signal port 80\nendpoint add dev wan -4 subflow\n");
+    watch.0.signal(libc::SIGHUP);
+    add_address("wan", v4(1, 1), 24);
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    link_down("wan");
+    expect(&[]);
+    link_up("wan");
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    watch.settle();
+    let output = watch.stop();
+    assert_eq!(output.stderr().lines().count(), 1, "{}", output.report());
+    assert!(
+        output.stderr().contains(":1: endpoint add 192.0.2.1"),
+        "{}",
+        output.report()
+    );
+}
+
+#[test]
+fn watch_works_in_the_namespace_that_is_named() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let other = Namespace::another();
+    let name = other.name("elsewhere");
+    other.inside(|| veth("wan", "peer", None));
+    let file = File::new("endpoint add dev wan -4 subflow\n");
+    let running = Run::tool("-n elsewhere watch").arg(&file.0).start();
+    other.inside(|| {
+        until("the socket that listens", || {
+            let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
+            // Links, IPv4 and IPv6 addresses.
+            sockets.contains(" 00000111 ").then_some(())
+        });
+        add_address("wan", v4(1, 1), 24);
+        expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    });
+    assert!(kernel::endpoints().is_empty());
+    running.signal(libc::SIGTERM);
+    running.finish().success();
+    drop(name);
+}
+
+/// How often it went to sleep and was woken, and all that it has read and written.
+fn activity(watch: &Watch) -> (String, String) {
+    let status = watch.proc("status");
+    let switches = status.lines().filter(|line| line.contains("ctxt_switches"));
+    (switches.collect(), watch.proc("io"))
+}
+
+#[test]
+fn without_news_watch_makes_no_system_call() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    let file = File::new("endpoint add dev wan subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    // IPv6 addresses of the link come within seconds by themselves.
+    until("an idle watch", || {
+        let before = activity(&watch);
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        (activity(&watch) == before).then_some(())
+    });
+    watch.stop().success();
+}
+
+fn resident_memory(watch: &Watch) -> u64 {
+    let status = watch.proc("status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number of kB")
+}
+
+/// A generator of numbers, the same every time: xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+/// The interfaces that random events happen to, by what they are called at the moment.
+struct World {
+    random: Random,
+    names: Vec<&'static str>,
+}
+
+const ALL_NAMES: [&str; 4] = ["wan", "lte", "spare", "other"];
+
+impl World {
+    fn new() -> World {
+        let names = vec!["wan", "spare"];
+        for (at, name) in names.iter().enumerate() {
+            veth(name, &format!("peer{at}"), None);
+        }
+        let random = Random(0x2545_F491_4F6C_DD1D);
+        World { random, names }
+    }
+
+    /// One random event.
+    fn event(&mut self, number: usize) {
+        let chosen = self.random.below(self.names.len());
+        let name = self.names[chosen];
+        let address = match self.random.below(2) {
+            0 => v4(1, 1 + self.random.below(4) as u8),
+            _ => format!("fd00::{}", 1 + self.random.below(2))
+                .parse()
+                .expect("an address"),
+        };
+        let prefix = if address.is_ipv4() { 24 } else { 64 };
+        match self.random.below(10) {
+            0..=4 => self.turn(name, address, prefix),
+            5 => link_down(name),
+            6 | 7 => link_up(name),
+            8 => {
+                let free = ALL_NAMES.iter().find(|free| !self.names.contains(free));
+                let free = *free.expect("fewer interfaces than names");
+                link_rename(name, free);
+                self.names[chosen] = free;
+            }
+            _ => {
+                link_delete(name);
+                veth(name, &format!("again{number}"), None);
+            }
+        }
+    }
+
+    /// Adds the address, or takes it away where it is already.
+    fn turn(&mut self, name: &str, address: IpAddr, prefix: u8) {
+        use ip_mptcp_tests::namespace::{try_add_address, try_delete_address};
+        if try_add_address(name, address, prefix).is_err() {
+            let _ = try_delete_address(name, address, prefix);
+        }
+    }
+}
+
+const RANDOM_FILE: &str = "endpoint add dev wan -4 subflow backup\nendpoint add dev lte signal\n\
+                           endpoint add 192.0.2.1 id 5 subflow\nendpoint add dev wan -6 subflow id 40\n";
+
+/// What a state comes to, whatever ids the kernel has given.
+fn without_ids(state: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = state
+        .iter()
+        .map(|line| {
+            let words: Vec<_> = line.split(' ').collect();
+            let id = words.iter().position(|word| *word == "id");
+            let keep = |at: &usize| id.is_none_or(|id| *at != id && *at != id + 1);
+            let kept = words.iter().enumerate().filter(|(at, _)| keep(at));
+            kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn after_a_thousand_events_all_is_as_if_applied_afresh() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let mut world = World::new();
+    let file = File::new(RANDOM_FILE);
+    let watch = Watch::start("watch", &file.0);
+    for number in 1..=1000 {
+        world.event(number);
+        if number % 100 != 0 {
+            continue;
+        }
+        watch.settle();
+        // Nothing is left to do, and it is what an empty kernel would be given.
+        let found = state();
+        let dry = Run::tool("apply --dry-run").arg(&file.0).run();
+        assert_eq!(dry.stdout(), "", "after {number} events: {found:?}");
+    }
+    let found = state();
+    let output = watch.stop();
+    assert_eq!(output.code(), 0, "{}", output.report());
+    Run::tool("endpoint flush").run().success();
+    Run::tool("apply").arg(&file.0).run().success();
+    assert_eq!(without_ids(&found), without_ids(&state()));
+}
+
+/// An hour of an event each third of a second, and then some, at once: the memory does not
+/// grow, and what the kernel has no room to tell is found out by looking.
+#[test]
+fn memory_stays_what_it_was_and_lost_news_are_made_up_for() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let mut world = World::new();
+    let file = File::new(RANDOM_FILE);
+    // A receive buffer for a few messages only.
+    let watch = Watch::start("-rcvbuf 4096 watch", &file.0);
+    for number in 1..=1000 {
+        world.event(number);
+    }
+    watch.settle();
+    let before = resident_memory(&watch);
+    // Addresses by the thousand, each of them new.
+    for round in 0..10_u8 {
+        for host in 0..=255_u8 {
+            let address = IpAddr::from([10, 77, round, host]);
+            add_address(world.names[0], address, 32);
+            delete_address(world.names[0], address, 32);
+        }
+        // Its standard output is not to block it.
+        for number in 0..50 {
+            world.event(2000 + usize::from(round) * 50 + number);
+        }
+    }
+    watch.settle();
+    let after = resident_memory(&watch);
+    assert!(after <= before + 64, "{before} kB, then {after} kB");
+    assert_eq!(Run::tool("apply --dry-run").arg(&file.0).run().stdout(), "");
+    let _ = watch.stop();
+}
