@@ -25,6 +25,7 @@ pub mod rebuild;
 pub mod requests;
 pub mod route;
 pub mod sockopt;
+pub mod state_file;
 pub mod writer;
 
 /// A target takes any bytes and panics when a promise is broken.
@@ -46,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("requests", requests::run),
     ("route", route::run),
     ("sockopt", sockopt::run),
+    ("state_file", state_file::run),
     ("writer", writer::run),
 ];
 

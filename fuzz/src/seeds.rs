@@ -55,12 +55,28 @@ pub fn all() -> Seeds {
             add(&mut seeds, &["route"], &[&[choice], &payload[..]].concat());
         }
     }
+    for text in STATE_FILES {
+        add(&mut seeds, &["state_file"], text.as_bytes());
+    }
     for inputs in seeds.values_mut() {
         inputs.sort();
         inputs.dedup();
     }
     seeds
 }
+
+/// State files with everything that the grammar knows, and mistakes.
+const STATE_FILES: [&str; 5] = [
+    "limits set subflows 4 add_addr_accepted 4\n\
+     endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
+     endpoint add dev lte subflow backup     # every usable address\n\
+     endpoint add dev wan6 -6 subflow\n",
+    "mptcp e a 10.0.0.1 d 'a#b' p 0x50 i 7 signal nobackup\r\n\
+     endpoint add ::ffff:10.0.0.2 \\\nlaminar -6\n",
+    "\u{feff}endpoint add dev \"it's\" id 9 -4 port 80 signal\nlimits set s 1\n\n# nothing\n",
+    "endpoint add dev back\\ backup\nendpoint add 10.0.0.1 id 1\nendpoint add 10.0.0.1 id 1\n",
+    "endpoint delete id 1\nendpoint add '\nhelp\nlimits\n-j endpoint add --help\n\\",
+];
 
 fn add(seeds: &mut Seeds, targets: &[&'static str], bytes: &[u8]) {
     for target in targets {
