@@ -6,7 +6,9 @@ use core::fmt;
 ///
 /// Eight bytes, `Copy`, no text inside: making one costs nothing, reading one
 /// is up to [`Display`](fmt::Display).
+// The kind comes first, where a `Result` tells success by looking at one byte.
 #[derive(Copy, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct Error {
     kind: ErrorKind,
     attribute: u16,

@@ -369,15 +369,12 @@ macro_rules! attribute_set {
             #[inline(never)]
             fn take_all<E: crate::order::Order>(
                 &mut self,
-                mut attributes: crate::netlink::Attributes<'_, E>,
+                attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<(), crate::error::Error> {
-                loop {
-                    attributes = self.take_usual(attributes);
-                    match attributes.next() {
-                        Some(attribute) => self.take_one(attribute?)?,
-                        None => return Ok(()),
-                    }
+                for attribute in attributes {
+                    self.take_one(attribute?)?;
                 }
+                Ok(())
             }
 
             /// Takes an attribute, whatever it is.

@@ -66,19 +66,19 @@ fn one<E: Order>(kind: u16, flags: u16, payload: &[u8], big: bool) {
 fn extack<E: Order>(codec: &ExtendedAck<'_, E>, judge: &reference::Ack<'_>) {
     print_all!(codec);
     assert_eq!(
-        codec.message.map(|text| text.as_bytes()),
+        codec.message().map(|text| text.as_bytes()),
         judge.message.as_deref()
     );
-    assert_eq!(codec.offset, judge.offset);
-    assert_eq!(codec.cookie, judge.cookie);
-    assert_eq!(codec.policy.map(|p| p.as_bytes()), judge.policy);
+    assert_eq!(codec.offset(), judge.offset);
+    assert_eq!(codec.cookie(), judge.cookie);
+    assert_eq!(codec.policy().map(|p| p.as_bytes()), judge.policy);
     match (codec.rule(), judge.policy) {
         (Ok(None), None) => {}
         (Ok(Some(rule)), Some(_)) => print_all!((rule, rule.type_name())),
         (Err(error), Some(_)) => print_all!(error),
         other => panic!("{other:?}"),
     }
-    assert_eq!(codec.missing_type, judge.missing_type);
-    assert_eq!(codec.missing_nest, judge.missing_nest);
-    assert_eq!(codec.unknown, judge.unknown);
+    assert_eq!(codec.missing_type(), judge.missing_type);
+    assert_eq!(codec.missing_nest(), judge.missing_nest);
+    assert_eq!(codec.unknown(), judge.unknown);
 }

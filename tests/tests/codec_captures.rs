@@ -111,13 +111,13 @@ fn compare_reply<E: Order>(
             let judge = reference::error(judge, order).expect("well-formed");
             assert_eq!(ack.errno, judge.errno);
             assert_eq!(
-                ack.extended.message.map(|m| m.as_bytes().to_vec()),
+                ack.extended.message().map(|m| m.as_bytes().to_vec()),
                 judge.message
             );
-            assert_eq!(ack.extended.offset, judge.offset);
-            assert_eq!(ack.extended.missing_type, judge.missing_type);
-            assert_eq!(ack.extended.policy.map(|p| p.as_bytes()), judge.policy);
-            assert_eq!(ack.extended.unknown, 0);
+            assert_eq!(ack.extended.offset(), judge.offset);
+            assert_eq!(ack.extended.missing_type(), judge.missing_type);
+            assert_eq!(ack.extended.policy().map(|p| p.as_bytes()), judge.policy);
+            assert_eq!(ack.extended.unknown(), 0);
             // The kernel repeats the request; what it repeats is what was sent.
             assert_eq!(ack.request, asked.header);
             let repeated = ack.request_payload;
@@ -297,7 +297,7 @@ fn refusal<E: Order>(capture: &Capture, name: &str) -> (u32, String, Option<u32>
     for datagram in &exchange.replies {
         for message in messages::<E>(datagram) {
             if let Content::Ack(ack) = message.content().expect("well-formed") {
-                let text = ack.extended.message.map(|m| m.to_string());
+                let text = ack.extended.message().map(|m| m.to_string());
                 // Names come from a request of this machine's order.
                 let place = if order_of(capture).big == cfg!(target_endian = "big") {
                     Place::of_fault(&exchange.request, &ack.extended).map(|p| p.to_string())
@@ -307,7 +307,7 @@ fn refusal<E: Order>(capture: &Capture, name: &str) -> (u32, String, Option<u32>
                 found = Some((
                     ack.errno,
                     text.unwrap_or_default(),
-                    ack.extended.offset,
+                    ack.extended.offset(),
                     place.unwrap_or_default(),
                 ));
             }

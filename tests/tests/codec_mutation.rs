@@ -410,13 +410,13 @@ fn extended<'a, E: Order>(
     reference::Ack {
         errno,
         request: None,
-        message: e.message.map(|m| m.as_bytes().to_vec()),
-        offset: e.offset,
-        cookie: e.cookie,
-        policy: e.policy.map(|p| p.as_bytes()),
-        missing_type: e.missing_type,
-        missing_nest: e.missing_nest,
-        unknown: e.unknown,
+        message: e.message().map(|m| m.as_bytes().to_vec()),
+        offset: e.offset(),
+        cookie: e.cookie(),
+        policy: e.policy().map(|p| p.as_bytes()),
+        missing_type: e.missing_type(),
+        missing_nest: e.missing_nest(),
+        unknown: e.unknown(),
     }
 }
 

@@ -147,11 +147,11 @@ fn extended_ack(ours: &mptcp_codec::netlink::ExtendedAck<'_>, tlvs: &[u8]) {
         met += 1;
         match theirs.expect("well-formed") {
             NlmsgerrAttrs::Msg(text) => {
-                let ours = ours.message.expect("a text");
+                let ours = ours.message().expect("a text");
                 assert_eq!(ours.as_bytes(), text.to_bytes());
             }
-            NlmsgerrAttrs::Offset(offset) => assert_eq!(ours.offset, Some(offset)),
-            NlmsgerrAttrs::Cookie(cookie) => assert_eq!(ours.cookie, Some(cookie)),
+            NlmsgerrAttrs::Offset(offset) => assert_eq!(ours.offset(), Some(offset)),
+            NlmsgerrAttrs::Cookie(cookie) => assert_eq!(ours.cookie(), Some(cookie)),
             NlmsgerrAttrs::Policy(policy) => {
                 let rule = ours.rule().expect("well-formed").expect("a rule");
                 rule_agrees(&rule, policy);
@@ -160,10 +160,10 @@ fn extended_ack(ours: &mptcp_codec::netlink::ExtendedAck<'_>, tlvs: &[u8]) {
             // reads its first two bytes, which is the number on little-endian
             // machines and 0 on the others: the codec is right.
             NlmsgerrAttrs::MissingType(kind) if cfg!(target_endian = "little") => {
-                assert_eq!(ours.missing_type, Some(u32::from(kind)));
+                assert_eq!(ours.missing_type(), Some(u32::from(kind)));
             }
             NlmsgerrAttrs::MissingType(kind) => assert_eq!(kind, 0),
-            NlmsgerrAttrs::MissingNest(nest) => assert_eq!(ours.missing_nest, Some(nest)),
+            NlmsgerrAttrs::MissingNest(nest) => assert_eq!(ours.missing_nest(), Some(nest)),
         }
     }
     assert_eq!(met, ours.attributes.count());

@@ -236,7 +236,7 @@ fn interrupted() -> Error {
 
 /// The kernel's refusal in its own words, or what the error number says.
 fn refused(errno: u32, extended: &ExtendedAck) -> Error {
-    match (extended.message, extended.missing_type) {
+    match (extended.message(), extended.missing_type()) {
         (Some(text), _) => Error::refused(Errno(errno), text.as_bytes()),
         (None, Some(missing)) => {
             let mut error = Error::answer(Errno(errno));
@@ -251,7 +251,7 @@ fn refused(errno: u32, extended: &ExtendedAck) -> Error {
 
 /// What the kernel has to say although it did what was asked.
 fn warn(extended: &ExtendedAck) {
-    if let Some(text) = extended.message {
+    if let Some(text) = extended.message() {
         let end: &[u8] = if text.as_bytes().ends_with(b".") {
             b"\n"
         } else {

@@ -33,11 +33,11 @@ pub struct Place {
 impl Place {
     /// What the kernel found fault with, or missed, in `request`.
     pub fn of_fault<E: Order>(request: &[u8], ack: &ExtendedAck<'_, E>) -> Option<Self> {
-        if let Some(offset) = ack.offset {
+        if let Some(offset) = ack.offset() {
             return Self::at_offset(request, offset as usize);
         }
-        let missing = u16::try_from(ack.missing_type?).ok()?;
-        match ack.missing_nest {
+        let missing = u16::try_from(ack.missing_type()?).ok()?;
+        match ack.missing_nest() {
             None => Some(Self {
                 outer: attribute::name(missing)?,
                 inner: None,

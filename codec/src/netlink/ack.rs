@@ -9,8 +9,9 @@
 
 use core::fmt;
 
+use super::attribute::padded_text;
 use super::header::{flags, Header, HEADER_LEN};
-use super::{align, Attributes, Message, Rule, Text};
+use super::{align, Attribute, Attributes, Message, Rule, Text};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -97,27 +98,20 @@ fn errno<'a, E: Order>(message: &Message<'a, E>) -> Result<(u32, &'a [u8]), Erro
     }
 }
 
+const MESSAGE: u16 = 1;
+const OFFSET: u16 = 2;
+const COOKIE: u16 = 3;
+const POLICY: u16 = 4;
+const MISSING_TYPE: u16 = 5;
+const MISSING_NEST: u16 = 6;
+
 /// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
 /// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
+///
+/// They are checked when the acknowledgement is read; each method then looks
+/// its attribute up. There are few, and nobody asks when all is well.
 #[derive(Copy, Clone)]
 pub struct ExtendedAck<'a, E: Order = Native> {
-    /// `MSG` (1): a sentence for people, without a full stop.
-    pub message: Option<Text<'a>>,
-    /// `OFFS` (2): where the attribute at fault stands, in bytes from the
-    /// start of the request's header.
-    pub offset: Option<u32>,
-    /// `COOKIE` (3): bytes whose meaning depends on the protocol.
-    pub cookie: Option<&'a [u8]>,
-    /// `POLICY` (4): what the attribute at fault should have been, as
-    /// [`ExtendedAck::rule`] reads it.
-    pub policy: Option<Attributes<'a, E>>,
-    /// `MISS_TYPE` (5): type of an attribute that must be there and is not.
-    pub missing_type: Option<u32>,
-    /// `MISS_NEST` (6): offset of the nest it is missing from; the top level
-    /// where absent.
-    pub missing_nest: Option<u32>,
-    /// How many attributes of other types there are.
-    pub unknown: u16,
     /// All of them, also the unknown ones.
     pub attributes: Attributes<'a, E>,
 }
@@ -130,60 +124,103 @@ impl<'a, E: Order> ExtendedAck<'a, E> {
             &[]
         };
         let attributes = Attributes::at(tlvs, offset);
-        let mut ack = Self {
-            message: None,
-            offset: None,
-            cookie: None,
-            policy: None,
-            missing_type: None,
-            missing_nest: None,
-            unknown: 0,
-            attributes,
-        };
+        Self::check(attributes)?;
+        Ok(Self { attributes })
+    }
+
+    #[inline(never)]
+    fn check(attributes: Attributes<'a, E>) -> Result<(), Error> {
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind() {
-                1 => ack.message = Some(attribute.text()?),
-                2 => ack.offset = Some(attribute.u32()?),
-                3 => ack.cookie = Some(attribute.payload()),
-                4 => ack.policy = Some(attribute.nested()),
-                5 => ack.missing_type = Some(attribute.u32()?),
-                6 => ack.missing_nest = Some(attribute.u32()?),
-                _ => ack.unknown = ack.unknown.saturating_add(1),
+                MESSAGE if padded_text(attribute.payload()).is_none() => {
+                    return Err(attribute.error(ErrorKind::BadString));
+                }
+                OFFSET | MISSING_TYPE | MISSING_NEST => {
+                    attribute.u32()?;
+                }
+                _ => {}
             }
         }
-        Ok(ack)
+        Ok(())
+    }
+
+    #[cold]
+    fn find(&self, kind: u16) -> Option<Attribute<'a, E>> {
+        self.attributes.find_last(kind).ok().flatten()
+    }
+
+    /// `MSG` (1): a sentence for people, without a full stop.
+    pub fn message(&self) -> Option<Text<'a>> {
+        self.find(MESSAGE)?.text().ok()
+    }
+
+    /// `OFFS` (2): where the attribute at fault stands, in bytes from the
+    /// start of the request's header; [`Place`](crate::mptcp::Place) turns it
+    /// into a name.
+    pub fn offset(&self) -> Option<u32> {
+        self.find(OFFSET)?.u32().ok()
+    }
+
+    /// `COOKIE` (3): bytes whose meaning depends on the protocol.
+    pub fn cookie(&self) -> Option<&'a [u8]> {
+        self.find(COOKIE).map(|attribute| attribute.payload())
+    }
+
+    /// `POLICY` (4): what the attribute at fault should have been, as
+    /// [`ExtendedAck::rule`] reads it.
+    pub fn policy(&self) -> Option<Attributes<'a, E>> {
+        self.find(POLICY).map(|attribute| attribute.nested())
+    }
+
+    /// `MISS_TYPE` (5): type of an attribute that must be there and is not.
+    pub fn missing_type(&self) -> Option<u32> {
+        self.find(MISSING_TYPE)?.u32().ok()
+    }
+
+    /// `MISS_NEST` (6): offset of the nest it is missing from; the top level
+    /// where absent.
+    pub fn missing_nest(&self) -> Option<u32> {
+        self.find(MISSING_NEST)?.u32().ok()
+    }
+
+    /// How many attributes of other types there are.
+    pub fn unknown(&self) -> u16 {
+        let known = MESSAGE..=MISSING_NEST;
+        let others = self.attributes.flatten();
+        let others = others.filter(|a| !known.contains(&a.kind()));
+        others.fold(0, |count, _| count.saturating_add(1))
     }
 
     /// What the attribute at fault should have been, where the kernel says.
     pub fn rule(&self) -> Result<Option<Rule>, Error> {
-        self.policy.map(Rule::decode).transpose()
+        self.policy().map(Rule::decode).transpose()
     }
 }
 
 impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ExtendedAck");
-        if let Some(message) = self.message {
+        if let Some(message) = self.message() {
             out.field("message", &message);
         }
-        if let Some(offset) = self.offset {
+        if let Some(offset) = self.offset() {
             out.field("offset", &offset);
         }
-        if let Some(cookie) = self.cookie {
+        if let Some(cookie) = self.cookie() {
             out.field("cookie", &cookie);
         }
         if let Ok(Some(rule)) = self.rule() {
             out.field("policy", &rule);
         }
-        if let Some(missing) = self.missing_type {
+        if let Some(missing) = self.missing_type() {
             out.field("missing_type", &missing);
         }
-        if let Some(nest) = self.missing_nest {
+        if let Some(nest) = self.missing_nest() {
             out.field("missing_nest", &nest);
         }
-        if self.unknown > 0 {
-            out.field("unknown", &self.unknown);
+        if self.unknown() > 0 {
+            out.field("unknown", &self.unknown());
         }
         out.finish()
     }
@@ -218,13 +255,13 @@ mod tests {
             (ack.errno, ack.request.seq, ack.request_payload.len()),
             (22, 0x72, 40)
         );
-        let text = ack.extended.message.unwrap();
+        let text = ack.extended.message().unwrap();
         assert_eq!(
             text.to_str(),
             Some("flags must have signal and not subflow when using port")
         );
         assert_eq!(
-            (ack.extended.offset, ack.extended.missing_type),
+            (ack.extended.offset(), ack.extended.missing_type()),
             (Some(20), None)
         );
     }
@@ -241,7 +278,7 @@ mod tests {
             (ack.errno, ack.request.len, ack.request_payload),
             (22, 0x30, &[][..])
         );
-        assert!(ack.extended.message.is_some());
+        assert!(ack.extended.message().is_some());
     }
 
     #[test]
@@ -262,7 +299,7 @@ mod tests {
         let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
             panic!();
         };
-        assert_eq!((done.errno, done.extended.missing_type), (22, Some(4)));
+        assert_eq!((done.errno, done.extended.missing_type()), (22, Some(4)));
         // Without the flag, what follows is no attribute.
         let datagram = bytes("18000000 0300 0200 01000000 00000000 00000000 ffffffff");
         let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {

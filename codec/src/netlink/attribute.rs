@@ -168,9 +168,10 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
     }
 }
 
-/// A string with more than one NUL at its end.
+/// A string that may have more than one NUL at its end, byte by byte: small
+/// where [`Attribute::text`] is fast.
 #[cold]
-fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
+pub(super) fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     let end = payload.iter().position(|&b| b == 0)?;
     let (text, tail) = payload.split_at_checked(end)?;
     tail.iter().all(|&b| b == 0).then_some(Text(text))

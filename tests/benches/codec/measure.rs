@@ -99,17 +99,25 @@ const PAINT: u8 = 0xa5;
 /// Deeper than whatever a thread needs for itself.
 const CELLAR: usize = 1 << 16;
 
-/// Bytes of stack below the caller: how far a painted stack is changed by the
-/// job beyond what is changed by doing nothing.
+/// Does nothing: what it takes is the measuring's.
+const IDLE: Contender = Contender {
+    name: "",
+    dump: Some(|_| 0),
+    events: Some(|_| 0),
+    build: Some(|_, _| 0),
+    resolve: Some(|_| 0),
+};
+
+/// Bytes of stack that the job takes: how far a painted stack is changed by it
+/// beyond what is changed by one that does nothing.
 pub fn stack(job: &Job, contender: &Contender, inputs: &Inputs) -> Option<f64> {
     (job.run)(contender, inputs)?;
-    let nothing = depth(&mut || {
-        black_box(0u64);
-    });
-    let job = depth(&mut || {
-        black_box((job.run)(contender, inputs));
-    });
-    Some(job.saturating_sub(nothing) as f64)
+    let deep = |contender| {
+        depth(&mut || {
+            black_box((job.run)(contender, inputs));
+        })
+    };
+    Some(deep(contender).saturating_sub(deep(&IDLE)) as f64)
 }
 
 /// How deep the stack of a new thread was used while it ran `f`.
