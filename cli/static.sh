@@ -164,7 +164,7 @@ LINKER
 compile() {
     env -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
         RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" \
-        RUSTFLAGS="-Clinker=$work/link-$1 -Clinker-flavor=ld -Clink-self-contained=no -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort" \
+        RUSTFLAGS="-Clinker=$work/link-$1 -Clinker-flavor=ld -Clink-self-contained=no -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no" \
         "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" --target-dir "$work/build" \
         --package ip-mptcp --bin ip-mptcp --profile dist --target "$2" \
         -Zbuild-std=core,alloc,std,panic_abort -Zbuild-std-features=optimize_for_size >"$work/$1.log" 2>&1
