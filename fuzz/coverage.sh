@@ -29,10 +29,10 @@ mkdir -p "$profiles"
 
 report() {
     "$profdata" merge -sparse "$2"/*.profraw -o "$2/merged"
-    "$cov" report "$program" -instr-profile="$2/merged" -ignore-filename-regex='/(fuzz|registry|rustc|library|tests)/' |
+    "$cov" report "$program" -instr-profile="$2/merged" -ignore-filename-regex='/(fuzz|cli|registry|rustc|library|tests)/' |
         awk -v name="$1" '$1 == "TOTAL" { print name ": functions " $7 ", lines " $10 " of " $8 } /^[a-z].*\.rs/ && name == "all" { print "  " $1 ": " $10 }'
 }
-for name in ${*:-$(sed -n 's/^    ("\([a-z]*\)", .*/\1/p' src/lib.rs)}; do
+for name in ${*:-$(sed -n 's/^    ("\([a-z_]*\)", .*/\1/p' src/lib.rs)}; do
     mkdir -p "$profiles/$name" "$profiles/all"
     LLVM_PROFILE_FILE=$profiles/$name/$name-%p.profraw "$program" "$name" "${CORPUS:-corpus}/$name" >/dev/null
     cp "$profiles/$name"/*.profraw "$profiles/all/"
