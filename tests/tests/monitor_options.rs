@@ -169,6 +169,7 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
         until_right(monitor);
     }
     drop(open);
+    let mut established = 0;
     for monitor in monitors {
         until_right(&monitor);
         let output = monitor.stop(libc::SIGTERM);
@@ -177,7 +178,8 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
         let count = |name: &str| all.iter().filter(|r| r["event"] == name).count();
         assert_eq!(count("SNAPSHOT_END"), 1);
         assert_eq!(count("OVERRUN"), 0);
-        assert!(count("SF_ESTABLISHED") > 0);
+        // The snapshot of the last may hold all that ever happened.
+        established += count("SF_ESTABLISHED");
         let end = all
             .iter()
             .find(|r| r["event"] == "SNAPSHOT_END")
@@ -186,6 +188,7 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
         let (connections, subflows) = told.expect("numbers");
         assert_eq!(count("SNAPSHOT") as u64, connections + subflows);
     }
+    assert!(established > 0, "subflows were seen as they came");
 }
 
 #[test]
