@@ -21,7 +21,8 @@ profdata=$(tool llvm-profdata)
 cov=$(tool llvm-cov)
 
 target=${CARGO_TARGET_DIR:-target}/coverage
-RUSTFLAGS=-Cinstrument-coverage cargo build --quiet --target-dir "$target" --example replay
+# What the build itself runs is of no interest.
+LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cinstrument-coverage cargo build --quiet --target-dir "$target" --example replay
 program=$target/debug/examples/replay
 profiles=$target/profiles
 rm -rf "$profiles"
