@@ -20,20 +20,20 @@ impl Namespace {
     /// namespace with `lo` up. Says aloud that the test is skipped, and gives `None`,
     /// where the system does not allow it or its kernel has no MPTCP.
     pub fn fresh() -> Option<Namespace> {
+        Namespace::try_fresh().map_err(|why| skip(&why)).ok()
+    }
+
+    /// The same; says why not as the error.
+    pub fn try_fresh() -> Result<Namespace, String> {
         if let Some(error) = before_main::refused() {
-            skip(&format!(
+            return Err(format!(
                 "no network namespaces here ({error}); run as root, or allow user namespaces"
             ));
-            return None;
         }
         let namespace = Namespace::enter_new();
-        if let Err(refusal) = kernel::try_limits() {
-            skip(&format!(
-                "this kernel has no MPTCP path manager: {refusal:?}"
-            ));
-            return None;
-        }
-        Some(namespace)
+        kernel::try_limits()
+            .map_err(|refusal| format!("this kernel has no MPTCP path manager: {refusal:?}"))?;
+        Ok(namespace)
     }
 
     fn enter_new() -> Namespace {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, TcpListener};
 
 use crate::connection::{listen, Connection};
 use crate::namespace::{add_address, veth, Namespace};
+use crate::wait::skip;
 
 /// Path 1 and path 2 are veth pairs: `c1` and `c2` in the namespace of the thread, which
 /// is the client's, `s1` and `s2` in the server's. On path N the client is 10.0.N.2 and
@@ -16,7 +17,12 @@ pub struct TwoPaths {
 impl TwoPaths {
     /// Puts the thread into the client's namespace; `None` as [`Namespace::fresh`].
     pub fn fresh() -> Option<TwoPaths> {
-        let client = Namespace::fresh()?;
+        TwoPaths::try_fresh().map_err(|why| skip(&why)).ok()
+    }
+
+    /// The same; says why not as the error.
+    pub fn try_fresh() -> Result<TwoPaths, String> {
+        let client = Namespace::try_fresh()?;
         let server = Namespace::another();
         for path in [1, 2] {
             let (here, there) = (format!("c{path}"), format!("s{path}"));
@@ -24,7 +30,7 @@ impl TwoPaths {
             give(&here, path, 2);
             server.inside(|| give(&there, path, 1));
         }
-        Some(TwoPaths { client, server })
+        Ok(TwoPaths { client, server })
     }
 
     /// The server listens on all its addresses.
