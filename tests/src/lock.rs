@@ -26,10 +26,9 @@ impl Listening {
 
     fn lock(operation: i32) -> Listening {
         let path = std::env::temp_dir().join("ip-mptcp-tests-listening.lock");
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
+        // The file may belong to another user: who may read it may lock it.
+        let file = File::open(&path)
+            .or_else(|_| File::options().create(true).append(true).open(&path))
             .expect("a file to lock");
         // SAFETY: integers only; the descriptor is open.
         check(unsafe { libc::flock(file.as_raw_fd(), operation) }).expect("the lock");
