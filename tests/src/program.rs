@@ -245,6 +245,12 @@ impl Run {
         self
     }
 
+    /// Lets the program run so long (default: 10 seconds).
+    pub fn limit(mut self, limit: Duration) -> Run {
+        self.limit = limit;
+        self
+    }
+
     /// Starts the program in the thread's namespace.
     pub fn start(self) -> Running {
         let shown = format!("{:?} {:?}", self.program, self.args);

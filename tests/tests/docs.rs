@@ -1,0 +1,467 @@
+//! Man page, completions and README keep up with the program: what it takes is in all of
+//! them, and what they show works.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use argh::{FromArgs, SubCommands};
+use ip_mptcp::args::{Action, Command, Options, GROUPS};
+use ip_mptcp_tests::connection::Connection;
+use ip_mptcp_tests::namespace::{veth, Namespace};
+use ip_mptcp_tests::paths::TwoPaths;
+use ip_mptcp_tests::program::{binary, Output, Run};
+use ip_mptcp_tests::wait::skip;
+use mptcp_codec::mptcp::{EndpointFlags, EventKind};
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(workspace().join(path)).expect(path)
+}
+
+/// A folder with the program under its own name, and without any other.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let name = format!("docs-{}-{name}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        std::fs::create_dir(&folder.0).expect("a folder");
+        std::os::unix::fs::symlink(binary(), folder.0.join("ip-mptcp")).expect("a link");
+        folder
+    }
+
+    /// The search path with the folder in front.
+    fn path(&self) -> String {
+        let path = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{path}", self.0.display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that is installed here; says aloud that the test is skipped where it is not.
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        skip(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Every option that argh knows at the level of `words`, from its help.
+fn options<T: FromArgs>(words: &[&str]) -> BTreeSet<String> {
+    let words = [words, &["--help"]].concat();
+    let help = match T::from_args(&["ip-mptcp"], &words) {
+        Ok(_) => panic!("--help is no option"),
+        Err(exit) => exit.output,
+    };
+    let listed = help
+        .lines()
+        .skip_while(|line| *line != "Options:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    listed
+        .filter_map(|line| line.strip_prefix("  -"))
+        .flat_map(|line| {
+            let names = line.split("  ").next().expect("the first piece");
+            format!("-{names}")
+                .split(", ")
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn command_options(command: &str) -> BTreeSet<String> {
+    options::<Options>(&[command])
+}
+
+/// Every keyword of an action: what is written small in its words and in the list of them.
+fn keywords(action: &Action) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let is_keyword = |word: &&str| {
+        word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            || *word == "-4"
+            || *word == "-6"
+    };
+    found.extend(
+        action
+            .words
+            .split_whitespace()
+            .filter(is_keyword)
+            .map(str::to_owned),
+    );
+    let list = action
+        .help
+        .lines()
+        .take_while(|line| !line.starts_with("Example"))
+        .filter_map(|line| line.strip_prefix("  "));
+    for line in list {
+        let names = line.split("  ").next().expect("the first piece");
+        let words = names.split([' ', ',']);
+        found.extend(words.filter(is_keyword).map(str::to_owned));
+    }
+    if action.words.contains("FLAG") {
+        for (_, name) in EndpointFlags::NAMES {
+            let selects = action.words.contains("-4");
+            if name != "implicit" || selects {
+                found.insert(name.to_owned());
+            }
+            if name != "implicit" && action.words.contains("[no]FLAG") {
+                found.insert(format!("no{name}"));
+            }
+        }
+    }
+    found
+}
+
+fn events() -> impl Iterator<Item = &'static str> {
+    (0..=255).filter_map(|command| EventKind::from_command(command).name())
+}
+
+/// The part of the man page about one command: from its item, with the items of its
+/// options, to the next.
+fn section<'m>(page: &'m str, words: &str) -> &'m str {
+    let item = page
+        .match_indices(words)
+        .map(|(at, _)| at)
+        .find(|at| {
+            let line = page[..*at].rfind('\n').map_or(0, |end| end + 1);
+            [".It ", ".It Xo "].contains(&&page[line..*at])
+        })
+        .unwrap_or_else(|| panic!("the man page has no item \"{words}\""));
+    let rest = &page[item..];
+    let end = ["\n.It Cm", "\n.It Xo", "\n.Sh"]
+        .iter()
+        .filter_map(|next| rest.find(next))
+        .min();
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| c.is_whitespace() || ",()".contains(c))
+        .any(|found| found == word)
+}
+
+#[test]
+fn man_page_has_every_command_action_option_keyword_and_event() {
+    let page = read("cli/ip-mptcp.8");
+    let mut missing = Vec::new();
+    let mut wanted = |place: &str, text: &str, word: &str| {
+        if !has_word(text, word) {
+            missing.push(format!("{place}: {word}"));
+        }
+    };
+    let roff = |option: &str| option.strip_prefix('-').expect("an option").to_owned();
+    let general = page
+        .split(".Sh ")
+        .find(|part| part.starts_with("OPTIONS\n"));
+    for option in options::<Options>(&[]) {
+        wanted("options", general.unwrap_or(""), &roff(&option));
+    }
+    for group in GROUPS {
+        for action in group.actions {
+            let name = format!("{} {}", group.name, action.name);
+            let about = section(&page, &format!("Cm {name}"));
+            assert!(about.lines().count() > 1, "{name} is not explained");
+            // Selectors are explained once, flags with `add`.
+            let chapter = page.split(".Sh ").find(|part| part.contains(about));
+            for keyword in keywords(action) {
+                let word = keyword.trim_start_matches('-');
+                wanted(&name, chapter.unwrap_or(""), word);
+            }
+        }
+    }
+    for command in Command::COMMANDS {
+        let about = section(&page, &format!("Cm {}", command.name));
+        for option in command_options(command.name) {
+            if option != "--help" {
+                wanted(command.name, about, &roff(&option));
+            }
+        }
+    }
+    for event in events() {
+        wanted("monitor", &page, event);
+    }
+    assert!(missing.is_empty(), "not in the man page: {missing:#?}");
+}
+
+#[test]
+fn man_page_has_no_warnings() {
+    let page = workspace().join("cli/ip-mptcp.8");
+    let Some(mandoc) = installed("mandoc") else {
+        return;
+    };
+    let lint = Run::program(&mandoc).words("-Tlint -Wwarning").arg(&page);
+    let lint = lint.run();
+    assert!(
+        lint.code() == 0 && lint.stdout.is_empty(),
+        "{}",
+        lint.report()
+    );
+    let Some(man) = installed("man") else { return };
+    let shown = Run::program(&man)
+        .words("--warnings -l -E UTF-8 -Tutf8 -P cat")
+        .arg(&page)
+        .run();
+    let shown = shown.success().stdout();
+    assert!(shown.contains("ip-mptcp limits set"), "{shown}");
+}
+
+/// A command line that ends at the cursor, and what must be offered for its last word.
+struct Query {
+    words: Vec<String>,
+    wanted: BTreeSet<String>,
+}
+
+fn query(line: &str, wanted: impl IntoIterator<Item = impl Into<String>>) -> Query {
+    // Split at each blank: a blank at the end begins an empty word.
+    Query {
+        words: line.split(' ').map(str::to_owned).collect(),
+        wanted: wanted.into_iter().map(Into::into).collect(),
+    }
+}
+
+/// All that is fixed.
+fn fixed() -> Vec<Query> {
+    let groups = GROUPS.iter().map(|group| group.name);
+    let commands = Command::COMMANDS.iter().map(|command| command.name);
+    let mut queries = vec![
+        query("ip-mptcp ", groups.chain(commands)),
+        query("ip-mptcp -", options::<Options>(&[])),
+        query("ip-mptcp monitor --event ", events()),
+    ];
+    for group in GROUPS {
+        let actions = group.actions.iter().map(|action| action.name);
+        queries.push(query(&format!("ip-mptcp {} ", group.name), actions));
+        for action in group.actions {
+            let line = format!("ip-mptcp {} {} ", group.name, action.name);
+            queries.push(query(&line, keywords(action)));
+        }
+    }
+    for command in Command::COMMANDS {
+        let line = format!("ip-mptcp {} -", command.name);
+        queries.push(query(&line, command_options(command.name)));
+    }
+    queries
+}
+
+/// A shell: its name, its completion, and a function that asks it: it prints one line, the
+/// candidates with blanks between them.
+const SHELLS: [(&str, &str, &str); 3] = [
+    (
+        "bash",
+        "ip-mptcp.bash",
+        "ask() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($#-1)); _ip_mptcp; echo \" ${COMPREPLY[*]} \"; }",
+    ),
+    (
+        "zsh",
+        "_ip-mptcp",
+        "ask() { words=(\"$@\"); CURRENT=$#; _ip_mptcp_candidates; print -r -- \" $reply \"; }",
+    ),
+    (
+        "fish",
+        "ip-mptcp.fish",
+        "function ask; echo '' (complete -C \"$argv\" | string replace -r '\\t.*' '') ''; end",
+    ),
+];
+
+/// Asks every shell that is installed.
+fn ask(folder: &Folder, queries: &[Query]) {
+    for (name, file, definition) in SHELLS {
+        let Some(shell) = installed(name) else {
+            continue;
+        };
+        let file = workspace().join("cli/completions").join(file);
+        let mut script = format!("source {}\n{definition}\n", file.display());
+        for query in queries {
+            script.push_str("ask");
+            for word in &query.words {
+                script.push_str(&format!(" '{word}'"));
+            }
+            script.push('\n');
+        }
+        let mut run = Run::program(&shell).env("PATH", &folder.path());
+        if name == "zsh" {
+            run = run.arg("-f");
+        }
+        // Fish wants to keep things in the home directory.
+        let run = run.env("HOME", &folder.0.display().to_string());
+        let output = run.arg("-c").arg(&script).run();
+        let answers = answers(name, &output);
+        assert!(answers.len() == queries.len(), "{}", output.report());
+        for (query, answer) in queries.iter().zip(&answers) {
+            let missing: Vec<_> = query.wanted.difference(answer).collect();
+            assert!(
+                missing.is_empty(),
+                "{name} does not offer {missing:?} for {:?}, but {answer:?}",
+                query.words
+            );
+        }
+    }
+}
+
+fn answers(name: &str, output: &Output) -> Vec<BTreeSet<String>> {
+    assert!(
+        output.code() == 0 && output.stderr.is_empty(),
+        "{name}: {}",
+        output.report()
+    );
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+    output.stdout().lines().map(words).collect()
+}
+
+#[test]
+fn completions_offer_every_command_action_option_keyword_and_event() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    ask(&Folder::new("fixed"), &fixed());
+}
+
+#[test]
+fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    for line in [
+        "endpoint add 10.0.1.2 id 7 subflow",
+        "endpoint add 2001:db8:2::2 id 99 signal",
+    ] {
+        Run::tool(line).run().success();
+    }
+    let listener = paths.listen("0.0.0.0:0");
+    let connection: Connection = paths.connect(&listener);
+    let token = format!("{:08x}", connection.tokens().0);
+    let interfaces = ["c1", "c2", "lo"];
+    let addresses = ["10.0.1.2", "2001:db8:2::2"];
+    let queries = [
+        query("ip-mptcp endpoint add 10.0.2.2 dev ", interfaces),
+        query("ip-mptcp -j mptcp endp sh dev c", ["c1", "c2"]),
+        query("ip-mptcp monitor --dev ", interfaces),
+        query("ip-mptcp endpoint delete id ", ["7", "99"]),
+        query("ip-mptcp endpoint change ", addresses),
+        query("ip-mptcp subflow create from ", addresses),
+        query("ip-mptcp connection show token ", [token.as_str()]),
+        query("ip-mptcp subflow delete token ", [token.as_str()]),
+        query("ip-mptcp monitor --token ", [token.as_str()]),
+    ];
+    ask(&Folder::new("live"), &queries);
+
+    let server = paths.server.name("docs-server");
+    let queries = [
+        query("ip-mptcp -n ", ["docs-server"]),
+        query(
+            "ip-mptcp -n docs-server connection show token ",
+            [format!("{:08x}", connection.tokens().1)],
+        ),
+    ];
+    ask(&Folder::new("netns"), &queries);
+    drop(server);
+}
+
+#[test]
+fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let cargo = |command: &str| {
+        Run::program(Path::new(&cargo))
+            .words(command)
+            .words("-q -p ip-mptcp-tests --example tour")
+    };
+    let build = cargo("build").limit(Duration::from_secs(300)).run();
+    build.success();
+    let tour = cargo("run")
+        .env("IP_MPTCP_BIN", &binary().display().to_string())
+        .limit(Duration::from_secs(20))
+        .run()
+        .success()
+        .stdout();
+    let tree = tour.matches(" share ").count();
+    assert_eq!(tree, 4, "two subflows, looked at twice:\n{tour}");
+    assert!(
+        !tour.contains("share 0%"),
+        "a path carried nothing:\n{tour}"
+    );
+    assert!(tour.contains("every byte"), "bytes were lost:\n{tour}");
+}
+
+/// The indented blocks of a text, without their indentation.
+fn blocks(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.strip_prefix("    ") {
+            Some(code) => {
+                if !inside {
+                    found.push(String::new());
+                }
+                let block = found.last_mut().expect("it was begun");
+                block.push_str(code);
+                block.push('\n');
+                inside = true;
+            }
+            None => inside = false,
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_block_of_the_readme_works() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let folder = Folder::new("readme");
+    let blocks = blocks(&read("README.md"));
+    let commands: Vec<_> = blocks
+        .iter()
+        .filter(|block| block.starts_with("ip-mptcp "))
+        .collect();
+    assert!(commands.len() > 1, "the README shows no commands");
+    for block in commands {
+        let run = Run::program(Path::new("/bin/sh"))
+            .env("PATH", &folder.path())
+            .arg("-ec")
+            .arg(block);
+        let output = run.run();
+        assert!(output.code() == 0, "{block}\n{}", output.report());
+    }
+}
+
+#[test]
+fn state_files_of_readme_and_man_page_can_be_applied() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    veth("wan", "lte", None);
+    let readme = read("README.md");
+    let page = read("cli/ip-mptcp.8");
+    let pieces = readme.split("```\n").chain(page.split(".Ed\n"));
+    let files: Vec<_> = pieces
+        .filter_map(|piece| {
+            let start = piece.find("limits set subflows 4")?;
+            let file = &piece[start..];
+            file.contains("\nendpoint add dev").then_some(file)
+        })
+        .collect();
+    assert_eq!(files.len(), 2, "one example each: {files:?}");
+    for file in files {
+        Run::tool("apply -").stdin(file).run().success();
+    }
+}
