@@ -45,6 +45,12 @@ _ip_mptcp_namespaces() {
     done
 }
 
+# Offers names of files; bash quotes them.
+_ip_mptcp_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 # The first of the words that $1 shortens.
 _ip_mptcp_whole() {
     local short=$1 word
@@ -56,10 +62,10 @@ _ip_mptcp_whole() {
 
 _ip_mptcp() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local _ip_mptcp_program=${COMP_WORDS[0]} _ip_mptcp_netns=
+    local _ip_mptcp_program=${COMP_WORDS[0]} _ip_mptcp_netns=''
     local groups="endpoint limits connection address subflow"
     local commands="$groups monitor status counters doctor save apply watch help"
-    local command= action= actions= at candidates=
+    local command='' action='' actions='' at candidates=''
     local flags="signal subflow laminar backup fullmesh"
     COMPREPLY=()
 
@@ -78,7 +84,7 @@ _ip_mptcp() {
         fi
     done
     # Its value is still to come.
-    ((at > COMP_CWORD)) && command=
+    ((at > COMP_CWORD)) && command=''
 
     case $command in
     endpoint) actions="add change delete show flush replace" ;;
@@ -92,7 +98,7 @@ _ip_mptcp() {
     case $command/$previous in
     /-n | /-netns | /--netns) candidates=$(_ip_mptcp_namespaces) ;;
     /-b | /-batch | /--batch)
-        COMPREPLY=($(compgen -f -- "$word"))
+        _ip_mptcp_files "$word"
         return
         ;;
     /-c | /-color | /--color | /=) candidates="always auto never" ;;
@@ -155,7 +161,7 @@ _ip_mptcp() {
             watch/*) candidates="--keep --remove-on-exit" ;;
             esac
             if [[ $command == @(save|apply|watch) && $word != -* ]]; then
-                COMPREPLY=($(compgen -f -- "$word"))
+                _ip_mptcp_files "$word"
                 return
             fi
         fi
@@ -168,7 +174,7 @@ _ip_mptcp() {
         [[ $word == -* ]] && candidates+=" --help"
         ;;
     esac
-    COMPREPLY=($(compgen -W "$candidates" -- "$word"))
+    mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")
 }
 
 complete -F _ip_mptcp ip-mptcp
