@@ -267,3 +267,30 @@ fn change_address(
 pub fn sysctl(name: &str, value: &str) -> std::io::Result<()> {
     std::fs::write(Path::new("/proc/sys/net").join(name), value)
 }
+
+/// Adds a route by `gateway` and interface `name`; of two the one with the lower metric
+/// counts.
+pub fn add_route(destination: IpAddr, prefix: u8, gateway: IpAddr, name: &str, metric: u32) {
+    const RTM_NEWROUTE: u16 = 24;
+    const RT_TABLE_MAIN: u8 = 254;
+    const RTPROT_STATIC: u8 = 4;
+    const RTN_UNICAST: u8 = 1;
+    let raw = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    let family = match destination {
+        IpAddr::V4(_) => libc::AF_INET,
+        IpAddr::V6(_) => libc::AF_INET6,
+    };
+    // `struct rtmsg`: scope universe, no flags.
+    let mut header = vec![family as u8, prefix, 0, 0];
+    header.extend([RT_TABLE_MAIN, RTPROT_STATIC, 0, RTN_UNICAST]);
+    header.extend([0; 4]);
+    let request = Bytes(header)
+        .put(1, &raw(destination))
+        .put(4, &existing(name).to_ne_bytes())
+        .put(5, &raw(gateway))
+        .put(6, &metric.to_ne_bytes());
+    route(RTM_NEWROUTE, CREATE, &request.0).expect("a route");
+}

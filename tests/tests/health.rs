@@ -1,0 +1,833 @@
+//! `status`, `counters` and `doctor`: each fault that the doctor knows is built and alone
+//! is found, a sound set-up has none, and figures are those that the kernel gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+
+use ip_mptcp_tests::connection::{connect, listen, Connection};
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::lock::Listening;
+use ip_mptcp_tests::monitor::Monitor;
+use ip_mptcp_tests::namespace::{
+    add_address, add_route, link_delete, link_down, link_rename, link_up, sysctl, veth, Namespace,
+};
+use ip_mptcp_tests::paths::TwoPaths;
+use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::wait::{skip, until};
+use serde_json::Value;
+
+/// What the doctor finds in the thread's namespace: check and evidence. Its text, its JSON
+/// and its exit status tell the same.
+#[track_caller]
+fn findings() -> Vec<(String, String)> {
+    let output = Run::tool("-j doctor").run();
+    let said = output.report();
+    let found: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let found = found.as_array().expect("an array");
+    assert_eq!(output.code(), i32::from(!found.is_empty()), "{said}");
+    assert_eq!(output.stderr(), "", "{said}");
+    let mut text = String::new();
+    let mut checks = Vec::new();
+    for finding in found {
+        let members = finding.as_object().expect("an object");
+        let names: Vec<&str> = members.keys().map(String::as_str).collect();
+        assert_eq!(
+            BTreeSet::from_iter(names),
+            BTreeSet::from(["check", "message", "evidence", "remedy"])
+        );
+        let member = |name: &str| {
+            let value = members[name].as_str().expect("text");
+            assert!(!value.trim().is_empty(), "{name}: {said}");
+            value.to_string()
+        };
+        let (check, evidence) = (member("check"), member("evidence"));
+        text += &format!("{check}: {}\n", member("message"));
+        text += &format!(
+            "    evidence: {evidence}\n    remedy: {}\n",
+            member("remedy")
+        );
+        checks.push((check, evidence));
+    }
+    if text.is_empty() {
+        text = "nothing is wrong\n".into();
+    }
+    let plain = Run::tool("doctor").run();
+    assert_eq!((plain.stdout(), plain.code()), (text, output.code()));
+    checks
+}
+
+/// Expects exactly these checks to find something, `(check, part of the evidence)`.
+#[track_caller]
+fn finds(expected: &[(&str, &str)]) {
+    let found = findings();
+    let fits = |((check, evidence), (name, part)): (&(String, String), &(&str, &str))| {
+        check == name && evidence.contains(part)
+    };
+    assert!(
+        found.len() == expected.len() && found.iter().zip(expected).all(fits),
+        "found {found:#?}, expected {expected:#?}"
+    );
+}
+
+fn limits(add_addr_accepted: u32, subflows: u32) {
+    kernel::set_limits(Limits {
+        add_addr_accepted,
+        subflows,
+    });
+}
+
+/// The endpoints are these from now on.
+fn endpoints(texts: &[&str]) {
+    Run::tool("endpoint flush").run().success();
+    for text in texts {
+        kernel::add(text);
+    }
+}
+
+fn filter(name: &str, value: &str) {
+    sysctl(&format!("ipv4/conf/{name}/rp_filter"), value).expect("rp_filter");
+}
+
+/// A client with an endpoint on path 2 and a connection over both paths to a server's
+/// address on path 1: nothing is wrong on either side. The thread is in the client's
+/// namespace.
+struct Sound {
+    paths: TwoPaths,
+    listener: TcpListener,
+    connection: Connection,
+}
+
+impl Sound {
+    fn fresh() -> Option<Sound> {
+        let sound = Sound::with(2, &["10.0.2.2 id 2 dev c2 subflow"], 2, true)?;
+        until("the second subflow", || {
+            sound.connection.exchange(1);
+            sound.connection.subflows().filter(|count| *count == 1)
+        });
+        Some(sound)
+    }
+
+    /// With these limits of subflows at the client and at the server; `routed`: there is
+    /// a route to the server on path 2.
+    fn with(client: u32, endpoints: &[&str], server: u32, routed: bool) -> Option<Sound> {
+        let paths = TwoPaths::fresh()?;
+        for name in ["all", "c1", "c2"] {
+            filter(name, "0");
+        }
+        limits(2, client);
+        paths.server.inside(|| limits(2, server));
+        if routed {
+            route();
+        }
+        for endpoint in endpoints {
+            kernel::add(endpoint);
+        }
+        let listener = paths.listen("10.0.1.1:0");
+        let connection = paths.connect(&listener);
+        Some(Sound {
+            paths,
+            listener,
+            connection,
+        })
+    }
+}
+
+/// The way to path 1's server over path 2.
+fn route() {
+    let [network, gateway] = [[10, 0, 1, 0], [10, 0, 2, 1]].map(Into::into);
+    add_route(network, 24, gateway, "c2", 100);
+}
+
+#[test]
+fn a_sound_set_up_has_no_findings_on_either_side() {
+    let Some(sound) = Sound::fresh() else { return };
+    finds(&[]);
+    sound.paths.server.inside(|| finds(&[]));
+    // A server that announces its second address to a client that takes it.
+    endpoints(&[]);
+    sound.paths.server.inside(|| {
+        endpoints(&["10.0.2.1 id 2 dev s2 signal"]);
+        limits(0, 2);
+    });
+    let connection = sound.paths.connect(&sound.listener);
+    until("the announced subflow", || {
+        connection.exchange(1);
+        connection.subflows().filter(|count| *count == 1)
+    });
+    finds(&[]);
+    sound.paths.server.inside(|| finds(&[]));
+}
+
+#[test]
+fn nothing_that_opens_subflows_is_found() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    finds(&[(
+        "no-endpoints",
+        "no endpoints; limits: add_addr_accepted 0 subflows 2",
+    )]);
+    limits(1, 2);
+    finds(&[]);
+}
+
+#[test]
+fn mptcp_that_is_off_is_found() {
+    let Some(_sound) = Sound::fresh() else { return };
+    sysctl("mptcp/enabled", "0").expect("off");
+    finds(&[("disabled", "net.mptcp.enabled=0")]);
+}
+
+#[test]
+fn limits_that_allow_nothing_or_less_than_there_is_are_found() {
+    let Some(_sound) = Sound::fresh() else { return };
+    limits(2, 0);
+    finds(&[(
+        "limit-subflows",
+        "add_addr_accepted 2 subflows 0; endpoints of one kind: 1",
+    )]);
+    for host in [3, 4] {
+        add_address("c2", [10, 0, 2, host].into(), 24);
+    }
+    endpoints(&[
+        "10.0.2.2 dev c2 subflow",
+        "10.0.2.3 dev c2 subflow",
+        "10.0.2.4 dev c2 subflow",
+    ]);
+    limits(2, 1);
+    finds(&[("limit-subflows", "subflows 1; endpoints of one kind: 3")]);
+    // One of them may be the address of the first subflow.
+    limits(2, 2);
+    finds(&[]);
+}
+
+#[test]
+fn endpoints_that_are_of_no_use_to_their_host_are_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    endpoints(&["10.0.2.2 dev c2 signal"]);
+    finds(&[("signal-only", "no endpoint has the flag subflow")]);
+    sound.paths.server.inside(|| {
+        endpoints(&["10.0.2.1 dev s2 subflow"]);
+        finds(&[("subflow-only", "no endpoint has the flag signal")]);
+        endpoints(&["10.0.2.1 dev s2 subflow signal"]);
+        finds(&[]);
+    });
+}
+
+#[test]
+fn fullmesh_without_announced_addresses_is_found() {
+    let Some(_sound) = Sound::fresh() else { return };
+    endpoints(&["10.0.2.2 dev c2 subflow fullmesh"]);
+    finds(&[]);
+    limits(0, 2);
+    finds(&[("fullmesh-idle", "limits: add_addr_accepted 0")]);
+    endpoints(&["10.0.2.2 dev c2 subflow"]);
+    finds(&[]);
+}
+
+#[test]
+fn an_address_that_is_nowhere_or_elsewhere_is_found() {
+    let Some(_sound) = Sound::fresh() else { return };
+    endpoints(&["10.9.9.9 id 3 subflow"]);
+    finds(&[("endpoint-no-address", "endpoint 10.9.9.9 id 3")]);
+    endpoints(&["2001:db8:9::9 id 4 dev c2 subflow"]);
+    finds(&[("endpoint-no-address", "endpoint 2001:db8:9::9 id 4 dev c2")]);
+    endpoints(&["10.0.2.2 id 5 dev c1 subflow"]);
+    finds(&[(
+        "endpoint-other-device",
+        "endpoint 10.0.2.2 id 5 dev c1; the address is on c2",
+    )]);
+}
+
+#[test]
+fn an_interface_that_is_down_cut_off_or_gone_is_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    sound.paths.server.inside(|| link_down("s2"));
+    finds(&[("endpoint-no-carrier", "endpoint 10.0.2.2 id 2 dev c2")]);
+    link_down("c2");
+    finds(&[("endpoint-down", "endpoint 10.0.2.2 id 2 dev c2")]);
+    sound.paths.server.inside(|| link_up("s2"));
+    finds(&[("endpoint-down", "endpoint 10.0.2.2 id 2 dev c2")]);
+    link_up("c2");
+    route();
+    finds(&[]);
+    link_delete("c2");
+    finds(&[("endpoint-no-device", "endpoint 10.0.2.2 id 2 dev if")]);
+}
+
+#[test]
+fn an_address_without_a_route_by_its_interface_is_found() {
+    let endpoint = "10.0.2.2 id 2 dev c2 subflow";
+    let Some(_sound) = Sound::with(2, &[endpoint], 2, false) else {
+        return;
+    };
+    finds(&[(
+        "no-route",
+        "endpoint 10.0.2.2 id 2 dev c2; to 10.0.1.1: no route",
+    )]);
+    endpoints(&["10.0.2.2 id 3 subflow"]);
+    finds(&[(
+        "wrong-way",
+        "endpoint 10.0.2.2 id 3; to 10.0.1.1: by c1, the address is on c2",
+    )]);
+    endpoints(&[endpoint]);
+    route();
+    finds(&[]);
+}
+
+#[test]
+fn strict_reverse_path_filtering_is_found() {
+    let Some(_sound) = Sound::fresh() else { return };
+    for name in ["all", "c2"] {
+        filter(name, "1");
+        finds(&[(
+            "rp-filter",
+            "endpoint 10.0.2.2 id 2 dev c2; to 10.0.1.1; rp_filter is 1 on c2",
+        )]);
+        filter(name, "0");
+    }
+    // Loose on the interface wins over strict on all; other interfaces do not matter.
+    filter("all", "1");
+    filter("c2", "2");
+    finds(&[]);
+    filter("all", "0");
+    filter("c1", "1");
+    finds(&[]);
+}
+
+/// Whether anybody listens is one fact for the whole machine.
+#[test]
+fn a_user_space_path_manager_that_does_not_run_is_found() {
+    let silence = Listening::forbidden();
+    let Some(_sound) = Sound::fresh() else { return };
+    if sysctl("mptcp/path_manager", "userspace").is_err() {
+        return skip("this kernel cannot choose a user-space path manager by name");
+    }
+    finds(&[("no-listener", "net.mptcp.path_manager=userspace")]);
+    drop(silence);
+    let monitor = Monitor::start(Run::tool("monitor"));
+    finds(&[]);
+    monitor.stop(libc::SIGTERM);
+}
+
+/// Waits until a counter of the thread's namespace is not 0.
+fn counted(name: &str) {
+    until(name, || {
+        netstat().get(name).filter(|value| **value > 0).map(drop)
+    });
+}
+
+#[test]
+fn a_peer_without_mptcp_is_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    let plain = sound
+        .paths
+        .server
+        .inside(|| TcpListener::bind("10.0.1.1:0").expect("a TCP listener"));
+    let client = connect(plain.local_addr().expect("its address")).expect("connect");
+    let (_server, _) = plain.accept().expect("accept");
+    finds(&[(
+        "fallback",
+        "MPCapableFallbackSYNACK 1 MPCapableSYNTX 2; fallen back now: 1",
+    )]);
+    // One of many, which is over, is no fault.
+    drop(client);
+    let more: Vec<Connection> = (0..4)
+        .map(|_| sound.paths.connect(&sound.listener))
+        .collect();
+    until("the end of the one that fell back", || {
+        findings().is_empty().then_some(())
+    });
+    drop(more);
+}
+
+#[test]
+fn joins_that_nothing_answers_are_found() {
+    let endpoint = "10.0.2.2 id 2 dev c2 subflow";
+    let Some(sound) = Sound::with(2, &[], 2, true) else {
+        return;
+    };
+    finds(&[]);
+    // The server takes its own address in a packet for forged.
+    let own = [10, 0, 2, 2].into();
+    sound.paths.server.inside(|| add_address("s1", own, 32));
+    kernel::add(endpoint);
+    counted("MPJoinSynTx");
+    finds(&[("join-unanswered", "MPJoinSynTx 1 MPJoinSynAckRx 0")]);
+    sound.paths.server.inside(|| finds(&[]));
+}
+
+#[test]
+fn joins_that_the_limits_refuse_are_found() {
+    let paths = [
+        "10.0.2.2 id 2 dev c2 subflow",
+        "10.0.2.3 id 3 dev c2 subflow",
+    ];
+    let Some(sound) = Sound::with(2, &[], 1, true) else {
+        return;
+    };
+    add_address("c2", [10, 0, 2, 3].into(), 24);
+    paths.iter().for_each(|endpoint| kernel::add(endpoint));
+    sound.paths.server.inside(|| {
+        until("both joins", || {
+            sound.connection.exchange(1);
+            let now = netstat();
+            (now["MPJoinAckRx"] > 0 && now["MPJoinRejected"] > 0).then_some(())
+        });
+        finds(&[("join-refused", "MPJoinRejected 1 MPJoinSynRx 2")]);
+    });
+    finds(&[]);
+}
+
+#[test]
+fn joins_that_reach_another_host_are_found() {
+    let Some(sound) = Sound::with(2, &[], 2, false) else {
+        return;
+    };
+    // Another host has the server's address, as behind a load balancer.
+    let another = Namespace::another();
+    let port = sound.listener.local_addr().expect("its address").port();
+    veth("c3", "b3", Some(&another));
+    add_address("c3", [10, 0, 3, 2].into(), 24);
+    filter("c3", "0");
+    let _listener = another.inside(|| {
+        add_address("b3", [10, 0, 3, 1].into(), 24);
+        add_address("lo", [10, 0, 1, 1].into(), 32);
+        listen(&format!("10.0.1.1:{port}"))
+    });
+    let [network, gateway] = [[10, 0, 1, 0], [10, 0, 3, 1]].map(Into::into);
+    add_route(network, 24, gateway, "c3", 100);
+    another.inside(|| finds(&[]));
+    kernel::add("10.0.3.2 id 3 dev c3 subflow");
+    another.inside(|| {
+        counted("MPJoinNoTokenFound");
+        finds(&[("join-failed", "MPJoinNoTokenFound 1")]);
+    });
+    finds(&[(
+        "join-unanswered",
+        "MPJoinSynTx 1 MPRstRx 1 MPJoinSynAckRx 0",
+    )]);
+}
+
+#[test]
+fn announcements_that_are_not_used_are_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    limits(0, 2);
+    sound
+        .paths
+        .server
+        .inside(|| kernel::add("10.0.2.1 id 2 dev s2 signal"));
+    until("the announcement", || {
+        sound.connection.exchange(1);
+        (netstat()["AddAddr"] > 0).then_some(())
+    });
+    finds(&[("add-addr-ignored", "AddAddr 1; limits: add_addr_accepted 0")]);
+}
+
+#[test]
+fn announcements_that_find_no_room_are_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    let listener = sound.paths.listen("[::]:0");
+    let connection = sound.paths.connect(&listener);
+    sound.paths.server.inside(|| {
+        // Beside a timestamp there is no room for an IPv6 address with a port.
+        kernel::add("2001:db8:2::1 id 2 port 7777 signal");
+        until("the drop", || {
+            connection.exchange(1);
+            (netstat()["AddAddrTxDrop"] > 0).then_some(())
+        });
+        finds(&[("add-addr-dropped", "AddAddrTxDrop ")]);
+    });
+}
+
+/// The kernel's counters of MPTCP in the thread's namespace.
+fn netstat() -> BTreeMap<String, u64> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("the counters");
+    let mut lines = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("MPTcpExt:"));
+    let names = lines.next().expect("names").split_whitespace();
+    let values = lines.next().expect("values").split_whitespace();
+    names
+        .zip(values)
+        .map(|(name, value)| (name.to_string(), value.parse().expect("a number")))
+        .collect()
+}
+
+/// Names and values of lines `NAME VALUE`.
+fn pairs(text: &str) -> Vec<(String, u64)> {
+    text.lines()
+        .map(|line| {
+            let (name, value) = line.split_once(' ').expect("NAME VALUE");
+            (name.into(), value.trim_start().parse().expect("a number"))
+        })
+        .collect()
+}
+
+#[test]
+fn counters_are_those_of_the_kernel_under_its_names() {
+    let Some(sound) = Sound::fresh() else { return };
+    sound.connection.exchange(100_000);
+    let kernel = netstat();
+    let (some, none): (Vec<_>, Vec<_>) = kernel
+        .clone()
+        .into_iter()
+        .partition(|(_, value)| *value > 0);
+    assert!(some.len() > 4 && none.len() > 20, "{some:?}");
+
+    let shown = pairs(&Run::tool("counters").run().success().stdout());
+    let known: BTreeMap<String, u64> = shown.iter().cloned().collect();
+    assert_eq!(
+        known,
+        some.iter().cloned().collect(),
+        "those that are not 0"
+    );
+    assert_eq!(known.len(), shown.len(), "each once");
+
+    let all = pairs(&Run::tool("counters --all").run().success().stdout());
+    assert_eq!(all[..shown.len()], shown, "those that are not 0 first");
+    assert_eq!(all.len(), kernel.len());
+    assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), kernel);
+
+    let json = |words: &str| -> BTreeMap<String, u64> {
+        let text = Run::tool(words).run().success().stdout();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    };
+    assert_eq!(json("-j counters"), known);
+    assert_eq!(json("-j -p counters --all"), kernel);
+
+    let help = Run::tool("counters --help").run().success().stdout();
+    for name in kernel.keys() {
+        assert!(
+            help.lines()
+                .any(|line| line.trim_start().starts_with(&format!("{name} "))),
+            "{name} is not explained"
+        );
+    }
+    for word in ["0", "-1", "x", "2592001"] {
+        let said = Run::tool(&format!("counters --interval {word}"))
+            .run()
+            .failure(1);
+        assert!(said.stderr().contains(word), "{}", said.report());
+    }
+}
+
+#[test]
+fn intervals_show_what_was_added() {
+    let Some(sound) = Sound::fresh() else { return };
+    let before = netstat();
+    let running = Run::tool("-j counters --all --interval 1").start();
+    let text = Run::tool("counters --interval 1").start();
+    let line = |bytes: &[u8], count| bytes.iter().filter(|byte| **byte == b'\n').count() >= count;
+    let records = |bytes: &[u8]| -> Vec<BTreeMap<String, u64>> {
+        let text = String::from_utf8_lossy(bytes).to_string();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    };
+    // The first one tells that counting has begun.
+    running.wait_for_output("the first interval", |bytes| line(bytes, 1));
+    text.wait_for_output("the first interval", |bytes| line(bytes, 1));
+    let more: Vec<Connection> = (0..3)
+        .map(|_| sound.paths.connect(&sound.listener))
+        .collect();
+    for connection in &more {
+        until("the second subflow", || {
+            connection.exchange(1);
+            connection.subflows().filter(|count| *count == 1)
+        });
+    }
+    let after = netstat();
+    let total = |records: &[BTreeMap<String, u64>], name: &str| -> u64 {
+        records.iter().map(|record| record[name]).sum()
+    };
+    running.wait_for_output("what was added", |bytes| {
+        let records = records(bytes);
+        after.iter().all(|(name, value)| {
+            name == "MPCurrEstab" || total(&records, name) == value - before[name]
+        })
+    });
+    // The interval after is empty, and the gauge is not a difference.
+    let seen = records(&running.output_so_far()).len();
+    let bytes = running.wait_for_output("one more", |bytes| line(bytes, seen + 1));
+    let last = records(&bytes).pop().expect("a record");
+    assert_eq!(total(&[last.clone()], "MPCapableSYNTX"), 0);
+    assert_eq!(last["MPCurrEstab"], after["MPCurrEstab"]);
+    text.wait_for_output("what was added", |bytes| {
+        let joins: u64 = String::from_utf8_lossy(bytes)
+            .lines()
+            .filter_map(|line| line.strip_prefix("MPJoinSynTx "))
+            .map(|value| value.trim().parse::<u64>().unwrap_or(0))
+            .sum();
+        joins == 3
+    });
+    for running in [running, text] {
+        running.signal(libc::SIGTERM);
+        let output = running.finish();
+        assert_eq!((output.code(), output.stderr()), (0, String::new()));
+    }
+    let said = Run::tool("counters --interval 1 --prometheus")
+        .run()
+        .failure(1);
+    assert!(said.stderr().contains("--interval"), "{}", said.report());
+}
+
+#[test]
+fn status_shows_the_endpoints_limits_sysctls_and_connections_that_there_are() {
+    let Some(sound) = Sound::fresh() else { return };
+    sysctl("mptcp/stale_loss_cnt", "7").expect("another value");
+    kernel::add("10.9.9.9 id 3 signal");
+    let text = Run::tool("status").run().success().stdout();
+    for line in [
+        "kernel events yes change yes user_space ",
+        "sysctl enabled 1\n",
+        "sysctl stale_loss_cnt 7 (default 4)\n",
+        "limits add_addr_accepted 2 subflows 2\n",
+        "endpoint 10.0.2.2 id 2 subflow dev c2 up\n",
+        "endpoint 10.9.9.9 id 3 signal no-address\n",
+        "connections 1 fallbacks 0 subflows 2\n",
+        "subflows dev c1 1\n",
+        "subflows dev c2 1\n",
+    ] {
+        assert!(
+            text.starts_with(line) || text.contains(&format!("\n{line}")),
+            "no {line:?} in {text}"
+        );
+    }
+    let json = |words: &str| -> Value {
+        let text = Run::tool(words).run().success().stdout();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    };
+    let status = json("-j status");
+    assert_eq!(status, json("-j -p status"));
+    let kernel = status["kernel"].as_object().expect("an object");
+    assert!(kernel
+        .values()
+        .all(|known| ["yes", "no", "unknown"].contains(&known.as_str().unwrap_or(""))));
+    for (name, sysctl) in status["sysctl"].as_object().expect("an object") {
+        let path = Path::new("/proc/sys/net/mptcp").join(name);
+        let value = std::fs::read_to_string(path).expect("a sysctl");
+        assert_eq!(sysctl["value"], value.trim_end(), "{name}");
+    }
+    assert_eq!(status["sysctl"]["stale_loss_cnt"]["default"], "4");
+    assert_eq!(
+        status["limits"],
+        serde_json::json!({"add_addr_accepted": 2, "subflows": 2})
+    );
+    let endpoints = status["endpoints"].as_array().expect("an array");
+    let states: Vec<_> = endpoints
+        .iter()
+        .map(|one| {
+            (
+                one["address"].as_str(),
+                one["id"].as_u64(),
+                one["dev"].as_str(),
+                one["state"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (Some("10.0.2.2"), Some(2), Some("c2"), Some("up")),
+            (Some("10.9.9.9"), Some(3), None, Some("no-address")),
+        ]
+    );
+    assert_eq!(
+        (
+            &status["connections"],
+            &status["fallbacks"],
+            &status["subflows"]
+        ),
+        (&1.into(), &0.into(), &2.into())
+    );
+    assert_eq!(
+        status["interfaces"],
+        serde_json::json!([{"dev": "c1", "subflows": 1}, {"dev": "c2", "subflows": 1}])
+    );
+    // Each state of an endpoint by its name.
+    let state = || json("-j status")["endpoints"][0]["state"].clone();
+    sound.paths.server.inside(|| link_down("s2"));
+    assert_eq!(state(), "no-carrier");
+    link_down("c2");
+    assert_eq!(state(), "down");
+    link_delete("c2");
+    assert_eq!(state(), "no-device");
+}
+
+/// A metric: its type, and its samples by their labels.
+struct Metric {
+    kind: String,
+    samples: BTreeMap<Vec<(String, String)>, u64>,
+}
+
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The labels `NAME="VALUE",…}` at the start of `text`, and what is behind them.
+fn labels(text: &str) -> (Vec<(String, String)>, &str) {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut rest = text;
+    loop {
+        let (name, behind) = rest.split_once("=\"").expect("NAME=\"");
+        assert!(is_name(name), "{name:?}: {text}");
+        assert!(
+            found.iter().all(|(known, _)| known != name),
+            "{name} twice: {text}"
+        );
+        let mut value = String::new();
+        let mut characters = behind.chars();
+        loop {
+            match characters.next().expect("an end of the value") {
+                '"' => break,
+                '\\' => value.push(match characters.next() {
+                    Some('n') => '\n',
+                    Some(c @ ('"' | '\\')) => c,
+                    other => panic!("\\{other:?}: {text}"),
+                }),
+                c => value.push(c),
+            }
+        }
+        found.push((name.into(), value));
+        let behind = characters.as_str();
+        if let Some(behind) = behind.strip_prefix('}') {
+            return (found, behind);
+        }
+        rest = behind.strip_prefix(',').expect("a comma");
+    }
+}
+
+/// Reads Prometheus' text format as strictly as it can be: each metric has HELP, TYPE and
+/// its samples, in this order and in one place, no sample twice.
+fn metrics(text: &str) -> BTreeMap<String, Metric> {
+    assert!(text.ends_with('\n'));
+    let mut found: BTreeMap<String, Metric> = BTreeMap::new();
+    let (mut helped, mut typed) = (String::new(), String::new());
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, help) = help.split_once(' ').expect("NAME TEXT");
+            assert!(!help.is_empty() && !help.contains('\\') && !found.contains_key(name));
+            helped = name.into();
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').expect("NAME TYPE");
+            assert!(name == helped && is_name(name), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(kind == "counter" || kind == "gauge", "{line}");
+            typed = name.into();
+            let (kind, samples) = (kind.into(), BTreeMap::new());
+            assert!(found
+                .insert(typed.clone(), Metric { kind, samples })
+                .is_none());
+        } else {
+            let rest = line
+                .strip_prefix(&typed)
+                .expect("the metric of the TYPE before");
+            let (labels, rest) = match rest.strip_prefix('{') {
+                Some(rest) => labels(rest),
+                None => (Vec::new(), rest),
+            };
+            let value = rest.strip_prefix(' ').expect("a space");
+            assert!(value.bytes().all(|b| b.is_ascii_digit()), "{line}");
+            let samples = &mut found.get_mut(&typed).expect("known").samples;
+            let value = value.parse().expect("a number");
+            assert!(samples.insert(labels, value).is_none(), "twice: {line}");
+        }
+    }
+    found
+}
+
+/// Whether Prometheus' own tool has nothing to say against it; nothing where there is none.
+fn promtool(text: &str) {
+    let path = Path::new("/usr/bin/promtool");
+    if path.exists() {
+        let said = Run::program(path).words("check metrics").stdin(text).run();
+        assert_eq!(said.code(), 0, "{}\n{text}", said.report());
+        assert_eq!(said.stdout() + &said.stderr(), "", "{text}");
+    }
+}
+
+#[test]
+fn prometheus_reads_what_is_written_for_it() {
+    let Some(_sound) = Sound::fresh() else { return };
+    kernel::add("2001:db8:9::9 id 3 signal");
+    // What an interface may be called, a label must quote.
+    let odd = "c\"2\\n";
+    link_rename("c2", odd);
+    let label = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let kernel = netstat();
+
+    for words in ["counters --prometheus", "status --prometheus"] {
+        let text = Run::tool(words).run().success().stdout();
+        promtool(&text);
+        let metrics = metrics(&text);
+        let events = &metrics["mptcp_events_total"];
+        assert_eq!(events.kind, "counter");
+        let mut shown: BTreeMap<String, u64> = events
+            .samples
+            .iter()
+            .map(|(labels, value)| {
+                assert_eq!((labels.len(), labels[0].0.as_str()), (1, "counter"));
+                (labels[0].1.clone(), *value)
+            })
+            .collect();
+        assert_eq!(metrics["mptcp_established"].kind, "gauge");
+        let established = metrics["mptcp_established"].samples[&vec![]];
+        shown.insert("MPCurrEstab".into(), established);
+        assert_eq!(shown, kernel, "{words}");
+        if words.starts_with("counters") {
+            assert_eq!(metrics.len(), 2);
+            continue;
+        }
+        let value = |metric: &str, labels: &[(&str, &str)]| {
+            let labels: Vec<_> = labels
+                .iter()
+                .map(|(name, value)| label(name, value))
+                .collect();
+            metrics[metric].samples[&labels]
+        };
+        assert_eq!(value("mptcp_enabled", &[]), 1);
+        assert_eq!(value("mptcp_limit", &[("limit", "subflows")]), 2);
+        assert_eq!(value("mptcp_limit", &[("limit", "add_addr_accepted")]), 2);
+        let up = |id, address, dev| {
+            value(
+                "mptcp_endpoint_up",
+                &[("id", id), ("address", address), ("dev", dev)],
+            )
+        };
+        assert_eq!(up("2", "10.0.2.2", odd), 1);
+        assert_eq!(up("3", "2001:db8:9::9", ""), 0);
+        assert_eq!(metrics["mptcp_endpoint_up"].samples.len(), 2);
+        assert_eq!(value("mptcp_connections", &[("fallback", "no")]), 1);
+        assert_eq!(value("mptcp_connections", &[("fallback", "yes")]), 0);
+        assert_eq!(value("mptcp_subflows", &[("dev", "c1")]), 1);
+        assert_eq!(value("mptcp_subflows", &[("dev", odd)]), 1);
+    }
+}
+
+/// Nothing is changed, and nothing else happens than that something is missing.
+#[test]
+fn whoever_may_only_look_sees_it_too() {
+    let Some(sound) = Sound::fresh() else { return };
+    let streams: [&TcpStream; 2] = [&sound.connection.client, &sound.connection.server];
+    let before = kernel::state();
+    for words in [
+        "status",
+        "-j status",
+        "status --prometheus",
+        "counters",
+        "doctor",
+    ] {
+        Run::tool(words).unprivileged().run().success();
+    }
+    assert_eq!(kernel::state(), before);
+    assert_eq!(streams.len(), 2);
+}
