@@ -2,7 +2,7 @@
 //! is found, a sound set-up has none, and figures are those that the kernel gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 
 use ip_mptcp_tests::connection::{connect, listen, Connection};
@@ -106,6 +106,7 @@ impl Sound {
             sound.connection.exchange(1);
             sound.connection.subflows().filter(|count| *count == 1)
         });
+        counted("MPJoinSynAckRx");
         Some(sound)
     }
 
@@ -124,13 +125,18 @@ impl Sound {
         for endpoint in endpoints {
             kernel::add(endpoint);
         }
-        let listener = paths.listen("10.0.1.1:0");
+        let listener = paths.listen("0.0.0.0:0");
         let connection = paths.connect(&listener);
         Some(Sound {
             paths,
             listener,
             connection,
         })
+    }
+
+    /// Another connection.
+    fn connect(&self) -> Connection {
+        self.paths.connect(&self.listener)
     }
 }
 
@@ -151,7 +157,7 @@ fn a_sound_set_up_has_no_findings_on_either_side() {
         endpoints(&["10.0.2.1 id 2 dev s2 signal"]);
         limits(0, 2);
     });
-    let connection = sound.paths.connect(&sound.listener);
+    let connection = sound.connect();
     until("the announced subflow", || {
         connection.exchange(1);
         connection.subflows().filter(|count| *count == 1)
@@ -327,16 +333,14 @@ fn a_peer_without_mptcp_is_found() {
         .server
         .inside(|| TcpListener::bind("10.0.1.1:0").expect("a TCP listener"));
     let client = connect(plain.local_addr().expect("its address")).expect("connect");
-    let (_server, _) = plain.accept().expect("accept");
+    let (server, _) = plain.accept().expect("accept");
     finds(&[(
         "fallback",
         "MPCapableFallbackSYNACK 1 MPCapableSYNTX 2; fallen back now: 1",
     )]);
     // One of many, which is over, is no fault.
-    drop(client);
-    let more: Vec<Connection> = (0..4)
-        .map(|_| sound.paths.connect(&sound.listener))
-        .collect();
+    drop((client, server));
+    let more: Vec<Connection> = (0..4).map(|_| sound.connect()).collect();
     until("the end of the one that fell back", || {
         findings().is_empty().then_some(())
     });
@@ -405,10 +409,7 @@ fn joins_that_reach_another_host_are_found() {
         counted("MPJoinNoTokenFound");
         finds(&[("join-failed", "MPJoinNoTokenFound 1")]);
     });
-    finds(&[(
-        "join-unanswered",
-        "MPJoinSynTx 1 MPRstRx 1 MPJoinSynAckRx 0",
-    )]);
+    finds(&[("join-unanswered", "MPJoinSynTx 1 MPJoinSynAckRx 0")]);
 }
 
 #[test]
@@ -509,7 +510,7 @@ fn counters_are_those_of_the_kernel_under_its_names() {
     for word in ["0", "-1", "x", "2592001"] {
         let said = Run::tool(&format!("counters --interval {word}"))
             .run()
-            .failure(1);
+            .failure(255);
         assert!(said.stderr().contains(word), "{}", said.report());
     }
 }
@@ -532,9 +533,7 @@ fn intervals_show_what_was_added() {
     // The first one tells that counting has begun.
     running.wait_for_output("the first interval", |bytes| line(bytes, 1));
     text.wait_for_output("the first interval", |bytes| line(bytes, 1));
-    let more: Vec<Connection> = (0..3)
-        .map(|_| sound.paths.connect(&sound.listener))
-        .collect();
+    let more: Vec<Connection> = (0..3).map(|_| sound.connect()).collect();
     for connection in &more {
         until("the second subflow", || {
             connection.exchange(1);
@@ -572,7 +571,7 @@ fn intervals_show_what_was_added() {
     }
     let said = Run::tool("counters --interval 1 --prometheus")
         .run()
-        .failure(1);
+        .failure(255);
     assert!(said.stderr().contains("--interval"), "{}", said.report());
 }
 
@@ -816,8 +815,7 @@ fn prometheus_reads_what_is_written_for_it() {
 /// Nothing is changed, and nothing else happens than that something is missing.
 #[test]
 fn whoever_may_only_look_sees_it_too() {
-    let Some(sound) = Sound::fresh() else { return };
-    let streams: [&TcpStream; 2] = [&sound.connection.client, &sound.connection.server];
+    let Some(_sound) = Sound::fresh() else { return };
     let before = kernel::state();
     for words in [
         "status",
@@ -829,5 +827,4 @@ fn whoever_may_only_look_sees_it_too() {
         Run::tool(words).unprivileged().run().success();
     }
     assert_eq!(kernel::state(), before);
-    assert_eq!(streams.len(), 2);
 }

@@ -112,6 +112,12 @@ struct Role {
     calls: bool,
 }
 
+impl Role {
+    fn only_serves(&self) -> bool {
+        self.serves && !self.calls
+    }
+}
+
 /// Looks at everything; returns the number of findings.
 fn examine(session: &mut Session) -> Result<usize> {
     let path_manager = session.path_manager()?;
@@ -173,7 +179,7 @@ fn examine(session: &mut Session) -> Result<usize> {
         )?,
         Chosen::UserSpace | Chosen::Other => {}
     }
-    check_counters(report, &counters, &tally)?;
+    check_counters(report, &counters, &tally, &role)?;
     Ok(report.count)
 }
 
@@ -250,7 +256,7 @@ fn check_limits(report: &mut Report, limits: Limits, host: &Host) -> Result<()> 
 fn check_use(report: &mut Report, limits: Limits, host: &Host, role: &Role) -> Result<()> {
     let any = |flag: EndpointFlags| made(host).any(|one| (flags(one) & flag).0 != 0);
     let opening = EndpointFlags::SUBFLOW | EndpointFlags::FULLMESH | EndpointFlags::LAMINAR;
-    let only_serves = role.serves && !role.calls;
+    let only_serves = role.only_serves();
     if made(host).next().is_none() {
         if !role.serves && limits.add_addr_accepted == 0 {
             report.find(
@@ -273,8 +279,8 @@ fn check_use(report: &mut Report, limits: Limits, host: &Host, role: &Role) -> R
     } else if only_serves && !any(EndpointFlags::SIGNAL) {
         report.find(
             "subflow-only",
-            "endpoints are only for subflows from here, but a server opens none: \
-             peers do not learn of them",
+            "endpoints are only for subflows from here, but clients take none from a server: \
+             they have to learn of the addresses",
             b"no endpoint has the flag signal; MPTCP sockets listen, none has connected",
             b"ip-mptcp endpoint delete id N; ip-mptcp endpoint add ADDRESS signal",
         )?;
@@ -500,7 +506,12 @@ impl Counters {
 }
 
 /// What went wrong with peers and on the way to them, as counters tell.
-fn check_counters(report: &mut Report, counters: &Counters, tally: &Tally) -> Result<()> {
+fn check_counters(
+    report: &mut Report,
+    counters: &Counters,
+    tally: &Tally,
+    role: &Role,
+) -> Result<()> {
     const FALLBACKS: [&str; 8] = [
         "MPCapableFallbackSYNACK",
         "MPCapableFallbackACK",
@@ -531,7 +542,9 @@ fn check_counters(report: &mut Report, counters: &Counters, tally: &Tally) -> Re
               tcpdump -v 'tcp[tcpflags] & tcp-syn != 0' for mptcp",
         )?;
     }
-    if counters.of("MPJoinSynTx") > 0 && counters.of("MPJoinSynAckRx") == 0 {
+    // A server with an endpoint for subflows tries it too; clients do not listen.
+    let unanswered = counters.of("MPJoinSynTx") > 0 && counters.of("MPJoinSynAckRx") == 0;
+    if unanswered && !role.only_serves() {
         let shown = ["MPJoinSynTx", "MPRstRx"];
         report.find(
             "join-unanswered",
