@@ -318,6 +318,56 @@ fn a_user_space_path_manager_that_does_not_run_is_found() {
     monitor.stop(libc::SIGTERM);
 }
 
+#[test]
+fn an_announced_address_at_which_nobody_listens_is_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    // One that listens on all addresses, or at the announced one, is enough.
+    let server = &sound.paths.server;
+    server.inside(|| endpoints(&["10.0.2.1 id 2 dev s2 signal"]));
+    server.inside(|| finds(&[]));
+    drop(sound.listener);
+    let first = sound.paths.listen("10.0.1.1:0");
+    server.inside(|| {
+        finds(&[(
+            "signal-unheard",
+            "endpoint 10.0.2.1 id 2 dev s2; MPTCP sockets listen only at others, as 10.0.1.1",
+        )])
+    });
+    let second = sound.paths.listen("10.0.2.1:0");
+    server.inside(|| finds(&[]));
+    drop(second);
+    let six = sound.paths.listen("[::]:0");
+    server.inside(|| finds(&[]));
+    drop(six);
+    // For an announced port the kernel listens itself.
+    server.inside(|| {
+        endpoints(&["10.0.2.1 id 2 port 7777 dev s2 signal"]);
+        finds(&[]);
+    });
+    drop(first);
+}
+
+#[test]
+fn remedies_name_the_endpoint() {
+    let Some(_sound) = Sound::with(2, &["10.0.2.2 id 7 dev c2 subflow"], 2, false) else {
+        return;
+    };
+    let remedy = |line: &str| {
+        let said = Run::tool("doctor").run().stdout();
+        assert!(
+            said.contains(&format!("    remedy: {line}\n")),
+            "no {line} in {said}"
+        );
+    };
+    remedy(
+        "ip route add default via GATEWAY dev c2 table 100; ip rule add from 10.0.2.2 table 100",
+    );
+    link_down("c2");
+    remedy("ip link set dev c2 up");
+    endpoints(&["10.0.2.9 id 8 subflow"]);
+    remedy("ip address add 10.0.2.9 dev IF, or ip-mptcp endpoint delete id 8");
+}
+
 /// Waits until a counter of the thread's namespace is not 0.
 fn counted(name: &str) {
     until(name, || {
@@ -554,7 +604,7 @@ fn intervals_show_what_was_added() {
     let seen = records(&running.output_so_far()).len();
     let bytes = running.wait_for_output("one more", |bytes| line(bytes, seen + 1));
     let last = records(&bytes).pop().expect("a record");
-    assert_eq!(total(&[last.clone()], "MPCapableSYNTX"), 0);
+    assert_eq!(last["MPCapableSYNTX"], 0);
     assert_eq!(last["MPCurrEstab"], after["MPCurrEstab"]);
     text.wait_for_output("what was added", |bytes| {
         let joins: u64 = String::from_utf8_lossy(bytes)

@@ -9,7 +9,7 @@ use super::health::{tally, Host, Presence, Tally};
 use crate::connections;
 use crate::error::Result;
 use crate::kernel::proc::{self, Counter};
-use crate::kernel::Diagnostics;
+use crate::kernel::{sys, Diagnostics};
 use crate::output::{ipv4, ipv6, number, Output};
 use crate::session::Session;
 
@@ -118,6 +118,9 @@ impl Role {
     }
 }
 
+/// How long the answer to a join may take, in milliseconds.
+const ANSWER: i32 = 1000;
+
 /// Looks at everything; returns the number of findings.
 fn examine(session: &mut Session) -> Result<usize> {
     let path_manager = session.path_manager()?;
@@ -129,17 +132,22 @@ fn examine(session: &mut Session) -> Result<usize> {
     let listener = path_manager.has_listener();
     let mut host = Host::read(session)?;
     let tally = tally(session, &host.places)?;
-    let mut listening = 0;
+    let mut listening = Vec::new();
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-    connections::listeners(&mut diagnostics, &mut |_| {
-        listening += 1;
+    connections::listeners(&mut diagnostics, &mut |socket| {
+        listening.extend(socket.source.map(|address| address.to_canonical()));
         Ok(())
     })?;
     let role = Role {
-        serves: listening > 0 || tally.servers > 0,
+        serves: !listening.is_empty() || tally.servers > 0,
         calls: tally.clients > 0,
     };
-    let counters = Counters(proc::counters().unwrap_or_default());
+    let mut counters = Counters(proc::counters().unwrap_or_default());
+    if counters.no_join_answered() {
+        // The answer may be on its way. Time over, or a signal: go on.
+        let _ = sys::poll_all(&mut [], ANSWER);
+        counters = Counters(proc::counters().unwrap_or_default());
+    }
     let mut report = Report {
         out: &mut session.out,
         count: 0,
@@ -157,6 +165,7 @@ fn examine(session: &mut Session) -> Result<usize> {
         Chosen::Kernel => {
             check_limits(report, limits, &host)?;
             check_use(report, limits, &host, &role)?;
+            check_heard(report, &host, &listening)?;
             for endpoint in host.places.endpoints() {
                 check_presence(report, &host, endpoint)?;
             }
@@ -299,6 +308,63 @@ fn check_use(report: &mut Report, limits: Limits, host: &Host, role: &Role) -> R
     Ok(())
 }
 
+/// Whether somebody listens where peers are asked to come. The kernel does so
+/// itself for an endpoint with a port.
+fn check_heard(report: &mut Report, host: &Host, listening: &[IpAddr]) -> Result<()> {
+    let Some(bound) = listening.first() else {
+        return Ok(());
+    };
+    for endpoint in made(host) {
+        let Some(address) = endpoint.address().map(|address| address.to_canonical()) else {
+            continue;
+        };
+        let heard = |at: &IpAddr| at.is_unspecified() || *at == address;
+        if !flags(endpoint).contains(EndpointFlags::SIGNAL)
+            || endpoint.port().unwrap_or(0) != 0
+            || listening.iter().any(heard)
+        {
+            continue;
+        }
+        let mut evidence = endpoint_text(host, endpoint);
+        evidence.extend_from_slice(b"; MPTCP sockets listen only at others, as ");
+        evidence.extend_from_slice(&address_text(*bound));
+        report.find(
+            "signal-unheard",
+            "an address is announced at which nobody listens: subflows to it are refused",
+            &evidence,
+            &fill(
+                "let the server listen on all addresses (0.0.0.0 or ::), or announce a port: \
+                 ip-mptcp endpoint delete id N; ip-mptcp endpoint add ADDRESS port PORT signal",
+                host,
+                endpoint,
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+/// A remedy with the address, interface and id of an endpoint in it.
+fn fill(template: &str, host: &Host, endpoint: &Endpoint) -> Vec<u8> {
+    let mut text = Vec::new();
+    for word in template.split_inclusive([' ', ';', ',']) {
+        let end = word.len() - usize::from(word.ends_with([' ', ';', ',']));
+        let (name, rest) = word.split_at(end);
+        match name {
+            "ADDRESS" => {
+                let address = endpoint.address().map(address_text);
+                text.extend_from_slice(&address.unwrap_or_default());
+            }
+            "N" => text.extend_from_slice(number(endpoint.id().unwrap_or(0).into()).as_bytes()),
+            "IF" if host.interface_of(endpoint) != 0 => {
+                text.extend_from_slice(&interface_text(host, host.interface_of(endpoint)));
+            }
+            _ => text.extend_from_slice(name.as_bytes()),
+        }
+        text.extend_from_slice(rest.as_bytes());
+    }
+    text
+}
+
 fn address_text(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => ipv4(address),
@@ -361,7 +427,7 @@ fn check_presence(report: &mut Report, host: &Host, endpoint: &Endpoint) -> Resu
         evidence.extend_from_slice(b"; the address is on ");
         evidence.extend_from_slice(&interface_text(host, index));
     }
-    report.find(check, what, &evidence, remedy.as_bytes())
+    report.find(check, what, &evidence, &fill(remedy, host, endpoint))
 }
 
 /// Some address out in the world (RFC 5737, RFC 3849), where no peer is known.
@@ -424,8 +490,14 @@ fn check_way(
     let mut evidence = endpoint_text(host, endpoint);
     evidence.extend_from_slice(b"; to ");
     evidence.extend_from_slice(&address_text(peer));
-    let policy: &[u8] = b"ip route add default via GATEWAY dev IF table 100; \
-                          ip rule add from ADDRESS table 100";
+    if ANYWHERE.contains(&peer) {
+        evidence.extend_from_slice(b" as to any host");
+    }
+    let policy = &fill(
+        "ip route add default via GATEWAY dev IF table 100; ip rule add from ADDRESS table 100",
+        host,
+        endpoint,
+    );
     let Some(output) = route else {
         evidence.extend_from_slice(b": no route");
         report.find(
@@ -481,6 +553,10 @@ impl Counters {
     fn of(&self, name: &str) -> u64 {
         let found = self.0.iter().find(|one| one.name == name.as_bytes());
         found.map_or(0, |counter| counter.value)
+    }
+
+    fn no_join_answered(&self) -> bool {
+        self.of("MPJoinSynTx") > 0 && self.of("MPJoinSynAckRx") == 0
     }
 
     fn sum(&self, names: &[&str]) -> u64 {
@@ -543,15 +619,15 @@ fn check_counters(
         )?;
     }
     // A server with an endpoint for subflows tries it too; clients do not listen.
-    let unanswered = counters.of("MPJoinSynTx") > 0 && counters.of("MPJoinSynAckRx") == 0;
-    if unanswered && !role.only_serves() {
+    if counters.no_join_answered() && !role.only_serves() {
         let shown = ["MPJoinSynTx", "MPRstRx"];
         report.find(
             "join-unanswered",
             "no further subflow was answered: the peer refuses them, \
              or something on the way drops them",
             &[&counters.text(&shown), b" MPJoinSynAckRx 0" as &[u8]].concat(),
-            b"raise limits subflows at the peer; look for firewalls and NAT on the further paths",
+            b"raise limits subflows at the peer, whose server has to listen on all addresses; \
+              look for firewalls on the further paths",
         )?;
     }
     if counters.of("MPJoinRejected") > 0 {
