@@ -116,6 +116,13 @@ impl Role {
     fn only_serves(&self) -> bool {
         self.serves && !self.calls
     }
+
+    /// No join was answered, and that is amiss: a server with an endpoint for
+    /// subflows tries it too, but clients do not listen.
+    fn misses_answers(&self, counters: &Counters) -> bool {
+        let none = counters.of("MPJoinSynTx") > 0 && counters.of("MPJoinSynAckRx") == 0;
+        none && !self.only_serves()
+    }
 }
 
 /// How long the answer to a join may take, in milliseconds.
@@ -143,7 +150,7 @@ fn examine(session: &mut Session) -> Result<usize> {
         calls: tally.clients > 0,
     };
     let mut counters = Counters(proc::counters().unwrap_or_default());
-    if counters.no_join_answered() {
+    if role.misses_answers(&counters) {
         // The answer may be on its way. Time over, or a signal: go on.
         let _ = sys::poll_all(&mut [], ANSWER);
         counters = Counters(proc::counters().unwrap_or_default());
@@ -555,10 +562,6 @@ impl Counters {
         found.map_or(0, |counter| counter.value)
     }
 
-    fn no_join_answered(&self) -> bool {
-        self.of("MPJoinSynTx") > 0 && self.of("MPJoinSynAckRx") == 0
-    }
-
     fn sum(&self, names: &[&str]) -> u64 {
         names.iter().map(|name| self.of(name)).sum()
     }
@@ -618,8 +621,7 @@ fn check_counters(
               tcpdump -v 'tcp[tcpflags] & tcp-syn != 0' for mptcp",
         )?;
     }
-    // A server with an endpoint for subflows tries it too; clients do not listen.
-    if counters.no_join_answered() && !role.only_serves() {
+    if role.misses_answers(counters) {
         let shown = ["MPJoinSynTx", "MPRstRx"];
         report.find(
             "join-unanswered",
