@@ -1,0 +1,111 @@
+#!/bin/sh
+# shellcheck shell=dash
+# For tests: as much of OpenWrt's shell library (rc.common, functions.sh,
+# network.sh, procd.sh) as an init script here needs. It stands for that library
+# only: the program, the kernel and the interfaces are real.
+#
+#   stub.sh INIT_SCRIPT start|stop|reload
+#
+# UCI_CONFIG_DIR has the configuration. STUB has "net/NAME", the device of the
+# network NAME that is up, "phys/NAME" that of one that may be down, and takes
+# what procd would know.
+set -u
+
+unquote() {
+	value=$1
+	case $value in
+	"'"*) value=${value#?} && value=${value%%"'"*} ;;
+	*) value=${value%%[ 	#]*} ;;
+	esac
+}
+
+config_load() {
+	local kind rest value
+
+	sections='' section=''
+	while read -r kind rest; do
+		case $kind in
+		config)
+			value=${rest#* }
+			[ "$value" != "$rest" ] || value="'anonymous$((${#sections}))'"
+			unquote "$value"
+			section=$value
+			sections="$sections $section"
+			eval "type_$section=\${rest%% *}"
+			;;
+		option | list)
+			unquote "${rest#* }"
+			rest=${rest%% *}
+			if [ "$kind" = list ]; then
+				eval "value=\"\${${section}_$rest:-}\${${section}_$rest:+ }\$value\""
+			fi
+			eval "${section}_$rest=\$value"
+			;;
+		esac
+	done <"$UCI_CONFIG_DIR/$1"
+}
+
+config_get() { eval "$1=\"\${${2}_$3:-${4-}}\""; }
+
+config_get_bool() {
+	config_get "$@"
+	eval "case \$$1 in 1 | on | true | yes | enabled) $1=1 ;; *) $1=0 ;; esac"
+}
+
+config_foreach() {
+	local each type
+
+	for each in $sections; do
+		eval "type=\$type_$each"
+		[ "$type" != "$2" ] || "$1" "$each"
+	done
+}
+
+config_list_foreach() {
+	local values each
+
+	config_get values "$1" "$2"
+	for each in $values; do "$3" "$each"; done
+}
+
+logger() { echo "$*" >&2; }
+network_flush_cache() { :; }
+network_get_device() { [ -f "$STUB/net/$2" ] && read -r "$1" <"$STUB/net/$2"; }
+network_get_physdev() { [ -f "$STUB/phys/$2" ] && read -r "$1" <"$STUB/phys/$2"; }
+
+procd_open_instance() { command=''; }
+procd_set_param() {
+	[ "$1" = command ] || return 0
+	shift
+	command="$*"
+}
+procd_append_param() { shift && command="$command $*"; }
+procd_close_instance() { wanted=$command; }
+procd_add_reload_trigger() { :; }
+procd_running() { [ -f "$STUB/pid" ] && kill -0 "$(cat "$STUB/pid")" 2>/dev/null; }
+procd_send_signal() { kill "-$3" "$(cat "$STUB/pid")"; }
+terminate() {
+	procd_running || return 0
+	kill "$(cat "$STUB/pid")"
+	while procd_running; do sleep 0.05; done
+	rm -f "$STUB/pid"
+}
+
+# As procd: what has the same command goes on, what is not wanted ends.
+start() {
+	wanted=''
+	start_service
+	if procd_running && [ "$wanted" = "$(cat "$STUB/command")" ]; then return; fi
+	terminate
+	[ -n "$wanted" ] || return 0
+	echo "$wanted" >"$STUB/command"
+	$wanted >>"$STUB/log" 2>&1 &
+	echo $! >"$STUB/pid"
+}
+stop() { terminate; }
+reload() { reload_service; }
+
+action=$2
+# shellcheck source=/dev/null
+. "$1"
+"$action"

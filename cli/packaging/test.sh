@@ -1,0 +1,409 @@
+#!/bin/sh
+# Exercises the packaging, as far as this machine allows; what cannot be tried
+# says SKIPPED and why.
+#
+#   cli/packaging/test.sh [scripts|openwrt|system]...
+#
+#   scripts   shellcheck
+#   openwrt   the init script and the hotplug hook, in a network namespace, with
+#             stub.sh in the place of OpenWrt's shell library
+#   system    on a copy of this Debian system that is thrown away (an overlay):
+#             the .deb comes and goes, its units, images of initramfs-tools and
+#             dracut, and one that boots
+#
+# IP_MPTCP_BIN is the program, target/release/ip-mptcp where it is not set. For
+# the image to be booted, QEMU and KERNEL name an emulator of this machine and a
+# kernel with MPTCP.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH='' cd -- "$here/../.." && pwd)
+IP_MPTCP_BIN=${IP_MPTCP_BIN:-$top/target/release/ip-mptcp}
+export IP_MPTCP_BIN
+
+step() { printf '\n=== %s\n' "$*"; }
+skip() { printf 'SKIPPED %s\n' "$*"; }
+fail() { printf 'FAILED %s\n' "$*" >&2 && exit 1; }
+installed() { command -v "$1" >/dev/null; }
+
+# Waits until a command prints this.
+expect() { # text, command…
+	wanted=$1 tries=200
+	shift
+	while got=$("$@" 2>&1) && [ "$got" = "$wanted" ] && return || [ $((tries -= 1)) -gt 0 ]; do
+		sleep 0.05
+	done
+	printf '%s\nwanted: %s\ngot:    %s\n' "FAILED $*" "$wanted" "$got" >&2
+	exit 1
+}
+
+# ---- scripts ----------------------------------------------------------------
+
+scripts() {
+	step shellcheck
+	installed shellcheck || { skip 'shellcheck: it is not installed' && return; }
+	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/files/mptcp.init openwrt/files/mptcp.hotplug \
+		initramfs-tools/hooks/* initramfs-tools/scripts/*/* dracut/*/*.sh)
+}
+
+# ---- OpenWrt ----------------------------------------------------------------
+
+openwrt() {
+	step 'OpenWrt: the init script'
+	if ! installed ip || ! unshare -n true 2>/dev/null; then
+		skip 'openwrt: needs ip and the right to make a network namespace'
+		return
+	fi
+	for shell in sh 'busybox sh'; do
+		if installed "${shell%% *}"; then
+			echo "with $shell"
+			in_shell=$shell unshare -n "$0" in-netns
+		else
+			skip "with $shell: it is not installed"
+		fi
+	done
+}
+
+service() {
+	# shellcheck disable=SC2086
+	STUB=$work UCI_CONFIG_DIR=$work/config IPKG_INSTROOT=$work/root IP_MPTCP_STATE=$work/mptcp.state \
+		${in_shell:-sh} "$here/openwrt/stub.sh" "$here/openwrt/files/mptcp.init" "$1"
+}
+hotplug() { # action, network
+	# The hook calls the service by its place on a router.
+	sed "s,/etc/init.d/mptcp enabled,true,; s,/etc/init.d/mptcp reload,service reload," \
+		"$here/openwrt/files/mptcp.hotplug" >"$work/hook"
+	# shellcheck disable=SC2034
+	ACTION=$1 INTERFACE=$2
+	# shellcheck source=/dev/null
+	. "$work/hook"
+}
+endpoints() { "$IP_MPTCP_BIN" endpoint show | sed 's/ *$//'; }
+limits() { "$IP_MPTCP_BIN" limits show | sed 's/ *$//'; }
+
+in_netns() {
+	work=$(mktemp -d)
+	trap 'service stop; rm -rf "$work"' EXIT
+	ip link set lo up
+	mkdir -p "$work/config" "$work/net" "$work/phys" "$work/root/lib/functions"
+	: >"$work/root/lib/functions/network.sh"
+	for device in wan0 lte0; do
+		ip link add "$device" type veth peer name "$device-peer"
+		ip link set "$device" up
+		ip link set "$device-peer" up
+	done
+	ip address add 192.0.2.10/24 dev wan0
+	ip address add 2001:db8::10/64 dev wan0 nodad
+	ip address add 198.51.100.5/24 dev lte0
+	echo wan0 >"$work/net/wan"
+	"$IP_MPTCP_BIN" endpoint add 203.0.113.1
+
+	# What is shipped.
+	cp "$here/openwrt/files/mptcp.config" "$work/config/mptcp"
+	service start
+	expect 'add_addr_accepted 4 subflows 4' limits
+	expect '' endpoints
+
+	cat >"$work/config/mptcp" <<'CONFIG'
+config globals 'globals'
+	option enabled '1'
+	option subflows '3'
+	option add_addr_accepted '2'
+
+config endpoint 'wan'
+	option interface 'wan'
+	option family 'ipv4'
+	option id '1'
+	list flag 'subflow'
+	list flag 'fullmesh'
+
+config endpoint 'lte'
+	option interface 'lte'
+	option id '2'
+	list flag 'subflow'
+	list flag 'backup'
+
+config endpoint 'mail'
+	option address '2001:db8::10'
+	option id '7'
+	option port '8080'
+	list flag 'signal'
+
+config endpoint 'spare'
+	option disabled '1'
+	option address '192.0.2.77'
+CONFIG
+	one='192.0.2.10 id 1 subflow fullmesh dev wan0'
+	two='198.51.100.5 id 2 subflow backup dev lte0'
+	seven='2001:db8::10 port 8080 id 7 signal'
+	service reload
+	expect "$one
+$seven" endpoints
+	expect 'add_addr_accepted 2 subflows 3' limits
+	follower=$(cat "$work/pid")
+
+	# A network comes up, loses its carrier, has it again, goes down.
+	echo lte0 >"$work/net/lte"
+	hotplug ifup lte
+	expect "$one
+$two
+$seven" endpoints
+	ip link set lte0 down
+	expect "$one
+$seven" endpoints
+	ip link set lte0 up
+	ip address replace 198.51.100.5/24 dev lte0
+	expect "$one
+$two
+$seven" endpoints
+	rm "$work/net/lte"
+	hotplug ifdown lte
+	expect "$one
+$seven" endpoints
+	[ "$(cat "$work/pid")" = "$follower" ] || fail 'the follower was started again by a reload'
+
+	# A value that would be words of its own changes nothing, and is named.
+	cp "$work/config/mptcp" "$work/good"
+	printf "config endpoint 'bad'\n\toption address '192.0.2.11 backup'\n" >>"$work/config/mptcp"
+	service reload 2>"$work/complaints"
+	grep -q 'bad: address: "192.0.2.11 backup"' "$work/complaints" || fail 'no complaint about "bad"'
+	[ "$(cat "$work/pid")" = "$follower" ] || fail 'a mistake ended the follower'
+	# The follower still lives, and follows.
+	ip address delete 192.0.2.10/24 dev wan0
+	expect "$seven" endpoints
+	ip address add 192.0.2.10/24 dev wan0
+	expect "$one
+$seven" endpoints
+
+	# Without a follower: at once, and again when hotplug says so.
+	sed "s/enabled '1'/&\n\toption follow '0'/" "$work/good" >"$work/config/mptcp"
+	"$IP_MPTCP_BIN" endpoint flush
+	service reload
+	[ ! -f "$work/pid" ] || fail 'a follower although follow is 0'
+	expect "$one
+$seven" endpoints
+	echo lte0 >"$work/net/lte"
+	hotplug ifup lte
+	expect "$one
+$two
+$seven" endpoints
+
+	# A plain state file, and its end with the service.
+	echo 'endpoint add 198.51.100.5 id 9 subflow' >"$work/plain"
+	printf "config globals 'globals'\n\toption enabled '1'\n\toption remove_on_stop '1'\n\toption state '%s'\n" \
+		"$work/plain" >"$work/config/mptcp"
+	service reload
+	expect '198.51.100.5 id 9 subflow' endpoints
+	service stop
+	expect '' endpoints
+	echo ok
+}
+
+# ---- a whole system ---------------------------------------------------------
+
+system() {
+	step 'a system that is thrown away'
+	if [ "$(id -u)" != 0 ] || ! installed dpkg-deb; then
+		skip 'system: needs root on a Debian system'
+		return
+	fi
+	# shellcheck disable=SC2016
+	if ! unshare -m sh -c 'mount -t tmpfs none /mnt && mkdir /mnt/u /mnt/w /mnt/r &&
+		mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w none /mnt/r' 2>/dev/null; then
+		skip 'system: the kernel allows no overlay here'
+		return
+	fi
+	unshare -m "$0" in-overlay
+}
+
+image_has() { # listing, names…
+	listing=$1
+	shift
+	for name; do
+		grep -qE "(^|[ /])$name\$" "$listing" || fail "the image has no $name"
+	done
+}
+
+inside() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+
+in_overlay() {
+	mount -t tmpfs none /mnt
+	mkdir /mnt/upper /mnt/work /mnt/root
+	mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/root
+	root=/mnt/root
+	mount -t proc none "$root/proc"
+	mount --rbind /dev "$root/dev"
+	# Nothing of the real system may be seen or started from in there.
+	mount -t tmpfs none "$root/run"
+	mkdir -p "$root/run/lock"
+	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+	chmod +x "$root/usr/sbin/policy-rc.d"
+	rm -f "$root/etc/mptcp.state"
+
+	deb
+	units
+	printf 'limits set subflows 3\nendpoint add 10.0.2.15 id 4 subflow\n' >"$root/etc/mptcp.state"
+	mkdir -p "$root/etc/initramfs-tools"
+	initramfs_tools
+	dracut_module
+	dpkg --root="$root" --purge ip-mptcp >"$root/tmp/dpkg.log" 2>&1 || fail 'dpkg --purge'
+}
+
+deb() {
+	step 'the .deb: built, installed, removed, purged'
+	if ! cargo deb --version >/dev/null 2>&1; then
+		skip 'the .deb: cargo-deb is not there (cargo install cargo-deb); what follows has files in their places without it'
+		place
+		return
+	fi
+	# Of the program as it is: it need not be built for this.
+	mkdir -p /mnt/target/release
+	cp "$IP_MPTCP_BIN" /mnt/target/release/ip-mptcp
+	(cd "$top" && CARGO_TARGET_DIR=/mnt/target cargo deb -q -p ip-mptcp --no-build --no-strip -o "$root/tmp/ip-mptcp.deb")
+	dpkg-deb --info "$root/tmp/ip-mptcp.deb"
+	dpkg-deb --contents "$root/tmp/ip-mptcp.deb"
+	files() { (cd "$root" && find etc usr lib var -xdev \( -type f -o -type l \) ! -path 'var/lib/dpkg/*' ! -path 'var/log/*' ! -path 'var/cache/*' | sort); }
+	files >/mnt/before
+	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb"
+	[ -x "$root/usr/sbin/ip-mptcp" ] || fail 'no /usr/sbin/ip-mptcp'
+	inside ip-mptcp -V
+	[ -L "$root/etc/systemd/system/multi-user.target.wants/ip-mptcp.service" ] || skip 'whether the unit is enabled: no deb-systemd-helper'
+	dpkg --root="$root" --verify ip-mptcp
+	dpkg --root="$root" --remove ip-mptcp
+	dpkg --root="$root" --purge ip-mptcp
+	files >/mnt/after
+	diff /mnt/before /mnt/after || fail 'something stays behind'
+	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
+	echo ok
+}
+
+# The files in their places, where there is no package.
+place() {
+	install -D "$IP_MPTCP_BIN" "$root/usr/sbin/ip-mptcp"
+	install -D -m 644 -t "$root/lib/systemd/system" "$here"/systemd/*
+	install -d "$root/usr/share/initramfs-tools" "$root/usr/lib/dracut/modules.d"
+	cp -r "$here"/initramfs-tools/* "$root/usr/share/initramfs-tools/"
+	cp -r "$here"/dracut/* "$root/usr/lib/dracut/modules.d/"
+}
+
+units() {
+	step 'the units: systemd-analyze verify'
+	installed systemd-analyze || { skip 'units: no systemd-analyze' && return; }
+	for unit in ip-mptcp ip-mptcp-watch; do
+		inside systemd-analyze verify --man=no "/lib/systemd/system/$unit.service" 2>"$root/tmp/verify" || { cat "$root/tmp/verify" && fail "$unit"; }
+		! grep "$unit" "$root/tmp/verify" || fail "$unit"
+	done
+	echo ok
+	# What it does at boot, without systemd: with ExecStart's own words.
+	ip netns list >/dev/null 2>&1 || return 0
+	printf 'limits set subflows 3\nendpoint add 10.0.2.15 id 4 subflow\n' >"$root/etc/mptcp.state"
+	words=$(sed -n 's/^ExecStart=//p' "$here/systemd/ip-mptcp.service")
+	# shellcheck disable=SC2086
+	[ "$(unshare -n chroot "$root" sh -c "$words && ip-mptcp endpoint show")" = '10.0.2.15 id 4 subflow ' ] || fail "$words"
+	echo "ok: $words"
+}
+
+get() { # packages
+	inside sh -c 'apt-get -q update && apt-get -q -y --no-install-recommends install "$@"' sh "$@" >"$root/tmp/apt.log" 2>&1 </dev/null
+}
+
+initramfs_tools() {
+	step 'initramfs-tools: an image'
+	get initramfs-tools-core busybox-static cpio || { skip "initramfs-tools cannot be installed: $(tail -n 1 "$root/tmp/apt.log")" && return; }
+	mkdir -p "$root/lib/modules/0-test"
+	: >"$root/lib/modules/0-test/modules.order"
+	: >"$root/lib/modules/0-test/modules.builtin"
+	echo 'MODULES=list' >"$root/etc/initramfs-tools/conf.d/test"
+	inside mkinitramfs -o /tmp/without.img 0-test 2>"$root/tmp/mkinitramfs.log" || { cat "$root/tmp/mkinitramfs.log" && fail mkinitramfs; }
+	inside lsinitramfs /tmp/without.img >/mnt/without
+	! grep -q 'sbin/ip-mptcp' /mnt/without || fail 'in the image although nobody asked for it'
+	cp "$root/etc/mptcp.state" "$root/etc/initramfs-tools/mptcp.state"
+	inside mkinitramfs -o /tmp/with.img 0-test 2>"$root/tmp/mkinitramfs.log" || { cat "$root/tmp/mkinitramfs.log" && fail mkinitramfs; }
+	inside lsinitramfs /tmp/with.img >/mnt/with
+	image_has /mnt/with usr/sbin/ip-mptcp etc/mptcp.state scripts/init-premount/ip-mptcp scripts/init-bottom/ip-mptcp
+	inside unmkinitramfs /tmp/with.img /tmp/with
+	for part in "$root/tmp/with" "$root/tmp/with/main"; do
+		[ ! -x "$part/usr/sbin/ip-mptcp" ] || main=$part
+	done
+	# With all libraries that it needs: it runs from there, in a namespace.
+	chroot "$main" /usr/sbin/ip-mptcp -V
+	mount --bind "$root/proc" "$main/proc" 2>/dev/null || { mkdir -p "$main/proc" && mount --bind "$root/proc" "$main/proc"; }
+	# shellcheck disable=SC2016
+	unshare -n chroot "$main" sh -ec '
+		mkdir -p /run /dev; [ -c /dev/null ] || mknod /dev/null c 1 3
+		/scripts/init-premount/ip-mptcp
+		read -r pid </run/ip-mptcp.pid
+		tries=200
+		until ip-mptcp endpoint show | grep -q "^10.0.2.15 id 4 subflow" || [ $((tries -= 1)) = 0 ]; do sleep 0.05; done
+		ip-mptcp endpoint show
+		/scripts/init-bottom/ip-mptcp
+		tries=200
+		while kill -0 $pid 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do sleep 0.05; done
+		[ $tries -gt 0 ]
+		ip-mptcp endpoint show | grep -q "^10.0.2.15 id 4 subflow"
+	' || { cat "$main/run/ip-mptcp.log" && fail 'the scripts of the image'; }
+	umount "$main/proc"
+	echo ok
+	boot
+}
+
+boot() {
+	step 'initramfs-tools: the image boots'
+	if [ -z "${QEMU-}" ] || [ -z "${KERNEL-}" ]; then
+		skip 'booting it: QEMU and KERNEL are not set'
+		return
+	fi
+	# A second archive behind the first: what the real init runs when it is done
+	# with premount, instead of looking for a root file system.
+	mkdir -p /mnt/more/scripts/init-premount
+	cat >/mnt/more/scripts/local <<'LOCAL'
+# In the place of the script that mounts the root file system.
+mountroot() {
+	ip link set lo up 2>/dev/null || ifconfig lo up
+	tries=100
+	until ip-mptcp endpoint show | grep -q 'id 4' || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
+	echo "BOOTED: $(uname -r): $(ip-mptcp endpoint show) $(ip-mptcp limits show)"
+	/scripts/init-bottom/ip-mptcp
+	echo "ENDED: $(ip-mptcp endpoint show)"
+	poweroff -f
+}
+mount_top() { :; }
+mount_premount() { :; }
+mount_bottom() { :; }
+LOCAL
+	(cd /mnt/more && find . | cpio -o -H newc --quiet | gzip) >/mnt/more.img 2>/dev/null ||
+		(cp -r /mnt/more "$root/tmp/more" && inside sh -c 'cd /tmp/more && find . | cpio -o -H newc --quiet | gzip' >/mnt/more.img)
+	cat "$root/tmp/with.img" /mnt/more.img >/mnt/boot.img
+	# shellcheck disable=SC2086
+	timeout 200 $QEMU -m 512 -nographic -no-reboot -nic none -kernel "$KERNEL" -initrd /mnt/boot.img \
+		-append 'console=ttyS0 panic=-1 root=/dev/none boot=local' </dev/null >/mnt/console 2>&1 || true
+	tr -d '\r' </mnt/console | grep -E '^(BOOTED|ENDED):' || { tail -n 30 /mnt/console && fail 'it did not boot as far as that'; }
+	tr -d '\r' </mnt/console | grep -q '^BOOTED: .*10.0.2.15 id 4 subflow  *add_addr_accepted [0-9]* subflows 3' || fail 'the state was not applied'
+	tr -d '\r' </mnt/console | grep -q '^ENDED: 10.0.2.15 id 4 subflow' || fail 'the endpoint is gone'
+	echo ok
+}
+
+dracut_module() {
+	step 'dracut: an image'
+	# dracut and initramfs-tools exclude each other as packages.
+	get dracut-core busybox-static cpio kmod || { skip "dracut cannot be installed: $(tail -n 1 "$root/tmp/apt.log")" && return; }
+	mkdir -p "$root/lib/modules/0-test"
+	inside dracut --quiet --force --no-kernel --no-early-microcode --add ip-mptcp --modules 'base ip-mptcp' /tmp/dracut.img 0-test >"$root/tmp/dracut.log" 2>&1 ||
+		{ cat "$root/tmp/dracut.log" && fail dracut; }
+	inside lsinitrd /tmp/dracut.img >/mnt/dracut 2>/dev/null
+	image_has /mnt/dracut usr/sbin/ip-mptcp etc/mptcp.state 'hooks/pre-trigger/50-start.sh' 'hooks/cleanup/50-stop.sh'
+	echo ok
+}
+
+case ${1-} in
+in-netns) in_netns; exit ;;
+in-overlay) in_overlay; exit ;;
+esac
+[ -x "$IP_MPTCP_BIN" ] || fail "no program $IP_MPTCP_BIN: build it, or name it in IP_MPTCP_BIN"
+[ $# -gt 0 ] || set -- scripts openwrt system
+for part; do
+	case $part in
+	scripts | openwrt | system) "$part" ;;
+	*) echo "unknown part \"$part\": scripts, openwrt, system" >&2 && exit 2 ;;
+	esac
+done
