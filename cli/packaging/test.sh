@@ -364,6 +364,7 @@ mountroot() {
 	ip link set lo up 2>/dev/null || ifconfig lo up
 	tries=100
 	until ip-mptcp endpoint show | grep -q 'id 4' || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
+	echo
 	echo "BOOTED: $(uname -r): $(ip-mptcp endpoint show) $(ip-mptcp limits show)"
 	/scripts/init-bottom/ip-mptcp
 	echo "ENDED: $(ip-mptcp endpoint show)"
