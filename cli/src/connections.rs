@@ -52,9 +52,7 @@ pub struct Connection<'a> {
     /// Something changed while it was read, or is hidden: subflows are
     /// missing, or have gone since.
     pub incomplete: bool,
-    table: &'a Table,
-    from: usize,
-    to: usize,
+    subflows: Vec<Subflow<'a>>,
 }
 
 /// Which end of a connection this machine is.
@@ -107,13 +105,9 @@ fn is_alive(state: State) -> bool {
 }
 
 impl<'a> Connection<'a> {
-    /// The subflows, as the kernel listed them.
-    pub fn subflows(&self) -> impl Iterator<Item = Subflow<'a>> + '_ {
-        let entries = self.table.entries.get(self.from..self.to);
-        entries
-            .unwrap_or(&[])
-            .iter()
-            .filter_map(|entry| self.table.subflow(entry))
+    /// The subflows, those that were there from the start first.
+    pub fn subflows(&self) -> core::slice::Iter<'_, Subflow<'a>> {
+        self.subflows.iter()
     }
 
     /// It fell back to TCP.
@@ -140,21 +134,30 @@ impl<'a> Connection<'a> {
 #[derive(Clone, Debug)]
 struct Entry {
     token: u32,
-    // First subflows come before those that joined.
-    late: bool,
+    inode: u32,
     cookie: u64,
     at: usize,
-    inode: u32,
-    len: u32,
+    info: usize,
+    // First subflows come before those that joined.
+    late: bool,
     alive: bool,
     // Of the first of a connection: it was handed on.
     done: Cell<bool>,
+}
+
+impl Entry {
+    /// What tells them apart, and puts those of a connection together.
+    fn key(&self) -> (u64, u64) {
+        let late = u64::from(self.late);
+        (u64::from(self.token) << 1 | late, self.cookie)
+    }
 }
 
 /// The subflows that wait for their connections.
 #[derive(Debug, Default)]
 struct Table {
     bytes: Vec<u8>,
+    infos: Vec<SubflowInfo>,
     entries: Vec<Entry>,
 }
 
@@ -174,12 +177,8 @@ impl Table {
                 table.keep(socket, bytes, wanted, hidden)
             })?;
         }
-        table
-            .entries
-            .sort_unstable_by_key(|entry| (entry.token, entry.late, entry.cookie));
-        table
-            .entries
-            .dedup_by_key(|entry| (entry.token, entry.late, entry.cookie));
+        table.entries.sort_unstable_by_key(Entry::key);
+        table.entries.dedup_by_key(|entry| entry.key());
         Ok(table)
     }
 
@@ -212,10 +211,11 @@ impl Table {
             cookie: socket.cookie,
             at: self.bytes.len(),
             inode: socket.inode,
-            len: bytes.len() as u32,
             alive: subflow.is_alive(),
+            info: self.infos.len(),
             done: Cell::new(false),
         });
+        self.infos.push(info);
         // Framed as it came, so that it can be read again.
         let len = (bytes.len() + HEADER) as u32;
         self.bytes.extend_from_slice(&len.to_ne_bytes());
@@ -226,25 +226,23 @@ impl Table {
 
     /// The message of an entry, read again.
     fn subflow(&self, entry: &Entry) -> Option<Subflow<'_>> {
-        let end = entry.at + HEADER + entry.len as usize;
-        let message = Messages::new(self.bytes.get(entry.at..end)?).next()?.ok()?;
+        let message = Messages::new(self.bytes.get(entry.at..)?).next()?.ok()?;
         let socket = Socket::decode(&message).ok()?;
-        let info = socket.subflow().ok()??;
+        let info = *self.infos.get(entry.info)?;
         Some(Subflow { socket, info })
     }
 
-    /// Where the entries of a connection begin and end.
-    fn range(&self, token: u32) -> (usize, usize) {
+    /// The entries of a connection.
+    fn of(&self, token: u32) -> &[Entry] {
         let from = self.entries.partition_point(|entry| entry.token < token);
         let rest = self.entries.get(from..).unwrap_or(&[]);
         let count = rest.iter().take_while(|entry| entry.token == token).count();
-        (from, from + count)
+        rest.get(..count).unwrap_or(&[])
     }
 
     /// The connection of this socket with its subflows.
     fn join<'a>(&'a self, token: u32, socket: Option<Socket<'a>>) -> Connection<'a> {
-        let (mut from, to) = self.range(token);
-        let entries = self.entries.get(from..to).unwrap_or(&[]);
+        let mut entries = self.of(token);
         let mut incomplete = socket.is_none();
         if let Some(socket) = &socket {
             // A token may be given out again, an inode not so soon: whoever
@@ -255,9 +253,9 @@ impl Table {
             let alive = entries.iter().filter(|entry| entry.alive).count();
             if entries.iter().any(foreign) {
                 incomplete = true;
-                from = to;
+                entries = &[];
             }
-            let count = to - from;
+            let count = entries.len();
             let info = socket.mptcp_info();
             incomplete |= match info.and_then(|info| info.subflows_total()) {
                 Some(total) => count < usize::from(total) || alive > usize::from(total),
@@ -271,9 +269,10 @@ impl Table {
             token,
             socket,
             incomplete,
-            table: self,
-            from,
-            to,
+            subflows: entries
+                .iter()
+                .filter_map(|entry| self.subflow(entry))
+                .collect(),
         }
     }
 
@@ -359,12 +358,11 @@ pub fn each(
     // Connections to look at again.
     let mut again = Vec::new();
     let mut join = |token: u32, socket: Socket| {
-        let connection = table.join(token, Some(socket));
-        let first = table.entries.get(table.range(token).0);
-        let known = first.filter(|entry| entry.token == token);
-        if known.is_some_and(|entry| entry.done.replace(true)) {
+        let first = table.of(token).first();
+        if first.is_some_and(|first| first.done.replace(true)) {
             return Ok(());
         }
+        let connection = table.join(token, Some(socket));
         if connection.incomplete && !hidden.subflows {
             again.push(token);
             return Ok(());
@@ -390,12 +388,15 @@ pub fn each(
         }
     }
     // What closes may outlive its connection; what lives has one.
-    for token in table.tokens() {
-        let (from, to) = table.range(token);
-        let entries = table.entries.get(from..to).unwrap_or(&[]);
-        let done = entries.first().is_some_and(|entry| entry.done.get());
-        if !done && entries.iter().any(|entry| entry.alive) {
-            again.push(token);
+    let mut last = None;
+    let mut done = false;
+    for entry in &table.entries {
+        if last != Some(entry.token) {
+            last = Some(entry.token);
+            done = entry.done.get();
+        }
+        if !done && entry.alive {
+            again.push(entry.token);
         }
     }
     if again.is_empty() {

@@ -13,7 +13,7 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
 use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{complain, ipv4, ipv6, number, padded, Colour, Output};
+use crate::output::{complain, hexadecimal, ipv6, number, padded, put_ipv4, Colour, Output};
 use crate::session::Session;
 
 /// `connection show`.
@@ -45,6 +45,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         places: &mut places,
         stats,
         text: Vec::new(),
+        ends: Vec::new(),
     };
     let mut found = false;
     let hidden = if said.listen {
@@ -123,7 +124,7 @@ fn matches(said: &ConnectionWords, connection: &Connection, places: &Places) -> 
             matches_socket(said, &subflow.socket)
                 && said
                     .dev
-                    .is_none_or(|index| places.interface(&subflow) == index)
+                    .is_none_or(|index| places.interface(subflow) == index)
         })
 }
 
@@ -147,32 +148,40 @@ fn matches_socket(said: &ConnectionWords, socket: &Socket) -> bool {
         }
 }
 
-/// Prints connections.
+/// Prints connections. In JSON what is said has a name; in text a word stands
+/// in front of it, with a blank on either side.
 struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
     stats: bool,
-    // Addresses of the subflows of one connection, to align them.
+    // The ends of the subflows of one connection in text, and where each of
+    // them ends.
     text: Vec<u8>,
+    ends: Vec<usize>,
 }
 
-/// Counters of a connection: the name in JSON, the word in text.
-const COUNTERS: [(&str, &str); 4] = [
-    ("bytes_sent", "sent"),
-    ("bytes_received", "received"),
-    ("bytes_acked", "acked"),
-    ("bytes_retrans", "retransmitted"),
+/// The ends of a socket in JSON.
+const ENDS: [[&str; 2]; 2] = [
+    ["local_address", "local_port"],
+    ["remote_address", "remote_port"],
 ];
+
+fn ends_of(socket: &Socket) -> [(Option<IpAddr>, u16); 2] {
+    [
+        (socket.source, socket.source_port),
+        (socket.destination, socket.destination_port),
+    ]
+}
 
 impl Printer<'_> {
     fn connection(&mut self, connection: &Connection) -> Result<()> {
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
-            let digits = crate::output::hexadecimal(connection.token.into());
-            let token = ["0x", digits.as_str()];
-            self.out.json_string("token", token.concat().as_bytes());
+            let digits = hexadecimal(connection.token.into());
+            let token = ["0x", digits.as_str()].concat();
+            self.out.json_string("token", token.as_bytes());
         } else {
             self.out.text("token ");
             self.out.text(padded(connection.token.into(), 8).as_str());
@@ -184,62 +193,51 @@ impl Printer<'_> {
         }
         if let Some(socket) = &connection.socket {
             self.state(socket.state, true);
-            self.ends(socket, 0, 0);
+            self.note_ends(&mut core::iter::once(socket));
+            self.ends(socket, 0, [0, 0]);
         }
-        if json {
-            self.out.json_bool("fallback", connection.is_fallback());
-            self.out.json_bool("incomplete", connection.incomplete);
-        } else {
-            let marks = [
-                (connection.is_fallback(), " FALLBACK"),
-                (connection.incomplete, " INCOMPLETE"),
-            ];
-            for (_, mark) in marks.iter().filter(|(is, _)| *is) {
+        let marks = [
+            ("fallback", connection.is_fallback(), " FALLBACK"),
+            ("incomplete", connection.incomplete, " INCOMPLETE"),
+        ];
+        for (name, is, mark) in marks {
+            if json {
+                self.out.json_bool(name, is);
+            } else if is {
                 self.out.coloured(Colour::Wrong, mark.as_bytes());
             }
         }
         if let Some(socket) = &connection.socket {
             self.counters(socket);
-            if let (true, Some(info)) = (self.stats, socket.mptcp_info()) {
-                // The token was told already.
-                let fields = info.fields().filter(|(name, _)| *name != "token");
-                self.fields("mptcp_info", "\n    mptcp_info", fields);
-            }
         }
         if json {
             self.out.begin_array("subflows");
         } else {
-            self.line()?;
+            self.out.end_line()?;
         }
-        let (mut total, mut count) = (0_u64, 0);
+        let mut total: u64 = 0;
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.bytes());
-            count += 1;
         }
-        let shared = total > 0 && !connection.incomplete && (json || count > 1);
-        let mut widths = (0, 0);
-        if !json {
-            for subflow in connection.subflows() {
-                let local = self.end_of(subflow.socket.source, subflow.socket.source_port);
-                let remote =
-                    self.end_of(subflow.socket.destination, subflow.socket.destination_port);
-                widths = (local.max(widths.0), remote.max(widths.1));
-            }
-        }
-        for subflow in connection.subflows() {
-            let share =
-                shared.then(|| (u128::from(subflow.bytes()) * 100 / u128::from(total)) as u64);
-            self.subflow(&subflow, share, widths)?;
+        let several = connection.subflows().len() > 1;
+        let shared = total > 0 && !connection.incomplete && (json || several);
+        let sockets = connection.subflows().map(|subflow| &subflow.socket);
+        let widths = self.note_ends(&mut { sockets });
+        for (at, subflow) in connection.subflows().enumerate() {
+            // A hundredth of much is exact enough.
+            let share = match subflow.bytes().checked_mul(100) {
+                Some(bytes) => bytes.checked_div(total),
+                None => subflow.bytes().checked_div(total / 100),
+            };
+            self.subflow(subflow, at, share.filter(|_| shared), widths)?;
         }
         if json {
             self.out.end_array()?;
-            self.out.end_object()
+            self.out.end_object()?;
         } else if self.out.style.oneline {
-            self.out.bytes(b"\n");
-            Ok(())
-        } else {
-            Ok(())
+            self.out.text("\n");
         }
+        Ok(())
     }
 
     /// What is known of the connection as a whole.
@@ -247,97 +245,66 @@ impl Printer<'_> {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
-        let total = info.subflows_total().or(info.subflows());
-        if let (false, Some(total)) = (self.out.style.json, total) {
-            self.number("subflows", total.into());
+        let json = self.out.style.json;
+        if let Some(total) = info.subflows_total().or(info.subflows()) {
+            self.field("", " subflows ", total.into());
         }
-        for (name, value) in info.fields() {
-            let counter = COUNTERS.iter().find(|(counter, _)| *counter == name);
-            match counter {
-                Some(_) if self.out.style.json => self.out.json_number(name, value),
-                // Nothing retransmitted is nothing to tell.
-                Some(("bytes_retrans", _)) if value == 0 => {}
-                Some((_, word)) => self.number(word, value),
-                None => {}
-            }
-        }
-        if self.out.style.json {
-            let times = [
+        // Nothing retransmitted is nothing to tell.
+        let retransmitted = info.bytes_retrans().filter(|bytes| json || *bytes > 0);
+        self.amounts(&[
+            ("bytes_sent", " sent ", info.bytes_sent()),
+            ("bytes_received", " received ", info.bytes_received()),
+            ("bytes_acked", " acked ", info.bytes_acked()),
+            ("bytes_retrans", " retransmitted ", retransmitted),
+        ]);
+        if json {
+            self.members(&[
                 ("last_data_sent_ms", info.last_data_sent()),
                 ("last_data_recv_ms", info.last_data_recv()),
                 ("last_ack_recv_ms", info.last_ack_recv()),
-            ];
-            for (name, value) in times {
-                if let Some(value) = value {
-                    self.out.json_number(name, value.into());
-                }
-            }
-            self.out.json_number("uid", socket.uid.into());
-            self.out.json_number("inode", socket.inode.into());
+                ("uid", Some(socket.uid)),
+                ("inode", Some(socket.inode)),
+            ]);
         }
-    }
-
-    /// Every counter by the name that the kernel gives it.
-    fn fields(
-        &mut self,
-        name: &str,
-        line: &str,
-        fields: impl Iterator<Item = (&'static str, u64)>,
-    ) {
-        let json = self.out.style.json;
-        self.begin(name, line);
-        for (name, value) in fields {
-            // All ones: no rate is set.
-            if value == u64::MAX {
-                continue;
-            }
-            self.number(name, value);
-        }
-        if json {
-            // Not the outermost: nothing is written yet.
-            let _ = self.out.end_object();
+        if self.stats {
+            self.begin("mptcp_info", "\n    mptcp_info");
+            // The token was told already.
+            self.fields(&mut info.fields().filter(|(name, _)| *name != "token"));
+            self.end();
         }
     }
 
     fn subflow(
         &mut self,
         subflow: &Subflow,
+        at: usize,
         share: Option<u64>,
-        widths: (usize, usize),
+        widths: [usize; 2],
     ) -> Result<()> {
         let json = self.out.style.json;
-        let kind = if subflow.is_joined() {
-            "joined"
-        } else {
-            "first"
+        let (kind, shown) = match subflow.is_joined() {
+            true => ("joined", "    joined"),
+            false => ("first", "    first "),
         };
         if json {
             self.out.begin_object("");
             self.out.json_string("kind", kind.as_bytes());
         } else {
-            self.out.text("    ");
-            self.out.text(kind);
-            self.out.text(if kind.len() < 6 { " " } else { "" });
+            self.out.text(shown);
         }
-        self.ends(&subflow.socket, widths.0, widths.1);
+        self.ends(&subflow.socket, at, widths);
         self.state(subflow.socket.state, json);
         let info = &subflow.info;
-        let ids = [("local_id", info.id_loc()), ("remote_id", info.id_rem())];
-        if json {
-            for (name, id) in ids {
-                if let Some(id) = id {
-                    self.out.json_number(name, id.into());
-                }
-            }
-        } else if let [(_, Some(local)), (_, Some(remote))] = ids {
-            self.number("id", local.into());
-            self.out.text("/");
-            self.out.number(remote.into());
+        if let Some(id) = info.id_loc() {
+            self.field("local_id", " id ", id.into());
         }
-        if let Some(id) = self.places.endpoint(subflow).and_then(|found| found.id()) {
-            self.number("endpoint", id.into());
+        if let Some(id) = info.id_rem() {
+            self.field("remote_id", "/", id.into());
         }
-        let index = self.places.interface(subflow);
+        let (endpoint, index) = self.places.of(subflow);
+        if endpoint != 0 {
+            self.field("endpoint", " endpoint ", endpoint.into());
+        }
         if index != 0 {
             let name = self.places.name(self.path_manager, index);
             if json {
@@ -349,8 +316,10 @@ impl Printer<'_> {
         }
         self.flags(subflow);
         if let Some(share) = share {
-            self.number(if json { "share_percent" } else { "share" }, share);
-            self.out.text(if json { "" } else { "%" });
+            self.field("share_percent", " share ", share);
+            if !json {
+                self.out.text("%");
+            }
         }
         self.figures(&subflow.socket);
         if self.stats {
@@ -363,50 +332,50 @@ impl Printer<'_> {
                 ("ssn_offset", info.ssn_offset().map(u64::from)),
                 ("map_datalen", info.map_datalen().map(u64::from)),
             ];
-            for (name, value) in numbers {
-                if let Some(value) = value {
-                    self.number(name, value);
-                }
-            }
-            if json {
-                self.out.end_object()?;
-            }
+            self.fields(&mut numbers.into_iter().filter_map(|(n, v)| Some((n, v?))));
+            self.end();
             if let Some(info) = subflow.socket.tcp_info() {
-                self.fields("tcp_info", "\n        tcp_info", info.fields());
+                self.begin("tcp_info", "\n        tcp_info");
+                self.fields(&mut info.fields());
+                self.end();
             }
         }
         if json {
             self.out.end_object()
         } else {
-            self.line()
+            self.out.end_line()
         }
     }
 
     fn flags(&mut self, subflow: &Subflow) {
         let flags = subflow.flags();
-        let named = [
-            ("backup", SubflowFlags::BKUP_LOC),
-            ("backup_remote", SubflowFlags::BKUP_REM),
+        let json = self.out.style.json;
+        let backups = [
+            ("backup", SubflowFlags::BKUP_LOC, " backup"),
+            ("backup_remote", SubflowFlags::BKUP_REM, " backup_remote"),
         ];
-        let has = |flag| flags.contains(flag);
-        if self.out.style.json {
-            for (name, flag) in named {
-                self.out.json_bool(name, has(flag));
+        for (name, flag, word) in backups {
+            let is = flags.contains(flag);
+            if json {
+                self.out.json_bool(name, is);
+            } else if is {
+                self.out.text(word);
             }
+        }
+        if json {
             let mut letters = Vec::with_capacity(SubflowFlags::LETTERS.len());
-            for (_, letter) in SubflowFlags::LETTERS.iter().filter(|(flag, _)| has(*flag)) {
-                letters.push(*letter as u8);
+            for (flag, letter) in SubflowFlags::LETTERS {
+                if flags.contains(flag) {
+                    letters.push(letter as u8);
+                }
             }
             self.out.json_string("flags", &letters);
-            return;
-        }
-        for (name, _) in named.iter().filter(|(_, flag)| has(*flag)) {
-            self.out.text(" ");
-            self.out.text(name);
-        }
-        let whole = has(SubflowFlags::FULLY_ESTABLISHED);
-        if !whole && subflow.is_joined() && subflow.is_alive() {
-            self.out.coloured(Colour::Wrong, b" not_fully_established");
+        } else if !flags.contains(SubflowFlags::FULLY_ESTABLISHED)
+            && subflow.is_joined()
+            && subflow.is_alive()
+        {
+            let mark = b" not_fully_established";
+            self.out.coloured(Colour::Wrong, mark);
         }
     }
 
@@ -418,57 +387,44 @@ impl Printer<'_> {
         let json = self.out.style.json;
         // Without a connection the kernel counts these times from its start.
         let time = |value: Option<u32>| value.filter(|_| socket.state != State::SynSent);
-        let wide = |value: Option<u32>| value.map(u64::from);
-        if json {
-            let figures = [
-                ("rtt_us", wide(info.rtt())),
-                ("rttvar_us", wide(info.rttvar())),
-                ("cwnd", wide(info.snd_cwnd())),
-                ("bytes_sent", info.bytes_sent()),
-                ("bytes_acked", info.bytes_acked()),
-                ("bytes_received", info.bytes_received()),
-                ("retransmits", wide(info.total_retrans())),
-                ("last_data_sent_ms", wide(time(info.last_data_sent()))),
-                ("last_data_recv_ms", wide(time(info.last_data_recv()))),
-                ("last_ack_recv_ms", wide(time(info.last_ack_recv()))),
-            ];
-            for (name, value) in figures {
-                if let Some(value) = value {
-                    self.out.json_number(name, value);
-                }
-            }
-            return;
-        }
-        if let Some(rtt @ 1..) = info.rtt() {
-            self.number("rtt", (rtt / 1000).into());
+        let activity = [
+            time(info.last_data_sent()),
+            time(info.last_data_recv()),
+            time(info.last_ack_recv()),
+        ];
+        if let (Some(rtt @ 1..), false) = (info.rtt(), json) {
+            self.field("", " rtt ", (rtt / 1000).into());
             // Three digits behind the point: a thousand in front of them
             // keeps their zeros.
             let fraction = number(u64::from(rtt % 1000) + 1000);
             self.out.text(".");
             self.out.bytes(fraction.as_bytes().get(1..).unwrap_or(&[]));
         }
-        let figures = [
-            ("cwnd", wide(info.snd_cwnd())),
-            ("sent", info.bytes_sent()),
-            ("acked", info.bytes_acked()),
-            ("received", info.bytes_received()),
-        ];
-        for (name, value) in figures {
-            if let Some(value) = value {
-                self.number(name, value);
-            }
+        // Nothing received is nothing to tell.
+        let received = info.bytes_received().filter(|bytes| json || *bytes > 0);
+        self.amounts(&[
+            ("cwnd", " cwnd ", info.snd_cwnd().map(u64::from)),
+            ("bytes_sent", " sent ", info.bytes_sent()),
+            ("bytes_acked", " acked ", info.bytes_acked()),
+            ("bytes_received", " received ", received),
+        ]);
+        if json {
+            self.members(&[
+                ("rtt_us", info.rtt()),
+                ("rttvar_us", info.rttvar()),
+                ("retransmits", info.total_retrans()),
+                ("last_data_sent_ms", activity[0]),
+                ("last_data_recv_ms", activity[1]),
+                ("last_ack_recv_ms", activity[2]),
+            ]);
+            return;
+        }
+        if let Some(last) = activity.into_iter().flatten().min() {
+            self.field("", " last ", last.into());
         }
         if let Some(count @ 1..) = info.total_retrans() {
             let text = [b" retransmits ", number(count.into()).as_bytes()].concat();
             self.out.coloured(Colour::Wrong, &text);
-        }
-        let activity = [
-            info.last_data_sent(),
-            info.last_data_recv(),
-            info.last_ack_recv(),
-        ];
-        if let Some(last) = time(activity.into_iter().flatten().min()) {
-            self.number("last", last.into());
         }
     }
 
@@ -480,37 +436,24 @@ impl Printer<'_> {
         } else {
             self.out.text("LISTEN");
         }
-        let local = (socket.source, socket.source_port);
-        self.end(["local_address", "local_port"], local, 0);
+        self.note_ends(&mut core::iter::once(socket));
+        self.end_of(ENDS[0], ends_of(socket)[0], 0, 0);
+        self.field("pending", " pending ", socket.receive_queue.into());
+        self.field("backlog", " backlog ", socket.send_queue.into());
         if json {
-            self.out.json_number("pending", socket.receive_queue.into());
-            self.out.json_number("backlog", socket.send_queue.into());
-            self.out.json_number("uid", socket.uid.into());
-            self.out.json_number("inode", socket.inode.into());
+            self.members(&[("uid", Some(socket.uid)), ("inode", Some(socket.inode))]);
             self.out.end_object()
         } else {
-            self.number("pending", socket.receive_queue.into());
-            self.number("backlog", socket.send_queue.into());
-            self.line()
+            self.out.end_line()
         }
     }
 
     /// The state; where it is as it should be, only if `always`.
     fn state(&mut self, state: State, always: bool) {
-        let unknown;
-        let name = match state.name() {
-            Some(name) => name,
-            None => {
-                let digits = number(state.number().into());
-                unknown = ["UNKNOWN ", digits.as_str()].concat();
-                &unknown
-            }
-        };
-        if self.out.style.json {
-            self.out.json_string("state", name.as_bytes());
-        } else if state == State::Established {
+        let name = state.name().unwrap_or("UNKNOWN");
+        if self.out.style.json || state == State::Established {
             if always {
-                self.word("", name);
+                self.word("state", name);
             }
         } else {
             let text = [" ", name].concat();
@@ -518,53 +461,75 @@ impl Printer<'_> {
         }
     }
 
-    fn ends(&mut self, socket: &Socket, local: usize, remote: usize) {
-        let here = (socket.source, socket.source_port);
-        let there = (socket.destination, socket.destination_port);
-        self.end(["local_address", "local_port"], here, local);
-        self.end(["remote_address", "remote_port"], there, remote);
+    /// Notes the ends of sockets as text; tells how long the longest are, here
+    /// and there. In JSON there is nothing to align.
+    fn note_ends<'s, 'b: 's>(
+        &mut self,
+        sockets: &mut dyn Iterator<Item = &'s Socket<'b>>,
+    ) -> [usize; 2] {
+        self.text.clear();
+        self.ends.clear();
+        let mut widths = [0, 0];
+        if self.out.style.json {
+            return widths;
+        }
+        for socket in sockets {
+            for (width, (address, port)) in widths.iter_mut().zip(ends_of(socket)) {
+                let start = self.text.len();
+                self.text.push(b' ');
+                match address {
+                    Some(IpAddr::V4(address)) => put_ipv4(&mut self.text, address.octets()),
+                    Some(IpAddr::V6(address)) => {
+                        self.text.push(b'[');
+                        self.text.extend_from_slice(&ipv6(address));
+                        self.text.push(b']');
+                    }
+                    None => self.text.push(b'?'),
+                }
+                self.text.push(b':');
+                self.text.extend_from_slice(number(port.into()).as_bytes());
+                let end = self.text.len();
+                self.ends.push(end);
+                *width = (end - start).max(*width);
+            }
+        }
+        widths
     }
 
-    /// An address with its port, padded to `width`.
-    fn end(&mut self, names: [&str; 2], (address, port): (Option<IpAddr>, u16), width: usize) {
-        let [address_name, port_name] = names;
+    /// Both ends of the socket that was noted at place `at`, padded.
+    fn ends(&mut self, socket: &Socket, at: usize, [local, remote]: [usize; 2]) {
+        let [here, there] = ends_of(socket);
+        self.end_of(ENDS[0], here, 2 * at, local);
+        self.end_of(ENDS[1], there, 2 * at + 1, remote);
+    }
+
+    fn end_of(
+        &mut self,
+        [address_name, port_name]: [&str; 2],
+        (address, port): (Option<IpAddr>, u16),
+        at: usize,
+        width: usize,
+    ) {
         if self.out.style.json {
-            let text = match address {
-                Some(IpAddr::V4(address)) => ipv4(address),
-                Some(IpAddr::V6(address)) => ipv6(address),
-                None => Vec::new(),
-            };
+            let text = address.map_or(Vec::new(), crate::output::address);
             self.out.json_string(address_name, &text);
             self.out.json_number(port_name, port.into());
             return;
         }
-        let len = self.end_of(address, port);
+        let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = before.copied().unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(0);
+        let text = self.text.get(start..end).unwrap_or(&[]);
         let colour = match address {
             Some(IpAddr::V6(_)) => Colour::Ipv6,
             _ => Colour::Ipv4,
         };
-        self.out.text(" ");
-        self.out.coloured(colour, &self.text);
-        for _ in len..width {
-            self.out.text(" ");
+        self.out.coloured(colour, text);
+        const BLANKS: &str = "                                              ";
+        let padding = width.saturating_sub(text.len());
+        if padding > 0 {
+            self.out.text(BLANKS.get(..padding).unwrap_or(BLANKS));
         }
-    }
-
-    /// Puts an address with its port into `text`; tells how long it is.
-    fn end_of(&mut self, address: Option<IpAddr>, port: u16) -> usize {
-        self.text.clear();
-        match address {
-            Some(IpAddr::V4(address)) => self.text.extend_from_slice(&ipv4(address)),
-            Some(IpAddr::V6(address)) => {
-                self.text.push(b'[');
-                self.text.extend_from_slice(&ipv6(address));
-                self.text.push(b']');
-            }
-            None => self.text.push(b'?'),
-        }
-        self.text.push(b':');
-        self.text.extend_from_slice(number(port.into()).as_bytes());
-        self.text.len()
     }
 
     fn word(&mut self, name: &str, word: &str) {
@@ -576,14 +541,49 @@ impl Printer<'_> {
         }
     }
 
-    fn number(&mut self, name: &str, value: u64) {
+    /// A number by its name in JSON, or with a word in front in text; not at
+    /// all where that is empty.
+    fn field(&mut self, name: &str, word: &str, value: u64) {
         if self.out.style.json {
-            self.out.json_number(name, value);
+            if !name.is_empty() {
+                self.out.json_number(name, value);
+            }
         } else {
-            self.out.text(" ");
-            self.out.text(name);
-            self.out.text(" ");
+            self.out.text(word);
             self.out.number(value);
+        }
+    }
+
+    /// Fields, as far as the kernel sent them.
+    fn amounts(&mut self, amounts: &[(&str, &str, Option<u64>)]) {
+        for (name, word, value) in amounts {
+            if let Some(value) = value {
+                self.field(name, word, *value);
+            }
+        }
+    }
+
+    /// Further members of an object in JSON.
+    fn members(&mut self, members: &[(&str, Option<u32>)]) {
+        for (name, value) in members {
+            if let Some(value) = value {
+                self.out.json_number(name, (*value).into());
+            }
+        }
+    }
+
+    /// Numbers whose names are the same in text and in JSON.
+    fn fields(&mut self, fields: &mut dyn Iterator<Item = (&'static str, u64)>) {
+        for (name, value) in fields {
+            // All ones: no rate is set.
+            if value == u64::MAX {
+                continue;
+            }
+            if !self.out.style.json {
+                self.out.text(" ");
+                self.out.text(name);
+            }
+            self.field(name, " ", value);
         }
     }
 
@@ -599,7 +599,10 @@ impl Printer<'_> {
         }
     }
 
-    fn line(&mut self) -> Result<()> {
-        self.out.end_line()
+    fn end(&mut self) {
+        if self.out.style.json {
+            // Within another: nothing is written yet.
+            let _ = self.out.end_object();
+        }
     }
 }

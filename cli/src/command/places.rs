@@ -17,6 +17,8 @@ use crate::session::Session;
 pub struct Places {
     addresses: Vec<(IpAddr, u32)>,
     endpoints: Vec<Endpoint>,
+    // Their addresses.
+    at: Vec<Option<IpAddr>>,
     names: Vec<(u32, Vec<u8>)>,
 }
 
@@ -24,10 +26,13 @@ impl Places {
     /// Asks the kernel.
     pub fn read(session: &mut Session) -> Result<Self> {
         let buffer = session.receive_buffer();
+        // Some kernels do not show them to everybody.
+        let endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
+        let at = |endpoint: &Endpoint| Some(endpoint.address()?.to_canonical());
         Ok(Self {
             addresses: Interfaces::open(buffer)?.addresses()?,
-            // Some kernels do not show them to everybody.
-            endpoints: session.path_manager()?.endpoints(None).unwrap_or_default(),
+            at: endpoints.iter().map(at).collect(),
+            endpoints,
             names: Vec::new(),
         })
     }
@@ -36,29 +41,34 @@ impl Places {
     pub fn endpoint(&self, subflow: &Subflow) -> Option<&Endpoint> {
         let local = subflow.socket.source?.to_canonical();
         let id = subflow.info.id_loc().unwrap_or(0);
-        let at = |endpoint: &&Endpoint| {
-            endpoint.address().map(|address| address.to_canonical()) == Some(local)
-        };
-        // The first subflow has the id 0, whichever endpoint has its address.
-        let named = |endpoint: &&Endpoint| id != 0 && endpoint.id() == Some(id);
-        let all = || self.endpoints.iter().filter(at);
-        all().find(named).or_else(|| all().next())
+        let mut found = None;
+        for (address, endpoint) in self.at.iter().zip(&self.endpoints) {
+            // The first subflow has the id 0, whichever endpoint has its
+            // address.
+            if *address == Some(local) && (found.is_none() || endpoint.id() == Some(id)) {
+                found = Some(endpoint);
+            }
+        }
+        found
     }
 
     /// The interface of a subflow: that which its socket is bound to, or its
     /// endpoint, or which has its address; 0 where none does.
     pub fn interface(&self, subflow: &Subflow) -> u32 {
-        if subflow.socket.interface != 0 {
-            return subflow.socket.interface;
-        }
-        let named = self
-            .endpoint(subflow)
-            .and_then(|endpoint| endpoint.if_idx());
-        match (named, subflow.socket.source) {
-            (Some(index), _) if index > 0 => index as u32,
-            (_, Some(address)) => self.of_address(address),
-            _ => 0,
-        }
+        self.of(subflow).1
+    }
+
+    /// The id of the endpoint of a subflow, 0 for none, and its interface.
+    pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
+        let endpoint = self.endpoint(subflow);
+        let id = endpoint.and_then(|endpoint| endpoint.id()).unwrap_or(0);
+        let named = endpoint.and_then(|endpoint| endpoint.if_idx());
+        let index = match (subflow.socket.interface, named, subflow.socket.source) {
+            (0, Some(index @ 1..), _) => index as u32,
+            (0, _, Some(address)) => self.of_address(address),
+            (bound, _, _) => bound,
+        };
+        (id, index)
     }
 
     /// The interface that has this address, 0 where none does.

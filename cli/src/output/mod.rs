@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
-pub use text::{address, hexadecimal, ipv4, ipv6, number, padded, Digits};
+pub use text::{address, hexadecimal, ipv4, ipv6, number, padded, put_ipv4, Digits};
 
 /// Which colours suit the terminal's background.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,10 @@ pub struct Style {
 pub struct Output {
     /// How it looks.
     pub style: Style,
+    // Small pieces gather here, where each costs a fraction of what it does in
+    // a buffer that can grow.
+    gathered: [u8; GATHER],
+    len: usize,
     buffer: Vec<u8>,
     // What of it has been written.
     written: usize,
@@ -73,6 +77,8 @@ pub struct Output {
     json: json::Layout,
 }
 
+/// So many bytes are gathered.
+const GATHER: usize = 512;
 /// A buffer that has grown to this is given back when it is empty.
 const LARGE: usize = 1 << 20;
 /// The buffer is written out when it holds this much.
@@ -83,6 +89,8 @@ impl Output {
     pub fn new(style: Style) -> Self {
         Self {
             style,
+            gathered: [0; GATHER],
+            len: 0,
             buffer: Vec::new(),
             written: 0,
             patience: None,
@@ -114,13 +122,14 @@ impl Output {
 
     /// Gives up what is kept.
     pub fn forget(&mut self) {
+        self.len = 0;
         self.buffer.clear();
         self.written = 0;
     }
 
     /// How much is kept.
     pub fn kept(&self) -> usize {
-        self.buffer.len() - self.written
+        self.buffer.len() - self.written + self.len
     }
 
     /// Writes what the reader takes now.
@@ -135,6 +144,7 @@ impl Output {
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
     ) -> Result<bool> {
+        self.settled();
         while let Some(rest @ [_, ..]) = self.buffer.get(self.written..) {
             match write(rest) {
                 Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
@@ -167,7 +177,24 @@ impl Output {
 
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        let end = self.len + bytes.len();
+        match self.gathered.get_mut(self.len..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.settled().extend_from_slice(bytes),
+        }
+    }
+
+    /// The buffer, with all that was gathered in it.
+    fn settled(&mut self) -> &mut Vec<u8> {
+        if self.len > 0 {
+            let gathered = self.gathered.get(..self.len).unwrap_or(&[]);
+            self.buffer.extend_from_slice(gathered);
+            self.len = 0;
+        }
+        &mut self.buffer
     }
 
     /// Text as it is.
@@ -176,8 +203,24 @@ impl Output {
     }
 
     /// A number.
-    pub fn number(&mut self, value: u64) {
-        self.bytes(number(value).as_bytes());
+    pub fn number(&mut self, mut value: u64) {
+        let mut rest = value;
+        let mut digits = 1;
+        while rest >= 10 {
+            rest /= 10;
+            digits += 1;
+        }
+        if self.len + digits > GATHER {
+            self.settled();
+        }
+        let end = self.len + digits;
+        if let Some(room) = self.gathered.get_mut(self.len..end) {
+            for byte in room.iter_mut().rev() {
+                *byte = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        }
+        self.len = end;
     }
 
     /// A signed number.
@@ -195,7 +238,7 @@ impl Output {
     }
 
     fn flush_full(&mut self) -> Result<()> {
-        if self.buffer.len() >= FULL && self.patience.is_none() {
+        if self.buffer.len() + self.len >= FULL && self.patience.is_none() {
             self.flush()
         } else {
             Ok(())
@@ -230,12 +273,14 @@ impl Output {
 
     /// Begins a JSON array: the outermost, or the value of `key`.
     pub fn begin_array(&mut self, key: &str) {
+        self.settled();
         self.json
             .begin(&mut self.buffer, self.style.pretty, key, b'[');
     }
 
     /// Ends a JSON array; a newline follows the outermost.
     pub fn end_array(&mut self) -> Result<()> {
+        self.settled();
         self.json.end(&mut self.buffer, self.style.pretty, b']');
         self.flush_full()
     }
@@ -243,12 +288,14 @@ impl Output {
     /// Begins a JSON object: in an array, the outermost, or the value of
     /// `key`.
     pub fn begin_object(&mut self, key: &str) {
+        self.settled();
         self.json
             .begin(&mut self.buffer, self.style.pretty, key, b'{');
     }
 
     /// Ends a JSON object; a newline follows the outermost.
     pub fn end_object(&mut self) -> Result<()> {
+        self.settled();
         self.json.end(&mut self.buffer, self.style.pretty, b'}');
         self.flush_full()
     }
@@ -256,24 +303,28 @@ impl Output {
     /// A string member of an object, or element of an array where `key` is
     /// empty.
     pub fn json_string(&mut self, key: &str, value: &[u8]) {
+        self.settled();
         self.json.key(&mut self.buffer, self.style.pretty, key);
         json::string(&mut self.buffer, value);
     }
 
     /// A number member.
     pub fn json_number(&mut self, key: &str, value: u64) {
+        self.settled();
         self.json.key(&mut self.buffer, self.style.pretty, key);
-        self.bytes(number(value).as_bytes());
+        self.buffer.extend_from_slice(number(value).as_bytes());
     }
 
     /// A signed number member.
     pub fn json_signed(&mut self, key: &str, value: i64) {
+        self.settled();
         self.json.key(&mut self.buffer, self.style.pretty, key);
         self.signed(value);
     }
 
     /// A true or false member.
     pub fn json_bool(&mut self, key: &str, value: bool) {
+        self.settled();
         self.json.key(&mut self.buffer, self.style.pretty, key);
         self.bytes(if value { b"true" } else { b"false" });
     }

@@ -71,13 +71,29 @@ pub fn ipv4(address: Ipv4Addr) -> Vec<u8> {
     out
 }
 
-fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
-    for (at, octet) in octets.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b'.');
+/// The same behind what is there. Tables of connections are full of them, so
+/// it takes as few steps as it can.
+pub fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
+    // Four of three digits, each with its point.
+    let mut text = [b'.'; 16];
+    let mut len = 0;
+    let mut put = |byte: u8| {
+        if let Some(place) = text.get_mut(len) {
+            *place = byte;
         }
-        out.extend_from_slice(number(octet.into()).as_bytes());
+        len += 1;
+    };
+    for octet in octets {
+        if octet >= 100 {
+            put(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
+        put(b'.');
     }
+    out.extend_from_slice(text.get(..len - 1).unwrap_or(&[]));
 }
 
 /// As glibc's inet_ntop: the longest run of zeros (the first of equals, two

@@ -116,7 +116,7 @@ fn is_there(connection: &Connection, socket: &Socket) -> bool {
     }
 }
 
-fn is_open(subflow: &Subflow) -> bool {
+fn is_open(subflow: &&Subflow) -> bool {
     subflow.is_alive() && subflow.flags().contains(SubflowFlags::CONNECTED)
 }
 
@@ -231,14 +231,14 @@ impl Monitor<'_> {
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(at, &record.fields)?;
         for subflow in open() {
-            wanted |= self.is_wanted(at, &describe_subflow(token, &subflow))?;
+            wanted |= self.is_wanted(at, &describe_subflow(token, subflow))?;
         }
         if wanted {
             self.print_of(at, record)?;
             *connections += 1;
         }
         for subflow in open() {
-            let fields = describe_subflow(token, &subflow);
+            let fields = describe_subflow(token, subflow);
             if let Some(key) = Key::of_event(&fields) {
                 known.subflows.push((key, true));
             }
