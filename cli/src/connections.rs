@@ -10,12 +10,12 @@
 //! looked at again, and if it still does it is marked as incomplete.
 
 use core::cell::Cell;
+use core::net::IpAddr;
 
 use mptcp_codec::diag::{
-    extension, Filter, Protocol, Query, Socket, State, States, SubflowFlags, SubflowInfo,
+    extension, Filter, Protocol, Query, Socket, State, States, SubflowFlags, SubflowInfo, TcpInfo,
 };
 use mptcp_codec::inet::{AF_INET, AF_INET6};
-use mptcp_codec::netlink::Messages;
 
 use crate::error::{Error, Result};
 use crate::kernel::Diagnostics;
@@ -52,7 +52,8 @@ pub struct Connection<'a> {
     /// Something changed while it was read, or is hidden: subflows are
     /// missing, or have gone since.
     pub incomplete: bool,
-    subflows: Vec<Subflow<'a>>,
+    table: &'a Table,
+    keys: &'a [Key],
 }
 
 /// Which end of a connection this machine is.
@@ -64,25 +65,59 @@ pub enum Role {
     Server,
 }
 
+/// Local and remote address and port of a socket.
+pub type Ends = [(Option<IpAddr>, u16); 2];
+
+/// The ends of a socket.
+pub fn ends(socket: &Socket) -> Ends {
+    [
+        (socket.source, socket.source_port),
+        (socket.destination, socket.destination_port),
+    ]
+}
+
 /// A subflow.
 #[derive(Copy, Clone, Debug)]
 pub struct Subflow<'a> {
-    /// The TCP socket.
-    pub socket: Socket<'a>,
+    /// Its TCP socket.
+    pub socket: &'a Kept,
+    /// What TCP knows of it.
+    pub tcp_info: TcpInfo<'a>,
+}
+
+/// What is kept of the TCP socket of a subflow.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The TCP state.
+    pub state: State,
+    /// Index of the interface that it is bound to, 0 for none.
+    pub interface: u32,
+    /// Its ends.
+    pub ends: Ends,
     /// Its part of MPTCP.
     pub info: SubflowInfo,
+    inode: u32,
+    // Where its `struct tcp_info` is.
+    at: usize,
+    len: usize,
+    // Of the first of a connection: it was handed on.
+    done: Cell<bool>,
 }
 
 impl Subflow<'_> {
+    /// Its part of MPTCP.
+    pub fn info(&self) -> &SubflowInfo {
+        &self.socket.info
+    }
+
     /// Its flags.
     pub fn flags(&self) -> SubflowFlags {
-        self.info.flags().unwrap_or_default()
+        self.socket.info.flags().unwrap_or_default()
     }
 
     /// It was joined to a connection that was there already.
     pub fn is_joined(&self) -> bool {
-        let flags = self.flags();
-        flags.contains(SubflowFlags::JOIN_LOC) || flags.contains(SubflowFlags::JOIN_REM)
+        is_joined(&self.socket.info)
     }
 
     /// It is there to stay: its opening is over, its closing has not begun
@@ -93,11 +128,15 @@ impl Subflow<'_> {
 
     /// Bytes that it carried, in both directions, as far as they arrived.
     pub fn bytes(&self) -> u64 {
-        let info = self.socket.tcp_info();
-        let acked = info.and_then(|info| info.bytes_acked()).unwrap_or(0);
-        let received = info.and_then(|info| info.bytes_received()).unwrap_or(0);
+        let acked = self.tcp_info.bytes_acked().unwrap_or(0);
+        let received = self.tcp_info.bytes_received().unwrap_or(0);
         acked.saturating_add(received)
     }
+}
+
+fn is_joined(info: &SubflowInfo) -> bool {
+    let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
+    info.flags().unwrap_or_default().0 & joined != 0
 }
 
 fn is_alive(state: State) -> bool {
@@ -106,8 +145,8 @@ fn is_alive(state: State) -> bool {
 
 impl<'a> Connection<'a> {
     /// The subflows, those that were there from the start first.
-    pub fn subflows(&self) -> core::slice::Iter<'_, Subflow<'a>> {
-        self.subflows.iter()
+    pub fn subflows(&self) -> impl Iterator<Item = Subflow<'a>> + '_ {
+        self.keys.iter().filter_map(|key| self.table.subflow(key))
     }
 
     /// It fell back to TCP.
@@ -130,35 +169,28 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// A kept subflow: whose it is and where its message lies.
-#[derive(Clone, Debug)]
-struct Entry {
-    token: u32,
-    inode: u32,
+/// Which subflow was kept at a place: sorted by these, those of a connection
+/// are together, the first before those that joined.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    // The token, and one bit for those that joined.
+    group: u64,
     cookie: u64,
     at: usize,
-    info: usize,
-    // First subflows come before those that joined.
-    late: bool,
-    alive: bool,
-    // Of the first of a connection: it was handed on.
-    done: Cell<bool>,
 }
 
-impl Entry {
-    /// What tells them apart, and puts those of a connection together.
-    fn key(&self) -> (u64, u64) {
-        let late = u64::from(self.late);
-        (u64::from(self.token) << 1 | late, self.cookie)
+impl Key {
+    fn token(&self) -> u32 {
+        (self.group >> 1) as u32
     }
 }
 
 /// The subflows that wait for their connections.
 #[derive(Debug, Default)]
 struct Table {
-    bytes: Vec<u8>,
-    infos: Vec<SubflowInfo>,
-    entries: Vec<Entry>,
+    tcp_infos: Vec<u8>,
+    kept: Vec<Kept>,
+    keys: Vec<Key>,
 }
 
 impl Table {
@@ -173,22 +205,16 @@ impl Table {
         let mut table = Self::default();
         for family in [AF_INET, AF_INET6] {
             let query = query(Protocol::Tcp, family).with_filter(filter);
-            diagnostics.dump(&query, &mut |socket, bytes| {
-                table.keep(socket, bytes, wanted, hidden)
-            })?;
+            diagnostics.dump(&query, &mut |socket| table.keep(socket, wanted, hidden))?;
         }
-        table.entries.sort_unstable_by_key(Entry::key);
-        table.entries.dedup_by_key(|entry| entry.key());
+        table.keys.sort_unstable();
+        table
+            .keys
+            .dedup_by(|later, kept| (later.group, later.cookie) == (kept.group, kept.cookie));
         Ok(table)
     }
 
-    fn keep(
-        &mut self,
-        socket: &Socket,
-        bytes: &[u8],
-        wanted: Option<&[u32]>,
-        hidden: &mut Hidden,
-    ) -> Result<()> {
+    fn keep(&mut self, socket: &Socket, wanted: Option<&[u32]>, hidden: &mut Hidden) -> Result<()> {
         let Some(info) = socket.subflow().map_err(Error::reply)? else {
             let upper = socket.upper_name().map_err(Error::reply)?;
             hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
@@ -201,95 +227,90 @@ impl Table {
         if wanted.is_some_and(|wanted| wanted.binary_search(&token).is_err()) {
             return Ok(());
         }
-        let subflow = Subflow {
-            socket: *socket,
-            info,
-        };
-        self.entries.push(Entry {
-            token,
-            late: subflow.is_joined(),
+        self.keys.push(Key {
+            group: u64::from(token) << 1 | u64::from(is_joined(&info)),
             cookie: socket.cookie,
-            at: self.bytes.len(),
+            at: self.kept.len(),
+        });
+        let tcp_info = socket.tcp_info();
+        let tcp_info = tcp_info.as_ref().map_or(&[][..], |info| info.as_bytes());
+        self.kept.push(Kept {
+            state: socket.state,
+            interface: socket.interface,
+            ends: ends(socket),
+            info,
             inode: socket.inode,
-            alive: subflow.is_alive(),
-            info: self.infos.len(),
+            at: self.tcp_infos.len(),
+            len: tcp_info.len(),
             done: Cell::new(false),
         });
-        self.infos.push(info);
-        // Framed as it came, so that it can be read again.
-        let len = (bytes.len() + HEADER) as u32;
-        self.bytes.extend_from_slice(&len.to_ne_bytes());
-        self.bytes.extend_from_slice(&KIND);
-        self.bytes.extend_from_slice(bytes);
+        self.tcp_infos.extend_from_slice(tcp_info);
         Ok(())
     }
 
-    /// The message of an entry, read again.
-    fn subflow(&self, entry: &Entry) -> Option<Subflow<'_>> {
-        let message = Messages::new(self.bytes.get(entry.at..)?).next()?.ok()?;
-        let socket = Socket::decode(&message).ok()?;
-        let info = *self.infos.get(entry.info)?;
-        Some(Subflow { socket, info })
+    fn subflow(&self, key: &Key) -> Option<Subflow<'_>> {
+        let socket = self.kept.get(key.at)?;
+        let end = socket.at + socket.len;
+        Some(Subflow {
+            socket,
+            tcp_info: TcpInfo::new(self.tcp_infos.get(socket.at..end)?),
+        })
     }
 
-    /// The entries of a connection.
-    fn of(&self, token: u32) -> &[Entry] {
-        let from = self.entries.partition_point(|entry| entry.token < token);
-        let rest = self.entries.get(from..).unwrap_or(&[]);
-        let count = rest.iter().take_while(|entry| entry.token == token).count();
+    /// The subflows of a connection.
+    fn of(&self, token: u32) -> &[Key] {
+        let from = self.keys.partition_point(|key| key.token() < token);
+        let rest = self.keys.get(from..).unwrap_or(&[]);
+        let count = rest.iter().take_while(|key| key.token() == token).count();
         rest.get(..count).unwrap_or(&[])
+    }
+
+    /// What is kept of the first subflow of a connection.
+    fn first(&self, token: u32) -> Option<&Kept> {
+        let first = self.of(token).first()?;
+        self.kept.get(first.at)
     }
 
     /// The connection of this socket with its subflows.
     fn join<'a>(&'a self, token: u32, socket: Option<Socket<'a>>) -> Connection<'a> {
-        let mut entries = self.of(token);
+        let mut keys = self.of(token);
         let mut incomplete = socket.is_none();
         if let Some(socket) = &socket {
+            let kept = || keys.iter().filter_map(|key| self.kept.get(key.at));
             // A token may be given out again, an inode not so soon: whoever
             // has another one belongs to a connection that has gone.
-            let foreign = |entry: &Entry| {
-                entry.inode != 0 && socket.inode != 0 && entry.inode != socket.inode
-            };
-            let alive = entries.iter().filter(|entry| entry.alive).count();
-            if entries.iter().any(foreign) {
+            let foreign =
+                |kept: &Kept| kept.inode != 0 && socket.inode != 0 && kept.inode != socket.inode;
+            let alive = kept().filter(|kept| is_alive(kept.state)).count();
+            if kept().any(foreign) {
                 incomplete = true;
-                entries = &[];
+                keys = &[];
             }
-            let count = entries.len();
             let info = socket.mptcp_info();
             incomplete |= match info.and_then(|info| info.subflows_total()) {
-                Some(total) => count < usize::from(total) || alive > usize::from(total),
+                Some(total) => keys.len() < usize::from(total) || alive > usize::from(total),
                 // Older kernels count only those beyond the first.
                 None => info
                     .and_then(|info| info.subflows())
-                    .is_some_and(|extra| count < usize::from(extra)),
+                    .is_some_and(|extra| keys.len() < usize::from(extra)),
             };
         }
         Connection {
             token,
             socket,
             incomplete,
-            subflows: entries
-                .iter()
-                .filter_map(|entry| self.subflow(entry))
-                .collect(),
+            table: self,
+            keys,
         }
     }
 
     /// The tokens, ascending, each once.
     fn tokens(&self) -> Vec<u32> {
-        let mut tokens: Vec<u32> = self.entries.iter().map(|entry| entry.token).collect();
+        let mut tokens: Vec<u32> = self.keys.iter().map(Key::token).collect();
         tokens.dedup();
         tokens
     }
 }
-
-/// `struct nlmsghdr`: its length and what follows its first four bytes.
-const HEADER: usize = 16;
-const KIND: [u8; HEADER - 4] = {
-    let [a, b] = mptcp_codec::diag::BY_FAMILY.to_ne_bytes();
-    [a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-};
 
 /// Everything that is connected, connections that were broken off too.
 fn query(protocol: Protocol, family: u8) -> Query {
@@ -330,7 +351,7 @@ pub fn each(
             let mut wanted = table.tokens();
             for family in [AF_INET, AF_INET6] {
                 let query = query(Protocol::Mptcp, family).with_filter(*filter);
-                diagnostics.dump(&query, &mut |socket, _| {
+                diagnostics.dump(&query, &mut |socket| {
                     wanted.push(token_of(socket));
                     Ok(())
                 })?;
@@ -358,7 +379,7 @@ pub fn each(
     // Connections to look at again.
     let mut again = Vec::new();
     let mut join = |token: u32, socket: Socket| {
-        let first = table.of(token).first();
+        let first = table.first(token);
         if first.is_some_and(|first| first.done.replace(true)) {
             return Ok(());
         }
@@ -377,7 +398,7 @@ pub fn each(
         }
         _ => {
             for family in [AF_INET, AF_INET6] {
-                diagnostics.dump(&query(Protocol::Mptcp, family), &mut |socket, _| {
+                diagnostics.dump(&query(Protocol::Mptcp, family), &mut |socket| {
                     let token = token_of(socket);
                     match &wanted {
                         Some(wanted) if wanted.binary_search(&token).is_err() => Ok(()),
@@ -390,13 +411,16 @@ pub fn each(
     // What closes may outlive its connection; what lives has one.
     let mut last = None;
     let mut done = false;
-    for entry in &table.entries {
-        if last != Some(entry.token) {
-            last = Some(entry.token);
-            done = entry.done.get();
+    for key in &table.keys {
+        let Some(kept) = table.kept.get(key.at) else {
+            continue;
+        };
+        if last != Some(key.token()) {
+            last = Some(key.token());
+            done = kept.done.get();
         }
-        if !done && entry.alive {
-            again.push(entry.token);
+        if !done && is_alive(kept.state) {
+            again.push(key.token());
         }
     }
     if again.is_empty() {
@@ -424,7 +448,7 @@ pub fn listeners(
 ) -> Result<()> {
     for family in [AF_INET, AF_INET6] {
         let query = query(Protocol::Mptcp, family).with_states(States::LISTEN);
-        diagnostics.dump(&query, &mut |socket, _| each(socket))?;
+        diagnostics.dump(&query, &mut |socket| each(socket))?;
     }
     Ok(())
 }

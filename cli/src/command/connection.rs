@@ -7,7 +7,7 @@ use mptcp_codec::inet::bits_of;
 
 use super::endpoint::device;
 use super::places::Places;
-use crate::connections::{self, Connection, Hidden, Role, Selection, Subflow};
+use crate::connections::{self, ends, Connection, Ends, Hidden, Role, Selection, Subflow};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
@@ -50,7 +50,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
     let mut found = false;
     let hidden = if said.listen {
         connections::listeners(&mut diagnostics, &mut |socket| {
-            if !matches_socket(said, socket) {
+            if !matches_ends(said, ends(socket)) {
                 return Ok(());
             }
             printer.listener(socket)
@@ -119,28 +119,27 @@ fn matches(said: &ConnectionWords, connection: &Connection, places: &Places) -> 
         return false;
     }
     let whole = connection.socket.as_ref();
-    said.dev.is_none() && whole.is_some_and(|socket| matches_socket(said, socket))
+    said.dev.is_none() && whole.is_some_and(|socket| matches_ends(said, ends(socket)))
         || connection.subflows().any(|subflow| {
-            matches_socket(said, &subflow.socket)
+            matches_ends(said, subflow.socket.ends)
                 && said
                     .dev
-                    .is_none_or(|index| places.interface(subflow) == index)
+                    .is_none_or(|index| places.interface(&subflow) == index)
         })
 }
 
-fn matches_socket(said: &ConnectionWords, socket: &Socket) -> bool {
-    let source = socket.source.map(|address| address.to_canonical());
-    let destination = socket.destination.map(|address| address.to_canonical());
+fn matches_ends(said: &ConnectionWords, ends: Ends) -> bool {
+    let [(source, sport), (destination, dport)] = ends;
+    let source = source.map(|address| address.to_canonical());
+    let destination = destination.map(|address| address.to_canonical());
     let is = |wanted: Option<IpAddr>, found: Option<IpAddr>| {
         wanted.is_none_or(|wanted| found == Some(wanted.to_canonical()))
     };
     is(said.local, source)
         && is(said.remote, destination)
         && (is(said.address, source) || is(said.address, destination))
-        && said.sport.is_none_or(|port| port == socket.source_port)
-        && said
-            .dport
-            .is_none_or(|port| port == socket.destination_port)
+        && said.sport.is_none_or(|port| port == sport)
+        && said.dport.is_none_or(|port| port == dport)
         && match said.family {
             None => true,
             Some(Family::V4) => matches!(source, Some(IpAddr::V4(_))),
@@ -167,13 +166,6 @@ const ENDS: [[&str; 2]; 2] = [
     ["remote_address", "remote_port"],
 ];
 
-fn ends_of(socket: &Socket) -> [(Option<IpAddr>, u16); 2] {
-    [
-        (socket.source, socket.source_port),
-        (socket.destination, socket.destination_port),
-    ]
-}
-
 impl Printer<'_> {
     fn connection(&mut self, connection: &Connection) -> Result<()> {
         let json = self.out.style.json;
@@ -193,8 +185,8 @@ impl Printer<'_> {
         }
         if let Some(socket) = &connection.socket {
             self.state(socket.state, true);
-            self.note_ends(&mut core::iter::once(socket));
-            self.ends(socket, 0, [0, 0]);
+            self.note_ends(&mut core::iter::once(ends(socket)));
+            self.ends(ends(socket), 0, [0, 0]);
         }
         let marks = [
             ("fallback", connection.is_fallback(), " FALLBACK"),
@@ -215,21 +207,21 @@ impl Printer<'_> {
         } else {
             self.out.end_line()?;
         }
-        let mut total: u64 = 0;
+        let (mut total, mut count) = (0_u64, 0);
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.bytes());
+            count += 1;
         }
-        let several = connection.subflows().len() > 1;
-        let shared = total > 0 && !connection.incomplete && (json || several);
-        let sockets = connection.subflows().map(|subflow| &subflow.socket);
-        let widths = self.note_ends(&mut { sockets });
+        let shared = total > 0 && !connection.incomplete && (json || count > 1);
+        let ends = &mut connection.subflows().map(|subflow| subflow.socket.ends);
+        let widths = self.note_ends(ends);
         for (at, subflow) in connection.subflows().enumerate() {
             // A hundredth of much is exact enough.
             let share = match subflow.bytes().checked_mul(100) {
                 Some(bytes) => bytes.checked_div(total),
                 None => subflow.bytes().checked_div(total / 100),
             };
-            self.subflow(subflow, at, share.filter(|_| shared), widths)?;
+            self.subflow(&subflow, at, share.filter(|_| shared), widths)?;
         }
         if json {
             self.out.end_array()?;
@@ -292,9 +284,9 @@ impl Printer<'_> {
         } else {
             self.out.text(shown);
         }
-        self.ends(&subflow.socket, at, widths);
+        self.ends(subflow.socket.ends, at, widths);
         self.state(subflow.socket.state, json);
-        let info = &subflow.info;
+        let info = subflow.info();
         if let Some(id) = info.id_loc() {
             self.field("local_id", " id ", id.into());
         }
@@ -318,10 +310,10 @@ impl Printer<'_> {
         if let Some(share) = share {
             self.field("share_percent", " share ", share);
             if !json {
-                self.out.text("%");
+                self.out.byte(b'%');
             }
         }
-        self.figures(&subflow.socket);
+        self.figures(subflow);
         if self.stats {
             self.begin("mptcp", "\n        mptcp");
             let numbers = [
@@ -334,11 +326,9 @@ impl Printer<'_> {
             ];
             self.fields(&mut numbers.into_iter().filter_map(|(n, v)| Some((n, v?))));
             self.end();
-            if let Some(info) = subflow.socket.tcp_info() {
-                self.begin("tcp_info", "\n        tcp_info");
-                self.fields(&mut info.fields());
-                self.end();
-            }
+            self.begin("tcp_info", "\n        tcp_info");
+            self.fields(&mut subflow.tcp_info.fields());
+            self.end();
         }
         if json {
             self.out.end_object()
@@ -380,13 +370,11 @@ impl Printer<'_> {
     }
 
     /// The figures of TCP that one looks at first.
-    fn figures(&mut self, socket: &Socket) {
-        let Some(info) = socket.tcp_info() else {
-            return;
-        };
+    fn figures(&mut self, subflow: &Subflow) {
+        let info = &subflow.tcp_info;
         let json = self.out.style.json;
         // Without a connection the kernel counts these times from its start.
-        let time = |value: Option<u32>| value.filter(|_| socket.state != State::SynSent);
+        let time = |value: Option<u32>| value.filter(|_| subflow.socket.state != State::SynSent);
         let activity = [
             time(info.last_data_sent()),
             time(info.last_data_recv()),
@@ -397,7 +385,7 @@ impl Printer<'_> {
             // Three digits behind the point: a thousand in front of them
             // keeps their zeros.
             let fraction = number(u64::from(rtt % 1000) + 1000);
-            self.out.text(".");
+            self.out.byte(b'.');
             self.out.bytes(fraction.as_bytes().get(1..).unwrap_or(&[]));
         }
         // Nothing received is nothing to tell.
@@ -436,8 +424,8 @@ impl Printer<'_> {
         } else {
             self.out.text("LISTEN");
         }
-        self.note_ends(&mut core::iter::once(socket));
-        self.end_of(ENDS[0], ends_of(socket)[0], 0, 0);
+        self.note_ends(&mut core::iter::once(ends(socket)));
+        self.end_of(ENDS[0], ends(socket)[0], 0, 0);
         self.field("pending", " pending ", socket.receive_queue.into());
         self.field("backlog", " backlog ", socket.send_queue.into());
         if json {
@@ -463,20 +451,16 @@ impl Printer<'_> {
 
     /// Notes the ends of sockets as text; tells how long the longest are, here
     /// and there. In JSON there is nothing to align.
-    fn note_ends<'s, 'b: 's>(
-        &mut self,
-        sockets: &mut dyn Iterator<Item = &'s Socket<'b>>,
-    ) -> [usize; 2] {
+    fn note_ends(&mut self, sockets: &mut dyn Iterator<Item = Ends>) -> [usize; 2] {
         self.text.clear();
         self.ends.clear();
         let mut widths = [0, 0];
         if self.out.style.json {
             return widths;
         }
-        for socket in sockets {
-            for (width, (address, port)) in widths.iter_mut().zip(ends_of(socket)) {
+        for ends in sockets {
+            for (width, (address, port)) in widths.iter_mut().zip(ends) {
                 let start = self.text.len();
-                self.text.push(b' ');
                 match address {
                     Some(IpAddr::V4(address)) => put_ipv4(&mut self.text, address.octets()),
                     Some(IpAddr::V6(address)) => {
@@ -497,8 +481,7 @@ impl Printer<'_> {
     }
 
     /// Both ends of the socket that was noted at place `at`, padded.
-    fn ends(&mut self, socket: &Socket, at: usize, [local, remote]: [usize; 2]) {
-        let [here, there] = ends_of(socket);
+    fn ends(&mut self, [here, there]: Ends, at: usize, [local, remote]: [usize; 2]) {
         self.end_of(ENDS[0], here, 2 * at, local);
         self.end_of(ENDS[1], there, 2 * at + 1, remote);
     }
@@ -524,6 +507,7 @@ impl Printer<'_> {
             Some(IpAddr::V6(_)) => Colour::Ipv6,
             _ => Colour::Ipv4,
         };
+        self.out.byte(b' ');
         self.out.coloured(colour, text);
         const BLANKS: &str = "                                              ";
         let padding = width.saturating_sub(text.len());
@@ -536,7 +520,7 @@ impl Printer<'_> {
         if self.out.style.json {
             self.out.json_string(name, word.as_bytes());
         } else {
-            self.out.text(" ");
+            self.out.byte(b' ');
             self.out.text(word);
         }
     }
@@ -580,7 +564,7 @@ impl Printer<'_> {
                 continue;
             }
             if !self.out.style.json {
-                self.out.text(" ");
+                self.out.byte(b' ');
                 self.out.text(name);
             }
             self.field(name, " ", value);

@@ -154,7 +154,7 @@ pub fn tally(session: &mut Session, places: &Places) -> Result<Tally> {
         }
         for subflow in connection.subflows() {
             tally.subflows += 1;
-            let index = places.interface(subflow);
+            let index = places.interface(&subflow);
             let counts = &mut tally.by_interface;
             match counts.binary_search_by_key(&index, |(index, _)| *index) {
                 Ok(at) => {

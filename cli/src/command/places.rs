@@ -39,8 +39,9 @@ impl Places {
 
     /// The endpoint whose address a subflow has.
     pub fn endpoint(&self, subflow: &Subflow) -> Option<&Endpoint> {
-        let local = subflow.socket.source?.to_canonical();
-        let id = subflow.info.id_loc().unwrap_or(0);
+        let [(local, _), _] = subflow.socket.ends;
+        let local = local?.to_canonical();
+        let id = subflow.info().id_loc().unwrap_or(0);
         let mut found = None;
         for (address, endpoint) in self.at.iter().zip(&self.endpoints) {
             // The first subflow has the id 0, whichever endpoint has its
@@ -63,7 +64,8 @@ impl Places {
         let endpoint = self.endpoint(subflow);
         let id = endpoint.and_then(|endpoint| endpoint.id()).unwrap_or(0);
         let named = endpoint.and_then(|endpoint| endpoint.if_idx());
-        let index = match (subflow.socket.interface, named, subflow.socket.source) {
+        let [(local, _), _] = subflow.socket.ends;
+        let index = match (subflow.socket.interface, named, local) {
             (0, Some(index @ 1..), _) => index as u32,
             (0, _, Some(address)) => self.of_address(address),
             (bound, _, _) => bound,

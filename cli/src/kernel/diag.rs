@@ -22,17 +22,15 @@ impl Diagnostics {
         Ok(Self { socket })
     }
 
-    /// Hands every socket that `query` finds to `each`, as the bytes of its
-    /// message come by.
+    /// Hands every socket that `query` finds to `each`.
     pub fn dump(
         &mut self,
         query: &Query,
-        each: &mut dyn FnMut(&Entry, &[u8]) -> Result<()>,
+        each: &mut dyn FnMut(&Entry) -> Result<()>,
     ) -> Result<()> {
         self.socket
             .call(&|buffer, seq| query.dump(buffer, seq), &mut |message| {
-                let entry = Entry::decode(message).map_err(Error::reply)?;
-                each(&entry, message.payload())
+                each(&Entry::decode(message).map_err(Error::reply)?)
             })
             .map_err(unknown)
     }

@@ -187,6 +187,17 @@ impl Output {
         }
     }
 
+    /// One byte.
+    pub fn byte(&mut self, byte: u8) {
+        match self.gathered.get_mut(self.len) {
+            Some(place) => {
+                *place = byte;
+                self.len += 1;
+            }
+            None => self.settled().push(byte),
+        }
+    }
+
     /// The buffer, with all that was gathered in it.
     fn settled(&mut self) -> &mut Vec<u8> {
         if self.len > 0 {
@@ -204,6 +215,9 @@ impl Output {
 
     /// A number.
     pub fn number(&mut self, mut value: u64) {
+        if value < 10 {
+            return self.byte(b'0' + value as u8);
+        }
         let mut rest = value;
         let mut digits = 1;
         while rest >= 10 {
@@ -233,7 +247,7 @@ impl Output {
 
     /// Ends a line: a newline, or a backslash with `-oneline`.
     pub fn end_line(&mut self) -> Result<()> {
-        self.bytes(if self.style.oneline { b"\\" } else { b"\n" });
+        self.byte(if self.style.oneline { b'\\' } else { b'\n' });
         self.flush_full()
     }
 

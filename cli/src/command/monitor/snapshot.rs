@@ -13,7 +13,7 @@ use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
 use super::record::{self, Record};
 use super::Monitor;
-use crate::connections::{self, Connection, Role, Selection, Subflow};
+use crate::connections::{self, Connection, Ends, Role, Selection, Subflow};
 use crate::error::Result;
 use crate::kernel::sys::{self, Fd, Polled};
 
@@ -116,17 +116,18 @@ fn is_there(connection: &Connection, socket: &Socket) -> bool {
     }
 }
 
-fn is_open(subflow: &&Subflow) -> bool {
+fn is_open(subflow: &Subflow) -> bool {
     subflow.is_alive() && subflow.flags().contains(SubflowFlags::CONNECTED)
 }
 
 /// The attributes that an event about this socket would have.
-fn describe(token: u32, socket: &Socket) -> EventAttributes {
+fn describe(token: u32, ends: Ends, interface: u32) -> EventAttributes {
+    let [(source, sport), (destination, dport)] = ends;
     let mut fields = EventAttributes::EMPTY
         .with_token(token)
-        .with_sport(socket.source_port)
-        .with_dport(socket.destination_port);
-    match (socket.source, socket.destination) {
+        .with_sport(sport)
+        .with_dport(dport);
+    match (source, destination) {
         (Some(IpAddr::V4(source)), Some(IpAddr::V4(destination))) => {
             fields = fields.with_saddr4(source).with_daddr4(destination);
         }
@@ -135,18 +136,18 @@ fn describe(token: u32, socket: &Socket) -> EventAttributes {
         }
         _ => {}
     }
-    if socket.interface != 0 {
-        fields = fields.with_if_idx(socket.interface as i32);
+    if interface != 0 {
+        fields = fields.with_if_idx(interface as i32);
     }
     fields
 }
 
 fn describe_subflow(token: u32, subflow: &Subflow) -> EventAttributes {
-    let mut fields = describe(token, &subflow.socket);
-    if let Some(id) = subflow.info.id_loc() {
+    let mut fields = describe(token, subflow.socket.ends, subflow.socket.interface);
+    if let Some(id) = subflow.info().id_loc() {
         fields = fields.with_loc_id(id);
     }
-    if let Some(id) = subflow.info.id_rem() {
+    if let Some(id) = subflow.info().id_rem() {
         fields = fields.with_rem_id(id);
     }
     let backup = subflow.flags().contains(SubflowFlags::BKUP_REM);
@@ -216,7 +217,7 @@ impl Monitor<'_> {
             false => Phase::Created,
         };
         known.connections.push((token, phase));
-        let mut fields = describe(token, socket);
+        let mut fields = describe(token, connections::ends(socket), socket.interface);
         if connection.role() == Some(Role::Server) {
             fields = fields.with_server_side(1);
         }
@@ -231,14 +232,14 @@ impl Monitor<'_> {
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(at, &record.fields)?;
         for subflow in open() {
-            wanted |= self.is_wanted(at, &describe_subflow(token, subflow))?;
+            wanted |= self.is_wanted(at, &describe_subflow(token, &subflow))?;
         }
         if wanted {
             self.print_of(at, record)?;
             *connections += 1;
         }
         for subflow in open() {
-            let fields = describe_subflow(token, subflow);
+            let fields = describe_subflow(token, &subflow);
             if let Some(key) = Key::of_event(&fields) {
                 known.subflows.push((key, true));
             }
