@@ -65,8 +65,11 @@ pub enum Role {
     Server,
 }
 
-/// Local and remote address and port of a socket.
-pub type Ends = [(Option<IpAddr>, u16); 2];
+/// Address and port of a socket; no address where the family is not one of
+/// the Internet.
+pub type End = (Option<IpAddr>, u16);
+/// Local and remote.
+pub type Ends = [End; 2];
 
 /// The ends of a socket.
 pub fn ends(socket: &Socket) -> Ends {
@@ -265,15 +268,17 @@ impl Table {
         rest.get(..count).unwrap_or(&[])
     }
 
-    /// What is kept of the first subflow of a connection.
-    fn first(&self, token: u32) -> Option<&Kept> {
-        let first = self.of(token).first()?;
-        self.kept.get(first.at)
-    }
-
     /// The connection of this socket with its subflows.
     fn join<'a>(&'a self, token: u32, socket: Option<Socket<'a>>) -> Connection<'a> {
-        let mut keys = self.of(token);
+        self.join_of(self.of(token), token, socket)
+    }
+
+    fn join_of<'a>(
+        &'a self,
+        mut keys: &'a [Key],
+        token: u32,
+        socket: Option<Socket<'a>>,
+    ) -> Connection<'a> {
         let mut incomplete = socket.is_none();
         if let Some(socket) = &socket {
             let kept = || keys.iter().filter_map(|key| self.kept.get(key.at));
@@ -379,11 +384,12 @@ pub fn each(
     // Connections to look at again.
     let mut again = Vec::new();
     let mut join = |token: u32, socket: Socket| {
-        let first = table.first(token);
+        let keys = table.of(token);
+        let first = keys.first().and_then(|first| table.kept.get(first.at));
         if first.is_some_and(|first| first.done.replace(true)) {
             return Ok(());
         }
-        let connection = table.join(token, Some(socket));
+        let connection = table.join_of(keys, token, Some(socket));
         if connection.incomplete && !hidden.subflows {
             again.push(token);
             return Ok(());

@@ -173,6 +173,11 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
             monitors.push(Monitor::start(Run::tool("-j monitor --snapshot")));
         }
     });
+    until("a further subflow", || {
+        let last = open.last()?;
+        last.ping();
+        last.subflows().filter(|count| *count > 0)
+    });
     for monitor in &monitors {
         until_right(monitor);
     }

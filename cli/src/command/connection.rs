@@ -7,13 +7,13 @@ use mptcp_codec::inet::bits_of;
 
 use super::endpoint::device;
 use super::places::Places;
-use crate::connections::{self, ends, Connection, Ends, Hidden, Role, Selection, Subflow};
+use crate::connections::{self, ends, Connection, End, Ends, Hidden, Role, Selection, Subflow};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
 use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{complain, hexadecimal, ipv6, number, padded, put_ipv4, Colour, Output};
+use crate::output::{complain, hexadecimal, number, padded, put_ipv4_port, Colour, Output};
 use crate::session::Session;
 
 /// `connection show`.
@@ -154,10 +154,10 @@ struct Printer<'p> {
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
     stats: bool,
-    // The ends of the subflows of one connection in text, and where each of
-    // them ends.
+    // The ends of the subflows of one connection in text, and where each
+    // begins and ends.
     text: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<(usize, usize)>,
 }
 
 /// The ends of a socket in JSON.
@@ -185,8 +185,8 @@ impl Printer<'_> {
         }
         if let Some(socket) = &connection.socket {
             self.state(socket.state, true);
-            self.note_ends(&mut core::iter::once(ends(socket)));
-            self.ends(ends(socket), 0, [0, 0]);
+            self.note_ends(&mut core::iter::once(&ends(socket)));
+            self.ends(&ends(socket), 0, [0, 0]);
         }
         let marks = [
             ("fallback", connection.is_fallback(), " FALLBACK"),
@@ -213,7 +213,7 @@ impl Printer<'_> {
             count += 1;
         }
         let shared = total > 0 && !connection.incomplete && (json || count > 1);
-        let ends = &mut connection.subflows().map(|subflow| subflow.socket.ends);
+        let ends = &mut connection.subflows().map(|subflow| &subflow.socket.ends);
         let widths = self.note_ends(ends);
         for (at, subflow) in connection.subflows().enumerate() {
             // A hundredth of much is exact enough.
@@ -284,7 +284,7 @@ impl Printer<'_> {
         } else {
             self.out.text(shown);
         }
-        self.ends(subflow.socket.ends, at, widths);
+        self.ends(&subflow.socket.ends, at, widths);
         self.state(subflow.socket.state, json);
         let info = subflow.info();
         if let Some(id) = info.id_loc() {
@@ -382,11 +382,8 @@ impl Printer<'_> {
         ];
         if let (Some(rtt @ 1..), false) = (info.rtt(), json) {
             self.field("", " rtt ", (rtt / 1000).into());
-            // Three digits behind the point: a thousand in front of them
-            // keeps their zeros.
-            let fraction = number(u64::from(rtt % 1000) + 1000);
-            self.out.byte(b'.');
-            self.out.bytes(fraction.as_bytes().get(1..).unwrap_or(&[]));
+            let digit = |unit: u32| b'0' + (rtt / unit % 10) as u8;
+            self.out.bytes(&[b'.', digit(100), digit(10), digit(1)]);
         }
         // Nothing received is nothing to tell.
         let received = info.bytes_received().filter(|bytes| json || *bytes > 0);
@@ -424,8 +421,8 @@ impl Printer<'_> {
         } else {
             self.out.text("LISTEN");
         }
-        self.note_ends(&mut core::iter::once(ends(socket)));
-        self.end_of(ENDS[0], ends(socket)[0], 0, 0);
+        self.note_ends(&mut core::iter::once(&ends(socket)));
+        self.end_of(ENDS[0], &ends(socket)[0], 0, 0);
         self.field("pending", " pending ", socket.receive_queue.into());
         self.field("backlog", " backlog ", socket.send_queue.into());
         if json {
@@ -438,11 +435,12 @@ impl Printer<'_> {
 
     /// The state; where it is as it should be, only if `always`.
     fn state(&mut self, state: State, always: bool) {
+        if state == State::Established && !always {
+            return;
+        }
         let name = state.name().unwrap_or("UNKNOWN");
         if self.out.style.json || state == State::Established {
-            if always {
-                self.word("state", name);
-            }
+            self.word("state", name);
         } else {
             let text = [" ", name].concat();
             self.out.coloured(Colour::Wrong, text.as_bytes());
@@ -451,37 +449,55 @@ impl Printer<'_> {
 
     /// Notes the ends of sockets as text; tells how long the longest are, here
     /// and there. In JSON there is nothing to align.
-    fn note_ends(&mut self, sockets: &mut dyn Iterator<Item = Ends>) -> [usize; 2] {
+    fn note_ends(&mut self, sockets: &mut dyn Iterator<Item = &Ends>) -> [usize; 2] {
         self.text.clear();
         self.ends.clear();
         let mut widths = [0, 0];
         if self.out.style.json {
             return widths;
         }
+        let mut before: Option<&Ends> = None;
         for ends in sockets {
-            for (width, (address, port)) in widths.iter_mut().zip(ends) {
-                let start = self.text.len();
-                match address {
-                    Some(IpAddr::V4(address)) => put_ipv4(&mut self.text, address.octets()),
-                    Some(IpAddr::V6(address)) => {
-                        self.text.push(b'[');
-                        self.text.extend_from_slice(&ipv6(address));
-                        self.text.push(b']');
-                    }
-                    None => self.text.push(b'?'),
-                }
-                self.text.push(b':');
-                self.text.extend_from_slice(number(port.into()).as_bytes());
-                let end = self.text.len();
-                self.ends.push(end);
-                *width = (end - start).max(*width);
-            }
+            let [here, there] = ends;
+            let [local, remote] = &mut widths;
+            *local = self
+                .note_end(here, before.map(|[here, _]| here))
+                .max(*local);
+            *remote = self
+                .note_end(there, before.map(|[_, there]| there))
+                .max(*remote);
+            before = Some(ends);
         }
         widths
     }
 
+    /// Notes one end; where it is the same as on the line before, as one end
+    /// of all subflows mostly is, once.
+    fn note_end(&mut self, end: &End, before: Option<&End>) -> usize {
+        let place = self.ends.len().checked_sub(2);
+        if let (Some(place), true) = (place, before == Some(end)) {
+            let (start, end) = self.ends.get(place).copied().unwrap_or_default();
+            self.ends.push((start, end));
+            return end - start;
+        }
+        let start = self.text.len();
+        let (address, port) = *end;
+        if let Some(IpAddr::V4(address)) = address {
+            put_ipv4_port(&mut self.text, address, port);
+        } else {
+            let text = address.map_or(Vec::new(), crate::output::address);
+            let port = number(port.into());
+            for piece in [b"[", &text[..], b"]:", port.as_bytes()] {
+                self.text.extend_from_slice(piece);
+            }
+        }
+        let end = self.text.len();
+        self.ends.push((start, end));
+        end - start
+    }
+
     /// Both ends of the socket that was noted at place `at`, padded.
-    fn ends(&mut self, [here, there]: Ends, at: usize, [local, remote]: [usize; 2]) {
+    fn ends(&mut self, [here, there]: &Ends, at: usize, [local, remote]: [usize; 2]) {
         self.end_of(ENDS[0], here, 2 * at, local);
         self.end_of(ENDS[1], there, 2 * at + 1, remote);
     }
@@ -489,19 +505,17 @@ impl Printer<'_> {
     fn end_of(
         &mut self,
         [address_name, port_name]: [&str; 2],
-        (address, port): (Option<IpAddr>, u16),
+        (address, port): &End,
         at: usize,
         width: usize,
     ) {
         if self.out.style.json {
             let text = address.map_or(Vec::new(), crate::output::address);
             self.out.json_string(address_name, &text);
-            self.out.json_number(port_name, port.into());
+            self.out.json_number(port_name, (*port).into());
             return;
         }
-        let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
-        let start = before.copied().unwrap_or(0);
-        let end = self.ends.get(at).copied().unwrap_or(0);
+        let (start, end) = self.ends.get(at).copied().unwrap_or_default();
         let text = self.text.get(start..end).unwrap_or(&[]);
         let colour = match address {
             Some(IpAddr::V6(_)) => Colour::Ipv6,

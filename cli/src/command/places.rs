@@ -17,8 +17,8 @@ use crate::session::Session;
 pub struct Places {
     addresses: Vec<(IpAddr, u32)>,
     endpoints: Vec<Endpoint>,
-    // Their addresses.
-    at: Vec<Option<IpAddr>>,
+    // Their addresses, and which interface those are on.
+    at: Vec<(Option<IpAddr>, u32)>,
     names: Vec<(u32, Vec<u8>)>,
 }
 
@@ -28,29 +28,21 @@ impl Places {
         let buffer = session.receive_buffer();
         // Some kernels do not show them to everybody.
         let endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
-        let at = |endpoint: &Endpoint| Some(endpoint.address()?.to_canonical());
-        Ok(Self {
+        let mut places = Self {
             addresses: Interfaces::open(buffer)?.addresses()?,
-            at: endpoints.iter().map(at).collect(),
-            endpoints,
-            names: Vec::new(),
-        })
-    }
-
-    /// The endpoint whose address a subflow has.
-    pub fn endpoint(&self, subflow: &Subflow) -> Option<&Endpoint> {
-        let [(local, _), _] = subflow.socket.ends;
-        let local = local?.to_canonical();
-        let id = subflow.info().id_loc().unwrap_or(0);
-        let mut found = None;
-        for (address, endpoint) in self.at.iter().zip(&self.endpoints) {
-            // The first subflow has the id 0, whichever endpoint has its
-            // address.
-            if *address == Some(local) && (found.is_none() || endpoint.id() == Some(id)) {
-                found = Some(endpoint);
-            }
+            ..Self::default()
+        };
+        for endpoint in &endpoints {
+            let address = endpoint.address().map(|address| address.to_canonical());
+            let index = match (endpoint.if_idx(), address) {
+                (Some(index @ 1..), _) => index as u32,
+                (_, Some(address)) => places.of_address(address),
+                _ => 0,
+            };
+            places.at.push((address, index));
         }
-        found
+        places.endpoints = endpoints;
+        Ok(places)
     }
 
     /// The interface of a subflow: that which its socket is bound to, or its
@@ -59,18 +51,26 @@ impl Places {
         self.of(subflow).1
     }
 
-    /// The id of the endpoint of a subflow, 0 for none, and its interface.
+    /// The id of the endpoint whose address a subflow has, 0 for none, and the
+    /// interface.
     pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
-        let endpoint = self.endpoint(subflow);
-        let id = endpoint.and_then(|endpoint| endpoint.id()).unwrap_or(0);
-        let named = endpoint.and_then(|endpoint| endpoint.if_idx());
-        let [(local, _), _] = subflow.socket.ends;
-        let index = match (subflow.socket.interface, named, local) {
-            (0, Some(index @ 1..), _) => index as u32,
-            (0, _, Some(address)) => self.of_address(address),
-            (bound, _, _) => bound,
+        let bound = subflow.socket.interface;
+        let [(Some(local), _), _] = subflow.socket.ends else {
+            return (0, bound);
         };
-        (id, index)
+        let local = Some(local.to_canonical());
+        let wanted = subflow.info().id_loc();
+        let mut found = None;
+        for ((address, index), endpoint) in self.at.iter().zip(&self.endpoints) {
+            // The first subflow has the id 0, whichever endpoint has its
+            // address.
+            if *address == local && (found.is_none() || endpoint.id() == wanted) {
+                found = Some((endpoint.id().unwrap_or(0), *index));
+            }
+        }
+        let (id, index) =
+            found.unwrap_or_else(|| (0, local.map_or(0, |local| self.of_address(local))));
+        (id, if bound == 0 { index } else { bound })
     }
 
     /// The interface that has this address, 0 where none does.

@@ -71,11 +71,38 @@ pub fn ipv4(address: Ipv4Addr) -> Vec<u8> {
     out
 }
 
-/// The same behind what is there. Tables of connections are full of them, so
-/// it takes as few steps as it can.
-pub fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
+fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
     // Four of three digits, each with its point.
     let mut text = [b'.'; 16];
+    let len = write_ipv4(&mut text, octets);
+    out.extend_from_slice(text.get(..len).unwrap_or(&[]));
+}
+
+/// An IPv4 address and a port, behind what is there. Tables of connections
+/// are full of them, so it takes as few steps as it can.
+pub fn put_ipv4_port(out: &mut Vec<u8>, address: Ipv4Addr, port: u16) {
+    let mut text = [b'.'; 24];
+    let len = write_ipv4(&mut text, address.octets());
+    let mut end = len + 1;
+    let mut rest = port;
+    while rest >= 10 {
+        rest /= 10;
+        end += 1;
+    }
+    let digits = text.get_mut(len..=end).unwrap_or(&mut []);
+    let mut rest = port;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    if let Some(colon) = digits.first_mut() {
+        *colon = b':';
+    }
+    out.extend_from_slice(text.get(..=end).unwrap_or(&[]));
+}
+
+/// Writes over the points at the start of `text`; tells how far.
+fn write_ipv4(text: &mut [u8], octets: [u8; 4]) -> usize {
     let mut len = 0;
     let mut put = |byte: u8| {
         if let Some(place) = text.get_mut(len) {
@@ -93,7 +120,7 @@ pub fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
         put(b'0' + octet % 10);
         put(b'.');
     }
-    out.extend_from_slice(text.get(..len - 1).unwrap_or(&[]));
+    len - 1
 }
 
 /// As glibc's inet_ntop: the longest run of zeros (the first of equals, two
@@ -170,6 +197,16 @@ mod tests {
             }
         }
         assert_eq!(ipv4(Ipv4Addr::new(10, 0, 200, 255)), b"10.0.200.255");
+        for (port, written) in [
+            (0, "1.0.0.99:0"),
+            (9, "1.0.0.99:9"),
+            (10, "1.0.0.99:10"),
+            (65535, "1.0.0.99:65535"),
+        ] {
+            let mut out = Vec::new();
+            put_ipv4_port(&mut out, Ipv4Addr::new(1, 0, 0, 99), port);
+            assert_eq!(out, written.as_bytes());
+        }
     }
 
     #[test]
