@@ -207,6 +207,13 @@ fn subflows_are_created_changed_and_deleted() {
         let created = of_client("SF_ESTABLISHED", &[("locid", 3.into())]);
         assert_eq!(created["token"], format!("{:#x}", set.client));
         assert_eq!(created["dport"], set.port);
+        // What the kernel's own test program shows must not be missing in JSON.
+        let family = if created["saddr4"].is_string() { 2 } else { 10 };
+        assert_eq!(created["family"], family, "{created}");
+        let accepted = of_server("ESTABLISHED", &[]);
+        assert_eq!(accepted["server_side"], true, "{accepted}");
+        let opened = of_client("ESTABLISHED", &[]);
+        assert_ne!(opened["server_side"], true, "{opened}");
         of_server(
             "SF_ESTABLISHED",
             &[("remid", 3.into()), ("backup", 1.into())],
@@ -495,10 +502,14 @@ fn announcing_where_nobody_listens_warns_and_the_peer_is_refused() {
     let create =
         format!("subflow create token {client:x} id 2 from 10.0.2.2 to 10.0.2.1 port {port}");
     Run::tool(&create).run().success();
+    if counter("MPJoinRejected").is_none() {
+        skip("this kernel does not count the subflows that it refuses");
+        return;
+    }
     let (refused, joined) = until("the end of the join", || {
         connection.exchange(1);
-        let refused = paths.server.inside(|| counter("MPJoinRejected"));
-        let joined = paths.server.inside(|| counter("MPJoinAckRx"));
+        let refused = paths.server.inside(|| counter("MPJoinRejected"))?;
+        let joined = paths.server.inside(|| counter("MPJoinAckRx"))?;
         (refused + joined > 0).then_some((refused, joined))
     });
     if joined > refused {
@@ -506,8 +517,8 @@ fn announcing_where_nobody_listens_warns_and_the_peer_is_refused() {
     }
 }
 
-/// A counter of the thread's namespace.
-fn counter(name: &str) -> u64 {
+/// A counter of the thread's namespace; `None` where the kernel has it not.
+fn counter(name: &str) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("counters");
     let mut lines = table
         .lines()
@@ -517,5 +528,5 @@ fn counter(name: &str) -> u64 {
     names
         .zip(values)
         .find(|(listed, _)| *listed == name)
-        .map_or(0, |(_, value)| value.parse().expect("a number"))
+        .map(|(_, value)| value.parse().expect("a number"))
 }

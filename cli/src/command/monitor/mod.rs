@@ -380,7 +380,12 @@ impl Monitor<'_> {
     fn take(&mut self, at: usize, datagram: &[u8]) -> Result<()> {
         for message in Messages::new(datagram) {
             let event = message.and_then(|message| Event::decode(&message));
-            let Event { kind, fields, .. } = event.map_err(Error::reply)?;
+            let Event {
+                kind,
+                fields,
+                attributes,
+                ..
+            } = event.map_err(Error::reply)?;
             let Some(source) = self.sources.get_mut(at) else {
                 return Ok(());
             };
@@ -401,6 +406,7 @@ impl Monitor<'_> {
             let record = Record {
                 netns: source.netns.as_deref(),
                 fields,
+                sent: Some(attributes),
                 interface: source.names.get(&mut source.path_manager, fields.if_idx()),
                 ..Record::default()
             };

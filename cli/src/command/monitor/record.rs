@@ -1,6 +1,7 @@
 //! How events and other records look.
 
 use mptcp_codec::mptcp::{EventAttributes, EventFlags, EventKind};
+use mptcp_codec::netlink::Attributes;
 
 use crate::args::Options;
 use crate::error::Result;
@@ -16,6 +17,8 @@ pub struct Record<'a> {
     pub object: Option<&'a str>,
     /// The attributes of an event.
     pub fields: EventAttributes,
+    /// What was sent, for the attributes that have no name here.
+    pub sent: Option<Attributes<'a>>,
     /// Name of the interface of the attributes.
     pub interface: Option<&'a [u8]>,
     /// Of a connection in a snapshot: its ESTABLISHED is past.
@@ -69,6 +72,10 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
             field(out, name, value.into());
         }
     };
+    if json {
+        // In text, the addresses tell it.
+        small(out, "family", fields.family().map(u32::from));
+    }
     small(out, "remid", fields.rem_id().map(u32::from));
     small(out, "locid", fields.loc_id().map(u32::from));
     for (name, address) in [("saddr4", fields.saddr4()), ("daddr4", fields.daddr4())] {
@@ -132,7 +139,25 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
     }
     let unknown = flags.unknown().0;
     hexadecimal_field(out, "flags", (unknown != 0).then_some(unknown.into()));
+    if let Some(sent) = record.sent.filter(|_| json && fields.unknown() > 0) {
+        unnamed(out, sent);
+    }
     end(out)
+}
+
+/// Attributes of newer kernels: by number, their bytes in hexadecimal.
+fn unnamed(out: &mut Output, sent: Attributes) {
+    for attribute in sent.flatten() {
+        if EventAttributes::name(attribute.kind()).is_some() {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        for byte in attribute.payload() {
+            bytes.extend_from_slice(padded((*byte).into(), 2).as_bytes());
+        }
+        let name = ["attribute", number(attribute.kind().into()).as_str()].concat();
+        out.json_string(&name, &bytes);
+    }
 }
 
 /// What stands in front of every event: the time where wanted, and the name.
