@@ -506,8 +506,10 @@ fn a_monitor_sees_the_end_of_the_namespace_it_is_in() {
     assert!(!other.contains(&format!("{client:08x}")), "{other}");
 }
 
-/// Makes events until the kernel has dropped some for this monitor.
+/// Makes events until the kernel has dropped some for this monitor, which is held up for
+/// that: otherwise it keeps them itself, however slow its reader is.
 fn overrun(monitor: &Monitor) {
+    monitor.running.signal(libc::SIGSTOP);
     until("a drop", || {
         for _ in 0..1000 {
             drop(listen("127.0.0.1:0"));
@@ -517,6 +519,7 @@ fn overrun(monitor: &Monitor) {
     for _ in 0..1000 {
         drop(listen("127.0.0.1:0"));
     }
+    monitor.running.signal(libc::SIGCONT);
 }
 
 /// How many events a monitor's output shows, and how many it says were lost.
