@@ -10,7 +10,7 @@ use crate::connections;
 use crate::error::Result;
 use crate::kernel::proc::{self, Counter};
 use crate::kernel::{sys, Diagnostics};
-use crate::output::{ipv4, ipv6, number, Output};
+use crate::output::{ipv4, ipv6, number, vanished, Output};
 use crate::session::Session;
 
 /// The exit status where something is wrong.
@@ -394,7 +394,7 @@ fn endpoint_text(host: &Host, endpoint: &Endpoint) -> Vec<u8> {
 fn interface_text(host: &Host, index: u32) -> Vec<u8> {
     match host.interface(index) {
         Some(interface) => interface.name.clone(),
-        None => [b"if", number(index.into()).as_bytes()].concat(),
+        None => vanished(index),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::grammar::endpoint::{
 use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
-use crate::output::{padded, Colour, Output};
+use crate::output::{padded, vanished, Colour, Output};
 use crate::plan::{same, steps, Entry, Others, Step, Wanted, Wish};
 use crate::session::Session;
 
@@ -361,11 +361,7 @@ impl Names {
             self.name.clear();
             match interface_name(path_manager, index) {
                 Ok(name) => self.name.extend_from_slice(&name),
-                Err(_) => {
-                    self.name.extend_from_slice(b"if");
-                    let number = crate::output::number(index as u32 as u64);
-                    self.name.extend_from_slice(number.as_bytes());
-                }
+                Err(_) => self.name = vanished(index as u32),
             }
         }
         &self.name

@@ -8,7 +8,7 @@ use super::endpoint::interface_name;
 use crate::connections::Subflow;
 use crate::error::Result;
 use crate::kernel::{Interfaces, PathManager};
-use crate::output::number;
+use crate::output::vanished;
 use crate::session::Session;
 
 /// The addresses and endpoints of a namespace, and names of interfaces as they
@@ -98,8 +98,8 @@ impl Places {
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
         let known = self.names.iter().position(|(known, _)| *known == index);
         let at = known.unwrap_or_else(|| {
-            let name = interface_name(path_manager, index as i32)
-                .unwrap_or_else(|_| [b"if", number(index.into()).as_bytes()].concat());
+            let name =
+                interface_name(path_manager, index as i32).unwrap_or_else(|_| vanished(index));
             self.names.push((index, name));
             self.names.len() - 1
         });

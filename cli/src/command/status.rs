@@ -11,7 +11,7 @@ use super::user_space::knows_tokens;
 use crate::args::Status;
 use crate::error::{Error, Result};
 use crate::kernel::proc;
-use crate::output::{ipv4, ipv6, number, prometheus, Output};
+use crate::output::{ipv4, ipv6, number, prometheus, vanished, Output};
 use crate::session::Session;
 
 /// The sysctls below net/mptcp with the kernel's defaults; nothing where there
@@ -122,7 +122,7 @@ fn name(host: &Host, index: u32) -> Vec<u8> {
     match host.interface(index) {
         Some(interface) => interface.name.clone(),
         None if index == 0 => b"unknown".to_vec(),
-        None => [b"if", number(index.into()).as_bytes()].concat(),
+        None => vanished(index),
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
-pub use text::{address, hexadecimal, ipv4, ipv6, number, padded, put_ipv4_port, Digits};
+pub use text::{address, hexadecimal, ipv4, ipv6, number, padded, put_ipv4_port, vanished, Digits};
 
 /// Which colours suit the terminal's background.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -46,6 +46,11 @@ pub fn number(value: u64) -> Digits {
     Digits::new(value, 10, 1)
 }
 
+/// What an interface is called that has gone: `ifN`, N its index.
+pub fn vanished(index: u32) -> Vec<u8> {
+    [b"if", number(index.into()).as_bytes()].concat()
+}
+
 /// Hexadecimal, lower case, no prefix.
 pub fn hexadecimal(value: u64) -> Digits {
     Digits::new(value, 16, 1)

@@ -9,7 +9,7 @@ use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{can_name, put_endpoint, put_limits};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
-use crate::output::number;
+use crate::output::{number, vanished};
 use crate::session::Session;
 
 pub fn run(session: &mut Session, save: Save) -> Result<u8> {
@@ -42,7 +42,7 @@ fn text(session: &mut Session) -> Result<Vec<u8>> {
         // What a line cannot name is found again by its number while it lives.
         let name = match name {
             Ok(name) if entry.index == 0 || can_name(&name) => name,
-            _ => [b"if", number(entry.index.into()).as_bytes()].concat(),
+            _ => vanished(entry.index),
         };
         if gone || entry.is_implicit() {
             out.extend_from_slice(b"# ");
