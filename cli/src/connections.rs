@@ -17,7 +17,7 @@ use mptcp_codec::diag::{
 };
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::Diagnostics;
 
 /// Connections are looked up one by one as long as there are no more.
@@ -218,8 +218,8 @@ impl Table {
     }
 
     fn keep(&mut self, socket: &Socket, wanted: Option<&[u32]>, hidden: &mut Hidden) -> Result<()> {
-        let Some(info) = socket.subflow().map_err(Error::reply)? else {
-            let upper = socket.upper_name().map_err(Error::reply)?;
+        let Some(info) = socket.subflow()? else {
+            let upper = socket.upper_name()?;
             hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
             return Ok(());
         };

@@ -2,7 +2,7 @@
 
 use crate::errno;
 use crate::kernel::sys::Errno;
-use crate::output::{json, number};
+use crate::output::{json, number, Text};
 
 /// Exit statuses, as iproute2 gives them.
 pub mod status {
@@ -71,6 +71,12 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// Joins pieces of text.
 pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
+}
+
+impl From<mptcp_codec::Error> for Error {
+    fn from(error: mptcp_codec::Error) -> Self {
+        Self::reply(error)
+    }
 }
 
 impl Error {
@@ -178,6 +184,8 @@ impl Error {
     }
 
     /// The kernel's answer is malformed.
+    #[cold]
+    #[inline(never)]
     pub fn reply(error: mptcp_codec::Error) -> Self {
         let mut text = Self::new(
             Kind::Reply,
@@ -257,58 +265,51 @@ impl Error {
     /// What is written to standard error, one line or more. `place` is the
     /// file and line of a batch.
     pub fn report(&self, as_json: bool, place: Option<(&str, u32)>) -> Vec<u8> {
-        let mut out = Vec::new();
-        if !as_json {
-            out.extend_from_slice(self.message());
-            out.push(b'\n');
+        let mut out = Text::default();
+        if as_json {
+            out.bytes(b"{\"error\":");
+            self.object(&mut out, place);
+            out.byte(b'}');
+        } else {
+            out.bytes(self.message());
             if let Some((file, line)) = place {
-                let line = number(line.into());
-                let text = [
-                    b"Command failed ",
-                    file.as_bytes(),
-                    b":",
-                    line.as_bytes(),
-                    b"\n",
-                ];
-                out.extend_from_slice(&join(&text));
+                out.bytes(b"\nCommand failed ");
+                out.bytes(file.as_bytes());
+                out.byte(b':');
+                out.number(line.into());
             }
-            return out;
         }
-        out.extend_from_slice(b"{\"error\":");
-        out.extend_from_slice(&self.object(place));
-        out.extend_from_slice(b"}\n");
-        out
+        out.byte(b'\n');
+        out.into_bytes()
     }
 
     /// The error as a JSON object; `place` is the file and line of a batch.
-    pub fn object(&self, place: Option<(&str, u32)>) -> Vec<u8> {
+    pub fn object(&self, out: &mut Text, place: Option<(&str, u32)>) {
         let Content {
             kind, errno, word, ..
         } = &*self.0;
-        let mut out = Vec::new();
-        out.extend_from_slice(b"{\"kind\":\"");
-        out.extend_from_slice(kind.name().as_bytes());
-        out.extend_from_slice(b"\",\"message\":");
-        json::string(&mut out, self.plain());
+        out.bytes(b"{\"kind\":");
+        json::string(out, kind.name().as_bytes());
+        out.bytes(b",\"message\":");
+        json::string(out, self.plain());
         if *errno != 0 {
-            out.extend_from_slice(b",\"errno\":");
-            out.extend_from_slice(number((*errno).into()).as_bytes());
+            out.bytes(b",\"errno\":");
+            out.number((*errno).into());
             if let Some((name, _)) = errno::describe(*errno) {
-                out.extend_from_slice(b",\"name\":");
-                json::string(&mut out, name.as_bytes());
+                out.bytes(b",\"name\":");
+                json::string(out, name.as_bytes());
             }
         }
         if let Some(word) = word {
-            out.extend_from_slice(b",\"word\":");
-            json::string(&mut out, word);
+            out.bytes(b",\"word\":");
+            json::string(out, word);
         }
         if let Some((file, line)) = place {
-            out.extend_from_slice(b",\"file\":");
-            json::string(&mut out, file.as_bytes());
-            out.extend_from_slice(b",\"line\":");
-            out.extend_from_slice(number(line.into()).as_bytes());
+            out.bytes(b",\"file\":");
+            json::string(out, file.as_bytes());
+            out.bytes(b",\"line\":");
+            out.number(line.into());
         }
-        out.push(b'}');
-        out
+        out.byte(b'}');
     }
 }

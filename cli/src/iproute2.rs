@@ -8,7 +8,7 @@ use argh::SubCommands;
 
 use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::shortens;
+use crate::grammar::{is_dashed, shortens};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -159,7 +159,7 @@ pub fn spell<'w, 'a>(
         let left = rest.as_slice();
         match rest.next() {
             Some(&"--") => break,
-            Some(word) if word.starts_with('-') => {
+            Some(word) if is_dashed(word) => {
                 match option(caller, word, &mut rest, out)? {
                     // These act at once, whatever follows.
                     "--version" | "--help" => return Ok(Target::Argh),
@@ -189,7 +189,7 @@ fn option<'a>(
 ) -> Result<&'static str> {
     // A second dash is taken off, once.
     let short = match word.strip_prefix('-') {
-        Some(stripped) if stripped.starts_with('-') => stripped,
+        Some(stripped) if is_dashed(stripped) => stripped,
         _ => word,
     };
     let (name, value) = match short.split_once('=') {
@@ -314,7 +314,7 @@ fn named<'w, 'a>(
         return Ok(Target::Argh);
     }
     let takes_file = matches!(command, "save" | "apply" | "watch");
-    if let Some(word) = rest.first().filter(|word| !word.starts_with('-')) {
+    if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
         if !takes_file {
             return Err(caller.unknown_command(word));
         }
@@ -362,7 +362,7 @@ fn commands() -> impl Iterator<Item = &'static str> {
 
 /// Whether a word asks for help wherever it stands.
 pub fn is_help(word: &str) -> bool {
-    word.starts_with('-') && matches!(word, "--help" | "-help")
+    is_dashed(word) && matches!(word, "--help" | "-help")
 }
 
 /// How the program is used, as an answer to a command line that is none.

@@ -21,5 +21,5 @@ static MEMORY: sys::Memory = sys::Memory::new();
 pub unsafe extern "C" fn main(argc: core::ffi::c_int, argv: *const *const core::ffi::c_char) -> ! {
     // SAFETY: these are the arguments that the C library passed.
     let words = unsafe { sys::arguments(argc, argv) };
-    sys::exit(ip_mptcp::run(&words))
+    sys::exit(ip_mptcp::run(words))
 }

@@ -7,14 +7,14 @@ use crate::args::{Command, Options};
 use crate::command;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::batch::Line;
-use crate::grammar::number;
+use crate::grammar::{is_dashed, number};
 use crate::iproute2::{self, Caller, Target};
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::{netns, PathManager};
-use crate::output::{complain, Output, Palette, Style};
+use crate::output::{complain, Output, Palette, Style, Text};
 
 /// What the commands of a run share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Session {
     /// The options, without the command.
     pub options: Options,
@@ -49,7 +49,7 @@ impl Session {
 
 /// Runs the program with these words, its own name first; returns its exit
 /// status.
-pub fn run(argv: &[&[u8]]) -> u8 {
+pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
     let mut json = false;
     match start(argv, &mut json) {
         Ok(status) => status,
@@ -60,7 +60,7 @@ pub fn run(argv: &[&[u8]]) -> u8 {
     }
 }
 
-fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
+fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> Result<u8> {
     let words = utf8(argv)?;
     let (argv0, words) = words
         .split_first()
@@ -70,14 +70,14 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     *json = spelled.contains(&"--json");
     let target = understood?;
-    let mut options = if spelled.is_empty() {
-        Options::default()
-    } else {
-        match Options::from_args(&[&caller.name()], &spelled) {
+    let mut session = Session::default();
+    if !spelled.is_empty() {
+        session.options = match Options::from_args(&[&caller.name()], &spelled) {
             Ok(options) => options,
             Err(early) => return early_exit(early, &spelled),
-        }
-    };
+        };
+    }
+    let options = &mut session.options;
     if options.version {
         let version = [
             caller.program,
@@ -87,30 +87,22 @@ fn start(argv: &[&[u8]], json: &mut bool) -> Result<u8> {
         ];
         return print(&version.concat());
     }
-    let receive_buffer = match options.rcvbuf.as_deref() {
-        None => None,
-        Some(word) => Some(number(word).ok_or_else(|| {
+    if let Some(word) = options.rcvbuf.as_deref() {
+        session.receive_buffer = Some(number(word).ok_or_else(|| {
             let message = ["Invalid rcvbuf size '", word, "'"];
             Error::new(Kind::Argument, status::USAGE, &message).about(word)
-        })?),
-    };
+        })?);
+    }
     for name in &options.netns {
         netns::enter(name)?;
     }
-    let style = Style {
+    session.out.style = Style {
         json: options.json,
         pretty: options.pretty,
         oneline: options.oneline,
-        palette: palette(&options),
+        palette: palette(options),
     };
-    let command = options.command.take();
-    let mut session = Session {
-        options,
-        out: Output::new(style),
-        receive_buffer,
-        path_manager: None,
-    };
-    let status = match (session.options.batch.take(), command) {
+    let status = match (options.batch.take(), options.command.take()) {
         (Some(file), _) => batch(&mut session, &caller, &file)?,
         (None, Some(command)) => command::run(&mut session, command)?,
         (None, None) => run_target(&mut session, &caller, target)?,
@@ -135,7 +127,7 @@ fn run_target(session: &mut Session, caller: &Caller, target: Target) -> Result<
 }
 
 /// All words as text, or which one is not.
-fn utf8<'a>(argv: &[&'a [u8]]) -> Result<Vec<&'a str>> {
+fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str>> {
     let mut words = Vec::with_capacity(argv.len());
     for word in argv {
         words.push(core::str::from_utf8(word).map_err(|_| {
@@ -155,7 +147,7 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
         let message = ["Error: ", text.trim_end()];
         return Err(Error::new(Kind::Usage, status::USAGE, &message));
     }
-    if words.iter().all(|word| word.starts_with('-')) {
+    if words.iter().all(|word| is_dashed(word)) {
         text.push_str(&iproute2::help_for_groups());
     } else if words.contains(&"counters") {
         text.push_str(command::EXPLAINED);
@@ -164,7 +156,7 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
 }
 
 fn print(text: &str) -> Result<u8> {
-    let mut out = Output::new(Style::default());
+    let mut out = Output::default();
     out.text(text);
     out.flush()?;
     Ok(0)
@@ -218,8 +210,8 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
             if !lines.has_line() {
                 session.out.flush()?;
             }
-            let physical = match lines.next(input) {
-                Ok(physical) => physical,
+            let rest = match lines.rest(input) {
+                Ok(rest) => rest,
                 Err(error) => {
                     let what = ["Cannot read \"", file, "\""];
                     let error = Error::system(Kind::File, status::FAILED, &what, error);
@@ -227,17 +219,20 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
                     return Ok(worst.max(status::FAILED));
                 }
             };
-            let Some(physical) = physical else {
+            if rest.is_empty() {
                 if !started {
                     session.out.flush()?;
                     return Ok(worst);
                 }
                 line.end_of_file();
                 break;
-            };
+            }
             started = true;
             number += 1;
-            if !line.push(physical) {
+            let (behind, more) = line.take(rest);
+            let read = rest.len() - behind.len();
+            lines.start += read;
+            if !more {
                 break;
             }
         }
@@ -291,7 +286,9 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
         out.number(status.into());
         if let Some(error) = error {
             out.text(",\"error\":");
-            out.bytes(&error.object(None));
+            let mut object = Text::default();
+            error.object(&mut object, None);
+            out.bytes(object.as_bytes());
         }
         out.text("}\n");
         return;
@@ -317,7 +314,7 @@ fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result
     let name = || caller.name();
     match spelled.split_first() {
         None => run_target(session, &caller, target),
-        Some((word, _)) if word.starts_with('-') => Options::from_args(&[&name()], &spelled)
+        Some((word, _)) if is_dashed(word) => Options::from_args(&[&name()], &spelled)
             .map_or_else(|early| early_exit(early, &spelled), |_| Ok(0)),
         Some((command, rest)) => match Command::from_args(&[&name(), command], rest) {
             Ok(command) => command::run(session, command),
@@ -332,53 +329,34 @@ const LONGEST_LINE: usize = 1 << 16;
 /// The lines of a file, read as they come.
 #[derive(Default)]
 struct Lines {
-    // Read so far: `filled` bytes, of which those before `start` have been
-    // handed out, and those before `searched` hold no further newline.
     buffer: Vec<u8>,
-    filled: usize,
+    // What has been read and not yet taken is start..filled; up to `whole`
+    // it is lines with their newlines.
     start: usize,
-    searched: usize,
+    whole: usize,
+    filled: usize,
     ended: bool,
     begun: bool,
 }
 
 impl Lines {
-    fn newline(&mut self) -> Option<usize> {
-        let found = self
-            .buffer
-            .get(self.searched..self.filled)
-            .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
-            .map(|at| self.searched + at);
-        self.searched = found.unwrap_or(self.filled);
-        found
-    }
-
     /// Whether the next line is here already.
-    fn has_line(&mut self) -> bool {
-        self.newline().is_some()
+    fn has_line(&self) -> bool {
+        self.start < self.whole
     }
 
-    /// The next line without its newline; waits for it.
-    fn next(&mut self, input: &Fd) -> core::result::Result<Option<&[u8]>, Errno> {
-        loop {
-            if let Some(end) = self.newline() {
-                let start = core::mem::replace(&mut self.start, end + 1);
-                self.searched = end + 1;
-                return Ok(self.buffer.get(start..end));
-            }
-            if self.ended {
-                let start = core::mem::replace(&mut self.start, self.filled);
-                let rest = self.buffer.get(start..self.filled);
-                return Ok(rest.filter(|rest| !rest.is_empty()));
-            }
+    /// Whole lines, one at least; waits for it. Nothing is the end.
+    fn rest(&mut self, input: &Fd) -> core::result::Result<&[u8], Errno> {
+        while !self.has_line() && !self.ended {
             self.fill(input)?;
         }
+        let end = if self.ended { self.filled } else { self.whole };
+        Ok(self.buffer.get(self.start..end).unwrap_or(&[]))
     }
 
     fn fill(&mut self, input: &Fd) -> core::result::Result<(), Errno> {
         self.buffer.copy_within(self.start..self.filled, 0);
         self.filled -= self.start;
-        self.searched -= self.start;
         self.start = 0;
         if self.filled == self.buffer.len() {
             if self.filled >= LONGEST_LINE {
@@ -386,13 +364,18 @@ impl Lines {
             }
             // The first piece is fresh memory, which costs nothing to clear.
             let mut larger = vec![0; (2 * self.filled).max(4096)];
-            for (to, from) in larger.iter_mut().zip(&self.buffer) {
-                *to = *from;
+            if let Some(place) = larger.get_mut(..self.filled) {
+                place.copy_from_slice(&self.buffer);
             }
             self.buffer = larger;
         }
         let room = self.buffer.get_mut(self.filled..).unwrap_or(&mut []);
         let got = sys::read(input, room)?;
+        let new = room.get(..got).unwrap_or(&[]);
+        self.whole = match new.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => self.filled + at + 1,
+            None => 0,
+        };
         self.filled += got;
         self.ended = got == 0;
         // A byte-order mark is not part of the first command.
@@ -400,7 +383,6 @@ impl Lines {
             self.begun = true;
             if self.buffer.starts_with(b"\xef\xbb\xbf") {
                 self.start = 3;
-                self.searched = 3;
             }
         }
         Ok(())

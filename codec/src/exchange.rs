@@ -78,6 +78,11 @@ impl Exchange {
         self.port
     }
 
+    /// Whether the request is a dump, whose answer may come in many datagrams.
+    pub const fn is_dump(&self) -> bool {
+        matches!(self.ends, Ends::Done)
+    }
+
     /// Whether nothing more will come.
     pub const fn is_over(&self) -> bool {
         self.over

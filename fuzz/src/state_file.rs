@@ -50,8 +50,11 @@ pub fn run(data: &[u8]) {
 /// Each line of a batch, as far as the command that it names.
 fn words(data: &[u8]) {
     let mut line = Line::default();
-    for physical in data.split(|byte| *byte == b'\n') {
-        if line.push(physical) {
+    let mut rest = data;
+    while !rest.is_empty() {
+        let more;
+        (rest, more) = line.take(rest);
+        if more {
             continue;
         }
         if let Ok(words) = line.words() {

@@ -13,7 +13,7 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
 use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{complain, hexadecimal, number, padded, put_ipv4_port, Colour, Output};
+use crate::output::{complain, hexadecimal, number, padded, Colour, Output, Text};
 use crate::session::Session;
 
 /// `connection show`.
@@ -44,7 +44,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         path_manager,
         places: &mut places,
         stats,
-        text: Vec::new(),
+        text: Text::default(),
         ends: Vec::new(),
     };
     let mut found = false;
@@ -156,7 +156,7 @@ struct Printer<'p> {
     stats: bool,
     // The ends of the subflows of one connection in text, and where each
     // begins and ends.
-    text: Vec<u8>,
+    text: Text,
     ends: Vec<(usize, usize)>,
 }
 
@@ -480,18 +480,21 @@ impl Printer<'_> {
             self.ends.push((start, end));
             return end - start;
         }
-        let start = self.text.len();
+        let start = self.text.as_bytes().len();
         let (address, port) = *end;
-        if let Some(IpAddr::V4(address)) = address {
-            put_ipv4_port(&mut self.text, address, port);
-        } else {
-            let text = address.map_or(Vec::new(), crate::output::address);
-            let port = number(port.into());
-            for piece in [b"[", &text[..], b"]:", port.as_bytes()] {
-                self.text.extend_from_slice(piece);
-            }
+        let dotted = matches!(address, Some(IpAddr::V4(_)));
+        if !dotted {
+            self.text.byte(b'[');
         }
-        let end = self.text.len();
+        if let Some(address) = address {
+            self.text.address(address);
+        }
+        if !dotted {
+            self.text.byte(b']');
+        }
+        self.text.byte(b':');
+        self.text.number(port.into());
+        let end = self.text.as_bytes().len();
         self.ends.push((start, end));
         end - start
     }
@@ -516,7 +519,7 @@ impl Printer<'_> {
             return;
         }
         let (start, end) = self.ends.get(at).copied().unwrap_or_default();
-        let text = self.text.get(start..end).unwrap_or(&[]);
+        let text = self.text.as_bytes().get(start..end).unwrap_or(&[]);
         let colour = match address {
             Some(IpAddr::V6(_)) => Colour::Ipv6,
             _ => Colour::Ipv4,

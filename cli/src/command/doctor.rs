@@ -10,7 +10,7 @@ use crate::connections;
 use crate::error::Result;
 use crate::kernel::proc::{self, Counter};
 use crate::kernel::{sys, Diagnostics};
-use crate::output::{ipv4, ipv6, number, vanished, Output};
+use crate::output::{address, number, vanished, Output};
 use crate::session::Session;
 
 /// The exit status where something is wrong.
@@ -334,7 +334,7 @@ fn check_heard(report: &mut Report, host: &Host, listening: &[IpAddr]) -> Result
         }
         let mut evidence = endpoint_text(host, endpoint);
         evidence.extend_from_slice(b"; MPTCP sockets listen only at others, as ");
-        evidence.extend_from_slice(&address_text(*bound));
+        evidence.extend_from_slice(&crate::output::address(*bound));
         report.find(
             "signal-unheard",
             "an address is announced at which nobody listens: subflows to it are refused",
@@ -358,7 +358,7 @@ fn fill(template: &str, host: &Host, endpoint: &Endpoint) -> Vec<u8> {
         let (name, rest) = word.split_at(end);
         match name {
             "ADDRESS" => {
-                let address = endpoint.address().map(address_text);
+                let address = endpoint.address().map(address);
                 text.extend_from_slice(&address.unwrap_or_default());
             }
             "N" => text.extend_from_slice(number(endpoint.id().unwrap_or(0).into()).as_bytes()),
@@ -372,17 +372,10 @@ fn fill(template: &str, host: &Host, endpoint: &Endpoint) -> Vec<u8> {
     text
 }
 
-fn address_text(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => ipv4(address),
-        IpAddr::V6(address) => ipv6(address),
-    }
-}
-
 /// `endpoint ADDRESS id N`, with the interface that it names.
 fn endpoint_text(host: &Host, endpoint: &Endpoint) -> Vec<u8> {
     let id = number(endpoint.id().unwrap_or(0).into());
-    let address = endpoint.address().map(address_text).unwrap_or_default();
+    let address = endpoint.address().map(address).unwrap_or_default();
     let mut text = [b"endpoint ", &address[..], b" id ", id.as_bytes()].concat();
     if let Some(index) = endpoint.if_idx().filter(|index| *index != 0) {
         text.extend_from_slice(b" dev ");
@@ -496,7 +489,7 @@ fn check_way(
     let name = interface_text(host, index);
     let mut evidence = endpoint_text(host, endpoint);
     evidence.extend_from_slice(b"; to ");
-    evidence.extend_from_slice(&address_text(peer));
+    evidence.extend_from_slice(&crate::output::address(peer));
     if ANYWHERE.contains(&peer) {
         evidence.extend_from_slice(b" as to any host");
     }

@@ -395,8 +395,7 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
         Some(address) if json => {
             out.json_string("address", &crate::output::address(address));
         }
-        Some(IpAddr::V4(address)) => out.ipv4(address, " "),
-        Some(IpAddr::V6(address)) => out.ipv6(address, " "),
+        Some(address) => out.address(address, " "),
         None => {}
     }
     let numbers = [
@@ -415,8 +414,8 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
         }
     }
     let flags = endpoint.flags().unwrap_or_default();
-    for (flag, name) in EndpointFlags::NAMES {
-        if !flags.contains(flag) {
+    for (flag, name) in &EndpointFlags::NAMES {
+        if !flags.contains(*flag) {
         } else if json {
             out.json_bool(name, true);
         } else {
@@ -440,7 +439,7 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
             out.json_string("dev", interface);
         } else {
             out.text("dev ");
-            out.coloured(Colour::Interface, &[interface, b" "].concat());
+            out.coloured_with(Colour::Interface, interface, " ");
         }
     }
 }

@@ -9,9 +9,9 @@ use super::endpoint::members;
 use super::health::{tally, Host, Presence, Tally};
 use super::user_space::knows_tokens;
 use crate::args::Status;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::proc;
-use crate::output::{ipv4, ipv6, number, prometheus, vanished, Output};
+use crate::output::{address, number, prometheus, vanished, Output};
 use crate::session::Session;
 
 /// The sysctls below net/mptcp with the kernel's defaults; nothing where there
@@ -70,11 +70,11 @@ fn features(session: &mut Session) -> Result<[(&'static str, Option<bool>); 5]> 
     path_manager.socket().call(
         &|buffer, seq| controller::family_by_name(buffer, seq, FAMILY),
         &mut |message| {
-            let family = Family::decode(message).map_err(Error::reply)?;
+            let family = Family::decode(message)?;
             let group = family.group(mptcp_codec::mptcp::EVENT_GROUP);
-            events = group.map_err(Error::reply)?;
+            events = group?;
             for operation in family.operations() {
-                let number = operation.map_err(Error::reply)?.command;
+                let number = operation?.command;
                 commands |= 1_u32.checked_shl(number).unwrap_or(0);
             }
             Ok(())
@@ -263,11 +263,7 @@ fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
     let help = "Whether packets can leave from the address of an endpoint.";
     begin(out, "mptcp_endpoint_up", "gauge", help);
     for endpoint in view.host.places.endpoints() {
-        let address = match endpoint.address() {
-            Some(std::net::IpAddr::V4(address)) => ipv4(address),
-            Some(std::net::IpAddr::V6(address)) => ipv6(address),
-            None => Vec::new(),
-        };
+        let address = endpoint.address().map(address).unwrap_or_default();
         let id = number(endpoint.id().unwrap_or(0).into());
         let dev = device(&view.host, endpoint);
         let labels: [(&str, &[u8]); 3] =

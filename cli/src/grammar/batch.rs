@@ -42,26 +42,21 @@ impl Mistake {
 /// As in `ip`.
 const MOST_WORDS: usize = 511;
 
-/// Where a line is after what has been read of it.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Blank,
-    Word,
-    Quoted(u8),
-}
-
-fn blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+/// Whether an unquoted word ends in front of this byte. Most bytes are above
+/// all that end one.
+fn ends_word(byte: u8) -> bool {
+    byte <= b'#' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'#' | 0)
 }
 
 /// A command, put together from one line or several.
 #[derive(Debug, Default)]
 pub struct Line {
+    // The lines, joined.
     text: Vec<u8>,
     // Start and end of each word in `text`.
     words: Vec<(usize, usize)>,
-    state: State,
+    // Where the word began that goes on in the next line, and its quote or 0.
+    open: Option<(usize, u8)>,
     mistake: Option<Mistake>,
 }
 
@@ -70,54 +65,81 @@ impl Line {
     pub fn clear(&mut self) {
         self.text.clear();
         self.words.clear();
-        self.state = State::Blank;
+        self.open = None;
         self.mistake = None;
     }
 
-    /// Adds a line of the file, without its newline. Tells whether the next
-    /// line belongs to the same command.
-    pub fn push(&mut self, line: &[u8]) -> bool {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let (mut rest, more) = match line.strip_suffix(b"\\") {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        while let Some((first, tail)) = rest.split_first() {
-            match (self.state, *first) {
-                (State::Blank, byte) if blank(byte) => rest = tail,
-                (State::Blank, quote @ (b'"' | b'\'')) => {
-                    self.begin_word(State::Quoted(quote));
-                    rest = tail;
+    /// Adds the next line of `input`. Gives what is behind it, and tells
+    /// whether that belongs to the same command.
+    pub fn take<'i>(&mut self, input: &'i [u8]) -> (&'i [u8], bool) {
+        let base = self.text.len();
+        let mut at = 0;
+        // What is read of the line: without comment, backslash and newline.
+        let mut end = None;
+        let mut more = false;
+        loop {
+            let behind = input.get(at..).unwrap_or(&[]);
+            let (start, quote) = match (self.open.take(), behind) {
+                (Some(open), _) => open,
+                (None, [] | [b'\n', ..]) => break,
+                (None, [b'#', ..]) => {
+                    end = Some(at);
+                    break;
                 }
-                (State::Quoted(quote), byte) if byte == quote => {
-                    self.state = State::Blank;
-                    rest = tail;
+                (None, [0, ..]) => {
+                    self.mistake.get_or_insert(Mistake::Nul);
+                    break;
                 }
-                (State::Blank | State::Word, b'#') => {
-                    self.state = State::Blank;
-                    return false;
+                (None, [quote @ (b'"' | b'\''), ..]) => {
+                    at += 1;
+                    (base + at, *quote)
                 }
-                (State::Word, byte) if blank(byte) => self.state = State::Blank,
-                (State::Blank, _) => self.begin_word(State::Word),
-                (state, _) => {
-                    let end = match state {
-                        State::Quoted(quote) => rest.iter().position(|byte| *byte == quote),
-                        // Most bytes of words are above all that ends them.
-                        _ => rest
-                            .iter()
-                            .position(|byte| *byte <= b'#' && (*byte == b'#' || blank(*byte))),
-                    };
-                    let len = end.unwrap_or(rest.len());
-                    let (piece, behind) = rest.split_at(len);
-                    self.push_piece(piece);
-                    rest = behind;
+                (None, [first, ..]) => {
+                    if ends_word(*first) {
+                        at += 1;
+                        continue;
+                    }
+                    (base + at, 0)
+                }
+            };
+            let word = input.get(at..).unwrap_or(&[]).iter();
+            at += if quote == 0 {
+                word.take_while(|byte| !ends_word(**byte)).count()
+            } else {
+                word.take_while(|byte| ![quote, b'\n', 0].contains(byte))
+                    .count()
+            };
+            let mut word_end = at;
+            if let [] | [b'\n', ..] | [b'\r'] | [b'\r', b'\n', ..] = input.get(at..).unwrap_or(&[])
+            {
+                let line = input.get(..at).unwrap_or(&[]);
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let whole = line.strip_suffix(b"\\").unwrap_or(line);
+                word_end = whole.len();
+                end = Some(word_end);
+                more = word_end < line.len();
+                // A backslash alone is no word.
+                if more && (quote != 0 || base + word_end > start) {
+                    self.open = Some((start, quote));
+                }
+                if !more && quote != 0 {
+                    self.mistake.get_or_insert(Mistake::Unterminated);
                 }
             }
+            if more {
+                break;
+            }
+            if self.words.len() == MOST_WORDS {
+                self.mistake.get_or_insert(Mistake::TooManyWords);
+            }
+            self.words.push((start, base + word_end));
+            at += usize::from(quote != 0 && input.get(at) == Some(&quote));
         }
-        if matches!(self.state, State::Quoted(_)) && !more {
-            self.mistake.get_or_insert(Mistake::Unterminated);
-        }
-        more
+        let read = input.get(..end.unwrap_or(at)).unwrap_or(&[]);
+        self.text.extend_from_slice(read);
+        let behind = input.get(at..).unwrap_or(&[]);
+        let rest = behind.iter().take_while(|byte| **byte != b'\n').count();
+        (behind.get(rest + 1..).unwrap_or(&[]), more)
     }
 
     /// The file ended where another line was promised.
@@ -125,38 +147,15 @@ impl Line {
         self.mistake.get_or_insert(Mistake::Continuation);
     }
 
-    fn begin_word(&mut self, state: State) {
-        self.state = state;
-        if self.words.len() == MOST_WORDS {
-            self.mistake.get_or_insert(Mistake::TooManyWords);
-        }
-        self.words.push((self.text.len(), self.text.len()));
-    }
-
-    fn push_piece(&mut self, piece: &[u8]) {
-        self.text.extend_from_slice(piece);
-        if let Some((_, end)) = self.words.last_mut() {
-            *end = self.text.len();
-        }
-    }
-
     /// The words.
     pub fn words(&self) -> Result<Vec<&str>, Mistake> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        if self.text.contains(&0) {
-            return Err(Mistake::Nul);
-        }
         let text = core::str::from_utf8(&self.text).map_err(|_| Mistake::NotUtf8)?;
-        let mut words = Vec::with_capacity(self.words.len());
         // Words begin and end at blanks and quotes, never inside a character.
-        words.extend(
-            self.words
-                .iter()
-                .filter_map(|(start, end)| text.get(*start..*end)),
-        );
-        Ok(words)
+        let word = |(start, end): &(usize, usize)| text.get(*start..*end).unwrap_or("");
+        Ok(self.words.iter().map(word).collect())
     }
 
     /// Whether there is nothing to do.
@@ -172,8 +171,10 @@ mod tests {
     fn split(text: &str) -> Result<Vec<String>, Mistake> {
         let mut line = Line::default();
         let mut more = false;
-        for physical in text.split('\n') {
-            more = line.push(physical.as_bytes());
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            (rest, more) = line.take(rest);
+            assert!(more || rest.is_empty(), "more than a line: {text:?}");
         }
         if more {
             line.end_of_file();
@@ -188,6 +189,11 @@ mod tests {
             ("a b\tc\r", vec!["a", "b", "c"]),
             ("a \\\n b", vec!["a", "b"]),
             ("a\\\nb", vec!["ab"]),
+            ("a\\\r\nb\r\n", vec!["ab"]),
+            ("a \\\r\n b", vec!["a", "b"]),
+            ("a \\\n\\\nb", vec!["a", "b"]),
+            ("'a \\\nb' c", vec!["a b", "c"]),
+            ("a\\b \\c", vec!["a\\b", "\\c"]),
             ("\"a b\" '' c\"d", vec!["a b", "", "c\"d"]),
             ("'a # b' c # d \\", vec!["a # b", "c"]),
             ("a#b c", vec!["a"]),

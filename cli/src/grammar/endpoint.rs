@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::{address, interface_name, number_u16, number_u8, shortens, Words};
+use super::{address, interface_name, number_u16, number_u8, same_start, shortens, Words};
 use crate::error::{Error, Result};
 
 /// What the words are for.
@@ -74,7 +74,7 @@ pub const CHANGEABLE: EndpointFlags =
 fn flag(word: &str) -> Option<EndpointFlags> {
     EndpointFlags::NAMES
         .iter()
-        .find(|(_, name)| *name == word)
+        .find(|(_, name)| same_start(word, name) && *name == word)
         .map(|(flag, _)| *flag)
 }
 
@@ -94,7 +94,10 @@ pub(super) fn common(
     new: bool,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<bool> {
-    if let Some(flag) = flag(word) {
+    if !word.starts_with(|first: char| first.is_ascii_lowercase()) {
+        // An address, mostly.
+        return Ok(false);
+    } else if let Some(flag) = flag(word) {
         said.set |= flag;
     } else if let Some(flag) = cleared(new, word) {
         said.clear |= flag;

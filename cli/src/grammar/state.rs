@@ -65,27 +65,20 @@ const MOST_MISTAKES: usize = 100;
 /// mistakes.
 pub fn parse(text: &[u8]) -> (File, Vec<Mistake>) {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut file = File::default();
     let mut mistakes = Vec::new();
     let mut number = 0;
-    let mut rest = text.split(|byte| *byte == b'\n');
-    while mistakes.len() < MOST_MISTAKES {
-        let Some(first) = rest.next() else { break };
+    let mut rest = text;
+    while mistakes.len() < MOST_MISTAKES && !rest.is_empty() {
         let mut line = Line::default();
-        number += 1;
-        let mut more = line.push(first);
+        let mut more = true;
         while more {
-            match rest.next() {
-                Some(next) => {
-                    number += 1;
-                    more = line.push(next);
-                }
-                None => {
-                    line.end_of_file();
-                    more = false;
-                }
+            if rest.is_empty() {
+                line.end_of_file();
+                break;
             }
+            number += 1;
+            (rest, more) = line.take(rest);
         }
         if line.is_empty() {
             continue;

@@ -30,7 +30,7 @@ impl Diagnostics {
     ) -> Result<()> {
         self.socket
             .call(&|buffer, seq| query.dump(buffer, seq), &mut |message| {
-                each(&Entry::decode(message).map_err(Error::reply)?)
+                each(&Entry::decode(message)?)
             })
             .map_err(unknown)
     }
@@ -45,7 +45,7 @@ impl Diagnostics {
     ) -> Result<bool> {
         let found = self.socket.call(
             &|buffer, seq| query.by_token(buffer, seq, token),
-            &mut |message| each(&Entry::decode(message).map_err(Error::reply)?),
+            &mut |message| each(&Entry::decode(message)?),
         );
         match found {
             Ok(()) => Ok(true),

@@ -27,8 +27,8 @@ impl PathManager {
         let lookup = socket.call(
             &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY),
             &mut |message| {
-                let family = Family::decode(message).map_err(Error::reply)?;
-                let events = family.group(mptcp::EVENT_GROUP).map_err(Error::reply)?;
+                let family = Family::decode(message)?;
+                let events = family.group(mptcp::EVENT_GROUP)?;
                 found = Some((family.id, events));
                 Ok(())
             },
@@ -75,7 +75,7 @@ impl PathManager {
     pub fn limits(&mut self) -> Result<Limits> {
         let mut limits = Limits::default();
         self.get(&request::get_limits, &mut |message| {
-            limits = Limits::from_message(message).map_err(Error::reply)?;
+            limits = Limits::from_message(message)?;
             Ok(())
         })?;
         Ok(limits)
@@ -101,7 +101,7 @@ impl PathManager {
         self.get(
             &|buffer, family, seq| request::get_address(buffer, family, seq, id, token),
             &mut |message| {
-                endpoint = Endpoint::from_message(message).map_err(Error::reply)?;
+                endpoint = Endpoint::from_message(message)?;
                 Ok(())
             },
         )?;

@@ -11,7 +11,7 @@ use mptcp_codec::route::{
 
 use super::socket::{receive_error, Socket};
 use super::sys::{self, Errno, Received};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{self, Seen};
 
 /// A socket that asks for interfaces and addresses.
@@ -74,15 +74,15 @@ impl Interfaces {
 
     /// All interfaces and addresses there are.
     pub fn look(&mut self, seen: &mut Seen) -> Result<()> {
-        seen.links = self.socket.dump(&request::dump_links, |message| {
-            match decode(message).map_err(Error::reply)? {
+        seen.links = self
+            .socket
+            .dump(&request::dump_links, |message| match decode(message)? {
                 Some(News::Link(link)) => Ok(Some(link)),
                 _ => Ok(None),
-            }
-        })?;
+            })?;
         seen.addresses = self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            |message| match decode(message).map_err(Error::reply)? {
+            |message| match decode(message)? {
                 Some(News::Address(address, true)) => Ok(Some(address)),
                 _ => Ok(None),
             },
@@ -95,7 +95,7 @@ impl Interfaces {
     pub fn addresses(&mut self) -> Result<Vec<(IpAddr, u32)>> {
         let mut addresses = self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            |message| match decode(message).map_err(Error::reply)? {
+            |message| match decode(message)? {
                 Some(News::Address(of, _)) => Ok(Some((of.address, of.index))),
                 _ => Ok(None),
             },
@@ -108,7 +108,7 @@ impl Interfaces {
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
         self.socket.dump(
             &request::dump_links,
-            |message: &Message| match Change::decode(message).map_err(Error::reply)? {
+            |message: &Message| match Change::decode(message)? {
                 Change::NewLink(link) => Ok(Some(Interface {
                     index: link.index as u32,
                     name: link
@@ -129,7 +129,7 @@ impl Interfaces {
         let asked = self
             .socket
             .call(&|buffer, seq| lookup.encode(buffer, seq), &mut |message| {
-                if let Change::NewRoute(route) = Change::decode(message).map_err(Error::reply)? {
+                if let Change::NewRoute(route) = Change::decode(message)? {
                     output = route.output;
                 }
                 Ok(())

@@ -148,8 +148,8 @@ impl Socket {
         if self.buffer.is_empty() {
             self.buffer = vec![0; self.room];
         }
-        let request = write(&mut self.buffer, self.seq).map_err(Error::reply)?;
-        let mut exchange = Exchange::new(request).map_err(Error::reply)?;
+        let request = write(&mut self.buffer, self.seq)?;
+        let mut exchange = Exchange::new(request)?;
         if let Some(port) = self.port {
             exchange = exchange.with_port(port);
         }
@@ -158,16 +158,26 @@ impl Socket {
             Error::system(Kind::Kernel, status::REFUSED, &what, error)
         })?;
         let mut refusal = None;
+        let mut received = [Received::default(); 2];
         while !exchange.is_over() {
-            let mut received = [Received::default(); 2];
-            let count = receive(&self.fd, &mut self.buffer, &mut received)?;
-            let share = self.buffer.len() / received.len();
-            let datagrams = self.buffer.chunks_exact(share).zip(&received).take(count);
-            for (datagram, Received { len, sender }) in datagrams {
+            // The last datagram of a dump and its end come together; anything
+            // else is answered in one.
+            let (count, share) = if exchange.is_dump() {
+                let count = receive(&self.fd, &mut self.buffer, &mut received)?;
+                (count, self.buffer.len() / received.len())
+            } else {
+                let one = sys::receive_one(&self.fd, &mut self.buffer);
+                received[0] = one.map_err(receive_error)?;
+                (1, self.buffer.len())
+            };
+            let mut start = 0;
+            for Received { len, sender } in received.iter().take(count) {
+                let room = self.buffer.get(start..start + share);
+                start += share;
                 if *sender != 0 {
                     continue;
                 }
-                let Some(datagram) = datagram.get(..*len) else {
+                let Some(datagram) = room.and_then(|room| room.get(..*len)) else {
                     return Err(Error::new(
                         Kind::Reply,
                         status::FAILED,
@@ -175,7 +185,7 @@ impl Socket {
                     ));
                 };
                 for reply in exchange.feed(datagram) {
-                    match reply.map_err(Error::reply)? {
+                    match reply? {
                         Reply::Item(message) => {
                             // A mistake in one message must not leave the
                             // rest of the answer in the socket: it is read to

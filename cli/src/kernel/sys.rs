@@ -186,7 +186,8 @@ pub fn receive<const N: usize>(
     received: &mut [Received; N],
     wait: bool,
 ) -> Result<usize, Errno> {
-    let share = (buffer.len() / N).max(1);
+    let share = buffer.len() / N;
+    let start = buffer.as_mut_ptr();
     // SAFETY: zero is valid for these plain C structures; all lengths in them
     // are then 0.
     let (mut senders, mut parts, mut headers): (
@@ -194,18 +195,14 @@ pub fn receive<const N: usize>(
         [libc::iovec; N],
         [libc::mmsghdr; N],
     ) = unsafe { (zeroed(), zeroed(), zeroed()) };
-    for (((chunk, sender), part), header) in buffer
-        .chunks_exact_mut(share)
-        .zip(&mut senders)
-        .zip(&mut parts)
-        .zip(&mut headers)
-    {
-        part.iov_base = chunk.as_mut_ptr().cast();
-        part.iov_len = chunk.len();
-        let header = &mut header.msg_hdr;
-        header.msg_name = (&raw mut *sender).cast();
+    for at in 0..N {
+        // SAFETY: N shares fit into the buffer.
+        parts[at].iov_base = unsafe { start.add(at * share) }.cast();
+        parts[at].iov_len = share;
+        let header = &mut headers[at].msg_hdr;
+        header.msg_name = (&raw mut senders[at]).cast();
         header.msg_namelen = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-        header.msg_iov = &raw mut *part;
+        header.msg_iov = &raw mut parts[at];
         header.msg_iovlen = 1;
     }
     let flags = libc::MSG_TRUNC
@@ -215,8 +212,8 @@ pub fn receive<const N: usize>(
             libc::MSG_DONTWAIT
         };
     // SAFETY: each header points at its own address and its own part of
-    // `buffer` (or at nothing, where the buffer is too small for N parts),
-    // all of which outlive the call and are used by nothing else meanwhile.
+    // `buffer`, all of which outlive the call and are used by nothing else
+    // meanwhile.
     let got = check(unsafe {
         libc::recvmmsg(
             fd.0,
@@ -226,11 +223,33 @@ pub fn receive<const N: usize>(
             null_mut(),
         )
     } as isize)?;
-    for ((to, header), sender) in received.iter_mut().zip(&headers).zip(&senders).take(got) {
-        to.len = header.msg_len as usize;
-        to.sender = sender.nl_pid;
+    for at in 0..N.min(got) {
+        received[at].len = headers[at].msg_len as usize;
+        received[at].sender = senders[at].nl_pid;
     }
     Ok(got)
+}
+
+/// Receives one datagram and waits for it; the rest as [`receive`].
+pub fn receive_one(fd: &Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
+    // SAFETY: zero is a valid address, which the call overwrites.
+    let mut sender: libc::sockaddr_nl = unsafe { zeroed() };
+    let mut len = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+    // SAFETY: buffer and address outlive the call, lengths are theirs.
+    let got = retry(|| unsafe {
+        libc::recvfrom(
+            fd.0,
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            libc::MSG_TRUNC,
+            (&raw mut sender).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(Received {
+        len: got,
+        sender: sender.nl_pid,
+    })
 }
 
 /// Writes some of the bytes; how many is told.
@@ -714,12 +733,13 @@ pub fn exit(status: u8) -> ! {
 ///
 /// # Safety
 /// `argc` and `argv` must be what the C library passed to `main`.
-pub unsafe fn arguments(argc: c_int, argv: *const *const c_char) -> Vec<&'static [u8]> {
-    (0..argc.max(0) as usize)
-        // SAFETY: argv holds argc pointers to strings that live as long as
-        // the program, as the caller promises.
-        .map(|at| unsafe { CStr::from_ptr(*argv.add(at)) }.to_bytes())
-        .collect()
+pub unsafe fn arguments(
+    argc: c_int,
+    argv: *const *const c_char,
+) -> impl ExactSizeIterator<Item = &'static [u8]> {
+    // SAFETY: argv holds argc pointers to strings that live as long as the
+    // program, as the caller promises.
+    (0..argc.max(0)).map(move |at| unsafe { CStr::from_ptr(*argv.add(at as usize)) }.to_bytes())
 }
 
 /// Memory for the heap of a short command without asking the kernel: a piece

@@ -3,89 +3,148 @@
 //! Compact: no blanks at all. Pretty: four blanks a level, `[ {` and `},{`
 //! and `} ]` around the objects of an array.
 
+use super::{Output, Text};
+use crate::error::Result;
+
 /// Where we are in a document.
 #[derive(Clone, Debug, Default)]
-pub struct Layout {
+pub(super) struct Layout {
     depth: usize,
     // Something stands in front, at this level.
     follows: bool,
 }
 
-impl Layout {
+impl Output {
     /// In front of a value: comma, line break and key as needed.
-    pub fn key(&mut self, out: &mut Vec<u8>, pretty: bool, key: &str) {
-        if self.follows {
-            out.push(b',');
+    fn key(&mut self, key: &str) {
+        if self.json.follows {
+            self.byte(b',');
         }
-        self.follows = true;
+        self.json.follows = true;
         if key.is_empty() {
             return;
         }
-        if pretty {
-            self.break_line(out);
-        }
-        string(out, key.as_bytes());
-        out.extend_from_slice(if pretty { b": " } else { b":" });
+        self.break_line();
+        string(&mut self.text, key.as_bytes());
+        self.byte(b':');
+        self.blank();
     }
 
-    fn break_line(&self, out: &mut Vec<u8>) {
-        out.push(b'\n');
-        for _ in 0..self.depth {
-            out.extend_from_slice(b"    ");
-        }
-    }
-
-    /// Opens an object or an array.
-    pub fn begin(&mut self, out: &mut Vec<u8>, pretty: bool, key: &str, bracket: u8) {
-        self.key(out, pretty, key);
-        out.push(bracket);
-        if pretty && bracket == b'[' {
-            out.push(b' ');
-        }
-        self.depth += 1;
-        self.follows = false;
-    }
-
-    /// Closes it. The outermost ends its line.
-    pub fn end(&mut self, out: &mut Vec<u8>, pretty: bool, bracket: u8) {
-        self.depth = self.depth.saturating_sub(1);
-        if pretty && self.follows {
-            if bracket == b']' {
-                out.push(b' ');
-            } else {
-                self.break_line(out);
+    fn break_line(&mut self) {
+        if self.style.pretty {
+            self.byte(b'\n');
+            for _ in 0..self.json.depth {
+                self.text("    ");
             }
         }
-        out.push(bracket);
-        self.follows = true;
-        if self.depth == 0 {
-            out.push(b'\n');
-            self.follows = false;
+    }
+
+    fn blank(&mut self) {
+        if self.style.pretty {
+            self.byte(b' ');
         }
+    }
+
+    fn begin(&mut self, key: &str, bracket: u8) {
+        self.key(key);
+        self.byte(bracket);
+        if bracket == b'[' {
+            self.blank();
+        }
+        self.json.depth += 1;
+        self.json.follows = false;
+    }
+
+    // The outermost ends its line.
+    fn end(&mut self, bracket: u8) -> Result<()> {
+        self.json.depth = self.json.depth.saturating_sub(1);
+        if self.json.follows {
+            if bracket == b']' {
+                self.blank();
+            } else {
+                self.break_line();
+            }
+        }
+        self.byte(bracket);
+        self.json.follows = self.json.depth > 0;
+        if !self.json.follows {
+            self.byte(b'\n');
+        }
+        self.flush_full()
+    }
+
+    /// Begins a JSON array: the outermost, or the value of `key`.
+    pub fn begin_array(&mut self, key: &str) {
+        self.begin(key, b'[');
+    }
+
+    /// Ends a JSON array; a newline follows the outermost.
+    pub fn end_array(&mut self) -> Result<()> {
+        self.end(b']')
+    }
+
+    /// Begins a JSON object: in an array, the outermost, or the value of
+    /// `key`.
+    pub fn begin_object(&mut self, key: &str) {
+        self.begin(key, b'{');
+    }
+
+    /// Ends a JSON object; a newline follows the outermost.
+    pub fn end_object(&mut self) -> Result<()> {
+        self.end(b'}')
+    }
+
+    /// A string member of an object, or element of an array where `key` is
+    /// empty.
+    pub fn json_string(&mut self, key: &str, value: &[u8]) {
+        self.key(key);
+        string(&mut self.text, value);
+    }
+
+    /// A number member.
+    pub fn json_number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.number(value);
+    }
+
+    /// A signed number member.
+    pub fn json_signed(&mut self, key: &str, value: i64) {
+        self.key(key);
+        self.signed(value);
+    }
+
+    /// A true or false member.
+    pub fn json_bool(&mut self, key: &str, value: bool) {
+        self.key(key);
+        self.bytes(if value { b"true" } else { b"false" });
     }
 }
 
 /// A string with its quotes. What is not UTF-8 becomes U+FFFD.
-pub fn string(out: &mut Vec<u8>, value: &[u8]) {
-    out.push(b'"');
+pub fn string(out: &mut Text, value: &[u8]) {
+    out.byte(b'"');
     for chunk in value.utf8_chunks() {
         for byte in chunk.valid().bytes() {
-            match byte {
-                b'"' => out.extend_from_slice(b"\\\""),
-                b'\\' => out.extend_from_slice(b"\\\\"),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                b'\r' => out.extend_from_slice(b"\\r"),
+            let escaped = match byte {
+                b'"' | b'\\' => byte,
+                b'\n' => b'n',
+                b'\t' => b't',
+                b'\r' => b'r',
                 0..=0x1f | 0x7f => {
-                    out.extend_from_slice(b"\\u00");
-                    out.extend_from_slice(super::padded(byte.into(), 2).as_bytes());
+                    out.bytes(b"\\u00");
+                    out.hexadecimal(byte.into(), 2);
+                    continue;
                 }
-                _ => out.push(byte),
-            }
+                _ => {
+                    out.byte(byte);
+                    continue;
+                }
+            };
+            out.bytes(&[b'\\', escaped]);
         }
         if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{fffd}".as_bytes());
+            out.bytes("\u{fffd}".as_bytes());
         }
     }
-    out.push(b'"');
+    out.byte(b'"');
 }

@@ -4,11 +4,11 @@ pub mod json;
 pub mod prometheus;
 mod text;
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
-pub use text::{address, hexadecimal, ipv4, ipv6, number, padded, put_ipv4_port, vanished, Digits};
+pub use text::{address, hexadecimal, number, padded, vanished, Digits, Text};
 
 /// Which colours suit the terminal's background.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -61,43 +61,22 @@ pub struct Style {
 }
 
 /// Standard output: one buffer, written when it is full or flushed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Output {
+    text: Text,
     /// How it looks.
     pub style: Style,
-    // Small pieces gather here, where each costs a fraction of what it does in
-    // a buffer that can grow.
-    gathered: [u8; GATHER],
-    len: usize,
-    buffer: Vec<u8>,
-    // What of it has been written.
+    // What of the text has been written.
     written: usize,
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
     json: json::Layout,
 }
 
-/// So many bytes are gathered.
-const GATHER: usize = 512;
-/// A buffer that has grown to this is given back when it is empty.
-const LARGE: usize = 1 << 20;
 /// The buffer is written out when it holds this much.
 const FULL: usize = 8192;
 
 impl Output {
-    /// Output in this style.
-    pub fn new(style: Style) -> Self {
-        Self {
-            style,
-            gathered: [0; GATHER],
-            len: 0,
-            buffer: Vec::new(),
-            written: 0,
-            patience: None,
-            json: json::Layout::default(),
-        }
-    }
-
     /// Writes what is buffered. A reader that has gone ends the program as
     /// SIGPIPE would.
     pub fn flush(&mut self) -> Result<()> {
@@ -122,14 +101,13 @@ impl Output {
 
     /// Gives up what is kept.
     pub fn forget(&mut self) {
-        self.len = 0;
-        self.buffer.clear();
+        self.text.clear();
         self.written = 0;
     }
 
     /// How much is kept.
     pub fn kept(&self) -> usize {
-        self.buffer.len() - self.written + self.len
+        self.text.as_bytes().len() - self.written
     }
 
     /// Writes what the reader takes now.
@@ -144,8 +122,7 @@ impl Output {
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
     ) -> Result<bool> {
-        self.settled();
-        while let Some(rest @ [_, ..]) = self.buffer.get(self.written..) {
+        while let Some(rest @ [_, ..]) = self.text.as_bytes().get(self.written..) {
             match write(rest) {
                 Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
                 Ok(written) => self.written += written,
@@ -154,93 +131,46 @@ impl Output {
                 }
                 Err(Errno(number)) if number == libc::EAGAIN as u32 => {
                     // What has been written goes when it is the larger part.
-                    if self.written > self.buffer.len() / 2 {
-                        self.buffer.drain(..self.written);
+                    if self.written > self.kept() {
+                        self.text.remove_front(self.written);
                         self.written = 0;
                     }
                     return Ok(false);
                 }
                 Err(error) => {
-                    self.buffer.clear();
-                    self.written = 0;
+                    self.forget();
                     return Err(write_error(error));
                 }
             }
         }
-        self.buffer.clear();
-        self.written = 0;
-        if self.buffer.capacity() > LARGE {
-            self.buffer = Vec::new();
-        }
+        self.forget();
         Ok(true)
     }
 
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        match self.gathered.get_mut(self.len..end) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.len = end;
-            }
-            None => self.settled().extend_from_slice(bytes),
-        }
+        self.text.bytes(bytes);
     }
 
     /// One byte.
     pub fn byte(&mut self, byte: u8) {
-        match self.gathered.get_mut(self.len) {
-            Some(place) => {
-                *place = byte;
-                self.len += 1;
-            }
-            None => self.settled().push(byte),
-        }
-    }
-
-    /// The buffer, with all that was gathered in it.
-    fn settled(&mut self) -> &mut Vec<u8> {
-        if self.len > 0 {
-            let gathered = self.gathered.get(..self.len).unwrap_or(&[]);
-            self.buffer.extend_from_slice(gathered);
-            self.len = 0;
-        }
-        &mut self.buffer
+        self.text.byte(byte);
     }
 
     /// Text as it is.
     pub fn text(&mut self, text: &str) {
-        self.bytes(text.as_bytes());
+        self.text.bytes(text.as_bytes());
     }
 
     /// A number.
-    pub fn number(&mut self, mut value: u64) {
-        if value < 10 {
-            return self.byte(b'0' + value as u8);
-        }
-        let mut rest = value;
-        let mut digits = 1;
-        while rest >= 10 {
-            rest /= 10;
-            digits += 1;
-        }
-        if self.len + digits > GATHER {
-            self.settled();
-        }
-        let end = self.len + digits;
-        if let Some(room) = self.gathered.get_mut(self.len..end) {
-            for byte in room.iter_mut().rev() {
-                *byte = b'0' + (value % 10) as u8;
-                value /= 10;
-            }
-        }
-        self.len = end;
+    pub fn number(&mut self, value: u64) {
+        self.text.number(value);
     }
 
     /// A signed number.
     pub fn signed(&mut self, value: i64) {
         if value < 0 {
-            self.bytes(b"-");
+            self.byte(b'-');
         }
         self.number(value.unsigned_abs());
     }
@@ -252,7 +182,7 @@ impl Output {
     }
 
     fn flush_full(&mut self) -> Result<()> {
-        if self.buffer.len() + self.len >= FULL && self.patience.is_none() {
+        if self.text.as_bytes().len() >= FULL && self.patience.is_none() {
             self.flush()
         } else {
             Ok(())
@@ -261,86 +191,38 @@ impl Output {
 
     /// Text in a colour.
     pub fn coloured(&mut self, colour: Colour, text: &[u8]) {
-        match self.style.palette {
-            Some(palette) => {
-                self.text(palette.start(colour));
-                self.bytes(text);
-                self.text("\x1b[0m");
-            }
-            None => self.bytes(text),
+        self.coloured_with(colour, text, "");
+    }
+
+    /// Text with `after` behind it, in a colour.
+    pub fn coloured_with(&mut self, colour: Colour, text: &[u8], after: &str) {
+        self.begin_colour(colour);
+        self.bytes(text);
+        self.text(after);
+        self.end_colour();
+    }
+
+    fn begin_colour(&mut self, colour: Colour) {
+        if let Some(palette) = self.style.palette {
+            self.text(palette.start(colour));
         }
     }
 
-    /// An IPv4 address with `after` behind it, inside the colour.
-    pub fn ipv4(&mut self, address: Ipv4Addr, after: &str) {
-        let mut text = ipv4(address);
-        text.extend_from_slice(after.as_bytes());
-        self.coloured(Colour::Ipv4, &text);
+    fn end_colour(&mut self) {
+        if self.style.palette.is_some() {
+            self.text("\x1b[0m");
+        }
     }
 
-    /// An IPv6 address with `after` behind it, inside the colour.
-    pub fn ipv6(&mut self, address: Ipv6Addr, after: &str) {
-        let mut text = ipv6(address);
-        text.extend_from_slice(after.as_bytes());
-        self.coloured(Colour::Ipv6, &text);
-    }
-
-    /// Begins a JSON array: the outermost, or the value of `key`.
-    pub fn begin_array(&mut self, key: &str) {
-        self.settled();
-        self.json
-            .begin(&mut self.buffer, self.style.pretty, key, b'[');
-    }
-
-    /// Ends a JSON array; a newline follows the outermost.
-    pub fn end_array(&mut self) -> Result<()> {
-        self.settled();
-        self.json.end(&mut self.buffer, self.style.pretty, b']');
-        self.flush_full()
-    }
-
-    /// Begins a JSON object: in an array, the outermost, or the value of
-    /// `key`.
-    pub fn begin_object(&mut self, key: &str) {
-        self.settled();
-        self.json
-            .begin(&mut self.buffer, self.style.pretty, key, b'{');
-    }
-
-    /// Ends a JSON object; a newline follows the outermost.
-    pub fn end_object(&mut self) -> Result<()> {
-        self.settled();
-        self.json.end(&mut self.buffer, self.style.pretty, b'}');
-        self.flush_full()
-    }
-
-    /// A string member of an object, or element of an array where `key` is
-    /// empty.
-    pub fn json_string(&mut self, key: &str, value: &[u8]) {
-        self.settled();
-        self.json.key(&mut self.buffer, self.style.pretty, key);
-        json::string(&mut self.buffer, value);
-    }
-
-    /// A number member.
-    pub fn json_number(&mut self, key: &str, value: u64) {
-        self.settled();
-        self.json.key(&mut self.buffer, self.style.pretty, key);
-        self.buffer.extend_from_slice(number(value).as_bytes());
-    }
-
-    /// A signed number member.
-    pub fn json_signed(&mut self, key: &str, value: i64) {
-        self.settled();
-        self.json.key(&mut self.buffer, self.style.pretty, key);
-        self.signed(value);
-    }
-
-    /// A true or false member.
-    pub fn json_bool(&mut self, key: &str, value: bool) {
-        self.settled();
-        self.json.key(&mut self.buffer, self.style.pretty, key);
-        self.bytes(if value { b"true" } else { b"false" });
+    /// An address with `after` behind it, inside the colour.
+    pub fn address(&mut self, address: IpAddr, after: &str) {
+        self.begin_colour(match address {
+            IpAddr::V4(_) => Colour::Ipv4,
+            IpAddr::V6(_) => Colour::Ipv6,
+        });
+        self.text.address(address);
+        self.text(after);
+        self.end_colour();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers and addresses as text.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A number as text.
 #[derive(Copy, Clone, Debug)]
@@ -24,12 +24,7 @@ impl Digits {
         let mut bytes = [b'0'; 20];
         let mut start = bytes.len();
         for byte in bytes.iter_mut().rev() {
-            let digit = (value % base) as u8;
-            *byte = if digit < 10 {
-                b'0' + digit
-            } else {
-                b'a' + digit - 10
-            };
+            *byte = digit(value % base);
             start -= 1;
             value /= base;
             if value == 0 {
@@ -63,111 +58,178 @@ pub fn padded(value: u64, least: usize) -> Digits {
 
 /// An address of either family.
 pub fn address(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => ipv4(address),
-        IpAddr::V6(address) => ipv6(address),
+    let mut text = Text::default();
+    text.address(address);
+    text.into_bytes()
+}
+
+/// Bytes that are put together piece by piece. Written for many small pieces:
+/// each is copied into room that is there already.
+#[derive(Debug, Default)]
+pub struct Text {
+    room: Vec<u8>,
+    end: usize,
+}
+
+/// The first room there is: fresh memory, of which what is not used costs
+/// nothing.
+const ROOM: usize = 12 * 1024;
+/// Room that has grown to this is given back when it is empty.
+const LARGE: usize = 1 << 20;
+
+impl Text {
+    /// What has been put there.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.room.get(..self.end).unwrap_or(&[])
+    }
+
+    /// The same, to keep.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.room.truncate(self.end);
+        self.room
+    }
+
+    /// Gives up what is there.
+    pub fn clear(&mut self) {
+        self.end = 0;
+        if self.room.len() > LARGE {
+            self.room = Vec::new();
+        }
+    }
+
+    /// Gives up the first `len` bytes.
+    pub fn remove_front(&mut self, len: usize) {
+        if len <= self.end {
+            self.room.copy_within(len..self.end, 0);
+            self.end -= len;
+        }
+    }
+
+    /// Room for so many bytes more, which are part of the text from now on.
+    #[inline(never)]
+    fn more(&mut self, len: usize) -> &mut [u8] {
+        let start = self.end;
+        self.end = start + len;
+        if self.end > self.room.len() {
+            self.grow();
+        }
+        self.room.get_mut(start..self.end).unwrap_or(&mut [])
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        if self.room.is_empty() {
+            self.room = vec![0; self.end.max(ROOM)];
+        } else {
+            self.room.resize(2 * self.end, 0);
+        }
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.end + bytes.len();
+        match self.room.get_mut(self.end..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.end = end;
+            }
+            None => self.more(bytes.len()).copy_from_slice(bytes),
+        }
+    }
+
+    /// One byte.
+    pub fn byte(&mut self, byte: u8) {
+        match self.room.get_mut(self.end) {
+            Some(place) => {
+                *place = byte;
+                self.end += 1;
+            }
+            None => self.more(1).fill(byte),
+        }
+    }
+
+    /// A number, decimal.
+    pub fn number(&mut self, value: u64) {
+        if value < 10 {
+            self.byte(digit(value));
+        } else {
+            self.digits(value, 10, 2);
+        }
+    }
+
+    /// A number, hexadecimal in lower case, with at least so many digits.
+    pub fn hexadecimal(&mut self, value: u64, least: usize) {
+        self.digits(value, 16, least);
+    }
+
+    fn digits(&mut self, mut value: u64, base: u64, least: usize) {
+        let mut rest = value;
+        let mut len = 1;
+        while rest >= base {
+            rest /= base;
+            len += 1;
+        }
+        for byte in self.more(len.max(least)).iter_mut().rev() {
+            *byte = digit(value % base);
+            value /= base;
+        }
+    }
+
+    /// An address of either family.
+    pub fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.ipv4(address.octets()),
+            IpAddr::V6(address) => self.ipv6(address),
+        }
+    }
+
+    fn ipv4(&mut self, octets: [u8; 4]) {
+        for (at, octet) in octets.into_iter().enumerate() {
+            if at > 0 {
+                self.byte(b'.');
+            }
+            self.number(octet.into());
+        }
+    }
+
+    /// As glibc's inet_ntop: the longest run of zeros (the first of equals,
+    /// two groups at least) becomes `::`, and the last four bytes are dotted
+    /// where only zeros, or zeros and ffff, stand in front.
+    fn ipv6(&mut self, address: Ipv6Addr) {
+        let groups = address.segments();
+        let (mut start, mut len) = (groups.len(), 1);
+        let mut zeros = 0;
+        for (at, group) in groups.iter().enumerate() {
+            zeros = if *group == 0 { zeros + 1 } else { 0 };
+            if zeros > len {
+                (start, len) = (at + 1 - zeros, zeros);
+            }
+        }
+        let end = start + len;
+        let dotted = start == 0 && (len == 6 || len == 5 && groups[5] == 0xffff);
+        for (at, group) in groups.into_iter().enumerate() {
+            if (start..end).contains(&at) {
+                if at == start {
+                    self.bytes(b"::");
+                }
+                continue;
+            }
+            if at > 0 && at != end {
+                self.byte(b':');
+            }
+            if at == 6 && dotted {
+                let [.., a, b, c, d] = address.octets();
+                return self.ipv4([a, b, c, d]);
+            }
+            self.hexadecimal(group.into(), 1);
+        }
     }
 }
 
-/// Dotted decimal.
-pub fn ipv4(address: Ipv4Addr) -> Vec<u8> {
-    let mut out = Vec::with_capacity(16);
-    put_ipv4(&mut out, address.octets());
-    out
-}
-
-fn put_ipv4(out: &mut Vec<u8>, octets: [u8; 4]) {
-    // Four of three digits, each with its point.
-    let mut text = [b'.'; 16];
-    let len = write_ipv4(&mut text, octets);
-    out.extend_from_slice(text.get(..len).unwrap_or(&[]));
-}
-
-/// An IPv4 address and a port, behind what is there. Tables of connections
-/// are full of them, so it takes as few steps as it can.
-pub fn put_ipv4_port(out: &mut Vec<u8>, address: Ipv4Addr, port: u16) {
-    let mut text = [b'.'; 24];
-    let len = write_ipv4(&mut text, address.octets());
-    let mut end = len + 1;
-    let mut rest = port;
-    while rest >= 10 {
-        rest /= 10;
-        end += 1;
-    }
-    let digits = text.get_mut(len..=end).unwrap_or(&mut []);
-    let mut rest = port;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    if let Some(colon) = digits.first_mut() {
-        *colon = b':';
-    }
-    out.extend_from_slice(text.get(..=end).unwrap_or(&[]));
-}
-
-/// Writes over the points at the start of `text`; tells how far.
-fn write_ipv4(text: &mut [u8], octets: [u8; 4]) -> usize {
-    let mut len = 0;
-    let mut put = |byte: u8| {
-        if let Some(place) = text.get_mut(len) {
-            *place = byte;
-        }
-        len += 1;
-    };
-    for octet in octets {
-        if octet >= 100 {
-            put(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            put(b'0' + octet / 10 % 10);
-        }
-        put(b'0' + octet % 10);
-        put(b'.');
-    }
-    len - 1
-}
-
-/// As glibc's inet_ntop: the longest run of zeros (the first of equals, two
-/// groups at least) becomes `::`, and the last four bytes are dotted where
-/// only zeros, or zeros and ffff, stand in front.
-pub fn ipv6(address: Ipv6Addr) -> Vec<u8> {
-    let groups = address.segments();
-    let (mut start, mut len) = (0, 0);
-    let mut at = 0;
-    while at < groups.len() {
-        let zeros = groups.iter().skip(at).take_while(|g| **g == 0).count();
-        if zeros > len {
-            (start, len) = (at, zeros);
-        }
-        at += zeros + 1;
-    }
-    if len < 2 {
-        (start, len) = (groups.len(), 0);
-    }
-    let dotted = start == 0 && (len == 6 || len == 5 && groups[5] == 0xffff);
-    let mut out = Vec::with_capacity(48);
-    for (at, group) in groups.into_iter().enumerate() {
-        if at == start {
-            out.push(b':');
-        }
-        if (start..start + len).contains(&at) {
-            continue;
-        }
-        if at > 0 {
-            out.push(b':');
-        }
-        if at == 6 && dotted {
-            let [.., a, b, c, d] = address.octets();
-            put_ipv4(&mut out, [a, b, c, d]);
-            return out;
-        }
-        out.extend_from_slice(hexadecimal(group.into()).as_bytes());
-    }
-    if start + len == groups.len() && len > 0 {
-        out.push(b':');
-    }
-    out
+fn digit(value: u64) -> u8 {
+    let value = value as u8;
+    value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
 #[cfg(test)]
@@ -194,24 +256,14 @@ mod tests {
             "64:ff9b::a00:1",
         ] {
             let parsed: Ipv6Addr = text.parse().expect("test address");
-            let written = String::from_utf8(ipv6(parsed)).expect("ASCII");
+            let written = String::from_utf8(address(parsed.into())).expect("ASCII");
             if text == "1:2:3:4:5:6:7::" {
                 assert_eq!(written, "1:2:3:4:5:6:7:0");
             } else {
                 assert_eq!(written, text);
             }
         }
-        assert_eq!(ipv4(Ipv4Addr::new(10, 0, 200, 255)), b"10.0.200.255");
-        for (port, written) in [
-            (0, "1.0.0.99:0"),
-            (9, "1.0.0.99:9"),
-            (10, "1.0.0.99:10"),
-            (65535, "1.0.0.99:65535"),
-        ] {
-            let mut out = Vec::new();
-            put_ipv4_port(&mut out, Ipv4Addr::new(1, 0, 0, 99), port);
-            assert_eq!(out, written.as_bytes());
-        }
+        assert_eq!(address([10, 0, 200, 255].into()), b"10.0.200.255");
     }
 
     #[test]

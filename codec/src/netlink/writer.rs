@@ -190,10 +190,15 @@ impl<'b, E: Order> Writer<'b, E> {
         match (room, u16::try_from(len)) {
             (Some(to), Ok(_)) if self.failure.is_none() => {
                 let word = u32::from(kind) << 16 | len as u32;
-                let from = E::put_attribute_word(word);
-                let bytes = from.iter().chain(value).chain(end).chain(&[0; 3]);
-                for (to, from) in to.iter_mut().zip(bytes) {
-                    *to = *from;
+                to.fill(0);
+                let pieces: [&[u8]; 3] = [&E::put_attribute_word(word), value, end];
+                let mut at = 0;
+                for piece in pieces {
+                    let end = at + piece.len();
+                    if let Some(place) = to.get_mut(at..end) {
+                        place.copy_from_slice(piece);
+                    }
+                    at = end;
                 }
                 self.len += align(len);
             }

@@ -385,7 +385,7 @@ impl Monitor<'_> {
                 fields,
                 attributes,
                 ..
-            } = event.map_err(Error::reply)?;
+            } = event?;
             let Some(source) = self.sources.get_mut(at) else {
                 return Ok(());
             };

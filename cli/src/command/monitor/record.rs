@@ -1,5 +1,7 @@
 //! How events and other records look.
 
+use std::net::IpAddr;
+
 use mptcp_codec::mptcp::{EventAttributes, EventFlags, EventKind};
 use mptcp_codec::netlink::Attributes;
 
@@ -78,22 +80,19 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
     }
     small(out, "remid", fields.rem_id().map(u32::from));
     small(out, "locid", fields.loc_id().map(u32::from));
-    for (name, address) in [("saddr4", fields.saddr4()), ("daddr4", fields.daddr4())] {
+    let addresses = [
+        ("saddr4", fields.saddr4().map(IpAddr::V4)),
+        ("daddr4", fields.daddr4().map(IpAddr::V4)),
+        ("saddr6", fields.saddr6().map(IpAddr::V6)),
+        ("daddr6", fields.daddr6().map(IpAddr::V6)),
+    ];
+    for (name, address) in addresses {
         let Some(address) = address else { continue };
         if json {
-            out.json_string(name, &crate::output::ipv4(address));
+            out.json_string(name, &crate::output::address(address));
         } else {
             label(out, name);
-            out.ipv4(address, "");
-        }
-    }
-    for (name, address) in [("saddr6", fields.saddr6()), ("daddr6", fields.daddr6())] {
-        let Some(address) = address else { continue };
-        if json {
-            out.json_string(name, &crate::output::ipv6(address));
-        } else {
-            label(out, name);
-            out.ipv6(address, "");
+            out.address(address, "");
         }
     }
     small(out, "sport", fields.sport().map(u32::from));
