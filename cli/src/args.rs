@@ -341,7 +341,7 @@ Examples:
             },
             Action {
                 name: "show",
-                words: SELECTOR,
+                words: "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG ]... [ -4 | -6 ] [ token T ]",
                 about: "Show endpoints: all, or those that match all words.",
                 help: "token T shows those of one connection with a user-space path manager.
 

@@ -1,6 +1,7 @@
 //! What went wrong, as the user is told it.
 
 use crate::errno;
+use crate::grammar::Near;
 use crate::kernel::sys::Errno;
 use crate::output::{json, number, Text};
 
@@ -61,6 +62,10 @@ struct Content {
     status: u8,
     errno: u32,
     word: Option<Vec<u8>>,
+    // The word is one that no keyword is: another may have been meant.
+    unknown: bool,
+    // Which; empty where none is near.
+    suggestion: Vec<u8>,
     // Lines without a newline at the end.
     message: Vec<u8>,
 }
@@ -92,6 +97,8 @@ impl Error {
             status,
             errno: 0,
             word: None,
+            unknown: false,
+            suggestion: Vec::new(),
             message: text,
         }))
     }
@@ -100,6 +107,36 @@ impl Error {
     #[cold]
     pub fn about(mut self, word: &str) -> Self {
         self.0.word = Some(word.as_bytes().to_vec());
+        self
+    }
+
+    /// The same, with the one of the known words that was meant.
+    #[cold]
+    pub fn meant(mut self, word: &str, known: &mut dyn Iterator<Item = &str>) -> Self {
+        let mut near = Near::new(word);
+        for known in known {
+            near.offer("", known);
+        }
+        self.0.suggestion = near.found();
+        self
+    }
+
+    /// The same, about a word that no keyword is.
+    #[cold]
+    pub fn unknown(mut self) -> Self {
+        self.0.unknown = true;
+        self
+    }
+
+    /// The same, with the one that was meant of the keywords of a command.
+    #[cold]
+    pub fn near(mut self, keywords: &str) -> Self {
+        if self.0.unknown {
+            let word = self.0.word.as_deref().unwrap_or(b"");
+            let mut near = Near::new(core::str::from_utf8(word).unwrap_or(""));
+            near.offer_keywords(keywords);
+            self.0.suggestion = near.found();
+        }
         self
     }
 
@@ -150,7 +187,9 @@ impl Error {
             word,
             "\".",
         ];
-        Self::new(Kind::Argument, status::FAILED, &message).about(word)
+        Self::new(Kind::Argument, status::FAILED, &message)
+            .about(word)
+            .unknown()
     }
 
     /// A system call failed: "WHAT: TEXT".
@@ -237,6 +276,16 @@ impl Error {
         &self.0.message
     }
 
+    /// What may have been meant, on a line of its own; nothing where nothing
+    /// is near.
+    #[cold]
+    fn suggestion(&self) -> Vec<u8> {
+        match self.0.suggestion.as_slice() {
+            [] => Vec::new(),
+            word => join(&[b"\nDid you mean \"", word, b"\"?"]),
+        }
+    }
+
     /// The message without "Error: " in front.
     pub fn plain(&self) -> &[u8] {
         let message = self.message();
@@ -259,7 +308,7 @@ impl Error {
         }
         let line = number(line.into());
         let place = [file.as_bytes(), b":", line.as_bytes(), b": "].concat();
-        join(&[&place, self.plain(), b"\n"])
+        join(&[&place, self.plain(), &self.suggestion(), b"\n"])
     }
 
     /// What is written to standard error, one line or more. `place` is the
@@ -272,6 +321,7 @@ impl Error {
             out.byte(b'}');
         } else {
             out.bytes(self.message());
+            out.bytes(&self.suggestion());
             if let Some((file, line)) = place {
                 out.bytes(b"\nCommand failed ");
                 out.bytes(file.as_bytes());
@@ -286,7 +336,11 @@ impl Error {
     /// The error as a JSON object; `place` is the file and line of a batch.
     pub fn object(&self, out: &mut Text, place: Option<(&str, u32)>) {
         let Content {
-            kind, errno, word, ..
+            kind,
+            errno,
+            word,
+            suggestion,
+            ..
         } = &*self.0;
         out.bytes(b"{\"kind\":");
         json::string(out, kind.name().as_bytes());
@@ -303,6 +357,10 @@ impl Error {
         if let Some(word) = word {
             out.bytes(b",\"word\":");
             json::string(out, word);
+        }
+        if !suggestion.is_empty() {
+            out.bytes(b",\"suggestion\":");
+            json::string(out, suggestion);
         }
         if let Some((file, line)) = place {
             out.bytes(b",\"file\":");

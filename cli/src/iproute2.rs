@@ -47,17 +47,24 @@ impl<'a> Caller<'a> {
     }
 
     /// `Command "X" is unknown, try "ip mptcp help".`
-    pub fn unknown_command(&self, word: &str) -> Error {
+    fn unknown_command(&self, word: &str, known: &mut dyn Iterator<Item = &'static str>) -> Error {
         let object = if self.object { " mptcp" } else { "" };
-        unknown("Command", word, &[self.program, object, " help"])
+        unknown("Command", word, &[self.program, object, " help"]).meant(word, known)
     }
 
     fn unknown_object(&self, word: &str) -> Error {
-        unknown("Object", word, &[self.program, " help"]).with_status(status::FAILED)
+        unknown("Object", word, &[self.program, " help"])
+            .with_status(status::FAILED)
+            .meant(word, &mut ["mptcp"].into_iter())
     }
 
     fn unknown_option(&self, word: &str) -> Error {
+        let works = |(name, _, meaning): &(_, _, Meaning)| match meaning {
+            Meaning::Ignored | Meaning::IgnoredValue(_) => None,
+            _ => Some(*name),
+        };
         unknown("Option", word, &[self.program, " -help"])
+            .meant(word, &mut OPTIONS.iter().filter_map(works))
     }
 }
 
@@ -306,7 +313,7 @@ fn named<'w, 'a>(
         return action(caller, group, rest);
     }
     let Some(command) = commands().find(|name| shortens(word, name)) else {
-        return Err(caller.unknown_command(word));
+        return Err(caller.unknown_command(word, &mut commands()));
     };
     out.push(command);
     if rest.iter().any(|word| is_help(word)) {
@@ -316,7 +323,7 @@ fn named<'w, 'a>(
     let takes_file = matches!(command, "save" | "apply" | "watch");
     if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
         if !takes_file {
-            return Err(caller.unknown_command(word));
+            return Err(caller.unknown_command(word, &mut core::iter::empty()));
         }
     }
     out.extend(rest.iter().map(|word| match *word {
@@ -346,7 +353,10 @@ fn action<'w, 'a>(
         .iter()
         .find(|action| shortens(word, action.name));
     match action {
-        None => Err(caller.unknown_command(word)),
+        None => {
+            let mut known = group.actions.iter().map(|action| action.name);
+            Err(caller.unknown_command(word, &mut known))
+        }
         Some(action) if rest.iter().any(|word| is_help(word)) => {
             Ok(Target::Help(group, Some(action)))
         }
@@ -355,7 +365,7 @@ fn action<'w, 'a>(
 }
 
 /// The names of all commands: groups come first, also among abbreviations.
-fn commands() -> impl Iterator<Item = &'static str> {
+pub fn commands() -> impl Iterator<Item = &'static str> {
     let groups = args::GROUPS.iter().map(|group| group.name);
     groups.chain(args::Command::COMMANDS.iter().map(|command| command.name))
 }

@@ -116,7 +116,9 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
 /// Runs what is not argh's.
 fn run_target(session: &mut Session, caller: &Caller, target: Target) -> Result<u8> {
     match target {
-        Target::Action(action, words) => (action.run)(session, words),
+        Target::Action(action, words) => {
+            (action.run)(session, words).map_err(|error| error.near(action.words))
+        }
         Target::Help(group, action) => {
             let help = iproute2::help(caller, group, action);
             session.out.text(&help);
@@ -144,8 +146,12 @@ fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str
 fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
     let mut text = early.output;
     if early.status.is_err() {
-        let message = ["Error: ", text.trim_end()];
-        return Err(Error::new(Kind::Usage, status::USAGE, &message));
+        let text = text.trim_end();
+        let error = Error::new(Kind::Usage, status::USAGE, &["Error: ", text]);
+        return Err(match text.strip_prefix("Unrecognized argument: ") {
+            Some(word) => unknown_option(error.about(word), word, words),
+            None => error,
+        });
     }
     if words.iter().all(|word| is_dashed(word)) {
         text.push_str(&iproute2::help_for_groups());
@@ -153,6 +159,19 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
         text.push_str(command::EXPLAINED);
     }
     print(&text)
+}
+
+/// The error with the option that was meant, of those in the command's help.
+fn unknown_option(error: Error, word: &str, words: &[&str]) -> Error {
+    let is_command = |word: &&&str| iproute2::commands().any(|name| name == **word);
+    let command = words.iter().find(is_command).map_or("", |word| word);
+    let help = Command::from_args(&["", command], &["--help"]);
+    let help = help.map_or_else(|help| help.output, |_| String::new());
+    let mut options = help.lines().filter_map(|line| {
+        let option = line.trim_start().split([' ', ',']).next();
+        option.filter(|option| option.starts_with("--"))
+    });
+    error.meant(word, &mut options)
 }
 
 fn print(text: &str) -> Result<u8> {

@@ -152,6 +152,11 @@ fn stderr_fits(pattern: &str, call: Call, said: &str) -> bool {
         };
     }
     let text = said.strip_suffix('\n').unwrap_or(said);
+    // What iproute2 does not say follows what it says, on a line of its own.
+    let text = match text.split_once("\nDid you mean \"") {
+        Some((text, meant)) if meant.ends_with("\"?") && !meant.contains('\n') => text,
+        _ => text,
+    };
     // A usage text may have blank lines.
     (one_newline_each(said) || pattern.contains("sage:")) && table::matches(&pattern, text)
 }

@@ -21,7 +21,7 @@ pub fn parse(mut words: Words) -> Result<LimitWords> {
         } else if shortens(word, "add_addr_accepted") {
             (&mut limits.add_addr_accepted, "invalid add_addr_accepted")
         } else {
-            return Err(Error::invalid(word, "unknown limit"));
+            return Err(Error::invalid(word, "unknown limit").unknown());
         };
         let value = words.value(word)?;
         *limit = Some(number(value).ok_or_else(|| Error::invalid(value, why))?);

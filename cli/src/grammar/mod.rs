@@ -8,10 +8,12 @@ pub mod batch;
 pub mod connection;
 pub mod endpoint;
 pub mod limits;
+mod near;
 pub mod path;
 pub mod state;
 mod value;
 
+pub use near::Near;
 pub use value::{address, interface_name, number, number_u16, number_u8, token};
 
 use crate::error::{Error, Result};

@@ -59,7 +59,7 @@ pub fn parse(
         } else if takes & takes::ADDRESS != 0 {
             end(&mut said, false, word)?;
         } else {
-            return Err(Error::invalid(word, NOT_HERE));
+            return Err(Error::invalid(word, NOT_HERE).unknown());
         }
     }
     said.token = token.ok_or_else(|| Error::required("token"))?;

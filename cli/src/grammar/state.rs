@@ -105,14 +105,18 @@ fn statement(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
         Target::Action(action, rest) => (args::path_of(action), *rest),
         _ => (None, &[][..]),
     };
+    let keywords = match &target {
+        Target::Action(action, _) => action.words,
+        _ => "",
+    };
     match what {
         Some(("endpoint", "add")) => {
-            let declared = declared(line, rest)?;
+            let declared = declared(line, rest).map_err(|error| error.near(keywords))?;
             check_against(file, &declared)?;
             file.endpoints.push(declared);
         }
         Some(("limits", "set")) => {
-            let said = limits::parse(Words::new(rest))?;
+            let said = limits::parse(Words::new(rest)).map_err(|error| error.near(keywords))?;
             file.limits.subflows = said.subflows.or(file.limits.subflows);
             file.limits.add_addr_accepted =
                 said.add_addr_accepted.or(file.limits.add_addr_accepted);

@@ -35,7 +35,11 @@ impl Wanted {
     pub fn parse(args: &args::Monitor) -> Result<Self> {
         let mut events = 0;
         for name in &args.event {
-            events |= 1 << kind(name).ok_or_else(|| Error::invalid(name, "unknown event"))?;
+            let unknown = || {
+                let known = |command| EventKind::from_command(command).name();
+                Error::invalid(name, "unknown event").meant(name, &mut (0..64).filter_map(known))
+            };
+            events |= 1 << kind(name).ok_or_else(unknown)?;
         }
         let count = match &args.count {
             Some(word) => {
