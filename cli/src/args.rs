@@ -263,6 +263,8 @@ pub struct Group {
     pub about: &'static str,
     /// The action that is meant where none is named.
     pub default: &'static str,
+    /// The words that its actions take, one a line.
+    pub words: &'static str,
     /// In the order in which abbreviations are resolved.
     pub actions: &'static [Action],
 }
@@ -276,7 +278,7 @@ pub struct Action {
     pub words: &'static str,
     /// What it does: one line.
     pub about: &'static str,
-    /// The words, one by one, notes and examples.
+    /// Notes and examples.
     pub help: &'static str,
     /// Does it, and returns the exit status.
     pub run: fn(&mut Session, &[&str]) -> Result<u8>,
@@ -295,23 +297,25 @@ pub static GROUPS: &[Group] = &[
         name: "endpoint",
         about: "Addresses that are used for subflows or announced to peers.",
         default: "show",
-        actions: &[
-            Action {
-                name: "add",
-                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-                about: "Add an endpoint.",
-                help: "Words, in any order:
-  ADDRESS    the address, IPv4 or IPv6
+        words: "  ADDRESS    the address, IPv4 or IPv6
   dev IF     the interface that it is on
-  id N       1-255; the kernel chooses where none is given
+  id N       1-255; for a new one the kernel chooses where none is given
   port N     announce this port and listen there; with signal
   signal     announce the address to peers
   subflow    open further subflows from it
   laminar    use it for subflows to announced addresses
   backup     its subflows carry data only when others cannot
   fullmesh   subflows to all addresses of the peer
-
-Example:
+  implicit   made by the kernel itself; only selects
+  -4, -6     only selects: of this family
+  token T    only shows: those of this connection, with a user-space path manager
+",
+        actions: &[
+            Action {
+                name: "add",
+                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+                about: "Add an endpoint.",
+                help: "Example:
   ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
                 run: command::endpoint::add,
             },
@@ -343,9 +347,7 @@ Examples:
                 name: "show",
                 words: "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG ]... [ -4 | -6 ] [ token T ]",
                 about: "Show endpoints: all, or those that match all words.",
-                help: "token T shows those of one connection with a user-space path manager.
-
-Example:
+                help: "Example:
   ip-mptcp -j endpoint show signal",
                 run: command::endpoint::show,
             },
@@ -361,7 +363,7 @@ Example:
                 name: "replace",
                 words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
                 about: "Add an endpoint, or make the one that is there what is said.",
-                help: "Words are those of add. The endpoint with this address and port, or with this id,
+                help: "The endpoint with this address and port, or with this id,
 is made equal to what is said, with the least change: said twice is said once.
 Without id N it keeps its id; with id N alone it keeps its address and port.
 Backup and fullmesh change in place, anything else ends its subflows.
@@ -376,17 +378,16 @@ Example:
         name: "limits",
         about: "How many subflows and announced addresses a connection may have.",
         default: "show",
+        words: "  subflows N           subflows beyond the first
+  add_addr_accepted N  addresses accepted from the peer
+",
         actions: &[
             // First, because `s` means it.
             Action {
                 name: "set",
                 words: "[ subflows N ] [ add_addr_accepted N ]",
                 about: "Set limits; what is not named stays.",
-                help: "Words:
-  subflows N           subflows beyond the first
-  add_addr_accepted N  addresses accepted from the peer
-
-Example:
+                help: "Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
                 run: command::limits::set,
             },
@@ -394,7 +395,8 @@ Example:
                 name: "show",
                 words: "",
                 about: "Show the limits.",
-                help: "",
+                help: "Example:
+  ip-mptcp -j limits show",
                 run: command::limits::show,
             },
         ],
@@ -403,21 +405,23 @@ Example:
         name: "connection",
         about: "MPTCP connections, with their subflows.",
         default: "show",
+        words: "  token T         hexadecimal
+  dev IF          interface of a subflow
+  ADDRESS         on either side
+  local ADDRESS   here
+  sport N         here
+  remote ADDRESS  there
+  dport N         there
+  fallback        fallen back to TCP
+  listen          listening sockets instead
+  -4, -6          of this family
+",
         actions: &[Action {
             name: "show",
             words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
             about: "Show connections: all, or those that match all words, or a subflow does.",
-            help: "Words, in any order:
-  token T         hexadecimal
-  dev IF          interface of a subflow
-  ADDRESS         on either side
-  local ADDRESS, sport N    here
-  remote ADDRESS, dport N   there
-  fallback        fallen back to TCP
-  listen          listening sockets instead
-
-Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+            help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
 INCOMPLETE: it changed while it was read.
 
@@ -430,13 +434,18 @@ Example:
         name: "address",
         about: "Announced addresses of a connection with a user-space path manager.",
         default: "announce",
+        words: "  ADDRESS    of this host
+  token T    the connection, hexadecimal, as monitor prints it
+  id N       of the address, 1-255; 0 is that of the first subflow
+  port P     announce this port too
+  dev IF     the interface that has it
+",
         actions: &[
             Action {
                 name: "announce",
                 words: "ADDRESS token T id N [ port P ] [ dev IF ]",
                 about: "Announce an address to the peer (ADD_ADDR).",
-                help: "The token is hexadecimal, as monitor prints it; the id is 1-255.
-The kernel refuses the peer's subflows unless a monitor listens to events.
+                help: "The kernel refuses the peer's subflows unless a monitor listens to events.
 
 Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
@@ -446,9 +455,7 @@ Example:
                 name: "remove",
                 words: "token T id N",
                 about: "Take an announced address back (RM_ADDR) and close its subflows.",
-                help: "Id 0 is the address of the first subflow.
-
-Example:
+                help: "Example:
   ip-mptcp address remove token 0x5ca81c12 id 2",
                 run: command::address::remove,
             },
@@ -458,6 +465,16 @@ Example:
         name: "subflow",
         about: "Subflows of one connection; with a user-space path manager, open and close them.",
         default: "show",
+        words: "  token T       the connection, hexadecimal, as monitor prints it
+  id N          of the address here, 1-255
+  from ADDRESS  here
+  to ADDRESS    there
+  port P        of the address in front of it
+  dev IF        leave through this interface
+  backup        it carries data only when others cannot
+  nobackup      it carries data as others do
+  fullmesh      a flag of the address here
+",
         actions: &[
             Action {
                 name: "show",
@@ -472,9 +489,7 @@ Example:
                 words:
                     "token T id N from ADDRESS [ dev IF ] to ADDRESS port P [ backup | fullmesh ]",
                 about: "Open a subflow; it is there when monitor tells of SF_ESTABLISHED.",
-                help: "The id is that of the address here.
-
-Example:
+                help: "Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 to 192.0.2.2 port 443",
                 run: command::subflow::create,
             },

@@ -419,11 +419,13 @@ pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
             text.push_str(piece);
         }
     };
+    let words = ["\nWords:\n", group.words];
     if let Some(action) = action {
         say(&[action.name, " ", action.words, "\n\n", action.about, "\n"]);
-        if !action.help.is_empty() {
-            say(&["\n", action.help, "\n"]);
+        if !action.words.is_empty() {
+            say(&words);
         }
+        say(&["\n", action.help, "\n"]);
         return text;
     }
     say(&["ACTION ...\n\n", group.about, "\n\n"]);
@@ -439,6 +441,11 @@ pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
             "\n",
         ]);
     }
+    say(&words);
+    // Each help ends with an example; that of the first action serves.
+    let first = group.actions.first().map_or("", |action| action.help);
+    let example = first.rsplit('\n').next().unwrap_or("");
+    say(&["\nExample:\n", example, "\n"]);
     text
 }
 

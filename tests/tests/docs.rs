@@ -89,7 +89,7 @@ fn command_options(command: &str) -> BTreeSet<String> {
     options::<Options>(&[command])
 }
 
-/// Every keyword of an action: what is written small in its words and in the list of them.
+/// Every keyword of an action: what is written small in its words, and the flags.
 fn keywords(action: &Action) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let is_keyword = |word: &&str| {
@@ -104,16 +104,6 @@ fn keywords(action: &Action) -> BTreeSet<String> {
             .filter(is_keyword)
             .map(str::to_owned),
     );
-    let list = action
-        .help
-        .lines()
-        .take_while(|line| !line.starts_with("Example"))
-        .filter_map(|line| line.strip_prefix("  "));
-    for line in list {
-        let names = line.split("  ").next().expect("the first piece");
-        let words = names.split([' ', ',']);
-        found.extend(words.filter(is_keyword).map(str::to_owned));
-    }
     if action.words.contains("FLAG") {
         for (_, name) in EndpointFlags::NAMES {
             let selects = action.words.contains("-4");
@@ -219,6 +209,59 @@ fn man_page_has_no_warnings() {
         .run();
     let shown = shown.success().stdout();
     assert!(shown.contains("ip-mptcp limits set"), "{shown}");
+}
+
+/// The indented lines below a heading of a help text.
+fn listed<'h>(help: &'h str, heading: &str) -> Vec<&'h str> {
+    help.lines()
+        .skip_while(|line| !line.starts_with(heading))
+        .skip(1)
+        .map_while(|line| line.strip_prefix("  "))
+        .collect()
+}
+
+#[test]
+fn help_has_usage_a_line_for_each_word_and_an_example_at_every_level() {
+    let help = |words: &str| {
+        let output = Run::tool(words).words("--help").run().success();
+        let help = output.stdout();
+        let usage = format!("Usage: ip-mptcp {words}");
+        let example = [listed(&help, "Example:"), listed(&help, "Examples:")].concat();
+        assert!(help.starts_with(usage.trim_end()), "{words}: {help}");
+        assert!(
+            example.iter().any(|line| line.contains("ip-mptcp ")),
+            "{words} has no example: {help}"
+        );
+        help
+    };
+    let top = help("");
+    for group in GROUPS {
+        let line = format!("{:17} {}", group.name, group.about);
+        assert!(top.contains(&line), "{line}: {top}");
+        let about = help(group.name);
+        for action in group.actions {
+            let line = format!("  {} {}", action.name, action.words);
+            assert!(about.contains(line.trim_end()), "{line}: {about}");
+            let text = help(&format!("{} {}", group.name, action.name));
+            let explained = listed(&text, "Words");
+            for keyword in keywords(action) {
+                let bare = keyword
+                    .strip_prefix("no")
+                    .filter(|_| !explained.iter().any(|line| line.starts_with(&keyword)));
+                let keyword = bare.unwrap_or(&keyword);
+                assert!(
+                    explained.iter().any(|line| {
+                        let names = line.split("  ").next().expect("the first piece");
+                        has_word(names, keyword) && line.len() > names.len()
+                    }),
+                    "{keyword} is not explained: {text}"
+                );
+            }
+        }
+    }
+    for command in Command::COMMANDS {
+        assert!(!listed(&help(command.name), "Options:").is_empty());
+    }
 }
 
 /// A command line that ends at the cursor, and what must be offered for its last word.
