@@ -6,6 +6,7 @@
 //!
 //! | module | what it gives a test |
 //! |---|---|
+//! | [`documents`] | README, man page and the like; a folder to try in what they show |
 //! | [`captures`] | what five real kernels said, as bytes |
 //! | [`namespace`] | fresh network namespaces, names for them, veth pairs, addresses |
 //! | [`paths`] | a client and a server with two paths between them |
@@ -30,6 +31,7 @@ mod before_main;
 pub mod captures;
 pub mod connection;
 pub mod contract;
+pub mod documents;
 pub mod kernel;
 pub mod load;
 pub mod lock;

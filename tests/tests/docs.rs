@@ -1,65 +1,18 @@
-//! Man page, completions and README keep up with the program: what it takes is in all of
+//! Help, man page and completions keep up with the program: what it takes is in all of
 //! them, and what they show works.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use argh::{FromArgs, SubCommands};
 use ip_mptcp::args::{Action, Command, Options, GROUPS};
 use ip_mptcp_tests::connection::Connection;
+use ip_mptcp_tests::documents::{installed, read, workspace, Folder};
 use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, Output, Run};
-use ip_mptcp_tests::wait::skip;
 use mptcp_codec::mptcp::{EndpointFlags, EventKind};
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace")
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(workspace().join(path)).expect(path)
-}
-
-/// A folder with the program under its own name, and without any other.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let name = format!("docs-{}-{name}", std::process::id());
-        let folder = Folder(std::env::temp_dir().join(name));
-        std::fs::create_dir(&folder.0).expect("a folder");
-        std::os::unix::fs::symlink(binary(), folder.0.join("ip-mptcp")).expect("a link");
-        folder
-    }
-
-    /// The search path with the folder in front.
-    fn path(&self) -> String {
-        let path = std::env::var("PATH").unwrap_or_default();
-        format!("{}:{path}", self.0.display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A program that is installed here; says aloud that the test is skipped where it is not.
-fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
-    if found.is_none() {
-        skip(&format!("{name} is not installed"));
-    }
-    found
-}
 
 /// Every option that argh knows at the level of `words`, from its help.
 fn options<T: FromArgs>(words: &[&str]) -> BTreeSet<String> {
@@ -337,12 +290,12 @@ fn ask(folder: &Folder, queries: &[Query]) {
             }
             script.push('\n');
         }
-        let mut run = Run::program(&shell).env("PATH", &folder.path());
+        let mut run = Run::program(&shell).env("PATH", &folder.search_path());
         if name == "zsh" {
             run = run.arg("-f");
         }
         // Fish wants to keep things in the home directory.
-        let run = run.env("HOME", &folder.0.display().to_string());
+        let run = run.env("HOME", &folder.path.display().to_string());
         let output = run.arg("-c").arg(&script).run();
         let answers = answers(name, &output);
         assert!(answers.len() == queries.len(), "{}", output.report());
@@ -444,67 +397,65 @@ fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
     assert!(tour.contains("every byte"), "bytes were lost:\n{tour}");
 }
 
-/// The indented blocks of a text, without their indentation.
-fn blocks(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut inside = false;
-    for line in text.lines() {
-        match line.strip_prefix("    ") {
-            Some(code) => {
-                if !inside {
-                    found.push(String::new());
-                }
-                let block = found.last_mut().expect("it was begun");
-                block.push_str(code);
-                block.push('\n');
-                inside = true;
-            }
-            None => inside = false,
-        }
-    }
-    found
-}
-
 #[test]
-fn every_command_block_of_the_readme_works() {
-    if Namespace::fresh().is_none() {
-        return;
-    }
-    let folder = Folder::new("readme");
-    let blocks = blocks(&read("README.md"));
-    let commands: Vec<_> = blocks
-        .iter()
-        .filter(|block| block.starts_with("ip-mptcp "))
-        .collect();
-    assert!(commands.len() > 1, "the README shows no commands");
-    for block in commands {
-        let run = Run::program(Path::new("/bin/sh"))
-            .env("PATH", &folder.path())
-            .arg("-ec")
-            .arg(block);
-        let output = run.run();
-        assert!(output.code() == 0, "{block}\n{}", output.report());
-    }
-}
-
-#[test]
-fn state_files_of_readme_and_man_page_can_be_applied() {
+fn the_state_file_of_the_man_page_can_be_applied() {
     if Namespace::fresh().is_none() {
         return;
     }
     veth("wan", "lte", None);
-    let readme = read("README.md");
     let page = read("cli/ip-mptcp.8");
-    let pieces = readme.split("```\n").chain(page.split(".Ed\n"));
-    let files: Vec<_> = pieces
-        .filter_map(|piece| {
-            let start = piece.find("limits set subflows 4")?;
-            let file = &piece[start..];
-            file.contains("\nendpoint add dev").then_some(file)
-        })
-        .collect();
-    assert_eq!(files.len(), 2, "one example each: {files:?}");
-    for file in files {
-        Run::tool("apply -").stdin(file).run().success();
+    let start = page.find("limits set subflows 4 add_addr").expect("a file");
+    let file = page[start..].split(".Ed\n").next().expect("a piece");
+    assert!(file.contains("\nendpoint add dev"), "{file}");
+    Run::tool("apply -").stdin(file).run().success();
+}
+
+/// The commands of the examples: of the man page, and of help at every level.
+fn examples() -> BTreeSet<String> {
+    let page = read("cli/ip-mptcp.8").replace(" \\e\n", " ");
+    let chapter = page.split(".Sh EXAMPLES").nth(1).expect("examples");
+    let mut text = chapter.split(".Sh ").next().expect("a piece").to_owned();
+    let mut levels = vec![String::new()];
+    for group in GROUPS {
+        let action = |action: &Action| format!("{} {}", group.name, action.name);
+        levels.extend(group.actions.iter().map(action));
+    }
+    levels.extend(Command::COMMANDS.iter().map(|one| one.name.to_owned()));
+    for level in &levels {
+        text += &Run::tool(level).words("--help").run().success().stdout();
+    }
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix("ip-mptcp "))
+        .filter_map(|line| line.split(['>', '|']).next())
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_example_is_understood() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    veth("wan", "lte", None);
+    veth("wwan0", "eth1", None);
+    let folder = Folder::new("examples");
+    let file = folder.path.join("mptcp.state");
+    std::fs::write(&file, "limits set subflows 2\n").expect("a file");
+    let all = examples();
+    assert!(all.len() > 20, "{all:?}");
+    for example in &all {
+        let line = example.replace("/etc/mptcp.state", &file.display().to_string());
+        // What has no end of its own; the rest needs no more than its words.
+        let endless = ["watch", "monitor", "--interval"];
+        let line = match endless.iter().any(|word| line.contains(word)) {
+            true => format!("{line} --help"),
+            false => line,
+        };
+        let output = Run::tool(&line).run();
+        assert!(
+            output.code() != 255 && !output.hung,
+            "{example}: {}",
+            output.report()
+        );
     }
 }
