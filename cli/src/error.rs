@@ -110,13 +110,11 @@ impl Error {
         self
     }
 
-    /// The same, with the one of the known words that was meant.
+    /// The same, with the one that was meant of the words that `offer` knows.
     #[cold]
-    pub fn meant(mut self, word: &str, known: &mut dyn Iterator<Item = &str>) -> Self {
-        let mut near = Near::new(word);
-        for known in known {
-            near.offer("", known);
-        }
+    pub fn meant(mut self, offer: &dyn Fn(&mut Near)) -> Self {
+        let mut near = Near::new(self.0.word.as_deref().unwrap_or(b""));
+        offer(&mut near);
         self.0.suggestion = near.found();
         self
     }
@@ -130,12 +128,9 @@ impl Error {
 
     /// The same, with the one that was meant of the keywords of a command.
     #[cold]
-    pub fn near(mut self, keywords: &str) -> Self {
+    pub fn near(self, keywords: &str) -> Self {
         if self.0.unknown {
-            let word = self.0.word.as_deref().unwrap_or(b"");
-            let mut near = Near::new(core::str::from_utf8(word).unwrap_or(""));
-            near.offer_keywords(keywords);
-            self.0.suggestion = near.found();
+            return self.meant(&|near| near.offer_keywords(keywords));
         }
         self
     }

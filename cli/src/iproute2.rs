@@ -8,7 +8,7 @@ use argh::SubCommands;
 
 use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::{is_dashed, shortens};
+use crate::grammar::{is_dashed, shortens, Near};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -24,11 +24,7 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// From the first word of the command line.
     pub fn new(argv0: &'a str) -> Self {
-        let start = argv0
-            .bytes()
-            .rposition(|b| b == b'/')
-            .map_or(0, |at| at + 1);
-        let program = argv0.get(start..).unwrap_or(argv0);
+        let program = behind_last(b'/', argv0);
         Self {
             program,
             is_ip: program == "ip",
@@ -47,25 +43,32 @@ impl<'a> Caller<'a> {
     }
 
     /// `Command "X" is unknown, try "ip mptcp help".`
-    fn unknown_command(&self, word: &str, known: &mut dyn Iterator<Item = &'static str>) -> Error {
+    fn unknown_command(&self, word: &str, known: &dyn Fn(&mut Near)) -> Error {
         let object = if self.object { " mptcp" } else { "" };
-        unknown("Command", word, &[self.program, object, " help"]).meant(word, known)
+        unknown("Command", word, &[self.program, object, " help"]).meant(known)
     }
 
     fn unknown_object(&self, word: &str) -> Error {
         unknown("Object", word, &[self.program, " help"])
             .with_status(status::FAILED)
-            .meant(word, &mut ["mptcp"].into_iter())
+            .meant(&|near| near.offer(b"", b"mptcp"))
     }
 
     fn unknown_option(&self, word: &str) -> Error {
-        let works = |(name, _, meaning): &(_, _, Meaning)| match meaning {
-            Meaning::Ignored | Meaning::IgnoredValue(_) => None,
-            _ => Some(*name),
-        };
-        unknown("Option", word, &[self.program, " -help"])
-            .meant(word, &mut OPTIONS.iter().filter_map(works))
+        unknown("Option", word, &[self.program, " -help"]).meant(&|near| {
+            for (name, _, meaning) in OPTIONS {
+                if !matches!(meaning, Meaning::Ignored | Meaning::IgnoredValue(_)) {
+                    near.offer(b"", name.as_bytes());
+                }
+            }
+        })
     }
+}
+
+/// What stands behind the last such byte, or all where there is none.
+fn behind_last(byte: u8, text: &str) -> &str {
+    let last = text.bytes().rposition(|b| b == byte);
+    text.get(last.map_or(0, |at| at + 1)..).unwrap_or(text)
 }
 
 fn unknown(what: &str, word: &str, try_this: &[&str]) -> Error {
@@ -313,7 +316,11 @@ fn named<'w, 'a>(
         return action(caller, group, rest);
     }
     let Some(command) = commands().find(|name| shortens(word, name)) else {
-        return Err(caller.unknown_command(word, &mut commands()));
+        return Err(caller.unknown_command(word, &|near| {
+            for name in commands() {
+                near.offer(b"", name.as_bytes());
+            }
+        }));
     };
     out.push(command);
     if rest.iter().any(|word| is_help(word)) {
@@ -323,7 +330,7 @@ fn named<'w, 'a>(
     let takes_file = matches!(command, "save" | "apply" | "watch");
     if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
         if !takes_file {
-            return Err(caller.unknown_command(word, &mut core::iter::empty()));
+            return Err(caller.unknown_command(word, &|_| ()));
         }
     }
     out.extend(rest.iter().map(|word| match *word {
@@ -353,10 +360,11 @@ fn action<'w, 'a>(
         .iter()
         .find(|action| shortens(word, action.name));
     match action {
-        None => {
-            let mut known = group.actions.iter().map(|action| action.name);
-            Err(caller.unknown_command(word, &mut known))
-        }
+        None => Err(caller.unknown_command(word, &|near| {
+            for action in group.actions {
+                near.offer(b"", action.name.as_bytes());
+            }
+        })),
         Some(action) if rest.iter().any(|word| is_help(word)) => {
             Ok(Target::Help(group, Some(action)))
         }
@@ -365,7 +373,7 @@ fn action<'w, 'a>(
 }
 
 /// The names of all commands: groups come first, also among abbreviations.
-pub fn commands() -> impl Iterator<Item = &'static str> {
+fn commands() -> impl Iterator<Item = &'static str> {
     let groups = args::GROUPS.iter().map(|group| group.name);
     groups.chain(args::Command::COMMANDS.iter().map(|command| command.name))
 }
@@ -444,8 +452,7 @@ pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
     say(&words);
     // Each help ends with an example; that of the first action serves.
     let first = group.actions.first().map_or("", |action| action.help);
-    let example = first.rsplit('\n').next().unwrap_or("");
-    say(&["\nExample:\n", example, "\n"]);
+    say(&["\nExample:\n", behind_last(b'\n', first), "\n"]);
     text
 }
 

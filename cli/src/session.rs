@@ -1,6 +1,6 @@
 //! One run of the program: options, then one command or a batch of them.
 
-use argh::FromArgs;
+use argh::{CommandInfo, FromArgs, SubCommands};
 use std::ffi::CString;
 
 use crate::args::{Command, Options};
@@ -149,7 +149,7 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
         let text = text.trim_end();
         let error = Error::new(Kind::Usage, status::USAGE, &["Error: ", text]);
         return Err(match text.strip_prefix("Unrecognized argument: ") {
-            Some(word) => unknown_option(error.about(word), word, words),
+            Some(word) => unknown_option(error.about(word), words),
             None => error,
         });
     }
@@ -162,16 +162,22 @@ fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
 }
 
 /// The error with the option that was meant, of those in the command's help.
-fn unknown_option(error: Error, word: &str, words: &[&str]) -> Error {
-    let is_command = |word: &&&str| iproute2::commands().any(|name| name == **word);
-    let command = words.iter().find(is_command).map_or("", |word| word);
-    let help = Command::from_args(&["", command], &["--help"]);
-    let help = help.map_or_else(|help| help.output, |_| String::new());
-    let mut options = help.lines().filter_map(|line| {
-        let option = line.trim_start().split([' ', ',']).next();
-        option.filter(|option| option.starts_with("--"))
-    });
-    error.meant(word, &mut options)
+fn unknown_option(error: Error, words: &[&str]) -> Error {
+    let named = |command: &&&CommandInfo| words.contains(&command.name);
+    let command = Command::COMMANDS.iter().find(named);
+    let command = command.map_or("", |command| command.name);
+    let Err(help) = Command::from_args(&["", command], &["--help"]) else {
+        return error;
+    };
+    error.meant(&|near| {
+        for word in help.output.as_bytes().split(|b| *b <= b' ') {
+            // Behind the options, sentences may name them too.
+            if word.starts_with(b"--") && word.iter().all(|b| *b == b'-' || b.is_ascii_lowercase())
+            {
+                near.offer(b"", word);
+            }
+        }
+    })
 }
 
 fn print(text: &str) -> Result<u8> {

@@ -2,68 +2,67 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
+use crate::error::join;
+
 /// Looks for the nearest word: at most two letters are added, left out,
 /// changed or swapped with their neighbour, and fewer than half of the
 /// word's. Small and capital letters are the same here.
 #[derive(Debug)]
-pub struct Near<'w, 'a> {
-    word: &'w str,
+pub struct Near<'w> {
+    word: &'w [u8],
     // Letters that differ in what was found; one more than are allowed before.
     distance: usize,
-    found: [&'a str; 2],
+    found: Vec<u8>,
 }
 
-impl<'w, 'a> Near<'w, 'a> {
+impl<'w> Near<'w> {
     /// For this word.
-    pub fn new(word: &'w str) -> Self {
-        let distance = word.len().div_ceil(2).min(3);
+    pub fn new(word: &'w [u8]) -> Self {
         Self {
             word,
-            distance,
-            found: [""; 2],
+            distance: word.len().div_ceil(2).min(3),
+            found: Vec::new(),
         }
     }
 
     /// A word that is known: `start` and `rest` in one. Of several that are
     /// as near, the first counts.
-    pub fn offer(&mut self, start: &'a str, rest: &'a str) {
+    pub fn offer(&mut self, start: &[u8], rest: &[u8]) {
         let Some(word) = self.word.strip_prefix(start).filter(|word| *word != rest) else {
             return;
         };
-        for distance in 0..self.distance {
-            if within(word.as_bytes(), rest.as_bytes(), distance) {
-                self.distance = distance;
-                self.found = [start, rest];
-                return;
-            }
+        let mut nearer = 0;
+        while nearer < self.distance && !within(word, rest, nearer) {
+            nearer += 1;
         }
         // Flags cannot be shortened, which is easily forgotten.
-        if self.found == [""; 2] && word.len() > 2 && super::shortens(word, rest) {
-            self.found = [start, rest];
+        let begun = self.found.is_empty() && word.len() > 2 && rest.starts_with(word);
+        if nearer < self.distance || begun {
+            self.distance = nearer;
+            self.found = join(&[start, rest]);
         }
     }
 
     /// The keywords of a command, in the short form that help shows: what is
     /// written small in it; FLAG stands for all flags.
-    pub fn offer_keywords(&mut self, of: &'a str) {
-        for word in of.split(' ') {
-            if word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-                self.offer("", word);
-            }
-        }
-        if of.contains("FLAG") {
-            for (_, name) in EndpointFlags::NAMES {
-                self.offer("", name);
-                if of.contains("[no]") {
-                    self.offer("no", name);
+    pub fn offer_keywords(&mut self, of: &str) {
+        for word in of.as_bytes().split(|b| *b == b' ') {
+            if word.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') {
+                self.offer(b"", word);
+            } else if word.ends_with(b"FLAG") {
+                for (_, name) in EndpointFlags::NAMES {
+                    self.offer(b"", name.as_bytes());
+                    if word.len() > 4 {
+                        self.offer(b"no", name.as_bytes());
+                    }
                 }
             }
         }
     }
 
     /// What was found; empty if nothing is near.
-    pub fn found(&self) -> Vec<u8> {
-        self.found.concat().into_bytes()
+    pub fn found(self) -> Vec<u8> {
+        self.found
     }
 }
 
@@ -123,13 +122,13 @@ mod tests {
             ("localhost", ""),
             ("süb", ""),
         ] {
-            let mut near = Near::new(word);
+            let mut near = Near::new(word.as_bytes());
             near.offer_keywords(KEYWORDS);
             assert_eq!(near.found(), meant.as_bytes(), "{word:?}");
         }
         let long = "s".repeat(1 << 20);
-        let mut near = Near::new(&long);
-        near.offer("", "ssssssss");
+        let mut near = Near::new(long.as_bytes());
+        near.offer(b"", b"ssssssss");
         assert_eq!(near.found(), b"");
     }
 }

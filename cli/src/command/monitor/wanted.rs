@@ -36,8 +36,11 @@ impl Wanted {
         let mut events = 0;
         for name in &args.event {
             let unknown = || {
-                let known = |command| EventKind::from_command(command).name();
-                Error::invalid(name, "unknown event").meant(name, &mut (0..64).filter_map(known))
+                Error::invalid(name, "unknown event").meant(&|near| {
+                    for name in (0..64).filter_map(|c| EventKind::from_command(c).name()) {
+                        near.offer(b"", name.as_bytes());
+                    }
+                })
             };
             events |= 1 << kind(name).ok_or_else(unknown)?;
         }
