@@ -82,7 +82,7 @@ fn tour(paths: &TwoPaths) {
 
         step("Data move from client to server.");
         moving.watch("both paths", TRANSFER);
-        step("The connection and its subflows, with what each of them carried.");
+        step("The connection and its subflows: share is what each carried of all bytes.");
         let show_connection = format!("connection show token {token}");
         show(&paths.client, "client", &show_connection);
 
@@ -197,21 +197,25 @@ impl Moving {
     /// Shows the transfer for a while.
     fn watch(&self, what: &str, time: Duration) {
         let start = Instant::now();
-        let terminal = std::io::stdout().is_terminal();
+        // Elsewhere than on a terminal no line can be written over.
+        let again = match std::io::stdout().is_terminal() {
+            true => "\r",
+            false => "",
+        };
         while start.elapsed() < time {
-            if terminal {
-                self.draw(what);
+            if !again.is_empty() {
+                self.draw(again, what);
             }
             std::thread::sleep(TICK);
         }
-        self.draw(what);
+        self.draw(again, what);
         println!();
     }
 
-    /// One line, written over itself.
-    fn draw(&self, what: &str) {
+    /// One line, written over what it said before.
+    fn draw(&self, again: &str, what: &str) {
         print!(
-            "\r    {:14} {:>9} received, {:>9} sent by c1, {:>9} by c2",
+            "{again}    {:14} {:>9} received, {:>9} sent by c1, {:>9} by c2",
             what,
             mebibytes(self.received()),
             mebibytes(carried("c1").1),

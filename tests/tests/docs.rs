@@ -12,6 +12,7 @@ use ip_mptcp_tests::documents::{installed, read, workspace, Folder};
 use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, Output, Run};
+use ip_mptcp_tests::wait::skip;
 use mptcp_codec::mptcp::{EndpointFlags, EventKind};
 
 /// Every option that argh knows at the level of `words`, from its help.
@@ -369,11 +370,8 @@ fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
     drop(server);
 }
 
-#[test]
-fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
-    if Namespace::fresh().is_none() {
-        return;
-    }
+/// Of cargo, for the tour: built, so that only its own time counts.
+fn tour(command: &str) -> Run {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let cargo = |command: &str| {
         Run::program(Path::new(&cargo))
@@ -382,19 +380,56 @@ fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
     };
     let build = cargo("build").limit(Duration::from_secs(300)).run();
     build.success();
-    let tour = cargo("run")
-        .env("IP_MPTCP_BIN", &binary().display().to_string())
+    cargo(command).env("IP_MPTCP_BIN", &binary().display().to_string())
+}
+
+#[test]
+fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let tour = tour("run")
         .limit(Duration::from_secs(20))
         .run()
         .success()
         .stdout();
-    let tree = tour.matches(" share ").count();
+    let tree = tour.matches("% rtt ").count();
     assert_eq!(tree, 4, "two subflows, looked at twice:\n{tour}");
     assert!(
         !tour.contains("share 0%"),
         "a path carried nothing:\n{tour}"
     );
     assert!(tour.contains("every byte"), "bytes were lost:\n{tour}");
+}
+
+#[test]
+fn the_tour_says_what_to_do_where_namespaces_are_forbidden() {
+    let Some(unshare) = installed("unshare") else {
+        return;
+    };
+    let shell = Run::program(&unshare).words("-Ur /bin/sh -c");
+    let limit = "echo 0 >/proc/sys/user/max_net_namespaces";
+    let possible = shell.arg(limit).run();
+    if possible.code() != 0 {
+        skip(&format!("no user namespaces: {}", possible.stderr()));
+        return;
+    }
+    tour("build").run().success();
+    // Examples lie beside what tests are built beside of.
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.ancestors().nth(2).expect("the profile's folder");
+    let script = format!("{limit}; exec {}", folder.join("examples/tour").display());
+    let output = Run::program(&unshare)
+        .words("-Ur /bin/sh -c")
+        .arg(script)
+        .env("IP_MPTCP_BIN", &binary().display().to_string())
+        .run();
+    let said = output.stderr();
+    assert!(
+        output.code() == 1 && said.contains("The tour cannot run") && said.contains("as root"),
+        "{}",
+        output.report()
+    );
 }
 
 #[test]
