@@ -16,7 +16,7 @@
 //!                                 client (-c) or the server (-s)
 //! ```
 //!
-//! This file uses nothing else of this crate: the seed program of the fuzz
+//! `tests/captures/record` writes them. This file uses nothing else of this crate: the seed program of the fuzz
 //! targets includes it as it is.
 
 /// The files, by the name they are known under.
@@ -125,7 +125,8 @@ pub fn of(name: &str) -> Capture {
     read(name, text)
 }
 
-fn read(name: &'static str, text: &'static str) -> Capture {
+/// Reads the text of a file.
+pub fn read(name: &'static str, text: &'static str) -> Capture {
     let mut capture = Capture {
         name,
         kernel: "",

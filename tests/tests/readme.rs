@@ -179,6 +179,35 @@ fn every_file_that_is_named_is_there() {
 }
 
 #[test]
+fn the_way_of_a_request_names_what_the_files_hold() {
+    let readme = read("README.md");
+    let rows = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| | file | what"))
+        .skip(2)
+        .take_while(|line| line.starts_with("| "));
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let quoted: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+        let (files, names): (Vec<&str>, Vec<&str>) =
+            quoted.into_iter().partition(|word| word.contains('/'));
+        let is_file = |file: &&&str| workspace().join(file).is_file();
+        let text: String = files
+            .iter()
+            .filter(is_file)
+            .map(|file| read(file))
+            .collect();
+        for name in names {
+            let name = name.split([' ', '!']).next().expect("a piece");
+            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            assert!(!is_name || text.contains(name), "{name} in {row}");
+        }
+    }
+    assert!(count > 10, "{count} rows");
+}
+
+#[test]
 fn the_table_of_kernels_is_the_table_that_is_booted() {
     let Some(python) = installed("python3") else {
         return;
