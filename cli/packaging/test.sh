@@ -5,8 +5,9 @@
 #   cli/packaging/test.sh [scripts|openwrt|system]...
 #
 #   scripts   shellcheck
-#   openwrt   the init script and the hotplug hook, in a network namespace, with
-#             stub.sh in the place of OpenWrt's shell library
+#   openwrt   the Makefile, with stub-sdk in the place of OpenWrt's build system;
+#             the init script and the hotplug hook that it installs, in a network
+#             namespace, with stub.sh in the place of OpenWrt's shell library
 #   system    on a copy of this Debian system that is thrown away (an overlay):
 #             the .deb comes and goes, its units, images of initramfs-tools and
 #             dracut, and one that boots
@@ -42,37 +43,87 @@ expect() { # text, command…
 scripts() {
 	step shellcheck
 	installed shellcheck || { skip 'shellcheck: it is not installed' && return; }
-	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/files/mptcp.init openwrt/files/mptcp.hotplug \
+	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/mptcp.init openwrt/ip-mptcp/files/mptcp.hotplug debian/* \
 		initramfs-tools/hooks/* initramfs-tools/scripts/*/* dracut/*/*.sh)
 }
 
 # ---- OpenWrt ----------------------------------------------------------------
 
 openwrt() {
-	step 'OpenWrt: the init script'
-	if ! installed ip || ! unshare -n true 2>/dev/null; then
-		skip 'openwrt: needs ip and the right to make a network namespace'
+	scratch=$(mktemp -d)
+	openwrt_package
+	openwrt_service
+	rm -rf "$scratch"
+}
+
+# What a feed is scanned for, and what the package would hold.
+openwrt_package() {
+	step 'OpenWrt: the Makefile'
+	installed make || { skip 'the Makefile, and all that follows from it: make is not installed' && return; }
+	version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
+	expect "Package: ip-mptcp
+Version: $version-1
+Depends: @KERNEL_MPTCP
+Build-Depends: none
+License: MIT OR Apache-2.0
+LicenseFiles: LICENSE-MIT LICENSE-APACHE
+Conffiles: /etc/config/mptcp" makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
+	makefile IP_MPTCP_BINARY="$IP_MPTCP_BIN" >/dev/null
+	expect "$openwrt_files" installed_files
+	cmp "$IP_MPTCP_BIN" "$scratch/root/usr/sbin/ip-mptcp"
+	echo "ok, of a program made before"
+
+	if ! installed cargo; then
+		skip 'the package built from the sources: no cargo'
 		return
 	fi
+	makefile DUMP=1 | grep -x 'Build-Depends: rust/host' >/dev/null || fail 'no Rust asked for'
+	mv "$scratch/root" "$scratch/made-before"
+	CARGO_TARGET_DIR=$scratch/target makefile >"$scratch/log" 2>&1 || { cat "$scratch/log" && fail 'the package built from the sources'; }
+	expect "$openwrt_files" installed_files
+	# In the profile that is shipped.
+	[ -d "$scratch/target/dist" ] || fail 'another profile than dist'
+	"$scratch/root/usr/sbin/ip-mptcp" -V
+	rm -rf "$scratch/root" "$scratch/target"
+	mv "$scratch/made-before" "$scratch/root"
+	echo 'ok, from the sources'
+}
+
+openwrt_files='-rw------- etc/config/mptcp
+-rw-r--r-- etc/hotplug.d/iface/90-mptcp
+-rwxr-xr-x etc/init.d/mptcp
+-rw-r--r-- lib/upgrade/keep.d/ip-mptcp
+-rwxr-xr-x usr/sbin/ip-mptcp'
+makefile() { make -s -r -C "$here/openwrt/ip-mptcp" TOPDIR="$here/openwrt/stub-sdk" BUILD_DIR="$scratch" "$@"; }
+installed_files() { (cd "$scratch/root" && find . -type f -printf '%M %P\n' | LC_ALL=C sort -k 2); }
+
+openwrt_service() {
+	step 'OpenWrt: the init script and the hotplug hook'
+	if ! installed ip || ! unshare -n true 2>/dev/null; then
+		skip 'the init script: needs ip and the right to make a network namespace'
+		return
+	fi
+	[ -d "$scratch/root" ] || { skip 'the init script: nothing has put it in its place' && return; }
+	# The shell of a router; where it is not installed it is only unpacked.
+	installed busybox || { (cd "$scratch" && apt-get -q download busybox-static && dpkg-deb -x busybox-static_*.deb .) >/dev/null 2>&1 || true; }
 	for shell in sh 'busybox sh'; do
-		if installed "${shell%% *}"; then
+		if PATH=$PATH:$scratch/bin installed "${shell%% *}"; then
 			echo "with $shell"
-			in_shell=$shell unshare -n "$0" in-netns
+			PATH=$PATH:$scratch/bin in_shell=$shell openwrt_root=$scratch/root unshare -n "$0" in-netns
 		else
-			skip "with $shell: it is not installed"
+			skip "with $shell: it is not installed, and apt-get download gives none"
 		fi
 	done
 }
 
 service() {
 	# shellcheck disable=SC2086
-	STUB=$work UCI_CONFIG_DIR=$work/config IPKG_INSTROOT=$work/root IP_MPTCP_STATE=$work/mptcp.state \
-		${in_shell:-sh} "$here/openwrt/stub.sh" "$here/openwrt/files/mptcp.init" "$1"
+	STUB=$work UCI_CONFIG_DIR=$work/root/etc/config IPKG_INSTROOT=$work/root IP_MPTCP_STATE=$work/mptcp.state \
+		IP_MPTCP_BIN=$work/root/usr/sbin/ip-mptcp ${in_shell:-sh} "$here/openwrt/stub.sh" "$work/root/etc/init.d/mptcp" "$1"
 }
 hotplug() { # action, network
 	# The hook calls the service by its place on a router.
-	sed "s,/etc/init.d/mptcp enabled,true,; s,/etc/init.d/mptcp reload,service reload," \
-		"$here/openwrt/files/mptcp.hotplug" >"$work/hook"
+	sed 's,/etc/init.d/mptcp,service,g' "$work/root/etc/hotplug.d/iface/90-mptcp" >"$work/hook"
 	# shellcheck disable=SC2034
 	ACTION=$1 INTERFACE=$2
 	# shellcheck source=/dev/null
@@ -85,7 +136,10 @@ in_netns() {
 	work=$(mktemp -d)
 	trap 'service stop; rm -rf "$work"' EXIT
 	ip link set lo up
-	mkdir -p "$work/config" "$work/net" "$work/phys" "$work/root/lib/functions"
+	mkdir -p "$work/net" "$work/phys"
+	cp -a "${openwrt_root:?}" "$work/root"
+	mkdir -p "$work/root/lib/functions"
+	config=$work/root/etc/config/mptcp
 	: >"$work/root/lib/functions/network.sh"
 	for device in wan0 lte0; do
 		ip link add "$device" type veth peer name "$device-peer"
@@ -98,13 +152,16 @@ in_netns() {
 	echo wan0 >"$work/net/wan"
 	"$IP_MPTCP_BIN" endpoint add 203.0.113.1
 
-	# What is shipped.
-	cp "$here/openwrt/files/mptcp.config" "$work/config/mptcp"
+	# What is shipped. Hotplug leaves a service alone that nobody has enabled.
+	hotplug ifup wan || true
+	expect 'add_addr_accepted 0 subflows 2' limits
+	service enable
 	service start
 	expect 'add_addr_accepted 4 subflows 4' limits
 	expect '' endpoints
+	expect mptcp cat "$work/triggers"
 
-	cat >"$work/config/mptcp" <<'CONFIG'
+	cat >"$config" <<'CONFIG'
 config globals 'globals'
 	option enabled '1'
 	option subflows '3'
@@ -163,8 +220,8 @@ $seven" endpoints
 	[ "$(cat "$work/pid")" = "$follower" ] || fail 'the follower was started again by a reload'
 
 	# A value that would be words of its own changes nothing, and is named.
-	cp "$work/config/mptcp" "$work/good"
-	printf "config endpoint 'bad'\n\toption address '192.0.2.11 backup'\n" >>"$work/config/mptcp"
+	cp "$config" "$work/good"
+	printf "config endpoint 'bad'\n\toption address '192.0.2.11 backup'\n" >>"$config"
 	service reload 2>"$work/complaints"
 	grep -q 'bad: address: "192.0.2.11 backup"' "$work/complaints" || fail 'no complaint about "bad"'
 	[ "$(cat "$work/pid")" = "$follower" ] || fail 'a mistake ended the follower'
@@ -176,7 +233,7 @@ $seven" endpoints
 $seven" endpoints
 
 	# Without a follower: at once, and again when hotplug says so.
-	sed "s/enabled '1'/&\n\toption follow '0'/" "$work/good" >"$work/config/mptcp"
+	sed "s/enabled '1'/&\n\toption follow '0'/" "$work/good" >"$config"
 	"$IP_MPTCP_BIN" endpoint flush
 	service reload
 	[ ! -f "$work/pid" ] || fail 'a follower although follow is 0'
@@ -191,7 +248,7 @@ $seven" endpoints
 	# A plain state file, and its end with the service.
 	echo 'endpoint add 198.51.100.5 id 9 subflow' >"$work/plain"
 	printf "config globals 'globals'\n\toption enabled '1'\n\toption remove_on_stop '1'\n\toption state '%s'\n" \
-		"$work/plain" >"$work/config/mptcp"
+		"$work/plain" >"$config"
 	service reload
 	expect '198.51.100.5 id 9 subflow' endpoints
 	service stop
@@ -267,6 +324,8 @@ deb() {
 	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb"
 	[ -x "$root/usr/sbin/ip-mptcp" ] || fail 'no /usr/sbin/ip-mptcp'
 	inside ip-mptcp -V
+	# Beside iproute2, which has a page of the same name.
+	inside gzip -dc /usr/share/man/man8/ip-mptcp.8.gz | cmp - "$top/cli/ip-mptcp.8"
 	[ -L "$root/etc/systemd/system/multi-user.target.wants/ip-mptcp.service" ] || skip 'whether the unit is enabled: no deb-systemd-helper'
 	dpkg --root="$root" --verify ip-mptcp
 	dpkg --root="$root" --remove ip-mptcp

@@ -4,7 +4,7 @@
 # network.sh, procd.sh) as an init script here needs. It stands for that library
 # only: the program, the kernel and the interfaces are real.
 #
-#   stub.sh INIT_SCRIPT start|stop|reload
+#   stub.sh INIT_SCRIPT start|stop|reload|enable|enabled
 #
 # UCI_CONFIG_DIR has the configuration. STUB has "net/NAME", the device of the
 # network NAME that is up, "phys/NAME" that of one that may be down, and takes
@@ -68,7 +68,16 @@ config_list_foreach() {
 	for each in $values; do "$3" "$each"; done
 }
 
-logger() { echo "$*" >&2; }
+logger() {
+	while :; do
+		case ${1-} in
+		-s) shift ;;
+		-[pt]) shift 2 ;;
+		*) break ;;
+		esac
+	done
+	if [ $# -gt 0 ]; then echo "$*"; else cat; fi >&2
+}
 network_flush_cache() { :; }
 network_get_device() { [ -f "$STUB/net/$2" ] && read -r "$1" <"$STUB/net/$2"; }
 network_get_physdev() { [ -f "$STUB/phys/$2" ] && read -r "$1" <"$STUB/phys/$2"; }
@@ -81,7 +90,7 @@ procd_set_param() {
 }
 procd_append_param() { shift && command="$command $*"; }
 procd_close_instance() { wanted=$command; }
-procd_add_reload_trigger() { :; }
+procd_add_reload_trigger() { echo "$*" >"$STUB/triggers"; }
 procd_running() { [ -f "$STUB/pid" ] && kill -0 "$(cat "$STUB/pid")" 2>/dev/null; }
 procd_send_signal() { kill "-$3" "$(cat "$STUB/pid")"; }
 terminate() {
@@ -95,6 +104,7 @@ terminate() {
 start() {
 	wanted=''
 	start_service
+	service_triggers
 	if procd_running && [ "$wanted" = "$(cat "$STUB/command")" ]; then return; fi
 	terminate
 	[ -n "$wanted" ] || return 0
@@ -104,8 +114,10 @@ start() {
 }
 stop() { terminate; }
 reload() { reload_service; }
+enable() { mkdir -p "$IPKG_INSTROOT/etc/rc.d" && ln -sf "../init.d/$service" "$IPKG_INSTROOT/etc/rc.d/S$START$service"; }
+enabled() { [ -x "$IPKG_INSTROOT/etc/rc.d/S$START$service" ]; }
 
-action=$2
+action=$2 service=${1##*/}
 # shellcheck source=/dev/null
 . "$1"
 "$action"
