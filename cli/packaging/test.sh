@@ -306,10 +306,20 @@ in_overlay() {
 	dpkg --root="$root" --purge ip-mptcp >"$root/tmp/dpkg.log" 2>&1 || fail 'dpkg --purge'
 }
 
+# Where it is missing it is built once, below the target folder.
+cargo_deb() {
+	cargo deb --version >/dev/null 2>&1 && return
+	tools=${CARGO_TARGET_DIR:-$top/target}/tools
+	PATH=$PATH:$tools/bin
+	cargo deb --version >/dev/null 2>&1 && return
+	cargo install -q --locked --debug --no-default-features --root "$tools" --target-dir "/mnt/target" \
+		cargo-deb@3.8.0 >/mnt/cargo-deb.log 2>&1
+}
+
 deb() {
 	step 'the .deb: built, installed, removed, purged'
-	if ! cargo deb --version >/dev/null 2>&1; then
-		skip 'the .deb: cargo-deb is not there (cargo install cargo-deb); what follows has files in their places without it'
+	if ! cargo_deb; then
+		skip "the .deb: cargo-deb is not there: $(tail -n 1 /mnt/cargo-deb.log); what follows has files in their places without it"
 		place
 		return
 	fi
