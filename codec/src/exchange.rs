@@ -11,7 +11,7 @@
 //! for, DONE for a dump, the one message else.
 
 use crate::error::{Error, ErrorKind};
-use crate::netlink::{flags, Content, ExtendedAck, Header, Message, Messages, HEADER_LEN};
+use crate::netlink::{flags, kind, verdict, ExtendedAck, Header, Message, Messages, HEADER_LEN};
 use crate::order::Native;
 use crate::order::Order;
 
@@ -116,43 +116,45 @@ impl Exchange {
         }
     }
 
-    #[inline]
-    fn take<'a, E: Order>(
-        &mut self,
-        message: Message<'a, E>,
-    ) -> Result<Option<Reply<'a, E>>, Error> {
-        let header = message.header;
+    /// Whether a message belongs to this exchange.
+    #[inline(always)]
+    fn owns(&mut self, header: &Header) -> bool {
         if header.seq != self.seq {
-            return Ok(None);
+            return false;
         }
         match self.port {
-            Some(port) if port != header.port => return Ok(None),
+            Some(port) if port != header.port => return false,
             _ => self.port = Some(header.port),
         }
-        if header.flags & flags::DUMP_INTR != 0 && header.kind != crate::netlink::kind::ERROR {
+        if header.flags & flags::DUMP_INTR != 0 && header.kind != kind::ERROR {
             self.interrupted = true;
         }
-        let (errno, extended) = match message.content()? {
-            Content::Noop => return Ok(None),
-            Content::Overrun => return Ok(Some(Reply::Overrun)),
-            Content::Data => {
-                if self.ends == Ends::Reply && header.flags & flags::MULTI == 0 {
-                    self.over = true;
-                }
-                return Ok(Some(Reply::Item(message)));
+        true
+    }
+
+    /// Takes an NLMSG_ERROR or NLMSG_DONE; `None` where it does not matter.
+    #[inline(always)]
+    fn end<'a, E: Order>(
+        &mut self,
+        payload: &'a [u8],
+        header: &Header,
+    ) -> Option<Result<Reply<'a, E>, Error>> {
+        let verdict = match verdict::<E>(payload, header) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                self.over = true;
+                return Some(Err(error));
             }
-            Content::Ack(ack) => {
-                // A dump is acknowledged before it begins where both flags
-                // were set; only a refusal ends it.
-                if ack.errno == 0 && self.ends == Ends::Done {
-                    return Ok(None);
-                }
-                (ack.errno, ack.extended)
-            }
-            Content::Done(done) => (done.errno, done.extended),
         };
+        let errno = verdict.errno;
+        // A dump is acknowledged before it begins where both flags were set;
+        // only a refusal ends it.
+        if errno == 0 && self.ends == Ends::Done && header.kind == kind::ERROR {
+            return None;
+        }
         self.over = true;
-        Ok(Some(if errno == 0 {
+        let extended = verdict.extended(payload);
+        Some(Ok(if errno == 0 {
             Reply::End { extended }
         } else {
             Reply::Refused { errno, extended }
@@ -194,16 +196,31 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while !self.exchange.over {
-            let taken = self
-                .messages
-                .next()?
-                .and_then(|message| self.exchange.take(message));
-            match taken {
-                Ok(None) => {}
-                Ok(Some(reply)) => return Some(Ok(reply)),
+            let message = match self.messages.next()? {
+                Ok(message) => message,
                 Err(error) => {
                     self.exchange.over = true;
                     return Some(Err(error));
+                }
+            };
+            let header = &message.header;
+            if !self.exchange.owns(header) {
+                continue;
+            }
+            match header.kind {
+                kind::NOOP => {}
+                kind::OVERRUN => return Some(Ok(Reply::Overrun)),
+                kind::ERROR | kind::DONE => {
+                    let end = self.exchange.end(message.payload(), header);
+                    if end.is_some() {
+                        return end;
+                    }
+                }
+                _ => {
+                    if self.exchange.ends == Ends::Reply && header.flags & flags::MULTI == 0 {
+                        self.exchange.over = true;
+                    }
+                    return Some(Ok(Reply::Item(message)));
                 }
             }
         }

@@ -4,7 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Error, ErrorKind};
-use crate::netlink::{Attribute, Writer};
+use crate::netlink::Writer;
 use crate::order::Order;
 
 /// `AF_UNSPEC`: of any family.
@@ -42,31 +42,14 @@ pub(crate) const fn either(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option
     }
 }
 
-/// The address in sixteen bytes of which IPv4 uses the first four
-/// (`__be32 [4]`), for families of the Internet.
-#[inline]
-pub(crate) fn from_words(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
+/// The address of `family` that `bytes` begin with; `None` where the family has
+/// addresses of another kind.
+#[inline(never)]
+pub(crate) fn from_bytes(family: u8, bytes: &[u8]) -> Option<IpAddr> {
     match family {
-        AF_INET => {
-            let [a, b, c, d, ..] = bytes;
-            Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
-        }
-        AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(bytes))),
+        AF_INET => Some(IpAddr::V4(Ipv4Addr::from(*bytes.first_chunk::<4>()?))),
+        AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(*bytes.first_chunk::<16>()?))),
         _ => None,
-    }
-}
-
-/// The address in an attribute of a message of `family`; `None` where the
-/// family has addresses of another kind.
-#[inline]
-pub(crate) fn from_attribute<E: Order>(
-    attribute: &Attribute<'_, E>,
-    family: u8,
-) -> Result<Option<IpAddr>, Error> {
-    match family {
-        AF_INET => attribute.ipv4().map(|address| Some(IpAddr::V4(address))),
-        AF_INET6 => attribute.ipv6().map(|address| Some(IpAddr::V6(address))),
-        _ => Ok(None),
     }
 }
 

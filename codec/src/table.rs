@@ -9,14 +9,15 @@
 //! through a chunk of constant size, which costs what a cast to a struct
 //! would. The rows stand in the order in which the kernel sends, so one pass
 //! over them takes a whole message without a jump that depends on the data.
-//! From the first attribute on that is unusual (in another order, with flags in
-//! the type, of another length, of an unknown number, a last one without its
-//! padding) the rest takes the checked way through
-//! [`Attributes`](crate::netlink::Attributes), which also makes the errors.
+//! What is in another order takes another pass. An attribute that is unusual
+//! (with flags in the type, of another length, of an unknown number, a last one
+//! without its padding) takes the checked way through
+//! [`Attributes`](crate::netlink::Attributes), which also makes the errors. A
+//! set marked `rare` has only that way, which is slower and less code.
 
 /// What a kind of field is: `(type)`, `(zero)` for absent, `(nonzero)` where
 /// that is cheap to tell, `(len)` on the wire, `(read E chunk)`
-/// from its padded chunk, `(get attribute)` the checked way, `(put w n v)`.
+/// from its padded chunk, `(form)` for the checked way, `(put w n v)`.
 macro_rules! field {
     (type u8) => {
         u8
@@ -155,41 +156,17 @@ macro_rules! field {
         crate::mptcp::EventFlags($E::u16([$c[0], $c[1]]))
     };
 
-    (get $a:ident u8) => {
-        $a.u8()
+    (form be16) => {
+        crate::netlink::Form::bytes(2)
     };
-    (get $a:ident u16) => {
-        $a.u16()
+    (form in4) => {
+        crate::netlink::Form::bytes(4)
     };
-    (get $a:ident be16) => {
-        $a.be16()
+    (form in6) => {
+        crate::netlink::Form::bytes(16)
     };
-    (get $a:ident u32) => {
-        $a.u32()
-    };
-    (get $a:ident i32) => {
-        $a.i32()
-    };
-    (get $a:ident u64) => {
-        $a.u64()
-    };
-    (get $a:ident i64) => {
-        $a.u64().map(|n| n as i64)
-    };
-    (get $a:ident in4) => {
-        $a.ipv4()
-    };
-    (get $a:ident in6) => {
-        $a.ipv6()
-    };
-    (get $a:ident endpoint_flags) => {
-        $a.u32().map(crate::mptcp::EndpointFlags)
-    };
-    (get $a:ident subflow_flags) => {
-        $a.u32().map(crate::diag::SubflowFlags)
-    };
-    (get $a:ident event_flags) => {
-        $a.u16().map(crate::mptcp::EventFlags)
+    (form $number:ident) => {
+        crate::netlink::Form::number(field!(len $number))
     };
 
     (put $w:ident $n:expr, $v:expr, u8) => {
@@ -233,7 +210,7 @@ macro_rules! field {
 macro_rules! attribute_set {
     (
         $(#[$doc:meta])*
-        $visible:vis struct $set:ident {
+        $visible:vis struct $set:ident $($rare:ident)? {
             $(
                 $(#[$field_doc:meta])*
                 $number:literal $name:ident $field:ident / $with:ident : $kind:ident,
@@ -314,16 +291,42 @@ macro_rules! attribute_set {
             }
 
             /// Adds what is in `attributes`.
-            #[inline]
+            #[inline(always)]
             pub(crate) fn update<E: crate::order::Order>(
                 &mut self,
                 attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<(), crate::error::Error> {
-                let rest = self.take_usual(attributes);
-                if rest.as_bytes().is_empty() {
-                    Ok(())
-                } else {
-                    self.take_all(rest)
+                const OFTEN: bool = stringify!($($rare)?).is_empty();
+                let mut left = attributes;
+                loop {
+                    if OFTEN {
+                        self.take_passes(&mut left);
+                    }
+                    if left.as_bytes().is_empty() {
+                        return Ok(());
+                    }
+                    self.take_any(&mut left)?;
+                }
+            }
+
+            /// Goes through the table until that takes nothing any more.
+            ///
+            /// Not inlined: fields of so many kinds are read faster where they
+            /// stand than in competition with the registers of the caller.
+            #[inline(never)]
+            fn take_passes<E: crate::order::Order>(
+                &mut self,
+                attributes: &mut crate::netlink::Attributes<'_, E>,
+            ) {
+                let mut left = *attributes;
+                loop {
+                    let before = left.as_bytes().len();
+                    left = self.take_usual(left);
+                    let now = left.as_bytes().len();
+                    if now == 0 || now == before {
+                        *attributes = left;
+                        return;
+                    }
                 }
             }
 
@@ -364,33 +367,32 @@ macro_rules! attribute_set {
                 attributes.continued_at(rest)
             }
 
-            /// Takes what comes in whatever order, and makes the errors.
+            const FORMS: &'static crate::netlink::Forms = &[
+                $( ($number, field!(form $kind)), )*
+                $( ($pad, crate::netlink::Form::ANY), )?
+            ];
+
+            /// Takes the next attribute, whatever it is, and makes the errors.
             #[cold]
             #[inline(never)]
-            fn take_all<E: crate::order::Order>(
+            pub(crate) fn take_any<E: crate::order::Order>(
                 &mut self,
-                attributes: crate::netlink::Attributes<'_, E>,
+                attributes: &mut crate::netlink::Attributes<'_, E>,
             ) -> Result<(), crate::error::Error> {
-                for attribute in attributes {
-                    self.take_one(attribute?)?;
-                }
-                Ok(())
-            }
-
-            /// Takes an attribute, whatever it is.
-            pub(crate) fn take_one<E: crate::order::Order>(
-                &mut self,
-                attribute: crate::netlink::Attribute<'_, E>,
-            ) -> Result<(), crate::error::Error> {
-                match attribute.kind() {
+                use crate::netlink::align;
+                let mut value = [0; 16];
+                let kind = attributes.take_value(Self::FORMS, &mut value)?;
+                match kind {
+                    0 => self.unknown = self.unknown.saturating_add(1),
                     $(
                         $number => {
-                            self.$field = field!(get attribute $kind)?;
-                            self.present |= 1 << $number;
+                            if let Some(value) = value.first_chunk::<{ align(field!(len $kind)) }>() {
+                                self.$field = field!(read E $kind value);
+                                self.present |= 1 << $number;
+                            }
                         }
                     )*
-                    $( $pad => {} )?
-                    _ => self.unknown = self.unknown.saturating_add(1),
+                    _ => {}
                 }
                 Ok(())
             }

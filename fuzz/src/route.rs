@@ -46,7 +46,13 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
             agree(
                 address.map(|a| {
                     (
-                        a.family, a.prefix, a.flags.0, a.scope, a.index, a.address, a.peer,
+                        a.family,
+                        a.prefix,
+                        a.flags.0,
+                        a.scope,
+                        a.index,
+                        a.address(),
+                        a.peer(),
                     )
                 }),
                 judge_address(payload, order),
@@ -60,10 +66,10 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
                     let numbers = (r.family, r.table, r.flags, r.input, r.output, r.priority);
                     (
                         numbers,
-                        r.destination,
-                        r.source,
-                        r.gateway,
-                        r.preferred_source,
+                        r.destination(),
+                        r.source(),
+                        r.gateway(),
+                        r.preferred_source(),
                     )
                 }),
                 judge_route(payload, order),

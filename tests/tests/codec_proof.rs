@@ -5,7 +5,11 @@
 //! that what is not called is gone. What is left must not have a name of
 //! `core::panicking` in it. That such a name would be seen is shown by
 //! building it again with a panic put in.
+//!
+//! The same machine code tells how much stack a call takes at most, whatever
+//! the bytes: the frames on the deepest way through it, added up.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -13,9 +17,9 @@ use std::sync::Mutex;
 /// Held while the library is built and looked at: there is one of it.
 static BUILDING: Mutex<()> = Mutex::new(());
 
-/// Builds the library, with a feature or without, and returns the names in
-/// its own object file.
-fn names(feature: Option<&str>) -> Option<Vec<String>> {
+/// Builds the library, with a feature or without, and returns what a program
+/// of binutils says of it.
+fn look(feature: Option<&str>, program: &str, options: &[&str]) -> Option<String> {
     let _alone = BUILDING.lock().unwrap_or_else(|held| held.into_inner());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("proof/no_panic/Cargo.toml");
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no_panic");
@@ -40,16 +44,20 @@ fn names(feature: Option<&str>) -> Option<Vec<String>> {
         String::from_utf8_lossy(&output.stderr)
     );
     let archive = target.join("release/libno_panic.a");
-    let nm = match Command::new("nm").arg("-A").arg(&archive).output() {
-        Ok(nm) => nm,
+    // Of members in other forms it may say that it cannot read them; ours it
+    // can, which what is found in it shows.
+    match Command::new(program).args(options).arg(&archive).output() {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
         Err(error) => {
-            ip_mptcp_tests::wait::skip(&format!("nm, of binutils: {error}"));
-            return None;
+            ip_mptcp_tests::wait::skip(&format!("{program}, of binutils: {error}"));
+            None
         }
-    };
-    // nm may say of members in other forms that it cannot read them; ours it
-    // can, which the names below show.
-    let text = String::from_utf8_lossy(&nm.stdout).into_owned();
+    }
+}
+
+/// The names in the library's own object file.
+fn names(feature: Option<&str>) -> Option<Vec<String>> {
+    let text = look(feature, "nm", &["-A"])?;
     let own = text
         .lines()
         .filter(|line| line.contains(":no_panic-"))
@@ -98,4 +106,160 @@ fn a_panic_that_is_put_in_is_seen() {
         assert!(names.iter().any(|n| n == "panics"), "{feature}");
         assert!(!panicking(&names).is_empty(), "{feature} was not seen");
     }
+}
+
+/// What a call may take of the stack. What it returns lies with the caller.
+const STACK_LIMIT: usize = 256;
+
+/// The machine code of a function of x86-64, as far as its stack goes.
+#[derive(Debug, Default)]
+struct Function {
+    /// Return address, saved registers, and what is below them.
+    frame: usize,
+    /// What it uses below its frame without saying so, as a function may that
+    /// calls nobody.
+    red_zone: usize,
+    calls: Vec<String>,
+    /// What it goes on as, its own frame given up.
+    jumps: Vec<String>,
+    /// An instruction that calls or moves the stack in a way not known here.
+    strange: Option<String>,
+}
+
+/// Reads `objdump -dr --no-show-raw-insn`.
+fn functions(listing: &str) -> BTreeMap<String, Function> {
+    let mut all = BTreeMap::new();
+    let mut ours = false;
+    let mut name = String::new();
+    let mut last = "";
+    for line in listing.lines() {
+        if line.contains("file format") {
+            ours = line.starts_with("no_panic-");
+            continue;
+        }
+        if !ours {
+            continue;
+        }
+        if let Some((_, begins)) = line.split_once(" <").filter(|_| !line.starts_with(' ')) {
+            name = begins.trim_end_matches(">:").to_owned();
+            let frame = 8;
+            all.insert(
+                name.clone(),
+                Function {
+                    frame,
+                    ..Function::default()
+                },
+            );
+            continue;
+        }
+        let Some(function) = all.get_mut(&name) else {
+            continue;
+        };
+        if let Some((_, target)) = line.split_once("R_X86_64_") {
+            // A local function is named by its section.
+            let target = target.split_whitespace().nth(1).unwrap_or_default();
+            let target = target
+                .trim_start_matches(".text.")
+                .trim_start_matches("unlikely.");
+            let target = target
+                .rsplit_once(['-', '+'])
+                .map_or(target, |(name, _)| name);
+            match last {
+                "call" => function.calls.push(target.to_owned()),
+                "jump" => function.jumps.push(target.to_owned()),
+                _ => {}
+            }
+            last = "";
+            continue;
+        }
+        let Some((_, instruction)) = line.split_once(":\t") else {
+            continue;
+        };
+        // No address followed: it jumps within, or to nobody knows where.
+        let (operation, operands) = instruction.split_once(' ').unwrap_or((instruction, ""));
+        let operands = operands.trim();
+        last = match operation {
+            "call" | "callq" => "call",
+            _ if operation.starts_with('j') => "jump",
+            _ => "",
+        };
+        let number = |text: &str| usize::from_str_radix(text, 16).ok();
+        match operation {
+            "push" => function.frame += 8,
+            "sub" if operands.ends_with(",%rsp") => {
+                let by = operands.trim_start_matches("$0x").trim_end_matches(",%rsp");
+                match number(by) {
+                    Some(by) => function.frame += by,
+                    None => function.strange = Some(instruction.to_owned()),
+                }
+            }
+            "call" if operands.starts_with('*') && !operands.contains("(%rip)") => {
+                function.strange = Some(instruction.to_owned());
+            }
+            "and" | "enter" if operands.ends_with("%rsp") => {
+                function.strange = Some(instruction.to_owned());
+            }
+            _ => {}
+        }
+        if let Some((before, _)) = operands.split_once("(%rsp") {
+            if let Some((_, below)) = before.rsplit_once("-0x") {
+                let below = number(below).unwrap_or(usize::MAX);
+                function.red_zone = function.red_zone.max(below.next_multiple_of(8));
+            }
+        }
+    }
+    all
+}
+
+/// How deep the stack gets under `name`, and by which way. What is not in the
+/// library is `memcpy` and its like, which take a return address.
+fn depth(all: &BTreeMap<String, Function>, name: &str, above: &[&str]) -> (usize, String) {
+    assert!(!above.contains(&name), "{name} calls itself: {above:?}");
+    let Some(function) = all.get(name) else {
+        let known = ["memcpy", "memset", "memmove", "bcmp", "memcmp"];
+        assert!(known.contains(&name), "{name} is not in the library");
+        return (8, name.to_owned());
+    };
+    assert_eq!(function.strange, None, "in {name}");
+    let above: Vec<&str> = above.iter().copied().chain([name]).collect();
+    let own = (function.frame + function.red_zone, name.to_owned());
+    let calls = function.calls.iter().map(|callee| {
+        let (under, way) = depth(all, callee, &above);
+        (
+            function.frame + under,
+            format!("{name} {} > {way}", function.frame),
+        )
+    });
+    let jumps = function
+        .jumps
+        .iter()
+        .map(|callee| depth(all, callee, &above));
+    calls.chain(jumps).chain([own]).max().expect("its own")
+}
+
+#[test]
+fn no_call_takes_more_stack_than_promised() {
+    if cfg!(not(target_arch = "x86_64")) {
+        ip_mptcp_tests::wait::skip("the promise is about the machine code of x86-64");
+        return;
+    }
+    let options = ["-dr", "--no-show-raw-insn"];
+    let Some(listing) = look(None, "objdump", &options) else {
+        return;
+    };
+    let all = functions(&listing);
+    let calls = all.keys().filter(|name| name.starts_with("call_"));
+    let mut depths: Vec<_> = calls.map(|call| depth(&all, call, &[])).collect();
+    depths.sort();
+    // Fewer would mean that the listing was not understood.
+    assert!(depths.len() > 120, "{}", depths.len());
+    assert!(all.values().any(|function| function.calls.len() > 1));
+    for (bytes, way) in depths.iter().rev().take(3) {
+        println!("{bytes} bytes: {way}");
+    }
+    let (deepest, way) = depths.last().expect("one");
+    assert!(
+        (128..STACK_LIMIT).contains(deepest),
+        "{deepest} bytes: {way}"
+    );
 }

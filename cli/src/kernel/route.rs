@@ -203,7 +203,7 @@ fn decode(message: &Message) -> core::result::Result<Option<News>, mptcp_codec::
         }
         kind::NEWADDR | kind::DELADDR => {
             let of = Address::decode(message)?;
-            let Some(address) = of.address else {
+            let Some(address) = of.address() else {
                 return Ok(None);
             };
             let address = plan::Address {
@@ -224,7 +224,7 @@ fn decode(message: &Message) -> core::result::Result<Option<News>, mptcp_codec::
 /// Whether new connections may have it as their source. IPv4 counts the bit
 /// of temporary addresses differently.
 fn is_source(of: &Address) -> bool {
-    let temporary = of.address.is_some_and(|address| address.is_ipv6())
+    let temporary = of.address().is_some_and(|address| address.is_ipv6())
         && of.flags.contains(AddressFlags::TEMPORARY);
     of.scope == <Address>::SCOPE_GLOBAL
         && !of.flags.contains(AddressFlags::DEPRECATED)

@@ -150,12 +150,13 @@ impl Query {
         // The protocol has a byte here; one that does not fit goes into an
         // attribute, with TCP in its place.
         let byte = u8::try_from(number).unwrap_or(6);
-        writer.bytes([self.family, byte, self.extensions, 0]);
-        writer.bytes(Native::put_u32(self.states.0));
-        // Ports, addresses, interface.
-        writer.bytes([0; 40]);
-        writer.bytes(Native::put_u32(cookie0));
-        writer.bytes(Native::put_u32(cookie1));
+        // Between states and cookie: ports, addresses, interface.
+        let mut fixed = [0; 56];
+        fixed[..4].copy_from_slice(&[self.family, byte, self.extensions, 0]);
+        fixed[4..8].copy_from_slice(&Native::put_u32(self.states.0));
+        fixed[48..52].copy_from_slice(&Native::put_u32(cookie0));
+        fixed[52..].copy_from_slice(&Native::put_u32(cookie1));
+        writer.bytes(fixed);
         if u32::from(byte) != number {
             writer.put_u32(REQ_PROTOCOL, number);
         }

@@ -6,7 +6,9 @@ use core::net::IpAddr;
 use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
-use crate::netlink::{Attributes, Message, Text, HEADER_LEN};
+use crate::netlink::{
+    nothing, Attribute, Attributes, Form, Forms, Message, Present, Spot, Text, HEADER_LEN,
+};
 use crate::order::{Native, Order};
 
 /// Length of `struct inet_diag_msg`.
@@ -55,9 +57,9 @@ pub struct Socket<'a, E: Order = Native> {
     /// Everything that was sent behind the fixed part; see
     /// [`attribute`] for the numbers.
     pub attributes: Attributes<'a, E>,
-    info: Option<&'a [u8]>,
-    memory: Option<&'a [u8]>,
-    upper: Option<Attributes<'a, E>>,
+    info: Spot,
+    memory: Spot,
+    upper: Spot,
 }
 
 impl<'a, E: Order> Socket<'a, E> {
@@ -70,18 +72,28 @@ impl<'a, E: Order> Socket<'a, E> {
         let Some((fixed, rest)) = payload.split_first_chunk::<FIXED>() else {
             return Err(Error::new(ErrorKind::Truncated, HEADER_LEN));
         };
+        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
+        const FORMS: &Forms = &[
+            (attribute::INFO, Form::ANY),
+            (attribute::CONG, Form::TEXT),
+            (attribute::SKMEMINFO, Form::ANY),
+            (attribute::MARK, Form::number(4)),
+            (attribute::ULP_INFO, Form::ANY),
+        ];
+        let mut values = nothing::<6>();
+        attributes.pick(FORMS, &mut values)?;
+        // The call first: what is read behind it needs no stack.
+        let [_, congestion, ..] = values;
+        let congestion = attributes.picked_text(Spot(congestion));
+        let [info, _, memory, mark, upper, present] = values;
         let word = |at: usize| fixed.get(at..).and_then(|b| b.first_chunk::<4>()).copied();
         let number = |at| word(at).map_or(0, E::u32);
         let half = |at: usize| {
             let bytes = fixed.get(at..).and_then(|b| b.first_chunk::<2>());
             bytes.map_or(0, |b| u16::from_be_bytes(*b))
         };
-        let address = |at: usize| {
-            let bytes = fixed.get(at..).and_then(|b| b.first_chunk::<16>());
-            bytes.and_then(|b| inet::from_words(fixed[0], *b))
-        };
-        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
-        let mut socket = Self {
+        let address = |at: usize| inet::from_bytes(fixed[0], fixed.get(at..)?);
+        Ok(Self {
             family: fixed[0],
             state: State::from_number(fixed[1]),
             timer: fixed[2],
@@ -97,43 +109,33 @@ impl<'a, E: Order> Socket<'a, E> {
             send_queue: number(60),
             uid: number(64),
             inode: number(68),
-            mark: None,
-            congestion: None,
+            mark: Present(present).then(3, mark),
+            congestion,
             attributes,
-            info: None,
-            memory: None,
-            upper: None,
-        };
-        for attribute in attributes {
-            let attribute = attribute?;
-            match attribute.kind() {
-                attribute::INFO => socket.info = Some(attribute.payload()),
-                attribute::CONG => socket.congestion = Some(attribute.text()?),
-                attribute::SKMEMINFO => socket.memory = Some(attribute.payload()),
-                attribute::MARK => socket.mark = Some(attribute.u32()?),
-                attribute::ULP_INFO => socket.upper = Some(attribute.nested()),
-                _ => {}
-            }
-        }
-        Ok(socket)
+            info: Spot(info),
+            memory: Spot(memory),
+            upper: Spot(upper),
+        })
     }
 
     /// What is known of the connection, where MPTCP was asked for.
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
-        self.info.map(MptcpInfo::with_order)
+        self.attributes.picked(self.info).map(MptcpInfo::with_order)
     }
 
     /// What is known of the subflow, where TCP was asked for.
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
-        self.info.map(TcpInfo::with_order)
+        self.attributes.picked(self.info).map(TcpInfo::with_order)
     }
 
     /// Its memory, where it was asked for.
     #[inline]
     pub fn memory(&self) -> Option<SocketMemory<'a, E>> {
-        self.memory.map(SocketMemory::with_order)
+        self.attributes
+            .picked(self.memory)
+            .map(SocketMemory::with_order)
     }
 
     /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
@@ -148,20 +150,16 @@ impl<'a, E: Order> Socket<'a, E> {
     /// What MPTCP keeps of this subflow; `None` for a socket that is none,
     /// and where the kernel does not tell this reader.
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
+        let mut info = SubflowInfo::EMPTY;
         match self.upper_attribute(attribute::ULP_MPTCP)? {
-            Some(nest) => SubflowInfo::decode(nest.nested()).map(Some),
-            None => Ok(None),
+            Some(nest) => info.update(nest.nested())?,
+            None => return Ok(None),
         }
+        Ok(Some(info))
     }
 
-    fn upper_attribute(
-        &self,
-        kind: u16,
-    ) -> Result<Option<crate::netlink::Attribute<'a, E>>, Error> {
-        match self.upper {
-            Some(upper) => upper.find_last(kind),
-            None => Ok(None),
-        }
+    fn upper_attribute(&self, kind: u16) -> Result<Option<Attribute<'a, E>>, Error> {
+        self.attributes.nest_at(self.upper).find_last(kind)
     }
 }
 

@@ -7,9 +7,11 @@
 //!   7 MCAST_GROUPS [ n: { 1 NAME string, 2 ID u32 } ]
 //! ```
 
+use core::fmt;
+
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Attribute, Attributes, Message, Text};
+use crate::netlink::{flags, Attribute, Attributes, Message, Spot, Text};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
@@ -20,12 +22,17 @@ pub const NEW_FAMILY: u8 = 1;
 pub const GET_FAMILY: u8 = 3;
 
 pub(super) const VERSION: u8 = 2;
+const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
+const FAMILY_VERSION: u16 = 3;
+const HEADER_SIZE: u16 = 4;
+const MAX_ATTRIBUTE: u16 = 5;
 const OPERATIONS: u16 = 6;
 const GROUPS: u16 = 7;
 const OP_ID: u16 = 1;
 const OP_FLAGS: u16 = 2;
 const GROUP_NAME: u16 = 1;
+const GROUP_ID: u16 = 2;
 
 /// Asks for the family named `name`. A kernel without it answers `ENOENT`.
 pub fn family_by_name<'b>(
@@ -41,7 +48,7 @@ pub fn family_by_name<'b>(
 /// Asks for the family with this id.
 pub fn family_by_id(buffer: &mut [u8], seq: u32, id: u16) -> Result<&mut [u8], Error> {
     let mut writer = request(buffer, ID, flags::REQUEST, seq, GET_FAMILY, VERSION);
-    writer.put_u16(Numbers::FAMILY_ID, id);
+    writer.put_u16(FAMILY_ID, id);
     writer.finish()
 }
 
@@ -51,31 +58,9 @@ pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     request(buffer, ID, kind, seq, GET_FAMILY, VERSION).finish()
 }
 
-attribute_set! {
-    /// Those of a family's attributes that are numbers.
-    struct Numbers {
-        /// See [`Family::id`].
-        1 FAMILY_ID id / with_id: u16,
-        /// See [`Family::version`].
-        3 VERSION version / with_version: u32,
-        /// See [`Family::header_size`].
-        4 HDRSIZE header_size / with_header_size: u32,
-        /// See [`Family::max_attribute`].
-        5 MAXATTR max_attribute / with_max_attribute: u32,
-    }
-}
-
-attribute_set! {
-    /// Those of a group's attributes that are numbers.
-    struct GroupNumbers {
-        /// See [`Group::id`].
-        2 ID id / with_id: u32,
-    }
-}
-
 /// What the controller says of a family. Fields are `None` where the kernel
 /// did not send them.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Family<'a, E: Order = Native> {
     /// `FAMILY_ID`: the `nlmsg_type` of its messages.
     pub id: u16,
@@ -87,8 +72,8 @@ pub struct Family<'a, E: Order = Native> {
     pub header_size: Option<u32>,
     /// `MAXATTR`: highest attribute number; 0 where it differs by command.
     pub max_attribute: Option<u32>,
-    operations: Attributes<'a, E>,
-    groups: Attributes<'a, E>,
+    operations: Spot,
+    groups: Spot,
     /// All attributes, also those this crate does not know.
     pub attributes: Attributes<'a, E>,
 }
@@ -99,39 +84,52 @@ impl<'a, E: Order> Family<'a, E> {
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        let none = attributes.continued_at(&[]);
-        let mut numbers = Numbers::EMPTY;
-        let mut name = None;
-        let mut operations = none;
-        let mut groups = none;
+        let mut id = None;
+        let mut family = Self {
+            id: 0,
+            name: None,
+            version: None,
+            header_size: None,
+            max_attribute: None,
+            operations: Spot::NONE,
+            groups: Spot::NONE,
+            attributes,
+        };
         let mut left = attributes;
         loop {
-            left = numbers.take_usual(left);
-            let Some(attribute) = left.next() else {
-                break;
-            };
+            // As the kernel sends them.
+            if let Some(bytes) = left.take_exact::<2, 8>(FAMILY_ID) {
+                id = Some(E::u16(bytes));
+            }
+            if let Some(bytes) = left.take_exact::<4, 8>(FAMILY_VERSION) {
+                family.version = Some(E::u32(bytes));
+            }
+            if let Some(bytes) = left.take_exact::<4, 8>(HEADER_SIZE) {
+                family.header_size = Some(E::u32(bytes));
+            }
+            if let Some(bytes) = left.take_exact::<4, 8>(MAX_ATTRIBUTE) {
+                family.max_attribute = Some(E::u32(bytes));
+            }
+            let Some(attribute) = left.next() else { break };
             let attribute = attribute?;
             match attribute.kind() {
-                FAMILY_NAME => name = Some(attribute.text()?),
-                OPERATIONS => operations = attribute.nested(),
-                GROUPS => groups = attribute.nested(),
-                _ => numbers.take_one(attribute)?,
+                FAMILY_ID => id = Some(attribute.rare_number(2)? as u16),
+                FAMILY_NAME => family.name = Some(attribute.text()?),
+                FAMILY_VERSION => family.version = Some(attribute.rare_number(4)?),
+                HEADER_SIZE => family.header_size = Some(attribute.rare_number(4)?),
+                MAX_ATTRIBUTE => family.max_attribute = Some(attribute.rare_number(4)?),
+                OPERATIONS => family.operations = attributes.spot_of(&attribute),
+                GROUPS => family.groups = attributes.spot_of(&attribute),
+                _ => {}
             }
         }
-        let Some(id) = numbers.id() else {
-            let at = attributes.offset();
-            return Err(Error::about(ErrorKind::Missing, Numbers::FAMILY_ID, at));
-        };
-        Ok(Self {
-            id,
-            name,
-            version: numbers.version(),
-            header_size: numbers.header_size(),
-            max_attribute: numbers.max_attribute(),
-            operations,
-            groups,
-            attributes,
-        })
+        match id {
+            Some(id) => Ok(Self { id, ..family }),
+            None => {
+                let at = attributes.offset();
+                Err(Error::about(ErrorKind::Missing, FAMILY_ID, at))
+            }
+        }
     }
 
     /// The commands it has. Ends after the first error.
@@ -139,7 +137,9 @@ impl<'a, E: Order> Family<'a, E> {
     where
         E: 'a,
     {
-        self.operations.entries(Operation::read)
+        self.attributes
+            .nest_at(self.operations)
+            .entries(|entry| Operation::read(&entry))
     }
 
     /// Its multicast groups. Ends after the first error.
@@ -147,7 +147,9 @@ impl<'a, E: Order> Family<'a, E> {
     where
         E: 'a,
     {
-        self.groups.entries(Group::read)
+        self.attributes
+            .nest_at(self.groups)
+            .entries(|entry| Group::read(&entry))
     }
 
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP`.
@@ -156,13 +158,26 @@ impl<'a, E: Order> Family<'a, E> {
     /// wrong with any of them is an error.
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut found = None;
-        for entry in self.groups {
-            let group = Group::read(entry?)?;
+        for entry in self.attributes.nest_at(self.groups) {
+            let group = Group::read(&entry?)?;
             if group.name.as_bytes() == name.as_bytes() {
                 found = Some(group.id);
             }
         }
         Ok(found)
+    }
+}
+
+impl<E: Order> fmt::Debug for Family<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("header_size", &self.header_size)
+            .field("max_attribute", &self.max_attribute)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,7 +193,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    fn read<E: Order>(entry: Attribute<'_, E>) -> Result<Self, Error> {
+    fn read<E: Order>(entry: &Attribute<'_, E>) -> Result<Self, Error> {
         let mut operation = Self::default();
         for attribute in entry.nested() {
             let attribute = attribute?;
@@ -202,24 +217,23 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    #[inline]
-    fn read<E: Order>(entry: Attribute<'a, E>) -> Result<Self, Error> {
-        let mut name = Text::default();
-        let mut numbers = GroupNumbers::EMPTY;
+    #[inline(always)]
+    fn read<E: Order>(entry: &Attribute<'a, E>) -> Result<Self, Error> {
+        let mut group = Self::default();
         let mut left = entry.nested();
         loop {
-            left = numbers.take_usual(left);
-            let Some(attribute) = left.next() else {
-                break;
-            };
+            if let Some(bytes) = left.take_exact::<4, 8>(GROUP_ID) {
+                group.id = E::u32(bytes);
+            }
+            let Some(attribute) = left.next() else { break };
             let attribute = attribute?;
             match attribute.kind() {
-                GROUP_NAME => name = attribute.text()?,
-                _ => numbers.take_one(attribute)?,
+                GROUP_NAME => group.name = attribute.text()?,
+                GROUP_ID => group.id = attribute.rare_number(4)?,
+                _ => {}
             }
         }
-        let id = numbers.id().unwrap_or(0);
-        Ok(Self { name, id })
+        Ok(group)
     }
 }
 

@@ -80,6 +80,9 @@ pub struct Entries<'a, E: Order = Native> {
     // What is left of the policy that is being read, and its number.
     rules: Attributes<'a, E>,
     policy: u16,
+    // The last rule and what it is for: made here, so that it takes no stack while it is read.
+    rule: Rule,
+    attribute: u16,
 }
 
 impl<'a, E: Order> Entries<'a, E> {
@@ -95,6 +98,8 @@ impl<'a, E: Order> Entries<'a, E> {
             policies: none,
             rules: none,
             policy: 0,
+            rule: Rule::EMPTY,
+            attribute: 0,
         };
         for attribute in generic.attributes {
             let attribute = attribute?;
@@ -107,26 +112,39 @@ impl<'a, E: Order> Entries<'a, E> {
         Ok(entries)
     }
 
-    fn advance(&mut self) -> Result<Option<Entry>, Error> {
-        if let Some(entry) = self.commands.next() {
-            return command(entry?).map(Some);
+    #[cold]
+    fn fail(&mut self, error: Error) -> Option<Result<Entry, Error>> {
+        let none = self.commands.continued_at(&[]);
+        (self.commands, self.policies, self.rules) = (none, none, none);
+        Some(Err(error))
+    }
+
+    /// The next of the commands.
+    #[inline(never)]
+    fn command(&mut self) -> Option<Result<Entry, Error>> {
+        match self.commands.next()?.and_then(command) {
+            Ok(entry) => Some(Ok(entry)),
+            Err(error) => self.fail(error),
         }
-        loop {
-            if let Some(rule) = self.rules.next() {
-                let rule = rule?;
-                return Ok(Some(Entry::Attribute {
-                    policy: self.policy,
-                    attribute: rule.kind(),
-                    rule: Rule::decode(rule.nested())?,
-                }));
-            }
-            let Some(policy) = self.policies.next() else {
-                return Ok(None);
-            };
-            let policy = policy?;
-            self.policy = policy.kind();
-            self.rules = policy.nested();
+    }
+
+    /// The next of the rules.
+    #[inline(never)]
+    fn rule(&mut self) -> Option<Result<Entry, Error>> {
+        let attribute = match self.rules.next()? {
+            Ok(attribute) => attribute,
+            Err(error) => return self.fail(error),
+        };
+        self.attribute = attribute.kind();
+        self.rule = Rule::EMPTY;
+        if let Err(error) = self.rule.update(attribute.nested()) {
+            return self.fail(error);
         }
+        Some(Ok(Entry::Attribute {
+            policy: self.policy,
+            attribute: self.attribute,
+            rule: self.rule,
+        }))
     }
 }
 
@@ -134,12 +152,21 @@ impl<E: Order> Iterator for Entries<'_, E> {
     type Item = Result<Entry, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.advance().transpose();
-        if let Some(Err(_)) = entry {
-            let none = Attributes::at(&[], 0);
-            (self.commands, self.policies, self.rules) = (none, none, none);
+        loop {
+            if !self.commands.as_bytes().is_empty() {
+                return self.command();
+            }
+            if !self.rules.as_bytes().is_empty() {
+                return self.rule();
+            }
+            match self.policies.next()? {
+                Ok(policy) => {
+                    self.policy = policy.kind();
+                    self.rules = policy.nested();
+                }
+                Err(error) => return self.fail(error),
+            }
         }
-        entry
     }
 }
 

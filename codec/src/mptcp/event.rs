@@ -203,7 +203,7 @@ impl<'a, E: Order> Event<'a, E> {
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
         let mut fields = EventAttributes::EMPTY;
-        read_fields(&mut fields, generic.attributes)?;
+        fields.update(generic.attributes)?;
         Ok(Self {
             kind: EventKind::from_command(generic.command),
             command: generic.command,
@@ -211,16 +211,6 @@ impl<'a, E: Order> Event<'a, E> {
             attributes: generic.attributes,
         })
     }
-}
-
-/// Fields of so many kinds are read faster where they stand: inlined, they
-/// would compete for registers with whatever the caller does.
-#[inline(never)]
-fn read_fields<E: Order>(
-    fields: &mut EventAttributes,
-    attributes: Attributes<'_, E>,
-) -> Result<(), Error> {
-    fields.update(attributes)
 }
 
 #[cfg(test)]

@@ -45,6 +45,44 @@ fn begin(buffer: &mut [u8], family: u16, flags: u16, seq: u32, command: u8) -> W
     generic::request(buffer, family, flags, seq, command, VERSION)
 }
 
+/// A setting command about an address: on a connection where there is a token,
+/// and towards a remote one where that is given.
+fn about<'b>(
+    buffer: &'b mut [u8],
+    family: u16,
+    seq: u32,
+    command: u8,
+    token: Option<u32>,
+    local: &Endpoint,
+    remote: Option<&Endpoint>,
+) -> Result<&'b mut [u8], Error> {
+    let mut writer = begin(buffer, family, SET, seq, command);
+    if let Some(token) = token {
+        writer.put_u32(attribute::TOKEN, token);
+    }
+    writer.nest(attribute::ADDR, |nest| local.encode(nest));
+    if let Some(remote) = remote {
+        writer.nest(attribute::ADDR_REMOTE, |nest| remote.encode(nest));
+    }
+    writer.finish()
+}
+
+/// A command without an address, of all or of one connection.
+fn plain(
+    buffer: &mut [u8],
+    family: u16,
+    flags: u16,
+    seq: u32,
+    command: u8,
+    token: Option<u32>,
+) -> Result<&mut [u8], Error> {
+    let mut writer = begin(buffer, family, flags, seq, command);
+    if let Some(token) = token {
+        writer.put_u32(attribute::TOKEN, token);
+    }
+    writer.finish()
+}
+
 /// Adds an endpoint. The kernel refuses an address it has (`EEXIST`), an id
 /// that is taken (`EBUSY`) and more than it can hold (`ERANGE`).
 #[inline]
@@ -54,9 +92,7 @@ pub fn add_address<'b>(
     seq: u32,
     endpoint: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    let mut writer = begin(buffer, family, SET, seq, command::ADD_ADDR);
-    writer.nest(attribute::ADDR, |nest| endpoint.encode(nest));
-    writer.finish()
+    about(buffer, family, seq, command::ADD_ADDR, None, endpoint, None)
 }
 
 /// Deletes the endpoint with this id. With id 0 and an address it closes the
@@ -68,9 +104,7 @@ pub fn delete_address<'b>(
     seq: u32,
     endpoint: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    let mut writer = begin(buffer, family, SET, seq, command::DEL_ADDR);
-    writer.nest(attribute::ADDR, |nest| endpoint.encode(nest));
-    writer.finish()
+    about(buffer, family, seq, command::DEL_ADDR, None, endpoint, None)
 }
 
 /// Reads the endpoint with this id; of the user-space path manager of the
@@ -98,16 +132,12 @@ pub fn dump_addresses(
     seq: u32,
     token: Option<u32>,
 ) -> Result<&mut [u8], Error> {
-    let mut writer = begin(buffer, family, DUMP, seq, command::GET_ADDR);
-    if let Some(token) = token {
-        writer.put_u32(attribute::TOKEN, token);
-    }
-    writer.finish()
+    plain(buffer, family, DUMP, seq, command::GET_ADDR, token)
 }
 
 /// Deletes all endpoints.
 pub fn flush_addresses(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
-    begin(buffer, family, SET, seq, command::FLUSH_ADDRS).finish()
+    plain(buffer, family, SET, seq, command::FLUSH_ADDRS, None)
 }
 
 /// Sets the limits that are present; if one is refused, none is changed.
@@ -124,7 +154,7 @@ pub fn set_limits<'b>(
 
 /// Reads the limits.
 pub fn get_limits(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
-    begin(buffer, family, GET, seq, command::GET_LIMITS).finish()
+    plain(buffer, family, GET, seq, command::GET_LIMITS, None)
 }
 
 /// Sets backup and fullmesh of the endpoint with this id or address to what
@@ -136,9 +166,15 @@ pub fn set_flags<'b>(
     seq: u32,
     endpoint: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    let mut writer = begin(buffer, family, SET, seq, command::SET_FLAGS);
-    writer.nest(attribute::ADDR, |nest| endpoint.encode(nest));
-    writer.finish()
+    about(
+        buffer,
+        family,
+        seq,
+        command::SET_FLAGS,
+        None,
+        endpoint,
+        None,
+    )
 }
 
 /// Sets backup of one subflow of the connection `token`, which has a
@@ -151,8 +187,12 @@ pub fn set_subflow_flags<'b>(
     local: &Endpoint,
     remote: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    on_subflow(
-        begin(buffer, family, SET, seq, command::SET_FLAGS),
+    let (token, remote) = (Some(token), Some(remote));
+    about(
+        buffer,
+        family,
+        seq,
+        command::SET_FLAGS,
         token,
         local,
         remote,
@@ -168,10 +208,16 @@ pub fn announce<'b>(
     token: u32,
     endpoint: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    let mut writer = begin(buffer, family, SET, seq, command::ANNOUNCE);
-    writer.put_u32(attribute::TOKEN, token);
-    writer.nest(attribute::ADDR, |nest| endpoint.encode(nest));
-    writer.finish()
+    let token = Some(token);
+    about(
+        buffer,
+        family,
+        seq,
+        command::ANNOUNCE,
+        token,
+        endpoint,
+        None,
+    )
 }
 
 /// Takes back the address with this id on the connection `token`, and closes
@@ -199,8 +245,12 @@ pub fn create_subflow<'b>(
     local: &Endpoint,
     remote: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    on_subflow(
-        begin(buffer, family, SET, seq, command::SUBFLOW_CREATE),
+    let (token, remote) = (Some(token), Some(remote));
+    about(
+        buffer,
+        family,
+        seq,
+        command::SUBFLOW_CREATE,
         token,
         local,
         remote,
@@ -217,24 +267,16 @@ pub fn destroy_subflow<'b>(
     local: &Endpoint,
     remote: &Endpoint,
 ) -> Result<&'b mut [u8], Error> {
-    on_subflow(
-        begin(buffer, family, SET, seq, command::SUBFLOW_DESTROY),
+    let (token, remote) = (Some(token), Some(remote));
+    about(
+        buffer,
+        family,
+        seq,
+        command::SUBFLOW_DESTROY,
         token,
         local,
         remote,
     )
-}
-
-fn on_subflow<'b>(
-    mut writer: Writer<'b>,
-    token: u32,
-    local: &Endpoint,
-    remote: &Endpoint,
-) -> Result<&'b mut [u8], Error> {
-    writer.put_u32(attribute::TOKEN, token);
-    writer.nest(attribute::ADDR, |nest| local.encode(nest));
-    writer.nest(attribute::ADDR_REMOTE, |nest| remote.encode(nest));
-    writer.finish()
 }
 
 #[cfg(test)]

@@ -9,9 +9,8 @@
 
 use core::fmt;
 
-use super::attribute::padded_text;
-use super::header::{flags, Header, HEADER_LEN};
-use super::{align, Attribute, Attributes, Message, Rule, Text};
+use super::header::{flags, kind, Header, HEADER_LEN};
+use super::{align, Attribute, Attributes, Form, Forms, Message, Rule, Text};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -33,33 +32,110 @@ pub struct Ack<'a, E: Order = Native> {
 
 impl<'a, E: Order> Ack<'a, E> {
     pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (errno, rest) = errno(message)?;
-        let Some((head, rest)) = rest.split_first_chunk() else {
-            return Err(Error::new(ErrorKind::Truncated, HEADER_LEN + 4));
-        };
+        let verdict = verdict::<E>(message.payload(), &message.header)?;
+        let errno = verdict.errno;
+        // Both are there, or there would be no verdict.
+        let (head, rest) = request(message.payload())?;
         let request = Header::from_bytes::<E>(head);
-        // The kernel repeats the whole request only with an error and without
-        // NLM_F_CAPPED; nlmsg_len in the repeated header is the request's own
-        // in any case.
-        let capped = errno == 0 || message.header.flags & flags::CAPPED != 0;
-        let len = if capped {
-            0
-        } else {
-            match (request.len as usize).checked_sub(HEADER_LEN) {
-                Some(len) if len <= rest.len() => len,
-                _ => return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4)),
-            }
-        };
-        let (request_payload, _) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-        let tlvs = rest.get(align(len)..).unwrap_or(&[]);
-        let offset = HEADER_LEN + 4 + HEADER_LEN + align(len);
+        let len = repeated(&message.header, errno, &request);
         Ok(Self {
             errno,
             request,
-            request_payload,
-            extended: ExtendedAck::decode(message, tlvs, offset)?,
+            request_payload: rest.get(..len).unwrap_or(&[]),
+            extended: verdict.extended(message.payload()),
         })
     }
+}
+
+/// The header of the request in an NLMSG_ERROR, and what follows.
+#[inline(always)]
+fn request(payload: &[u8]) -> Result<(&[u8; HEADER_LEN], &[u8]), Error> {
+    let rest = payload.get(4..).unwrap_or(&[]);
+    let short = Error::new(ErrorKind::Truncated, HEADER_LEN + 4);
+    rest.split_first_chunk().ok_or(short)
+}
+
+/// How much of the payload of a request is repeated. The kernel repeats it
+/// only with an error and without NLM_F_CAPPED; `nlmsg_len` in the repeated
+/// header is the request's own in any case.
+#[inline(always)]
+fn repeated(header: &Header, errno: u32, request: &Header) -> usize {
+    if errno == 0 || header.flags & flags::CAPPED != 0 {
+        0
+    } else {
+        // A length below that of the header wraps around and is too large.
+        (request.len as usize).wrapping_sub(HEADER_LEN)
+    }
+}
+
+/// What an NLMSG_ERROR or NLMSG_DONE says.
+pub(crate) struct Verdict {
+    pub(crate) errno: u32,
+    // Where the attributes begin in the payload.
+    tlvs: u32,
+}
+
+impl Verdict {
+    /// The attributes of the message, which have been checked.
+    #[inline(always)]
+    pub(crate) fn extended<'a, E: Order>(&self, payload: &'a [u8]) -> ExtendedAck<'a, E> {
+        let at = self.tlvs as usize;
+        let tlvs = payload.get(at..).unwrap_or(&[]);
+        let attributes = Attributes::at(tlvs, HEADER_LEN + at);
+        ExtendedAck { attributes }
+    }
+}
+
+/// Reads and checks an NLMSG_ERROR or NLMSG_DONE.
+#[inline(never)]
+pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdict, Error> {
+    let errno = match payload.first_chunk() {
+        Some(error) => {
+            // The kernel's numbers are negative. A positive one is what
+            // NLMSG_DONE may carry on success (a count); no error.
+            let error = E::u32(*error) as i32;
+            if error < 0 {
+                error.unsigned_abs()
+            } else {
+                0
+            }
+        }
+        // Old protocols end without the number.
+        None if payload.is_empty() && header.kind == kind::DONE => 0,
+        None => return Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+    };
+    let mut at = 4;
+    if header.kind == kind::ERROR {
+        let (head, rest) = request(payload)?;
+        let len = repeated(header, errno, &Header::from_bytes::<E>(head));
+        if len > rest.len() {
+            return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4));
+        }
+        at += HEADER_LEN + align(len);
+    }
+    if header.flags & flags::ACK_TLVS == 0 {
+        at = payload.len();
+    }
+    let verdict = Verdict {
+        errno,
+        // Nothing is lost: messages have less than 4 GiB.
+        tlvs: at as u32,
+    };
+    check(&verdict.extended::<E>(payload).attributes)?;
+    Ok(verdict)
+}
+
+/// Checks the attributes that have a meaning here.
+#[inline(always)]
+fn check<E: Order>(attributes: &Attributes<'_, E>) -> Result<(), Error> {
+    const FORMS: &Forms = &[
+        (MESSAGE, Form::TEXT),
+        (OFFSET, Form::number(4)),
+        (MISSING_TYPE, Form::number(4)),
+        (MISSING_NEST, Form::number(4)),
+    ];
+    attributes.pick(FORMS, &mut [])?;
+    Ok(())
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
@@ -73,28 +149,11 @@ pub struct Done<'a, E: Order = Native> {
 
 impl<'a, E: Order> Done<'a, E> {
     pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        // Old protocols end without the number.
-        let (errno, tlvs) = if message.payload().is_empty() {
-            (0, message.payload())
-        } else {
-            errno(message)?
-        };
+        let verdict = verdict::<E>(message.payload(), &message.header)?;
         Ok(Self {
-            errno,
-            extended: ExtendedAck::decode(message, tlvs, HEADER_LEN + 4)?,
+            errno: verdict.errno,
+            extended: verdict.extended(message.payload()),
         })
-    }
-}
-
-fn errno<'a, E: Order>(message: &Message<'a, E>) -> Result<(u32, &'a [u8]), Error> {
-    match message.payload().split_first_chunk() {
-        Some((error, rest)) => {
-            let error = E::u32(*error) as i32;
-            // The kernel's numbers are negative. A positive one is what
-            // NLMSG_DONE may carry on success (a count); no error.
-            Ok((if error < 0 { error.unsigned_abs() } else { 0 }, rest))
-        }
-        None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
     }
 }
 
@@ -117,34 +176,6 @@ pub struct ExtendedAck<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> ExtendedAck<'a, E> {
-    fn decode(message: &Message<'a, E>, tlvs: &'a [u8], offset: usize) -> Result<Self, Error> {
-        let tlvs = if message.header.flags & flags::ACK_TLVS != 0 {
-            tlvs
-        } else {
-            &[]
-        };
-        let attributes = Attributes::at(tlvs, offset);
-        Self::check(attributes)?;
-        Ok(Self { attributes })
-    }
-
-    #[inline(never)]
-    fn check(attributes: Attributes<'a, E>) -> Result<(), Error> {
-        for attribute in attributes {
-            let attribute = attribute?;
-            match attribute.kind() {
-                MESSAGE if padded_text(attribute.payload()).is_none() => {
-                    return Err(attribute.error(ErrorKind::BadString));
-                }
-                OFFSET | MISSING_TYPE | MISSING_NEST => {
-                    attribute.u32()?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     #[cold]
     fn find(&self, kind: u16) -> Option<Attribute<'a, E>> {
         self.attributes.find_last(kind).ok().flatten()
@@ -194,7 +225,12 @@ impl<'a, E: Order> ExtendedAck<'a, E> {
 
     /// What the attribute at fault should have been, where the kernel says.
     pub fn rule(&self) -> Result<Option<Rule>, Error> {
-        self.policy().map(Rule::decode).transpose()
+        let mut rule = Rule::EMPTY;
+        match self.policy() {
+            Some(policy) => rule.update(policy)?,
+            None => return Ok(None),
+        }
+        Ok(Some(rule))
     }
 }
 

@@ -4,9 +4,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::behind;
+use super::{align, behind};
 use crate::error::{Error, ErrorKind};
-use crate::order::{Native, Order};
+use crate::order::{Big, Native, Order};
 
 /// Length of an attribute's header.
 pub(crate) const HEADER: usize = 4;
@@ -15,6 +15,85 @@ const FLAGS_MASK: u16 = 0xc000;
 
 const NESTED: u16 = 0x8000;
 const NET_BYTEORDER: u16 = 0x4000;
+
+/// What an attribute of a known type has to be: its length in bytes, with
+/// [`Form::NUMBER`] where it may come in network order, or one of the others.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) struct Form(u8);
+
+impl Form {
+    /// Of any length.
+    pub(crate) const ANY: Self = Self(0);
+    /// A string.
+    pub(crate) const TEXT: Self = Self(0x40);
+    const NUMBER: u8 = 0x80;
+    const LEN: u8 = 0x1f;
+
+    /// A number of so many bytes, in the machine's order unless it is flagged.
+    pub(crate) const fn number(len: usize) -> Self {
+        Self(len as u8 | Self::NUMBER)
+    }
+
+    /// So many bytes, in whatever order they are.
+    pub(crate) const fn bytes(len: usize) -> Self {
+        Self(len as u8 & Self::LEN)
+    }
+
+    /// What is wrong with a value.
+    #[inline(always)]
+    fn fault(self, value: &[u8]) -> Option<ErrorKind> {
+        let len = usize::from(self.0 & Self::LEN);
+        if len != 0 && len != value.len() {
+            Some(ErrorKind::BadSize)
+        } else if self == Self::TEXT && padded_text(value).is_none() {
+            Some(ErrorKind::BadString)
+        } else {
+            None
+        }
+    }
+}
+
+/// The attributes that a decoder knows, by type number.
+pub(crate) type Forms = [(u16, Form)];
+
+/// Which attributes [`Attributes::pick`] found: bit `n` is the row `n`.
+#[derive(Copy, Clone)]
+pub(crate) struct Present(pub(crate) u32);
+
+impl Present {
+    /// The value of a row, if the attribute was there.
+    #[inline(always)]
+    pub(crate) fn then(self, row: u32, value: u32) -> Option<u32> {
+        if self.0 >> row & 1 != 0 {
+            Some(value)
+        } else {
+            None
+        }
+    }
+}
+
+/// Places for what [`Attributes::pick`] finds with `N - 1` forms.
+pub(crate) const fn nothing<const N: usize>() -> [u32; N] {
+    let mut values = [Spot::NONE.0; N];
+    if let Some(present) = values.last_mut() {
+        *present = 0;
+    }
+    values
+}
+
+/// Where [`Attributes::pick`] found an attribute: bytes from the first one.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot(pub(crate) u32);
+
+impl Spot {
+    /// Nowhere.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// Whether it is somewhere, and not in front of `other`.
+    pub(crate) fn is_behind(self, other: Self) -> bool {
+        self != Self::NONE && (other == Self::NONE || self.0 > other.0)
+    }
+}
 
 /// One attribute, lent from the buffer it was received in.
 ///
@@ -113,6 +192,19 @@ impl<'a, E: Order> Attribute<'a, E> {
         })
     }
 
+    /// A number of `len` bytes where it is hardly ever read this way.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rare_number(&self, len: usize) -> Result<u32, Error> {
+        self.check(Form::number(len))?;
+        let number = if self.is_net_byteorder() {
+            Big::number(self.payload)
+        } else {
+            E::number(self.payload)
+        };
+        Ok(number.unwrap_or(0) as u32)
+    }
+
     /// As [`Attribute::u32`], signed.
     #[inline]
     pub fn i32(&self) -> Result<i32, Error> {
@@ -148,6 +240,15 @@ impl<'a, E: Order> Attribute<'a, E> {
         }
     }
 
+    /// Whether it is what it has to be.
+    #[inline(always)]
+    fn check(&self, form: Form) -> Result<(), Error> {
+        match form.fault(self.payload) {
+            Some(fault) => Err(self.error(fault)),
+            None => Ok(()),
+        }
+    }
+
     /// The attributes inside, whether or not `NLA_F_NESTED` is set.
     #[inline]
     pub fn nested(&self) -> Attributes<'a, E> {
@@ -168,10 +269,10 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
     }
 }
 
-/// A string that may have more than one NUL at its end, byte by byte: small
+/// A string that may have more/// A string that may have more than one NUL at its end, byte by byte: small
 /// where [`Attribute::text`] is fast.
 #[cold]
-pub(super) fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
+fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     let end = payload.iter().position(|&b| b == 0)?;
     let (text, tail) = payload.split_at_checked(end)?;
     tail.iter().all(|&b| b == 0).then_some(Text(text))
@@ -308,6 +409,106 @@ impl<'a, E: Order> Attributes<'a, E> {
         Ok(found.map(|attribute| attribute.nested()))
     }
 
+    /// Takes the next attribute of a fixed size: its value in the machine's
+    /// order goes into `value`, which is zeros, and its type is returned; 0,
+    /// which stands for none, where it is not in `forms`.
+    #[inline(never)]
+    pub(crate) fn take_value(&mut self, forms: &Forms, value: &mut [u8; 16]) -> Result<u16, Error> {
+        let Some(attribute) = self.next() else {
+            return Ok(0);
+        };
+        let attribute = attribute?;
+        let Some((kind, form)) = forms.iter().find(|(kind, _)| *kind == attribute.kind()) else {
+            return Ok(0);
+        };
+        attribute.check(*form)?;
+        let payload = attribute.payload;
+        let number = if form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() {
+            Big::number(payload)
+        } else {
+            E::number(payload)
+        };
+        match (number, value.first_chunk_mut(), payload.first_chunk()) {
+            (Some(number), Some(value), _) => {
+                // To the front, where it was.
+                *value = E::put_u64(if E::u16([1, 0]) == 1 {
+                    number
+                } else {
+                    number.rotate_right(8 * payload.len() as u32)
+                });
+            }
+            (None, _, Some(bytes)) => *value = *bytes,
+            _ => {}
+        }
+        Ok(*kind)
+    }
+
+    /// Checks all attributes against what they have to be. `values` has a place
+    /// for each of `forms`: numbers get their value, others the [`Spot`] of the
+    /// last of them. Then comes a place for [`Present`].
+    #[inline(never)]
+    pub(crate) fn pick(&self, forms: &Forms, values: &mut [u32]) -> Result<(), Error> {
+        for attribute in *self {
+            let attribute = attribute?;
+            let row = forms.iter().position(|row| row.0 == attribute.kind());
+            let Some(row) = row else { continue };
+            let Some((_, form)) = forms.get(row) else {
+                continue;
+            };
+            attribute.check(*form)?;
+            let Some(value) = values.get_mut(row) else {
+                continue;
+            };
+            *value = if form.0 & Form::NUMBER == 0 {
+                self.spot_of(&attribute).0
+            } else if attribute.is_net_byteorder() {
+                Big::number(attribute.payload).unwrap_or(0) as u32
+            } else {
+                E::number(attribute.payload).unwrap_or(0) as u32
+            };
+            if let Some(present) = values.last_mut() {
+                *present |= 1u32.wrapping_shl(row as u32);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of the attribute that was picked there.
+    #[inline(never)]
+    pub(crate) fn picked(&self, spot: Spot) -> Option<&'a [u8]> {
+        let (head, rest) = self.rest.get(spot.0 as usize..)?.split_first_chunk()?;
+        let len = (E::attribute_word(*head) & 0xffff) as usize;
+        rest.get(..len.wrapping_sub(HEADER))
+    }
+
+    /// Where this one of these attributes is.
+    #[inline(always)]
+    pub(crate) fn spot_of(&self, attribute: &Attribute<'a, E>) -> Spot {
+        // Nothing is lost: messages have less than 4 GiB.
+        Spot((attribute.offset() - self.offset()) as u32)
+    }
+
+    /// The attributes inside the attribute that was picked there; none where
+    /// there is none.
+    #[inline]
+    pub(crate) fn nest_at(&self, spot: Spot) -> Self {
+        match self.picked(spot) {
+            Some(inside) => Self::at(inside, self.offset_of(spot) + HEADER),
+            None => self.continued_at(&[]),
+        }
+    }
+
+    /// The string that was picked there.
+    #[inline(never)]
+    pub(crate) fn picked_text(&self, spot: Spot) -> Option<Text<'a>> {
+        padded_text(self.picked(spot)?)
+    }
+
+    /// Offset of the attribute that was picked there.
+    pub(crate) const fn offset_of(&self, spot: Spot) -> usize {
+        self.offset() + spot.0 as usize
+    }
+
     /// One value for each attribute, made by `read`: the entries of a list.
     /// Ends after the first error, be it of the list or in an entry.
     #[inline]
@@ -325,6 +526,24 @@ impl<'a, E: Order> Attributes<'a, E> {
             }
             Some(entry)
         })
+    }
+
+    /// Takes the value of the next attribute, if it is of this type, has just
+    /// this size, and is as usual in everything else. `ALL` is its length with
+    /// header and padding.
+    #[inline(always)]
+    pub(crate) fn take_exact<const LEN: usize, const ALL: usize>(
+        &mut self,
+        kind: u16,
+    ) -> Option<[u8; LEN]> {
+        const { assert!(ALL == HEADER + align(LEN)) };
+        let (chunk, rest) = self.rest.split_first_chunk::<ALL>()?;
+        let (head, value) = chunk.split_first_chunk()?;
+        if E::attribute_word(*head) != u32::from(kind) << 16 | (HEADER + LEN) as u32 {
+            return None;
+        }
+        self.rest = rest;
+        value.first_chunk().copied()
     }
 
     /// The last attribute of type `kind`, as the kernel chooses among
@@ -392,7 +611,7 @@ impl<E: Order> fmt::Debug for Attributes<'_, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{Big, Little};
+    use crate::order::Little;
     use crate::testing::{bytes, Vec};
 
     fn first(hexadecimal: &str) -> Result<Attribute<'static, Little>, Error> {

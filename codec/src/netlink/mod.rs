@@ -39,6 +39,7 @@ mod message;
 mod rule;
 mod writer;
 
+pub(crate) use ack::verdict;
 pub use ack::{Ack, Done, ExtendedAck};
 pub use attribute::{Attribute, Attributes, Text};
 pub use header::{flags, kind, Header, HEADER_LEN};
@@ -46,7 +47,7 @@ pub use message::{Content, Message, Messages};
 pub use rule::Rule;
 pub use writer::Writer;
 
-pub(crate) use attribute::HEADER as ATTRIBUTE_HEADER;
+pub(crate) use attribute::{nothing, Form, Forms, Present, Spot, HEADER as ATTRIBUTE_HEADER};
 
 /// Rounds a length up to the next multiple of four (`NLMSG_ALIGN`,
 /// `NLA_ALIGN`); saturates instead of wrapping.

@@ -169,7 +169,7 @@ impl<'b, E: Order> Writer<'b, E> {
     /// An attribute of any length, as it is.
     #[inline]
     pub fn put_bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
-        self.put_parts(kind, value, &[])
+        self.put_value(kind, value, value.len())
     }
 
     /// A string; its NUL is added. One that has a NUL in it cannot be sent:
@@ -178,27 +178,23 @@ impl<'b, E: Order> Writer<'b, E> {
         if value.contains(&0) {
             self.fail(Error::about(ErrorKind::BadValue, kind, self.len));
         }
-        self.put_parts(kind, value, &[0])
+        self.put_value(kind, value, value.len() + 1)
     }
 
-    fn put_parts(&mut self, kind: u16, value: &[u8], end: &[u8]) -> &mut Self {
-        let len = ATTRIBUTE_HEADER + value.len() + end.len();
+    /// An attribute of `len` bytes, of which `value` is the first; zeros follow.
+    fn put_value(&mut self, kind: u16, value: &[u8], len: usize) -> &mut Self {
+        let len = ATTRIBUTE_HEADER + len;
         let room = self
             .buffer
             .get_mut(self.len..)
-            .and_then(|rest| rest.get_mut(..align(len)));
+            .and_then(|rest| rest.get_mut(..align(len)))
+            .and_then(|room| room.split_first_chunk_mut());
         match (room, u16::try_from(len)) {
-            (Some(to), Ok(_)) if self.failure.is_none() => {
-                let word = u32::from(kind) << 16 | len as u32;
-                to.fill(0);
-                let pieces: [&[u8]; 3] = [&E::put_attribute_word(word), value, end];
-                let mut at = 0;
-                for piece in pieces {
-                    let end = at + piece.len();
-                    if let Some(place) = to.get_mut(at..end) {
-                        place.copy_from_slice(piece);
-                    }
-                    at = end;
+            (Some((head, room)), Ok(_)) if self.failure.is_none() => {
+                *head = E::put_attribute_word(u32::from(kind) << 16 | len as u32);
+                room.fill(0);
+                for (to, from) in room.iter_mut().zip(value) {
+                    *to = *from;
                 }
                 self.len += align(len);
             }

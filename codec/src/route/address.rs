@@ -3,10 +3,10 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{kind, split};
-use crate::error::{Error, ErrorKind};
+use super::{kind, of_family, split, ByFamily};
+use crate::error::Error;
 use crate::inet;
-use crate::netlink::{Attribute, Attributes, Message, Text};
+use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot, Text};
 use crate::order::{Native, Order};
 
 const ADDRESS: u16 = 1;
@@ -16,7 +16,7 @@ const CACHEINFO: u16 = 6;
 const FLAGS: u16 = 8;
 
 /// An address of an interface: `struct ifaddrmsg` and the attributes `IFA_*`.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Address<'a, E: Order = Native> {
     /// `ifa_family`.
     pub family: u8,
@@ -28,18 +28,13 @@ pub struct Address<'a, E: Order = Native> {
     pub scope: u8,
     /// `ifa_index`: index of the interface.
     pub index: u32,
-    /// The address of this host: `LOCAL`, or `ADDRESS` where that is absent;
-    /// `None` for families that are not of the Internet.
-    pub address: Option<IpAddr>,
-    /// The address at the other end of a point-to-point interface: `ADDRESS`
-    /// where it is another than `LOCAL`.
-    pub peer: Option<IpAddr>,
     /// `LABEL` of an IPv4 address.
     pub label: Option<Text<'a>>,
-    /// `CACHEINFO`: how long it is good.
-    pub cache: Option<CacheInfo>,
     /// Everything that was sent behind the fixed part.
     pub attributes: Attributes<'a, E>,
+    local: Spot,
+    other: Spot,
+    cache: Spot,
 }
 
 impl Address<'_> {
@@ -56,37 +51,89 @@ impl Address<'_> {
 impl<'a, E: Order> Address<'a, E> {
     /// Reads RTM_NEWADDR or RTM_DELADDR.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        Self::read(message)
+    }
+
+    // Inlined where it ends up in a larger type: it is built in place there.
+    #[inline(always)]
+    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) = split::<8, E>(message, [kind::NEWADDR, kind::DELADDR])?;
-        let mut this = Self {
-            family: b[0],
+        let family = b[0];
+        const fn forms(address: Form) -> [(u16, Form); 5] {
+            [
+                (ADDRESS, address),
+                (LOCAL, address),
+                (LABEL, Form::TEXT),
+                (CACHEINFO, Form::bytes(16)),
+                (FLAGS, Form::number(4)),
+            ]
+        }
+        const FORMS: ByFamily<5> = by_family!(forms);
+        let mut values = nothing::<6>();
+        attributes.pick(of_family(FORMS, family), &mut values)?;
+        // The call first: what is read behind it needs no stack.
+        let [_, _, label, ..] = values;
+        let label = attributes.picked_text(Spot(label));
+        let [other, local, _, cache, flags, present] = values;
+        let flags = Present(present).then(4, flags);
+        Ok(Self {
+            family,
             prefix: b[1],
-            flags: AddressFlags(u32::from(b[2])),
+            flags: AddressFlags(flags.unwrap_or(u32::from(b[2]))),
             scope: b[3],
             index: E::u32([b[4], b[5], b[6], b[7]]),
-            address: None,
-            peer: None,
-            label: None,
-            cache: None,
+            label,
             attributes,
-        };
-        let mut other = None;
-        for attribute in attributes {
-            let attribute = attribute?;
-            match attribute.kind() {
-                ADDRESS => other = inet::from_attribute(&attribute, this.family)?,
-                LOCAL => this.address = inet::from_attribute(&attribute, this.family)?,
-                LABEL => this.label = Some(attribute.text()?),
-                CACHEINFO => this.cache = Some(CacheInfo::decode(&attribute)?),
-                FLAGS => this.flags = AddressFlags(attribute.u32()?),
-                _ => {}
-            }
+            local: Spot(local),
+            other: Spot(other),
+            cache: Spot(cache),
+        })
+    }
+
+    /// The address of this host: `LOCAL`, or `ADDRESS` where that is absent;
+    /// `None` for families that are not of the Internet.
+    pub fn address(&self) -> Option<IpAddr> {
+        let local = self.attributes.picked(self.local);
+        let bytes = local.or_else(|| self.attributes.picked(self.other));
+        inet::from_bytes(self.family, bytes?)
+    }
+
+    /// The address at the other end of a point-to-point interface: `ADDRESS`
+    /// where it is another than `LOCAL`.
+    pub fn peer(&self) -> Option<IpAddr> {
+        let local = self.attributes.picked(self.local)?;
+        let other = self.attributes.picked(self.other)?;
+        if local == other {
+            return None;
         }
-        if this.address.is_none() {
-            this.address = other;
-        } else if this.address != other {
-            this.peer = other;
-        }
-        Ok(this)
+        inet::from_bytes(self.family, other)
+    }
+
+    /// `CACHEINFO`: how long it is good.
+    pub fn cache(&self) -> Option<CacheInfo> {
+        let b = self.attributes.picked(self.cache)?.first_chunk::<16>()?;
+        Some(CacheInfo {
+            preferred: E::u32([b[0], b[1], b[2], b[3]]),
+            valid: E::u32([b[4], b[5], b[6], b[7]]),
+            created: E::u32([b[8], b[9], b[10], b[11]]),
+            updated: E::u32([b[12], b[13], b[14], b[15]]),
+        })
+    }
+}
+
+impl<E: Order> fmt::Debug for Address<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("family", &self.family)
+            .field("address", &self.address())
+            .field("prefix", &self.prefix)
+            .field("peer", &self.peer())
+            .field("flags", &self.flags)
+            .field("scope", &self.scope)
+            .field("index", &self.index)
+            .field("label", &self.label)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,20 +148,6 @@ pub struct CacheInfo {
     pub created: u32,
     /// When it was last changed, likewise.
     pub updated: u32,
-}
-
-impl CacheInfo {
-    fn decode<E: Order>(attribute: &Attribute<'_, E>) -> Result<Self, Error> {
-        let Ok(b) = <[u8; 16]>::try_from(attribute.payload()) else {
-            return Err(attribute.error(ErrorKind::BadSize));
-        };
-        Ok(Self {
-            preferred: E::u32([b[0], b[1], b[2], b[3]]),
-            valid: E::u32([b[4], b[5], b[6], b[7]]),
-            created: E::u32([b[8], b[9], b[10], b[11]]),
-            updated: E::u32([b[12], b[13], b[14], b[15]]),
-        })
-    }
 }
 
 /// Flags of an address (`IFA_F_*`). Unknown bits are kept.
@@ -158,6 +191,7 @@ impl fmt::Debug for AddressFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::order::Little;
     use crate::testing::{bytes, message};
     use core::net::Ipv4Addr;
@@ -172,13 +206,13 @@ mod tests {
         let mut bytes = bytes;
         bytes[0] = bytes.len() as u8;
         let address = Address::decode(&message::<Little>(&bytes)).unwrap();
-        assert_eq!(address.address, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        assert_eq!(address.peer, Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))));
+        assert_eq!(address.address(), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert_eq!(address.peer(), Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))));
         assert_eq!(
             (address.flags.0, address.scope),
             (0x280, Address::SCOPE_HOST)
         );
-        assert_eq!(address.cache.unwrap().updated, 24);
+        assert_eq!(address.cache().unwrap().updated, 24);
         assert_eq!((address.prefix, address.index), (8, 1));
     }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{kind, split};
 use crate::error::Error;
-use crate::netlink::{Attributes, Message, Text};
+use crate::netlink::{nothing, Attributes, Form, Forms, Message, Present, Spot, Text};
 use crate::order::{Native, Order};
 
 pub(super) const IFNAME: u16 = 3;
@@ -46,32 +46,42 @@ pub struct Link<'a, E: Order = Native> {
 impl<'a, E: Order> Link<'a, E> {
     /// Reads RTM_NEWLINK or RTM_DELLINK.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        Self::read(message)
+    }
+
+    // Inlined where it ends up in a larger type: it is built in place there.
+    #[inline(always)]
+    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) = split::<16, E>(message, [kind::NEWLINK, kind::DELLINK])?;
-        let mut link = Self {
+        const FORMS: &Forms = &[
+            (IFNAME, Form::TEXT),
+            (MTU, Form::number(4)),
+            (MASTER, Form::number(4)),
+            (OPERSTATE, Form::number(1)),
+            (CARRIER, Form::number(1)),
+        ];
+        let mut values = nothing::<6>();
+        attributes.pick(FORMS, &mut values)?;
+        // The call first: what is read behind it needs no stack.
+        let [name, ..] = values;
+        let name = attributes.picked_text(Spot(name));
+        let [_, mtu, master, state, carrier, present] = values;
+        let present = Present(present);
+        let state = present.then(3, state);
+        let carrier = present.then(4, carrier);
+        Ok(Self {
             family: b[0],
             hardware: E::u16([b[2], b[3]]),
             index: E::u32([b[4], b[5], b[6], b[7]]) as i32,
             flags: LinkFlags(E::u32([b[8], b[9], b[10], b[11]])),
             change: E::u32([b[12], b[13], b[14], b[15]]),
-            name: None,
-            mtu: None,
-            master: None,
-            state: None,
-            carrier: None,
+            name,
+            mtu: present.then(1, mtu),
+            master: present.then(2, master),
+            state: state.map(|number| OperState::from_number(number as u8)),
+            carrier: carrier.map(|number| number != 0),
             attributes,
-        };
-        for attribute in attributes {
-            let attribute = attribute?;
-            match attribute.kind() {
-                IFNAME => link.name = Some(attribute.text()?),
-                MTU => link.mtu = Some(attribute.u32()?),
-                MASTER => link.master = Some(attribute.u32()?),
-                OPERSTATE => link.state = Some(OperState::from_number(attribute.u8()?)),
-                CARRIER => link.carrier = Some(attribute.u8()? != 0),
-                _ => {}
-            }
-        }
-        Ok(link)
+        })
     }
 
     /// Whether it can carry packets: up, with carrier.

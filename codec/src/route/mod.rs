@@ -23,6 +23,30 @@
 //! should not ask. Only what path management needs is named here; all other
 //! attributes are in the `attributes` of each.
 
+/// The attributes that a decoder knows, for IPv4, IPv6 and other families.
+type ByFamily<const N: usize> = &'static [[(u16, Form); N]; 3];
+
+/// A table for each family out of one of forms for an address.
+macro_rules! by_family {
+    ($forms:ident) => {
+        &[
+            $forms(Form::bytes(4)),
+            $forms(Form::bytes(16)),
+            $forms(Form::ANY),
+        ]
+    };
+}
+
+/// The table for this family.
+fn of_family<const N: usize>(tables: ByFamily<N>, family: u8) -> &'static Forms {
+    let [v4, v6, other] = tables;
+    match family {
+        AF_INET => v4,
+        AF_INET6 => v6,
+        _ => other,
+    }
+}
+
 mod address;
 mod link;
 mod path;
@@ -33,7 +57,8 @@ pub use link::{Link, LinkFlags, OperState};
 pub use path::{Route, RouteKind};
 
 use crate::error::{Error, ErrorKind};
-use crate::netlink::{Attributes, Message, HEADER_LEN};
+use crate::inet::{AF_INET, AF_INET6};
+use crate::netlink::{Attributes, Form, Forms, Message, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// `NETLINK_ROUTE`, the protocol to open a socket with.
@@ -98,14 +123,44 @@ pub enum Change<'a, E: Order = Native> {
 impl<'a, E: Order> Change<'a, E> {
     /// Reads whatever the message is.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        Ok(match message.header.kind {
-            kind::NEWLINK => Self::NewLink(Link::decode(message)?),
-            kind::DELLINK => Self::DeletedLink(Link::decode(message)?),
-            kind::NEWADDR => Self::NewAddress(Address::decode(message)?),
-            kind::DELADDR => Self::DeletedAddress(Address::decode(message)?),
-            kind::NEWROUTE => Self::NewRoute(Route::decode(message)?),
-            kind::DELROUTE => Self::DeletedRoute(Route::decode(message)?),
-            other => Self::Other(other),
+        let new = |kind| message.header.kind == kind;
+        match message.header.kind {
+            kind::NEWLINK | kind::DELLINK => Self::link(message, new(kind::NEWLINK)),
+            kind::NEWADDR | kind::DELADDR => Self::address(message, new(kind::NEWADDR)),
+            kind::NEWROUTE | kind::DELROUTE => Self::route(message, new(kind::NEWROUTE)),
+            other => Ok(Self::Other(other)),
+        }
+    }
+
+    // Each for itself: no stack is kept for the other two.
+
+    #[inline(never)]
+    fn link(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
+        let link = Link::read(message)?;
+        Ok(if new {
+            Self::NewLink(link)
+        } else {
+            Self::DeletedLink(link)
+        })
+    }
+
+    #[inline(never)]
+    fn address(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
+        let address = Address::read(message)?;
+        Ok(if new {
+            Self::NewAddress(address)
+        } else {
+            Self::DeletedAddress(address)
+        })
+    }
+
+    #[inline(never)]
+    fn route(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
+        let route = Route::read(message)?;
+        Ok(if new {
+            Self::NewRoute(route)
+        } else {
+            Self::DeletedRoute(route)
         })
     }
 }

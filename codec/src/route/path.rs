@@ -1,11 +1,12 @@
 //! Routes.
 
+use core::fmt;
 use core::net::IpAddr;
 
-use super::{kind, split};
+use super::{kind, of_family, split, ByFamily};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
-use crate::netlink::{Attribute, Attributes, Message};
+use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot};
 use crate::order::{Native, Order};
 
 pub(super) const DST: u16 = 1;
@@ -21,7 +22,7 @@ const VIA: u16 = 18;
 
 /// A route, or the way that the kernel chose: `struct rtmsg` and the
 /// attributes `RTA_*`.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Route<'a, E: Order = Native> {
     /// `rtm_family`.
     pub family: u8,
@@ -42,84 +43,139 @@ pub struct Route<'a, E: Order = Native> {
     pub kind: RouteKind,
     /// `rtm_flags` (`RTM_F_*`, `RTNH_F_*`: 1 dead, 16 no carrier).
     pub flags: u32,
-    /// `DST`.
-    pub destination: Option<IpAddr>,
-    /// `SRC`: for packets from this prefix only.
-    pub source: Option<IpAddr>,
     /// `IIF`: for packets that came in there.
     pub input: Option<u32>,
     /// `OIF`: index of the interface that packets leave by.
     pub output: Option<u32>,
-    /// `GATEWAY` or `VIA`: the next router; absent where the destination is
-    /// on the link.
-    pub gateway: Option<IpAddr>,
     /// `PRIORITY`: the metric; the least wins.
     pub priority: Option<u32>,
-    /// `PREFSRC`: the source address that the kernel would take.
-    pub preferred_source: Option<IpAddr>,
     /// Everything that was sent behind the fixed part, `MULTIPATH` (9) too.
     pub attributes: Attributes<'a, E>,
+    destination: Spot,
+    source: Spot,
+    gateway: Spot,
+    preferred: Spot,
+    via: Spot,
 }
 
 impl<'a, E: Order> Route<'a, E> {
     /// Reads RTM_NEWROUTE or RTM_DELROUTE.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        Self::read(message)
+    }
+
+    // Inlined where it ends up in a larger type: it is built in place there.
+    #[inline(always)]
+    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) = split::<12, E>(message, [kind::NEWROUTE, kind::DELROUTE])?;
-        let mut route = Self {
-            family: b[0],
+        let family = b[0];
+        const fn forms(address: Form) -> [(u16, Form); 9] {
+            [
+                (DST, address),
+                (SRC, address),
+                (GATEWAY, address),
+                (PREFSRC, address),
+                (VIA, Form::ANY),
+                (IIF, Form::number(4)),
+                (OIF, Form::number(4)),
+                (PRIORITY, Form::number(4)),
+                (TABLE, Form::number(4)),
+            ]
+        }
+        const FORMS: ByFamily<9> = by_family!(forms);
+        let mut values = nothing::<10>();
+        attributes.pick(of_family(FORMS, family), &mut values)?;
+        let [_, _, _, _, via, ..] = values;
+        if attributes
+            .picked(Spot(via))
+            .is_some_and(|via| !is_via::<E>(via))
+        {
+            let at = attributes.offset_of(Spot(via));
+            return Err(Error::about(ErrorKind::BadSize, VIA, at));
+        }
+        let [destination, source, gateway, preferred, via, rest @ ..] = values;
+        let [input, output, priority, table, present] = rest;
+        let present = Present(present);
+        let table = present.then(8, table);
+        Ok(Self {
+            family,
             destination_prefix: b[1],
             source_prefix: b[2],
             tos: b[3],
-            table: u32::from(b[4]),
+            table: table.unwrap_or(u32::from(b[4])),
             protocol: b[5],
             scope: b[6],
             kind: RouteKind::from_number(b[7]),
             flags: E::u32([b[8], b[9], b[10], b[11]]),
-            destination: None,
-            source: None,
-            input: None,
-            output: None,
-            gateway: None,
-            priority: None,
-            preferred_source: None,
+            input: present.then(5, input),
+            output: present.then(6, output),
+            priority: present.then(7, priority),
             attributes,
-        };
-        let family = route.family;
-        for attribute in attributes {
-            let attribute = attribute?;
-            match attribute.kind() {
-                DST => route.destination = inet::from_attribute(&attribute, family)?,
-                SRC => route.source = inet::from_attribute(&attribute, family)?,
-                IIF => route.input = Some(attribute.u32()?),
-                OIF => route.output = Some(attribute.u32()?),
-                GATEWAY => route.gateway = inet::from_attribute(&attribute, family)?,
-                VIA => route.gateway = via(&attribute)?,
-                PRIORITY => route.priority = Some(attribute.u32()?),
-                PREFSRC => route.preferred_source = inet::from_attribute(&attribute, family)?,
-                TABLE => route.table = attribute.u32()?,
-                _ => {}
-            }
+            destination: Spot(destination),
+            source: Spot(source),
+            gateway: Spot(gateway),
+            preferred: Spot(preferred),
+            via: Spot(via),
+        })
+    }
+
+    /// `DST`: where it leads, the first
+    /// [`destination_prefix`](Self::destination_prefix) bits of it.
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.address(self.destination)
+    }
+
+    /// `SRC`: for packets from this prefix only.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.address(self.source)
+    }
+
+    /// `GATEWAY` or `VIA`, whichever comes last: the next router; absent where
+    /// the destination is on the link.
+    pub fn gateway(&self) -> Option<IpAddr> {
+        if self.gateway.is_behind(self.via) {
+            return self.address(self.gateway);
         }
-        Ok(route)
+        let (family, address) = self.attributes.picked(self.via)?.split_first_chunk()?;
+        inet::from_bytes(u8::try_from(E::u16(*family)).ok()?, address)
+    }
+
+    /// `PREFSRC`: the source address that the kernel would take.
+    pub fn preferred_source(&self) -> Option<IpAddr> {
+        self.address(self.preferred)
+    }
+
+    fn address(&self, spot: Spot) -> Option<IpAddr> {
+        inet::from_bytes(self.family, self.attributes.picked(spot)?)
     }
 }
 
-/// `struct rtvia`: a family and an address of that family.
-fn via<E: Order>(attribute: &Attribute<'_, E>) -> Result<Option<IpAddr>, Error> {
-    let Some((family, rest)) = attribute.payload().split_first_chunk() else {
-        return Err(attribute.error(ErrorKind::BadSize));
-    };
-    let mut address = [0; 16];
-    let wanted = match u8::try_from(E::u16(*family)) {
-        Ok(inet::AF_INET) => 4,
-        Ok(inet::AF_INET6) => 16,
-        _ => return Ok(None),
-    };
-    match address.get_mut(..wanted) {
-        Some(room) if rest.len() == wanted => room.copy_from_slice(rest),
-        _ => return Err(attribute.error(ErrorKind::BadSize)),
+impl<E: Order> fmt::Debug for Route<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("kind", &self.kind)
+            .field("table", &self.table)
+            .field("destination", &self.destination())
+            .field("destination_prefix", &self.destination_prefix)
+            .field("gateway", &self.gateway())
+            .field("output", &self.output)
+            .field("preferred_source", &self.preferred_source())
+            .field("priority", &self.priority)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
     }
-    Ok(inet::from_words(E::u16(*family) as u8, address))
+}
+
+/// Whether this is a `struct rtvia`: a family and an address of that family.
+fn is_via<E: Order>(bytes: &[u8]) -> bool {
+    let Some((family, address)) = bytes.split_first_chunk() else {
+        return false;
+    };
+    match u8::try_from(E::u16(*family)) {
+        Ok(inet::AF_INET) => address.len() == 4,
+        Ok(inet::AF_INET6) => address.len() == 16,
+        _ => true,
+    }
 }
 
 /// What a route does with a packet (`RTN_*`).
@@ -180,9 +236,12 @@ mod tests {
         let route = Route::decode(&message::<Little>(&bytes)).unwrap();
         assert_eq!((route.kind, route.table), (RouteKind::Unicast, 254));
         assert_eq!(route.output, Some(4));
-        assert_eq!(route.gateway, Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))));
         assert_eq!(
-            route.preferred_source,
+            route.gateway(),
+            Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))
+        );
+        assert_eq!(
+            route.preferred_source(),
             Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)))
         );
     }

@@ -6,6 +6,8 @@
 //! here: `core::fmt` itself has panics in it.
 #![no_std]
 
+pub mod calls;
+
 use core::hint::black_box;
 use core::net::IpAddr;
 
@@ -34,11 +36,11 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 /// Exports a function for each byte order.
 macro_rules! both {
     ($($name:ident, $little:ident, $big:ident;)*) => {$(
-        #[no_mangle]
+        #[unsafe(no_mangle)]
         pub fn $little(bytes: &[u8]) {
             $name::<Little>(bytes);
         }
-        #[no_mangle]
+        #[unsafe(no_mangle)]
         pub fn $big(bytes: &[u8]) {
             $name::<Big>(bytes);
         }
@@ -188,7 +190,7 @@ fn routes<E: Order>(bytes: &[u8]) {
     });
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn exchange(request: &[u8], datagrams: &[&[u8]]) {
     let Ok(exchange) = Exchange::new(request) else {
         return;
@@ -211,7 +213,7 @@ pub fn exchange(request: &[u8], datagrams: &[&[u8]]) {
     }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn requests(
     buffer: &mut [u8],
     which: u8,
@@ -249,7 +251,7 @@ pub fn requests(
     built.map(opaque)
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn lookups(
     buffer: &mut [u8],
     seq: u32,
@@ -280,7 +282,7 @@ pub fn lookups(
     Ok(())
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn writer(buffer: &mut [u8], header: Header, kind: u16, text: &[u8]) -> Result<(), Error> {
     let mut writer = Writer::<Big>::with_order(buffer, header);
     writer.bytes([1, 2, 3, 4]).put_u8(kind, 1).put_u16(kind, 1);
@@ -296,25 +298,25 @@ pub fn writer(buffer: &mut [u8], header: Header, kind: u16, text: &[u8]) -> Resu
 }
 
 #[cfg(feature = "panic-index")]
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn panics(bytes: &[u8]) -> u8 {
     bytes[black_box(3)]
 }
 
 #[cfg(feature = "panic-unwrap")]
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn panics(bytes: &[u8]) -> u8 {
     *bytes.first().unwrap()
 }
 
 #[cfg(feature = "panic-divide")]
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn panics(bytes: &[u8]) -> usize {
     1000 / bytes.len()
 }
 
 #[cfg(feature = "panic-copy")]
-#[no_mangle]
+#[unsafe(no_mangle)]
 pub fn panics(bytes: &[u8]) {
     let mut buffer = [0; 8];
     buffer.copy_from_slice(bytes);
