@@ -8,7 +8,7 @@ use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::monitor::{EventCounter, Monitor};
 use ip_mptcp_tests::namespace::Namespace;
-use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::wait::until;
 use serde_json::Value;
 
@@ -273,6 +273,42 @@ fn past_the_bound_the_exact_number_of_lost_events_is_told() {
     let (told, lost) = number(&text);
     assert_eq!(told, u64::from(counter.total()));
     assert!(lost > 1000, "{lost}");
+}
+
+/// System calls of a monitor that is shown so many events, each once the one before it
+/// has been written.
+fn calls_for(events: usize) -> Option<usize> {
+    let log = std::env::temp_dir().join(format!("monitor-calls-{}", std::process::id()));
+    // The program keeps its number.
+    let run = Run::program(&strace()?).words("-D -qq -o").arg(&log);
+    let monitor = Monitor::start(run.arg(binary()).words("monitor"));
+    let mut listener = None;
+    for number in 1..=events {
+        listener = match listener {
+            None => Some(listen("127.0.0.1:0")),
+            Some(_) => None,
+        };
+        monitor.wait_for("the event", |text| text.lines().count() == number);
+    }
+    monitor.stop(libc::SIGTERM).success();
+    let text = until("the end of the trace", || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        text.contains("exit_group").then_some(text)
+    });
+    let _ = std::fs::remove_file(&log);
+    Some(text.lines().count())
+}
+
+/// One that waits for the event, and one that writes it. Where they happen to come so fast
+/// that more are expected, now and then one that waits for these.
+#[test]
+fn an_event_alone_takes_two_system_calls() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(few) = calls_for(10) else { return };
+    let Some(more) = calls_for(210) else { return };
+    assert!(more - few <= 200 * 5 / 2, "{few} for 10, {more} for 210");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
             "Prometheus makes differences itself",
         ));
     }
-    let signals = sys::catch_termination().map_err(|error| {
+    let signals = sys::catch_signals(&[libc::SIGINT, libc::SIGTERM]).map_err(|error| {
         let what = ["cannot wait for signals"];
         Error::system(Kind::Kernel, status::FAILED, &what, error)
     })?;

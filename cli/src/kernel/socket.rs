@@ -162,14 +162,9 @@ impl Socket {
         while !exchange.is_over() {
             // The last datagram of a dump and its end come together; anything
             // else is answered in one.
-            let (count, share) = if exchange.is_dump() {
-                let count = receive(&self.fd, &mut self.buffer, &mut received)?;
-                (count, self.buffer.len() / received.len())
-            } else {
-                let one = sys::receive_one(&self.fd, &mut self.buffer);
-                received[0] = one.map_err(receive_error)?;
-                (1, self.buffer.len())
-            };
+            let places = if exchange.is_dump() { 2 } else { 1 };
+            let count = receive(&self.fd, &mut self.buffer, &mut received, places)?;
+            let share = self.buffer.len() / places;
             let mut start = 0;
             for Received { len, sender } in received.iter().take(count) {
                 let room = self.buffer.get(start..start + share);
@@ -213,9 +208,22 @@ impl Socket {
     }
 }
 
-fn receive(fd: &Fd, buffer: &mut [u8], received: &mut [Received; 2]) -> Result<usize> {
+/// Receives up to `places` datagrams, one or two.
+fn receive(
+    fd: &Fd,
+    buffer: &mut [u8],
+    received: &mut [Received; 2],
+    places: usize,
+) -> Result<usize> {
     loop {
-        match sys::receive(fd, buffer, received, true) {
+        let result = match places {
+            1 => sys::receive_one(fd, buffer).map(|one| {
+                received[0] = one;
+                1
+            }),
+            _ => sys::receive(fd, buffer, received, true),
+        };
+        match result {
             Err(Errno(number)) if number == libc::EINTR as u32 => {}
             result => return result.map_err(receive_error),
         }

@@ -8,8 +8,9 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void, CStr};
-use core::mem::{size_of, zeroed};
+use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicI32, Ordering};
 
 /// An error number of this machine.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -177,32 +178,39 @@ pub struct Received {
     pub sender: u32,
 }
 
-/// Receives up to `N` datagrams in one call, each into its share of `buffer`
-/// (`N` equal parts); waits for the first unless `wait` is false. Returns how
-/// many came.
-pub fn receive<const N: usize>(
+/// So many datagrams can be received by one call.
+pub const MOST: usize = 32;
+
+/// Receives as many datagrams as there are places in `received`, or [`MOST`],
+/// in one call, each into its share of `buffer` (equal parts); waits for the
+/// first unless `wait` is false. Returns how many came.
+pub fn receive(
     fd: &Fd,
     buffer: &mut [u8],
-    received: &mut [Received; N],
+    received: &mut [Received],
     wait: bool,
 ) -> Result<usize, Errno> {
-    let share = buffer.len() / N;
+    let count = received.len().min(MOST);
+    let share = buffer.len() / count.max(1);
     let start = buffer.as_mut_ptr();
-    // SAFETY: zero is valid for these plain C structures; all lengths in them
-    // are then 0.
-    let (mut senders, mut parts, mut headers): (
-        [libc::sockaddr_nl; N],
-        [libc::iovec; N],
-        [libc::mmsghdr; N],
-    ) = unsafe { (zeroed(), zeroed(), zeroed()) };
-    for at in 0..N {
-        // SAFETY: N shares fit into the buffer.
-        parts[at].iov_base = unsafe { start.add(at * share) }.cast();
-        parts[at].iov_len = share;
-        let header = &mut headers[at].msg_hdr;
-        header.msg_name = (&raw mut senders[at]).cast();
+    // Whoever wants one message alone does not pay for the others.
+    let mut senders = [const { MaybeUninit::<libc::sockaddr_nl>::uninit() }; MOST];
+    let mut parts = [const { MaybeUninit::<libc::iovec>::uninit() }; MOST];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MOST];
+    for at in 0..count {
+        let part = parts[at].write(libc::iovec {
+            // SAFETY: `count` shares fit into the buffer.
+            iov_base: unsafe { start.add(at * share) }.cast(),
+            iov_len: share,
+        });
+        // SAFETY: zero is valid for these plain C structures; all lengths in
+        // the second are then 0.
+        let (sender, header) =
+            unsafe { (senders[at].write(zeroed()), headers[at].write(zeroed())) };
+        let header = &mut header.msg_hdr;
+        header.msg_name = (&raw mut *sender).cast();
         header.msg_namelen = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-        header.msg_iov = &raw mut parts[at];
+        header.msg_iov = &raw mut *part;
         header.msg_iovlen = 1;
     }
     let flags = libc::MSG_TRUNC
@@ -211,43 +219,47 @@ pub fn receive<const N: usize>(
         } else {
             libc::MSG_DONTWAIT
         };
-    // SAFETY: each header points at its own address and its own part of
-    // `buffer`, all of which outlive the call and are used by nothing else
-    // meanwhile.
+    // SAFETY: the first `count` headers are set; each points at its own
+    // address and its own part of `buffer`, all of which outlive the call and
+    // are used by nothing else meanwhile.
     let got = check(unsafe {
         libc::recvmmsg(
             fd.0,
-            headers.as_mut_ptr(),
-            N as libc::c_uint,
+            headers.as_mut_ptr().cast(),
+            count as libc::c_uint,
             flags as _,
             null_mut(),
         )
     } as isize)?;
-    for at in 0..N.min(got) {
-        received[at].len = headers[at].msg_len as usize;
-        received[at].sender = senders[at].nl_pid;
+    let got = got.min(count);
+    for at in 0..got {
+        // SAFETY: no more than the first `count` are looked at, which are set.
+        let (header, sender) =
+            unsafe { (headers[at].assume_init_ref(), senders[at].assume_init_ref()) };
+        received[at].len = header.msg_len as usize;
+        received[at].sender = sender.nl_pid;
     }
     Ok(got)
 }
 
-/// Receives one datagram and waits for it; the rest as [`receive`].
+/// Waits for one datagram: the least that it takes to receive one.
 pub fn receive_one(fd: &Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
-    // SAFETY: zero is a valid address, which the call overwrites.
+    // SAFETY: zero is a valid address.
     let mut sender: libc::sockaddr_nl = unsafe { zeroed() };
-    let mut len = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-    // SAFETY: buffer and address outlive the call, lengths are theirs.
-    let got = retry(|| unsafe {
+    let mut size = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+    // SAFETY: buffer and address outlive the call, the lengths are theirs.
+    let len = check(unsafe {
         libc::recvfrom(
             fd.0,
             buffer.as_mut_ptr().cast(),
             buffer.len(),
             libc::MSG_TRUNC,
             (&raw mut sender).cast(),
-            &raw mut len,
+            &raw mut size,
         )
     })?;
     Ok(Received {
-        len: got,
+        len,
         sender: sender.nl_pid,
     })
 }
@@ -571,41 +583,129 @@ pub fn caught(signals: &Fd) -> Option<u8> {
     }
 }
 
-/// Turns SIGINT and SIGTERM into something to read: the descriptor becomes
-/// readable when one has come.
-pub fn catch_termination() -> Result<Fd, Errno> {
-    catch_signals(&[libc::SIGINT, libc::SIGTERM])
-}
-
 /// Turns these signals into something to read, with [`caught`].
 pub fn catch_signals(signals: &[c_int]) -> Result<Fd, Errno> {
+    let set = mask(libc::SIG_BLOCK, signals)?;
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: the set outlives the call.
+    Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)
+}
+
+/// Blocks these signals, or lets them through; returns them as a set.
+fn mask(how: c_int, signals: &[c_int]) -> Result<libc::sigset_t, Errno> {
     // SAFETY: the set is initialised by sigemptyset before use and outlives
-    // the calls; no handler is installed, so nothing runs concurrently.
-    Fd::new(unsafe {
+    // the calls.
+    unsafe {
         let mut set: libc::sigset_t = zeroed();
         libc::sigemptyset(&raw mut set);
         for signal in signals {
             libc::sigaddset(&raw mut set, *signal);
         }
-        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, null_mut()) != 0 {
-            return Err(errno());
-        }
-        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
-    } as isize)
+        check(libc::sigprocmask(how, &raw const set, null_mut()) as isize)?;
+        Ok(set)
+    }
 }
 
-/// Lets SIGINT and SIGTERM end the program again.
-pub fn release_termination() -> Result<(), Errno> {
-    // SAFETY: the set is initialised by sigemptyset before use and outlives
-    // the calls.
-    check(unsafe {
-        let mut set: libc::sigset_t = zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGINT);
-        libc::sigaddset(&raw mut set, libc::SIGTERM);
-        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, null_mut())
-    } as isize)
-    .map(drop)
+// What the handler of `Interruption` knows and tells.
+static CAUGHT: AtomicI32 = AtomicI32::new(0);
+static RECEIVER: AtomicI32 = AtomicI32::new(-1);
+static WAKER: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn interrupt(signal: c_int) {
+    static ONE: u64 = 1;
+    CAUGHT.store(signal, Ordering::Relaxed);
+    // SAFETY: both calls may be made by the handler of a signal; the number is
+    // that long and outlives its call. What was interrupted finds the error
+    // number that it left. A failure is that of a descriptor that is not used.
+    unsafe {
+        let errno = *libc::__errno_location();
+        libc::fcntl(
+            RECEIVER.load(Ordering::Relaxed),
+            libc::F_SETFL,
+            libc::O_NONBLOCK,
+        );
+        let waker = WAKER.load(Ordering::Relaxed);
+        libc::write(waker, (&raw const ONE).cast(), size_of::<u64>());
+        *libc::__errno_location() = errno;
+    }
+}
+
+/// SIGINT, SIGTERM and the end of a time (SIGALRM) as something that waiting
+/// ends with, be it for this or with a receiver. Dropped, the signals do what
+/// they did before.
+///
+/// A receiver that waits needs no call to see whether a signal has come: it
+/// waits no more from then on, even where the signal came just before.
+#[derive(Debug)]
+pub struct Interruption {
+    waker: Fd,
+    before: [libc::sighandler_t; SIGNALS.len()],
+}
+
+const SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGALRM];
+
+impl Interruption {
+    /// From now on, for so many milliseconds where a time is given; there is
+    /// one at a time.
+    pub fn of(receiver: &Fd, time: Option<u64>) -> Result<Self, Errno> {
+        let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
+        // SAFETY: plain call without pointers.
+        let waker = Fd::new(unsafe { libc::eventfd(0, flags) } as isize)?;
+        CAUGHT.store(0, Ordering::Relaxed);
+        RECEIVER.store(receiver.0, Ordering::Relaxed);
+        WAKER.store(waker.0, Ordering::Relaxed);
+        let handler = interrupt as extern "C" fn(c_int);
+        // SAFETY: the handler touches atomic numbers and makes calls that a
+        // handler may make. Calls go on after it, as they do not wait then.
+        let before =
+            SIGNALS.map(|signal| unsafe { libc::signal(signal, handler as libc::sighandler_t) });
+        // Whoever started the program may have blocked them.
+        mask(libc::SIG_UNBLOCK, &SIGNALS)?;
+        if let Some(time) = time {
+            alarm(time.max(1));
+        }
+        Ok(Self { waker, before })
+    }
+
+    /// What becomes readable.
+    pub fn fd(&self) -> &Fd {
+        &self.waker
+    }
+
+    /// The signal that has come since this was asked last.
+    pub fn caught(&self) -> Option<u8> {
+        // No call where there was none.
+        if CAUGHT.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        // Readable no more, then asked: one that comes between is not lost.
+        let _ = read(&self.waker, &mut [0; 8]);
+        Some(CAUGHT.swap(0, Ordering::Relaxed) as u8)
+    }
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        alarm(0);
+        for (signal, before) in SIGNALS.into_iter().zip(self.before) {
+            // SAFETY: what the call gave is valid for it.
+            unsafe { libc::signal(signal, before) };
+        }
+        RECEIVER.store(-1, Ordering::Relaxed);
+        WAKER.store(-1, Ordering::Relaxed);
+    }
+}
+
+/// Has SIGALRM sent in so many milliseconds, or not at all for 0.
+pub fn alarm(time: u64) {
+    // SAFETY: zero is valid for these plain numbers, which outlive the call.
+    unsafe {
+        let mut timer: libc::itimerval = zeroed();
+        // Nobody lives longer than that, and it is a time on every machine.
+        timer.it_value.tv_sec = (time / 1000).min(i32::MAX as u64) as _;
+        timer.it_value.tv_usec = (time % 1000 * 1000) as _;
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, null_mut());
+    }
 }
 
 /// A socket of the name space that needs no file system and that every

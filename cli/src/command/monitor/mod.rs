@@ -7,8 +7,12 @@
 //!
 //! The kernel's buffer is emptied whether or not the reader of the output
 //! keeps up; ours grows to a bound, past which events are dropped and counted.
-//! One event is passed on at once. While they come in quick succession, a
-//! millisecond's worth is taken together, for a fraction of the system calls.
+//!
+//! One event is passed on at once, and takes two system calls: one that waits
+//! for it in the socket, and one that writes it. Only with several sockets, or
+//! a reader that is slow, is there more to wait for. While events come in quick
+//! succession, a millisecond's worth is taken together, for a fraction of the
+//! calls.
 
 mod device;
 mod record;
@@ -25,7 +29,7 @@ use self::wanted::Wanted;
 use super::endpoint::interface_name;
 use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd, Polled, Received};
+use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::output::{complain, Output};
 use crate::session::Session;
@@ -35,14 +39,16 @@ const RECEIVE_BUFFER: u32 = 4 << 20;
 /// The same where events have to wait for a snapshot.
 const RECEIVE_BUFFER_SNAPSHOT: u32 = 4 * RECEIVE_BUFFER;
 /// So many events are received by one call.
-const BATCH: usize = 32;
+const BATCH: usize = sys::MOST;
 /// An event is at most 200 bytes.
 const EVENT: usize = 1024;
-/// Events that follow each other within this time, in milliseconds, are taken
-/// together.
-const SUCCESSION: u64 = 2;
+/// Where so many events come within a millisecond or two, the next ones are
+/// taken together: that costs three calls.
+const SUCCESSION: usize = 4;
 /// How long they are left to gather, in milliseconds.
 const GATHER: i32 = 1;
+/// How long the name of an interface is believed in, in milliseconds.
+const NAME_AGE: u64 = 100;
 
 /// Why it ended.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -55,11 +61,15 @@ enum End {
 /// Prints events until there is an end.
 pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let wanted = Wanted::parse(args)?;
-    let sources = open(session, args, &wanted)?;
-    let signals = sys::catch_termination().map_err(|error| {
-        let what = ["cannot wait for signals"];
-        Error::system(Kind::Kernel, status::RECEIVE, &what, error)
-    })?;
+    let mut sources = open(session, args, &wanted)?;
+    let first = sources
+        .first_mut()
+        .map(|one| one.path_manager.socket().fd());
+    let signals =
+        Interruption::of(first.unwrap_or(&Fd::STDIN), wanted.timeout).map_err(|error| {
+            let what = ["cannot wait for signals"];
+            Error::system(Kind::Kernel, status::RECEIVE, &what, error)
+        })?;
     session.out.keep();
     let mut monitor = Monitor {
         out: &mut session.out,
@@ -75,8 +85,8 @@ pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let end = monitor.watch(args.snapshot)?;
     monitor.finish(end)?;
     // A batch goes on as before.
+    drop(monitor);
     session.out.stop_keeping();
-    let _ = sys::release_termination();
     Ok(match end {
         End::Count => 0,
         End::Time => status::TIMEOUT,
@@ -179,20 +189,29 @@ impl Source {
     }
 }
 
-/// Names of interfaces, each looked up once whenever events have come.
+/// Names of interfaces, each looked up once in a while: one that has just been
+/// renamed may have its former name in an event.
 #[derive(Debug, Default)]
-struct Names(Vec<(i32, Option<Vec<u8>>)>);
+struct Names {
+    known: Vec<(i32, Option<Vec<u8>>)>,
+    until: u64,
+}
 
 impl Names {
     fn get(&mut self, path_manager: &mut PathManager, index: Option<i32>) -> Option<&[u8]> {
         let index = index.filter(|index| *index != 0)?;
-        let known = self.0.iter().position(|(known, _)| *known == index);
+        let now = sys::milliseconds();
+        if now >= self.until {
+            self.known.clear();
+            self.until = now + NAME_AGE;
+        }
+        let known = self.known.iter().position(|(known, _)| *known == index);
         let at = known.unwrap_or_else(|| {
             let name = interface_name(path_manager, index).ok();
-            self.0.push((index, name));
-            self.0.len() - 1
+            self.known.push((index, name));
+            self.known.len() - 1
         });
-        self.0.get(at)?.1.as_deref()
+        self.known.get(at)?.1.as_deref()
     }
 }
 
@@ -235,7 +254,7 @@ struct Monitor<'s> {
     wanted: Wanted,
     resync: bool,
     sources: Vec<Source>,
-    signals: Fd,
+    signals: Interruption,
     buffer: Vec<u8>,
     /// How many events are still to be shown.
     left: Option<u32>,
@@ -246,95 +265,104 @@ struct Monitor<'s> {
 
 impl Monitor<'_> {
     fn watch(&mut self, snapshot: bool) -> Result<End> {
-        let deadline = self
-            .wanted
-            .timeout
-            .map(|timeout| sys::milliseconds().saturating_add(timeout));
         if snapshot {
             for at in 0..self.sources.len() {
                 self.snapshot(at)?;
             }
         }
         let mut polled = Vec::new();
-        let mut last = 0;
-        let mut succession = false;
+        // When those of this succession began to come, and how many have.
+        let (mut since, mut succession) = (0, 0);
+        let mut gather = false;
         loop {
             self.out.write_ready()?;
             // The reader may just have made room.
             if self.tell_losses(self.resync)? {
                 self.out.write_ready()?;
             }
-            let mut patience = -1;
-            if let Some(deadline) = deadline {
-                let left = deadline.saturating_sub(sys::milliseconds());
-                if left == 0 {
-                    self.drain_all()?;
-                    return Ok(End::Time);
+            if let Some(number) = self.signals.caught() {
+                for at in 0..self.sources.len() {
+                    self.drain(at, false)?;
                 }
-                patience = left.min(1 << 30) as i32;
-            }
-            polled.clear();
-            polled.push(Polled::read(&self.signals));
-            if succession {
-                sys::poll_all(&mut polled, GATHER).map_err(broken)?;
-            } else {
-                for source in &mut self.sources {
-                    polled.push(Polled::read(source.path_manager.socket().fd()));
-                }
-                if self.out.kept() > 0 {
-                    polled.push(Polled::write(&Fd::STDOUT));
-                }
-                sys::poll_all(&mut polled, patience).map_err(broken)?;
-            }
-            if polled.first().is_some_and(|signals| signals.ready) {
-                if let Some(number) = sys::caught(&self.signals) {
-                    self.drain_all()?;
-                    return Ok(End::Signal(number));
-                }
+                return Ok(match i32::from(number) {
+                    libc::SIGALRM => End::Time,
+                    _ => End::Signal(number),
+                });
             }
             let mut events = 0;
-            for at in 0..self.sources.len() {
-                if succession || polled.get(at + 1).is_some_and(|source| source.ready) {
-                    events += self.drain(at)?;
+            if !gather && self.sources.len() == 1 && self.out.kept() == 0 {
+                events = self.drain(0, true)?;
+            } else {
+                polled.clear();
+                if gather {
+                    // Only a signal comes between.
+                    sys::poll_all(&mut polled, GATHER).map_err(broken)?;
+                } else {
+                    for source in &mut self.sources {
+                        polled.push(Polled::read(source.path_manager.socket().fd()));
+                    }
+                    polled.push(Polled::read(self.signals.fd()));
+                    if self.out.kept() > 0 {
+                        polled.push(Polled::write(&Fd::STDOUT));
+                    }
+                    sys::poll_all(&mut polled, -1).map_err(broken)?;
+                }
+                for at in 0..self.sources.len() {
+                    if polled.get(at).is_none_or(|source| source.ready) {
+                        events += self.drain(at, false)?;
+                    }
                 }
             }
             if self.left == Some(0) {
                 return Ok(End::Count);
             }
-            succession = false;
-            if events > 0 {
+            succession += events;
+            if gather {
+                gather = events >= SUCCESSION;
+                succession = 0;
+            } else if succession >= SUCCESSION {
+                // Who comes alone is not timed.
                 let now = sys::milliseconds();
-                succession = now.saturating_sub(last) < SUCCESSION;
-                last = now;
+                gather = now - since <= 1;
+                (since, succession) = (now, 0);
             }
         }
     }
 
-    fn drain_all(&mut self) -> Result<()> {
-        for at in 0..self.sources.len() {
-            self.drain(at)?;
-        }
-        Ok(())
-    }
-
-    /// Takes all events that have come to a source; tells how many.
-    fn drain(&mut self, at: usize) -> Result<usize> {
+    /// Takes all events that have come to a source, or the one that comes next
+    /// to the only source, waiting for it; tells how many.
+    fn drain(&mut self, at: usize, wait: bool) -> Result<usize> {
         let mut buffer = core::mem::take(&mut self.buffer);
-        let events = self.drain_into(at, &mut buffer);
+        if let Some(device) = self.sources.get_mut(at).and_then(|one| one.device.as_mut()) {
+            device.may_have_changed();
+        }
+        let events = match wait {
+            true => self.next(at, &mut buffer),
+            false => self.all(at, &mut buffer),
+        };
         self.buffer = buffer;
         events
     }
 
-    fn drain_into(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
-        let mut received = [Received::default(); BATCH];
-        let mut events = 0;
+    fn next(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
         let Some(source) = self.sources.get_mut(at) else {
             return Ok(0);
         };
-        source.names.0.clear();
-        if let Some(device) = &mut source.device {
-            device.may_have_changed();
+        match sys::receive_one(source.path_manager.socket().fd(), buffer) {
+            Ok(received) => {
+                self.received(at, buffer, &received)?;
+                return Ok(1);
+            }
+            Err(Errno(number)) if number == libc::ENOBUFS as u32 => source.lost.happened = true,
+            // There is nothing, or it is told again.
+            Err(_) => {}
         }
+        self.all(at, buffer)
+    }
+
+    fn all(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
+        let mut received = [Received::default(); BATCH];
+        let mut events = 0;
         while self.left != Some(0) {
             let Some(source) = self.sources.get_mut(at) else {
                 break;
@@ -342,24 +370,19 @@ impl Monitor<'_> {
             let fd = source.path_manager.socket().fd();
             let count = match sys::receive(fd, buffer, &mut received, false) {
                 Ok(count) => count,
-                Err(Errno(number)) if number == libc::ENOBUFS as u32 => {
-                    source.lost.happened = true;
-                    continue;
-                }
-                Err(Errno(number)) if number == libc::EINTR as u32 => continue,
-                Err(Errno(number)) if number == libc::EAGAIN as u32 => break,
-                Err(error) => return Err(broken(error)),
+                Err(Errno(number)) => match number as i32 {
+                    libc::ENOBUFS => {
+                        source.lost.happened = true;
+                        continue;
+                    }
+                    libc::EINTR => continue,
+                    libc::EAGAIN => break,
+                    _ => return Err(broken(Errno(number))),
+                },
             };
             events += count;
-            for (datagram, Received { len, sender }) in
-                buffer.chunks_exact(EVENT).zip(&received).take(count)
-            {
-                match datagram.get(..*len) {
-                    _ if *sender != 0 => {}
-                    Some(datagram) => self.take(at, datagram)?,
-                    // Longer than any event that we know.
-                    None => self.lose(at),
-                }
+            for (datagram, received) in buffer.chunks_exact(EVENT).zip(&received).take(count) {
+                self.received(at, datagram, received)?;
             }
             // Fewer than there was room for: the queue is empty.
             if count < received.len() {
@@ -368,6 +391,19 @@ impl Monitor<'_> {
             self.out.write_ready()?;
         }
         Ok(events)
+    }
+
+    /// Something has come.
+    fn received(&mut self, at: usize, buffer: &[u8], received: &Received) -> Result<()> {
+        if received.sender != 0 {
+            return Ok(());
+        }
+        match buffer.get(..received.len) {
+            Some(datagram) => self.take(at, datagram)?,
+            // Longer than any event that we know.
+            None => self.lose(at),
+        }
+        Ok(())
     }
 
     fn lose(&mut self, at: usize) {
@@ -430,7 +466,7 @@ impl Monitor<'_> {
                 continue;
             };
             let lost = source.lost.count(source.path_manager.socket().fd());
-            let number = [("lost", lost.unwrap_or(0))];
+            let number = [(" lost=", lost.unwrap_or(0))];
             let record = Record {
                 netns: source.netns.as_deref(),
                 numbers: lost.map_or(&[], |_| &number),
@@ -457,9 +493,11 @@ impl Monitor<'_> {
             if self.out.kept() == 0 {
                 return Ok(());
             }
-            let mut polled = [Polled::read(&self.signals), Polled::write(&Fd::STDOUT)];
+            let mut polled = [Polled::read(self.signals.fd()), Polled::write(&Fd::STDOUT)];
             sys::poll_all(&mut polled, -1).map_err(broken)?;
-            if polled[0].ready {
+            // The end of the time is no reason to hurry.
+            let caught = self.signals.caught().map(i32::from);
+            if caught.is_some_and(|signal| signal != libc::SIGALRM) {
                 self.out.forget();
                 let message = ["Error: events were not written: nobody reads them"];
                 return Err(Error::new(Kind::File, status::RECEIVE, &message));

@@ -27,7 +27,7 @@ pub struct Record<'a> {
     pub established: bool,
     /// Of a connection in a snapshot: it fell back to TCP.
     pub fallback: bool,
-    /// Further numbers.
+    /// Further numbers, with their labels ` NAME=`.
     pub numbers: &'a [(&'a str, u64)],
 }
 
@@ -47,17 +47,17 @@ pub fn event(out: &mut Output, options: &Options, kind: EventKind, record: &Reco
 pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -> Result<()> {
     let json = out.style.json;
     begin(out, options, name);
-    for (name, value) in [("netns", record.netns), ("object", record.object)] {
+    for (label, value) in [(" netns=", record.netns), (" object=", record.object)] {
         let Some(value) = value else { continue };
         if json {
-            out.json_string(name, value.as_bytes());
+            out.json_string(named(label), value.as_bytes());
         } else {
-            label(out, name);
+            out.text(label);
             out.text(value);
         }
     }
-    for (name, value) in record.numbers {
-        field(out, name, *value);
+    for (label, value) in record.numbers {
+        field(out, label, *value);
     }
     let fields: &EventAttributes = &record.fields;
     if let Some(token) = fields.token() {
@@ -69,42 +69,42 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
             out.text(padded(token.into(), 8).as_str());
         }
     }
-    let small = |out: &mut Output, name: &str, value: Option<u32>| {
+    let small = |out: &mut Output, label: &str, value: Option<u32>| {
         if let Some(value) = value {
-            field(out, name, value.into());
+            field(out, label, value.into());
         }
     };
     if json {
         // In text, the addresses tell it.
-        small(out, "family", fields.family().map(u32::from));
+        small(out, " family=", fields.family().map(u32::from));
     }
-    small(out, "remid", fields.rem_id().map(u32::from));
-    small(out, "locid", fields.loc_id().map(u32::from));
+    small(out, " remid=", fields.rem_id().map(u32::from));
+    small(out, " locid=", fields.loc_id().map(u32::from));
     let addresses = [
-        ("saddr4", fields.saddr4().map(IpAddr::V4)),
-        ("daddr4", fields.daddr4().map(IpAddr::V4)),
-        ("saddr6", fields.saddr6().map(IpAddr::V6)),
-        ("daddr6", fields.daddr6().map(IpAddr::V6)),
+        (" saddr4=", fields.saddr4().map(IpAddr::V4)),
+        (" daddr4=", fields.daddr4().map(IpAddr::V4)),
+        (" saddr6=", fields.saddr6().map(IpAddr::V6)),
+        (" daddr6=", fields.daddr6().map(IpAddr::V6)),
     ];
-    for (name, address) in addresses {
+    for (label, address) in addresses {
         let Some(address) = address else { continue };
         if json {
-            out.json_string(name, &crate::output::address(address));
+            out.json_string(named(label), &crate::output::address(address));
         } else {
-            label(out, name);
+            out.text(label);
             out.address(address, "");
         }
     }
-    small(out, "sport", fields.sport().map(u32::from));
-    small(out, "dport", fields.dport().map(u32::from));
-    small(out, "backup", fields.backup().map(u32::from));
-    small(out, "error", fields.error().map(u32::from));
-    small(out, "timeout", fields.timeout());
+    small(out, " sport=", fields.sport().map(u32::from));
+    small(out, " dport=", fields.dport().map(u32::from));
+    small(out, " backup=", fields.backup().map(u32::from));
+    small(out, " error=", fields.error().map(u32::from));
+    small(out, " timeout=", fields.timeout());
     if let Some(index) = fields.if_idx() {
         if json {
             out.json_signed("ifindex", index.into());
         } else {
-            label(out, "ifindex");
+            out.text(" ifindex=");
             out.signed(index.into());
         }
     }
@@ -112,12 +112,12 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
         if json {
             out.json_string("dev", name);
         } else {
-            label(out, "dev");
+            out.text(" dev=");
             out.coloured(Colour::Interface, name);
         }
     }
-    small(out, "reset_reason", fields.reset_reason());
-    hexadecimal_field(out, "reset_flags", fields.reset_flags());
+    small(out, " reset_reason=", fields.reset_reason());
+    hexadecimal_field(out, " reset_flags=", fields.reset_flags());
     let flags = fields.flags().unwrap_or_default();
     let server = fields.server_side().is_some_and(|side| side != 0)
         || flags.contains(EventFlags::SERVER_SIDE);
@@ -137,7 +137,7 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
         }
     }
     let unknown = flags.unknown().0;
-    hexadecimal_field(out, "flags", (unknown != 0).then_some(unknown.into()));
+    hexadecimal_field(out, " flags=", (unknown != 0).then_some(unknown.into()));
     if let Some(sent) = record.sent.filter(|_| json && fields.unknown() > 0) {
         unnamed(out, sent);
     }
@@ -187,10 +187,12 @@ fn begin(out: &mut Output, options: &Options, name: &str) {
     if json {
         out.json_string("event", name.as_bytes());
     } else {
-        out.text("[");
-        for _ in name.len()..16 {
-            out.text(" ");
-        }
+        const BEGIN: &str = "[                ";
+        out.text(
+            BEGIN
+                .get(..1 + 16_usize.saturating_sub(name.len()))
+                .unwrap_or(""),
+        );
         out.text(name);
         out.text("]");
     }
@@ -204,30 +206,29 @@ fn end(out: &mut Output) -> Result<()> {
     }
 }
 
-fn label(out: &mut Output, name: &str) {
-    out.text(" ");
-    out.text(name);
-    out.text("=");
+/// The name in a label ` NAME=`, which is written whole in text.
+fn named(label: &str) -> &str {
+    label.get(1..label.len() - 1).unwrap_or(label)
 }
 
-fn field(out: &mut Output, name: &str, value: u64) {
+fn field(out: &mut Output, label: &str, value: u64) {
     if out.style.json {
-        out.json_number(name, value);
+        out.json_number(named(label), value);
     } else {
-        label(out, name);
+        out.text(label);
         out.number(value);
     }
 }
 
 /// A field that is hexadecimal for people and a string in JSON.
-fn hexadecimal_field(out: &mut Output, name: &str, value: Option<u32>) {
+fn hexadecimal_field(out: &mut Output, label: &str, value: Option<u32>) {
     let Some(value) = value else { return };
     let prefix = if value == 0 { "" } else { "0x" };
     let text = [prefix, crate::output::hexadecimal(value.into()).as_str()].concat();
     if out.style.json {
-        out.json_string(name, text.as_bytes());
+        out.json_string(named(label), text.as_bytes());
     } else {
-        label(out, name);
+        out.text(label);
         out.text(&text);
     }
 }

@@ -166,7 +166,7 @@ impl Monitor<'_> {
         };
         let mut diagnostics = diagnostics;
         let mut known = Known::default();
-        let mut shown = [("connections", 0), ("subflows", 0)];
+        let mut shown = [(" connections=", 0), (" subflows=", 0)];
         let selection = Selection {
             token: self.wanted.token,
             filter: None,
@@ -283,7 +283,7 @@ impl Monitor<'_> {
             if self.out.kept() < self.wanted.buffer {
                 break;
             }
-            let mut polled = [Polled::write(&Fd::STDOUT), Polled::read(&self.signals)];
+            let mut polled = [Polled::write(&Fd::STDOUT), Polled::read(self.signals.fd())];
             sys::poll_all(&mut polled, -1).map_err(super::broken)?;
             if polled[1].ready {
                 break;
