@@ -7,16 +7,21 @@
 /// The name, like `EEXIST`, and the text of an error number; `None` where it
 /// is not one that sockets, files or the path manager answer with.
 pub fn describe(number: u32) -> Option<(&'static str, &'static str)> {
-    let number = i32::try_from(number).ok()?;
-    ERRORS
-        .iter()
-        .find(|(listed, _, _)| *listed == number)
-        .map(|(_, name, text)| (*name, *text))
+    let mut texts = TEXTS.split('\0');
+    for listed in NUMBERS {
+        let (name, text) = (texts.next()?, texts.next()?);
+        if u32::from(*listed) == number {
+            return Some((name, text));
+        }
+    }
+    None
 }
 
+// The texts are one string: a table of slices would be as large again.
 macro_rules! errors {
     ($($name:ident $text:literal)*) => {
-        static ERRORS: &[(i32, &str, &str)] = &[$((libc::$name, stringify!($name), $text)),*];
+        static NUMBERS: &[u16] = &[$(libc::$name as u16),*];
+        static TEXTS: &str = concat!($(stringify!($name), "\0", $text, "\0"),*);
     };
 }
 

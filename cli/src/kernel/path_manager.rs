@@ -87,7 +87,7 @@ impl PathManager {
         let family = self.family;
         self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, family, seq, token),
-            |message| {
+            &|message| {
                 Endpoint::from_message(message)
                     .map(Some)
                     .map_err(Error::reply)

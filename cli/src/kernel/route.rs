@@ -76,13 +76,13 @@ impl Interfaces {
     pub fn look(&mut self, seen: &mut Seen) -> Result<()> {
         seen.links = self
             .socket
-            .dump(&request::dump_links, |message| match decode(message)? {
+            .dump(&request::dump_links, &|message| match decode(message)? {
                 Some(News::Link(link)) => Ok(Some(link)),
                 _ => Ok(None),
             })?;
         seen.addresses = self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            |message| match decode(message)? {
+            &|message| match decode(message)? {
                 Some(News::Address(address, true)) => Ok(Some(address)),
                 _ => Ok(None),
             },
@@ -95,7 +95,7 @@ impl Interfaces {
     pub fn addresses(&mut self) -> Result<Vec<(IpAddr, u32)>> {
         let mut addresses = self.socket.dump(
             &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            |message| match decode(message)? {
+            &|message| match decode(message)? {
                 Some(News::Address(of, _)) => Ok(Some((of.address, of.index))),
                 _ => Ok(None),
             },
@@ -108,7 +108,7 @@ impl Interfaces {
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
         self.socket.dump(
             &request::dump_links,
-            |message: &Message| match Change::decode(message)? {
+            &|message: &Message| match Change::decode(message)? {
                 Change::NewLink(link) => Ok(Some(Interface {
                     index: link.index as u32,
                     name: link

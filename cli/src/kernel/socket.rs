@@ -117,23 +117,36 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends a dump request and collects what `decode` makes of the entries;
-    /// reads again when the kernel says that they changed meanwhile.
+    /// Sends a dump request and collects what `decode` makes of the entries.
     pub fn dump<T>(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
-        decode: impl Fn(&Message) -> Result<Option<T>>,
+        decode: &dyn Fn(&Message) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
-        self.check_strictly();
         let mut entries = Vec::new();
+        self.dump_each(write, &mut |message| {
+            match message {
+                None => entries.clear(),
+                Some(message) => entries.extend(decode(message)?),
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// The same with each entry handed to `each`. They are read again when the
+    /// kernel says that they changed meanwhile: `None` then stands in front.
+    fn dump_each(
+        &mut self,
+        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        each: &mut dyn FnMut(Option<&Message>) -> Result<()>,
+    ) -> Result<()> {
+        self.check_strictly();
         for _ in 0..ATTEMPTS {
-            entries.clear();
-            let exchange = self.exchange(write, &mut |message| {
-                entries.extend(decode(message)?);
-                Ok(())
-            })?;
+            each(None)?;
+            let exchange = self.exchange(write, &mut |message| each(Some(message)))?;
             if !exchange.is_interrupted() {
-                return Ok(entries);
+                return Ok(());
             }
         }
         Err(interrupted())
