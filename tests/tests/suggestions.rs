@@ -11,7 +11,7 @@ const SUGGESTIONS: &[(&str, i32, &str, &str)] = &[
     ("endpiont show", 255, "endpiont", "endpoint"),
     ("limts", 255, "limts", "limits"),
     ("Monitor", 255, "Monitor", "monitor"),
-    ("conections", 255, "conections", "connection"),
+    ("conection", 255, "conection", "connection"),
     ("docter", 255, "docter", "doctor"),
     ("endpoint shwo", 255, "shwo", "show"),
     ("endpoint repalce 10.0.0.1", 255, "repalce", "replace"),

@@ -4,9 +4,9 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use crate::error::join;
 
-/// Looks for the nearest word: at most two letters are added, left out,
-/// changed or swapped with their neighbour, and fewer than half of the
-/// word's. Small and capital letters are the same here.
+/// Looks for the nearest word: in one place at most two letters are added,
+/// left out, changed or swapped, and fewer than half of the word's. Small and
+/// capital letters are the same here.
 #[derive(Debug)]
 pub struct Near<'w> {
     word: &'w [u8],
@@ -31,14 +31,11 @@ impl<'w> Near<'w> {
         let Some(word) = self.word.strip_prefix(start).filter(|word| *word != rest) else {
             return;
         };
-        let mut nearer = 0;
-        while nearer < self.distance && !within(word, rest, nearer) {
-            nearer += 1;
-        }
+        let distance = distance(word, rest);
         // Flags cannot be shortened, which is easily forgotten.
         let begun = self.found.is_empty() && word.len() > 2 && rest.starts_with(word);
-        if nearer < self.distance || begun {
-            self.distance = nearer;
+        if distance < self.distance || begun {
+            self.distance = distance.min(self.distance);
             self.found = join(&[start, rest]);
         }
     }
@@ -50,7 +47,7 @@ impl<'w> Near<'w> {
             if word.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') {
                 self.offer(b"", word);
             } else if word.ends_with(b"FLAG") {
-                for (_, name) in EndpointFlags::NAMES {
+                for (_, name) in &EndpointFlags::NAMES {
                     self.offer(b"", name.as_bytes());
                     if word.len() > 4 {
                         self.offer(b"no", name.as_bytes());
@@ -66,27 +63,25 @@ impl<'w> Near<'w> {
     }
 }
 
-/// Whether one word becomes the other by so many changes or fewer.
-fn within(one: &[u8], other: &[u8], changes: usize) -> bool {
-    let ([a, more @ ..], [b, others @ ..]) = (one, other) else {
-        return one.len() + other.len() <= changes;
-    };
-    if a.eq_ignore_ascii_case(b) {
-        return within(more, others, changes);
-    }
-    let Some(changes) = changes.checked_sub(1) else {
-        return false;
-    };
-    let swapped = match (more, others) {
-        ([c, more @ ..], [d, others @ ..]) => {
-            a.eq_ignore_ascii_case(d) && b.eq_ignore_ascii_case(c) && within(more, others, changes)
+/// How many letters differ between the beginning and the end that two words
+/// share; two that are swapped count once.
+fn distance(mut one: &[u8], mut other: &[u8]) -> usize {
+    while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
+        if !a.eq_ignore_ascii_case(b) {
+            break;
         }
-        _ => false,
-    };
-    swapped
-        || within(more, others, changes)
-        || within(more, other, changes)
-        || within(one, others, changes)
+        (one, other) = (one_rest, other_rest);
+    }
+    while let ([one_rest @ .., a], [other_rest @ .., b]) = (one, other) {
+        if !a.eq_ignore_ascii_case(b) {
+            break;
+        }
+        (one, other) = (one_rest, other_rest);
+    }
+    match (one, other) {
+        ([a, b], [c, d]) if a == d && b == c => 1,
+        _ => one.len().max(other.len()),
+    }
 }
 
 #[cfg(test)]

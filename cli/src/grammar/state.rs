@@ -101,22 +101,27 @@ pub fn parse(text: &[u8]) -> (File, Vec<Mistake>) {
 fn statement(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     let mut caller = Caller::new("ip-mptcp");
     let target = iproute2::line(&mut caller, words, &mut Vec::new())?;
-    let (what, rest) = match &target {
-        Target::Action(action, rest) => (args::path_of(action), *rest),
-        _ => (None, &[][..]),
-    };
     let keywords = match &target {
         Target::Action(action, _) => action.words,
         _ => "",
     };
+    declaration(file, line, words, &target).map_err(|error| error.near(keywords))
+}
+
+/// Takes what it declares.
+fn declaration(file: &mut File, line: u32, words: &[&str], target: &Target) -> Result<()> {
+    let (what, rest) = match target {
+        Target::Action(action, rest) => (args::path_of(action), *rest),
+        _ => (None, &[][..]),
+    };
     match what {
         Some(("endpoint", "add")) => {
-            let declared = declared(line, rest).map_err(|error| error.near(keywords))?;
+            let declared = declared(line, rest)?;
             check_against(file, &declared)?;
             file.endpoints.push(declared);
         }
         Some(("limits", "set")) => {
-            let said = limits::parse(Words::new(rest)).map_err(|error| error.near(keywords))?;
+            let said = limits::parse(Words::new(rest))?;
             file.limits.subflows = said.subflows.or(file.limits.subflows);
             file.limits.add_addr_accepted =
                 said.add_addr_accepted.or(file.limits.add_addr_accepted);
