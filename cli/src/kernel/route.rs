@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use mptcp_codec::inet::AF_UNSPEC;
 use mptcp_codec::netlink::{Message, Messages};
 use mptcp_codec::route::{
-    self, group, kind, request, Address, AddressFlags, Change, Link, LinkFlags,
+    self, group, kind, request, Address, AddressFlags, Link, LinkFlags, Route,
 };
 
 use super::socket::{receive_error, Socket};
@@ -106,20 +106,18 @@ impl Interfaces {
 
     /// All interfaces.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
-        self.socket.dump(
-            &request::dump_links,
-            &|message: &Message| match Change::decode(message)? {
-                Change::NewLink(link) => Ok(Some(Interface {
+        self.socket
+            .dump(&request::dump_links, &|message: &Message| {
+                let link = Link::decode(message)?;
+                Ok(Some(Interface {
                     index: link.index as u32,
                     name: link
                         .name
                         .map_or(Vec::new(), |name| name.as_bytes().to_vec()),
                     up: link.flags.contains(LinkFlags::UP),
                     usable: link.is_usable(),
-                })),
-                _ => Ok(None),
-            },
-        )
+                }))
+            })
     }
 
     /// By which interface packets of this kind leave; `None` where there is
@@ -129,9 +127,7 @@ impl Interfaces {
         let asked = self
             .socket
             .call(&|buffer, seq| lookup.encode(buffer, seq), &mut |message| {
-                if let Change::NewRoute(route) = Change::decode(message)? {
-                    output = route.output;
-                }
+                output = Route::decode(message)?.output;
                 Ok(())
             });
         match asked {

@@ -60,9 +60,14 @@ fn about<'b>(
     if let Some(token) = token {
         writer.put_u32(attribute::TOKEN, token);
     }
-    writer.nest(attribute::ADDR, |nest| local.encode(nest));
-    if let Some(remote) = remote {
-        writer.nest(attribute::ADDR_REMOTE, |nest| remote.encode(nest));
+    let ends = [
+        (attribute::ADDR, Some(local)),
+        (attribute::ADDR_REMOTE, remote),
+    ];
+    for (kind, end) in ends {
+        if let Some(end) = end {
+            writer.nest(kind, |nest| end.encode(nest));
+        }
     }
     writer.finish()
 }
