@@ -84,8 +84,17 @@ impl<'a, E: Order> Family<'a, E> {
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        let (mut id, mut version, mut header_size, mut max_attribute) = (None, None, None, None);
-        let (mut name, mut operations, mut groups) = (None, Spot::NONE, Spot::NONE);
+        let mut id = None;
+        let mut family = Self {
+            id: 0,
+            name: None,
+            version: None,
+            header_size: None,
+            max_attribute: None,
+            operations: Spot::NONE,
+            groups: Spot::NONE,
+            attributes,
+        };
         let mut left = attributes;
         loop {
             // As the kernel sends them.
@@ -93,46 +102,34 @@ impl<'a, E: Order> Family<'a, E> {
                 id = Some(E::u16(bytes));
             }
             if let Some(bytes) = left.take_exact::<4, 8>(FAMILY_VERSION) {
-                version = Some(E::u32(bytes));
+                family.version = Some(E::u32(bytes));
             }
             if let Some(bytes) = left.take_exact::<4, 8>(HEADER_SIZE) {
-                header_size = Some(E::u32(bytes));
+                family.header_size = Some(E::u32(bytes));
             }
             if let Some(bytes) = left.take_exact::<4, 8>(MAX_ATTRIBUTE) {
-                max_attribute = Some(E::u32(bytes));
+                family.max_attribute = Some(E::u32(bytes));
             }
             let Some(attribute) = left.next() else { break };
             let attribute = attribute?;
             match attribute.kind() {
-                FAMILY_NAME => name = Some(attribute.text()?),
-                OPERATIONS => operations = attributes.spot_of(&attribute),
-                GROUPS => groups = attributes.spot_of(&attribute),
+                FAMILY_NAME => family.name = Some(attribute.text()?),
+                OPERATIONS => family.operations = attributes.spot_of(&attribute),
+                GROUPS => family.groups = attributes.spot_of(&attribute),
                 FAMILY_ID => id = Some(attribute.rare_number(2)? as u16),
-                kind @ (FAMILY_VERSION | HEADER_SIZE | MAX_ATTRIBUTE) => {
-                    let number = Some(attribute.rare_number(4)?);
-                    match kind {
-                        FAMILY_VERSION => version = number,
-                        HEADER_SIZE => header_size = number,
-                        _ => max_attribute = number,
-                    }
-                }
+                FAMILY_VERSION => family.version = Some(attribute.rare_number(4)?),
+                HEADER_SIZE => family.header_size = Some(attribute.rare_number(4)?),
+                MAX_ATTRIBUTE => family.max_attribute = Some(attribute.rare_number(4)?),
                 _ => {}
             }
         }
-        let Some(id) = id else {
-            let at = attributes.offset();
-            return Err(Error::about(ErrorKind::Missing, FAMILY_ID, at));
-        };
-        Ok(Self {
-            id,
-            name,
-            version,
-            header_size,
-            max_attribute,
-            operations,
-            groups,
-            attributes,
-        })
+        match id {
+            Some(id) => Ok(Self { id, ..family }),
+            None => {
+                let at = attributes.offset();
+                Err(Error::about(ErrorKind::Missing, FAMILY_ID, at))
+            }
+        }
     }
 
     /// The commands it has. Ends after the first error.

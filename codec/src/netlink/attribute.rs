@@ -193,16 +193,10 @@ impl<'a, E: Order> Attribute<'a, E> {
     }
 
     /// A number of `len` bytes where it is hardly ever read this way.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn rare_number(&self, len: usize) -> Result<u32, Error> {
-        self.check(Form::number(len))?;
-        let number = if self.is_net_byteorder() {
-            Big::number(self.payload)
-        } else {
-            E::number(self.payload)
-        };
-        Ok(number.unwrap_or(0) as u32)
+        // In pieces: a reference would keep the whole of it in memory.
+        rare_number::<E>(self.raw, self.offset, self.payload, len)
     }
 
     /// As [`Attribute::u32`], signed.
@@ -267,6 +261,24 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
             self.payload
         )
     }
+}
+
+#[cold]
+#[inline(never)]
+fn rare_number<E: Order>(raw: u16, offset: u32, payload: &[u8], len: usize) -> Result<u32, Error> {
+    let attribute = Attribute {
+        raw,
+        offset,
+        payload,
+        order: PhantomData::<E>,
+    };
+    attribute.check(Form::number(len))?;
+    let number = if attribute.is_net_byteorder() {
+        Big::number(payload)
+    } else {
+        E::number(payload)
+    };
+    Ok(number.unwrap_or(0) as u32)
 }
 
 /// A string that may have more/// A string that may have more than one NUL at its end, byte by byte: small
