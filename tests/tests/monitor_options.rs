@@ -419,3 +419,49 @@ fn several_namespaces_are_watched_at_once_and_named() {
         assert_eq!(monitor.stop(libc::SIGTERM).code(), 0);
     }
 }
+
+#[test]
+fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
+    let Some(here) = Namespace::fresh() else {
+        return;
+    };
+    let _one = here.name("one");
+    let monitor = Monitor::start(Run::tool("-j monitor --all-netns --snapshot"));
+    let told = |name: &str, event: &str, port: u16| {
+        let text = monitor.wait_for("output", |_| true);
+        let of = |record: &Value| {
+            record["netns"] == name && record["event"] == event && record["sport"] == port
+        };
+        records(&text).iter().any(of)
+    };
+    // Another namespace under the same name is another one.
+    for port in [4001, 4002] {
+        let there = Namespace::another();
+        let connection = there.inside(|| Connection::open(&listen("127.0.0.1:0")));
+        let client = connection.client.local_addr().expect("its address").port();
+        let name = there.name("later");
+        until("what was there before the name", || {
+            told("later", "SNAPSHOT", client).then_some(())
+        });
+        let _listener = there.inside(|| listen(&format!("127.0.0.1:{port}")));
+        until("what comes then", || {
+            told("later", "LISTENER_CREATED", port).then_some(())
+        });
+        let sockets = sockets_of(&monitor);
+        drop(name);
+        until("it to be left", || {
+            (sockets_of(&monitor) < sockets).then_some(())
+        });
+    }
+    assert_eq!(monitor.stop(libc::SIGTERM).code(), 0);
+}
+
+fn sockets_of(monitor: &Monitor) -> usize {
+    let folder = format!("/proc/{}/fd", monitor.running.pid());
+    let links = std::fs::read_dir(folder)
+        .expect("its descriptors")
+        .flatten();
+    let targets = links.filter_map(|link| std::fs::read_link(link.path()).ok());
+    let socket = |target: &std::path::PathBuf| target.to_string_lossy().starts_with("socket:");
+    targets.filter(socket).count()
+}

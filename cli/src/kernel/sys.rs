@@ -7,7 +7,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
-use core::ffi::{c_char, c_int, c_void, CStr};
+use core::ffi::{c_char, c_int, c_short, c_void, CStr};
 use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, Ordering};
@@ -333,6 +333,17 @@ pub fn is_regular(path: &CStr) -> Result<bool, Errno> {
     Ok(status.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 
+/// The number by which the kernel tells what is open from all else of its kind
+/// (an inode), such as one network namespace from another; 0 if it does not.
+pub fn inode(fd: &Fd) -> u64 {
+    // SAFETY: zero is valid for these numbers, which the call fills in.
+    unsafe {
+        let mut status: libc::stat = zeroed();
+        libc::fstat(fd.0, &raw mut status);
+        status.st_ino as u64
+    }
+}
+
 /// The number of this process.
 pub fn process() -> u32 {
     // SAFETY: plain call without pointers.
@@ -405,7 +416,7 @@ pub fn poll<const N: usize>(fds: [&Fd; N], timeout: i32) -> Result<[bool; N], Er
 #[derive(Copy, Clone, Debug)]
 pub struct Polled {
     fd: c_int,
-    write: bool,
+    events: c_short,
     /// It is ready, or failed.
     pub ready: bool,
 }
@@ -415,15 +426,23 @@ impl Polled {
     pub fn read(fd: &Fd) -> Self {
         Self {
             fd: fd.0,
-            write: false,
+            events: libc::POLLIN,
             ready: false,
+        }
+    }
+
+    /// Until a table of the kernel's changes, as that of the mounts.
+    pub fn change(fd: &Fd) -> Self {
+        Self {
+            events: libc::POLLPRI,
+            ..Self::read(fd)
         }
     }
 
     /// Until something can be written.
     pub fn write(fd: &Fd) -> Self {
         Self {
-            write: true,
+            events: libc::POLLOUT,
             ..Self::read(fd)
         }
     }
@@ -435,11 +454,7 @@ pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
         .iter()
         .map(|polled| libc::pollfd {
             fd: polled.fd,
-            events: if polled.write {
-                libc::POLLOUT
-            } else {
-                libc::POLLIN
-            },
+            events: polled.events,
             revents: 0,
         })
         .collect();
@@ -647,12 +662,12 @@ const SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGALRM];
 impl Interruption {
     /// From now on, for so many milliseconds where a time is given; there is
     /// one at a time.
-    pub fn of(receiver: &Fd, time: Option<u64>) -> Result<Self, Errno> {
+    pub fn of(receiver: Option<&Fd>, time: Option<u64>) -> Result<Self, Errno> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: plain call without pointers.
         let waker = Fd::new(unsafe { libc::eventfd(0, flags) } as isize)?;
         CAUGHT.store(0, Ordering::Relaxed);
-        RECEIVER.store(receiver.0, Ordering::Relaxed);
+        RECEIVER.store(receiver.map_or(-1, Fd::raw), Ordering::Relaxed);
         WAKER.store(waker.0, Ordering::Relaxed);
         let handler = interrupt as extern "C" fn(c_int);
         // SAFETY: the handler touches atomic numbers and makes calls that a

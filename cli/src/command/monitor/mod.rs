@@ -31,7 +31,7 @@ use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received};
 use crate::kernel::{netns, Diagnostics, PathManager};
-use crate::output::{complain, Output};
+use crate::output::Output;
 use crate::session::Session;
 
 /// Default receive buffer: about 5,000 events.
@@ -60,29 +60,46 @@ enum End {
 
 /// Prints events until there is an end.
 pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
+    let several = args.all_netns || session.options.netns.len() > 1;
+    let back = several.then(netns::current).flatten();
+    let status = show(session, args);
+    if let Some(back) = back {
+        // A batch goes on where it was.
+        let _ = sys::enter_network_namespace(&back);
+    }
+    status
+}
+
+fn show(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let wanted = Wanted::parse(args)?;
+    // Looked at first: what changes later is told.
+    let mut mounts = None;
+    if args.all_netns {
+        mounts = netns::changes();
+    }
     let mut sources = open(session, args, &wanted)?;
-    let first = sources
-        .first_mut()
-        .map(|one| one.path_manager.socket().fd());
-    let signals =
-        Interruption::of(first.unwrap_or(&Fd::STDIN), wanted.timeout).map_err(|error| {
-            let what = ["cannot wait for signals"];
-            Error::system(Kind::Kernel, status::RECEIVE, &what, error)
-        })?;
+    let alone = sources.first_mut().filter(|_| !args.all_netns);
+    let alone = alone.map(|one| one.path_manager.socket().fd());
+    let signals = Interruption::of(alone, wanted.timeout).map_err(|error| {
+        let what = ["cannot wait for signals"];
+        Error::system(Kind::Kernel, status::RECEIVE, &what, error)
+    })?;
+    let room = session.receive_buffer();
     session.out.keep();
     let mut monitor = Monitor {
         out: &mut session.out,
         options: &session.options,
         left: wanted.count,
         wanted,
-        resync: args.resync,
+        args,
+        room,
         sources,
+        mounts,
         signals,
         buffer: vec![0; EVENT * BATCH],
         dropping: false,
     };
-    let end = monitor.watch(args.snapshot)?;
+    let end = monitor.watch()?;
     monitor.finish(end)?;
     // A batch goes on as before.
     drop(monitor);
@@ -97,7 +114,9 @@ pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
 
 /// A namespace that is watched.
 struct Source {
+    /// Its name, where there are several.
     netns: Option<String>,
+    inode: u64,
     path_manager: PathManager,
     diagnostics: Option<Diagnostics>,
     device: Option<Device>,
@@ -107,42 +126,27 @@ struct Source {
     names: Names,
 }
 
-/// Subscribes to the events of all namespaces that are asked for.
-fn open(session: &mut Session, args: &args::Monitor, wanted: &Wanted) -> Result<Vec<Source>> {
-    let mut names = session.options.netns.clone();
-    if args.all_netns {
-        names.extend(netns::names()?);
-        names.sort_unstable();
-        names.dedup();
-        if names.is_empty() {
-            let message = ["Error: no network namespace has a name (ip netns add gives them)"];
-            return Err(Error::new(Kind::File, status::FAILED, &message));
-        }
-    } else if names.len() < 2 {
-        // Where we are; there is nothing to tell apart.
-        names.clear();
-    }
+/// Subscribes to the events of the namespaces that are named.
+fn open(session: &Session, args: &args::Monitor, wanted: &Wanted) -> Result<Vec<Source>> {
+    let names = &session.options.netns;
+    let room = session.receive_buffer();
     let mut sources = Vec::new();
-    if names.is_empty() {
-        sources.push(Source::open(session, args, wanted, None)?);
-    }
-    let back = netns::current();
-    for name in names {
-        match netns::enter(&name) {
-            Err(error) if args.all_netns => {
-                // It may just have been deleted.
-                complain(&error.report(session.options.json, None));
-                continue;
-            }
-            result => result?,
+    if names.len() < 2 && !args.all_netns {
+        // Where we are; there is nothing to tell apart.
+        sources.push(Source::open(room, args, wanted, (None, 0))?);
+    } else {
+        for name in names {
+            let opened = netns::open(name)?;
+            netns::enter_opened(name, &opened)?;
+            let netns = (Some(name.clone()), sys::inode(&opened));
+            sources.push(Source::open(room, args, wanted, netns)?);
         }
-        sources.push(Source::open(session, args, wanted, Some(name))?);
+        if args.all_netns {
+            follow(&mut sources, room, args, wanted, names)?;
+        }
     }
-    if let Some(back) = back {
-        // A batch goes on where it was.
-        let _ = sys::enter_network_namespace(&back);
-    }
-    if let Some(device) = &args.dev {
+    // One that comes later may have it.
+    if let Some(device) = args.dev.as_ref().filter(|_| !args.all_netns) {
         if sources.iter().all(|source| source.device.is_none()) {
             return Err(Error::invalid(device, "device does not exist"));
         }
@@ -150,15 +154,58 @@ fn open(session: &mut Session, args: &args::Monitor, wanted: &Wanted) -> Result<
     Ok(sources)
 }
 
+/// Subscribes to the events of namespaces that have got a name, and leaves
+/// those that have lost theirs, but for those that are asked `for_sure`. From
+/// where on they are new is told.
+fn follow(
+    sources: &mut Vec<Source>,
+    room: Option<u32>,
+    args: &args::Monitor,
+    wanted: &Wanted,
+    for_sure: &[String],
+) -> Result<usize> {
+    let mut there = Vec::new();
+    for name in netns::names()? {
+        // What cannot be opened has just been deleted.
+        if let Ok(opened) = netns::open(&name) {
+            there.push((name, opened));
+        }
+    }
+    sources.retain(|source| {
+        let Some(known) = &source.netns else {
+            return true;
+        };
+        let same =
+            |(name, opened): &(String, Fd)| name == known && sys::inode(opened) == source.inode;
+        for_sure.contains(known) || there.iter().any(same)
+    });
+    let new = sources.len();
+    for (name, opened) in there {
+        if sources
+            .iter()
+            .any(|source| source.netns.as_deref() == Some(&name))
+        {
+            continue;
+        }
+        match netns::enter_opened(&name, &opened) {
+            // A file that no namespace is mounted on, or none yet.
+            Err(error) if error.errno() == libc::EINVAL as u32 => continue,
+            result => result?,
+        }
+        let netns = (Some(name), sys::inode(&opened));
+        sources.push(Source::open(room, args, wanted, netns)?);
+    }
+    Ok(new)
+}
+
 impl Source {
     /// In the namespace that the program is in.
     fn open(
-        session: &Session,
+        asked: Option<u32>,
         args: &args::Monitor,
         wanted: &Wanted,
-        netns: Option<String>,
+        (netns, inode): (Option<String>, u64),
     ) -> Result<Self> {
-        let asked = session.receive_buffer();
         let mut path_manager = PathManager::open(asked)?;
         let snapshots = args.snapshot || args.resync;
         if asked.is_none() {
@@ -179,6 +226,7 @@ impl Source {
         };
         Ok(Self {
             netns,
+            inode,
             path_manager,
             diagnostics,
             device,
@@ -252,8 +300,13 @@ struct Monitor<'s> {
     out: &'s mut Output,
     options: &'s Options,
     wanted: Wanted,
-    resync: bool,
+    args: &'s args::Monitor,
+    /// The size of receive buffers that is asked for.
+    room: Option<u32>,
     sources: Vec<Source>,
+    /// What tells that namespaces may have come or gone, where they are
+    /// followed.
+    mounts: Option<Fd>,
     signals: Interruption,
     buffer: Vec<u8>,
     /// How many events are still to be shown.
@@ -264,12 +317,8 @@ struct Monitor<'s> {
 }
 
 impl Monitor<'_> {
-    fn watch(&mut self, snapshot: bool) -> Result<End> {
-        if snapshot {
-            for at in 0..self.sources.len() {
-                self.snapshot(at)?;
-            }
-        }
+    fn watch(&mut self) -> Result<End> {
+        self.snapshots(0)?;
         let mut polled = Vec::new();
         // When those of this succession began to come, and how many have.
         let (mut since, mut succession) = (0, 0);
@@ -277,7 +326,7 @@ impl Monitor<'_> {
         loop {
             self.out.write_ready()?;
             // The reader may just have made room.
-            if self.tell_losses(self.resync)? {
+            if self.tell_losses(self.args.resync)? {
                 self.out.write_ready()?;
             }
             if let Some(number) = self.signals.caught() {
@@ -290,7 +339,8 @@ impl Monitor<'_> {
                 });
             }
             let mut events = 0;
-            if !gather && self.sources.len() == 1 && self.out.kept() == 0 {
+            let alone = self.sources.len() == 1 && !self.args.all_netns;
+            if alone && !gather && self.out.kept() == 0 {
                 events = self.drain(0, true)?;
             } else {
                 polled.clear();
@@ -302,6 +352,9 @@ impl Monitor<'_> {
                         polled.push(Polled::read(source.path_manager.socket().fd()));
                     }
                     polled.push(Polled::read(self.signals.fd()));
+                    if let Some(mounts) = &self.mounts {
+                        polled.push(Polled::change(mounts));
+                    }
                     if self.out.kept() > 0 {
                         polled.push(Polled::write(&Fd::STDOUT));
                     }
@@ -311,6 +364,10 @@ impl Monitor<'_> {
                     if polled.get(at).is_none_or(|source| source.ready) {
                         events += self.drain(at, false)?;
                     }
+                }
+                let mounts = polled.get(self.sources.len() + 1);
+                if self.mounts.is_some() && mounts.is_some_and(|mounts| mounts.ready) {
+                    self.follow()?;
                 }
             }
             if self.left == Some(0) {
@@ -327,6 +384,23 @@ impl Monitor<'_> {
                 (since, succession) = (now, 0);
             }
         }
+    }
+
+    /// Looks for namespaces that have come or gone.
+    fn follow(&mut self) -> Result<()> {
+        let names = &self.options.netns;
+        let new = follow(&mut self.sources, self.room, self.args, &self.wanted, names)?;
+        self.snapshots(new)
+    }
+
+    /// Shows what namespaces from this one on have, where that is wanted.
+    fn snapshots(&mut self, from: usize) -> Result<()> {
+        for at in from..self.sources.len() {
+            if self.args.snapshot {
+                self.snapshot(at)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes all events that have come to a source, or the one that comes next
