@@ -610,7 +610,7 @@ fn check_counters(
                 now.as_bytes(),
             ]
             .concat(),
-            b"connection show fallback lists the peers; look on the way with \
+            b"ip-mptcp connection show fallback lists the peers; look on the way with \
               tcpdump -v 'tcp[tcpflags] & tcp-syn != 0' for mptcp",
         )?;
     }
@@ -621,8 +621,8 @@ fn check_counters(
             "no further subflow was answered: the peer refuses them, \
              or something on the way drops them",
             &[&counters.text(&shown), b" MPJoinSynAckRx 0" as &[u8]].concat(),
-            b"raise limits subflows at the peer, whose server has to listen on all addresses; \
-              look for firewalls on the further paths",
+            b"at the peer, whose server has to listen on all addresses: \
+              ip-mptcp limits set subflows 8; look for firewalls on the further paths",
         )?;
     }
     if counters.of("MPJoinRejected") > 0 {
@@ -652,7 +652,8 @@ fn check_counters(
             "add-addr-dropped",
             "announcements of addresses were dropped",
             &counters.text(&DROPS),
-            b"announce fewer addresses, and none of IPv6 with a port",
+            b"ip-mptcp endpoint delete id N: announce fewer addresses, \
+              and none of IPv6 with a port",
         )?;
     }
     Ok(())

@@ -10,21 +10,18 @@ use super::health::{tally, Host, Presence, Tally};
 use super::user_space::knows_tokens;
 use crate::args::Status;
 use crate::error::Result;
-use crate::kernel::proc;
+use crate::kernel::{proc, sys};
 use crate::output::{address, number, prometheus, vanished, Output};
 use crate::session::Session;
 
-/// The sysctls below net/mptcp with the kernel's defaults; nothing where there
-/// is none to compare with.
-static SYSCTLS: &[(&str, &str)] = &[
+/// The kernel's defaults of sysctls below net/mptcp, where there is one to
+/// compare with.
+static DEFAULTS: &[(&str, &str)] = &[
     ("enabled", "1"),
     ("path_manager", "kernel"),
-    ("available_path_managers", ""),
     ("pm_type", "0"),
     ("scheduler", "default"),
-    ("available_schedulers", ""),
     ("add_addr_timeout", "120"),
-    ("add_addr_v6_port_drop_ts", ""),
     ("allow_join_initial_addr_port", "1"),
     ("blackhole_timeout", "3600"),
     ("checksum_enabled", "0"),
@@ -99,11 +96,16 @@ fn answer(known: Option<bool>) -> &'static str {
     }
 }
 
-/// The sysctls that this kernel has: name, value, default.
-fn sysctls() -> impl Iterator<Item = (&'static str, Vec<u8>, &'static str)> {
-    SYSCTLS.iter().filter_map(|(name, default)| {
-        let value = proc::sysctl([b"mptcp/", name.as_bytes()].concat().as_slice())?;
-        Some((*name, value, *default))
+/// The sysctls that this kernel has, by name: name, value, default. Those of
+/// newer kernels, and without a default, have an empty one.
+fn sysctls() -> impl Iterator<Item = (String, Vec<u8>, &'static str)> {
+    let mut names = sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default();
+    names.sort_unstable();
+    names.into_iter().filter_map(|name| {
+        let value = proc::sysctl([b"mptcp/", &name[..]].concat().as_slice())?;
+        let name = String::from_utf8(name).ok()?;
+        let default = DEFAULTS.iter().find(|(known, _)| *known == name);
+        Some((name, value, default.map_or("", |(_, default)| default)))
     })
 }
 
@@ -144,7 +146,7 @@ fn text(out: &mut Output, view: &View) -> Result<()> {
     out.end_line()?;
     for (name, value, default) in sysctls() {
         out.text("sysctl ");
-        out.text(name);
+        out.text(&name);
         out.text(" ");
         out.bytes(&value);
         if !default.is_empty() && value != default.as_bytes() {
@@ -205,7 +207,7 @@ fn json(out: &mut Output, view: &View) -> Result<()> {
     out.end_object()?;
     out.begin_object("sysctl");
     for (name, value, default) in sysctls() {
-        out.begin_object(name);
+        out.begin_object(&name);
         out.json_string("value", &value);
         if !default.is_empty() {
             out.json_string("default", default.as_bytes());
