@@ -417,8 +417,14 @@ impl<'a, E: Order> Attributes<'a, E> {
                 return Ok(Some(self.continued_at(inside)));
             }
         }
-        let found = self.find_last(kind)?;
-        Ok(found.map(|attribute| attribute.nested()))
+        let mut values = nothing::<2>();
+        self.pick(&[(kind, Form::ANY)], &mut values)?;
+        let [spot, _] = values.map(Spot);
+        Ok(if spot == Spot::NONE {
+            None
+        } else {
+            Some(self.nest_at(spot))
+        })
     }
 
     /// Takes the next attribute of a fixed size: its value in the machine's
@@ -433,7 +439,10 @@ impl<'a, E: Order> Attributes<'a, E> {
         let Some((kind, form)) = forms.iter().find(|(kind, _)| *kind == attribute.kind()) else {
             return Ok(0);
         };
-        attribute.check(*form)?;
+        let len = usize::from(form.0 & Form::LEN);
+        if len != attribute.payload.len() && len != 0 {
+            return Err(attribute.error(ErrorKind::BadSize));
+        }
         let payload = attribute.payload;
         let number = if form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() {
             Big::number(payload)

@@ -84,15 +84,12 @@ impl<'a, E: Order> Route<'a, E> {
         }
         const FORMS: ByFamily<9> = by_family!(forms);
         let mut values = nothing::<10>();
-        attributes.pick(of_family(FORMS, family), &mut values)?;
+        let picked = attributes.pick(of_family(FORMS, family), &mut values);
         let [_, _, _, _, via, ..] = values;
-        if attributes
-            .picked(Spot(via))
-            .is_some_and(|via| !is_via::<E>(via))
-        {
-            let at = attributes.offset_of(Spot(via));
-            return Err(Error::about(ErrorKind::BadSize, VIA, at));
+        if Spot(via) != Spot::NONE {
+            check_vias(&attributes, picked)?;
         }
+        picked?;
         let [destination, source, gateway, preferred, via, rest @ ..] = values;
         let [input, output, priority, table, present] = rest;
         let present = Present(present);
@@ -164,6 +161,26 @@ impl<E: Order> fmt::Debug for Route<'_, E> {
             .field("attributes", &self.attributes)
             .finish_non_exhaustive()
     }
+}
+
+/// Checks each `VIA`. What was found already is an error only where it comes
+/// first.
+#[cold]
+#[inline(never)]
+fn check_vias<E: Order>(
+    attributes: &Attributes<'_, E>,
+    found: Result<(), Error>,
+) -> Result<(), Error> {
+    for attribute in *attributes {
+        let attribute = attribute?;
+        if found.is_err_and(|error| error.offset() <= attribute.offset()) {
+            return found;
+        }
+        if attribute.kind() == VIA && !is_via::<E>(attribute.payload()) {
+            return Err(attribute.error(ErrorKind::BadSize));
+        }
+    }
+    found
 }
 
 /// Whether this is a `struct rtvia`: a family and an address of that family.
