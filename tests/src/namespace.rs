@@ -1,7 +1,7 @@
 //! Network namespaces, their names, and what stands in them.
 
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -261,6 +261,53 @@ fn change_address(
     header.extend(existing(name).to_ne_bytes());
     let request = Bytes(header).put(2, &bytes).put(1, &bytes);
     route(kind, flags, &request.0)
+}
+
+/// Flags of an address, as [`ipv6_address`] takes and [`ipv6_flags`] shows them.
+pub mod address_flags {
+    /// Made by the kernel for a while, beside one of [`MANAGE_TEMPORARY`].
+    pub const TEMPORARY: u32 = 0x01;
+    /// Usable at once.
+    pub const NODAD: u32 = 0x02;
+    /// Another host has it.
+    pub const DADFAILED: u32 = 0x08;
+    /// Not for new connections.
+    pub const DEPRECATED: u32 = 0x20;
+    /// Whether another host has it is being asked.
+    pub const TENTATIVE: u32 = 0x40;
+    /// The kernel is to make temporary ones beside it.
+    pub const MANAGE_TEMPORARY: u32 = 0x100;
+}
+
+/// Adds an IPv6 address of a /64 to interface `name` with these flags, or gives it them;
+/// deprecated, unless it is `preferred`.
+pub fn ipv6_address(name: &str, address: Ipv6Addr, flags: u32, preferred: bool) {
+    const REPLACE: u16 = 0x100;
+    const IFA_CACHEINFO: u16 = 6;
+    const IFA_FLAGS: u16 = 8;
+    let mut header = vec![libc::AF_INET6 as u8, 64, 0, 0];
+    header.extend(existing(name).to_ne_bytes());
+    // Preferred and valid lifetime, then two stamps of the kernel's.
+    let times = [if preferred { u32::MAX } else { 0 }, u32::MAX, 0, 0];
+    let request = Bytes(header)
+        .put(2, &address.octets())
+        .put(1, &address.octets())
+        .put(IFA_CACHEINFO, &times.map(u32::to_ne_bytes).concat())
+        .put(IFA_FLAGS, &flags.to_ne_bytes());
+    route(RTM_NEWADDR, CREATE | REPLACE, &request.0).expect("an address");
+}
+
+/// The IPv6 addresses of interface `name` with their flags.
+pub fn ipv6_flags(name: &str) -> Vec<(Ipv6Addr, u32)> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/if_inet6").expect("addresses");
+    let line = |line: &str| {
+        // Address, index, prefix length, scope, flags, name.
+        let words: Vec<_> = line.split_whitespace().collect();
+        let address = u128::from_str_radix(words.first()?, 16).ok()?;
+        let flags = u32::from_str_radix(words.get(4)?, 16).ok()?;
+        (words.get(5) == Some(&name)).then_some((address.into(), flags))
+    };
+    table.lines().filter_map(line).collect()
 }
 
 /// Writes `value` to `/proc/sys/net/NAME` of the current namespace.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::namespace::{
-    add_address, link_delete, link_down, link_up, sysctl, veth, Namespace,
+    add_address, address_flags, ipv6_address, ipv6_flags, link_delete, link_down, link_up, sysctl,
+    veth, Namespace,
 };
+use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, strace, Output, Run};
 use ip_mptcp_tests::wait::until;
 
@@ -581,6 +583,71 @@ fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
 }
 
 #[test]
+fn an_endpoint_of_the_kernel_that_was_replaced_is_said_to_be_missing() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let limits = Limits {
+        add_addr_accepted: 2,
+        subflows: 2,
+    };
+    kernel::set_limits(limits);
+    paths.server.inside(|| {
+        kernel::set_limits(limits);
+        kernel::add("10.0.2.1 id 2 signal");
+    });
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    let made = until("an endpoint that the kernel makes", || {
+        connection.exchange(1);
+        kernel::endpoints().first().map(ToString::to_string)
+    });
+    assert!(
+        made.starts_with("10.0.2.2 id 1 ") && made.contains("implicit"),
+        "{made}"
+    );
+    // Where nothing takes its place, it stays.
+    apply("", "endpoint add 10.0.9.9\n").run().success();
+    apply("", "").run().success();
+    assert_eq!(kernel::endpoints().len(), 1);
+    let before = kernel::state();
+    let text = "endpoint add 10.0.2.2 subflow\nendpoint add 192.0.2.77 port 4000 signal\n";
+    let output = apply("", text).run().failure(2);
+    let said = output.stderr();
+    assert!(said.starts_with("-:2: "), "{said}");
+    assert!(
+        said.contains(
+            "The kernel is as it was but for this:\n  endpoint add 10.0.2.2 id 1 implicit ("
+        ),
+        "{said}"
+    );
+    assert_eq!(kernel::state(), before[1..], "{said}");
+}
+
+/// More than this kernel may take; what newer ones take is planned as well.
+#[test]
+fn a_file_may_name_as_many_endpoints_as_there_are_ids() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for id in ["", " id "] {
+        let text: String = (1..=255)
+            .map(|host| {
+                let id = if id.is_empty() {
+                    String::new()
+                } else {
+                    format!("{id}{host}")
+                };
+                format!("endpoint add 10.8.0.{host}{id} subflow\n")
+            })
+            .collect();
+        let dry = apply("--dry-run", &text).run();
+        assert_eq!(dry.code(), WOULD_CHANGE, "{}", dry.report());
+        assert_eq!(dry.stdout(), text);
+    }
+}
+
+#[test]
 fn killed_at_any_change_apply_goes_on_where_it_was() {
     let Some(strace) = strace() else { return };
     for step in 1..=10 {
@@ -744,6 +811,55 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     link_up("wan");
 }
 
+/// The flags that the kernel shows of an address, or that it has none yet.
+fn flags_of(address: Ipv6Addr) -> u32 {
+    let all = ipv6_flags("wan").into_iter();
+    all.filter(|(has, _)| *has == address)
+        .map(|(_, flags)| flags)
+        .sum()
+}
+
+#[test]
+fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
+    use address_flags::{DADFAILED, DEPRECATED, MANAGE_TEMPORARY, NODAD, TEMPORARY, TENTATIVE};
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let peer = Namespace::another();
+    veth("wan", "peer", Some(&peer));
+    let address = |text: &str| -> Ipv6Addr { text.parse().expect("an address") };
+    let [good, deprecated, tentative, failed] =
+        ["fd00::1", "fd00::2", "fd00::3", "fd00::4"].map(address);
+    let managed = address("fd01::1");
+    ipv6_address("wan", good, NODAD, true);
+    ipv6_address("wan", deprecated, NODAD, false);
+    assert!(flags_of(deprecated) & DEPRECATED != 0);
+    // The peer has it too, and says so.
+    peer.inside(|| ipv6_address("peer", failed, NODAD, true));
+    ipv6_address("wan", failed, 0, true);
+    until("a duplicate", || {
+        (flags_of(failed) & DADFAILED != 0).then_some(())
+    });
+    sysctl("ipv6/conf/wan/use_tempaddr", "2").expect("temporary addresses");
+    ipv6_address("wan", managed, NODAD | MANAGE_TEMPORARY, true);
+    until("a temporary address that can be used", || {
+        let all = ipv6_flags("wan").into_iter();
+        let mut flags = all.map(|(_, flags)| flags);
+        flags.find(|flags| flags & TEMPORARY != 0 && flags & TENTATIVE == 0)
+    });
+    // It is asked about for longer than the test takes.
+    sysctl("ipv6/conf/wan/dad_transmits", "1000").expect("questions");
+    ipv6_address("wan", tentative, 0, true);
+    apply("", "endpoint add dev wan subflow").run().success();
+    assert!(flags_of(tentative) & TENTATIVE != 0);
+    let mut found: Vec<String> = kernel::endpoints()
+        .iter()
+        .map(|endpoint| endpoint.address.to_string())
+        .collect();
+    found.sort();
+    assert_eq!(found, ["fd00::1", "fd01::1"]);
+}
+
 #[test]
 fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -806,13 +922,24 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
         kernel::endpoints()[0].to_string(),
         "10.1.0.1 id 1 subflow dev wan"
     );
-    let output = apply("--wait 0", "endpoint add dev wan -6 subflow\n")
-        .run()
-        .failure(1);
+    let text = "endpoint add dev wan -6 subflow\n";
+    let output = apply("--wait 0", text).run().failure(1);
     assert_eq!(
         output.stderr(),
         "-:1: waited 0 s in vain for an address of \"wan\"\n"
     );
+    // One that cannot be used yet is not what is waited for.
+    let running = apply("--wait 30", text).start();
+    until("apply to wait", || {
+        let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));
+        call.is_ok_and(|call| call.contains("poll")).then_some(())
+    });
+    let address: Ipv6Addr = "fd00::1".parse().expect("an address");
+    ipv6_address("wan", address, 0, true);
+    assert!(flags_of(address) & address_flags::TENTATIVE != 0);
+    running.finish().success();
+    assert_eq!(flags_of(address) & address_flags::TENTATIVE, 0);
+    assert_eq!(kernel::endpoints()[0].address, address);
 }
 
 /// Two paths, each in an address family of its own network; both namespaces are joined by

@@ -1,13 +1,13 @@
 //! `watch`: endpoints follow interfaces and addresses, as the file says.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{
-    add_address, delete_address, link_delete, link_down, link_index, link_rename, link_up, veth,
-    Namespace,
+    add_address, address_flags, delete_address, ipv6_address, ipv6_flags, link_delete, link_down,
+    link_index, link_rename, link_up, veth, Namespace,
 };
 use ip_mptcp_tests::program::{Output, Run, Running};
 use ip_mptcp_tests::wait::until;
@@ -161,6 +161,39 @@ fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
         "{said}"
     );
     assert_eq!(said.lines().count(), 8, "{said}");
+}
+
+#[test]
+fn an_ipv6_address_is_an_endpoint_while_it_can_be_a_source() {
+    use address_flags::{DEPRECATED, NODAD, TENTATIVE};
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    let flags = || {
+        let all = ipv6_flags("wan").into_iter();
+        let ours = all.filter(|(address, _)| address.segments()[0] == 0xfd00);
+        ours.map(|(_, flags)| flags).sum::<u32>()
+    };
+    let file = File::new("endpoint add dev wan -6 id 6 subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    let address: Ipv6Addr = "fd00::1".parse().expect("an address");
+    let endpoint = "fd00::1 id 6 subflow dev wan";
+    // One question, one second.
+    ipv6_address("wan", address, 0, true);
+    assert!(flags() & TENTATIVE != 0 && state().is_empty());
+    until("the endpoint", || {
+        let there = state() == [endpoint];
+        assert!(there || state().is_empty());
+        there.then_some(())
+    });
+    assert_eq!(flags() & TENTATIVE, 0, "not before the kernel would use it");
+    ipv6_address("wan", address, NODAD, false);
+    assert!(flags() & DEPRECATED != 0);
+    expect(&[]);
+    ipv6_address("wan", address, NODAD, true);
+    expect(&[endpoint]);
+    watch.stop().success();
 }
 
 #[test]

@@ -197,11 +197,17 @@ fn undo(
             flags: entry.flags,
             line: 0,
         }),
-        Step::Add { entry, .. } => match find(path_manager, entry) {
-            Ok(Some(found)) => back.push(Step::Delete(found)),
-            Ok(None) => {}
-            Err(error) => missing.push((Step::Delete(*entry), error)),
-        },
+        Step::Add { entry, .. } => {
+            match find(path_manager, entry) {
+                Ok(Some(found)) => back.push(Step::Delete(found)),
+                Ok(None) => {}
+                Err(error) => missing.push((Step::Delete(*entry), error)),
+            }
+            // One of the kernel's own, whose place it took. The kernel makes
+            // those when it needs them, and for nobody: the refusal is told.
+            let own = |there: &&Entry| there.is_implicit() && there.clashes(entry);
+            back.extend(present.iter().filter(own).map(again));
+        }
     }
     for step in back {
         if let Err(error) = change(path_manager, &step, &mut limits.clone()) {
