@@ -11,6 +11,9 @@ use crate::netlink::Socket;
 use crate::program::{Output, Run, Running};
 use crate::wait::until;
 
+/// How a line of a monitor's JSON looks.
+pub const SCHEMA: &str = include_str!("../data/monitor.schema.json");
+
 /// A monitor that has subscribed to the kernel's events.
 pub struct Monitor {
     pub running: Running,

@@ -2,6 +2,14 @@
 
 use serde_json::Value;
 
+/// Fails the test unless `value` is as the text of a schema says.
+#[track_caller]
+pub fn assert_valid(schema: &str, value: &Value) {
+    let rules = serde_json::from_str(schema).expect("the schema");
+    let found = faults(&rules, value);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// What is wrong with `value`, each fault with its place; `schema` knows `type`,
 /// `properties`, `required`, `additionalProperties` (false or a schema), `items`, `enum`,
 /// `minimum`, `maximum`, `pattern` (`^0x` and hexadecimal digits only) and `$ref` to

@@ -17,10 +17,7 @@ use serde_json::Value;
 fn shown(words: &str) -> Vec<Value> {
     let text = Run::tool(words).run().success().stdout();
     let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    let rules = include_str!("../data/connection.schema.json");
-    let rules = serde_json::from_str(rules).expect("the schema");
-    let faults = schema::faults(&rules, &value);
-    assert!(faults.is_empty(), "{words}: {faults:#?}");
+    schema::assert_valid(include_str!("../data/connection.schema.json"), &value);
     value.as_array().expect("an array").clone()
 }
 

@@ -14,6 +14,7 @@ use ip_mptcp_tests::namespace::{
 };
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, strace, Run};
+use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
 
@@ -691,6 +692,7 @@ fn status_shows_the_endpoints_limits_sysctls_and_connections_that_there_are() {
     };
     let status = json("-j status");
     assert_eq!(status, json("-j -p status"));
+    schema::assert_valid(include_str!("../data/status.schema.json"), &status);
     let kernel = status["kernel"].as_object().expect("an object");
     assert!(kernel
         .values()

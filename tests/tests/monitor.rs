@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
-use ip_mptcp_tests::monitor::{EventCounter, Monitor};
+use ip_mptcp_tests::monitor::{EventCounter, Monitor, SCHEMA};
 use ip_mptcp_tests::namespace::{add_address, sysctl, veth, Namespace};
 use ip_mptcp_tests::program::{broken_pipe, Run};
+use ip_mptcp_tests::schema;
 use ip_mptcp_tests::table;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
@@ -236,7 +237,7 @@ fn json_tells_what_text_tells_one_object_a_line() {
     let mut objects = Vec::new();
     for line in json.lines() {
         let event: Value = serde_json::from_str(line).expect("an object a line");
-        assert!(event.is_object(), "{line}");
+        schema::assert_valid(SCHEMA, &event);
         assert!(!line.contains(": "), "compact: {line}");
         objects.push(as_text(&event));
     }
@@ -329,6 +330,7 @@ fn events_are_stamped_with_the_time_when_asked() {
                     "-j -t" => ("timestamp", &long),
                     _ => ("timestamp_short", &short),
                 };
+                schema::assert_valid(SCHEMA, &event);
                 first.starts_with(&format!("{{\"{key}\":"))
                     && event[key].as_str().is_some_and(check)
             }

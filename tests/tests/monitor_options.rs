@@ -6,9 +6,10 @@ use std::net::TcpListener;
 
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
-use ip_mptcp_tests::monitor::{EventCounter, Monitor};
+use ip_mptcp_tests::monitor::{EventCounter, Monitor, SCHEMA};
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, strace, Run};
+use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::until;
 use serde_json::Value;
 
@@ -190,6 +191,9 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
         let output = monitor.stop(libc::SIGTERM);
         assert_eq!(output.code(), 0, "{}", output.report());
         let all = records(&output.stdout());
+        for record in &all {
+            schema::assert_valid(SCHEMA, record);
+        }
         let count = |name: &str| all.iter().filter(|r| r["event"] == name).count();
         assert_eq!(count("SNAPSHOT_END"), 1);
         assert_eq!(count("OVERRUN"), 0);
@@ -270,6 +274,9 @@ fn past_the_bound_the_exact_number_of_lost_events_is_told() {
     let text = monitor.wait_for("all events, shown or lost", |text| {
         number(text).0 >= u64::from(counter.total())
     });
+    for record in records(&text) {
+        schema::assert_valid(SCHEMA, &record);
+    }
     let (told, lost) = number(&text);
     assert_eq!(told, u64::from(counter.total()));
     assert!(lost > 1000, "{lost}");
@@ -416,7 +423,10 @@ fn several_namespaces_are_watched_at_once_and_named() {
             let of = |name: &str| all.iter().any(|record| record["netns"] == name);
             (of("one") && of("two")).then_some(())
         });
-        assert_eq!(monitor.stop(libc::SIGTERM).code(), 0);
+        let output = monitor.stop(libc::SIGTERM).success();
+        for record in records(&output.stdout()) {
+            schema::assert_valid(SCHEMA, &record);
+        }
     }
 }
 
