@@ -417,18 +417,12 @@ impl<'a, E: Order> Attributes<'a, E> {
                 return Ok(Some(self.continued_at(inside)));
             }
         }
-        let mut values = nothing::<2>();
-        self.pick(&[(kind, Form::ANY)], &mut values)?;
-        let [spot, _] = values.map(Spot);
-        Ok(if spot == Spot::NONE {
-            None
-        } else {
-            Some(self.nest_at(spot))
-        })
+        let found = self.find_last(kind)?;
+        Ok(found.map(|attribute| attribute.nested()))
     }
 
     /// Takes the next attribute of a fixed size: its value in the machine's
-    /// order goes into `value`, which is zeros, and its type is returned; 0,
+    /// order goes into `value`, zeros behind it, and its type is returned; 0,
     /// which stands for none, where it is not in `forms`.
     #[inline(never)]
     pub(crate) fn take_value(&mut self, forms: &Forms, value: &mut [u8; 16]) -> Result<u16, Error> {
@@ -444,22 +438,15 @@ impl<'a, E: Order> Attributes<'a, E> {
             return Err(attribute.error(ErrorKind::BadSize));
         }
         let payload = attribute.payload;
-        let number = if form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() {
-            Big::number(payload)
-        } else {
-            E::number(payload)
-        };
-        match (number, value.first_chunk_mut(), payload.first_chunk()) {
-            (Some(number), Some(value), _) => {
-                // To the front, where it was.
-                *value = E::put_u64(if E::u16([1, 0]) == 1 {
-                    number
-                } else {
-                    number.rotate_right(8 * payload.len() as u32)
-                });
-            }
-            (None, _, Some(bytes)) => *value = *bytes,
-            _ => {}
+        let reversed =
+            form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
+        for (at, to) in value.iter_mut().enumerate() {
+            let from = if reversed {
+                payload.len().wrapping_sub(1 + at)
+            } else {
+                at
+            };
+            *to = payload.get(from).copied().unwrap_or(0);
         }
         Ok(*kind)
     }
