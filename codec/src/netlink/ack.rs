@@ -1,11 +1,4 @@
 //! Acknowledgements, refusals and the ends of dumps.
-//!
-//! ```text
-//! NLMSG_ERROR:  | error: i32 | nlmsghdr of the request | its payload | TLVs |
-//!                                                       not if CAPPED  if ACK_TLVS
-//! NLMSG_DONE:   | error: i32 | TLVs |
-//!                              if ACK_TLVS
-//! ```
 
 use core::fmt;
 

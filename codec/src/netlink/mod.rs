@@ -28,6 +28,19 @@
 //!   O: the payload is in network order (NLA_F_NET_BYTEORDER)
 //! ```
 //!
+//! An acknowledgement or refusal is a message of the type NLMSG_ERROR; a dump
+//! ends with NLMSG_DONE. Both carry attributes that say more ([`ExtendedAck`])
+//! to sockets that set `NETLINK_EXT_ACK`:
+//!
+//! ```text
+//! NLMSG_ERROR:  | error: i32 | nlmsghdr of the request | its payload | TLVs |
+//!                                                       not if CAPPED  if ACK_TLVS
+//! NLMSG_DONE:   | error: i32 | TLVs |
+//!                              if ACK_TLVS
+//! TLVs:  1 MSG string  2 OFFS u32  3 COOKIE  4 POLICY { rule }
+//!        5 MISS_TYPE u32  6 MISS_NEST u32
+//! ```
+//!
 //! [`Messages`] and [`Attributes`] walk what was received and lend from it;
 //! [`Writer`] builds what is sent. No function here panics, whatever the
 //! bytes: the walks end after their first error.
