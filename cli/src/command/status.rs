@@ -99,8 +99,7 @@ fn answer(known: Option<bool>) -> &'static str {
 /// The sysctls that this kernel has, by name: name, value, default. Those of
 /// newer kernels, and without a default, have an empty one.
 fn sysctls() -> impl Iterator<Item = (String, Vec<u8>, &'static str)> {
-    let mut names = sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default();
-    names.sort_unstable();
+    let names = sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default();
     names.into_iter().filter_map(|name| {
         let value = proc::sysctl([b"mptcp/", &name[..]].concat().as_slice())?;
         let name = String::from_utf8(name).ok()?;

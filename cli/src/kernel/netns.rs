@@ -18,12 +18,10 @@ pub fn names() -> Result<Vec<String>> {
             Error::system(Kind::File, status::FAILED, &what, error)
         })?,
     };
-    let mut names: Vec<String> = names
-        .into_iter()
+    let names = names.into_iter();
+    Ok(names
         .filter_map(|name| String::from_utf8(name).ok())
-        .collect();
-    names.sort_unstable();
-    Ok(names)
+        .collect())
 }
 
 /// The namespace that the program is in, to return to; `None` where /proc is

@@ -559,7 +559,7 @@ pub fn milliseconds() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// The names in a folder, without `.` and `..`.
+/// The names in a folder, ascending, without `.` and `..`.
 pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = Vec::new();
     // SAFETY: the path ends with NUL. The stream is used by nobody else and
@@ -582,6 +582,7 @@ pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
         }
         libc::closedir(stream);
     }
+    names.sort_unstable();
     Ok(names)
 }
 

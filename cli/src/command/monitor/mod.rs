@@ -117,6 +117,8 @@ struct Source {
     /// Its name, where there are several.
     netns: Option<String>,
     inode: u64,
+    /// It has a name still, where namespaces are followed.
+    stays: bool,
     path_manager: PathManager,
     diagnostics: Option<Diagnostics>,
     device: Option<Device>,
@@ -164,27 +166,24 @@ fn follow(
     wanted: &Wanted,
     for_sure: &[String],
 ) -> Result<usize> {
-    let mut there = Vec::new();
+    for source in &mut *sources {
+        source.stays = source
+            .netns
+            .as_ref()
+            .is_some_and(|name| for_sure.contains(name));
+    }
+    let mut new = 0;
     for name in netns::names()? {
         // What cannot be opened has just been deleted.
-        if let Ok(opened) = netns::open(&name) {
-            there.push((name, opened));
-        }
-    }
-    sources.retain(|source| {
-        let Some(known) = &source.netns else {
-            return true;
+        let Ok(opened) = netns::open(&name) else {
+            continue;
         };
-        let same =
-            |(name, opened): &(String, Fd)| name == known && sys::inode(opened) == source.inode;
-        for_sure.contains(known) || there.iter().any(same)
-    });
-    let new = sources.len();
-    for (name, opened) in there {
-        if sources
-            .iter()
-            .any(|source| source.netns.as_deref() == Some(&name))
-        {
+        let inode = sys::inode(&opened);
+        let known = |source: &&mut Source| {
+            source.netns.as_deref() == Some(&name) && (source.stays || source.inode == inode)
+        };
+        if let Some(source) = sources.iter_mut().find(known) {
+            source.stays = true;
             continue;
         }
         match netns::enter_opened(&name, &opened) {
@@ -192,10 +191,11 @@ fn follow(
             Err(error) if error.errno() == libc::EINVAL as u32 => continue,
             result => result?,
         }
-        let netns = (Some(name), sys::inode(&opened));
-        sources.push(Source::open(room, args, wanted, netns)?);
+        sources.push(Source::open(room, args, wanted, (Some(name), inode))?);
+        new += 1;
     }
-    Ok(new)
+    sources.retain(|source| source.stays);
+    Ok(sources.len() - new)
 }
 
 impl Source {
@@ -227,6 +227,7 @@ impl Source {
         Ok(Self {
             netns,
             inode,
+            stays: true,
             path_manager,
             diagnostics,
             device,
