@@ -172,12 +172,15 @@ impl Socket {
         })?;
         let mut refusal = None;
         let mut received = [Received::default(); 2];
+        let share = self.buffer.len() / received.len();
         while !exchange.is_over() {
             // The last datagram of a dump and its end come together; anything
-            // else is answered in one.
+            // else is answered in one. No more room is offered for that: the
+            // kernel makes the datagrams of later dumps as large as the most
+            // that it was ever offered on this socket.
             let places = if exchange.is_dump() { 2 } else { 1 };
-            let count = receive(&self.fd, &mut self.buffer, &mut received, places)?;
-            let share = self.buffer.len() / places;
+            let room = self.buffer.get_mut(..places * share).unwrap_or_default();
+            let count = receive(&self.fd, room, &mut received, places)?;
             let mut start = 0;
             for Received { len, sender } in received.iter().take(count) {
                 let room = self.buffer.get(start..start + share);
