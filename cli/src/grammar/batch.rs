@@ -77,30 +77,30 @@ impl Line {
         // What is read of the line: without comment, backslash and newline.
         let mut end = None;
         let mut more = false;
+        let mut open = self.open.take();
         loop {
-            let behind = input.get(at..).unwrap_or(&[]);
-            let (start, quote) = match (self.open.take(), behind) {
+            let (start, quote) = match (open.take(), input.get(at)) {
                 (Some(open), _) => open,
-                (None, [] | [b'\n', ..]) => break,
-                (None, [b'#', ..]) => {
+                // Most words begin with a letter or a digit.
+                (None, Some(first)) if *first > b'\'' => (base + at, 0),
+                (None, Some(b' ' | b'\t' | b'\r')) => {
+                    at += 1;
+                    continue;
+                }
+                (None, None | Some(b'\n')) => break,
+                (None, Some(b'#')) => {
                     end = Some(at);
                     break;
                 }
-                (None, [0, ..]) => {
+                (None, Some(0)) => {
                     self.mistake.get_or_insert(Mistake::Nul);
                     break;
                 }
-                (None, [quote @ (b'"' | b'\''), ..]) => {
+                (None, Some(quote @ (b'"' | b'\''))) => {
                     at += 1;
                     (base + at, *quote)
                 }
-                (None, [first, ..]) => {
-                    if ends_word(*first) {
-                        at += 1;
-                        continue;
-                    }
-                    (base + at, 0)
-                }
+                (None, Some(_)) => (base + at, 0),
             };
             let word = input.get(at..).unwrap_or(&[]).iter();
             at += if quote == 0 {
