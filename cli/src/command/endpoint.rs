@@ -95,34 +95,31 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let path_manager = session.path_manager()?;
-    let present = match (said.id, said.address) {
-        (Some(id), address) => {
-            let endpoint = path_manager.endpoint(id, None)?;
-            match (address, endpoint.address()) {
-                (Some(wanted), Some(found)) if !same(wanted, found) => return Err(not_found()),
-                _ => endpoint,
+    if said.id.is_none() && said.address.is_none() {
+        return Err(Error::new(
+            Kind::Usage,
+            status::REFUSED,
+            &["Error: missing address ID: id N or ADDRESS is required."],
+        ));
+    }
+    let mut old = None;
+    for present in entries(path_manager)? {
+        // By address the port selects.
+        if said
+            .address
+            .is_none_or(|address| same(present.address, address))
+            && match said.id {
+                Some(id) => present.id == id,
+                None => present.port == said.port.unwrap_or(0),
             }
+        {
+            old = Some(present);
+            break;
         }
-        (None, Some(address)) => path_manager
-            .endpoints(None)?
-            .into_iter()
-            .find(|endpoint| {
-                endpoint.address().is_some_and(|found| same(found, address))
-                    && endpoint.port().unwrap_or(0) == said.port.unwrap_or(0)
-            })
-            .ok_or_else(not_found)?,
-        (None, None) => {
-            return Err(Error::new(
-                Kind::Usage,
-                status::REFUSED,
-                &["Error: missing address ID: id N or ADDRESS is required."],
-            ))
-        }
-    };
-    let old = Entry::of(&present).ok_or_else(not_found)?;
+    }
+    let old = old.ok_or_else(not_found)?;
     let new = Entry {
         flags: (old.flags | said.set) & !said.clear,
-        // By address the port selects.
         port: said.id.and(said.port).unwrap_or(old.port),
         index: said.dev.unwrap_or(old.index),
         ..old
