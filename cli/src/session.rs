@@ -102,10 +102,14 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         oneline: options.oneline,
         palette: palette(options),
     };
-    let status = match (options.batch.take(), options.command.take()) {
-        (Some(file), _) => batch(&mut session, &caller, &file)?,
-        (None, Some(command)) => command::run(&mut session, command)?,
-        (None, None) => run_target(&mut session, &caller, target)?,
+    let status = if let Some(file) = options.batch.take() {
+        batch(&mut session, &caller, &file)?
+    } else if options.command.is_none() {
+        run_target(&mut session, &caller, target)?
+    } else {
+        // Moved only where there is one: it is large.
+        let command = options.command.take();
+        command.map_or(Ok(0), |command| command::run(&mut session, command))?
     };
     session.out.flush()?;
     // The process ends now: closing and freeing would only take time.

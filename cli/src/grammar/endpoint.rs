@@ -94,7 +94,7 @@ pub(super) fn common(
     new: bool,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<bool> {
-    if !word.starts_with(|first: char| first.is_ascii_lowercase()) {
+    if !matches!(word.as_bytes(), [b'a'..=b'z', ..]) {
         // An address, mostly.
         return Ok(false);
     } else if let Some(flag) = flag(word) {
