@@ -17,7 +17,7 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
         if asked.prometheus {
             expose(&mut session.out, &counters)?;
         } else {
-            print(&mut session.out, &counters, asked.all)?;
+            print(&mut session.out, &counters, &[], asked.all)?;
         }
         return Ok(0);
     };
@@ -44,8 +44,7 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
             return Ok(0);
         }
         let now = proc::counters()?;
-        let passed = differences(&before, &now);
-        print(&mut session.out, &passed, asked.all)?;
+        print(&mut session.out, &now, &before, asked.all)?;
         if !session.out.style.json {
             session.out.end_line()?;
         }
@@ -54,44 +53,46 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
     }
 }
 
-/// What was added to each counter; gauges as they are now.
-fn differences(before: &[Counter], now: &[Counter]) -> Vec<Counter> {
-    let mut passed = now.to_vec();
-    for counter in passed.iter_mut().filter(|counter| counter.name != GAUGE) {
-        let same = before.iter().find(|old| old.name == counter.name);
-        let old = same.map_or(0, |old| old.value);
-        // Counters of 32-bit kernels begin again at 2^32.
-        counter.value = if counter.value < old && old <= u32::MAX.into() {
-            counter.value + (1 << 32) - old
-        } else {
-            counter.value.wrapping_sub(old)
-        };
+/// What was added to a counter; a gauge as it is now.
+fn added(counter: &Counter, before: &[Counter]) -> u64 {
+    let Counter { name, value } = counter;
+    let mut old = 0;
+    for counter in before {
+        if name == &counter.name && name != GAUGE {
+            old = counter.value;
+        }
     }
-    passed
+    // Counters of 32-bit kernels begin again at 2^32.
+    if *value < old && old <= u32::MAX.into() {
+        value + (1 << 32) - old
+    } else {
+        value.wrapping_sub(old)
+    }
 }
 
-/// Those that are not 0; with `all` the others behind them.
-fn print(out: &mut Output, counters: &[Counter], all: bool) -> Result<()> {
+/// What was added to those that are not 0; with `all` the others behind them.
+fn print(out: &mut Output, counters: &[Counter], before: &[Counter], all: bool) -> Result<()> {
     let json = out.style.json;
     if json {
         out.begin_object("");
     }
     for zero in [false, true] {
-        let chosen = counters.iter().filter(|one| (one.value == 0) == zero);
-        for Counter { name, value } in chosen {
-            if zero && !all {
-                break;
+        for counter in counters {
+            let value = added(counter, before);
+            if (value == 0) != zero || zero && !all {
+                continue;
             }
+            let name = &counter.name;
             if json {
                 // A name is of letters and digits; what is not becomes U+FFFD.
-                out.json_number(&String::from_utf8_lossy(name), *value);
+                out.json_number(&String::from_utf8_lossy(name), value);
             } else {
                 out.bytes(name);
                 for _ in name.len()..24 {
                     out.text(" ");
                 }
                 out.text(" ");
-                out.number(*value);
+                out.number(value);
                 out.end_line()?;
             }
         }

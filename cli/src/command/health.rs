@@ -2,22 +2,19 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::Endpoint;
-
-use super::places::Places;
+use super::places::{Place, Places};
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
 use crate::kernel::{Diagnostics, Interface, Interfaces};
+use crate::output::vanished;
 use crate::session::Session;
 
 /// Interfaces, addresses and endpoints of the namespace.
+#[derive(Default)]
 pub struct Host {
     /// Addresses and endpoints.
     pub places: Places,
-    /// All interfaces.
-    pub interfaces: Vec<Interface>,
-    /// The socket, for asking after ways.
-    pub routes: Interfaces,
+    interfaces: Vec<Interface>,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -53,54 +50,49 @@ impl Presence {
 
 impl Host {
     /// Asks the kernel.
-    pub fn read(session: &mut Session) -> Result<Self> {
-        let mut routes = Interfaces::open(session.receive_buffer())?;
+    pub fn read(session: &mut Session, routes: &mut Interfaces) -> Result<Self> {
         Ok(Self {
             places: Places::read(session)?,
             interfaces: routes.interfaces()?,
-            routes,
         })
     }
 
-    /// The interface with this index.
-    pub fn interface(&self, index: u32) -> Option<&Interface> {
+    fn interface(&self, index: u32) -> Option<&Interface> {
         self.interfaces.iter().find(|one| one.index == index)
     }
 
-    /// The interface that an endpoint names, or that has its address; 0 where
-    /// there is none.
-    pub fn interface_of(&self, endpoint: &Endpoint) -> u32 {
-        match (endpoint.if_idx(), endpoint.address()) {
-            (Some(index), _) if index != 0 => index as u32,
-            (_, Some(address)) => self.places.of_address(address),
-            _ => 0,
+    /// The name of an interface; `ifN` where it has gone, `unknown` for 0.
+    pub fn name(&self, index: u32) -> Vec<u8> {
+        match self.interface(index) {
+            Some(interface) => interface.name.clone(),
+            None if index == 0 => b"unknown".to_vec(),
+            None => vanished(index),
         }
     }
 
     /// How an endpoint is.
-    pub fn presence(&self, endpoint: &Endpoint) -> Presence {
-        let index = self.interface_of(endpoint);
-        let named = endpoint.if_idx().unwrap_or(0) != 0;
-        let Some(interface) = self.interface(index) else {
-            return if named {
+    pub fn presence(&self, place: &Place) -> Presence {
+        let Some(interface) = self.interface(place.interface) else {
+            return if place.is_bound() {
                 Presence::NoDevice
             } else {
                 Presence::NoAddress
             };
         };
-        let address = endpoint.address();
-        let found = address.map_or(0, |address| self.places.of_address(address));
-        let here = address.is_some_and(|address| self.places.is_on(address, index));
         if !interface.up {
-            Presence::Down
-        } else if found == 0 {
-            Presence::NoAddress
-        } else if !here {
-            Presence::OtherDevice
-        } else if !interface.usable {
-            Presence::NoCarrier
-        } else {
-            Presence::Up
+            return Presence::Down;
+        }
+        match &place.address {
+            Some(address) if self.places.of_address(address) != 0 => {
+                if !self.places.is_on(address, place.interface) {
+                    Presence::OtherDevice
+                } else if !interface.usable {
+                    Presence::NoCarrier
+                } else {
+                    Presence::Up
+                }
+            }
+            _ => Presence::NoAddress,
         }
     }
 }
@@ -143,7 +135,8 @@ pub fn tally(session: &mut Session, places: &Places) -> Result<Tally> {
         match connection.role() {
             Some(Role::Client) => {
                 tally.clients += 1;
-                if let Some(peer) = socket.destination.map(|peer| peer.to_canonical()) {
+                if let Some(peer) = &socket.destination {
+                    let peer = peer.to_canonical();
                     if tally.peers.len() < PEERS && !tally.peers.contains(&peer) {
                         tally.peers.push(peer);
                     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::endpoint::interface_name;
 use crate::connections::Subflow;
@@ -16,10 +16,32 @@ use crate::session::Session;
 #[derive(Debug, Default)]
 pub struct Places {
     addresses: Vec<(IpAddr, u32)>,
-    endpoints: Vec<Endpoint>,
-    // Their addresses, and which interface those are on.
-    at: Vec<(Option<IpAddr>, u32)>,
+    endpoints: Vec<Place>,
     names: Vec<(u32, Vec<u8>)>,
+}
+
+/// An endpoint, and where it is.
+#[derive(Debug)]
+pub struct Place {
+    /// What the kernel says of it.
+    pub endpoint: Endpoint,
+    /// Its address; an IPv4 address that is mapped into IPv6 as IPv4.
+    pub address: Option<IpAddr>,
+    /// The interface that it names, or that has its address; 0 where there is
+    /// none.
+    pub interface: u32,
+}
+
+impl Place {
+    /// It names an interface.
+    pub fn is_bound(&self) -> bool {
+        self.endpoint.if_idx().unwrap_or(0) != 0
+    }
+
+    /// What it is used for.
+    pub fn flags(&self) -> EndpointFlags {
+        self.endpoint.flags().unwrap_or_default()
+    }
 }
 
 impl Places {
@@ -32,16 +54,21 @@ impl Places {
             addresses: Interfaces::open(buffer)?.addresses()?,
             ..Self::default()
         };
-        for endpoint in &endpoints {
-            let address = endpoint.address().map(|address| address.to_canonical());
-            let index = match (endpoint.if_idx(), address) {
-                (Some(index @ 1..), _) => index as u32,
-                (_, Some(address)) => places.of_address(address),
-                _ => 0,
-            };
-            places.at.push((address, index));
+        for endpoint in endpoints {
+            let mut address = endpoint.address();
+            let mut interface = endpoint.if_idx().unwrap_or(0) as u32;
+            if let Some(address) = &mut address {
+                *address = address.to_canonical();
+                if interface == 0 {
+                    interface = places.of_address(address);
+                }
+            }
+            places.endpoints.push(Place {
+                endpoint,
+                address,
+                interface,
+            });
         }
-        places.endpoints = endpoints;
         Ok(places)
     }
 
@@ -58,40 +85,51 @@ impl Places {
         let [(Some(local), _), _] = subflow.socket.ends else {
             return (0, bound);
         };
-        let local = Some(local.to_canonical());
+        let local = &local.to_canonical();
         let wanted = subflow.info().id_loc();
-        let mut found = None;
-        for ((address, index), endpoint) in self.at.iter().zip(&self.endpoints) {
+        let mut found: Option<&Place> = None;
+        for place in &self.endpoints {
             // The first subflow has the id 0, whichever endpoint has its
             // address.
-            if *address == local && (found.is_none() || endpoint.id() == wanted) {
-                found = Some((endpoint.id().unwrap_or(0), *index));
+            if place.address.as_ref() == Some(local)
+                && (found.is_none() || place.endpoint.id() == wanted)
+            {
+                found = Some(place);
             }
         }
-        let (id, index) =
-            found.unwrap_or_else(|| (0, local.map_or(0, |local| self.of_address(local))));
-        (id, if bound == 0 { index } else { bound })
+        let id = found.and_then(|place| place.endpoint.id()).unwrap_or(0);
+        let interface = match found {
+            _ if bound != 0 => bound,
+            Some(place) => place.interface,
+            None => self.of_address(local),
+        };
+        (id, interface)
     }
 
-    /// The interface that has this address, 0 where none does.
-    pub fn of_address(&self, address: IpAddr) -> u32 {
-        let address = address.to_canonical();
-        let at = self.addresses.partition_point(|(here, _)| *here < address);
+    /// The interface that has this address, which is not one of IPv4 mapped
+    /// into IPv6; 0 where none does.
+    pub fn of_address(&self, address: &IpAddr) -> u32 {
+        let at = self.addresses.partition_point(|(here, _)| here < address);
         match self.addresses.get(at) {
-            Some((here, index)) if *here == address => *index,
+            Some((here, index)) if here == address => *index,
             _ => 0,
         }
     }
 
     /// Whether this interface has this address.
-    pub fn is_on(&self, address: IpAddr, index: u32) -> bool {
-        let on = (address.to_canonical(), index);
-        self.addresses.binary_search(&on).is_ok()
+    pub fn is_on(&self, address: &IpAddr, index: u32) -> bool {
+        self.addresses.contains(&(*address, index))
     }
 
     /// All endpoints.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    pub fn all(&self) -> &[Place] {
         &self.endpoints
+    }
+
+    /// Those that somebody made.
+    pub fn made(&self) -> impl Iterator<Item = &Place> {
+        let made = |place: &&Place| !place.flags().contains(EndpointFlags::IMPLICIT);
+        self.endpoints.iter().filter(made)
     }
 
     /// The name of an interface; `ifN` where it has gone.

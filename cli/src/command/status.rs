@@ -2,16 +2,17 @@
 
 use mptcp_codec::generic::controller::{self, Family};
 use mptcp_codec::mptcp::request::command;
-use mptcp_codec::mptcp::{Endpoint, Limits, FAMILY};
+use mptcp_codec::mptcp::FAMILY;
 
 use super::counters::expose;
 use super::endpoint::members;
 use super::health::{tally, Host, Presence, Tally};
+use super::places::Place;
 use super::user_space::knows_tokens;
 use crate::args::Status;
 use crate::error::Result;
-use crate::kernel::{proc, sys};
-use crate::output::{address, number, prometheus, vanished, Output};
+use crate::kernel::{proc, sys, Interfaces};
+use crate::output::{self, address, prometheus, Output};
 use crate::session::Session;
 
 /// The kernel's defaults of sysctls below net/mptcp, where there is one to
@@ -30,46 +31,59 @@ static DEFAULTS: &[(&str, &str)] = &[
     ("syn_retrans_before_tcp_fallback", "2"),
 ];
 
+/// What the kernel may be able to do.
+const FEATURES: [&str; 5] = [
+    "events",
+    "change",
+    "user_space",
+    "endpoints_by_token",
+    "laminar",
+];
+
 /// All that is shown.
-struct View {
-    features: [(&'static str, Option<bool>); 5],
-    limits: Limits,
-    host: Host,
+struct View<'v> {
+    features: [Option<bool>; FEATURES.len()],
+    limits: [(&'static str, u64); 2],
+    host: &'v Host,
     /// `None`: this kernel does not tell.
-    tally: Option<Tally>,
+    tally: Option<&'v Tally>,
 }
 
 pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
     let features = features(session)?;
     let limits = session.path_manager()?.limits()?;
-    let host = Host::read(session)?;
-    let tally = tally(session, &host.places).ok();
+    let mut routes = Interfaces::open(session.receive_buffer())?;
+    let host = Host::read(session, &mut routes)?;
+    let tally = tally(session, &host.places);
     let view = View {
         features,
-        limits,
-        host,
-        tally,
+        limits: [
+            (
+                "add_addr_accepted",
+                limits.add_addr_accepted().unwrap_or(0).into(),
+            ),
+            ("subflows", limits.subflows().unwrap_or(0).into()),
+        ],
+        host: &host,
+        tally: tally.as_ref().ok(),
     };
     if asked.prometheus {
         prometheus_format(&mut session.out, &view)?;
-    } else if session.out.style.json {
-        json(&mut session.out, &view)?;
     } else {
-        text(&mut session.out, &view)?;
+        print(&mut session.out, &view)?;
     }
     Ok(0)
 }
 
 /// What this kernel can do, as far as it tells; nothing is changed for it.
-fn features(session: &mut Session) -> Result<[(&'static str, Option<bool>); 5]> {
+fn features(session: &mut Session) -> Result<[Option<bool>; FEATURES.len()]> {
     let path_manager = session.path_manager()?;
-    let (mut events, mut commands) = (None, 0_u32);
+    let (mut events, mut commands) = (false, 0_u32);
     path_manager.socket().call(
         &|buffer, seq| controller::family_by_name(buffer, seq, FAMILY),
         &mut |message| {
             let family = Family::decode(message)?;
-            let group = family.group(mptcp_codec::mptcp::EVENT_GROUP);
-            events = group?;
+            events = family.group(mptcp_codec::mptcp::EVENT_GROUP)?.is_some();
             for operation in family.operations() {
                 let number = operation?.command;
                 commands |= 1_u32.checked_shl(number).unwrap_or(0);
@@ -79,200 +93,211 @@ fn features(session: &mut Session) -> Result<[(&'static str, Option<bool>); 5]> 
     )?;
     let has = |number: u8| Some(commands >> number & 1 != 0);
     Ok([
-        ("events", Some(events.is_some())),
-        ("change", has(command::SET_FLAGS)),
-        ("user_space", has(command::ANNOUNCE)),
-        ("endpoints_by_token", knows_tokens(path_manager)),
+        Some(events),
+        has(command::SET_FLAGS),
+        has(command::ANNOUNCE),
+        knows_tokens(path_manager),
         // Only adding such an endpoint would tell.
-        ("laminar", None),
+        None,
     ])
 }
 
-fn answer(known: Option<bool>) -> &'static str {
-    match known {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "unknown",
-    }
-}
-
-/// The sysctls that this kernel has, by name: name, value, default. Those of
-/// newer kernels, and without a default, have an empty one.
-fn sysctls() -> impl Iterator<Item = (String, Vec<u8>, &'static str)> {
-    let names = sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default();
-    names.into_iter().filter_map(|name| {
-        let value = proc::sysctl([b"mptcp/", &name[..]].concat().as_slice())?;
-        let name = String::from_utf8(name).ok()?;
-        let default = DEFAULTS.iter().find(|(known, _)| *known == name);
-        Some((name, value, default.map_or("", |(_, default)| default)))
-    })
-}
-
-fn limits(view: &View) -> [(&'static str, u64); 2] {
-    [
-        (
-            "add_addr_accepted",
-            view.limits.add_addr_accepted().unwrap_or(0).into(),
-        ),
-        ("subflows", view.limits.subflows().unwrap_or(0).into()),
-    ]
-}
-
-/// Name of an interface, `unknown` for none.
-fn name(host: &Host, index: u32) -> Vec<u8> {
-    match host.interface(index) {
-        Some(interface) => interface.name.clone(),
-        None if index == 0 => b"unknown".to_vec(),
-        None => vanished(index),
-    }
-}
-
 /// Name of the interface of an endpoint, nothing where it has none.
-fn device(host: &Host, endpoint: &Endpoint) -> Vec<u8> {
-    match host.interface_of(endpoint) {
+fn device(host: &Host, place: &Place) -> Vec<u8> {
+    match place.interface {
         0 => Vec::new(),
-        index => name(host, index),
+        index => host.name(index),
     }
 }
 
-fn text(out: &mut Output, view: &View) -> Result<()> {
-    out.text("kernel");
-    for (feature, known) in view.features {
-        for piece in [" ", feature, " ", answer(known)] {
+/// Begins an object in JSON, a line in text.
+fn begin(out: &mut Output, name: &str) {
+    if out.style.json {
+        out.begin_object(name);
+    } else {
+        out.text(name);
+    }
+}
+
+fn end(out: &mut Output) -> Result<()> {
+    if out.style.json {
+        out.end_object()
+    } else {
+        out.end_line()
+    }
+}
+
+/// A member in JSON, words on the line in text.
+fn word(out: &mut Output, name: &str, word: &str) {
+    if out.style.json {
+        out.json_string(name, word.as_bytes());
+    } else {
+        for piece in [" ", name, " ", word] {
             out.text(piece);
         }
     }
-    out.end_line()?;
-    for (name, value, default) in sysctls() {
-        out.text("sysctl ");
-        out.text(&name);
-        out.text(" ");
-        out.bytes(&value);
-        if !default.is_empty() && value != default.as_bytes() {
-            out.text(" (default ");
-            out.text(default);
-            out.text(")");
-        }
-        out.end_line()?;
-    }
-    out.text("limits");
-    for (name, value) in limits(view) {
-        out.text(" ");
-        out.text(name);
-        out.text(" ");
-        out.number(value);
-    }
-    out.end_line()?;
-    for endpoint in view.host.places.endpoints() {
-        out.text("endpoint ");
-        let dev = device(&view.host, endpoint);
-        members(out, endpoint, &dev);
-        let presence = view.host.presence(endpoint);
-        out.text(presence.name());
-        out.end_line()?;
-    }
-    match &view.tally {
-        None => out.text("connections unknown"),
-        Some(tally) => {
-            let mut counts = vec![
-                ("connections ", tally.connections),
-                (" fallbacks ", tally.fallbacks),
-            ];
-            if !tally.hidden {
-                counts.push((" subflows ", tally.subflows));
-            }
-            for (word, count) in counts {
-                out.text(word);
-                out.number(count);
-            }
-            for (index, count) in &tally.by_interface {
-                out.end_line()?;
-                out.text("subflows dev ");
-                out.bytes(&name(&view.host, *index));
-                out.text(" ");
-                out.number(*count);
-            }
-        }
-    }
-    out.end_line()
 }
 
-fn json(out: &mut Output, view: &View) -> Result<()> {
-    out.begin_object("");
-    out.begin_object("kernel");
-    for (feature, known) in view.features {
-        out.json_string(feature, answer(known).as_bytes());
+fn number(out: &mut Output, name: &str, value: u64) {
+    if out.style.json {
+        out.json_number(name, value);
+    } else {
+        for piece in [" ", name, " "] {
+            out.text(piece);
+        }
+        out.number(value);
     }
-    out.end_object()?;
-    out.begin_object("sysctl");
-    for (name, value, default) in sysctls() {
-        out.begin_object(&name);
+}
+
+/// In text and in JSON.
+fn print(out: &mut Output, view: &View) -> Result<()> {
+    let json = out.style.json;
+    if json {
+        out.begin_object("");
+    }
+    begin(out, "kernel");
+    for (name, known) in FEATURES.iter().zip(view.features) {
+        let answer = match known {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "unknown",
+        };
+        word(out, name, answer);
+    }
+    end(out)?;
+    if json {
+        out.begin_object("sysctl");
+    }
+    for name in sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default() {
+        sysctl(out, &name)?;
+    }
+    if json {
+        out.end_object()?;
+    }
+    begin(out, "limits");
+    for (name, value) in view.limits {
+        number(out, name, value);
+    }
+    end(out)?;
+    if json {
+        out.begin_array("endpoints");
+    }
+    for place in view.host.places.all() {
+        begin(out, if json { "" } else { "endpoint " });
+        members(out, &place.endpoint, &device(view.host, place));
+        let state = view.host.presence(place).name();
+        if json {
+            out.json_string("state", state.as_bytes());
+        } else {
+            out.text(state);
+        }
+        end(out)?;
+    }
+    if json {
+        out.end_array()?;
+    }
+    match view.tally {
+        Some(tally) => {
+            if json {
+                out.json_number("connections", tally.connections);
+            } else {
+                out.text("connections ");
+                out.number(tally.connections);
+            }
+            number(out, "fallbacks", tally.fallbacks);
+            if !tally.hidden {
+                number(out, "subflows", tally.subflows);
+            }
+            if json && !tally.hidden {
+                out.begin_array("interfaces");
+            }
+            for (index, count) in &tally.by_interface {
+                let name = view.host.name(*index);
+                if json {
+                    if tally.hidden {
+                        break;
+                    }
+                    out.begin_object("");
+                    out.json_string("dev", &name);
+                    out.json_number("subflows", *count);
+                    out.end_object()?;
+                } else {
+                    out.end_line()?;
+                    out.text("subflows dev ");
+                    out.bytes(&name);
+                    out.text(" ");
+                    out.number(*count);
+                }
+            }
+            if json && !tally.hidden {
+                out.end_array()?;
+            }
+        }
+        None if json => {}
+        None => out.text("connections unknown"),
+    }
+    end(out)
+}
+
+/// A sysctl of this name, if the kernel lets it be read, and what it is by
+/// default. Those of newer kernels have no default here.
+fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
+    let value = proc::sysctl(&[b"mptcp/", name].concat());
+    let (Some(value), Ok(name)) = (value, core::str::from_utf8(name)) else {
+        return Ok(());
+    };
+    let mut default = "";
+    for (known, value) in DEFAULTS {
+        if *known == name {
+            default = value;
+        }
+    }
+    if out.style.json {
+        out.begin_object(name);
         out.json_string("value", &value);
         if !default.is_empty() {
             out.json_string("default", default.as_bytes());
         }
-        out.end_object()?;
+        return out.end_object();
     }
-    out.end_object()?;
-    out.begin_object("limits");
-    for (name, value) in limits(view) {
-        out.json_number(name, value);
+    out.text("sysctl ");
+    out.text(name);
+    out.text(" ");
+    out.bytes(&value);
+    if !default.is_empty() && value != default.as_bytes() {
+        out.text(" (default ");
+        out.text(default);
+        out.text(")");
     }
-    out.end_object()?;
-    out.begin_array("endpoints");
-    for endpoint in view.host.places.endpoints() {
-        out.begin_object("");
-        let dev = device(&view.host, endpoint);
-        members(out, endpoint, &dev);
-        out.json_string("state", view.host.presence(endpoint).name().as_bytes());
-        out.end_object()?;
-    }
-    out.end_array()?;
-    if let Some(tally) = &view.tally {
-        out.json_number("connections", tally.connections);
-        out.json_number("fallbacks", tally.fallbacks);
-        if !tally.hidden {
-            out.json_number("subflows", tally.subflows);
-            out.begin_array("interfaces");
-            for (index, count) in &tally.by_interface {
-                out.begin_object("");
-                out.json_string("dev", &name(&view.host, *index));
-                out.json_number("subflows", *count);
-                out.end_object()?;
-            }
-            out.end_array()?;
-        }
-    }
-    out.end_object()
+    out.end_line()
 }
 
 fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
     use prometheus::{begin, sample};
-    let enabled = proc::sysctl(b"mptcp/enabled");
     begin(
         out,
         "mptcp_enabled",
         "gauge",
         "Whether MPTCP is switched on.",
     );
-    let enabled = enabled.is_some_and(|value| value != b"0");
+    let enabled = proc::sysctl(b"mptcp/enabled").is_some_and(|value| value != b"0");
     sample(out, "mptcp_enabled", &[], enabled.into())?;
     begin(out, "mptcp_limit", "gauge", "Limits of the path manager.");
-    for (name, value) in limits(view) {
+    for (name, value) in view.limits {
         sample(out, "mptcp_limit", &[("limit", name.as_bytes())], value)?;
     }
     let help = "Whether packets can leave from the address of an endpoint.";
     begin(out, "mptcp_endpoint_up", "gauge", help);
-    for endpoint in view.host.places.endpoints() {
-        let address = endpoint.address().map(address).unwrap_or_default();
-        let id = number(endpoint.id().unwrap_or(0).into());
-        let dev = device(&view.host, endpoint);
+    for place in view.host.places.all() {
+        let address = place.endpoint.address().map(address).unwrap_or_default();
+        let id = output::number(place.endpoint.id().unwrap_or(0).into());
+        let dev = device(view.host, place);
         let labels: [(&str, &[u8]); 3] =
             [("id", id.as_bytes()), ("address", &address), ("dev", &dev)];
-        let up = view.host.presence(endpoint) == Presence::Up;
+        let up = view.host.presence(place) == Presence::Up;
         sample(out, "mptcp_endpoint_up", &labels, up.into())?;
     }
-    if let Some(tally) = &view.tally {
+    if let Some(tally) = view.tally {
         let help = "MPTCP connections; fallback: those that became TCP.";
         begin(out, "mptcp_connections", "gauge", help);
         let multipath = tally.connections - tally.fallbacks;
@@ -283,7 +308,7 @@ fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
         if !tally.hidden {
             begin(out, "mptcp_subflows", "gauge", "Subflows by interface.");
             for (index, count) in &tally.by_interface {
-                let dev = name(&view.host, *index);
+                let dev = view.host.name(*index);
                 sample(out, "mptcp_subflows", &[("dev", &dev)], *count)?;
             }
         }

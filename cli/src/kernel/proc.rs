@@ -1,7 +1,6 @@
 //! What the kernel tells in files below /proc.
 
 use core::ffi::CStr;
-use std::ffi::CString;
 
 use super::sys::{self, Errno};
 use crate::error::{status, Error, Kind};
@@ -21,10 +20,18 @@ pub fn read(path: &CStr) -> Result<Vec<u8>, Errno> {
     }
 }
 
-/// The words of a line.
-pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
+/// Takes what stands in front of the next byte `end` off `rest`, and that.
+fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
+    let len = rest.iter().take_while(|byte| **byte != end).count();
+    let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+    *rest = behind.get(1..).unwrap_or(&[]);
+    taken
+}
+
+/// Takes the first word off a line; nothing where there is none.
+fn word<'a>(line: &mut &'a [u8]) -> &'a [u8] {
+    *line = line.trim_ascii_start();
+    take(line, b' ')
 }
 
 /// Whether a socket of this network namespace has joined this group of
@@ -34,28 +41,34 @@ pub fn has_listener(group: u32) -> Option<bool> {
     // The table shows the first 32 groups.
     let bit = 1_u32.checked_shl(group.checked_sub(1)?)?;
     let table = read(c"/proc/self/net/netlink").ok()?;
-    let listens = |line: &[u8]| {
-        let mut words = words(line);
-        let protocol = words.nth(1)?;
-        let groups = core::str::from_utf8(words.nth(1)?).ok()?;
-        let groups = u32::from_str_radix(groups, 16).ok()?;
-        Some(protocol == GENERIC && groups & bit != 0)
-    };
-    Some(
-        table
-            .split(|byte| *byte == b'\n')
-            .any(|line| listens(line) == Some(true)),
-    )
+    let mut lines = &table[..];
+    while !lines.is_empty() {
+        let line = &mut take(&mut lines, b'\n');
+        let [_, protocol, _, groups] = [word(line), word(line), word(line), word(line)];
+        let mut joined = 0;
+        for digit in groups {
+            joined = joined << 4 | char::from(*digit).to_digit(16).unwrap_or(0);
+        }
+        if protocol == GENERIC && joined & bit != 0 {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// A value below /proc/sys/net, without its newline; `None` where this kernel
 /// does not have it.
 pub fn sysctl(name: &[u8]) -> Option<Vec<u8>> {
-    let path = CString::new([b"/proc/sys/net/", name].concat()).ok()?;
-    let mut value = read(&path).ok()?;
+    let path = [b"/proc/sys/net/", name, b"\0"].concat();
+    let mut value = read(CStr::from_bytes_with_nul(&path).ok()?).ok()?;
     let end = value.trim_ascii_end().len();
     value.truncate(end);
     Some(value)
+}
+
+/// Whether this kernel has it, with this value.
+pub fn sysctl_is(name: &[u8], value: &[u8]) -> bool {
+    sysctl(name).as_deref() == Some(value)
 }
 
 /// A counter of the kernel.
@@ -75,20 +88,31 @@ pub fn counters() -> Result<Vec<Counter>, Error> {
     };
     let table = read(c"/proc/self/net/netstat").map_err(cannot)?;
     // One line of names, one of values.
-    let mut lines = table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| line.strip_prefix(b"MPTcpExt:"));
-    let names = lines.next().unwrap_or(&[]);
-    let values = lines.next().unwrap_or(&[]);
-    let counters: Vec<Counter> = words(names)
-        .zip(words(values))
-        .map(|(name, value)| Counter {
+    let [mut names, mut values] = [&[][..]; 2];
+    let mut lines = &table[..];
+    while !lines.is_empty() && values.is_empty() {
+        let line = take(&mut lines, b'\n');
+        match line.strip_prefix(b"MPTcpExt:") {
+            Some(words) if names.is_empty() => names = words,
+            Some(words) => values = words,
+            None => {}
+        }
+    }
+    let mut counters = Vec::new();
+    loop {
+        let (name, digits) = (word(&mut names), word(&mut values));
+        if name.is_empty() || digits.is_empty() {
+            break;
+        }
+        let mut value: u64 = 0;
+        for digit in digits {
+            value = value.wrapping_mul(10).wrapping_add((digit & 15).into());
+        }
+        counters.push(Counter {
             name: name.to_vec(),
-            value: value.iter().fold(0, |value: u64, digit| {
-                value.wrapping_mul(10).wrapping_add((digit & 15).into())
-            }),
-        })
-        .collect();
+            value,
+        });
+    }
     if counters.is_empty() {
         return Err(Error::new(
             Kind::Kernel,
