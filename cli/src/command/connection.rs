@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::diag::{Filter, Socket, State, SubflowFlags};
+use mptcp_codec::diag::{Filter, MptcpInfo, Socket, State, SubflowFlags, TcpInfo};
 use mptcp_codec::inet::bits_of;
 
 use super::endpoint::device;
@@ -13,7 +13,7 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
 use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{complain, hexadecimal, number, padded, Colour, Output, Text};
+use crate::output::{complain, padded, Colour, Output, Text};
 use crate::session::Session;
 
 /// `connection show`.
@@ -46,11 +46,12 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         stats,
         text: Text::default(),
         ends: Vec::new(),
+        widths: [0, 0],
     };
     let mut found = false;
     let hidden = if said.listen {
         connections::listeners(&mut diagnostics, &mut |socket| {
-            if !matches_ends(said, ends(socket)) {
+            if !matches_ends(said, &ends(socket)) {
                 return Ok(());
             }
             printer.listener(socket)
@@ -118,33 +119,47 @@ fn matches(said: &ConnectionWords, connection: &Connection, places: &Places) -> 
     if said.fallback && !connection.is_fallback() {
         return false;
     }
-    let whole = connection.socket.as_ref();
-    said.dev.is_none() && whole.is_some_and(|socket| matches_ends(said, ends(socket)))
-        || connection.subflows().any(|subflow| {
-            matches_ends(said, subflow.socket.ends)
-                && said
-                    .dev
-                    .is_none_or(|index| places.interface(&subflow) == index)
-        })
+    if let (None, Some(socket)) = (said.dev, &connection.socket) {
+        if matches_ends(said, &ends(socket)) {
+            return true;
+        }
+    }
+    for subflow in connection.subflows() {
+        if matches_ends(said, &subflow.socket.ends)
+            && said
+                .dev
+                .is_none_or(|index| places.interface(&subflow) == index)
+        {
+            return true;
+        }
+    }
+    false
 }
 
-fn matches_ends(said: &ConnectionWords, ends: Ends) -> bool {
-    let [(source, sport), (destination, dport)] = ends;
-    let source = source.map(|address| address.to_canonical());
-    let destination = destination.map(|address| address.to_canonical());
-    let is = |wanted: Option<IpAddr>, found: Option<IpAddr>| {
-        wanted.is_none_or(|wanted| found == Some(wanted.to_canonical()))
-    };
-    is(said.local, source)
-        && is(said.remote, destination)
-        && (is(said.address, source) || is(said.address, destination))
-        && said.sport.is_none_or(|port| port == sport)
-        && said.dport.is_none_or(|port| port == dport)
+fn matches_ends(said: &ConnectionWords, ends: &Ends) -> bool {
+    let [source, destination] = ends;
+    let v4 = source
+        .0
+        .is_some_and(|address| address.to_canonical().is_ipv4());
+    is(&said.local, source)
+        && is(&said.remote, destination)
+        && (is(&said.address, source) || is(&said.address, destination))
+        && said.sport.is_none_or(|port| port == source.1)
+        && said.dport.is_none_or(|port| port == destination.1)
         && match said.family {
             None => true,
-            Some(Family::V4) => matches!(source, Some(IpAddr::V4(_))),
-            Some(Family::V6) => matches!(source, Some(IpAddr::V6(_))),
+            Some(Family::V4) => v4,
+            Some(Family::V6) => !v4 && source.0.is_some(),
         }
+}
+
+/// Whether an end has the address that is wanted, if one is.
+fn is(wanted: &Option<IpAddr>, (address, _): &End) -> bool {
+    match (wanted, address) {
+        (None, _) => true,
+        (Some(wanted), Some(address)) => wanted.to_canonical() == address.to_canonical(),
+        (Some(_), None) => false,
+    }
 }
 
 /// Prints connections. In JSON what is said has a name; in text a word stands
@@ -154,11 +169,95 @@ struct Printer<'p> {
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
     stats: bool,
-    // The ends of the subflows of one connection in text, and where each
-    // begins and ends.
+    // The ends of the subflows of one connection in text, where each begins
+    // and ends, and how long the longest are, here and there.
     text: Text,
     ends: Vec<(usize, usize)>,
+    widths: [usize; 2],
 }
+
+/// A number that the kernel tells of a socket.
+struct Figure {
+    /// Its name in JSON.
+    name: &'static str,
+    /// The word in front of it in text; none where it is not told there.
+    word: &'static str,
+    /// Told in text only if it is not 0.
+    unless_zero: bool,
+    /// Reads it from what the kernel sent.
+    read: fn(&[u8]) -> Option<u64>,
+}
+
+const fn figure(name: &'static str, word: &'static str, read: fn(&[u8]) -> Option<u64>) -> Figure {
+    Figure {
+        name,
+        word,
+        unless_zero: false,
+        read,
+    }
+}
+
+impl Figure {
+    const fn unless_zero(mut self) -> Self {
+        self.unless_zero = true;
+        self
+    }
+}
+
+/// Those of a connection.
+static OF_CONNECTION: [Figure; 7] = [
+    figure("bytes_sent", " sent ", |b| MptcpInfo::new(b).bytes_sent()),
+    figure("bytes_received", " received ", |b| {
+        MptcpInfo::new(b).bytes_received()
+    }),
+    figure("bytes_acked", " acked ", |b| {
+        MptcpInfo::new(b).bytes_acked()
+    }),
+    figure("bytes_retrans", " retransmitted ", |b| {
+        MptcpInfo::new(b).bytes_retrans()
+    })
+    .unless_zero(),
+    figure("last_data_sent_ms", "", |b| {
+        MptcpInfo::new(b).last_data_sent().map(u64::from)
+    }),
+    figure("last_data_recv_ms", "", |b| {
+        MptcpInfo::new(b).last_data_recv().map(u64::from)
+    }),
+    figure("last_ack_recv_ms", "", |b| {
+        MptcpInfo::new(b).last_ack_recv().map(u64::from)
+    }),
+];
+
+/// Those of a subflow that one looks at first.
+static OF_SUBFLOW: [Figure; 7] = [
+    figure("cwnd", " cwnd ", |b| {
+        TcpInfo::new(b).snd_cwnd().map(u64::from)
+    }),
+    figure("bytes_sent", " sent ", |b| TcpInfo::new(b).bytes_sent()),
+    figure("bytes_acked", " acked ", |b| TcpInfo::new(b).bytes_acked()),
+    figure("bytes_received", " received ", |b| {
+        TcpInfo::new(b).bytes_received()
+    })
+    .unless_zero(),
+    figure("rtt_us", "", |b| TcpInfo::new(b).rtt().map(u64::from)),
+    figure("rttvar_us", "", |b| TcpInfo::new(b).rttvar().map(u64::from)),
+    figure("retransmits", "", |b| {
+        TcpInfo::new(b).total_retrans().map(u64::from)
+    }),
+];
+
+/// When something last came or went.
+static TIMES: [Figure; 3] = [
+    figure("last_data_sent_ms", "", |b| {
+        TcpInfo::new(b).last_data_sent().map(u64::from)
+    }),
+    figure("last_data_recv_ms", "", |b| {
+        TcpInfo::new(b).last_data_recv().map(u64::from)
+    }),
+    figure("last_ack_recv_ms", "", |b| {
+        TcpInfo::new(b).last_ack_recv().map(u64::from)
+    }),
+];
 
 /// The ends of a socket in JSON.
 const ENDS: [[&str; 2]; 2] = [
@@ -171,12 +270,10 @@ impl Printer<'_> {
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
-            let digits = hexadecimal(connection.token.into());
-            let token = ["0x", digits.as_str()].concat();
-            self.out.json_string("token", token.as_bytes());
+            self.out.json_hexadecimal("token", connection.token.into());
         } else {
             self.out.text("token ");
-            self.out.text(padded(connection.token.into(), 8).as_str());
+            self.out.hexadecimal(connection.token.into(), 8);
         }
         match connection.role() {
             None => {}
@@ -185,20 +282,16 @@ impl Printer<'_> {
         }
         if let Some(socket) = &connection.socket {
             self.state(socket.state, true);
-            self.note_ends(&mut core::iter::once(&ends(socket)));
-            self.ends(&ends(socket), 0, [0, 0]);
+            let ends = &ends(socket);
+            self.forget_ends();
+            self.note_ends(ends, None);
+            self.widths = [0, 0];
+            self.ends(ends, 0);
         }
-        let marks = [
-            ("fallback", connection.is_fallback(), " FALLBACK"),
-            ("incomplete", connection.incomplete, " INCOMPLETE"),
-        ];
-        for (name, is, mark) in marks {
-            if json {
-                self.out.json_bool(name, is);
-            } else if is {
-                self.out.coloured(Colour::Wrong, mark.as_bytes());
-            }
-        }
+        let fallback = connection.is_fallback();
+        self.mark("fallback", fallback, " FALLBACK", Some(Colour::Wrong));
+        let incomplete = connection.incomplete;
+        self.mark("incomplete", incomplete, " INCOMPLETE", Some(Colour::Wrong));
         if let Some(socket) = &connection.socket {
             self.counters(socket);
         }
@@ -208,20 +301,18 @@ impl Printer<'_> {
             self.out.end_line()?;
         }
         let (mut total, mut count) = (0_u64, 0);
+        let mut before = None;
+        self.forget_ends();
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.bytes());
             count += 1;
+            let ends = &subflow.socket.ends;
+            self.note_ends(ends, before);
+            before = Some(ends);
         }
         let shared = total > 0 && !connection.incomplete && (json || count > 1);
-        let ends = &mut connection.subflows().map(|subflow| &subflow.socket.ends);
-        let widths = self.note_ends(ends);
         for (at, subflow) in connection.subflows().enumerate() {
-            // A hundredth of much is exact enough.
-            let share = match subflow.bytes().checked_mul(100) {
-                Some(bytes) => bytes.checked_div(total),
-                None => subflow.bytes().checked_div(total / 100),
-            };
-            self.subflow(&subflow, at, share.filter(|_| shared), widths)?;
+            self.subflow(&subflow, at, if shared { total } else { 0 })?;
         }
         if json {
             self.out.end_array()?;
@@ -237,42 +328,34 @@ impl Printer<'_> {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
-        let json = self.out.style.json;
         if let Some(total) = info.subflows_total().or(info.subflows()) {
             self.field("", " subflows ", total.into());
         }
-        // Nothing retransmitted is nothing to tell.
-        let retransmitted = info.bytes_retrans().filter(|bytes| json || *bytes > 0);
-        self.amounts(&[
-            ("bytes_sent", " sent ", info.bytes_sent()),
-            ("bytes_received", " received ", info.bytes_received()),
-            ("bytes_acked", " acked ", info.bytes_acked()),
-            ("bytes_retrans", " retransmitted ", retransmitted),
-        ]);
-        if json {
-            self.members(&[
-                ("last_data_sent_ms", info.last_data_sent()),
-                ("last_data_recv_ms", info.last_data_recv()),
-                ("last_ack_recv_ms", info.last_ack_recv()),
-                ("uid", Some(socket.uid)),
-                ("inode", Some(socket.inode)),
-            ]);
-        }
+        self.figures(&OF_CONNECTION, info.as_bytes());
+        self.owner(socket);
         if self.stats {
             self.begin("mptcp_info", "\n    mptcp_info");
-            // The token was told already.
-            self.fields(&mut info.fields().filter(|(name, _)| *name != "token"));
+            for (name, value) in info.fields() {
+                // The token was told already.
+                if name != "token" {
+                    self.named(name, value);
+                }
+            }
             self.end();
         }
     }
 
-    fn subflow(
-        &mut self,
-        subflow: &Subflow,
-        at: usize,
-        share: Option<u64>,
-        widths: [usize; 2],
-    ) -> Result<()> {
+    /// In JSON, whose it is.
+    fn owner(&mut self, socket: &Socket) {
+        if self.out.style.json {
+            self.out.json_number("uid", socket.uid.into());
+            self.out.json_number("inode", socket.inode.into());
+        }
+    }
+
+    /// `total` is what all of the connection carried, 0 where its share is not
+    /// told.
+    fn subflow(&mut self, subflow: &Subflow, at: usize, total: u64) -> Result<()> {
         let json = self.out.style.json;
         let (kind, shown) = match subflow.is_joined() {
             true => ("joined", "    joined"),
@@ -284,7 +367,7 @@ impl Printer<'_> {
         } else {
             self.out.text(shown);
         }
-        self.ends(&subflow.socket.ends, at, widths);
+        self.ends(&subflow.socket.ends, at);
         self.state(subflow.socket.state, json);
         let info = subflow.info();
         if let Some(id) = info.id_loc() {
@@ -307,13 +390,18 @@ impl Printer<'_> {
             }
         }
         self.flags(subflow);
+        // A hundredth of much is exact enough.
+        let share = match subflow.bytes().checked_mul(100) {
+            Some(bytes) => bytes.checked_div(total),
+            None => subflow.bytes().checked_div(total / 100),
+        };
         if let Some(share) = share {
             self.field("share_percent", " share ", share);
             if !json {
                 self.out.byte(b'%');
             }
         }
-        self.figures(subflow);
+        self.of_tcp(subflow);
         if self.stats {
             self.begin("mptcp", "\n        mptcp");
             let numbers = [
@@ -324,10 +412,16 @@ impl Printer<'_> {
                 ("ssn_offset", info.ssn_offset().map(u64::from)),
                 ("map_datalen", info.map_datalen().map(u64::from)),
             ];
-            self.fields(&mut numbers.into_iter().filter_map(|(n, v)| Some((n, v?))));
+            for (name, value) in &numbers {
+                if let Some(value) = value {
+                    self.named(name, *value);
+                }
+            }
             self.end();
             self.begin("tcp_info", "\n        tcp_info");
-            self.fields(&mut subflow.tcp_info.fields());
+            for (name, value) in subflow.tcp_info.fields() {
+                self.named(name, value);
+            }
             self.end();
         }
         if json {
@@ -340,26 +434,23 @@ impl Printer<'_> {
     fn flags(&mut self, subflow: &Subflow) {
         let flags = subflow.flags();
         let json = self.out.style.json;
-        let backups = [
-            ("backup", SubflowFlags::BKUP_LOC, " backup"),
-            ("backup_remote", SubflowFlags::BKUP_REM, " backup_remote"),
-        ];
-        for (name, flag, word) in backups {
-            let is = flags.contains(flag);
-            if json {
-                self.out.json_bool(name, is);
-            } else if is {
-                self.out.text(word);
-            }
-        }
+        let backup = flags.contains(SubflowFlags::BKUP_LOC);
+        self.mark("backup", backup, " backup", None);
+        let backup = flags.contains(SubflowFlags::BKUP_REM);
+        self.mark("backup_remote", backup, " backup_remote", None);
         if json {
-            let mut letters = Vec::with_capacity(SubflowFlags::LETTERS.len());
+            let mut letters = [0; SubflowFlags::LETTERS.len()];
+            let mut len = 0;
             for (flag, letter) in SubflowFlags::LETTERS {
                 if flags.contains(flag) {
-                    letters.push(letter as u8);
+                    if let Some(place) = letters.get_mut(len) {
+                        *place = letter as u8;
+                        len += 1;
+                    }
                 }
             }
-            self.out.json_string("flags", &letters);
+            let letters = letters.get(..len).unwrap_or(&[]);
+            self.out.json_string("flags", letters);
         } else if !flags.contains(SubflowFlags::FULLY_ESTABLISHED)
             && subflow.is_joined()
             && subflow.is_alive()
@@ -370,46 +461,31 @@ impl Printer<'_> {
     }
 
     /// The figures of TCP that one looks at first.
-    fn figures(&mut self, subflow: &Subflow) {
+    fn of_tcp(&mut self, subflow: &Subflow) {
         let info = &subflow.tcp_info;
         let json = self.out.style.json;
-        // Without a connection the kernel counts these times from its start.
-        let time = |value: Option<u32>| value.filter(|_| subflow.socket.state != State::SynSent);
-        let activity = [
-            time(info.last_data_sent()),
-            time(info.last_data_recv()),
-            time(info.last_ack_recv()),
-        ];
         if let (Some(rtt @ 1..), false) = (info.rtt(), json) {
             self.field("", " rtt ", (rtt / 1000).into());
             let digit = |unit: u32| b'0' + (rtt / unit % 10) as u8;
             self.out.bytes(&[b'.', digit(100), digit(10), digit(1)]);
         }
-        // Nothing received is nothing to tell.
-        let received = info.bytes_received().filter(|bytes| json || *bytes > 0);
-        self.amounts(&[
-            ("cwnd", " cwnd ", info.snd_cwnd().map(u64::from)),
-            ("bytes_sent", " sent ", info.bytes_sent()),
-            ("bytes_acked", " acked ", info.bytes_acked()),
-            ("bytes_received", " received ", received),
-        ]);
-        if json {
-            self.members(&[
-                ("rtt_us", info.rtt()),
-                ("rttvar_us", info.rttvar()),
-                ("retransmits", info.total_retrans()),
-                ("last_data_sent_ms", activity[0]),
-                ("last_data_recv_ms", activity[1]),
-                ("last_ack_recv_ms", activity[2]),
-            ]);
-            return;
+        self.figures(&OF_SUBFLOW, info.as_bytes());
+        // Without a connection the kernel counts these times from its start.
+        if subflow.socket.state != State::SynSent {
+            self.figures(&TIMES, info.as_bytes());
+            let mut last = u64::MAX;
+            for time in &TIMES {
+                last = last.min((time.read)(info.as_bytes()).unwrap_or(last));
+            }
+            if last != u64::MAX {
+                self.field("", " last ", last);
+            }
         }
-        if let Some(last) = activity.into_iter().flatten().min() {
-            self.field("", " last ", last.into());
-        }
-        if let Some(count @ 1..) = info.total_retrans() {
-            let text = [b" retransmits ", number(count.into()).as_bytes()].concat();
-            self.out.coloured(Colour::Wrong, &text);
+        if let (Some(count @ 1..), false) = (info.total_retrans(), json) {
+            self.out.begin_colour(Colour::Wrong);
+            self.out.text(" retransmits ");
+            self.out.number(count.into());
+            self.out.end_colour();
         }
     }
 
@@ -421,12 +497,14 @@ impl Printer<'_> {
         } else {
             self.out.text("LISTEN");
         }
-        self.note_ends(&mut core::iter::once(&ends(socket)));
-        self.end_of(ENDS[0], &ends(socket)[0], 0, 0);
+        let ends = &ends(socket);
+        self.forget_ends();
+        self.note_ends(ends, None);
+        self.end_of(&ENDS[0], &ends[0], 0, 0);
         self.field("pending", " pending ", socket.receive_queue.into());
         self.field("backlog", " backlog ", socket.send_queue.into());
         if json {
-            self.members(&[("uid", Some(socket.uid)), ("inode", Some(socket.inode))]);
+            self.owner(socket);
             self.out.end_object()
         } else {
             self.out.end_line()
@@ -442,33 +520,29 @@ impl Printer<'_> {
         if self.out.style.json || state == State::Established {
             self.word("state", name);
         } else {
-            let text = [" ", name].concat();
-            self.out.coloured(Colour::Wrong, text.as_bytes());
+            self.out.begin_colour(Colour::Wrong);
+            self.word("state", name);
+            self.out.end_colour();
         }
     }
 
-    /// Notes the ends of sockets as text; tells how long the longest are, here
-    /// and there. In JSON there is nothing to align.
-    fn note_ends(&mut self, sockets: &mut dyn Iterator<Item = &Ends>) -> [usize; 2] {
+    fn forget_ends(&mut self) {
         self.text.clear();
         self.ends.clear();
-        let mut widths = [0, 0];
+        self.widths = [0, 0];
+    }
+
+    /// Notes the ends of a socket as text, and how long they are; `before` are
+    /// those that were noted before. In JSON there is nothing to align.
+    fn note_ends(&mut self, [here, there]: &Ends, before: Option<&Ends>) {
         if self.out.style.json {
-            return widths;
+            return;
         }
-        let mut before: Option<&Ends> = None;
-        for ends in sockets {
-            let [here, there] = ends;
-            let [local, remote] = &mut widths;
-            *local = self
-                .note_end(here, before.map(|[here, _]| here))
-                .max(*local);
-            *remote = self
-                .note_end(there, before.map(|[_, there]| there))
-                .max(*remote);
-            before = Some(ends);
-        }
-        widths
+        let local = self.note_end(here, before.map(|[here, _]| here));
+        let remote = self.note_end(there, before.map(|[_, there]| there));
+        let [widest_local, widest_remote] = &mut self.widths;
+        *widest_local = local.max(*widest_local);
+        *widest_remote = remote.max(*widest_remote);
     }
 
     /// Notes one end; where it is the same as on the line before, as one end
@@ -500,21 +574,21 @@ impl Printer<'_> {
     }
 
     /// Both ends of the socket that was noted at place `at`, padded.
-    fn ends(&mut self, [here, there]: &Ends, at: usize, [local, remote]: [usize; 2]) {
-        self.end_of(ENDS[0], here, 2 * at, local);
-        self.end_of(ENDS[1], there, 2 * at + 1, remote);
+    fn ends(&mut self, [here, there]: &Ends, at: usize) {
+        let [local, remote] = self.widths;
+        self.end_of(&ENDS[0], here, 2 * at, local);
+        self.end_of(&ENDS[1], there, 2 * at + 1, remote);
     }
 
     fn end_of(
         &mut self,
-        [address_name, port_name]: [&str; 2],
+        [address_name, port_name]: &[&str; 2],
         (address, port): &End,
         at: usize,
         width: usize,
     ) {
         if self.out.style.json {
-            let text = address.map_or(Vec::new(), crate::output::address);
-            self.out.json_string(address_name, &text);
+            self.out.json_address(address_name, address.as_ref());
             self.out.json_number(port_name, (*port).into());
             return;
         }
@@ -526,10 +600,18 @@ impl Printer<'_> {
         };
         self.out.byte(b' ');
         self.out.coloured(colour, text);
-        const BLANKS: &str = "                                              ";
-        let padding = width.saturating_sub(text.len());
-        if padding > 0 {
-            self.out.text(BLANKS.get(..padding).unwrap_or(BLANKS));
+        for _ in text.len()..width {
+            self.out.byte(b' ');
+        }
+    }
+
+    /// True or false in JSON; in text a word where it is true.
+    fn mark(&mut self, name: &str, is: bool, word: &str, colour: Option<Colour>) {
+        match colour {
+            _ if self.out.style.json => self.out.json_bool(name, is),
+            _ if !is => {}
+            Some(colour) => self.out.coloured(colour, word.as_bytes()),
+            None => self.out.text(word),
         }
     }
 
@@ -555,37 +637,30 @@ impl Printer<'_> {
         }
     }
 
-    /// Fields, as far as the kernel sent them.
-    fn amounts(&mut self, amounts: &[(&str, &str, Option<u64>)]) {
-        for (name, word, value) in amounts {
-            if let Some(value) = value {
-                self.field(name, word, *value);
-            }
-        }
-    }
-
-    /// Further members of an object in JSON.
-    fn members(&mut self, members: &[(&str, Option<u32>)]) {
-        for (name, value) in members {
-            if let Some(value) = value {
-                self.out.json_number(name, (*value).into());
-            }
-        }
-    }
-
-    /// Numbers whose names are the same in text and in JSON.
-    fn fields(&mut self, fields: &mut dyn Iterator<Item = (&'static str, u64)>) {
-        for (name, value) in fields {
-            // All ones: no rate is set.
-            if value == u64::MAX {
+    /// Figures, as far as the kernel sent them.
+    fn figures(&mut self, figures: &[Figure], sent: &[u8]) {
+        for figure in figures {
+            let Some(value) = (figure.read)(sent) else {
                 continue;
+            };
+            if self.out.style.json || !figure.word.is_empty() && (value > 0 || !figure.unless_zero)
+            {
+                self.field(figure.name, figure.word, value);
             }
-            if !self.out.style.json {
-                self.out.byte(b' ');
-                self.out.text(name);
-            }
-            self.field(name, " ", value);
         }
+    }
+
+    /// A number whose name is the same in text and in JSON.
+    fn named(&mut self, name: &str, value: u64) {
+        // All ones: no rate is set.
+        if value == u64::MAX {
+            return;
+        }
+        if !self.out.style.json {
+            self.out.byte(b' ');
+            self.out.text(name);
+        }
+        self.field(name, " ", value);
     }
 
     /// An object in JSON, another line in text.
@@ -594,7 +669,7 @@ impl Printer<'_> {
             self.out.begin_object(name);
         } else if self.out.style.oneline {
             self.out.text("\\");
-            self.out.text(line.trim_start_matches('\n'));
+            self.out.text(line.strip_prefix('\n').unwrap_or(line));
         } else {
             self.out.text(line);
         }

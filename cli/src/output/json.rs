@@ -3,6 +3,8 @@
 //! Compact: no blanks at all. Pretty: four blanks a level, `[ {` and `},{`
 //! and `} ]` around the objects of an array.
 
+use std::net::IpAddr;
+
 use super::{Output, Text};
 use crate::error::Result;
 
@@ -99,6 +101,24 @@ impl Output {
     pub fn json_string(&mut self, key: &str, value: &[u8]) {
         self.key(key);
         string(&mut self.text, value);
+    }
+
+    /// A string member of `0x` and a number in hexadecimal.
+    pub fn json_hexadecimal(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.text("\"0x");
+        self.hexadecimal(value, 1);
+        self.byte(b'"');
+    }
+
+    /// A string member of an address, empty where there is none.
+    pub fn json_address(&mut self, key: &str, address: Option<&IpAddr>) {
+        self.key(key);
+        self.byte(b'"');
+        if let Some(address) = address {
+            self.text.address(*address);
+        }
+        self.byte(b'"');
     }
 
     /// A number member.

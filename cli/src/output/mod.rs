@@ -167,6 +167,11 @@ impl Output {
         self.text.number(value);
     }
 
+    /// A number, hexadecimal with at least so many digits.
+    pub fn hexadecimal(&mut self, value: u64, least: usize) {
+        self.text.hexadecimal(value, least);
+    }
+
     /// A signed number.
     pub fn signed(&mut self, value: i64) {
         if value < 0 {
@@ -202,13 +207,15 @@ impl Output {
         self.end_colour();
     }
 
-    fn begin_colour(&mut self, colour: Colour) {
+    /// What follows is in a colour, up to [`Output::end_colour`].
+    pub fn begin_colour(&mut self, colour: Colour) {
         if let Some(palette) = self.style.palette {
             self.text(palette.start(colour));
         }
     }
 
-    fn end_colour(&mut self) {
+    /// What follows is in no colour.
+    pub fn end_colour(&mut self) {
         if self.style.palette.is_some() {
             self.text("\x1b[0m");
         }
