@@ -48,7 +48,7 @@ pub struct Connection<'a> {
     /// Its token.
     pub token: u32,
     /// What the kernel says of it; `None` where only subflows were found.
-    pub socket: Option<Socket<'a>>,
+    pub socket: Option<&'a Socket<'a>>,
     /// Something changed while it was read, or is hidden: subflows are
     /// missing, or have gone since.
     pub incomplete: bool,
@@ -154,21 +154,24 @@ impl<'a> Connection<'a> {
 
     /// It fell back to TCP.
     pub fn is_fallback(&self) -> bool {
-        let info = self.socket.as_ref().and_then(|socket| socket.mptcp_info());
+        let info = self.socket.and_then(|socket| socket.mptcp_info());
         info.is_some_and(|info| info.is_fallback())
     }
 
     /// Which end this is, as the first subflow tells while it lives.
     pub fn role(&self) -> Option<Role> {
-        let first = self.subflows().find(|subflow| !subflow.is_joined())?;
-        let flags = first.flags();
-        if flags.contains(SubflowFlags::MCAP_LOC) {
-            Some(Role::Client)
-        } else if flags.contains(SubflowFlags::MCAP_REM) {
-            Some(Role::Server)
-        } else {
-            None
+        for subflow in self.subflows() {
+            let flags = subflow.flags();
+            if subflow.is_joined() {
+            } else if flags.contains(SubflowFlags::MCAP_LOC) {
+                return Some(Role::Client);
+            } else if flags.contains(SubflowFlags::MCAP_REM) {
+                return Some(Role::Server);
+            } else {
+                break;
+            }
         }
+        None
     }
 }
 
@@ -197,24 +200,25 @@ struct Table {
 }
 
 impl Table {
-    /// Reads the subflows; of the connections in `wanted` only, where that is
-    /// given.
+    /// Reads the subflows anew; of the connections in `wanted` only, where that
+    /// is given.
     fn read(
+        &mut self,
         diagnostics: &mut Diagnostics,
-        filter: Filter,
+        filter: &Filter,
         wanted: Option<&[u32]>,
         hidden: &mut Hidden,
-    ) -> Result<Self> {
-        let mut table = Self::default();
-        for family in [AF_INET, AF_INET6] {
-            let query = query(Protocol::Tcp, family).with_filter(filter);
-            diagnostics.dump(&query, &mut |socket| table.keep(socket, wanted, hidden))?;
-        }
-        table.keys.sort_unstable();
-        table
-            .keys
+    ) -> Result<()> {
+        self.tcp_infos.clear();
+        self.kept.clear();
+        self.keys.clear();
+        dump(diagnostics, Protocol::Tcp, filter, &mut |socket| {
+            self.keep(socket, wanted, hidden)
+        })?;
+        self.keys.sort_unstable();
+        self.keys
             .dedup_by(|later, kept| (later.group, later.cookie) == (kept.group, kept.cookie));
-        Ok(table)
+        Ok(())
     }
 
     fn keep(&mut self, socket: &Socket, wanted: Option<&[u32]>, hidden: &mut Hidden) -> Result<()> {
@@ -227,7 +231,7 @@ impl Table {
             return Ok(());
         };
         hidden.sequences |= info.relwrite_seq().is_none();
-        if wanted.is_some_and(|wanted| wanted.binary_search(&token).is_err()) {
+        if !is_in(wanted, token) {
             return Ok(());
         }
         self.keys.push(Key {
@@ -269,7 +273,7 @@ impl Table {
     }
 
     /// The connection of this socket with its subflows.
-    fn join<'a>(&'a self, token: u32, socket: Option<Socket<'a>>) -> Connection<'a> {
+    fn join<'a>(&'a self, token: u32, socket: Option<&'a Socket<'a>>) -> Connection<'a> {
         self.join_of(self.of(token), token, socket)
     }
 
@@ -277,17 +281,21 @@ impl Table {
         &'a self,
         mut keys: &'a [Key],
         token: u32,
-        socket: Option<Socket<'a>>,
+        socket: Option<&'a Socket<'a>>,
     ) -> Connection<'a> {
         let mut incomplete = socket.is_none();
-        if let Some(socket) = &socket {
-            let kept = || keys.iter().filter_map(|key| self.kept.get(key.at));
-            // A token may be given out again, an inode not so soon: whoever
-            // has another one belongs to a connection that has gone.
-            let foreign =
-                |kept: &Kept| kept.inode != 0 && socket.inode != 0 && kept.inode != socket.inode;
-            let alive = kept().filter(|kept| is_alive(kept.state)).count();
-            if kept().any(foreign) {
+        if let Some(socket) = socket {
+            let (mut alive, mut foreign) = (0, false);
+            for key in keys {
+                let Some(kept) = self.kept.get(key.at) else {
+                    continue;
+                };
+                alive += usize::from(is_alive(kept.state));
+                // A token may be given out again, an inode not so soon: whoever
+                // has another one belongs to a connection that has gone.
+                foreign |= kept.inode != 0 && socket.inode != 0 && kept.inode != socket.inode;
+            }
+            if foreign {
                 incomplete = true;
                 keys = &[];
             }
@@ -308,13 +316,6 @@ impl Table {
             keys,
         }
     }
-
-    /// The tokens, ascending, each once.
-    fn tokens(&self) -> Vec<u32> {
-        let mut tokens: Vec<u32> = self.keys.iter().map(Key::token).collect();
-        tokens.dedup();
-        tokens
-    }
 }
 
 /// Everything that is connected, connections that were broken off too.
@@ -324,9 +325,43 @@ fn query(protocol: Protocol, family: u8) -> Query {
         .with_extensions(extension::INFO)
 }
 
+/// Hands the sockets of a protocol that pass to `each`.
+fn dump(
+    diagnostics: &mut Diagnostics,
+    protocol: Protocol,
+    filter: &Filter,
+    each: &mut dyn FnMut(&Socket) -> Result<()>,
+) -> Result<()> {
+    for family in [AF_INET, AF_INET6] {
+        diagnostics.dump(&query(protocol, family).with_filter(*filter), each)?;
+    }
+    Ok(())
+}
+
+/// Hands the connection with this token to `each`; tells whether there is one.
+fn by_token(
+    diagnostics: &mut Diagnostics,
+    token: u32,
+    each: &mut dyn FnMut(&Socket) -> Result<()>,
+) -> Result<bool> {
+    diagnostics.by_token(&query(Protocol::Mptcp, AF_INET), token, each)
+}
+
+/// Whether this token is wanted: all are where none are given.
+fn is_in(wanted: Option<&[u32]>, token: u32) -> bool {
+    wanted.is_none_or(|wanted| wanted.binary_search(&token).is_ok())
+}
+
 fn token_of(socket: &Socket) -> u32 {
     let info = socket.mptcp_info();
     info.and_then(|info| info.token()).unwrap_or(0)
+}
+
+/// Sorts tokens; each is there once then.
+#[inline(never)]
+fn sort(tokens: &mut Vec<u32>) {
+    tokens.sort_unstable();
+    tokens.dedup();
 }
 
 /// Hands each connection that `selection` names to `each`, once, in no
@@ -337,53 +372,53 @@ pub fn each(
     each: &mut dyn FnMut(&Connection) -> Result<()>,
 ) -> Result<Hidden> {
     let mut hidden = Hidden::default();
-    let by_token = query(Protocol::Mptcp, AF_INET);
-    let (table, wanted) = match (selection.token, &selection.filter) {
-        (None, None) => {
-            let table = Table::read(diagnostics, Filter::ANY, None, &mut hidden)?;
-            (table, None)
-        }
+    let mut table = Table::default();
+    // The tokens, ascending, unless all are wanted.
+    let mut tokens = Vec::new();
+    let mut all = false;
+    // All subflows of these connections have been read.
+    let mut whole = false;
+    match (selection.token, &selection.filter) {
+        (None, None) => all = true,
         (Some(token), _) => {
-            if !diagnostics.by_token(&by_token, token, &mut |_| Ok(()))? {
+            if !by_token(diagnostics, token, &mut |_| Ok(()))? {
                 return Ok(hidden);
             }
-            let wanted = vec![token];
-            let table = Table::read(diagnostics, Filter::ANY, Some(&wanted), &mut hidden)?;
-            (table, Some(wanted))
+            tokens.push(token);
         }
         (None, Some(filter)) => {
-            let mut table = Table::read(diagnostics, *filter, None, &mut hidden)?;
-            let mut wanted = table.tokens();
-            for family in [AF_INET, AF_INET6] {
-                let query = query(Protocol::Mptcp, family).with_filter(*filter);
-                diagnostics.dump(&query, &mut |socket| {
-                    wanted.push(token_of(socket));
-                    Ok(())
-                })?;
+            table.read(diagnostics, filter, None, &mut hidden)?;
+            for key in &table.keys {
+                tokens.push(key.token());
             }
-            wanted.sort_unstable();
-            wanted.dedup();
-            if wanted.is_empty() {
+            dump(diagnostics, Protocol::Mptcp, filter, &mut |socket| {
+                tokens.push(token_of(socket));
+                Ok(())
+            })?;
+            sort(&mut tokens);
+            if tokens.is_empty() {
                 return Ok(hidden);
             }
             // All of their subflows are wanted. Where the filter has let them
             // all through, the large dump is saved.
-            let mut whole = wanted.len() <= FEW;
-            for token in wanted.iter().filter(|_| wanted.len() <= FEW) {
-                diagnostics.by_token(&by_token, *token, &mut |socket| {
-                    whole &= !table.join(*token, Some(*socket)).incomplete;
-                    Ok(())
-                })?;
+            if tokens.len() <= FEW {
+                whole = true;
+                for token in &tokens {
+                    by_token(diagnostics, *token, &mut |socket| {
+                        whole &= !table.join(*token, Some(socket)).incomplete;
+                        Ok(())
+                    })?;
+                }
             }
-            if !whole {
-                table = Table::read(diagnostics, Filter::ANY, Some(&wanted), &mut hidden)?;
-            }
-            (table, Some(wanted))
         }
-    };
+    }
+    let wanted = (!all).then_some(&tokens[..]);
+    if !whole {
+        table.read(diagnostics, &Filter::ANY, wanted, &mut hidden)?;
+    }
     // Connections to look at again.
     let mut again = Vec::new();
-    let mut join = |token: u32, socket: Socket| {
+    let mut join = |token: u32, socket: &Socket| {
         let keys = table.of(token);
         let first = keys.first().and_then(|first| table.kept.get(first.at));
         if first.is_some_and(|first| first.done.replace(true)) {
@@ -396,23 +431,20 @@ pub fn each(
         }
         each(&connection)
     };
-    match &wanted {
-        Some(wanted) if wanted.len() <= FEW => {
-            for token in wanted {
-                diagnostics.by_token(&by_token, *token, &mut |socket| join(*token, *socket))?;
+    match wanted {
+        Some(tokens) if tokens.len() <= FEW => {
+            for token in tokens {
+                by_token(diagnostics, *token, &mut |socket| join(*token, socket))?;
             }
         }
-        _ => {
-            for family in [AF_INET, AF_INET6] {
-                diagnostics.dump(&query(Protocol::Mptcp, family), &mut |socket| {
-                    let token = token_of(socket);
-                    match &wanted {
-                        Some(wanted) if wanted.binary_search(&token).is_err() => Ok(()),
-                        _ => join(token, *socket),
-                    }
-                })?;
+        _ => dump(diagnostics, Protocol::Mptcp, &Filter::ANY, &mut |socket| {
+            let token = token_of(socket);
+            if is_in(wanted, token) {
+                join(token, socket)
+            } else {
+                Ok(())
             }
-        }
+        })?,
     }
     // What closes may outlive its connection; what lives has one.
     let mut last = None;
@@ -432,12 +464,11 @@ pub fn each(
     if again.is_empty() {
         return Ok(hidden);
     }
-    again.sort_unstable();
-    again.dedup();
-    let table = Table::read(diagnostics, Filter::ANY, Some(&again), &mut hidden)?;
+    sort(&mut again);
+    table.read(diagnostics, &Filter::ANY, Some(&again), &mut hidden)?;
     for token in again {
-        let found = diagnostics.by_token(&by_token, token, &mut |socket| {
-            each(&table.join(token, Some(*socket)))
+        let found = by_token(diagnostics, token, &mut |socket| {
+            each(&table.join(token, Some(socket)))
         })?;
         let orphans = table.join(token, None);
         if !found && orphans.subflows().any(|subflow| subflow.is_alive()) {

@@ -149,13 +149,10 @@ pub fn tally(session: &mut Session, places: &Places) -> Result<Tally> {
             tally.subflows += 1;
             let index = places.interface(&subflow);
             let counts = &mut tally.by_interface;
-            match counts.binary_search_by_key(&index, |(index, _)| *index) {
-                Ok(at) => {
-                    if let Some((_, count)) = counts.get_mut(at) {
-                        *count += 1;
-                    }
-                }
-                Err(at) => counts.insert(at, (index, 1)),
+            let at = counts.partition_point(|(other, _)| *other < index);
+            match counts.get_mut(at) {
+                Some((other, count)) if *other == index => *count += 1,
+                _ => counts.insert(at, (index, 1)),
             }
         }
         Ok(())
