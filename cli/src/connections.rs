@@ -332,7 +332,7 @@ fn dump(
     filter: &Filter,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<()> {
-    for family in [AF_INET, AF_INET6] {
+    for &family in &[AF_INET, AF_INET6] {
         diagnostics.dump(&query(protocol, family).with_filter(*filter), each)?;
     }
     Ok(())
@@ -483,7 +483,7 @@ pub fn listeners(
     diagnostics: &mut Diagnostics,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<()> {
-    for family in [AF_INET, AF_INET6] {
+    for &family in &[AF_INET, AF_INET6] {
         let query = query(Protocol::Mptcp, family).with_states(States::LISTEN);
         diagnostics.dump(&query, &mut |socket| each(socket))?;
     }

@@ -33,7 +33,8 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
 
 pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-    let mut places = Places::read(session)?;
+    let mut places = Places::default();
+    places.read(session)?;
     let stats = session.options.stats;
     let (path_manager, out) = session.path_manager_and_output()?;
     if out.style.json {
@@ -441,10 +442,10 @@ impl Printer<'_> {
         if json {
             let mut letters = [0; SubflowFlags::LETTERS.len()];
             let mut len = 0;
-            for (flag, letter) in SubflowFlags::LETTERS {
-                if flags.contains(flag) {
+            for (flag, letter) in &SubflowFlags::LETTERS {
+                if flags.contains(*flag) {
                     if let Some(place) = letters.get_mut(len) {
-                        *place = letter as u8;
+                        *place = *letter as u8;
                         len += 1;
                     }
                 }

@@ -5,7 +5,8 @@ use crate::error::{status, Error, Kind, Result};
 use crate::grammar::number;
 use crate::kernel::proc::{self, Counter};
 use crate::kernel::sys;
-use crate::output::{prometheus, Output};
+use crate::output::prometheus::Metric;
+use crate::output::Output;
 use crate::session::Session;
 
 /// The one that is a number of things that are there now.
@@ -13,7 +14,8 @@ const GAUGE: &[u8] = b"MPCurrEstab";
 
 pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
     let Some(word) = asked.interval.as_deref() else {
-        let counters = proc::counters()?;
+        let mut counters = Vec::new();
+        proc::counters(&mut counters)?;
         if asked.prometheus {
             expose(&mut session.out, &counters)?;
         } else {
@@ -34,7 +36,8 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
         let what = ["cannot wait for signals"];
         Error::system(Kind::Kernel, status::FAILED, &what, error)
     })?;
-    let mut before = proc::counters()?;
+    let (mut before, mut now) = (Vec::new(), Vec::new());
+    proc::counters(&mut before)?;
     loop {
         let [signal] = sys::poll([&signals], (seconds * 1000) as i32).map_err(|error| {
             let what = ["cannot wait"];
@@ -43,13 +46,13 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
         if signal {
             return Ok(0);
         }
-        let now = proc::counters()?;
+        proc::counters(&mut now)?;
         print(&mut session.out, &now, &before, asked.all)?;
         if !session.out.style.json {
             session.out.end_line()?;
         }
         session.out.flush()?;
-        before = now;
+        core::mem::swap(&mut before, &mut now);
     }
 }
 
@@ -76,7 +79,7 @@ fn print(out: &mut Output, counters: &[Counter], before: &[Counter], all: bool) 
     if json {
         out.begin_object("");
     }
-    for zero in [false, true] {
+    for &zero in &[false, true] {
         for counter in counters {
             let value = added(counter, before);
             if (value == 0) != zero || zero && !all {
@@ -106,20 +109,28 @@ fn print(out: &mut Output, counters: &[Counter], before: &[Counter], all: bool) 
 /// All of them in Prometheus' format, by the kernel's names: those of newer
 /// kernels too.
 pub fn expose(out: &mut Output, counters: &[Counter]) -> Result<()> {
-    const EVENTS: &str = "mptcp_events_total";
-    const NOW: &str = "mptcp_established";
-    prometheus::begin(
-        out,
-        EVENTS,
-        "counter",
-        "MPTcpExt counters of the kernel by name; ip-mptcp counters --help explains them.",
-    );
-    for counter in counters.iter().filter(|counter| counter.name != GAUGE) {
-        prometheus::sample(out, EVENTS, &[("counter", &counter.name)], counter.value)?;
+    static EVENTS: Metric = Metric {
+        name: "mptcp_events_total",
+        kind: "counter",
+        help: "MPTcpExt counters of the kernel by name; ip-mptcp counters --help explains them.",
+    };
+    static NOW: Metric = Metric {
+        name: "mptcp_established",
+        kind: "gauge",
+        help: "MPTCP connections established now.",
+    };
+    EVENTS.begin(out);
+    let mut gauge = None;
+    for counter in counters {
+        if counter.name == GAUGE {
+            gauge = gauge.or(Some(counter.value));
+        } else {
+            EVENTS.sample(out, &[("counter", &counter.name)], counter.value)?;
+        }
     }
-    if let Some(gauge) = counters.iter().find(|counter| counter.name == GAUGE) {
-        prometheus::begin(out, NOW, "gauge", "MPTCP connections established now.");
-        prometheus::sample(out, NOW, &[], gauge.value)?;
+    if let Some(value) = gauge {
+        NOW.begin(out);
+        NOW.sample(out, &[], value)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mptcp_codec::mptcp::EndpointFlags;
 use mptcp_codec::route::request::Lookup;
 
-use super::health::{tally, Host, Presence, Tally};
+use super::health::{Host, Presence, Tally};
 use super::places::Place;
 use crate::connections;
 use crate::error::Result;
@@ -104,26 +104,22 @@ impl<'h> Report<'h> {
         if out.style.json {
             out.begin_object("");
         }
-        for (name, value) in members {
+        for (at, (name, value)) in members.iter().enumerate() {
             if out.style.json {
                 out.json_string(name, value);
                 continue;
             }
-            match name {
-                "check" => {
-                    out.bytes(value);
-                    out.text(": ");
-                    continue;
-                }
-                "message" => {}
-                _ => {
-                    out.text("    ");
-                    out.text(name);
-                    out.text(": ");
-                }
+            if at > 1 {
+                out.text("    ");
+                out.text(name);
+                out.text(": ");
             }
             out.bytes(value);
-            out.end_line()?;
+            if at == 0 {
+                out.text(": ");
+            } else {
+                out.end_line()?;
+            }
         }
         if out.style.json {
             out.end_object()?;
@@ -138,11 +134,11 @@ impl<'h> Report<'h> {
             let len = capitals.count().max(1);
             let (word, rest) = template.split_at_checked(len).unwrap_or((template, &[]));
             template = rest;
-            match (word, self.place, self.number) {
-                (b"N", _, Some(number)) => remedy.number(number),
-                (b"ADDRESS", Some(place), _) => put_address(remedy, place),
-                (b"IF", Some(Place { interface, .. }), _) if *interface != 0 => {
-                    remedy.bytes(&self.host.name(*interface));
+            match (self.place, self.number) {
+                (_, Some(number)) if word == b"N" => remedy.number(number),
+                (Some(place), _) if word == b"ADDRESS" => put_address(remedy, place),
+                (Some(place), _) if word == b"IF" && place.interface != 0 => {
+                    remedy.bytes(&self.host.name(place.interface));
                 }
                 _ => remedy.bytes(word),
             }
@@ -228,8 +224,10 @@ fn examine(session: &mut Session) -> Result<usize> {
     };
     let listener = path_manager.has_listener();
     let mut routes = Interfaces::open(session.receive_buffer())?;
-    let host = Host::read(session, &mut routes)?;
-    let tally = tally(session, &host.places)?;
+    let mut host = Host::default();
+    host.read(session, &mut routes)?;
+    let mut tally = Tally::default();
+    tally.count(session, &host.places)?;
     let mut listening = Vec::new();
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     connections::listeners(&mut diagnostics, &mut |socket| {
@@ -242,11 +240,13 @@ fn examine(session: &mut Session) -> Result<usize> {
         serves: !listening.is_empty() || tally.servers > 0,
         calls: tally.clients > 0,
     };
-    let mut counters = Counters(proc::counters().unwrap_or_default());
+    let mut counters = Counters(Vec::new());
+    // Where there are none, none tells that something is wrong.
+    let _ = proc::counters(&mut counters.0);
     if role.misses_answers(&counters) {
         // The answer may be on its way. Time over, or a signal: go on.
         let _ = sys::poll_all(&mut [], ANSWER);
-        counters = Counters(proc::counters().unwrap_or_default());
+        let _ = proc::counters(&mut counters.0);
     }
     let report = &mut Report::new(&mut session.out, &host);
     if proc::sysctl_is(b"mptcp/enabled", b"0") {
@@ -305,10 +305,15 @@ fn chosen() -> Chosen {
         // Before Linux 6.15.
         name = proc::sysctl(b"mptcp/pm_type");
     }
-    match name.as_deref() {
-        None | Some(b"kernel" | b"0") => Chosen::Kernel,
-        Some(b"userspace" | b"1") => Chosen::UserSpace,
-        Some(_) => Chosen::Other,
+    let Some(name) = name else {
+        return Chosen::Kernel;
+    };
+    if name == b"kernel" || name == b"0" {
+        Chosen::Kernel
+    } else if name == b"userspace" || name == b"1" {
+        Chosen::UserSpace
+    } else {
+        Chosen::Other
     }
 }
 
@@ -316,8 +321,8 @@ fn check_limits(report: &mut Report, limits: &Limits) -> Result<()> {
     // A connection is of one family, mostly, and its first subflow takes one
     // of the addresses.
     let mut most = 0;
-    for flag in [EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL] {
-        for v6 in [false, true] {
+    for &flag in &[EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL] {
+        for &v6 in &[false, true] {
             let mut count = 0;
             for place in report.host.places.made() {
                 let is_v6 = place.endpoint.addr6().is_some();

@@ -50,11 +50,10 @@ impl Presence {
 
 impl Host {
     /// Asks the kernel.
-    pub fn read(session: &mut Session, routes: &mut Interfaces) -> Result<Self> {
-        Ok(Self {
-            places: Places::read(session)?,
-            interfaces: routes.interfaces()?,
-        })
+    pub fn read(&mut self, session: &mut Session, routes: &mut Interfaces) -> Result<()> {
+        self.places.read(session)?;
+        self.interfaces = routes.interfaces()?;
+        Ok(())
     }
 
     fn interface(&self, index: u32) -> Option<&Interface> {
@@ -121,42 +120,43 @@ pub struct Tally {
 /// So many peers are a fair sample.
 const PEERS: usize = 8;
 
-/// Counts connections and subflows.
-pub fn tally(session: &mut Session, places: &Places) -> Result<Tally> {
-    let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-    let mut tally = Tally::default();
-    let selection = Selection::default();
-    let hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
-        let Some(socket) = &connection.socket else {
-            return Ok(());
-        };
-        tally.connections += 1;
-        tally.fallbacks += u64::from(connection.is_fallback());
-        match connection.role() {
-            Some(Role::Client) => {
-                tally.clients += 1;
-                if let Some(peer) = &socket.destination {
-                    let peer = peer.to_canonical();
-                    if tally.peers.len() < PEERS && !tally.peers.contains(&peer) {
-                        tally.peers.push(peer);
+impl Tally {
+    /// Counts connections and subflows.
+    pub fn count(&mut self, session: &mut Session, places: &Places) -> Result<()> {
+        let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
+        let selection = Selection::default();
+        let hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
+            let Some(socket) = &connection.socket else {
+                return Ok(());
+            };
+            self.connections += 1;
+            self.fallbacks += u64::from(connection.is_fallback());
+            match connection.role() {
+                Some(Role::Client) => {
+                    self.clients += 1;
+                    if let Some(peer) = &socket.destination {
+                        let peer = peer.to_canonical();
+                        if self.peers.len() < PEERS && !self.peers.contains(&peer) {
+                            self.peers.push(peer);
+                        }
                     }
                 }
+                Some(Role::Server) => self.servers += 1,
+                None => {}
             }
-            Some(Role::Server) => tally.servers += 1,
-            None => {}
-        }
-        for subflow in connection.subflows() {
-            tally.subflows += 1;
-            let index = places.interface(&subflow);
-            let counts = &mut tally.by_interface;
-            let at = counts.partition_point(|(other, _)| *other < index);
-            match counts.get_mut(at) {
-                Some((other, count)) if *other == index => *count += 1,
-                _ => counts.insert(at, (index, 1)),
+            for subflow in connection.subflows() {
+                self.subflows += 1;
+                let index = places.interface(&subflow);
+                let counts = &mut self.by_interface;
+                let at = counts.partition_point(|(other, _)| *other < index);
+                match counts.get_mut(at) {
+                    Some((other, count)) if *other == index => *count += 1,
+                    _ => counts.insert(at, (index, 1)),
+                }
             }
-        }
+            Ok(())
+        })?;
+        self.hidden = hidden.subflows;
         Ok(())
-    })?;
-    tally.hidden = hidden.subflows;
-    Ok(tally)
+    }
 }

@@ -4,6 +4,7 @@ use mptcp_codec::mptcp::{request, Limits};
 
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{limits, Words};
+use crate::output::Output;
 use crate::session::Session;
 
 pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
@@ -32,26 +33,13 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     // Limits behind `show` mean nothing, but `ip` takes them.
     limits::parse(Words::new(words))?;
     let limits = session.path_manager()?.limits()?;
-    let members = [
-        ("add_addr_accepted", limits.add_addr_accepted()),
-        ("subflows", limits.subflows()),
-    ];
     let out = &mut session.out;
     if out.style.json {
         out.begin_array("");
         out.begin_object("");
     }
-    for (name, value) in members {
-        let Some(value) = value else { continue };
-        if out.style.json {
-            out.json_number(name, value.into());
-        } else {
-            out.text(name);
-            out.text(" ");
-            out.number(value.into());
-            out.text(" ");
-        }
-    }
+    member(out, "add_addr_accepted", limits.add_addr_accepted());
+    member(out, "subflows", limits.subflows());
     if out.style.json {
         out.end_object()?;
         out.end_array()?;
@@ -59,4 +47,16 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         out.end_line()?;
     }
     Ok(0)
+}
+
+fn member(out: &mut Output, name: &str, value: Option<u32>) {
+    let Some(value) = value else { return };
+    if out.style.json {
+        out.json_number(name, value.into());
+    } else {
+        out.text(name);
+        out.byte(b' ');
+        out.number(value.into());
+        out.byte(b' ');
+    }
 }

@@ -46,30 +46,27 @@ impl Place {
 
 impl Places {
     /// Asks the kernel.
-    pub fn read(session: &mut Session) -> Result<Self> {
+    pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let buffer = session.receive_buffer();
         // Some kernels do not show them to everybody.
         let endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
-        let mut places = Self {
-            addresses: Interfaces::open(buffer)?.addresses()?,
-            ..Self::default()
-        };
-        for endpoint in endpoints {
+        self.addresses = Interfaces::open(buffer)?.addresses()?;
+        for endpoint in &endpoints {
             let mut address = endpoint.address();
             let mut interface = endpoint.if_idx().unwrap_or(0) as u32;
             if let Some(address) = &mut address {
                 *address = address.to_canonical();
                 if interface == 0 {
-                    interface = places.of_address(address);
+                    interface = self.of_address(address);
                 }
             }
-            places.endpoints.push(Place {
-                endpoint,
+            self.endpoints.push(Place {
+                endpoint: *endpoint,
                 address,
                 interface,
             });
         }
-        Ok(places)
+        Ok(())
     }
 
     /// The interface of a subflow: that which its socket is bound to, or its

@@ -6,13 +6,14 @@ use mptcp_codec::mptcp::FAMILY;
 
 use super::counters::expose;
 use super::endpoint::members;
-use super::health::{tally, Host, Presence, Tally};
+use super::health::{Host, Presence, Tally};
 use super::places::Place;
 use super::user_space::knows_tokens;
 use crate::args::Status;
 use crate::error::Result;
 use crate::kernel::{proc, sys, Interfaces};
-use crate::output::{self, address, prometheus, Output};
+use crate::output::prometheus::Metric;
+use crate::output::{self, address, Output};
 use crate::session::Session;
 
 /// The kernel's defaults of sysctls below net/mptcp, where there is one to
@@ -32,7 +33,7 @@ static DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// What the kernel may be able to do.
-const FEATURES: [&str; 5] = [
+static FEATURES: [&str; 5] = [
     "events",
     "change",
     "user_space",
@@ -42,7 +43,7 @@ const FEATURES: [&str; 5] = [
 
 /// All that is shown.
 struct View<'v> {
-    features: [Option<bool>; FEATURES.len()],
+    features: [Option<bool>; 5],
     limits: [(&'static str, u64); 2],
     host: &'v Host,
     /// `None`: this kernel does not tell.
@@ -53,8 +54,10 @@ pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
     let features = features(session)?;
     let limits = session.path_manager()?.limits()?;
     let mut routes = Interfaces::open(session.receive_buffer())?;
-    let host = Host::read(session, &mut routes)?;
-    let tally = tally(session, &host.places);
+    let mut host = Host::default();
+    host.read(session, &mut routes)?;
+    let mut tally = Tally::default();
+    let known = tally.count(session, &host.places).is_ok();
     let view = View {
         features,
         limits: [
@@ -65,7 +68,7 @@ pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
             ("subflows", limits.subflows().unwrap_or(0).into()),
         ],
         host: &host,
-        tally: tally.as_ref().ok(),
+        tally: known.then_some(&tally),
     };
     if asked.prometheus {
         prometheus_format(&mut session.out, &view)?;
@@ -76,7 +79,7 @@ pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
 }
 
 /// What this kernel can do, as far as it tells; nothing is changed for it.
-fn features(session: &mut Session) -> Result<[Option<bool>; FEATURES.len()]> {
+fn features(session: &mut Session) -> Result<[Option<bool>; 5]> {
     let path_manager = session.path_manager()?;
     let (mut events, mut commands) = (false, 0_u32);
     path_manager.socket().call(
@@ -127,14 +130,19 @@ fn end(out: &mut Output) -> Result<()> {
     }
 }
 
+fn put_name(out: &mut Output, name: &str) {
+    out.byte(b' ');
+    out.text(name);
+    out.byte(b' ');
+}
+
 /// A member in JSON, words on the line in text.
 fn word(out: &mut Output, name: &str, word: &str) {
     if out.style.json {
         out.json_string(name, word.as_bytes());
     } else {
-        for piece in [" ", name, " ", word] {
-            out.text(piece);
-        }
+        put_name(out, name);
+        out.text(word);
     }
 }
 
@@ -142,9 +150,7 @@ fn number(out: &mut Output, name: &str, value: u64) {
     if out.style.json {
         out.json_number(name, value);
     } else {
-        for piece in [" ", name, " "] {
-            out.text(piece);
-        }
+        put_name(out, name);
         out.number(value);
     }
 }
@@ -156,7 +162,7 @@ fn print(out: &mut Output, view: &View) -> Result<()> {
         out.begin_object("");
     }
     begin(out, "kernel");
-    for (name, known) in FEATURES.iter().zip(view.features) {
+    for (name, known) in FEATURES.iter().zip(&view.features) {
         let answer = match known {
             Some(true) => "yes",
             Some(false) => "no",
@@ -175,8 +181,8 @@ fn print(out: &mut Output, view: &View) -> Result<()> {
         out.end_object()?;
     }
     begin(out, "limits");
-    for (name, value) in view.limits {
-        number(out, name, value);
+    for (name, value) in &view.limits {
+        number(out, name, *value);
     }
     end(out)?;
     if json {
@@ -272,22 +278,35 @@ fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
     out.end_line()
 }
 
-fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
-    use prometheus::{begin, sample};
-    begin(
-        out,
-        "mptcp_enabled",
-        "gauge",
-        "Whether MPTCP is switched on.",
-    );
-    let enabled = proc::sysctl(b"mptcp/enabled").is_some_and(|value| value != b"0");
-    sample(out, "mptcp_enabled", &[], enabled.into())?;
-    begin(out, "mptcp_limit", "gauge", "Limits of the path manager.");
-    for (name, value) in view.limits {
-        sample(out, "mptcp_limit", &[("limit", name.as_bytes())], value)?;
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric {
+        name,
+        kind: "gauge",
+        help,
     }
-    let help = "Whether packets can leave from the address of an endpoint.";
-    begin(out, "mptcp_endpoint_up", "gauge", help);
+}
+
+static ENABLED: Metric = gauge("mptcp_enabled", "Whether MPTCP is switched on.");
+static LIMIT: Metric = gauge("mptcp_limit", "Limits of the path manager.");
+static ENDPOINT_UP: Metric = gauge(
+    "mptcp_endpoint_up",
+    "Whether packets can leave from the address of an endpoint.",
+);
+static CONNECTIONS: Metric = gauge(
+    "mptcp_connections",
+    "MPTCP connections; fallback: those that became TCP.",
+);
+static SUBFLOWS: Metric = gauge("mptcp_subflows", "Subflows by interface.");
+
+fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
+    ENABLED.begin(out);
+    let enabled = proc::sysctl(b"mptcp/enabled").is_some_and(|value| value != b"0");
+    ENABLED.sample(out, &[], enabled.into())?;
+    LIMIT.begin(out);
+    for (name, value) in &view.limits {
+        LIMIT.sample(out, &[("limit", name.as_bytes())], *value)?;
+    }
+    ENDPOINT_UP.begin(out);
     for place in view.host.places.all() {
         let address = place.endpoint.address().map(address).unwrap_or_default();
         let id = output::number(place.endpoint.id().unwrap_or(0).into());
@@ -295,23 +314,22 @@ fn prometheus_format(out: &mut Output, view: &View) -> Result<()> {
         let labels: [(&str, &[u8]); 3] =
             [("id", id.as_bytes()), ("address", &address), ("dev", &dev)];
         let up = view.host.presence(place) == Presence::Up;
-        sample(out, "mptcp_endpoint_up", &labels, up.into())?;
+        ENDPOINT_UP.sample(out, &labels, up.into())?;
     }
     if let Some(tally) = view.tally {
-        let help = "MPTCP connections; fallback: those that became TCP.";
-        begin(out, "mptcp_connections", "gauge", help);
+        CONNECTIONS.begin(out);
         let multipath = tally.connections - tally.fallbacks;
-        for (fallback, count) in [(b"no" as &[u8], multipath), (b"yes", tally.fallbacks)] {
-            let labels = [("fallback", fallback)];
-            sample(out, "mptcp_connections", &labels, count)?;
-        }
+        CONNECTIONS.sample(out, &[("fallback", b"no")], multipath)?;
+        CONNECTIONS.sample(out, &[("fallback", b"yes")], tally.fallbacks)?;
         if !tally.hidden {
-            begin(out, "mptcp_subflows", "gauge", "Subflows by interface.");
+            SUBFLOWS.begin(out);
             for (index, count) in &tally.by_interface {
                 let dev = view.host.name(*index);
-                sample(out, "mptcp_subflows", &[("dev", &dev)], *count)?;
+                SUBFLOWS.sample(out, &[("dev", &dev)], *count)?;
             }
         }
     }
-    expose(out, &proc::counters()?)
+    let mut counters = Vec::new();
+    proc::counters(&mut counters)?;
+    expose(out, &counters)
 }

@@ -80,8 +80,10 @@ pub struct Counter {
     pub value: u64,
 }
 
-/// The counters of MPTCP in this network namespace, in the kernel's order.
-pub fn counters() -> Result<Vec<Counter>, Error> {
+/// Reads the counters of MPTCP in this network namespace, in the kernel's
+/// order; there are none where that fails.
+pub fn counters(counters: &mut Vec<Counter>) -> Result<(), Error> {
+    counters.clear();
     let cannot = |error| {
         let what = ["Cannot read /proc/net/netstat"];
         Error::system(Kind::File, status::FAILED, &what, error)
@@ -98,7 +100,6 @@ pub fn counters() -> Result<Vec<Counter>, Error> {
             None => {}
         }
     }
-    let mut counters = Vec::new();
     loop {
         let (name, digits) = (word(&mut names), word(&mut values));
         if name.is_empty() || digits.is_empty() {
@@ -120,5 +121,5 @@ pub fn counters() -> Result<Vec<Counter>, Error> {
             &["Error: this kernel has no counters of MPTCP (MPTcpExt in /proc/net/netstat)"],
         ));
     }
-    Ok(counters)
+    Ok(())
 }

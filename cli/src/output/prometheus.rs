@@ -3,42 +3,55 @@
 use super::Output;
 use crate::error::Result;
 
-/// Begins a metric: its name, `counter` or `gauge`, and what it tells.
-pub fn begin(out: &mut Output, name: &str, kind: &str, help: &str) {
-    for piece in [
-        "# HELP ",
-        name,
-        " ",
-        help,
-        "\n# TYPE ",
-        name,
-        " ",
-        kind,
-        "\n",
-    ] {
-        out.text(piece);
-    }
+/// A metric.
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// What it tells.
+    pub help: &'static str,
 }
 
-/// One value of a metric, with its labels.
-pub fn sample(out: &mut Output, name: &str, labels: &[(&str, &[u8])], value: u64) -> Result<()> {
-    out.text(name);
-    for (at, (label, value)) in labels.iter().enumerate() {
-        out.text(if at == 0 { "{" } else { "," });
-        out.text(label);
-        out.text("=\"");
-        for byte in *value {
-            match byte {
-                b'"' => out.text("\\\""),
-                b'\\' => out.text("\\\\"),
-                b'\n' => out.text("\\n"),
-                _ => out.bytes(&[*byte]),
-            }
-        }
-        out.text("\"");
+impl Metric {
+    /// Begins it.
+    pub fn begin(&self, out: &mut Output) {
+        out.text("# HELP ");
+        out.text(self.name);
+        out.text(" ");
+        out.text(self.help);
+        out.text("\n# TYPE ");
+        out.text(self.name);
+        out.text(" ");
+        out.text(self.kind);
+        out.text("\n");
     }
-    out.text(if labels.is_empty() { " " } else { "} " });
-    out.number(value);
-    out.text("\n");
-    out.flush_full()
+
+    /// One value of it, with its labels.
+    pub fn sample(&self, out: &mut Output, labels: &[(&str, &[u8])], value: u64) -> Result<()> {
+        out.text(self.name);
+        let mut before = b'{';
+        for (label, value) in labels {
+            out.byte(before);
+            before = b',';
+            out.text(label);
+            out.text("=\"");
+            for byte in *value {
+                match byte {
+                    b'"' | b'\\' => out.byte(b'\\'),
+                    b'\n' => {
+                        out.text("\\n");
+                        continue;
+                    }
+                    _ => {}
+                }
+                out.byte(*byte);
+            }
+            out.byte(b'"');
+        }
+        out.text(if labels.is_empty() { " " } else { "} " });
+        out.number(value);
+        out.byte(b'\n');
+        out.flush_full()
+    }
 }
