@@ -212,9 +212,13 @@ impl Table {
         self.tcp_infos.clear();
         self.kept.clear();
         self.keys.clear();
-        dump(diagnostics, Protocol::Tcp, filter, &mut |socket| {
-            self.keep(socket, wanted, hidden)
-        })?;
+        dump(
+            diagnostics,
+            Protocol::Tcp,
+            connected(),
+            filter,
+            &mut |socket| self.keep(socket, wanted, hidden),
+        )?;
         self.keys.sort_unstable();
         self.keys
             .dedup_by(|later, kept| (later.group, later.cookie) == (kept.group, kept.cookie));
@@ -319,21 +323,27 @@ impl Table {
 }
 
 /// Everything that is connected, connections that were broken off too.
-fn query(protocol: Protocol, family: u8) -> Query {
+fn connected() -> States {
+    States::CONNECTED.or(States::only(State::Close))
+}
+
+fn query(protocol: Protocol, family: u8, states: States) -> Query {
     Query::new(protocol, family)
-        .with_states(States::CONNECTED.or(States::only(State::Close)))
+        .with_states(states)
         .with_extensions(extension::INFO)
 }
 
-/// Hands the sockets of a protocol that pass to `each`.
+/// Hands the sockets of a protocol in these states that pass to `each`.
 fn dump(
     diagnostics: &mut Diagnostics,
     protocol: Protocol,
+    states: States,
     filter: &Filter,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<()> {
     for &family in &[AF_INET, AF_INET6] {
-        diagnostics.dump(&query(protocol, family).with_filter(*filter), each)?;
+        let query = query(protocol, family, states).with_filter(*filter);
+        diagnostics.dump(&query, each)?;
     }
     Ok(())
 }
@@ -344,7 +354,7 @@ fn by_token(
     token: u32,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<bool> {
-    diagnostics.by_token(&query(Protocol::Mptcp, AF_INET), token, each)
+    diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, connected()), token, each)
 }
 
 /// Whether this token is wanted: all are where none are given.
@@ -391,10 +401,16 @@ pub fn each(
             for key in &table.keys {
                 tokens.push(key.token());
             }
-            dump(diagnostics, Protocol::Mptcp, filter, &mut |socket| {
-                tokens.push(token_of(socket));
-                Ok(())
-            })?;
+            dump(
+                diagnostics,
+                Protocol::Mptcp,
+                connected(),
+                filter,
+                &mut |socket| {
+                    tokens.push(token_of(socket));
+                    Ok(())
+                },
+            )?;
             sort(&mut tokens);
             if tokens.is_empty() {
                 return Ok(hidden);
@@ -437,14 +453,20 @@ pub fn each(
                 by_token(diagnostics, *token, &mut |socket| join(*token, socket))?;
             }
         }
-        _ => dump(diagnostics, Protocol::Mptcp, &Filter::ANY, &mut |socket| {
-            let token = token_of(socket);
-            if is_in(wanted, token) {
-                join(token, socket)
-            } else {
-                Ok(())
-            }
-        })?,
+        _ => dump(
+            diagnostics,
+            Protocol::Mptcp,
+            connected(),
+            &Filter::ANY,
+            &mut |socket| {
+                let token = token_of(socket);
+                if is_in(wanted, token) {
+                    join(token, socket)
+                } else {
+                    Ok(())
+                }
+            },
+        )?,
     }
     // What closes may outlive its connection; what lives has one.
     let mut last = None;
@@ -483,9 +505,6 @@ pub fn listeners(
     diagnostics: &mut Diagnostics,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<()> {
-    for &family in &[AF_INET, AF_INET6] {
-        let query = query(Protocol::Mptcp, family).with_states(States::LISTEN);
-        diagnostics.dump(&query, &mut |socket| each(socket))?;
-    }
-    Ok(())
+    let states = States::LISTEN;
+    dump(diagnostics, Protocol::Mptcp, states, &Filter::ANY, each)
 }

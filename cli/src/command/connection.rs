@@ -98,6 +98,10 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
 
 /// What the kernel can pick by itself.
 fn filter(said: &ConnectionWords) -> Option<Filter> {
+    let addresses = said.local.is_some() || said.remote.is_some();
+    if !addresses && said.sport.is_none() && said.dport.is_none() {
+        return None;
+    }
     let mut filter = Filter::ANY;
     if let Some(address) = said.local {
         filter = filter.with_source(address, bits_of(address));
@@ -111,7 +115,7 @@ fn filter(said: &ConnectionWords) -> Option<Filter> {
     if let Some(port) = said.dport {
         filter = filter.with_destination_port(port);
     }
-    (filter != Filter::ANY).then_some(filter)
+    Some(filter)
 }
 
 /// Whether a connection is what was said: itself in every word, or one of its
@@ -339,7 +343,7 @@ impl Printer<'_> {
             for (name, value) in info.fields() {
                 // The token was told already.
                 if name != "token" {
-                    self.named(name, value);
+                    self.named(name, Some(value));
                 }
             }
             self.end();
@@ -405,23 +409,16 @@ impl Printer<'_> {
         self.of_tcp(subflow);
         if self.stats {
             self.begin("mptcp", "\n        mptcp");
-            let numbers = [
-                ("token_rem", info.token_rem().map(u64::from)),
-                ("relwrite_seq", info.relwrite_seq().map(u64::from)),
-                ("map_seq", info.map_seq()),
-                ("map_sfseq", info.map_sfseq().map(u64::from)),
-                ("ssn_offset", info.ssn_offset().map(u64::from)),
-                ("map_datalen", info.map_datalen().map(u64::from)),
-            ];
-            for (name, value) in &numbers {
-                if let Some(value) = value {
-                    self.named(name, *value);
-                }
-            }
+            self.named("token_rem", info.token_rem().map(u64::from));
+            self.named("relwrite_seq", info.relwrite_seq().map(u64::from));
+            self.named("map_seq", info.map_seq());
+            self.named("map_sfseq", info.map_sfseq().map(u64::from));
+            self.named("ssn_offset", info.ssn_offset().map(u64::from));
+            self.named("map_datalen", info.map_datalen().map(u64::from));
             self.end();
             self.begin("tcp_info", "\n        tcp_info");
             for (name, value) in subflow.tcp_info.fields() {
-                self.named(name, value);
+                self.named(name, Some(value));
             }
             self.end();
         }
@@ -651,12 +648,13 @@ impl Printer<'_> {
         }
     }
 
-    /// A number whose name is the same in text and in JSON.
-    fn named(&mut self, name: &str, value: u64) {
+    /// A number whose name is the same in text and in JSON, if the kernel sent
+    /// it.
+    fn named(&mut self, name: &str, value: Option<u64>) {
         // All ones: no rate is set.
-        if value == u64::MAX {
+        let Some(value) = value.filter(|value| *value != u64::MAX) else {
             return;
-        }
+        };
         if !self.out.style.json {
             self.out.byte(b' ');
             self.out.text(name);

@@ -59,22 +59,23 @@ static REMEDIES: &[(&str, &str)] = &[
 
 /// The same with what the user can do about it, where that is known.
 pub fn with_remedy(mut error: Error) -> Error {
-    if let Some((_, text)) = connect_error(error.message()).and_then(errno::describe) {
-        error.push(b" (");
-        error.push(text.as_bytes());
-        error.push(b")");
+    let message = error.message();
+    let mut remedy = "";
+    if error.errno() == libc::EOPNOTSUPP as u32 {
+        // Kernels without the commands know no text for that.
+        remedy = "user-space path managers need Linux 5.19 or newer";
+    }
+    for (text, known) in REMEDIES.iter().rev() {
+        if contains(message, text.as_bytes()) {
+            remedy = known;
+        }
+    }
+    if let Some((_, text)) = connect_error(message).and_then(errno::describe) {
+        remedy = text;
+    }
+    if remedy.is_empty() {
         return error;
     }
-    let said = |text: &str| contains(error.message(), text.as_bytes());
-    let known = REMEDIES.iter().find(|(text, _)| said(text));
-    let remedy = match known {
-        Some((_, remedy)) => remedy,
-        // Kernels without the commands know no text for that.
-        None if error.errno() == libc::EOPNOTSUPP as u32 => {
-            "user-space path managers need Linux 5.19 or newer"
-        }
-        None => return error,
-    };
     error.push(b" (");
     error.push(remedy.as_bytes());
     error.push(b")");
