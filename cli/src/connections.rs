@@ -488,7 +488,7 @@ pub fn each(
     }
     sort(&mut again);
     table.read(diagnostics, &Filter::ANY, Some(&again), &mut hidden)?;
-    for token in again {
+    for &token in &again {
         let found = by_token(diagnostics, token, &mut |socket| {
             each(&table.join(token, Some(socket)))
         })?;

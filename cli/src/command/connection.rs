@@ -339,7 +339,7 @@ impl Printer<'_> {
         self.figures(&OF_CONNECTION, info.as_bytes());
         self.owner(socket);
         if self.stats {
-            self.begin("mptcp_info", "\n    mptcp_info");
+            self.begin("mptcp_info", "    mptcp_info");
             for (name, value) in info.fields() {
                 // The token was told already.
                 if name != "token" {
@@ -408,7 +408,7 @@ impl Printer<'_> {
         }
         self.of_tcp(subflow);
         if self.stats {
-            self.begin("mptcp", "\n        mptcp");
+            self.begin("mptcp", "        mptcp");
             self.named("token_rem", info.token_rem().map(u64::from));
             self.named("relwrite_seq", info.relwrite_seq().map(u64::from));
             self.named("map_seq", info.map_seq());
@@ -416,7 +416,7 @@ impl Printer<'_> {
             self.named("ssn_offset", info.ssn_offset().map(u64::from));
             self.named("map_datalen", info.map_datalen().map(u64::from));
             self.end();
-            self.begin("tcp_info", "\n        tcp_info");
+            self.begin("tcp_info", "        tcp_info");
             for (name, value) in subflow.tcp_info.fields() {
                 self.named(name, Some(value));
             }
@@ -666,10 +666,9 @@ impl Printer<'_> {
     fn begin(&mut self, name: &str, line: &str) {
         if self.out.style.json {
             self.out.begin_object(name);
-        } else if self.out.style.oneline {
-            self.out.text("\\");
-            self.out.text(line.strip_prefix('\n').unwrap_or(line));
         } else {
+            let end = if self.out.style.oneline { b'\\' } else { b'\n' };
+            self.out.byte(end);
             self.out.text(line);
         }
     }

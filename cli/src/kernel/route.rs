@@ -205,7 +205,7 @@ fn decode(message: &Message) -> core::result::Result<Option<News>, mptcp_codec::
             let address = plan::Address {
                 index: of.index,
                 address,
-                source: is_source(&of),
+                source: is_source(&of, address),
             };
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
             Ok(Some(match kind {
@@ -219,9 +219,8 @@ fn decode(message: &Message) -> core::result::Result<Option<News>, mptcp_codec::
 
 /// Whether new connections may have it as their source. IPv4 counts the bit
 /// of temporary addresses differently.
-fn is_source(of: &Address) -> bool {
-    let temporary = of.address().is_some_and(|address| address.is_ipv6())
-        && of.flags.contains(AddressFlags::TEMPORARY);
+fn is_source(of: &Address, address: IpAddr) -> bool {
+    let temporary = address.is_ipv6() && of.flags.contains(AddressFlags::TEMPORARY);
     of.scope == <Address>::SCOPE_GLOBAL
         && !of.flags.contains(AddressFlags::DEPRECATED)
         && !temporary
