@@ -132,7 +132,9 @@ impl<'h> Report<'h> {
         while !template.is_empty() {
             let capitals = template.iter().take_while(|byte| byte.is_ascii_uppercase());
             let len = capitals.count().max(1);
-            let (word, rest) = template.split_at_checked(len).unwrap_or((template, &[]));
+            let Some((word, rest)) = template.split_at_checked(len) else {
+                break;
+            };
             template = rest;
             match (self.place, self.number) {
                 (_, Some(number)) if word == b"N" => remedy.number(number),
