@@ -4,7 +4,7 @@
 //! interfaces into the endpoints wanted, [`steps`] compares those with the
 //! endpoints present. What already fits is in no step, so its subflows stay.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
@@ -54,10 +54,25 @@ impl Seen {
             .any(|link| link.index == index && link.usable)
     }
 
+    /// The index of the interface of a line, by the place of the line.
+    fn index(&self, place: usize) -> u32 {
+        self.indexes.get(place).copied().unwrap_or(0)
+    }
+
     fn has(&self, index: u32, address: IpAddr) -> bool {
         self.addresses
             .iter()
             .any(|of| of.index == index && same(of.address, address))
+    }
+
+    /// Whether a line without an address stands for this one, on the interface
+    /// with this index: for none while that cannot carry packets.
+    pub fn is_meant(&self, of: &Address, declared: &Declared, index: u32) -> bool {
+        let family = match declared.said.family {
+            None => true,
+            Some(family) => of.address.is_ipv6() == (family == Family::V6),
+        };
+        index != 0 && of.index == index && of.source && family && self.usable(index)
     }
 }
 
@@ -83,6 +98,15 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// None: where a step is about no endpoint.
+    pub const NONE: Self = Self {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        port: 0,
+        id: 0,
+        flags: EndpointFlags(0),
+        index: 0,
+    };
+
     /// What the kernel told of an endpoint; `None` without an address.
     pub fn of(endpoint: &Endpoint) -> Option<Self> {
         Some(Self {
@@ -161,11 +185,11 @@ impl Ids {
         (1..=255).find(|id| !self.has(*id))
     }
 
-    fn any_outside(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .zip(other.0)
-            .any(|(own, other)| own & !other != 0)
+    /// Adds all of the other set.
+    fn add_all(&mut self, other: &Self) {
+        for (own, more) in self.0.iter_mut().zip(other.0) {
+            *own |= more;
+        }
     }
 }
 
@@ -177,6 +201,43 @@ pub struct Wish {
     /// Ids of lines that have no endpoint at the moment: not to be given to
     /// others meanwhile.
     pub reserved: Ids,
+}
+
+impl Wish {
+    /// Adds what a line wants of this address.
+    fn add(&mut self, declared: &Declared, address: IpAddr, index: u32) {
+        let said = &declared.said;
+        self.wanted.push(Wanted {
+            entry: Entry {
+                address,
+                port: said.port.unwrap_or(0),
+                id: 0,
+                flags: said.set,
+                index,
+            },
+            line: declared.line,
+            spread: said.address.is_none(),
+            had: 0,
+        });
+    }
+
+    /// One of the endpoints from `begin` on has the id: that which has it
+    /// already, or the first. Where there are none it is reserved.
+    fn give_id(&mut self, id: u8, begin: usize, present: &[Entry]) {
+        let own = self.wanted.get_mut(begin..).unwrap_or(&mut []);
+        let mut holder = 0;
+        for (at, wanted) in own.iter().enumerate().rev() {
+            for there in present {
+                if there.id == id && there.clashes(&wanted.entry) {
+                    holder = at;
+                }
+            }
+        }
+        match own.get_mut(holder) {
+            Some(wanted) => wanted.entry.id = id,
+            None => self.reserved.add(id),
+        }
+    }
 }
 
 /// More endpoints than these cannot have ids.
@@ -196,72 +257,45 @@ pub fn expand(
     mistakes: &mut Vec<Mistake>,
 ) -> Wish {
     let mut wish = Wish::default();
-    let indexes = || seen.indexes.iter().copied().chain(core::iter::repeat(0));
-    for (declared, index) in file.endpoints.iter().zip(indexes()) {
-        let Some(address) = declared.said.address else {
-            continue;
-        };
-        let id = declared.said.id.unwrap_or(0);
-        if let Some(dev) = &declared.dev {
-            if follow && !(index != 0 && seen.usable(index) && seen.has(index, address)) {
-                wish.reserved.add(id);
+    for written_out in [true, false] {
+        for (place, declared) in file.endpoints.iter().enumerate() {
+            if declared.said.address.is_some() != written_out {
                 continue;
             }
-            if index == 0 {
-                mistakes.push(Mistake {
-                    line: declared.line,
-                    error: Error::invalid(dev, "device does not exist"),
-                });
+            let index = seen.index(place);
+            let begin = wish.wanted.len();
+            if let Some(address) = declared.said.address {
+                match &declared.dev {
+                    Some(_) if follow => {
+                        if index != 0 && seen.usable(index) && seen.has(index, address) {
+                            wish.add(declared, address, index);
+                        }
+                    }
+                    dev => {
+                        if let (Some(dev), 0) = (dev, index) {
+                            mistakes.push(Mistake {
+                                line: declared.line,
+                                error: Error::invalid(dev, "device does not exist"),
+                            });
+                        }
+                        wish.add(declared, address, index);
+                    }
+                }
+            } else {
+                for of in &seen.addresses {
+                    let taken = || {
+                        let mut others = wish.wanted.iter();
+                        let port = declared.said.port.unwrap_or(0);
+                        others.any(|other| {
+                            other.entry.port == port && same(other.entry.address, of.address)
+                        })
+                    };
+                    if wish.wanted.len() < MOST && seen.is_meant(of, declared, index) && !taken() {
+                        wish.add(declared, of.address, index);
+                    }
+                }
             }
-        }
-        wish.wanted.push(Wanted {
-            entry: Entry {
-                address,
-                port: declared.said.port.unwrap_or(0),
-                id,
-                flags: declared.said.set,
-                index,
-            },
-            line: declared.line,
-            spread: false,
-            had: 0,
-        });
-    }
-    for (declared, index) in file.endpoints.iter().zip(indexes()) {
-        if declared.said.address.is_some() {
-            continue;
-        }
-        let id = declared.said.id.unwrap_or(0);
-        let begin = wish.wanted.len();
-        for address in sources(declared, index, seen) {
-            let entry = Entry {
-                address,
-                port: declared.said.port.unwrap_or(0),
-                id: 0,
-                flags: declared.said.set,
-                index,
-            };
-            let taken = wish.wanted.iter().any(|other| other.entry.clashes(&entry));
-            if !taken && wish.wanted.len() < MOST {
-                wish.wanted.push(Wanted {
-                    entry,
-                    line: declared.line,
-                    spread: true,
-                    had: 0,
-                });
-            }
-        }
-        // One address has the id: that which has it already, or the first.
-        let own = wish.wanted.get_mut(begin..).unwrap_or(&mut []);
-        let holds = |wanted: &Wanted| {
-            present
-                .iter()
-                .any(|there| there.id == id && there.clashes(&wanted.entry))
-        };
-        let holder = own.iter().position(holds).unwrap_or(0);
-        match own.get_mut(holder) {
-            Some(wanted) => wanted.entry.id = id,
-            None => wish.reserved.add(id),
+            wish.give_id(declared.said.id.unwrap_or(0), begin, present);
         }
     }
     by_line(&mut wish.wanted);
@@ -284,134 +318,102 @@ fn by_line(wanted: &mut [Wanted]) {
     }
 }
 
-/// The addresses that a line without an address stands for, on the interface
-/// with this index: none while it cannot carry packets.
-pub fn sources<'s>(
-    declared: &Declared,
-    index: u32,
-    seen: &'s Seen,
-) -> impl Iterator<Item = IpAddr> + 's {
-    let family = declared.said.family;
-    let usable = index != 0 && seen.usable(index);
-    seen.addresses
-        .iter()
-        .filter(move |of| usable && of.index == index && of.source)
-        .map(|of| of.address)
-        .filter(move |address| match family {
-            None => true,
-            Some(Family::V4) => address.is_ipv4(),
-            Some(Family::V6) => address.is_ipv6(),
-        })
-}
-
-/// One change, as the kernel can be asked for it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+/// What is done to endpoints or limits.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Action {
     /// Sets limits.
-    Limits {
-        /// Those that change, and to what.
-        to: LimitWords,
-        /// The line of the file.
-        line: u32,
-    },
+    Limits,
     /// Deletes all endpoints.
     Flush,
     /// Deletes an endpoint.
-    Delete(Entry),
+    Delete,
     /// Changes backup and fullmesh.
-    Change {
-        /// The endpoint as it is.
-        entry: Entry,
-        /// All its flags as they are to be.
-        flags: EndpointFlags,
-        /// The line of the file.
-        line: u32,
-    },
+    Change,
     /// Adds an endpoint.
-    Add {
-        /// The endpoint; id 0 lets the kernel choose.
-        entry: Entry,
-        /// The line of the file.
-        line: u32,
-        /// It is left out where the kernel has no room.
-        spread: bool,
-    },
+    Add,
+}
+
+/// One change, as the kernel can be asked for it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// The endpoint that it is about, as it is; to be added, id 0 lets the
+    /// kernel choose. For limits and all endpoints it means nothing.
+    pub entry: Entry,
+    /// To change: all its flags as they are to be.
+    pub flags: EndpointFlags,
+    /// Limits that change, and to what.
+    pub limits: LimitWords,
+    /// The line of the file that asks for it; 0 for what no line names.
+    pub line: u32,
+    /// To add: it is left out where the kernel has no room.
+    pub spread: bool,
 }
 
 impl Step {
-    /// The line of the file that asks for it; 0 for what no line names.
-    pub fn line(&self) -> u32 {
-        match self {
-            Self::Flush | Self::Delete(_) => 0,
-            Self::Limits { line, .. } | Self::Change { line, .. } | Self::Add { line, .. } => *line,
+    /// With an endpoint, and for no line.
+    pub fn new(action: Action, entry: &Entry) -> Self {
+        Self {
+            action,
+            entry: *entry,
+            flags: entry.flags,
+            limits: LimitWords::default(),
+            line: 0,
+            spread: false,
         }
+    }
+
+    /// Whether it is about one endpoint.
+    pub fn has_entry(&self) -> bool {
+        !matches!(self.action, Action::Limits | Action::Flush)
     }
 
     /// The command that does it. `dev` is the name of its interface.
     pub fn command(&self, dev: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        match self {
-            Self::Limits { to, .. } => put_limits(&mut out, to),
-            Self::Flush => out.extend_from_slice(b"endpoint flush"),
-            Self::Delete(entry) => put_chosen(&mut out, "delete", entry),
-            Self::Change { entry, flags, .. } => {
-                put_chosen(&mut out, "change", entry);
-                for (flag, set, clear) in [
-                    (EndpointFlags::BACKUP, " backup", " nobackup"),
-                    (EndpointFlags::FULLMESH, " fullmesh", " nofullmesh"),
+        let entry = &self.entry;
+        match self.action {
+            Action::Limits => put_limits(&mut out, &self.limits),
+            Action::Flush => out.extend_from_slice(b"endpoint flush"),
+            Action::Add => {
+                let address = Some(entry.address);
+                put_endpoint(&mut out, address, entry.port, entry.id, entry.flags, dev);
+            }
+            Action::Delete | Action::Change => {
+                // The address is there for whoever reads it, and against
+                // deleting what has taken the id meanwhile.
+                out.extend_from_slice(b"endpoint ");
+                out.extend_from_slice(self.name().as_bytes());
+                out.extend_from_slice(b" id ");
+                out.extend_from_slice(crate::output::number(entry.id.into()).as_bytes());
+                out.push(b' ');
+                out.extend_from_slice(&crate::output::address(entry.address));
+                for (flag, name) in [
+                    (EndpointFlags::BACKUP, "backup"),
+                    (EndpointFlags::FULLMESH, "fullmesh"),
                 ] {
-                    match (entry.flags.contains(flag), flags.contains(flag)) {
-                        (false, true) => out.extend_from_slice(set.as_bytes()),
-                        (true, false) => out.extend_from_slice(clear.as_bytes()),
-                        _ => {}
+                    let set = self.flags.contains(flag);
+                    if entry.flags.contains(flag) != set {
+                        out.extend_from_slice(if set { b" " } else { b" no" });
+                        out.extend_from_slice(name.as_bytes());
                     }
                 }
-            }
-            Self::Add { entry, .. } => {
-                let Entry {
-                    address,
-                    port,
-                    id,
-                    flags,
-                    ..
-                } = *entry;
-                put_endpoint(&mut out, Some(address), port, id, flags, dev);
             }
         }
         out
     }
 
-    /// The endpoint that it is about.
-    pub fn entry(&self) -> Option<&Entry> {
-        match self {
-            Self::Limits { .. } | Self::Flush => None,
-            Self::Delete(entry) | Self::Change { entry, .. } | Self::Add { entry, .. } => {
-                Some(entry)
-            }
-        }
-    }
-
     /// What is done, in a word.
-    pub fn action(&self) -> &'static str {
-        match self {
-            Self::Limits { .. } => "limits",
-            Self::Flush => "flush",
-            Self::Delete(_) => "delete",
-            Self::Change { .. } => "change",
-            Self::Add { .. } => "add",
+    pub fn name(&self) -> &'static str {
+        match self.action {
+            Action::Limits => "limits",
+            Action::Flush => "flush",
+            Action::Delete => "delete",
+            Action::Change => "change",
+            Action::Add => "add",
         }
     }
-}
-
-/// `endpoint delete id 3 10.0.0.1`: the address is there for whoever reads
-/// it, and against deleting what has taken the id meanwhile.
-fn put_chosen(out: &mut Vec<u8>, action: &str, entry: &Entry) {
-    out.extend_from_slice(b"endpoint ");
-    out.extend_from_slice(action.as_bytes());
-    out.extend_from_slice(b" id ");
-    out.extend_from_slice(crate::output::number(entry.id.into()).as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(&crate::output::address(entry.address));
 }
 
 /// What becomes of endpoints that nobody wants.
@@ -431,8 +433,8 @@ pub enum Others<'a> {
 pub struct Conflict {
     /// The endpoint that has it.
     pub holder: Entry,
-    /// Who wants it.
-    pub wanted: Wanted,
+    /// The line that wants it.
+    pub line: u32,
 }
 
 const KNOWN: EndpointFlags = EndpointFlags(
@@ -454,144 +456,143 @@ pub fn steps(
     for wanted in &wish.wanted {
         asked.add(wanted.entry.id);
     }
-    let mut stays = vec![true; present.len()];
+    let mut fates = vec![Fate::Open; present.len()];
     let mut changes = Vec::new();
-    let mut adds: Vec<(Entry, &Wanted)> = Vec::new();
-    let mut met = vec![false; present.len()];
+    let mut adds: Vec<Wanted> = Vec::new();
     for wanted in &wish.wanted {
-        let at = present
-            .iter()
-            .position(|there| there.clashes(&wanted.entry));
-        let (Some(at), mut entry) = (at, wanted.entry) else {
-            adds.push((wanted.entry, wanted));
+        let mut wanted = *wanted;
+        let entry = &mut wanted.entry;
+        let at = present.iter().position(|there| there.clashes(entry));
+        let at = at.unwrap_or(present.len());
+        let (Some(there), Some(fate)) = (present.get(at), fates.get_mut(at)) else {
+            adds.push(wanted);
             continue;
         };
-        let Some(((there, stays), met)) =
-            present.get(at).zip(stays.get_mut(at)).zip(met.get_mut(at))
-        else {
-            continue;
-        };
-        *met = true;
+        *fate = Fate::Stays;
         // Without a wish it keeps its id, unless another one asks for that.
         let keeps_id = entry.id == there.id || entry.id == 0 && !asked.has(there.id);
-        if there.is_implicit() {
+        let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
+        if there.is_implicit() && keeps_id {
             // Added without an id, it takes the place of the kernel's own.
-            if keeps_id {
-                entry.id = 0;
-            } else {
-                *stays = false;
-            }
-            adds.push((entry, wanted));
+            entry.id = 0;
+            adds.push(wanted);
             continue;
         }
         if keeps_id {
             entry.id = there.id;
         }
-        let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
         if !keeps_id || entry.index != there.index || (differ & !CHANGEABLE).0 != 0 {
-            *stays = false;
-            adds.push((entry, wanted));
+            *fate = Fate::Goes;
+            adds.push(wanted);
         } else if differ.0 != 0 {
-            changes.push(Step::Change {
-                entry: *there,
+            changes.push(Step {
                 flags: entry.flags,
                 line: wanted.line,
+                ..Step::new(Action::Change, there)
             });
         }
     }
-    for ((there, stays), met) in present.iter().zip(&mut stays).zip(&met) {
-        if *met {
+    for (there, fate) in present.iter().zip(&mut fates) {
+        if *fate != Fate::Open {
             continue;
         }
         let in_the_way = asked.has(there.id);
-        *stays = if there.is_implicit() {
-            !in_the_way
-        } else {
-            match others {
-                Others::Go => false,
-                Others::StayBut(gone) if gone.iter().any(|entry| entry.clashes(there)) => false,
-                Others::GiveWay => !in_the_way,
-                Others::StayBut(_) => {
-                    let wants = |wanted: &&Wanted| wanted.entry.id == there.id;
-                    if let Some(wanted) = wish.wanted.iter().find(wants).filter(|_| in_the_way) {
+        let stays = match others {
+            Others::GiveWay => !in_the_way,
+            _ if there.is_implicit() => !in_the_way,
+            Others::Go => false,
+            Others::StayBut(gone) if gone.iter().any(|entry| entry.clashes(there)) => false,
+            Others::StayBut(_) => {
+                for wanted in &wish.wanted {
+                    if in_the_way && wanted.entry.id == there.id {
                         return Err(Conflict {
                             holder: *there,
-                            wanted: *wanted,
+                            line: wanted.line,
                         });
                     }
-                    true
                 }
+                true
             }
         };
+        *fate = if stays { Fate::Stays } else { Fate::Goes };
     }
-    let going = || present.iter().zip(&stays).filter(|(_, stays)| !**stays);
-    if going().count() > 1 && !stays.contains(&true) {
-        out.push(Step::Flush);
-    } else {
-        out.extend(going().map(|(there, _)| Step::Delete(*there)));
-    }
-    out.append(&mut changes);
     // Ids of those that stay, of those that ask, and then of those chosen here.
     let mut taken = asked;
-    let mut there_still = Ids::default();
-    for (there, stays) in present.iter().zip(&stays) {
-        if *stays {
+    let all_go = present.len() > 1 && !fates.contains(&Fate::Stays);
+    if all_go {
+        out.push(Step::new(Action::Flush, &Entry::NONE));
+    }
+    for (there, fate) in present.iter().zip(&fates) {
+        if *fate == Fate::Stays {
             taken.add(there.id);
-            there_still.add(there.id);
+        } else if !all_go {
+            out.push(Step::new(Action::Delete, there));
         }
     }
-    for (entry, _) in &adds {
-        taken.add(entry.id);
+    out.append(&mut changes);
+    let replaces = |entry: &Entry| {
+        let mut all = present.iter().zip(&fates);
+        all.any(|(there, fate)| *fate == Fate::Stays && there.clashes(entry))
+    };
+    for wanted in &adds {
+        taken.add(wanted.entry.id);
     }
-    for (entry, wanted) in &mut adds {
-        let replaces = present
-            .iter()
-            .zip(&stays)
-            .any(|(there, stays)| *stays && there.clashes(entry));
-        if entry.id == 0 && !replaces && wanted.had != 0 && !taken.has(wanted.had) {
-            entry.id = wanted.had;
+    for Wanted { entry, had, .. } in &mut adds {
+        if entry.id == 0 && *had != 0 && !taken.has(*had) && !replaces(entry) {
+            entry.id = *had;
         }
         taken.add(entry.id);
     }
     let mut closed = taken;
-    for (own, more) in closed.0.iter_mut().zip(wish.reserved.0) {
-        *own |= more;
-    }
+    closed.add_all(&wish.reserved);
     // The kernel knows nothing of reserved ids, so it is not left to choose.
-    if wish.reserved.any_outside(&taken) {
-        for (entry, _) in &mut adds {
-            let replaces = present
-                .iter()
-                .zip(&stays)
-                .any(|(there, stays)| *stays && there.clashes(entry));
-            if entry.id == 0 && !replaces {
+    if closed != taken {
+        for Wanted { entry, .. } in &mut adds {
+            if entry.id == 0 && !replaces(entry) {
                 entry.id = closed.lowest_outside().unwrap_or(0);
                 closed.add(entry.id);
             }
         }
     }
     for with_id in [true, false] {
-        let chosen = adds.iter().filter(|(entry, _)| (entry.id != 0) == with_id);
-        out.extend(chosen.map(|(entry, wanted)| Step::Add {
-            entry: *entry,
-            line: wanted.line,
-            spread: wanted.spread,
-        }));
+        for wanted in &adds {
+            if (wanted.entry.id != 0) == with_id {
+                out.push(Step {
+                    line: wanted.line,
+                    spread: wanted.spread,
+                    ..Step::new(Action::Add, &wanted.entry)
+                });
+            }
+        }
     }
     Ok(())
 }
 
+/// What becomes of an endpoint that is there.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Fate {
+    /// Nobody wants it.
+    Open,
+    Stays,
+    Goes,
+}
+
 /// The step that makes the limits those that the file names, if it takes one.
-pub fn limits_step(file: &File, present: &Limits) -> Option<Step> {
-    let differs = |wanted: Option<u32>, there: Option<u32>| wanted.filter(|_| wanted != there);
-    let to = LimitWords {
-        subflows: differs(file.limits.subflows, present.subflows()),
-        add_addr_accepted: differs(file.limits.add_addr_accepted, present.add_addr_accepted()),
-    };
-    (to != LimitWords::default()).then_some(Step::Limits {
-        to,
-        line: file.limits_line,
-    })
+pub fn limits_step(file: &File, present: &Limits, out: &mut Vec<Step>) {
+    let mut limits = file.limits;
+    if limits.subflows == present.subflows() {
+        limits.subflows = None;
+    }
+    if limits.add_addr_accepted == present.add_addr_accepted() {
+        limits.add_addr_accepted = None;
+    }
+    if limits != LimitWords::default() {
+        out.push(Step {
+            limits,
+            line: file.limits_line,
+            ..Step::new(Action::Limits, &Entry::NONE)
+        });
+    }
 }
 
 #[cfg(test)]
@@ -605,21 +606,22 @@ mod tests {
     impl Kernel {
         fn carry_out(&mut self, steps: &[Step]) {
             for step in steps {
-                match step {
-                    Step::Limits { .. } => {}
-                    Step::Flush => self.0.clear(),
-                    Step::Delete(entry) => {
+                let entry = &step.entry;
+                match step.action {
+                    Action::Limits => {}
+                    Action::Flush => self.0.clear(),
+                    Action::Delete => {
                         let before = self.0.len();
                         self.0.retain(|there| there.id != entry.id);
                         assert_eq!(self.0.len() + 1, before, "{step:?}");
                     }
-                    Step::Change { entry, flags, .. } => {
+                    Action::Change => {
                         let there = self.0.iter_mut().find(|there| there.id == entry.id);
                         let there = there.expect("an endpoint to change");
                         assert_eq!(there, entry);
-                        there.flags = (there.flags & !CHANGEABLE) | (*flags & CHANGEABLE);
+                        there.flags = (there.flags & !CHANGEABLE) | (step.flags & CHANGEABLE);
                     }
-                    Step::Add { entry, .. } => self.add(entry),
+                    Action::Add => self.add(entry),
                 }
             }
         }
@@ -730,7 +732,9 @@ mod tests {
             let mut taken = Vec::new();
             if let Err(conflict) = steps(&wish, &present, others, &mut taken) {
                 assert!(matches!(others, Others::StayBut(_)));
-                assert_eq!(conflict.holder.id, conflict.wanted.entry.id);
+                let id = conflict.holder.id;
+                let wants = |wanted: &Wanted| (wanted.line, wanted.entry.id) == (conflict.line, id);
+                assert!(wish.wanted.iter().any(wants));
                 continue;
             }
             let mut kernel = Kernel(present.clone());
@@ -760,8 +764,8 @@ mod tests {
                 if fitted || stays {
                     assert!(kernel.0.contains(there), "{:?}", about());
                     let mut touching = taken.iter().filter(|step| {
-                        **step == Step::Flush
-                            || step.entry().is_some_and(|entry| entry.clashes(there))
+                        step.action == Action::Flush
+                            || step.has_entry() && step.entry.clashes(there)
                     });
                     assert_eq!(touching.next(), None, "{:?}", about());
                 }

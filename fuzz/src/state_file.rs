@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::grammar::state::{parse, put_limits, Declared, File};
 use ip_mptcp::iproute2::{self, Caller};
-use ip_mptcp::plan::{expand, limits_step, steps, Address, Entry, Ids, Link, Others, Seen, Step};
+use ip_mptcp::plan::{expand, limits_step, steps, Action, Address, Entry, Ids, Link, Others, Seen};
 use mptcp_codec::mptcp::{EndpointFlags, Limits};
 
 /// All of it is text, and its bytes are the numbers of the rest.
@@ -129,7 +129,8 @@ fn plan(file: &File, data: &[u8]) {
             present.push(entry);
         }
     }
-    let _ = limits_step(file, &Limits::EMPTY.with_subflows(u32::from(byte())));
+    let limits = Limits::EMPTY.with_subflows(u32::from(byte()));
+    limits_step(file, &limits, &mut Vec::new());
     for follow in [false, true] {
         let wish = expand(file, &seen, &present, follow, &mut Vec::new());
         assert!(wish.wanted.len() <= 255 + file.endpoints.len());
@@ -141,7 +142,8 @@ fn plan(file: &File, data: &[u8]) {
             let mut added = Ids::default();
             for step in &taken {
                 let _ = step.command(b"dev");
-                if let Step::Add { entry, .. } = step {
+                if step.action == Action::Add {
+                    let entry = &step.entry;
                     assert!(entry.id == 0 || !added.has(entry.id), "{taken:?}");
                     added.add(entry.id);
                 }

@@ -14,7 +14,7 @@ use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
 use crate::output::{padded, vanished, Colour, Output};
-use crate::plan::{same, steps, Entry, Others, Step, Wanted, Wish};
+use crate::plan::{same, steps, Action, Entry, Others, Step, Wanted, Wish};
 use crate::session::Session;
 
 /// Reads the words of a command; names of interfaces are looked up as they
@@ -162,7 +162,7 @@ fn make(path_manager: &mut PathManager, wish: &Wish, present: &[Entry]) -> Resul
     let _ = steps(wish, present, Others::GiveWay, &mut changes);
     let limits = match changes.first() {
         // Which on some kernels takes a limit with it.
-        Some(Step::Flush) => path_manager.limits()?,
+        Some(step) if step.action == Action::Flush => path_manager.limits()?,
         _ => Limits::EMPTY,
     };
     carry_out(

@@ -1,5 +1,7 @@
 //! `[ subflows N ] [ add_addr_accepted N ]`
 
+use mptcp_codec::mptcp::Limits;
+
 use super::{number, shortens, Words};
 use crate::error::{Error, Result};
 
@@ -10,6 +12,27 @@ pub struct LimitWords {
     pub subflows: Option<u32>,
     /// `add_addr_accepted N`.
     pub add_addr_accepted: Option<u32>,
+}
+
+impl LimitWords {
+    /// The words for these limits.
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            subflows: limits.subflows(),
+            add_addr_accepted: limits.add_addr_accepted(),
+        }
+    }
+
+    /// `limits` with those that were said.
+    pub fn over(&self, mut limits: Limits) -> Limits {
+        if let Some(value) = self.subflows {
+            limits = limits.with_subflows(value);
+        }
+        if let Some(value) = self.add_addr_accepted {
+            limits = limits.with_add_addr_accepted(value);
+        }
+        limits
+    }
 }
 
 /// Reads the words.

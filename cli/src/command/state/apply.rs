@@ -2,10 +2,10 @@
 
 use mptcp_codec::generic;
 
-use super::{called, carry_out, look, print, read, tell, View};
+use super::{called, carry_out, indexes, look, print, read, tell, tell_refused, Refused, View};
 use crate::args::Apply;
 use crate::command::endpoint::Names;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{join, status, Error, Kind, Result};
 use crate::grammar::number;
 use crate::grammar::state::{File, Mistake};
 use crate::kernel::sys::{self, Received};
@@ -15,43 +15,59 @@ use crate::plan::{self, Conflict, Others, Seen, Step};
 use crate::session::Session;
 
 pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
-    let seconds = match apply.wait.as_deref() {
-        None => None,
-        Some(word) => Some(number(word).ok_or_else(|| {
-            let why = "a number of seconds is expected";
-            Error::invalid(word, why)
-        })?),
-    };
-    let file = match read(session, &apply.file)? {
-        Ok(file) => file,
-        Err(status) => return Ok(status),
-    };
-    if let Some(seconds) = seconds {
-        let missing = wait(session, &file, seconds)?;
-        if !missing.is_empty() {
-            return Ok(tell(session, &apply.file, &missing));
+    let mut seconds = None;
+    if let Some(word) = &apply.wait {
+        seconds = number(word);
+        if seconds.is_none() {
+            return Err(Error::invalid(word, "a number of seconds is expected"));
         }
     }
-    let _lock = if apply.dry_run {
-        None
-    } else {
-        Some(Lock::take()?)
-    };
-    let mut interfaces = interfaces(session, &file)?;
-    let view = look(session.path_manager()?, interfaces.as_mut(), &file)?;
-    let mut mistakes = Vec::new();
-    let wish = plan::expand(&file, &view.seen, &view.present, false, &mut mistakes);
-    if !mistakes.is_empty() {
-        return Ok(tell(session, &apply.file, &mistakes));
+    let mut file = File::default();
+    let status = read(session, &apply.file, &mut file)?;
+    if status != 0 {
+        return Ok(status);
     }
+    let mut mistakes = Vec::new();
+    if let Some(seconds) = seconds {
+        wait(session, &file, seconds, &mut mistakes)?;
+        if !mistakes.is_empty() {
+            return Ok(tell(session, &apply.file, &mistakes));
+        }
+    }
+    let mut lock = None;
+    if !apply.dry_run {
+        lock = Some(Lock::take()?);
+    }
+    // Only addresses that stand for none are looked for at interfaces.
+    let mut interfaces = None;
+    if file
+        .endpoints
+        .iter()
+        .any(|line| line.said.address.is_none())
+    {
+        interfaces = Some(Interfaces::open(session.receive_buffer())?);
+    }
+    let mut view = View::default();
+    look(
+        session.path_manager()?,
+        interfaces.as_mut(),
+        &file,
+        &mut view,
+    )?;
+    let wish = plan::expand(&file, &view.seen, &view.present, false, &mut mistakes);
     let others = match apply.keep {
         true => Others::StayBut(&[]),
         false => Others::Go,
     };
     let mut steps = Vec::new();
-    steps.extend(plan::limits_step(&file, &view.limits));
-    if let Err(conflict) = plan::steps(&wish, &view.present, others, &mut steps) {
-        return Ok(tell(session, &apply.file, &[kept(&conflict)]));
+    plan::limits_step(&file, &view.limits, &mut steps);
+    if mistakes.is_empty() {
+        if let Err(conflict) = plan::steps(&wish, &view.present, others, &mut steps) {
+            mistakes.push(kept(&conflict));
+        }
+    }
+    if !mistakes.is_empty() {
+        return Ok(tell(session, &apply.file, &mistakes));
     }
     if apply.dry_run {
         list(session, &steps, &[])?;
@@ -60,7 +76,9 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
             false => status::WOULD_CHANGE,
         });
     }
-    change(session, &apply.file, &view, &steps)
+    let status = change(session, &apply.file, &view, &steps);
+    drop(lock);
+    status
 }
 
 fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Result<u8> {
@@ -69,14 +87,8 @@ fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Res
     let View {
         present, limits, ..
     } = view;
-    let refused = carry_out(path_manager, steps, present, limits, false, &mut left).err();
-    if let Some(refused) = refused {
-        let line = steps.get(refused.step).map_or(0, Step::line);
-        if line == 0 {
-            return Err(refused.error);
-        }
-        let error = refused.error;
-        return Ok(tell(session, file, &[Mistake { line, error }]));
+    if let Err(refused) = carry_out(path_manager, steps, present, limits, false, &mut left) {
+        return tell_refused(session, file, steps, refused);
     }
     for left in &left {
         if let Some(step) = steps.get(left.step) {
@@ -84,7 +96,6 @@ fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Res
         }
     }
     if session.out.style.json {
-        let left: Vec<usize> = left.iter().map(|left| left.step).collect();
         list(session, steps, &left)?;
     }
     Ok(0)
@@ -92,18 +103,15 @@ fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Res
 
 /// The warning about an address that is left out.
 pub fn no_room(file: &str, step: &Step) -> Vec<u8> {
-    let line = crate::output::number(step.line().into());
-    let of = step.entry().map(|entry| address(entry.address));
-    [
+    join(&[
         b"Warning: ",
         called(file).as_bytes(),
         b":",
-        line.as_bytes(),
+        crate::output::number(step.line.into()).as_bytes(),
         b": the kernel has no room for another endpoint: ",
-        &of.unwrap_or_default(),
+        &address(step.entry.address),
         b" is left out.\n",
-    ]
-    .concat()
+    ])
 }
 
 /// An id that is wanted belongs to an endpoint that is to be kept.
@@ -112,7 +120,7 @@ pub fn kept(conflict: &Conflict) -> Mistake {
     let holder = address(conflict.holder.address);
     let holder = core::str::from_utf8(&holder).unwrap_or("");
     Mistake {
-        line: conflict.wanted.line,
+        line: conflict.line,
         error: Error::invalid(
             id.as_str(),
             &["the id of ", holder, ", which is kept"].concat(),
@@ -120,15 +128,15 @@ pub fn kept(conflict: &Conflict) -> Mistake {
     }
 }
 
-/// Prints the steps but for some.
-fn list(session: &mut Session, steps: &[Step], but: &[usize]) -> Result<()> {
+/// Prints the steps but for those that were left out.
+fn list(session: &mut Session, steps: &[Step], left: &[Refused]) -> Result<()> {
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut names = Names::default();
     if out.style.json {
         out.begin_array("");
     }
     for (at, step) in steps.iter().enumerate() {
-        if !but.contains(&at) {
+        if left.iter().all(|left| left.step != at) {
             print(out, path_manager, &mut names, step)?;
         }
     }
@@ -138,20 +146,17 @@ fn list(session: &mut Session, steps: &[Step], but: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// What asks for interfaces, if the file stands for addresses of some.
-fn interfaces(session: &Session, file: &File) -> Result<Option<Interfaces>> {
-    let spread = |declared: &crate::grammar::state::Declared| declared.said.address.is_none();
-    if !file.endpoints.iter().any(spread) {
-        return Ok(None);
-    }
-    Interfaces::open(session.receive_buffer()).map(Some)
-}
-
 /// `GENL_ID_CTRL`, the group in which families are announced.
 const FAMILIES: u32 = 16;
 
-/// Waits for MPTCP and for what the file names; returns what did not come.
-fn wait(session: &mut Session, file: &File, seconds: u32) -> Result<Vec<Mistake>> {
+/// Waits for MPTCP and for what the file names; what did not come is added to
+/// `missing`.
+fn wait(
+    session: &mut Session,
+    file: &File,
+    seconds: u32,
+    missing: &mut Vec<Mistake>,
+) -> Result<()> {
     let end = sys::milliseconds() + u64::from(seconds) * 1000;
     let left = || {
         let left = end.saturating_sub(sys::milliseconds());
@@ -173,16 +178,15 @@ fn wait(session: &mut Session, file: &File, seconds: u32) -> Result<Vec<Mistake>
     drop(families);
     let mut news = Interfaces::listen(session.receive_buffer())?;
     let mut asks = Interfaces::open(session.receive_buffer())?;
+    let mut seen = Seen::default();
     loop {
-        let mut seen = Seen {
-            indexes: super::indexes(session.path_manager()?, file),
-            ..Seen::default()
-        };
+        seen.indexes = indexes(session.path_manager()?, file);
         asks.look(&mut seen)?;
         let left = left();
-        let missing = missing(file, &seen, seconds);
+        missing.clear();
+        find_missing(file, &seen, seconds, missing);
         if missing.is_empty() || left == 0 {
-            return Ok(missing);
+            return Ok(());
         }
         sys::poll([news.fd()], left).map_err(receive_error)?;
         news.news(&mut |_| ())?;
@@ -190,15 +194,16 @@ fn wait(session: &mut Session, file: &File, seconds: u32) -> Result<Vec<Mistake>
 }
 
 /// What the file names and is not there.
-fn missing(file: &File, seen: &Seen, seconds: u32) -> Vec<Mistake> {
-    let mut missing = Vec::new();
+fn find_missing(file: &File, seen: &Seen, seconds: u32, missing: &mut Vec<Mistake>) {
     for (declared, index) in file.endpoints.iter().zip(&seen.indexes) {
         let Some(dev) = &declared.dev else { continue };
+        let has_one = || {
+            let mut all = seen.addresses.iter();
+            all.any(|of| seen.is_meant(of, declared, *index))
+        };
         let what = if *index == 0 {
             " s in vain for interface \""
-        } else if declared.said.address.is_some()
-            || plan::sources(declared, *index, seen).next().is_some()
-        {
+        } else if declared.said.address.is_some() || has_one() {
             continue;
         } else {
             " s in vain for an address of \""
@@ -210,5 +215,4 @@ fn missing(file: &File, seen: &Seen, seconds: u32) -> Vec<Mistake> {
             error: Error::new(Kind::Kernel, status::FAILED, &message).about(dev),
         });
     }
-    missing
 }

@@ -9,7 +9,7 @@ use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
 use crate::kernel::PathManager;
 use crate::output::number;
-use crate::plan::{Entry, Step};
+use crate::plan::{Action, Entry, Step};
 
 /// A step that the kernel refused.
 #[derive(Debug)]
@@ -40,20 +40,19 @@ pub fn carry_out(
             continue;
         };
         let no_room = error.errno() == libc::ERANGE as u32;
-        let spread = matches!(step, Step::Add { spread: true, .. });
-        if lenient || spread && no_room {
+        if lenient || step.spread && no_room {
             left.push(Refused { step: at, error });
             continue;
         }
         let mut names = Names::default();
         let mut error = error.within(&command(path_manager, &mut names, step));
-        let done = steps.iter().enumerate().take(at).rev();
-        let done = done.filter(|(at, _)| left.iter().all(|left| left.step != *at));
         let mut undone = 0;
         let mut missing = Vec::new();
-        for (_, step) in done {
-            undo(path_manager, step, present, limits, &mut missing);
-            undone += 1;
+        for (at, step) in steps.iter().enumerate().take(at).rev() {
+            if left.iter().all(|left| left.step != at) {
+                undo(path_manager, step, present, limits, &mut missing);
+                undone += 1;
+            }
         }
         explain(&mut error, path_manager, &mut names, undone, &missing);
         return Err(Refused { step: at, error });
@@ -95,47 +94,29 @@ fn refused(why: &str) -> Error {
 
 /// Makes one change. `limits` are those in force.
 fn change(path_manager: &mut PathManager, step: &Step, limits: &mut Limits) -> Result<()> {
-    match step {
-        Step::Limits { to, .. } => {
-            set_limits(path_manager, to)?;
-            if let Some(value) = to.subflows {
-                *limits = limits.with_subflows(value);
-            }
-            if let Some(value) = to.add_addr_accepted {
-                *limits = limits.with_add_addr_accepted(value);
-            }
+    let entry = &step.entry;
+    match step.action {
+        Action::Limits => {
+            set_limits(path_manager, &step.limits)?;
+            *limits = step.limits.over(*limits);
             Ok(())
         }
-        Step::Flush => {
+        Action::Flush => {
             path_manager.set(&request::flush_addresses)?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
-            let found = path_manager.limits()?;
-            if found == *limits {
+            if path_manager.limits()? == *limits {
                 return Ok(());
             }
-            set_limits(path_manager, &words(limits))
+            set_limits(path_manager, &LimitWords::of(limits))
         }
-        Step::Delete(entry) => delete_id(path_manager, entry.id).map(drop),
-        Step::Change { entry, flags, .. } => set_flags(path_manager, entry.id, *flags),
-        Step::Add { entry, .. } => add(path_manager, entry),
-    }
-}
-
-fn words(limits: &Limits) -> LimitWords {
-    LimitWords {
-        subflows: limits.subflows(),
-        add_addr_accepted: limits.add_addr_accepted(),
+        Action::Delete => delete_id(path_manager, entry.id).map(drop),
+        Action::Change => set_flags(path_manager, entry.id, step.flags),
+        Action::Add => add(path_manager, entry),
     }
 }
 
 fn set_limits(path_manager: &mut PathManager, to: &LimitWords) -> Result<()> {
-    let mut limits = Limits::EMPTY;
-    if let Some(value) = to.subflows {
-        limits = limits.with_subflows(value);
-    }
-    if let Some(value) = to.add_addr_accepted {
-        limits = limits.with_add_addr_accepted(value);
-    }
+    let limits = to.over(Limits::EMPTY);
     path_manager.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, &limits))
 }
 
@@ -163,8 +144,12 @@ fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
 }
 
 fn find(path_manager: &mut PathManager, entry: &Entry) -> Result<Option<Entry>> {
-    let mut there = entries(path_manager)?.into_iter();
-    Ok(there.find(|there| there.clashes(entry)))
+    for there in &entries(path_manager)? {
+        if there.clashes(entry) {
+            return Ok(Some(*there));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes one change back. What cannot be made again is added to `missing`, as
@@ -176,42 +161,59 @@ fn undo(
     limits: &Limits,
     missing: &mut Vec<(Step, Error)>,
 ) {
-    let again = |entry: &Entry| Step::Add {
-        entry: *entry,
-        line: 0,
-        spread: false,
-    };
-    let mut back = Vec::new();
-    match step {
-        Step::Limits { .. } => back.push(Step::Limits {
-            to: words(limits),
-            line: 0,
-        }),
-        Step::Flush => back.extend(present.iter().map(again)),
-        Step::Delete(entry) => back.push(again(entry)),
-        Step::Change { entry, flags, .. } => back.push(Step::Change {
-            entry: Entry {
-                flags: *flags,
-                ..*entry
-            },
-            flags: entry.flags,
-            line: 0,
-        }),
-        Step::Add { entry, .. } => {
-            match find(path_manager, entry) {
-                Ok(Some(found)) => back.push(Step::Delete(found)),
-                Ok(None) => {}
-                Err(error) => missing.push((Step::Delete(*entry), error)),
-            }
-            // One of the kernel's own, whose place it took. The kernel makes
-            // those when it needs them, and for nobody: the refusal is told.
-            let own = |there: &&Entry| there.is_implicit() && there.clashes(entry);
-            back.extend(present.iter().filter(own).map(again));
+    let mut entry = step.entry;
+    match step.action {
+        Action::Limits => {
+            let back = Step {
+                limits: LimitWords::of(limits),
+                ..*step
+            };
+            make(path_manager, limits, missing, back);
+        }
+        Action::Delete => make(
+            path_manager,
+            limits,
+            missing,
+            Step::new(Action::Add, &entry),
+        ),
+        Action::Change => {
+            entry.flags = step.flags;
+            let back = Step {
+                flags: step.entry.flags,
+                ..Step::new(Action::Change, &entry)
+            };
+            make(path_manager, limits, missing, back);
+        }
+        Action::Add => match find(path_manager, &entry) {
+            Ok(Some(found)) => make(
+                path_manager,
+                limits,
+                missing,
+                Step::new(Action::Delete, &found),
+            ),
+            Ok(None) => {}
+            Err(error) => missing.push((Step::new(Action::Delete, &entry), error)),
+        },
+        Action::Flush => {}
+    }
+    for there in present {
+        // One of the kernel's own, whose place it took. The kernel makes
+        // those when it needs them, and for nobody: the refusal is told.
+        let own = step.action == Action::Add && there.is_implicit() && there.clashes(&entry);
+        if own || step.action == Action::Flush {
+            make(path_manager, limits, missing, Step::new(Action::Add, there));
         }
     }
-    for step in back {
-        if let Err(error) = change(path_manager, &step, &mut limits.clone()) {
-            missing.push((step, error));
-        }
+}
+
+/// Makes a change; if it cannot be made it is added to `missing`.
+fn make(
+    path_manager: &mut PathManager,
+    limits: &Limits,
+    missing: &mut Vec<(Step, Error)>,
+    step: Step,
+) {
+    if let Err(error) = change(path_manager, &step, &mut limits.clone()) {
+        missing.push((step, error));
     }
 }

@@ -16,11 +16,11 @@ use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::{Interfaces, PathManager};
 use crate::output::{complain, Output};
-use crate::plan::{Entry, Seen, Step};
+use crate::plan::{Action, Entry, Seen, Step};
 use crate::session::Session;
 
 pub use apply::run as apply;
-pub use changes::carry_out;
+pub use changes::{carry_out, Refused};
 pub use save::run as save;
 pub use watch::run as watch;
 
@@ -40,40 +40,45 @@ fn file_error(what: &str, file: &str, error: Errno) -> Error {
     Error::system(Kind::File, status::FAILED, &message, error).about(called(file))
 }
 
-fn path_of(file: &str) -> Result<CString> {
-    let no_name = |_| file_error("Cannot open", file, Errno(libc::ENOENT as u32));
-    CString::new(file).map_err(no_name)
+fn path_of(file: &str) -> core::result::Result<CString, Errno> {
+    CString::new(file).map_err(|_| Errno(libc::ENOENT as u32))
 }
 
-/// Reads a state file. Its mistakes are told, and give the exit status.
-fn read(session: &Session, file: &str) -> Result<core::result::Result<File, u8>> {
+/// Reads a state file into `into`; returns the exit status. Its mistakes are
+/// told, and then it is worth nothing.
+fn read(session: &Session, file: &str, into: &mut File) -> Result<u8> {
+    let mut text = Vec::new();
+    let got = read_text(file, &mut text);
+    got.map_err(|(what, error)| file_error(what, file, error))?;
+    let (state, mistakes) = parse(&text);
+    *into = state;
+    Ok(tell(session, file, &mistakes))
+}
+
+/// Reads all of the file, or says what cannot be done to it.
+fn read_text(file: &str, text: &mut Vec<u8>) -> core::result::Result<(), (&'static str, Errno)> {
     let opened;
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        opened =
-            sys::open(&path_of(file)?).map_err(|error| file_error("Cannot open", file, error))?;
+        let path = path_of(file);
+        let fd = path.and_then(|path| sys::open(&path));
+        opened = fd.map_err(|error| ("Cannot open", error))?;
         &opened
     };
-    let mut text = Vec::new();
     loop {
         let len = text.len();
         if len > LARGEST {
-            return Err(file_error("Cannot read", file, Errno(libc::EFBIG as u32)));
+            return Err(("Cannot read", Errno(libc::EFBIG as u32)));
         }
         text.resize(len + 4096, 0);
-        let got = sys::read(input, text.get_mut(len..).unwrap_or(&mut []))
-            .map_err(|error| file_error("Cannot read", file, error))?;
+        let room = text.get_mut(len..).unwrap_or(&mut []);
+        let got = sys::read(input, room).map_err(|error| ("Cannot read", error))?;
         text.truncate(len + got);
         if got == 0 {
-            break;
+            return Ok(());
         }
     }
-    let (state, mistakes) = parse(&text);
-    if mistakes.is_empty() {
-        return Ok(Ok(state));
-    }
-    Ok(Err(tell(session, file, &mistakes)))
 }
 
 /// Tells mistakes with their places; returns the exit status.
@@ -82,6 +87,17 @@ fn tell(session: &Session, file: &str, mistakes: &[Mistake]) -> u8 {
         complain(&error.report_at(session.options.json, called(file), *line));
     }
     mistakes.first().map_or(0, |mistake| mistake.error.status())
+}
+
+/// Tells of a step that the kernel refused; returns the exit status.
+fn tell_refused(session: &Session, file: &str, steps: &[Step], refused: Refused) -> Result<u8> {
+    let Refused { step, error } = refused;
+    match steps.get(step) {
+        Some(Step { line, .. }) if *line != 0 => {
+            Ok(tell(session, file, &[Mistake { line: *line, error }]))
+        }
+        _ => Err(error),
+    }
 }
 
 /// What is there.
@@ -94,12 +110,15 @@ struct View {
 
 /// Finds the interfaces of the file.
 fn indexes(path_manager: &mut PathManager, file: &File) -> Vec<u32> {
-    let index = |dev: &String| device(path_manager, dev, false).unwrap_or(0);
-    let mut index = index;
-    file.endpoints
-        .iter()
-        .map(|declared| declared.dev.as_ref().map_or(0, &mut index))
-        .collect()
+    let mut indexes = Vec::new();
+    for declared in &file.endpoints {
+        let dev = declared.dev.as_deref().unwrap_or("");
+        indexes.push(match dev {
+            "" => 0,
+            dev => device(path_manager, dev, false).unwrap_or(0),
+        });
+    }
+    indexes
 }
 
 /// Looks at all that the file is about.
@@ -107,28 +126,39 @@ fn look(
     path_manager: &mut PathManager,
     interfaces: Option<&mut Interfaces>,
     file: &File,
-) -> Result<View> {
-    let mut view = View::default();
+    view: &mut View,
+) -> Result<()> {
     view.seen.indexes = indexes(path_manager, file);
     if let Some(interfaces) = interfaces {
         interfaces.look(&mut view.seen)?;
     }
     view.present = entries(path_manager)?;
     view.limits = path_manager.limits()?;
-    Ok(view)
+    Ok(())
 }
 
 /// The endpoints there are.
 pub fn entries(path_manager: &mut PathManager) -> Result<Vec<Entry>> {
-    let endpoints = path_manager.endpoints(None)?;
-    Ok(endpoints.iter().filter_map(Entry::of).collect())
+    let mut entries = Vec::new();
+    for endpoint in &path_manager.endpoints(None)? {
+        if let Some(entry) = Entry::of(endpoint) {
+            entries.push(entry);
+        }
+    }
+    Ok(entries)
 }
 
 /// The command of a step.
 fn command(path_manager: &mut PathManager, names: &mut Names, step: &Step) -> Vec<u8> {
-    match step.entry().filter(|entry| entry.index != 0) {
-        Some(entry) => step.command(names.get(path_manager, entry.index as i32)),
-        None => step.command(&[]),
+    let dev = name_of(path_manager, names, &step.entry);
+    step.command(dev)
+}
+
+/// The name of the interface of an endpoint; empty where it has none.
+fn name_of<'n>(path_manager: &mut PathManager, names: &'n mut Names, entry: &Entry) -> &'n [u8] {
+    match entry.index {
+        0 => &[],
+        index => names.get(path_manager, index as i32),
     }
 }
 
@@ -144,33 +174,23 @@ fn print(
         return out.end_line();
     }
     out.begin_object("");
-    out.json_string("action", step.action().as_bytes());
-    if step.line() != 0 {
-        out.json_number("line", step.line().into());
+    out.json_string("action", step.name().as_bytes());
+    for (key, value) in [
+        ("line", Some(step.line).filter(|line| *line != 0)),
+        ("add_addr_accepted", step.limits.add_addr_accepted),
+        ("subflows", step.limits.subflows),
+    ] {
+        if let Some(value) = value {
+            out.json_number(key, value.into());
+        }
     }
-    match step {
-        Step::Limits { to, .. } => {
-            for (key, value) in [
-                ("add_addr_accepted", to.add_addr_accepted),
-                ("subflows", to.subflows),
-            ] {
-                if let Some(value) = value {
-                    out.json_number(key, value.into());
-                }
-            }
+    if step.has_entry() {
+        let mut entry = step.entry;
+        if step.action == Action::Change {
+            entry.flags = step.flags;
         }
-        Step::Flush => {}
-        Step::Delete(entry) | Step::Change { entry, .. } | Step::Add { entry, .. } => {
-            let mut entry = *entry;
-            if let Step::Change { flags, .. } = step {
-                entry.flags = *flags;
-            }
-            let name = match entry.index {
-                0 => &[],
-                index => names.get(path_manager, index as i32),
-            };
-            members(out, &entry.endpoint(), name);
-        }
+        let name = name_of(path_manager, names, &entry);
+        members(out, &entry.endpoint(), name);
     }
     out.end_object()
 }

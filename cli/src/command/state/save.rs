@@ -1,78 +1,74 @@
 //! `save`.
 
-use super::{file_error, path_of};
+use std::ffi::CStr;
+
+use super::{entries, file_error, path_of};
 use crate::args::Save;
 use crate::command::endpoint::interface_name;
-use crate::command::state::entries;
 use crate::error::Result;
 use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{can_name, put_endpoint, put_limits};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
+use crate::kernel::PathManager;
 use crate::output::{number, vanished};
 use crate::session::Session;
 
 pub fn run(session: &mut Session, save: Save) -> Result<u8> {
-    let text = text(session)?;
+    let mut text = Vec::new();
+    put_all(session.path_manager()?, &mut text)?;
     match save.file.as_deref() {
         None | Some(STANDARD_INPUT) => session.out.bytes(&text),
-        Some(file) => write(file, &text)?,
+        Some(file) => {
+            write(file, &text).map_err(|error| file_error("Cannot write", file, error))?;
+        }
     }
     Ok(0)
 }
 
 /// All there is, as a state file.
-fn text(session: &mut Session) -> Result<Vec<u8>> {
-    let path_manager = session.path_manager()?;
-    let limits = path_manager.limits()?;
-    let endpoints = entries(path_manager)?;
-    let mut out = Vec::new();
-    let limits = LimitWords {
-        subflows: limits.subflows(),
-        add_addr_accepted: limits.add_addr_accepted(),
-    };
-    put_limits(&mut out, &limits);
+fn put_all(path_manager: &mut PathManager, out: &mut Vec<u8>) -> Result<()> {
+    put_limits(out, &LimitWords::of(&path_manager.limits()?));
     out.push(b'\n');
-    for entry in endpoints {
-        let name = match entry.index {
-            0 => Ok(Vec::new()),
-            index => interface_name(path_manager, index as i32),
-        };
-        let gone = name.is_err();
-        // What a line cannot name is found again by its number while it lives.
-        let name = match name {
-            Ok(name) if entry.index == 0 || can_name(&name) => name,
-            _ => vanished(entry.index),
-        };
+    for entry in &entries(path_manager)? {
+        let mut name = Vec::new();
+        let mut gone = false;
+        if entry.index != 0 {
+            match interface_name(path_manager, entry.index as i32) {
+                Ok(found) => name = found,
+                Err(_) => gone = true,
+            }
+            // What a line cannot name is found again by its number while it lives.
+            if !can_name(&name) {
+                name = vanished(entry.index);
+            }
+        }
         if gone || entry.is_implicit() {
             out.extend_from_slice(b"# ");
         }
         let (port, id) = (entry.port, entry.id);
-        put_endpoint(&mut out, Some(entry.address), port, id, entry.flags, &name);
+        put_endpoint(out, Some(entry.address), port, id, entry.flags, &name);
         out.push(b'\n');
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Replaces the file at once: the new content is on the disk before it gets
 /// the name. What is no regular file, such as a pipe, is written to.
-fn write(file: &str, text: &[u8]) -> Result<()> {
-    let cannot = |error: Errno| file_error("Cannot write", file, error);
-    let path = path_of(file)?;
-    match sys::is_regular(&path) {
-        Ok(false) => return write_all(&sys::open_to_write(&path).map_err(cannot)?, text, file),
+fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
+    match sys::is_regular(&path_of(file)?) {
+        Ok(false) => return write_all(&sys::open_to_write(&path_of(file)?)?, text),
         Ok(true) => {}
         Err(Errno(number)) if number == libc::ENOENT as u32 => {}
-        Err(error) => return Err(cannot(error)),
+        Err(error) => return Err(error),
     }
-    let target = resolve(file).map_err(cannot)?;
+    let mut target = String::from(file);
+    resolve(&mut target)?;
     let process = number(sys::process().into());
-    let new = [target.as_str(), ".", process.as_str()].concat();
-    let (target, new) = (path_of(&target)?, path_of(&new)?);
-    let output = sys::create(&new).map_err(cannot)?;
-    let result = write_all(&output, text, file)
-        .and_then(|()| sys::synchronise(&output).map_err(cannot))
-        .and_then(|()| sys::rename(&new, &target).map_err(cannot));
+    let new = path_of(&[&target, ".", process.as_str()].concat())?;
+    let target = path_of(&target)?;
+    let output = sys::create(&new)?;
+    let result = put_in_place(&output, text, &new, &target);
     if result.is_err() {
         // The first mistake is the one to tell.
         let _ = sys::remove(&new);
@@ -80,40 +76,51 @@ fn write(file: &str, text: &[u8]) -> Result<()> {
     result
 }
 
-fn write_all(output: &Fd, mut text: &[u8], file: &str) -> Result<()> {
-    let cannot = |error: Errno| file_error("Cannot write", file, error);
+fn put_in_place(
+    output: &Fd,
+    text: &[u8],
+    new: &CStr,
+    target: &CStr,
+) -> core::result::Result<(), Errno> {
+    write_all(output, text)?;
+    sys::synchronise(output)?;
+    sys::rename(new, target)
+}
+
+fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
     while !text.is_empty() {
-        match sys::write(output, text).map_err(cannot)? {
-            0 => return Err(cannot(Errno(libc::EIO as u32))),
+        match sys::write(output, text)? {
+            0 => return Err(Errno(libc::EIO as u32)),
             written => text = text.get(written..).unwrap_or(&[]),
         }
     }
     Ok(())
 }
 
-/// The file that symbolic links lead to, so that they stay.
-fn resolve(file: &str) -> core::result::Result<String, Errno> {
-    let too_many = Errno(libc::ELOOP as u32);
-    let mut path = String::from(file);
+/// Makes of a path that of the file that symbolic links lead to, so that they
+/// stay.
+fn resolve(path: &mut String) -> core::result::Result<(), Errno> {
     for _ in 0..40 {
         let mut buffer = [0; 4096];
-        let name = std::ffi::CString::new(path.as_str()).map_err(|_| too_many)?;
-        let len = match sys::link_target(&name, &mut buffer) {
-            Ok(len) if len < buffer.len() => len,
-            Ok(_) => return Err(Errno(libc::ENAMETOOLONG as u32)),
+        let len = match sys::link_target(&path_of(path)?, &mut buffer) {
+            Ok(len) => len,
             Err(Errno(number)) if matches!(number as i32, libc::EINVAL | libc::ENOENT) => {
-                return Ok(path)
+                return Ok(())
             }
             Err(error) => return Err(error),
         };
-        let target = core::str::from_utf8(buffer.get(..len).unwrap_or(&[]));
+        let target = match buffer.get(..len) {
+            Some(target) if len < buffer.len() => core::str::from_utf8(target),
+            _ => return Err(Errno(libc::ENAMETOOLONG as u32)),
+        };
         let target = target.map_err(|_| Errno(libc::EINVAL as u32))?;
         // What is relative is so to the folder of the link.
-        match path.rfind('/') {
-            Some(at) if !target.starts_with('/') => path.truncate(at + 1),
-            _ => path.clear(),
+        if target.starts_with('/') {
+            path.clear();
         }
+        let folder = path.bytes().rposition(|byte| byte == b'/');
+        path.truncate(folder.map_or(0, |at| at + 1));
         path.push_str(target);
     }
-    Err(too_many)
+    Err(Errno(libc::ELOOP as u32))
 }

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use mptcp_codec::mptcp::Limits;
+
 use super::apply::{kept, no_room};
-use super::{called, carry_out, command, indexes, look, print, read, View};
+use super::{called, carry_out, command, entries, indexes, look, print, read, tell_refused, View};
 use crate::args::Watch;
 use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
@@ -11,8 +13,8 @@ use crate::grammar::state::{File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys;
 use crate::kernel::{receive_error, Interfaces, Lock, News};
-use crate::output::complain;
-use crate::plan::{self, Entry, Others, Seen, Step};
+use crate::output::{address, complain};
+use crate::plan::{self, Action, Entry, Others, Seen, Step};
 use crate::session::Session;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -38,24 +40,16 @@ struct Follower {
     /// Endpoints of the file with the ids they had, the latest last.
     had: Vec<Entry>,
     /// What was complained of in the last round.
-    complaints: Vec<Complaint>,
+    said: Vec<Vec<u8>>,
 }
 
-/// Something that could not be done.
-struct Complaint {
-    /// What it is about, whatever id was tried.
-    about: Vec<u8>,
-    /// What the user is told.
+/// What is complained of in a round.
+#[derive(Default)]
+struct Complaints {
+    /// What they are about, whatever id was tried.
+    about: Vec<Vec<u8>>,
+    /// What the user is told: of these what was not said the last time.
     text: Vec<u8>,
-}
-
-impl Complaint {
-    fn new(text: Vec<u8>) -> Self {
-        Self {
-            about: text.clone(),
-            text,
-        }
-    }
 }
 
 /// When to look again.
@@ -90,10 +84,11 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
             "a file that can be read again is needed",
         ));
     }
-    let file = match read(session, &watch.file)? {
-        Ok(file) => file,
-        Err(status) => return Ok(status),
-    };
+    let mut file = File::default();
+    let status = read(session, &watch.file, &mut file)?;
+    if status != 0 {
+        return Ok(status);
+    }
     let signals =
         sys::catch_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM]).map_err(|error| {
             Error::system(
@@ -113,9 +108,10 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
         seen: Seen::default(),
         own: Vec::new(),
         had: Vec::new(),
-        complaints: Vec::new(),
+        said: Vec::new(),
     };
-    if let Some(status) = follower.round(session, &mut asks, true)? {
+    let status = follower.round(session, &mut asks, true)?;
+    if status != 0 {
         return Ok(status);
     }
     let mut due = Due::default();
@@ -126,7 +122,7 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
         if signal {
             match sys::caught(&signals).map(i32::from) {
                 Some(libc::SIGHUP) => {
-                    at_once |= follower.read_again(session)?;
+                    at_once |= follower.read_again(session);
                 }
                 Some(_) => {
                     if watch.remove_on_exit {
@@ -212,119 +208,107 @@ impl Follower {
     }
 
     /// Reads the file again; tells whether that worked.
-    fn read_again(&mut self, session: &Session) -> Result<bool> {
-        match read(session, &self.name) {
-            Ok(Ok(file)) => {
+    fn read_again(&mut self, session: &Session) -> bool {
+        let mut file = File::default();
+        match read(session, &self.name, &mut file) {
+            Ok(0) => {
                 self.file = file;
-                Ok(true)
+                return true;
             }
             // Already told.
-            Ok(Err(_)) => Ok(false),
-            Err(error) => {
-                complain(&error.report(session.options.json, None));
-                Ok(false)
-            }
+            Ok(_) => {}
+            Err(error) => complain(&error.report(session.options.json, None)),
         }
+        false
     }
 
     /// Looks, and makes the endpoints what they should be. The first time
-    /// nothing may go wrong: an exit status is returned else. Later on what
-    /// can be done is done.
-    fn round(
-        &mut self,
-        session: &mut Session,
-        asks: &mut Interfaces,
-        first: bool,
-    ) -> Result<Option<u8>> {
+    /// nothing may go wrong: an exit status is returned else, which is not 0.
+    /// Later on what can be done is done.
+    fn round(&mut self, session: &mut Session, asks: &mut Interfaces, first: bool) -> Result<u8> {
         let _lock = Lock::take()?;
+        let json = session.options.json;
+        let mut view = View::default();
+        look(session.path_manager()?, Some(asks), &self.file, &mut view)?;
         let View {
-            seen,
-            present,
-            limits,
-        } = look(session.path_manager()?, Some(asks), &self.file)?;
-        self.remember(&present);
-        let mut wish = plan::expand(&self.file, &seen, &present, true, &mut Vec::new());
-        for wanted in &mut wish.wanted {
-            let had = self.had.iter().rev().find(|had| had.clashes(&wanted.entry));
-            wanted.had = had.map_or(0, |had| had.id);
-        }
+            present, limits, ..
+        } = &view;
+        self.remember(present);
+        let mut wish = plan::expand(&self.file, &view.seen, present, true, &mut Vec::new());
         for had in &self.had {
+            for wanted in &mut wish.wanted {
+                if had.clashes(&wanted.entry) {
+                    wanted.had = had.id;
+                }
+            }
             wish.reserved.add(had.id);
         }
         let mut steps = Vec::new();
-        steps.extend(plan::limits_step(&self.file, &limits));
+        plan::limits_step(&self.file, limits, &mut steps);
         let others = match self.keep {
             true => Others::StayBut(&self.own),
             false => Others::Go,
         };
-        let mut complaints = Vec::new();
-        let place = |mistake: &Mistake| {
-            let json = session.options.json;
-            mistake
-                .error
-                .report_at(json, called(&self.name), mistake.line)
-        };
-        if let Err(conflict) = plan::steps(&wish, &present, others, &mut steps) {
-            let mistake = kept(&conflict);
-            complaints.push(Complaint::new(place(&mistake)));
-            self.complain(complaints);
-            self.seen = seen;
-            return Ok(first.then_some(mistake.error.status()));
+        let mut complaints = Complaints::default();
+        if let Err(conflict) = plan::steps(&wish, present, others, &mut steps) {
+            let Mistake { line, error } = kept(&conflict);
+            let text = error.report_at(json, called(&self.name), line);
+            self.note(&mut complaints, text.clone(), &text);
+            self.end_round(complaints, view.seen);
+            return Ok(if first { error.status() } else { 0 });
         }
         let mut left = Vec::new();
         let path_manager = session.path_manager()?;
-        let done = carry_out(path_manager, &steps, &present, &limits, !first, &mut left);
+        let done = carry_out(path_manager, &steps, present, limits, !first, &mut left);
         if let Err(refused) = done {
-            let line = steps.get(refused.step).map_or(0, Step::line);
-            let error = refused.error;
-            if line == 0 {
-                return Err(error);
-            }
-            let place = (called(&self.name), line);
-            complain(&error.report_at(session.options.json, place.0, place.1));
-            return Ok(Some(error.status()));
+            return tell_refused(session, &self.name, &steps, refused);
         }
-        let json = session.options.json;
         let (path_manager, out) = session.path_manager_and_output()?;
         let mut names = Names::default();
         for (at, step) in steps.iter().enumerate() {
-            let Some(refused) = left.iter_mut().find(|left| left.step == at) else {
+            if left.first().is_none_or(|left| left.step != at) {
                 print(out, path_manager, &mut names, step)?;
                 continue;
-            };
-            let full = refused.error.errno() == libc::ERANGE as u32;
-            if full && matches!(step, Step::Add { spread: true, .. }) {
-                complaints.push(Complaint::new(no_room(&self.name, step)));
+            }
+            let error = left.remove(0).error;
+            if step.spread && error.errno() == libc::ERANGE as u32 {
+                let text = no_room(&self.name, step);
+                self.note(&mut complaints, text.clone(), &text);
                 continue;
             }
-            let command = command(path_manager, &mut names, step);
-            let error = core::mem::replace(&mut refused.error, Error::new(Kind::Kernel, 0, &[]));
-            let of = step
-                .entry()
-                .map(|entry| crate::output::address(entry.address));
-            let about = [error.plain(), &of.unwrap_or_default()].concat();
-            let error = error.within(&command);
-            let text = match step.line() {
+            let mut about = error.plain().to_vec();
+            if step.has_entry() {
+                about.extend_from_slice(&address(step.entry.address));
+            }
+            let error = error.within(&command(path_manager, &mut names, step));
+            let text = match step.line {
                 0 => error.report(json, None),
                 line => error.report_at(json, called(&self.name), line),
             };
-            complaints.push(Complaint { about, text });
+            self.note(&mut complaints, about, &text);
         }
         out.flush()?;
-        self.complain(complaints);
-        self.own = wish.wanted.iter().map(|wanted| wanted.entry).collect();
-        self.seen = seen;
-        Ok(None)
+        self.own.clear();
+        for wanted in &wish.wanted {
+            self.own.push(wanted.entry);
+        }
+        self.end_round(complaints, view.seen);
+        Ok(0)
+    }
+
+    /// Adds a complaint.
+    fn note(&self, complaints: &mut Complaints, about: Vec<u8>, text: &[u8]) {
+        if !self.said.contains(&about) {
+            complaints.text.extend_from_slice(text);
+        }
+        complaints.about.push(about);
     }
 
     /// Says what was not said the last time.
-    fn complain(&mut self, complaints: Vec<Complaint>) {
-        for Complaint { about, text } in &complaints {
-            if self.complaints.iter().all(|before| before.about != *about) {
-                complain(text);
-            }
-        }
-        self.complaints = complaints;
+    fn end_round(&mut self, complaints: Complaints, seen: Seen) {
+        complain(&complaints.text);
+        self.said = complaints.about;
+        self.seen = seen;
     }
 
     /// Keeps in mind which ids our endpoints have.
@@ -345,21 +329,18 @@ impl Follower {
     fn remove(&mut self, session: &mut Session) -> Result<()> {
         let _lock = Lock::take()?;
         let (path_manager, out) = session.path_manager_and_output()?;
-        let present = super::entries(path_manager)?;
-        let ours =
-            |there: &&Entry| !there.is_implicit() && self.own.iter().any(|own| own.clashes(there));
+        let present = entries(path_manager)?;
         let mut names = Names::default();
-        for entry in present.iter().filter(ours) {
-            let step = Step::Delete(*entry);
-            super::carry_out(
-                path_manager,
-                core::slice::from_ref(&step),
-                &present,
-                &mptcp_codec::mptcp::Limits::EMPTY,
-                false,
-                &mut Vec::new(),
-            )
-            .map_err(|refused| refused.error)?;
+        for there in &present {
+            if there.is_implicit() || !self.own.iter().any(|own| own.clashes(there)) {
+                continue;
+            }
+            let step = Step::new(Action::Delete, there);
+            let limits = Limits::EMPTY;
+            let mut left = Vec::new();
+            let steps = core::slice::from_ref(&step);
+            carry_out(path_manager, steps, &present, &limits, false, &mut left)
+                .map_err(|refused| refused.error)?;
             print(out, path_manager, &mut names, &step)?;
         }
         Ok(())
