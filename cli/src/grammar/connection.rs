@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::endpoint::Family;
-use super::{address, interface_name, number_u16, shortens, Words};
+use super::endpoint::{family, Family};
+use super::{number_u16, only_address, shortens, take_address, Words};
 use crate::error::{Error, Result};
 
 /// What was said about connections.
@@ -44,40 +44,30 @@ pub fn parse(
             said.fallback = true;
         } else if word == "listen" {
             said.listen = true;
-        } else if word == "-4" || word == "-6" {
-            said.family = Some(if word == "-4" { Family::V4 } else { Family::V6 });
+        } else if let Some(family) = family(word) {
+            said.family = Some(family);
         } else if shortens(word, "token") {
             said.token = Some(words.token(word)?);
         } else if shortens(word, "dev") {
-            let value = words.value(word)?;
-            if !interface_name(value) {
-                return Err(Error::invalid(value, "invalid interface name"));
-            }
-            said.dev = Some(index_of(value)?);
+            said.dev = Some(words.dev(word, index_of)?);
         } else if shortens(word, "local") {
-            said.local = Some(wanted(words.value(word)?)?);
+            take_address(words.value(word)?, &mut said.local)?;
         } else if shortens(word, "remote") {
-            said.remote = Some(wanted(words.value(word)?)?);
+            take_address(words.value(word)?, &mut said.remote)?;
         } else if shortens(word, "sport") {
-            said.sport = Some(port(words.value(word)?)?);
+            said.sport = Some(port(word, &mut words)?);
         } else if shortens(word, "dport") {
-            said.dport = Some(port(words.value(word)?)?);
+            said.dport = Some(port(word, &mut words)?);
         } else {
-            let address = wanted(word)?;
-            if said.address.is_some() {
-                return Err(Error::invalid(word, "there is an address already"));
-            }
-            said.address = Some(address);
+            only_address(word, &mut said.address)?;
         }
     }
     Ok(said)
 }
 
-fn wanted(word: &str) -> Result<IpAddr> {
-    address(word).ok_or_else(|| Error::address(word))
-}
-
-fn port(word: &str) -> Result<u16> {
+#[inline(never)]
+fn port(keyword: &str, words: &mut Words) -> Result<u16> {
+    let word = words.value(keyword)?;
     number_u16(word)
         .filter(|port| *port != 0)
         .ok_or_else(|| Error::invalid(word, "expected port"))

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::{address, interface_name, number_u16, number_u8, same_start, shortens, Words};
+use super::path::takes;
+use super::{number_u16, number_u8, only_address, same_start, shortens, Words};
 use crate::error::{Error, Result};
 
 /// What the words are for.
@@ -85,40 +86,60 @@ fn cleared(new: bool, word: &str) -> Option<EndpointFlags> {
     (!new || CHANGEABLE.contains(flag)).then_some(flag)
 }
 
+/// `-4` or `-6`.
+pub(super) fn family(word: &str) -> Option<Family> {
+    match word {
+        "-4" => Some(Family::V4),
+        "-6" => Some(Family::V6),
+        _ => None,
+    }
+}
+
 /// A word that means the same wherever endpoints are described, and the value
-/// behind it; tells whether `word` is one.
+/// behind it; tells which of [`takes`] it is, 0 where it is none.
 pub(super) fn common(
     said: &mut EndpointWords,
     word: &str,
     words: &mut Words,
     new: bool,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
-) -> Result<bool> {
+) -> Result<u8> {
     if !matches!(word.as_bytes(), [b'a'..=b'z', ..]) {
         // An address, mostly.
-        return Ok(false);
-    } else if let Some(flag) = flag(word) {
-        said.set |= flag;
-    } else if let Some(flag) = cleared(new, word) {
-        said.clear |= flag;
-    } else if shortens(word, "id") {
-        let value = words.value(word)?;
-        let id = number_u8(value).ok_or_else(|| Error::invalid(value, "invalid ID"))?;
-        said.id = Some(id);
-    } else if shortens(word, "dev") {
-        let value = words.value(word)?;
-        if !interface_name(value) {
-            return Err(Error::invalid(value, "invalid interface name"));
-        }
-        said.dev = Some(index_of(value)?);
-    } else if shortens(word, "port") {
-        let value = words.value(word)?;
-        let port = number_u16(value).ok_or_else(|| Error::invalid(value, "expected port"))?;
-        said.port = Some(port);
-    } else {
-        return Ok(false);
+        return Ok(0);
     }
-    Ok(true)
+    if let Some(flag) = flag(word) {
+        said.set |= flag;
+        return Ok(takes::FLAGS);
+    }
+    if let Some(flag) = cleared(new, word) {
+        said.clear |= flag;
+        return Ok(takes::FLAGS);
+    }
+    if shortens(word, "dev") {
+        said.dev = Some(words.dev(word, index_of)?);
+        return Ok(takes::DEV);
+    }
+    let (kind, why) = if shortens(word, "id") {
+        (takes::ID, "invalid ID")
+    } else if shortens(word, "port") {
+        (takes::PORT, "expected port")
+    } else {
+        return Ok(0);
+    };
+    let value = words.value(word)?;
+    let read = if kind == takes::ID {
+        said.id = number_u8(value);
+        said.id.is_some()
+    } else {
+        said.port = number_u16(value);
+        said.port.is_some()
+    };
+    if read {
+        Ok(kind)
+    } else {
+        Err(Error::invalid(value, why))
+    }
 }
 
 /// Reads the words. `index_of` finds the index of a valid interface name and
@@ -131,20 +152,18 @@ pub fn parse(
     let mut said = EndpointWords::default();
     let new = matches!(purpose, Purpose::Add | Purpose::Declare);
     while let Some(word) = words.next() {
-        if common(&mut said, word, &mut words, new, index_of)? {
+        let of_family = match purpose {
+            Purpose::Add | Purpose::Change => None,
+            _ => family(word),
+        };
+        if common(&mut said, word, &mut words, new, index_of)? != 0 {
             check_flags(purpose, &said, word)?;
-        } else if (purpose.selects() || purpose == Purpose::Declare)
-            && (word == "-4" || word == "-6")
-        {
-            said.family = Some(if word == "-4" { Family::V4 } else { Family::V6 });
+        } else if of_family.is_some() {
+            said.family = of_family;
         } else if purpose == Purpose::Show && shortens(word, "token") {
             said.token = Some(words.token(word)?);
         } else {
-            let address = address(word).ok_or_else(|| Error::address(word))?;
-            if said.address.is_some() {
-                return Err(Error::invalid(word, "there is an address already"));
-            }
-            said.address = Some(address);
+            only_address(word, &mut said.address)?;
         }
     }
     Ok(said)

@@ -16,6 +16,8 @@ mod value;
 pub use near::Near;
 pub use value::{address, interface_name, number, number_u16, number_u8, token};
 
+use std::net::IpAddr;
+
 use crate::error::{Error, Result};
 
 /// The words of a command, taken one after the other.
@@ -40,17 +42,52 @@ impl<'a> Words<'a> {
         let value = self.value(keyword)?;
         token(value).ok_or_else(|| Error::invalid(value, "invalid token, hexadecimal is expected"))
     }
+
+    /// The interface that follows `keyword`, as its index, which `index_of`
+    /// finds.
+    pub fn dev(
+        &mut self,
+        keyword: &str,
+        index_of: &mut dyn FnMut(&str) -> Result<u32>,
+    ) -> Result<u32> {
+        let value = self.value(keyword)?;
+        if !interface_name(value) {
+            return Err(Error::invalid(value, "invalid interface name"));
+        }
+        index_of(value)
+    }
+}
+
+/// Takes an address.
+fn take_address(word: &str, into: &mut Option<IpAddr>) -> Result<()> {
+    *into = address(word);
+    match into {
+        Some(_) => Ok(()),
+        None => Err(Error::address(word)),
+    }
+}
+
+/// Takes the only address that there may be.
+fn only_address(word: &str, into: &mut Option<IpAddr>) -> Result<()> {
+    let second = into.is_some();
+    take_address(word, into)?;
+    if second {
+        return Err(Error::invalid(word, "there is an address already"));
+    }
+    Ok(())
 }
 
 impl<'a> Iterator for Words<'a> {
     type Item = &'a str;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<&'a str> {
         self.rest.next().copied()
     }
 }
 
 /// Whether `word` is `whole` or an initial part of it.
+#[inline(never)]
 pub fn shortens(word: &str, whole: &str) -> bool {
     same_start(word, whole) && whole.starts_with(word)
 }

@@ -6,7 +6,7 @@
 //! host.
 
 use super::endpoint::{common, EndpointWords};
-use super::{address, shortens, Words};
+use super::{only_address, shortens, Words};
 use crate::error::{Error, Result};
 
 /// What a command takes besides its token; several are joined by `|`.
@@ -47,19 +47,38 @@ pub fn parse(
     let mut token = None;
     let mut at_remote = false;
     while let Some(word) = words.next() {
-        let mut part = EndpointWords::default();
         if takes & takes::ENDS != 0 && (word == "from" || word == "to") {
             at_remote = word == "to";
-            let value = words.value(word)?;
-            end(&mut said, at_remote, value)?;
-        } else if shortens(word, "token") {
+            let end = match at_remote {
+                true => &mut said.remote,
+                false => &mut said.local,
+            };
+            only_address(words.value(word)?, &mut end.address)?;
+            continue;
+        }
+        if shortens(word, "token") {
             token = Some(words.token(word)?);
-        } else if common(&mut part, word, &mut words, true, index_of)? {
-            add(&mut said, &part, word, takes, at_remote)?;
-        } else if takes & takes::ADDRESS != 0 {
-            end(&mut said, false, word)?;
-        } else {
+            continue;
+        }
+        let port_here = said.local.port;
+        let kind = common(&mut said.local, word, &mut words, true, index_of)?;
+        if kind == 0 && takes & takes::ADDRESS != 0 {
+            only_address(word, &mut said.local.address)?;
+        } else if kind == 0 {
             return Err(Error::invalid(word, NOT_HERE).unknown());
+        } else if takes & kind == 0 {
+            return Err(Error::invalid(word, NOT_HERE));
+        } else if kind == takes::PORT {
+            // A port belongs to the address in front of it.
+            let mut end = &said.local;
+            if at_remote {
+                said.remote.port = said.local.port;
+                said.local.port = port_here;
+                end = &said.remote;
+            }
+            if takes & takes::ENDS != 0 && end.address.is_none() {
+                return Err(Error::invalid(word, "a port follows its address"));
+            }
         }
     }
     said.token = token.ok_or_else(|| Error::required("token"))?;
@@ -67,54 +86,3 @@ pub fn parse(
 }
 
 const NOT_HERE: &str = "this command takes no such word";
-
-/// Takes the address of one end.
-fn end(said: &mut PathWords, at_remote: bool, word: &str) -> Result<()> {
-    let address = address(word).ok_or_else(|| Error::address(word))?;
-    let end = if at_remote {
-        &mut said.remote
-    } else {
-        &mut said.local
-    };
-    if end.address.is_some() {
-        return Err(Error::invalid(word, "there is an address already"));
-    }
-    end.address = Some(address);
-    Ok(())
-}
-
-/// Adds what one keyword said.
-fn add(
-    said: &mut PathWords,
-    part: &EndpointWords,
-    word: &str,
-    takes: u8,
-    at_remote: bool,
-) -> Result<()> {
-    let kind = if part.port.is_some() {
-        takes::PORT
-    } else if part.id.is_some() {
-        takes::ID
-    } else if part.dev.is_some() {
-        takes::DEV
-    } else {
-        takes::FLAGS
-    };
-    if takes & kind == 0 {
-        return Err(Error::invalid(word, NOT_HERE));
-    }
-    let end = if at_remote && kind == takes::PORT {
-        &mut said.remote
-    } else {
-        &mut said.local
-    };
-    if kind == takes::PORT && takes & takes::ENDS != 0 && end.address.is_none() {
-        return Err(Error::invalid(word, "a port follows its address"));
-    }
-    end.port = part.port.or(end.port);
-    end.id = part.id.or(end.id);
-    end.dev = part.dev.or(end.dev);
-    end.set |= part.set;
-    end.clear |= part.clear;
-    Ok(())
-}

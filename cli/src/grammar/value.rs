@@ -1,6 +1,6 @@
 //! Single words.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
 /// leading 0; blanks and a sign may stand in front. Unlike there, a number
@@ -23,19 +23,17 @@ pub fn number(word: &str) -> Option<u32> {
         return None;
     }
     let mut value: u32 = 0;
-    for digit in digits {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            b'A'..=b'F' => digit - b'A' + 10,
-            _ => return None,
-        };
-        if u32::from(digit) >= base {
-            return None;
-        }
-        value = value.checked_mul(base)?.checked_add(digit.into())?;
+    for byte in digits {
+        let digit = digit(*byte).filter(|digit| *digit < base)?;
+        value = value.checked_mul(base)?.checked_add(digit)?;
     }
     (!negative || value == 0).then_some(value)
+}
+
+/// A hexadecimal digit.
+#[inline(never)]
+fn digit(byte: u8) -> Option<u32> {
+    char::from(byte).to_digit(16)
 }
 
 /// The same up to 65,535.
@@ -53,31 +51,33 @@ pub fn token(word: &str) -> Option<u32> {
     let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
     let digits = digits.unwrap_or(word);
     let mut value: u32 = 0;
-    for digit in digits.chars() {
+    for byte in digits.bytes() {
         // Leading zeros are padding; anything that does not fit is no token.
         if value >> 28 != 0 {
             return None;
         }
-        value = value << 4 | digit.to_digit(16)?;
+        value = value << 4 | digit(byte)?;
     }
     (!digits.is_empty()).then_some(value)
 }
 
 /// An address, written out: `10` is not one, nor are names.
 pub fn address(word: &str) -> Option<IpAddr> {
-    if word.contains(':') {
-        word.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
-    } else {
-        ipv4(word).map(IpAddr::V4)
+    let word = word.as_bytes();
+    if !word.contains(&b':') {
+        return ipv4(word).map(IpAddr::from);
     }
+    let mut octets = [0; 16];
+    ipv6(word, &mut octets)?;
+    Some(IpAddr::from(octets))
 }
 
 /// Four decimal numbers, none with a leading 0.
-fn ipv4(word: &str) -> Option<Ipv4Addr> {
+fn ipv4(word: &[u8]) -> Option<[u8; 4]> {
     let mut octets = [0u8; 4];
     let mut at = 0;
     let mut digits = 0;
-    for byte in word.bytes() {
+    for byte in word {
         let octet = octets.get_mut(at)?;
         match byte {
             b'0'..=b'9' if digits == 0 || *octet != 0 => {
@@ -91,7 +91,58 @@ fn ipv4(word: &str) -> Option<Ipv4Addr> {
             _ => return None,
         }
     }
-    (at == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
+    (at == 3 && digits > 0).then_some(octets)
+}
+
+/// Groups of up to four hexadecimal digits. `::` stands once for those that
+/// are 0, one at least; the last two may be written as an IPv4 address.
+#[inline(never)]
+fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
+    let mut count = 0;
+    let mut gap = None;
+    while !rest.is_empty() {
+        match rest {
+            [b':', b':', behind @ ..] if gap.is_none() => {
+                gap = Some(count);
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            [b':', behind @ ..] if count > 0 => rest = behind,
+            _ if count > 0 => return None,
+            _ => {}
+        }
+        let group = rest;
+        let mut value = 0;
+        while let [byte, behind @ ..] = rest {
+            let Some(digit) = digit(*byte) else { break };
+            value = value << 4 | digit;
+            rest = behind;
+        }
+        if let [b'.', ..] = rest {
+            let room = octets.get_mut(count..count + 4)?;
+            room.copy_from_slice(&ipv4(group)?);
+            count += 4;
+            rest = &[];
+        } else if (1..=4).contains(&(group.len() - rest.len())) {
+            let room = octets.get_mut(count..count + 2)?;
+            room.copy_from_slice(&(value as u16).to_be_bytes());
+            count += 2;
+        } else {
+            return None;
+        }
+    }
+    match gap {
+        None if count == octets.len() => {}
+        Some(gap) if count < octets.len() => {
+            let end = gap + octets.len() - count;
+            octets.copy_within(gap..count, end);
+            octets.get_mut(gap..end)?.fill(0);
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 /// Whether the kernel could have an interface of this name.
@@ -106,6 +157,8 @@ pub fn interface_name(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     #[test]
@@ -184,5 +237,32 @@ mod tests {
         assert_eq!(address("255.255.255.255"), Some(Ipv4Addr::BROADCAST.into()));
         assert!(address("2001:DB8::1").is_some());
         assert!(address("::ffff:1.2.3.4").is_some());
+    }
+
+    /// Pieces put together at random: what the standard library takes for an
+    /// address is one, and nothing else.
+    #[test]
+    fn ipv6_addresses_are_those_of_the_standard_library() {
+        let pieces = [
+            ":", "::", "0", "1", "fFfF", "12345", "10.0.0.1", "1.2", ".", "g", ":1", ":a0",
+        ];
+        let mut random = 1u64;
+        let mut found = 0;
+        for _ in 0..400_000 {
+            let mut word = String::new();
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            for place in 0..1 + (random >> 60) {
+                let chosen = random.rotate_right(place as u32 * 11) >> 32;
+                word.push_str(pieces[chosen as usize % pieces.len()]);
+            }
+            if word.contains(':') {
+                let expected = word.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+                found += usize::from(expected.is_some());
+                assert_eq!(address(&word), expected, "{word:?}");
+            }
+        }
+        assert!(found > 1000, "{found}");
     }
 }
