@@ -99,8 +99,6 @@ enum Meaning {
     IgnoredValue(&'static str),
     /// `-family`, whose value is checked.
     Family,
-    /// `-help`.
-    Help,
 }
 
 /// The options of `ip` in the order in which it tests them. Those in the
@@ -130,7 +128,7 @@ static OPTIONS: &[(&str, bool, Meaning)] = &[
     ("-pretty", false, Meaning::Switch("--pretty")),
     ("-rcvbuf", false, Meaning::Value("--rcvbuf", "rcvbuf size")),
     ("-color", false, Meaning::Colour),
-    ("-help", false, Meaning::Help),
+    ("-help", false, Meaning::Switch("--help")),
     (
         "-netns",
         false,
@@ -215,29 +213,38 @@ fn option<'a>(
         };
         fits.then_some(meaning)
     });
-    let mut argument = |called: &str| {
-        let value = rest.next().copied();
-        value.ok_or_else(|| Error::required(called))
+    let Some(meaning) = meaning else {
+        return Err(caller.unknown_option(short));
     };
+    let mut argument = "";
+    let called = match meaning {
+        Meaning::Value(_, called) | Meaning::IgnoredValue(called) => called,
+        Meaning::Family => "family type",
+        _ => "",
+    };
+    if !called.is_empty() {
+        argument = rest.next().ok_or_else(|| Error::required(called))?;
+    }
     Ok(match meaning {
-        Some(Meaning::Switch(switch)) => put(out, switch, None),
-        Some(Meaning::Value(option, called)) => put(out, option, Some(argument(called)?)),
-        Some(Meaning::Colour) => match value.unwrap_or("always") {
-            when @ ("always" | "auto" | "never") => put(out, "--color", Some(when)),
-            _ => return Err(caller.unknown_option(short)),
-        },
-        Some(Meaning::Ignored) => "",
-        Some(Meaning::IgnoredValue(called)) => {
-            argument(called)?;
+        Meaning::Switch(switch) => put(out, switch, None),
+        Meaning::Value(option, _) => put(out, option, Some(argument)),
+        Meaning::Colour => {
+            let when = value.unwrap_or("always");
+            if !["always", "auto", "never"].contains(&when) {
+                return Err(caller.unknown_option(short));
+            }
+            put(out, "--color", Some(when))
+        }
+        Meaning::Family => {
+            if argument == "help" {
+                return Ok(put(out, "--help", None));
+            }
+            if !["inet", "inet6", "link", "mpls", "bridge"].contains(&argument) {
+                return Err(Error::invalid(argument, "invalid protocol family"));
+            }
             ""
         }
-        Some(Meaning::Family) => match argument("family type")? {
-            "inet" | "inet6" | "link" | "mpls" | "bridge" => "",
-            "help" => put(out, "--help", None),
-            other => return Err(Error::invalid(other, "invalid protocol family")),
-        },
-        Some(Meaning::Help) => put(out, "--help", None),
-        None => return Err(caller.unknown_option(short)),
+        Meaning::Ignored | Meaning::IgnoredValue(_) => "",
     })
 }
 
@@ -291,7 +298,7 @@ pub fn line<'w, 'a>(
     out: &mut Vec<&'a str>,
 ) -> Result<Target<'w, 'a>> {
     match words {
-        [word, rest @ ..] if commands().any(|name| name == *word) => {
+        [word, rest @ ..] if find_command(&mut |name| name == *word).is_some() => {
             caller.object = false;
             named(caller, word, rest, out)
         }
@@ -315,28 +322,31 @@ fn named<'w, 'a>(
     if let Some(group) = args::GROUPS.iter().find(|group| shortens(word, group.name)) {
         return action(caller, group, rest);
     }
-    let Some(command) = commands().find(|name| shortens(word, name)) else {
+    let Some(command) = find_command(&mut |name| shortens(word, name)) else {
         return Err(caller.unknown_command(word, &|near| {
-            for name in commands() {
+            find_command(&mut |name| {
                 near.offer(b"", name.as_bytes());
-            }
+                false
+            });
         }));
     };
     out.push(command);
-    if rest.iter().any(|word| is_help(word)) {
+    if ask_for_help(rest) {
         out.push("--help");
         return Ok(Target::Argh);
     }
-    let takes_file = matches!(command, "save" | "apply" | "watch");
+    let takes_file = ["save", "apply", "watch"].contains(&command);
     if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
         if !takes_file {
             return Err(caller.unknown_command(word, &|_| ()));
         }
     }
-    out.extend(rest.iter().map(|word| match *word {
-        "-" if takes_file => STANDARD_INPUT,
-        word => word,
-    }));
+    for word in rest {
+        out.push(match *word {
+            "-" if takes_file => STANDARD_INPUT,
+            word => word,
+        });
+    }
     Ok(Target::Argh)
 }
 
@@ -365,17 +375,31 @@ fn action<'w, 'a>(
                 near.offer(b"", action.name.as_bytes());
             }
         })),
-        Some(action) if rest.iter().any(|word| is_help(word)) => {
-            Ok(Target::Help(group, Some(action)))
-        }
+        Some(action) if ask_for_help(rest) => Ok(Target::Help(group, Some(action))),
         Some(action) => Ok(Target::Action(action, rest)),
     }
 }
 
-/// The names of all commands: groups come first, also among abbreviations.
-fn commands() -> impl Iterator<Item = &'static str> {
-    let groups = args::GROUPS.iter().map(|group| group.name);
-    groups.chain(args::Command::COMMANDS.iter().map(|command| command.name))
+/// The first command whose name fits: groups come first, also among
+/// abbreviations.
+fn find_command(fits: &mut dyn FnMut(&'static str) -> bool) -> Option<&'static str> {
+    for group in args::GROUPS {
+        if fits(group.name) {
+            return Some(group.name);
+        }
+    }
+    for command in args::Command::COMMANDS {
+        if fits(command.name) {
+            return Some(command.name);
+        }
+    }
+    None
+}
+
+/// Whether one of the words asks for help.
+#[inline(never)]
+fn ask_for_help(words: &[&str]) -> bool {
+    words.iter().any(|word| is_help(word))
 }
 
 /// Whether a word asks for help wherever it stands.
