@@ -35,8 +35,8 @@ pub struct Options {
     #[argh(switch, short = 'o')]
     pub oneline: bool,
     /// colours: always, auto or never
-    #[argh(option, short = 'c', arg_name = "when")]
-    pub color: Option<String>,
+    #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
+    pub color: Option<&'static str>,
     /// put the time in front of each event
     #[argh(switch, short = 't')]
     pub timestamp: bool,
@@ -50,8 +50,8 @@ pub struct Options {
     #[argh(switch)]
     pub stats: bool,
     /// read commands from a file, - for standard input
-    #[argh(option, short = 'b', arg_name = "file")]
-    pub batch: Option<String>,
+    #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
+    pub batch: Option<&'static str>,
     /// go on with a batch after a command that failed
     #[argh(switch)]
     pub force: bool,
@@ -59,8 +59,8 @@ pub struct Options {
     #[argh(switch)]
     pub answer: bool,
     /// receive buffer of the sockets, in bytes
-    #[argh(option, arg_name = "bytes")]
-    pub rcvbuf: Option<String>,
+    #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
+    pub rcvbuf: Option<&'static str>,
     /// select IPv4 endpoints
     #[argh(switch, short = '4')]
     pub ipv4: bool,
@@ -112,20 +112,20 @@ pub struct Monitor {
     #[argh(option, arg_name = "name")]
     pub event: Vec<String>,
     /// only this connection
-    #[argh(option, arg_name = "token")]
-    pub token: Option<String>,
+    #[argh(option, arg_name = "token", from_str_fn(lasting))]
+    pub token: Option<&'static str>,
     /// only what is bound to this interface, or has an address of it
-    #[argh(option, arg_name = "if")]
-    pub dev: Option<String>,
+    #[argh(option, arg_name = "if", from_str_fn(lasting))]
+    pub dev: Option<&'static str>,
     /// end after so many events
-    #[argh(option, arg_name = "n")]
-    pub count: Option<String>,
+    #[argh(option, arg_name = "n", from_str_fn(lasting))]
+    pub count: Option<&'static str>,
     /// end after so many seconds, as 0.5
-    #[argh(option, arg_name = "secs")]
-    pub timeout: Option<String>,
+    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+    pub timeout: Option<&'static str>,
     /// bytes kept for a slow reader (32 MiB)
-    #[argh(option, arg_name = "bytes")]
-    pub buffer: Option<String>,
+    #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
+    pub buffer: Option<&'static str>,
     /// all network namespaces that have a name
     #[argh(switch)]
     pub all_netns: bool,
@@ -164,8 +164,8 @@ pub struct Counters {
     #[argh(switch)]
     pub all: bool,
     /// show what was added, every so many seconds
-    #[argh(option, arg_name = "secs")]
-    pub interval: Option<String>,
+    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+    pub interval: Option<&'static str>,
     /// write in the text format of Prometheus, all of them
     #[argh(switch)]
     pub prometheus: bool,
@@ -195,8 +195,8 @@ pub struct Doctor {}
 )]
 pub struct Save {
     /// where to; standard output where none is named
-    #[argh(positional)]
-    pub file: Option<String>,
+    #[argh(positional, from_str_fn(lasting))]
+    pub file: Option<&'static str>,
 }
 
 /// Make endpoints and limits those of a state file.
@@ -223,11 +223,11 @@ pub struct Apply {
     #[argh(switch)]
     pub keep: bool,
     /// wait so long for MPTCP, the interfaces named and their first addresses
-    #[argh(option, arg_name = "secs")]
-    pub wait: Option<String>,
+    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+    pub wait: Option<&'static str>,
     /// the state file, - for standard input
-    #[argh(positional)]
-    pub file: String,
+    #[argh(positional, from_str_fn(lasting))]
+    pub file: &'static str,
 }
 
 /// Keep endpoints as a state file says while interfaces and addresses change.
@@ -250,8 +250,14 @@ pub struct Watch {
     #[argh(switch)]
     pub remove_on_exit: bool,
     /// the state file
-    #[argh(positional)]
-    pub file: String,
+    #[argh(positional, from_str_fn(lasting))]
+    pub file: &'static str,
+}
+
+/// A word of the command line, kept until the program ends: a command has few,
+/// and what is never freed is handed on without a copy.
+fn lasting(word: &str) -> core::result::Result<&'static str, String> {
+    Ok(Box::leak(Box::from(word)))
 }
 
 /// A command that is a group of actions.

@@ -87,7 +87,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         ];
         return print(&version.concat());
     }
-    if let Some(word) = options.rcvbuf.as_deref() {
+    if let Some(word) = options.rcvbuf {
         session.receive_buffer = Some(number(word).ok_or_else(|| {
             let message = ["Invalid rcvbuf size '", word, "'"];
             Error::new(Kind::Argument, status::USAGE, &message).about(word)
@@ -103,7 +103,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         palette: palette(options),
     };
     let status = if let Some(file) = options.batch.take() {
-        batch(&mut session, &caller, &file)?
+        batch(&mut session, &caller, file)?
     } else if options.command.is_none() {
         run_target(&mut session, &caller, target)?
     } else {
@@ -192,7 +192,7 @@ fn print(text: &str) -> Result<u8> {
 }
 
 fn palette(options: &Options) -> Option<Palette> {
-    let wanted = match options.color.as_deref() {
+    let wanted = match options.color {
         Some("always") => true,
         Some("auto") => sys::is_terminal(&Fd::STDOUT),
         _ => false,

@@ -13,7 +13,7 @@ use crate::session::Session;
 const GAUGE: &[u8] = b"MPCurrEstab";
 
 pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
-    let Some(word) = asked.interval.as_deref() else {
+    let Some(word) = asked.interval else {
         let mut counters = Vec::new();
         proc::counters(&mut counters)?;
         if asked.prometheus {

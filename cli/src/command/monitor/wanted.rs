@@ -72,7 +72,7 @@ impl Wanted {
             }
             None => None,
         };
-        if let Some(name) = args.dev.as_deref().filter(|name| !interface_name(name)) {
+        if let Some(name) = args.dev.filter(|name| !interface_name(name)) {
             return Err(Error::invalid(name, "invalid interface name"));
         }
         Ok(Self {
@@ -80,7 +80,7 @@ impl Wanted {
             timeout,
             buffer,
             token,
-            device: args.dev.clone(),
+            device: args.dev.map(String::from),
             events: if events == 0 { u64::MAX } else { events },
         })
     }

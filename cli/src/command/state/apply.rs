@@ -23,7 +23,7 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
         }
     }
     let mut file = File::default();
-    let status = read(session, &apply.file, &mut file)?;
+    let status = read(session, apply.file, &mut file)?;
     if status != 0 {
         return Ok(status);
     }
@@ -31,7 +31,7 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
     if let Some(seconds) = seconds {
         wait(session, &file, seconds, &mut mistakes)?;
         if !mistakes.is_empty() {
-            return Ok(tell(session, &apply.file, &mistakes));
+            return Ok(tell(session, apply.file, &mistakes));
         }
     }
     let mut lock = None;
@@ -67,7 +67,7 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
         }
     }
     if !mistakes.is_empty() {
-        return Ok(tell(session, &apply.file, &mistakes));
+        return Ok(tell(session, apply.file, &mistakes));
     }
     if apply.dry_run {
         list(session, &steps, &[])?;
@@ -76,7 +76,7 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
             false => status::WOULD_CHANGE,
         });
     }
-    let status = change(session, &apply.file, &view, &steps);
+    let status = change(session, apply.file, &view, &steps);
     drop(lock);
     status
 }

@@ -17,7 +17,7 @@ use crate::session::Session;
 pub fn run(session: &mut Session, save: Save) -> Result<u8> {
     let mut text = Vec::new();
     put_all(session.path_manager()?, &mut text)?;
-    match save.file.as_deref() {
+    match save.file {
         None | Some(STANDARD_INPUT) => session.out.bytes(&text),
         Some(file) => {
             write(file, &text).map_err(|error| file_error("Cannot write", file, error))?;

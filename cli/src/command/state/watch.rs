@@ -85,7 +85,7 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
         ));
     }
     let mut file = File::default();
-    let status = read(session, &watch.file, &mut file)?;
+    let status = read(session, watch.file, &mut file)?;
     if status != 0 {
         return Ok(status);
     }
@@ -102,7 +102,7 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
     let mut news = Interfaces::listen(session.receive_buffer())?;
     let mut asks = Interfaces::open(session.receive_buffer())?;
     let mut follower = Follower {
-        name: watch.file,
+        name: watch.file.into(),
         file,
         keep: watch.keep,
         seen: Seen::default(),
