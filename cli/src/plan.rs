@@ -187,8 +187,10 @@ impl Ids {
 
     /// Adds all of the other set.
     fn add_all(&mut self, other: &Self) {
-        for (own, more) in self.0.iter_mut().zip(other.0) {
-            *own |= more;
+        for id in 1..=255 {
+            if other.has(id) {
+                self.add(id);
+            }
         }
     }
 }
@@ -257,9 +259,10 @@ pub fn expand(
     mistakes: &mut Vec<Mistake>,
 ) -> Wish {
     let mut wish = Wish::default();
-    for written_out in [true, false] {
+    for pass in 0..2 {
         for (place, declared) in file.endpoints.iter().enumerate() {
-            if declared.said.address.is_some() != written_out {
+            // Addresses that are written out come first.
+            if declared.said.address.is_none() != (pass == 1) {
                 continue;
             }
             let index = seen.index(place);
@@ -353,6 +356,7 @@ pub struct Step {
 
 impl Step {
     /// With an endpoint, and for no line.
+    #[inline(never)]
     pub fn new(action: Action, entry: &Entry) -> Self {
         Self {
             action,
@@ -389,12 +393,12 @@ impl Step {
                 out.extend_from_slice(crate::output::number(entry.id.into()).as_bytes());
                 out.push(b' ');
                 out.extend_from_slice(&crate::output::address(entry.address));
-                for (flag, name) in [
+                for (flag, name) in &[
                     (EndpointFlags::BACKUP, "backup"),
                     (EndpointFlags::FULLMESH, "fullmesh"),
                 ] {
-                    let set = self.flags.contains(flag);
-                    if entry.flags.contains(flag) != set {
+                    let set = self.flags.contains(*flag);
+                    if entry.flags.contains(*flag) != set {
                         out.extend_from_slice(if set { b" " } else { b" no" });
                         out.extend_from_slice(name.as_bytes());
                     }
@@ -456,48 +460,49 @@ pub fn steps(
     for wanted in &wish.wanted {
         asked.add(wanted.entry.id);
     }
-    let mut fates = vec![Fate::Open; present.len()];
+    // By their ids, which are different: those that are wanted, and those that
+    // stay as they are.
+    let mut met = Ids::default();
+    let mut stays = Ids::default();
     let mut changes = Vec::new();
     let mut adds: Vec<Wanted> = Vec::new();
     for wanted in &wish.wanted {
         let mut wanted = *wanted;
         let entry = &mut wanted.entry;
-        let at = present.iter().position(|there| there.clashes(entry));
-        let at = at.unwrap_or(present.len());
-        let (Some(there), Some(fate)) = (present.get(at), fates.get_mut(at)) else {
+        let Some(there) = present.iter().find(|there| there.clashes(entry)) else {
             adds.push(wanted);
             continue;
         };
-        *fate = Fate::Stays;
+        met.add(there.id);
         // Without a wish it keeps its id, unless another one asks for that.
         let keeps_id = entry.id == there.id || entry.id == 0 && !asked.has(there.id);
-        let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
-        if there.is_implicit() && keeps_id {
-            // Added without an id, it takes the place of the kernel's own.
-            entry.id = 0;
-            adds.push(wanted);
-            continue;
-        }
         if keeps_id {
             entry.id = there.id;
         }
-        if !keeps_id || entry.index != there.index || (differ & !CHANGEABLE).0 != 0 {
-            *fate = Fate::Goes;
+        let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
+        if keeps_id && there.is_implicit() {
+            // Added without an id, it takes the place of the kernel's own.
+            stays.add(there.id);
+            entry.id = 0;
             adds.push(wanted);
-        } else if differ.0 != 0 {
-            changes.push(Step {
-                flags: entry.flags,
-                line: wanted.line,
-                ..Step::new(Action::Change, there)
-            });
+        } else if !keeps_id || entry.index != there.index || (differ & !CHANGEABLE).0 != 0 {
+            adds.push(wanted);
+        } else {
+            stays.add(there.id);
+            if differ.0 != 0 {
+                let mut step = Step::new(Action::Change, there);
+                step.flags = entry.flags;
+                step.line = wanted.line;
+                changes.push(step);
+            }
         }
     }
-    for (there, fate) in present.iter().zip(&mut fates) {
-        if *fate != Fate::Open {
+    for there in present {
+        if met.has(there.id) {
             continue;
         }
         let in_the_way = asked.has(there.id);
-        let stays = match others {
+        let remains = match others {
             Others::GiveWay => !in_the_way,
             _ if there.is_implicit() => !in_the_way,
             Others::Go => false,
@@ -514,26 +519,27 @@ pub fn steps(
                 true
             }
         };
-        *fate = if stays { Fate::Stays } else { Fate::Goes };
+        if remains {
+            stays.add(there.id);
+        }
     }
-    // Ids of those that stay, of those that ask, and then of those chosen here.
-    let mut taken = asked;
-    let all_go = present.len() > 1 && !fates.contains(&Fate::Stays);
+    let all_go = present.len() > 1 && stays == Ids::default();
     if all_go {
         out.push(Step::new(Action::Flush, &Entry::NONE));
     }
-    for (there, fate) in present.iter().zip(&fates) {
-        if *fate == Fate::Stays {
-            taken.add(there.id);
-        } else if !all_go {
+    for there in present {
+        if !all_go && !stays.has(there.id) {
             out.push(Step::new(Action::Delete, there));
         }
     }
     out.append(&mut changes);
     let replaces = |entry: &Entry| {
-        let mut all = present.iter().zip(&fates);
-        all.any(|(there, fate)| *fate == Fate::Stays && there.clashes(entry))
+        let mut all = present.iter();
+        all.any(|there| stays.has(there.id) && there.clashes(entry))
     };
+    // Ids of those that stay, of those that ask, and then of those chosen here.
+    let mut taken = asked;
+    taken.add_all(&stays);
     for wanted in &adds {
         taken.add(wanted.entry.id);
     }
@@ -554,27 +560,18 @@ pub fn steps(
             }
         }
     }
-    for with_id in [true, false] {
+    for pass in 0..2 {
         for wanted in &adds {
-            if (wanted.entry.id != 0) == with_id {
-                out.push(Step {
-                    line: wanted.line,
-                    spread: wanted.spread,
-                    ..Step::new(Action::Add, &wanted.entry)
-                });
+            // Those with an id come first.
+            if (wanted.entry.id == 0) == (pass == 1) {
+                let mut step = Step::new(Action::Add, &wanted.entry);
+                step.line = wanted.line;
+                step.spread = wanted.spread;
+                out.push(step);
             }
         }
     }
     Ok(())
-}
-
-/// What becomes of an endpoint that is there.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Fate {
-    /// Nobody wants it.
-    Open,
-    Stays,
-    Goes,
 }
 
 /// The step that makes the limits those that the file names, if it takes one.
@@ -587,11 +584,10 @@ pub fn limits_step(file: &File, present: &Limits, out: &mut Vec<Step>) {
         limits.add_addr_accepted = None;
     }
     if limits != LimitWords::default() {
-        out.push(Step {
-            limits,
-            line: file.limits_line,
-            ..Step::new(Action::Limits, &Entry::NONE)
-        });
+        let mut step = Step::new(Action::Limits, &Entry::NONE);
+        step.limits = limits;
+        step.line = file.limits_line;
+        out.push(step);
     }
 }
 

@@ -239,8 +239,8 @@ pub fn put_endpoint(
     }
     put_number(out, b" port ", port.into());
     put_number(out, b" id ", id.into());
-    for (flag, name) in EndpointFlags::NAMES {
-        if flags.contains(flag) {
+    for (flag, name) in &EndpointFlags::NAMES {
+        if flags.contains(*flag) {
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());
         }
@@ -261,35 +261,38 @@ fn put_number(out: &mut Vec<u8>, keyword: &[u8], value: u64) {
 /// `limits set …`, those that are given.
 pub fn put_limits(out: &mut Vec<u8>, limits: &LimitWords) {
     out.extend_from_slice(b"limits set");
-    for (keyword, value) in [
+    for (keyword, value) in &[
         (" add_addr_accepted ", limits.add_addr_accepted),
         (" subflows ", limits.subflows),
     ] {
-        if let Some(value) = value {
+        if let Some(value) = *value {
             out.extend_from_slice(keyword.as_bytes());
             out.extend_from_slice(number(value.into()).as_bytes());
         }
     }
 }
 
-/// The quote that a word needs to be read as one again: `Some(None)` is none,
-/// `None` that there is no way to write it.
-fn quote(word: &[u8]) -> Option<Option<u8>> {
-    let quoted = matches!(word.first(), None | Some(b'"' | b'\'')) || word.contains(&b'#');
-    if !quoted {
-        return Some(None);
+/// The quote that a word needs to be read as one again, if any; `None` where
+/// there is no way to write it.
+fn quote(word: &[u8]) -> Option<&'static [u8]> {
+    if !matches!(word, [] | [b'"' | b'\'', ..]) && !word.contains(&b'#') {
+        Some(b"")
+    } else if !word.contains(&b'"') {
+        Some(b"\"")
+    } else if !word.contains(&b'\'') {
+        Some(b"'")
+    } else {
+        None
     }
-    let fits = |quote: &u8| !word.contains(quote);
-    [b'"', b'\''].into_iter().find(fits).map(Some)
 }
 
 fn put_word(out: &mut Vec<u8>, word: &[u8]) {
-    let quote = quote(word).flatten();
-    out.extend(quote);
+    let quote = quote(word).unwrap_or(b"");
+    out.extend_from_slice(quote);
     out.extend_from_slice(word);
-    out.extend(quote);
+    out.extend_from_slice(quote);
     // At the end of a line a backslash would join it with the next.
-    if quote.is_none() && word.ends_with(b"\\") {
+    if quote.is_empty() && word.ends_with(b"\\") {
         out.push(b' ');
     }
 }

@@ -38,22 +38,8 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
     if !apply.dry_run {
         lock = Some(Lock::take()?);
     }
-    // Only addresses that stand for none are looked for at interfaces.
-    let mut interfaces = None;
-    if file
-        .endpoints
-        .iter()
-        .any(|line| line.said.address.is_none())
-    {
-        interfaces = Some(Interfaces::open(session.receive_buffer())?);
-    }
     let mut view = View::default();
-    look(
-        session.path_manager()?,
-        interfaces.as_mut(),
-        &file,
-        &mut view,
-    )?;
+    look_around(session, &file, &mut view)?;
     let wish = plan::expand(&file, &view.seen, &view.present, false, &mut mistakes);
     let others = match apply.keep {
         true => Others::StayBut(&[]),
@@ -79,6 +65,19 @@ pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
     let status = change(session, apply.file, &view, &steps);
     drop(lock);
     status
+}
+
+/// Looks at interfaces too if the file stands for addresses of some.
+fn look_around(session: &mut Session, file: &File, view: &mut View) -> Result<()> {
+    if file
+        .endpoints
+        .iter()
+        .all(|line| line.said.address.is_some())
+    {
+        return look(session.path_manager()?, None, file, view);
+    }
+    let mut interfaces = Interfaces::open(session.receive_buffer())?;
+    look(session.path_manager()?, Some(&mut interfaces), file, view)
 }
 
 fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Result<u8> {

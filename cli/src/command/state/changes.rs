@@ -164,10 +164,8 @@ fn undo(
     let mut entry = step.entry;
     match step.action {
         Action::Limits => {
-            let back = Step {
-                limits: LimitWords::of(limits),
-                ..*step
-            };
+            let mut back = *step;
+            back.limits = LimitWords::of(limits);
             make(path_manager, limits, missing, back);
         }
         Action::Delete => make(
@@ -178,10 +176,8 @@ fn undo(
         ),
         Action::Change => {
             entry.flags = step.flags;
-            let back = Step {
-                flags: step.entry.flags,
-                ..Step::new(Action::Change, &entry)
-            };
+            let mut back = Step::new(Action::Change, &entry);
+            back.flags = step.entry.flags;
             make(path_manager, limits, missing, back);
         }
         Action::Add => match find(path_manager, &entry) {

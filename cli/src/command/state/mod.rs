@@ -175,12 +175,12 @@ fn print(
     }
     out.begin_object("");
     out.json_string("action", step.name().as_bytes());
-    for (key, value) in [
+    for (key, value) in &[
         ("line", Some(step.line).filter(|line| *line != 0)),
         ("add_addr_accepted", step.limits.add_addr_accepted),
         ("subflows", step.limits.subflows),
     ] {
-        if let Some(value) = value {
+        if let Some(value) = *value {
             out.json_number(key, value.into());
         }
     }

@@ -317,12 +317,17 @@ impl Follower {
             if !self.own.iter().any(|own| own.clashes(there)) {
                 continue;
             }
-            self.had
-                .retain(|had| !had.clashes(there) && had.id != there.id);
+            let before = core::mem::take(&mut self.had);
+            for had in &before {
+                if !had.clashes(there) && had.id != there.id {
+                    self.had.push(*had);
+                }
+            }
             self.had.push(*there);
         }
-        let too_many = self.had.len().saturating_sub(REMEMBERED);
-        self.had.drain(..too_many);
+        while self.had.len() > REMEMBERED {
+            self.had.remove(0);
+        }
     }
 
     /// Deletes the endpoints of the file.
