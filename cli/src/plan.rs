@@ -11,6 +11,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 use crate::error::Error;
 use crate::grammar::endpoint::{Family, CHANGEABLE};
 use crate::grammar::limits::LimitWords;
+pub use crate::grammar::same;
 use crate::grammar::state::{put_endpoint, put_limits, Declared, File, Mistake};
 
 /// An interface.
@@ -74,12 +75,6 @@ impl Seen {
         };
         index != 0 && of.index == index && of.source && family && self.usable(index)
     }
-}
-
-/// Whether two addresses are one to the kernel, which takes an IPv4 address
-/// mapped into IPv6 for the address itself.
-pub fn same(one: IpAddr, other: IpAddr) -> bool {
-    one.to_canonical() == other.to_canonical()
 }
 
 /// An endpoint, present or wanted.
@@ -464,7 +459,6 @@ pub fn steps(
     // stay as they are.
     let mut met = Ids::default();
     let mut stays = Ids::default();
-    let mut changes = Vec::new();
     let mut adds: Vec<Wanted> = Vec::new();
     for wanted in &wish.wanted {
         let mut wanted = *wanted;
@@ -489,12 +483,6 @@ pub fn steps(
             adds.push(wanted);
         } else {
             stays.add(there.id);
-            if differ.0 != 0 {
-                let mut step = Step::new(Action::Change, there);
-                step.flags = entry.flags;
-                step.line = wanted.line;
-                changes.push(step);
-            }
         }
     }
     for there in present {
@@ -532,7 +520,22 @@ pub fn steps(
             out.push(Step::new(Action::Delete, there));
         }
     }
-    out.append(&mut changes);
+    for wanted in &wish.wanted {
+        for there in present {
+            let flags = wanted.entry.flags;
+            let changed = EndpointFlags(flags.0 ^ there.flags.0) & CHANGEABLE;
+            if changed.0 != 0
+                && stays.has(there.id)
+                && !there.is_implicit()
+                && there.clashes(&wanted.entry)
+            {
+                let mut step = Step::new(Action::Change, there);
+                step.flags = flags;
+                step.line = wanted.line;
+                out.push(step);
+            }
+        }
+    }
     let replaces = |entry: &Entry| {
         let mut all = present.iter();
         all.any(|there| stays.has(there.id) && there.clashes(entry))

@@ -18,7 +18,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 use super::batch::Line;
 use super::endpoint::{self, EndpointWords, Family, Purpose};
 use super::limits::{self, LimitWords};
-use super::Words;
+use super::{same, Words};
 use crate::args;
 use crate::error::{Error, Result};
 use crate::iproute2::{self, Caller, Target};
@@ -184,14 +184,15 @@ fn check_against(file: &File, new: &Declared) -> Result<()> {
             continue;
         }
         match (new.said.address, other.said.address) {
-            (Some(one), Some(two)) if one.to_canonical() == two.to_canonical() => {
+            (Some(one), Some(two)) if same(one, two) => {
                 let text = address(one);
                 let text = core::str::from_utf8(&text).unwrap_or("");
                 return refused(other, text, "this address and port");
             }
-            (None, None) if new.dev == other.dev && overlap(new.said.family, other.said.family) => {
-                let dev = new.dev.as_deref().unwrap_or("");
-                return refused(other, dev, "all its addresses");
+            (None, None)
+                if new.dev() == other.dev() && overlap(new.said.family, other.said.family) =>
+            {
+                return refused(other, new.dev(), "all its addresses");
             }
             _ => {}
         }
@@ -204,6 +205,11 @@ fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
 }
 
 impl Declared {
+    /// The name of its interface, empty where there is none.
+    pub fn dev(&self) -> &str {
+        self.dev.as_deref().unwrap_or("")
+    }
+
     /// The line as it is written: read again, it says the same.
     pub fn print(&self, out: &mut Vec<u8>) {
         let EndpointWords {
@@ -214,7 +220,7 @@ impl Declared {
             family,
             ..
         } = self.said;
-        let dev = self.dev.as_deref().unwrap_or("").as_bytes();
+        let dev = self.dev().as_bytes();
         put_endpoint(out, address, port.unwrap_or(0), id.unwrap_or(0), set, dev);
         if let Some(family) = family {
             out.push(b' ');

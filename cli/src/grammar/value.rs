@@ -145,6 +145,13 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
     Some(())
 }
 
+/// Whether two addresses are one to the kernel, which takes an IPv4 address
+/// mapped into IPv6 for the address itself.
+#[inline(never)]
+pub fn same(one: IpAddr, other: IpAddr) -> bool {
+    one.to_canonical() == other.to_canonical()
+}
+
 /// Whether the kernel could have an interface of this name.
 pub fn interface_name(word: &str) -> bool {
     let blank = |b: u8| matches!(b, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');

@@ -2,7 +2,10 @@
 
 use mptcp_codec::generic;
 
-use super::{called, carry_out, indexes, look, print, read, tell, tell_refused, Refused, View};
+use super::{
+    called, carry_out, indexes, look, news_and_answers, print, read, tell, tell_refused, Refused,
+    View,
+};
 use crate::args::Apply;
 use crate::command::endpoint::Names;
 use crate::error::{join, status, Error, Kind, Result};
@@ -175,8 +178,7 @@ fn wait(
         while sys::receive(families.fd(), &mut buffer, &mut received, false).is_ok() {}
     }
     drop(families);
-    let mut news = Interfaces::listen(session.receive_buffer())?;
-    let mut asks = Interfaces::open(session.receive_buffer())?;
+    let [mut news, mut asks] = news_and_answers(session)?;
     let mut seen = Seen::default();
     loop {
         seen.indexes = indexes(session.path_manager()?, file);

@@ -48,8 +48,10 @@ pub fn carry_out(
         let mut error = error.within(&command(path_manager, &mut names, step));
         let mut undone = 0;
         let mut missing = Vec::new();
-        for (at, step) in steps.iter().enumerate().take(at).rev() {
-            if left.iter().all(|left| left.step != at) {
+        let mut before = at;
+        while let Some(step) = before.checked_sub(1).and_then(|at| steps.get(at)) {
+            before -= 1;
+            if left.iter().all(|left| left.step != before) {
                 undo(path_manager, step, present, limits, &mut missing);
                 undone += 1;
             }

@@ -112,8 +112,7 @@ struct View {
 fn indexes(path_manager: &mut PathManager, file: &File) -> Vec<u32> {
     let mut indexes = Vec::new();
     for declared in &file.endpoints {
-        let dev = declared.dev.as_deref().unwrap_or("");
-        indexes.push(match dev {
+        indexes.push(match declared.dev() {
             "" => 0,
             dev => device(path_manager, dev, false).unwrap_or(0),
         });
@@ -135,6 +134,12 @@ fn look(
     view.present = entries(path_manager)?;
     view.limits = path_manager.limits()?;
     Ok(())
+}
+
+/// What tells news of interfaces, and what answers questions about them.
+fn news_and_answers(session: &Session) -> Result<[Interfaces; 2]> {
+    let news = Interfaces::listen(session.receive_buffer())?;
+    Ok([news, Interfaces::open(session.receive_buffer())?])
 }
 
 /// The endpoints there are.

@@ -56,19 +56,21 @@ fn put_all(path_manager: &mut PathManager, out: &mut Vec<u8>) -> Result<()> {
 /// Replaces the file at once: the new content is on the disk before it gets
 /// the name. What is no regular file, such as a pipe, is written to.
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
-    match sys::is_regular(&path_of(file)?) {
-        Ok(false) => return write_all(&sys::open_to_write(&path_of(file)?)?, text),
+    let path = path_of(file)?;
+    match sys::is_regular(&path) {
+        Ok(false) => return write_all(&sys::open_to_write(&path)?, text),
         Ok(true) => {}
         Err(Errno(number)) if number == libc::ENOENT as u32 => {}
         Err(error) => return Err(error),
     }
     let mut target = String::from(file);
     resolve(&mut target)?;
-    let process = number(sys::process().into());
-    let new = path_of(&[&target, ".", process.as_str()].concat())?;
-    let target = path_of(&target)?;
+    let path = path_of(&target)?;
+    target.push('.');
+    target.push_str(number(sys::process().into()).as_str());
+    let new = path_of(&target)?;
     let output = sys::create(&new)?;
-    let result = put_in_place(&output, text, &new, &target);
+    let result = put_in_place(&output, text, &new, &path);
     if result.is_err() {
         // The first mistake is the one to tell.
         let _ = sys::remove(&new);

@@ -1,11 +1,12 @@
 //! `watch`.
 
-use std::net::IpAddr;
-
 use mptcp_codec::mptcp::Limits;
 
 use super::apply::{kept, no_room};
-use super::{called, carry_out, command, entries, indexes, look, print, read, tell_refused, View};
+use super::{
+    called, carry_out, command, entries, indexes, look, news_and_answers, print, read,
+    tell_refused, View,
+};
 use crate::args::Watch;
 use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
@@ -99,8 +100,7 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
             )
         })?;
     // News first: what changes after the first look is then among them.
-    let mut news = Interfaces::listen(session.receive_buffer())?;
-    let mut asks = Interfaces::open(session.receive_buffer())?;
+    let [mut news, mut asks] = news_and_answers(session)?;
     let mut follower = Follower {
         name: watch.file.into(),
         file,
@@ -177,10 +177,6 @@ enum Weight {
 impl Follower {
     fn weigh(&self, news: &News) -> Weight {
         let ours = |index: &u32| self.seen.indexes.contains(index);
-        let known = |index: u32, address: IpAddr| {
-            let mut all = self.seen.addresses.iter();
-            all.find(|of| of.index == index && of.address == address)
-        };
         match news {
             News::Lost => Weight::Later,
             News::Link(link) if ours(&link.index) => {
@@ -191,17 +187,16 @@ impl Follower {
                 }
             }
             News::LinkGone(index) if ours(index) => Weight::AtOnce,
-            News::Address(of, usable) if ours(&of.index) => {
-                match (known(of.index, of.address), usable) {
+            News::Address(of, _) | News::AddressGone(of) if ours(&of.index) => {
+                let mut all = self.seen.addresses.iter();
+                let known = all.find(|old| old.index == of.index && old.address == of.address);
+                match (known, matches!(news, News::Address(_, true))) {
                     (None, false) => Weight::Nothing,
-                    (Some(old), true) if old.source == of.source => Weight::Nothing,
                     (None, true) => Weight::Later,
+                    (Some(old), true) if old.source == of.source => Weight::Nothing,
                     (Some(old), true) if !old.source => Weight::Later,
                     (Some(_), _) => Weight::AtOnce,
                 }
-            }
-            News::AddressGone(of) if known(of.index, of.address).is_some() && ours(&of.index) => {
-                Weight::AtOnce
             }
             _ => Weight::Nothing,
         }
