@@ -44,18 +44,35 @@ impl<'a> Caller<'a> {
 
     /// `Command "X" is unknown, try "ip mptcp help".`
     fn unknown_command(&self, word: &str, known: &dyn Fn(&mut Near)) -> Error {
-        let object = if self.object { " mptcp" } else { "" };
-        unknown("Command", word, &[self.program, object, " help"]).meant(known)
+        let help = match self.object {
+            true => " mptcp help",
+            false => " help",
+        };
+        self.unknown("Command", word, help).meant(known)
     }
 
     fn unknown_object(&self, word: &str) -> Error {
-        unknown("Object", word, &[self.program, " help"])
+        self.unknown("Object", word, " help")
             .with_status(status::FAILED)
             .meant(&|near| near.offer(b"", b"mptcp"))
     }
 
+    /// `help` is behind the name of the program where help is to be found.
+    fn unknown(&self, what: &str, word: &str, help: &str) -> Error {
+        let message = [
+            what,
+            " \"",
+            word,
+            "\" is unknown, try \"",
+            self.program,
+            help,
+            "\".",
+        ];
+        Error::new(Kind::Usage, status::USAGE, &message).about(word)
+    }
+
     fn unknown_option(&self, word: &str) -> Error {
-        unknown("Option", word, &[self.program, " -help"]).meant(&|near| {
+        self.unknown("Option", word, " -help").meant(&|near| {
             for (name, _, meaning) in OPTIONS {
                 if !matches!(meaning, Meaning::Ignored | Meaning::IgnoredValue(_)) {
                     near.offer(b"", name.as_bytes());
@@ -69,20 +86,6 @@ impl<'a> Caller<'a> {
 fn behind_last(byte: u8, text: &str) -> &str {
     let last = text.bytes().rposition(|b| b == byte);
     text.get(last.map_or(0, |at| at + 1)..).unwrap_or(text)
-}
-
-fn unknown(what: &str, word: &str, try_this: &[&str]) -> Error {
-    let mut error = Error::new(
-        Kind::Usage,
-        status::USAGE,
-        &[what, " \"", word, "\" is unknown, try \""],
-    )
-    .about(word);
-    for piece in try_this {
-        error.push(piece.as_bytes());
-    }
-    error.push(b"\".");
-    error
 }
 
 /// What an option becomes.

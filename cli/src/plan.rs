@@ -824,7 +824,8 @@ mod tests {
 
     /// What lines stand for, where `a`, `b`, `c` are the interfaces 1, 2 and 3.
     fn expanded(text: &str, follow: bool) -> (Vec<String>, usize) {
-        let (file, mistakes) = parse(text.as_bytes());
+        let mut file = File::default();
+        let mistakes = parse(text.as_bytes(), &mut file);
         assert!(mistakes.is_empty(), "{mistakes:?}");
         let index = |dev: &str| ["", "a", "b", "c"].iter().position(|name| *name == dev);
         let mut seen = seen();
@@ -875,7 +876,9 @@ mod tests {
 
     #[test]
     fn what_a_line_waits_with_is_not_given_to_others() {
-        let (file, _) = parse(b"endpoint add dev b id 4\nendpoint add 10.2.0.1 dev b id 9");
+        let mut file = File::default();
+        let text = b"endpoint add dev b id 4\nendpoint add 10.2.0.1 dev b id 9";
+        parse(text, &mut file);
         let mut seen = seen();
         seen.indexes = vec![2, 2];
         let wish = expand(&file, &seen, &[], true, &mut Vec::new());

@@ -16,7 +16,8 @@ use mptcp_codec::mptcp::{EndpointFlags, Limits};
 /// All of it is text, and its bytes are the numbers of the rest.
 pub fn run(data: &[u8]) {
     words(data);
-    let (file, mistakes) = parse(data);
+    let mut file = File::default();
+    let mistakes = parse(data, &mut file);
     let mut last = 0;
     for mistake in &mistakes {
         assert!(mistake.line > last, "mistakes come by line");
@@ -68,7 +69,8 @@ fn words(data: &[u8]) {
 }
 
 fn accepted(text: &[u8]) -> File {
-    let (file, mistakes) = parse(text);
+    let mut file = File::default();
+    let mistakes = parse(text, &mut file);
     assert!(
         mistakes.is_empty(),
         "{:?}: {mistakes:?}",

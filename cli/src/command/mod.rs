@@ -29,8 +29,8 @@ pub fn run(session: &mut Session, command: Command) -> Result<u8> {
         Command::Status(status) => status::run(session, &status),
         Command::Counters(counters) => counters::run(session, &counters),
         Command::Doctor(_) => doctor::run(session),
-        Command::Save(words) => state::save(session, words),
-        Command::Apply(words) => state::apply(session, words),
-        Command::Watch(words) => state::watch(session, words),
+        Command::Save(words) => state::save(session, &words),
+        Command::Apply(words) => state::apply(session, &words),
+        Command::Watch(words) => state::watch(session, &words),
     }
 }

@@ -61,14 +61,12 @@ const MOST: usize = 255;
 /// Nobody reads more mistakes than these.
 const MOST_MISTAKES: usize = 100;
 
-/// Reads a state file. What it says is worth nothing unless there are no
-/// mistakes.
-pub fn parse(text: &[u8]) -> (File, Vec<Mistake>) {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut file = File::default();
+/// Reads a state file and adds what it says to `file`, which is worth nothing
+/// unless there are no mistakes.
+pub fn parse(text: &[u8], file: &mut File) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut number = 0;
-    let mut rest = text;
+    let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     while mistakes.len() < MOST_MISTAKES && !rest.is_empty() {
         let mut line = Line::default();
         let mut more = true;
@@ -84,7 +82,7 @@ pub fn parse(text: &[u8]) -> (File, Vec<Mistake>) {
             continue;
         }
         let read = match line.words() {
-            Ok(words) => statement(&mut file, number, &words),
+            Ok(words) => statement(file, number, &words),
             Err(mistake) => Err(mistake.error()),
         };
         if let Err(error) = read {
@@ -94,12 +92,16 @@ pub fn parse(text: &[u8]) -> (File, Vec<Mistake>) {
             });
         }
     }
-    (file, mistakes)
+    mistakes
 }
 
 /// Reads one line.
 fn statement(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    let mut caller = Caller::new("ip-mptcp");
+    let mut caller = Caller {
+        program: "ip-mptcp",
+        is_ip: false,
+        object: false,
+    };
     let target = iproute2::line(&mut caller, words, &mut Vec::new())?;
     let keywords = match &target {
         Target::Action(action, _) => action.words,
@@ -315,7 +317,8 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<String> {
-        let (file, mistakes) = parse(text.as_bytes());
+        let mut file = File::default();
+        let mistakes = parse(text.as_bytes(), &mut file);
         assert!(mistakes.is_empty(), "{text:?}: {mistakes:?}");
         let print = |declared: &Declared| {
             let mut out = Vec::new();
@@ -351,7 +354,11 @@ mod tests {
 
     #[test]
     fn of_two_lines_about_limits_the_last_counts() {
-        let (file, mistakes) = parse(b"limits set subflows 3 a 1\nlimits set subflows 4");
+        let mut file = File::default();
+        let mistakes = parse(
+            b"limits set subflows 3 a 1\nlimits set subflows 4",
+            &mut file,
+        );
         assert!(mistakes.is_empty());
         assert_eq!(
             (
@@ -371,10 +378,10 @@ mod tests {
                     endpoint add 10.0.0.3 port 80 signal subflow\nendpoint add 10.0.0.3 -6\n\
                     endpoint add dev x\nendpoint add dev x -4 backup\nlimits set x\n\
                     endpoint add dev x port 5 signal\n'\n\\";
-        let (_, mistakes) = parse(text.as_bytes());
+        let mistakes = parse(text.as_bytes(), &mut File::default());
         let lines: Vec<u32> = mistakes.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16]);
-        let (_, mistakes) = parse("x\n".repeat(1000).as_bytes());
+        let mistakes = parse("x\n".repeat(1000).as_bytes(), &mut File::default());
         assert_eq!(mistakes.len(), MOST_MISTAKES);
     }
 }

@@ -17,9 +17,9 @@ use crate::output::{address, complain};
 use crate::plan::{self, Conflict, Others, Seen, Step};
 use crate::session::Session;
 
-pub fn run(session: &mut Session, apply: Apply) -> Result<u8> {
+pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
     let mut seconds = None;
-    if let Some(word) = &apply.wait {
+    if let Some(word) = apply.wait {
         seconds = number(word);
         if seconds.is_none() {
             return Err(Error::invalid(word, "a number of seconds is expected"));

@@ -44,14 +44,13 @@ fn path_of(file: &str) -> core::result::Result<CString, Errno> {
     CString::new(file).map_err(|_| Errno(libc::ENOENT as u32))
 }
 
-/// Reads a state file into `into`; returns the exit status. Its mistakes are
-/// told, and then it is worth nothing.
+/// Reads a state file into `into`, which is empty; returns the exit status.
+/// Mistakes are told, and then it is worth nothing.
 fn read(session: &Session, file: &str, into: &mut File) -> Result<u8> {
     let mut text = Vec::new();
     let got = read_text(file, &mut text);
     got.map_err(|(what, error)| file_error(what, file, error))?;
-    let (state, mistakes) = parse(&text);
-    *into = state;
+    let mistakes = parse(&text, into);
     Ok(tell(session, file, &mistakes))
 }
 
@@ -87,6 +86,11 @@ fn tell(session: &Session, file: &str, mistakes: &[Mistake]) -> u8 {
         complain(&error.report_at(session.options.json, called(file), *line));
     }
     mistakes.first().map_or(0, |mistake| mistake.error.status())
+}
+
+/// Tells of an error that does not end the program.
+fn complain_of(session: &Session, error: &Error) {
+    complain(&error.report(session.options.json, None));
 }
 
 /// Tells of a step that the kernel refused; returns the exit status.

@@ -14,7 +14,7 @@ use crate::kernel::PathManager;
 use crate::output::{number, vanished};
 use crate::session::Session;
 
-pub fn run(session: &mut Session, save: Save) -> Result<u8> {
+pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
     let mut text = Vec::new();
     put_all(session.path_manager()?, &mut text)?;
     match save.file {

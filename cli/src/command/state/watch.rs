@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::Limits;
 
 use super::apply::{kept, no_room};
 use super::{
-    called, carry_out, command, entries, indexes, look, news_and_answers, print, read,
+    called, carry_out, command, complain_of, entries, indexes, look, news_and_answers, print, read,
     tell_refused, View,
 };
 use crate::args::Watch;
@@ -78,7 +78,7 @@ impl Due {
     }
 }
 
-pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
+pub fn run(session: &mut Session, watch: &Watch) -> Result<u8> {
     if watch.file == STANDARD_INPUT {
         return Err(Error::invalid(
             "-",
@@ -155,7 +155,7 @@ pub fn run(session: &mut Session, watch: Watch) -> Result<u8> {
         if at_once {
             due = Due::default();
             if let Err(error) = follower.round(session, &mut asks, false) {
-                complain(&error.report(session.options.json, None));
+                complain_of(session, &error);
                 let now = sys::milliseconds();
                 due.since = Some((now + AGAIN, now + AGAIN));
             }
@@ -212,7 +212,7 @@ impl Follower {
             }
             // Already told.
             Ok(_) => {}
-            Err(error) => complain(&error.report(session.options.json, None)),
+            Err(error) => complain_of(session, &error),
         }
         false
     }
@@ -248,7 +248,7 @@ impl Follower {
         if let Err(conflict) = plan::steps(&wish, present, others, &mut steps) {
             let Mistake { line, error } = kept(&conflict);
             let text = error.report_at(json, called(&self.name), line);
-            self.note(&mut complaints, text.clone(), &text);
+            self.note(&mut complaints, &text, &text);
             self.end_round(complaints, view.seen);
             return Ok(if first { error.status() } else { 0 });
         }
@@ -268,7 +268,7 @@ impl Follower {
             let error = left.remove(0).error;
             if step.spread && error.errno() == libc::ERANGE as u32 {
                 let text = no_room(&self.name, step);
-                self.note(&mut complaints, text.clone(), &text);
+                self.note(&mut complaints, &text, &text);
                 continue;
             }
             let mut about = error.plain().to_vec();
@@ -280,7 +280,7 @@ impl Follower {
                 0 => error.report(json, None),
                 line => error.report_at(json, called(&self.name), line),
             };
-            self.note(&mut complaints, about, &text);
+            self.note(&mut complaints, &about, &text);
         }
         out.flush()?;
         self.own.clear();
@@ -292,11 +292,11 @@ impl Follower {
     }
 
     /// Adds a complaint.
-    fn note(&self, complaints: &mut Complaints, about: Vec<u8>, text: &[u8]) {
-        if !self.said.contains(&about) {
+    fn note(&self, complaints: &mut Complaints, about: &[u8], text: &[u8]) {
+        if self.said.iter().all(|said| said != about) {
             complaints.text.extend_from_slice(text);
         }
-        complaints.about.push(about);
+        complaints.about.push(about.to_vec());
     }
 
     /// Says what was not said the last time.
