@@ -143,7 +143,12 @@ impl Output {
 /// A string with its quotes. What is not UTF-8 becomes U+FFFD.
 pub fn string(out: &mut Text, value: &[u8]) {
     out.byte(b'"');
-    for chunk in value.utf8_chunks() {
+    // Mostly that is all.
+    let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
+    let plain = value.iter().take_while(is_plain).count();
+    let (plain, rest) = value.split_at(plain);
+    out.bytes(plain);
+    for chunk in rest.utf8_chunks() {
         for byte in chunk.valid().bytes() {
             let escaped = match byte {
                 b'"' | b'\\' => byte,

@@ -8,7 +8,7 @@ attribute_set! {
     ///
     /// Kernels before 6.18 show it to `CAP_NET_ADMIN` only; later ones hide
     /// just the sequence numbers from others.
-    pub struct SubflowInfo rare {
+    pub struct SubflowInfo {
         /// Token of the peer's connection; 0 on a first subflow and on the
         /// side that accepted.
         1 TOKEN_REM token_rem / with_token_rem: u32,
