@@ -390,7 +390,7 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     let json = out.style.json;
     match endpoint.address() {
         Some(address) if json => {
-            out.json_string("address", &crate::output::address(address));
+            out.json_address("address", Some(&address));
         }
         Some(address) => out.address(address, " "),
         None => {}

@@ -71,9 +71,8 @@ pub struct Text {
     end: usize,
 }
 
-/// The first room there is: fresh memory, of which what is not used costs
-/// nothing.
-const ROOM: usize = 12 * 1024;
+/// The first room there is: most texts are no longer.
+const ROOM: usize = 256;
 /// Room that has grown to this is given back when it is empty.
 const LARGE: usize = 1 << 20;
 

@@ -89,7 +89,7 @@ pub fn print(out: &mut Output, options: &Options, name: &str, record: &Record) -
     for (label, address) in addresses {
         let Some(address) = address else { continue };
         if json {
-            out.json_string(named(label), &crate::output::address(address));
+            out.json_address(named(label), Some(&address));
         } else {
             out.text(label);
             out.address(address, "");
