@@ -52,7 +52,7 @@ pub struct Connection<'a> {
     /// Something changed while it was read, or is hidden: subflows are
     /// missing, or have gone since.
     pub incomplete: bool,
-    table: &'a Table,
+    all: &'a [Subflow],
     keys: &'a [Key],
 }
 
@@ -72,6 +72,7 @@ pub type End = (Option<IpAddr>, u16);
 pub type Ends = [End; 2];
 
 /// The ends of a socket.
+#[inline(never)]
 pub fn ends(socket: &Socket) -> Ends {
     [
         (socket.source, socket.source_port),
@@ -79,18 +80,9 @@ pub fn ends(socket: &Socket) -> Ends {
     ]
 }
 
-/// A subflow.
-#[derive(Copy, Clone, Debug)]
-pub struct Subflow<'a> {
-    /// Its TCP socket.
-    pub socket: &'a Kept,
-    /// What TCP knows of it.
-    pub tcp_info: TcpInfo<'a>,
-}
-
-/// What is kept of the TCP socket of a subflow.
+/// A subflow: what is kept of its TCP socket.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct Subflow {
     /// The TCP state.
     pub state: State,
     /// Index of the interface that it is bound to, 0 for none.
@@ -100,56 +92,48 @@ pub struct Kept {
     /// Its part of MPTCP.
     pub info: SubflowInfo,
     inode: u32,
-    // Where its `struct tcp_info` is.
-    at: usize,
-    len: usize,
-    // Of the first of a connection: it was handed on.
+    // Its connection was handed on.
     done: Cell<bool>,
+    // What TCP knows of it, as much as we do, and how long that is.
+    tcp_len: usize,
+    tcp_info: [u8; TcpInfo::LEN],
 }
 
-impl Subflow<'_> {
-    /// Its part of MPTCP.
-    pub fn info(&self) -> &SubflowInfo {
-        &self.socket.info
+impl Subflow {
+    /// What TCP knows of it.
+    pub fn tcp_info(&self) -> TcpInfo<'_> {
+        TcpInfo::new(self.tcp_info.get(..self.tcp_len).unwrap_or_default())
     }
 
     /// Its flags.
     pub fn flags(&self) -> SubflowFlags {
-        self.socket.info.flags().unwrap_or_default()
+        self.info.flags().unwrap_or_default()
     }
 
     /// It was joined to a connection that was there already.
     pub fn is_joined(&self) -> bool {
-        is_joined(&self.socket.info)
+        let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
+        self.flags().0 & joined != 0
     }
 
     /// It is there to stay: its opening is over, its closing has not begun
     /// here.
     pub fn is_alive(&self) -> bool {
-        is_alive(self.socket.state)
+        matches!(self.state, State::Established | State::CloseWait)
     }
 
     /// Bytes that it carried, in both directions, as far as they arrived.
     pub fn bytes(&self) -> u64 {
-        let acked = self.tcp_info.bytes_acked().unwrap_or(0);
-        let received = self.tcp_info.bytes_received().unwrap_or(0);
+        let acked = self.tcp_info().bytes_acked().unwrap_or(0);
+        let received = self.tcp_info().bytes_received().unwrap_or(0);
         acked.saturating_add(received)
     }
 }
 
-fn is_joined(info: &SubflowInfo) -> bool {
-    let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
-    info.flags().unwrap_or_default().0 & joined != 0
-}
-
-fn is_alive(state: State) -> bool {
-    matches!(state, State::Established | State::CloseWait)
-}
-
 impl<'a> Connection<'a> {
     /// The subflows, those that were there from the start first.
-    pub fn subflows(&self) -> impl Iterator<Item = Subflow<'a>> + '_ {
-        self.keys.iter().filter_map(|key| self.table.subflow(key))
+    pub fn subflows(&self) -> impl Iterator<Item = &'a Subflow> + '_ {
+        self.keys.iter().filter_map(|key| self.all.get(key.place()))
     }
 
     /// It fell back to TCP.
@@ -175,157 +159,55 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// Which subflow was kept at a place: sorted by these, those of a connection
-/// are together, the first before those that joined.
+/// Which subflow was kept at a place, as one number. Sorted, those of a
+/// connection are together, the first before those that joined.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    // The token, and one bit for those that joined.
-    group: u64,
-    cookie: u64,
-    at: usize,
-}
+struct Key(u128);
 
 impl Key {
-    fn token(&self) -> u32 {
-        (self.group >> 1) as u32
+    /// How far from the lower end its parts are: the token, a bit for those
+    /// that joined, the cookie, and the place in what is left.
+    const TOKEN: u32 = 96;
+    const JOINED: u32 = 95;
+    const COOKIE: u32 = 31;
+
+    /// The connection as a whole, or all that is wanted of it.
+    fn of(token: u32) -> Self {
+        Self(u128::from(token) << Self::TOKEN)
+    }
+
+    fn token(self) -> u32 {
+        (self.0 >> Self::TOKEN) as u32
+    }
+
+    /// Everything but the place.
+    fn name(self) -> u128 {
+        self.0 >> Self::COOKIE
+    }
+
+    fn place(self) -> usize {
+        self.0 as usize & ((1 << Self::COOKIE) - 1)
     }
 }
 
-/// The subflows that wait for their connections.
-#[derive(Debug, Default)]
-struct Table {
-    tcp_infos: Vec<u8>,
-    kept: Vec<Kept>,
-    keys: Vec<Key>,
+/// Sorts keys; of those with one name one is left.
+#[inline(never)]
+fn sort(keys: &mut Vec<Key>) {
+    keys.sort_unstable();
+    keys.dedup_by_key(|key| key.name());
 }
 
-impl Table {
-    /// Reads the subflows anew; of the connections in `wanted` only, where that
-    /// is given.
-    fn read(
-        &mut self,
-        diagnostics: &mut Diagnostics,
-        filter: &Filter,
-        wanted: Option<&[u32]>,
-        hidden: &mut Hidden,
-    ) -> Result<()> {
-        self.tcp_infos.clear();
-        self.kept.clear();
-        self.keys.clear();
-        dump(
-            diagnostics,
-            Protocol::Tcp,
-            connected(),
-            filter,
-            &mut |socket| self.keep(socket, wanted, hidden),
-        )?;
-        self.keys.sort_unstable();
-        self.keys
-            .dedup_by(|later, kept| (later.group, later.cookie) == (kept.group, kept.cookie));
-        Ok(())
-    }
-
-    fn keep(&mut self, socket: &Socket, wanted: Option<&[u32]>, hidden: &mut Hidden) -> Result<()> {
-        let Some(info) = socket.subflow()? else {
-            let upper = socket.upper_name()?;
-            hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
-            return Ok(());
-        };
-        let Some(token) = info.token_loc() else {
-            return Ok(());
-        };
-        hidden.sequences |= info.relwrite_seq().is_none();
-        if !is_in(wanted, token) {
-            return Ok(());
-        }
-        self.keys.push(Key {
-            group: u64::from(token) << 1 | u64::from(is_joined(&info)),
-            cookie: socket.cookie,
-            at: self.kept.len(),
-        });
-        let tcp_info = socket.tcp_info();
-        let tcp_info = tcp_info.as_ref().map_or(&[][..], |info| info.as_bytes());
-        self.kept.push(Kept {
-            state: socket.state,
-            interface: socket.interface,
-            ends: ends(socket),
-            info,
-            inode: socket.inode,
-            at: self.tcp_infos.len(),
-            len: tcp_info.len(),
-            done: Cell::new(false),
-        });
-        self.tcp_infos.extend_from_slice(tcp_info);
-        Ok(())
-    }
-
-    fn subflow(&self, key: &Key) -> Option<Subflow<'_>> {
-        let socket = self.kept.get(key.at)?;
-        let end = socket.at + socket.len;
-        Some(Subflow {
-            socket,
-            tcp_info: TcpInfo::new(self.tcp_infos.get(socket.at..end)?),
-        })
-    }
-
-    /// The subflows of a connection.
-    fn of(&self, token: u32) -> &[Key] {
-        let from = self.keys.partition_point(|key| key.token() < token);
-        let rest = self.keys.get(from..).unwrap_or(&[]);
-        let count = rest.iter().take_while(|key| key.token() == token).count();
-        rest.get(..count).unwrap_or(&[])
-    }
-
-    /// The connection of this socket with its subflows.
-    fn join<'a>(&'a self, token: u32, socket: Option<&'a Socket<'a>>) -> Connection<'a> {
-        self.join_of(self.of(token), token, socket)
-    }
-
-    fn join_of<'a>(
-        &'a self,
-        mut keys: &'a [Key],
-        token: u32,
-        socket: Option<&'a Socket<'a>>,
-    ) -> Connection<'a> {
-        let mut incomplete = socket.is_none();
-        if let Some(socket) = socket {
-            let (mut alive, mut foreign) = (0, false);
-            for key in keys {
-                let Some(kept) = self.kept.get(key.at) else {
-                    continue;
-                };
-                alive += usize::from(is_alive(kept.state));
-                // A token may be given out again, an inode not so soon: whoever
-                // has another one belongs to a connection that has gone.
-                foreign |= kept.inode != 0 && socket.inode != 0 && kept.inode != socket.inode;
-            }
-            if foreign {
-                incomplete = true;
-                keys = &[];
-            }
-            let info = socket.mptcp_info();
-            incomplete |= match info.and_then(|info| info.subflows_total()) {
-                Some(total) => keys.len() < usize::from(total) || alive > usize::from(total),
-                // Older kernels count only those beyond the first.
-                None => info
-                    .and_then(|info| info.subflows())
-                    .is_some_and(|extra| keys.len() < usize::from(extra)),
-            };
-        }
-        Connection {
-            token,
-            socket,
-            incomplete,
-            table: self,
-            keys,
-        }
-    }
+/// Of sorted keys, those with this token.
+#[inline(never)]
+fn of_token(keys: &[Key], token: u32) -> &[Key] {
+    let from = keys.partition_point(|key| key.token() < token);
+    let rest = keys.get(from..).unwrap_or_default();
+    let count = rest.iter().take_while(|key| key.token() == token).count();
+    rest.get(..count).unwrap_or_default()
 }
 
 /// Everything that is connected, connections that were broken off too.
-fn connected() -> States {
-    States::CONNECTED.or(States::only(State::Close))
-}
+const CONNECTED: States = States::CONNECTED.or(States::only(State::Close));
 
 fn query(protocol: Protocol, family: u8, states: States) -> Query {
     Query::new(protocol, family)
@@ -334,6 +216,7 @@ fn query(protocol: Protocol, family: u8, states: States) -> Query {
 }
 
 /// Hands the sockets of a protocol in these states that pass to `each`.
+#[inline(never)]
 fn dump(
     diagnostics: &mut Diagnostics,
     protocol: Protocol,
@@ -341,7 +224,7 @@ fn dump(
     filter: &Filter,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<()> {
-    for &family in &[AF_INET, AF_INET6] {
+    for family in [AF_INET, AF_INET6] {
         let query = query(protocol, family, states).with_filter(*filter);
         diagnostics.dump(&query, each)?;
     }
@@ -349,17 +232,13 @@ fn dump(
 }
 
 /// Hands the connection with this token to `each`; tells whether there is one.
+#[inline(never)]
 fn by_token(
     diagnostics: &mut Diagnostics,
     token: u32,
     each: &mut dyn FnMut(&Socket) -> Result<()>,
 ) -> Result<bool> {
-    diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, connected()), token, each)
-}
-
-/// Whether this token is wanted: all are where none are given.
-fn is_in(wanted: Option<&[u32]>, token: u32) -> bool {
-    wanted.is_none_or(|wanted| wanted.binary_search(&token).is_ok())
+    diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, CONNECTED), token, each)
 }
 
 fn token_of(socket: &Socket) -> u32 {
@@ -367,11 +246,159 @@ fn token_of(socket: &Socket) -> u32 {
     info.and_then(|info| info.token()).unwrap_or(0)
 }
 
-/// Sorts tokens; each is there once then.
-#[inline(never)]
-fn sort(tokens: &mut Vec<u32>) {
-    tokens.sort_unstable();
-    tokens.dedup();
+/// What is done with a connection that was found.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Whether all of its subflows have been read is all that is asked.
+    Check,
+    /// It is handed on, unless it has to be looked at again.
+    First,
+    /// It is handed on as it is.
+    Last,
+}
+
+/// Joins connections with the subflows that were read before.
+struct Reader<'r> {
+    each: &'r mut dyn FnMut(&Connection) -> Result<()>,
+    pass: Pass,
+    // The connections that are wanted; all where there is none. Sorted, as
+    // are the keys of the subflows.
+    wanted: Vec<Key>,
+    subflows: Vec<Subflow>,
+    keys: Vec<Key>,
+    // Connections that lack something.
+    again: Vec<Key>,
+    hidden: Hidden,
+}
+
+impl Reader<'_> {
+    fn wants(&self, token: u32) -> bool {
+        self.wanted.is_empty() || !of_token(&self.wanted, token).is_empty()
+    }
+
+    /// Reads the subflows anew: those of the wanted connections that pass.
+    fn read(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
+        self.subflows.clear();
+        self.keys.clear();
+        dump(
+            diagnostics,
+            Protocol::Tcp,
+            CONNECTED,
+            filter,
+            &mut |socket| self.keep(socket),
+        )?;
+        sort(&mut self.keys);
+        Ok(())
+    }
+
+    fn keep(&mut self, socket: &Socket) -> Result<()> {
+        let mut subflow = Subflow {
+            state: socket.state,
+            interface: socket.interface,
+            ends: ends(socket),
+            info: SubflowInfo::EMPTY,
+            inode: socket.inode,
+            done: Cell::new(false),
+            tcp_len: 0,
+            tcp_info: [0; TcpInfo::LEN],
+        };
+        if !socket.read_subflow(&mut subflow.info)? {
+            let upper = socket.upper_name()?;
+            self.hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
+            return Ok(());
+        }
+        let Some(token) = subflow.info.token_loc() else {
+            return Ok(());
+        };
+        self.hidden.sequences |= subflow.info.relwrite_seq().is_none();
+        if !self.wants(token) {
+            return Ok(());
+        }
+        if let Some(sent) = socket.tcp_info() {
+            let sent = sent.as_bytes();
+            let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);
+            if let Some(room) = subflow.tcp_info.get_mut(..sent.len()) {
+                room.copy_from_slice(sent);
+                subflow.tcp_len = sent.len();
+            }
+        }
+        let Key(connection) = Key::of(token);
+        self.keys.push(Key(connection
+            | u128::from(subflow.is_joined()) << Key::JOINED
+            | u128::from(socket.cookie) << Key::COOKIE
+            | self.subflows.len() as u128));
+        self.subflows.push(subflow);
+        Ok(())
+    }
+
+    /// Looks the wanted connections up one by one.
+    fn look_up(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+        let mut at = 0;
+        while let Some(key) = self.wanted.get(at) {
+            at += 1;
+            let token = key.token();
+            let found = by_token(diagnostics, token, &mut |socket| {
+                self.found(token, Some(socket))
+            })?;
+            if !found && self.pass == Pass::Last {
+                self.found(token, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection was found, or just subflows of one.
+    fn found(&mut self, token: u32, socket: Option<&Socket>) -> Result<()> {
+        let mut connection = Connection {
+            token,
+            socket,
+            incomplete: true,
+            all: &self.subflows,
+            keys: of_token(&self.keys, token),
+        };
+        let (mut alive, mut foreign, mut done) = (0, false, false);
+        for subflow in connection.subflows() {
+            alive += usize::from(subflow.is_alive());
+            // A token may be given out again, an inode not so soon: whoever
+            // has another one belongs to a connection that has gone.
+            let inode = socket.map_or(0, |socket| socket.inode);
+            foreign |= subflow.inode != 0 && inode != 0 && subflow.inode != inode;
+            if self.pass != Pass::Check {
+                // The kernel may show it twice.
+                done |= subflow.done.replace(true);
+            }
+        }
+        if done {
+            return Ok(());
+        }
+        match socket {
+            Some(socket) if !foreign => {
+                let info = socket.mptcp_info();
+                let count = |of: Option<u8>| of.map(usize::from);
+                let total = info.and_then(|info| count(info.subflows_total()));
+                // Older kernels count only those beyond the first.
+                let extra = info.and_then(|info| count(info.subflows()));
+                let least = total.or(extra).unwrap_or(0);
+                connection.incomplete =
+                    connection.keys.len() < least || alive > total.unwrap_or(alive);
+            }
+            Some(_) => connection.keys = &[],
+            // What closes may outlive its connection; what lives has one.
+            None if alive == 0 => return Ok(()),
+            None => {}
+        }
+        let again = match self.pass {
+            Pass::Check => connection.incomplete,
+            Pass::First => connection.incomplete && !self.hidden.subflows,
+            Pass::Last => false,
+        };
+        if again {
+            self.again.push(Key::of(token));
+        } else if self.pass != Pass::Check {
+            (self.each)(&connection)?;
+        }
+        Ok(())
+    }
 }
 
 /// Hands each connection that `selection` names to `each`, once, in no
@@ -381,123 +408,88 @@ pub fn each(
     selection: &Selection,
     each: &mut dyn FnMut(&Connection) -> Result<()>,
 ) -> Result<Hidden> {
-    let mut hidden = Hidden::default();
-    let mut table = Table::default();
-    // The tokens, ascending, unless all are wanted.
-    let mut tokens = Vec::new();
-    let mut all = false;
-    // All subflows of these connections have been read.
-    let mut whole = false;
-    match (selection.token, &selection.filter) {
-        (None, None) => all = true,
-        (Some(token), _) => {
-            if !by_token(diagnostics, token, &mut |_| Ok(()))? {
-                return Ok(hidden);
-            }
-            tokens.push(token);
-        }
-        (None, Some(filter)) => {
-            table.read(diagnostics, filter, None, &mut hidden)?;
-            for key in &table.keys {
-                tokens.push(key.token());
-            }
-            dump(
-                diagnostics,
-                Protocol::Mptcp,
-                connected(),
-                filter,
-                &mut |socket| {
-                    tokens.push(token_of(socket));
-                    Ok(())
-                },
-            )?;
-            sort(&mut tokens);
-            if tokens.is_empty() {
-                return Ok(hidden);
-            }
-            // All of their subflows are wanted. Where the filter has let them
-            // all through, the large dump is saved.
-            if tokens.len() <= FEW {
-                whole = true;
-                for token in &tokens {
-                    by_token(diagnostics, *token, &mut |socket| {
-                        whole &= !table.join(*token, Some(socket)).incomplete;
-                        Ok(())
-                    })?;
-                }
-            }
-        }
-    }
-    let wanted = (!all).then_some(&tokens[..]);
-    if !whole {
-        table.read(diagnostics, &Filter::ANY, wanted, &mut hidden)?;
-    }
-    // Connections to look at again.
-    let mut again = Vec::new();
-    let mut join = |token: u32, socket: &Socket| {
-        let keys = table.of(token);
-        let first = keys.first().and_then(|first| table.kept.get(first.at));
-        if first.is_some_and(|first| first.done.replace(true)) {
-            return Ok(());
-        }
-        let connection = table.join_of(keys, token, Some(socket));
-        if connection.incomplete && !hidden.subflows {
-            again.push(token);
-            return Ok(());
-        }
-        each(&connection)
+    let mut reader = Reader {
+        each,
+        pass: Pass::First,
+        wanted: Vec::new(),
+        subflows: Vec::new(),
+        keys: Vec::new(),
+        again: Vec::new(),
+        hidden: Hidden::default(),
     };
-    match wanted {
-        Some(tokens) if tokens.len() <= FEW => {
-            for token in tokens {
-                by_token(diagnostics, *token, &mut |socket| join(*token, socket))?;
-            }
+    // All subflows of the wanted connections have been read.
+    let mut whole = false;
+    if let Some(token) = selection.token {
+        if !by_token(diagnostics, token, &mut |_| Ok(()))? {
+            return Ok(reader.hidden);
         }
-        _ => dump(
+        reader.wanted.push(Key::of(token));
+    } else if let Some(filter) = &selection.filter {
+        reader.read(diagnostics, filter)?;
+        for key in &reader.keys {
+            reader.wanted.push(Key::of(key.token()));
+        }
+        let wanted = &mut reader.wanted;
+        dump(
             diagnostics,
             Protocol::Mptcp,
-            connected(),
-            &Filter::ANY,
+            CONNECTED,
+            filter,
             &mut |socket| {
+                wanted.push(Key::of(token_of(socket)));
+                Ok(())
+            },
+        )?;
+        sort(wanted);
+        if wanted.is_empty() {
+            return Ok(reader.hidden);
+        }
+        // All of their subflows are wanted. Where the filter has let them all
+        // through, the large dump is saved.
+        if wanted.len() <= FEW {
+            reader.pass = Pass::Check;
+            reader.look_up(diagnostics)?;
+            reader.pass = Pass::First;
+            whole = reader.again.is_empty();
+            reader.again.clear();
+        }
+    }
+    loop {
+        if !whole {
+            reader.read(diagnostics, &Filter::ANY)?;
+        }
+        whole = false;
+        if reader.pass == Pass::Last || (1..=FEW).contains(&reader.wanted.len()) {
+            reader.look_up(diagnostics)?;
+        } else {
+            let (all, states) = (&Filter::ANY, CONNECTED);
+            dump(diagnostics, Protocol::Mptcp, states, all, &mut |socket| {
                 let token = token_of(socket);
-                if is_in(wanted, token) {
-                    join(token, socket)
+                if reader.wants(token) {
+                    reader.found(token, Some(socket))
                 } else {
                     Ok(())
                 }
-            },
-        )?,
-    }
-    // What closes may outlive its connection; what lives has one.
-    let mut last = None;
-    let mut done = false;
-    for key in &table.keys {
-        let Some(kept) = table.kept.get(key.at) else {
-            continue;
-        };
-        if last != Some(key.token()) {
-            last = Some(key.token());
-            done = kept.done.get();
+            })?;
         }
-        if !done && is_alive(kept.state) {
-            again.push(key.token());
+        if reader.pass == Pass::Last {
+            return Ok(reader.hidden);
         }
-    }
-    if again.is_empty() {
-        return Ok(hidden);
-    }
-    sort(&mut again);
-    table.read(diagnostics, &Filter::ANY, Some(&again), &mut hidden)?;
-    for &token in &again {
-        let found = by_token(diagnostics, token, &mut |socket| {
-            each(&table.join(token, Some(socket)))
-        })?;
-        let orphans = table.join(token, None);
-        if !found && orphans.subflows().any(|subflow| subflow.is_alive()) {
-            each(&orphans)?;
+        // What lives has a connection.
+        for key in &reader.keys {
+            if let Some(subflow) = reader.subflows.get(key.place()) {
+                if subflow.is_alive() && !subflow.done.get() {
+                    reader.again.push(Key::of(key.token()));
+                }
+            }
         }
+        if reader.again.is_empty() {
+            return Ok(reader.hidden);
+        }
+        sort(&mut reader.again);
+        core::mem::swap(&mut reader.wanted, &mut reader.again);
+        reader.pass = Pass::Last;
     }
-    Ok(hidden)
 }
 
 /// Hands each listening socket of MPTCP to `each`.

@@ -19,6 +19,7 @@
 )]
 
 #[macro_use]
+#[allow(unused_macros)]
 mod table;
 
 pub mod diag;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::diag::{Filter, MptcpInfo, Socket, State, SubflowFlags, TcpInfo};
-use mptcp_codec::inet::bits_of;
+use mptcp_codec::diag::{Field, Fields, Filter, MptcpInfo, Socket, State, SubflowFlags, TcpInfo};
+use mptcp_codec::order::Native;
 
 use super::endpoint::device;
 use super::places::Places;
@@ -18,15 +18,16 @@ use crate::session::Session;
 
 /// `connection show`.
 pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let mut said = parse(Words::new(words), &mut |name| {
+    let mut said = ConnectionWords::default();
+    parse(Words::new(words), &mut said, &mut |name| {
         device(session.path_manager()?, name, true)
     })?;
-    if said.family.is_none() {
-        said.family = match (session.options.ipv4, session.options.ipv6) {
-            (true, false) => Some(Family::V4),
-            (false, true) => Some(Family::V6),
-            _ => None,
-        };
+    let options = &session.options;
+    if said.family.is_none() && options.ipv4 != options.ipv6 {
+        said.family = Some(match options.ipv4 {
+            true => Family::V4,
+            false => Family::V6,
+        });
     }
     list(session, &said)
 }
@@ -44,122 +45,76 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         out,
         path_manager,
         places: &mut places,
+        said,
         stats,
+        found: false,
         text: Text::default(),
-        ends: Vec::new(),
+        lengths: Text::default(),
+        told: (0, 0),
         widths: [0, 0],
     };
-    let mut found = false;
-    let hidden = if said.listen {
-        connections::listeners(&mut diagnostics, &mut |socket| {
-            if !matches_ends(said, &ends(socket)) {
-                return Ok(());
-            }
-            printer.listener(socket)
-        })?;
-        Hidden::default()
+    let mut hidden = Hidden::default();
+    if said.listen {
+        connections::listeners(&mut diagnostics, &mut |socket| printer.listener(socket))?;
     } else {
         let selection = Selection {
             token: said.token,
-            filter: filter(said),
+            filter: Filter::of(&said.ends),
         };
-        connections::each(&mut diagnostics, &selection, &mut |connection| {
-            if !matches(said, connection, printer.places) {
-                return Ok(());
-            }
-            found = true;
+        hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
             printer.connection(connection)
-        })?
-    };
-    if let (Some(token), false) = (said.token, found) {
+        })?;
+    }
+    if let (Some(token), false) = (said.token, printer.found) {
         let token = padded(token.into(), 8);
         let message = ["Error: no such connection: token ", token.as_str(), "."];
         return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
             .with_errno(crate::kernel::sys::Errno(libc::ENOENT as u32))
             .about(token.as_str()));
     }
-    if session.out.style.json {
-        session.out.end_array()?;
+    let out = &mut session.out;
+    if out.style.json {
+        out.end_array()?;
     }
-    session.out.flush()?;
-    if hidden.subflows {
-        complain(
+    out.flush()?;
+    complain(match hidden {
+        Hidden { subflows: true, .. } => {
             b"Subflows are not shown: this kernel shows them to root \
-              (CAP_NET_ADMIN in this network namespace) only.\n",
-        );
-    } else if hidden.sequences {
-        complain(
+              (CAP_NET_ADMIN in this network namespace) only.\n"
+        }
+        Hidden {
+            sequences: true, ..
+        } => {
             b"Sequence numbers of subflows are not shown: the kernel shows them to root \
-              (CAP_NET_ADMIN in this network namespace) only.\n",
-        );
-    }
+              (CAP_NET_ADMIN in this network namespace) only.\n"
+        }
+        _ => b"",
+    });
     Ok(0)
 }
 
-/// What the kernel can pick by itself.
-fn filter(said: &ConnectionWords) -> Option<Filter> {
-    let addresses = said.local.is_some() || said.remote.is_some();
-    if !addresses && said.sport.is_none() && said.dport.is_none() {
-        return None;
+/// Whether the ends of a socket are what was said.
+#[inline(never)]
+fn matches(said: &ConnectionWords, ends: &Ends) -> bool {
+    let mut somewhere = said.address.is_none();
+    for ((wanted, wanted_port), (address, port)) in said.ends.iter().zip(ends) {
+        if !is(wanted, address) || *wanted_port != 0 && wanted_port != port {
+            return false;
+        }
+        somewhere |= is(&said.address, address);
     }
-    let mut filter = Filter::ANY;
-    if let Some(address) = said.local {
-        filter = filter.with_source(address, bits_of(address));
-    }
-    if let Some(address) = said.remote {
-        filter = filter.with_destination(address, bits_of(address));
-    }
-    if let Some(port) = said.sport {
-        filter = filter.with_source_port(port);
-    }
-    if let Some(port) = said.dport {
-        filter = filter.with_destination_port(port);
-    }
-    Some(filter)
+    let v4 = ends[0].0.map(|address| address.to_canonical().is_ipv4());
+    let family = match said.family {
+        None => true,
+        Some(Family::V4) => v4 == Some(true),
+        Some(Family::V6) => v4 == Some(false),
+    };
+    somewhere && family
 }
 
-/// Whether a connection is what was said: itself in every word, or one of its
-/// subflows in every word.
-fn matches(said: &ConnectionWords, connection: &Connection, places: &Places) -> bool {
-    if said.fallback && !connection.is_fallback() {
-        return false;
-    }
-    if let (None, Some(socket)) = (said.dev, &connection.socket) {
-        if matches_ends(said, &ends(socket)) {
-            return true;
-        }
-    }
-    for subflow in connection.subflows() {
-        if matches_ends(said, &subflow.socket.ends)
-            && said
-                .dev
-                .is_none_or(|index| places.interface(&subflow) == index)
-        {
-            return true;
-        }
-    }
-    false
-}
-
-fn matches_ends(said: &ConnectionWords, ends: &Ends) -> bool {
-    let [source, destination] = ends;
-    let v4 = source
-        .0
-        .is_some_and(|address| address.to_canonical().is_ipv4());
-    is(&said.local, source)
-        && is(&said.remote, destination)
-        && (is(&said.address, source) || is(&said.address, destination))
-        && said.sport.is_none_or(|port| port == source.1)
-        && said.dport.is_none_or(|port| port == destination.1)
-        && match said.family {
-            None => true,
-            Some(Family::V4) => v4,
-            Some(Family::V6) => !v4 && source.0.is_some(),
-        }
-}
-
-/// Whether an end has the address that is wanted, if one is.
-fn is(wanted: &Option<IpAddr>, (address, _): &End) -> bool {
+/// Whether this is the address that is wanted, if one is.
+#[inline(never)]
+fn is(wanted: &Option<IpAddr>, address: &Option<IpAddr>) -> bool {
     match (wanted, address) {
         (None, _) => true,
         (Some(wanted), Some(address)) => wanted.to_canonical() == address.to_canonical(),
@@ -167,111 +122,159 @@ fn is(wanted: &Option<IpAddr>, (address, _): &End) -> bool {
     }
 }
 
-/// Prints connections. In JSON what is said has a name; in text a word stands
-/// in front of it, with a blank on either side.
+/// A row for each thing that is told: its name in JSON, and what stands in
+/// front of it in text. It is not told where that is empty. The texts are one
+/// string: a table of slices would be twice as large.
+macro_rules! items {
+    ($($item:ident $name:literal $front:literal)*) => {
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        enum Item {
+            $($item),*
+        }
+        static TEXTS: &str = concat!($($name, $front),*);
+        static ENDS: [u16; [$($name, $front),*].len()] = sums(&[$($name, $front),*]);
+    };
+}
+
+items! {
+    Role "role" " "
+    State "state" " "
+    Listen "state" ""
+    Kind "kind" "    "
+    LocalAddress "local_address" ""
+    LocalPort "local_port" ""
+    RemoteAddress "remote_address" ""
+    RemotePort "remote_port" ""
+    Uid "uid" ""
+    Inode "inode" ""
+    Subflows "subflows" " subflows "
+    MptcpInfo "mptcp_info" "    mptcp_info"
+    LocalId "local_id" " id "
+    RemoteId "remote_id" "/"
+    Endpoint "endpoint" " endpoint "
+    Dev "dev" " dev "
+    Backup "backup" " backup"
+    BackupRemote "backup_remote" " backup_remote"
+    Flags "flags" ""
+    Share "share_percent" " share "
+    Rtt "" " rtt "
+    RttMicroseconds "rtt_us" ""
+    RttVariation "rttvar_us" ""
+    CongestionWindow "cwnd" " cwnd "
+    BytesSent "bytes_sent" " sent "
+    BytesReceived "bytes_received" " received "
+    BytesAcked "bytes_acked" " acked "
+    LastDataSent "last_data_sent_ms" ""
+    LastDataReceived "last_data_recv_ms" ""
+    LastAckReceived "last_ack_recv_ms" ""
+    Last "" " last "
+    TotalRetransmits "retransmits" ""
+    Mptcp "mptcp" "        mptcp"
+    TokenRem "token_rem" " token_rem "
+    RelwriteSeq "relwrite_seq" " relwrite_seq "
+    MapSeq "map_seq" " map_seq "
+    MapSfseq "map_sfseq" " map_sfseq "
+    SsnOffset "ssn_offset" " ssn_offset "
+    MapDatalen "map_datalen" " map_datalen "
+    TcpInfo "tcp_info" "        tcp_info"
+    Pending "pending" " pending "
+    Backlog "backlog" " backlog "
+    // In text, none of what follows is told of 0.
+    Retransmitted "bytes_retrans" " retransmitted "
+    ReceivedHere "bytes_received" " received "
+    // What is not as it should be.
+    Retransmits "" " retransmits "
+    WrongState "state" " "
+    Fallback "fallback" " FALLBACK"
+    Incomplete "incomplete" " INCOMPLETE"
+    NotEstablished "" " not_fully_established"
+}
+
+/// Where each text ends that stands in a row with others.
+const fn sums<const N: usize>(texts: &[&str; N]) -> [u16; N] {
+    let mut sums = [0; N];
+    let (mut at, mut sum) = (0, 0);
+    while at < N {
+        sum += texts[at].len();
+        sums[at] = sum as u16;
+        at += 1;
+    }
+    sums
+}
+
+/// Numbers of a connection.
+static OF_CONNECTION: [(Item, Field); 7] = [
+    (Item::BytesSent, MptcpInfo::FIELDS.bytes_sent),
+    (Item::BytesReceived, MptcpInfo::FIELDS.bytes_received),
+    (Item::BytesAcked, MptcpInfo::FIELDS.bytes_acked),
+    (Item::Retransmitted, MptcpInfo::FIELDS.bytes_retrans),
+    (Item::LastDataSent, MptcpInfo::FIELDS.last_data_sent),
+    (Item::LastDataReceived, MptcpInfo::FIELDS.last_data_recv),
+    (Item::LastAckReceived, MptcpInfo::FIELDS.last_ack_recv),
+];
+
+/// Numbers of a subflow that one looks at first.
+static OF_SUBFLOW: [(Item, Field); 7] = [
+    (Item::CongestionWindow, TcpInfo::FIELDS.snd_cwnd),
+    (Item::BytesSent, TcpInfo::FIELDS.bytes_sent),
+    (Item::BytesAcked, TcpInfo::FIELDS.bytes_acked),
+    (Item::ReceivedHere, TcpInfo::FIELDS.bytes_received),
+    (Item::RttMicroseconds, TcpInfo::FIELDS.rtt),
+    (Item::RttVariation, TcpInfo::FIELDS.rttvar),
+    (Item::TotalRetransmits, TcpInfo::FIELDS.total_retrans),
+];
+
+/// When something last came or went.
+static TIMES: [(Item, Field); 3] = [
+    (Item::LastDataSent, TcpInfo::FIELDS.last_data_sent),
+    (Item::LastDataReceived, TcpInfo::FIELDS.last_data_recv),
+    (Item::LastAckReceived, TcpInfo::FIELDS.last_ack_recv),
+];
+
+/// Prints connections.
 struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
+    said: &'p ConnectionWords,
     stats: bool,
-    // The ends of the subflows of one connection in text, where each begins
-    // and ends, and how long the longest are, here and there.
+    // There was a connection to print.
+    found: bool,
+    // The ends of subflows in text, to be aligned: one behind the other, how
+    // long each is, how many have been told and where the next begins, and how
+    // long the longest are, here and there.
     text: Text,
-    ends: Vec<(usize, usize)>,
+    lengths: Text,
+    told: (usize, usize),
     widths: [usize; 2],
 }
 
-/// A number that the kernel tells of a socket.
-struct Figure {
-    /// Its name in JSON.
-    name: &'static str,
-    /// The word in front of it in text; none where it is not told there.
-    word: &'static str,
-    /// Told in text only if it is not 0.
-    unless_zero: bool,
-    /// Reads it from what the kernel sent.
-    read: fn(&[u8]) -> Option<u64>,
-}
-
-const fn figure(name: &'static str, word: &'static str, read: fn(&[u8]) -> Option<u64>) -> Figure {
-    Figure {
-        name,
-        word,
-        unless_zero: false,
-        read,
-    }
-}
-
-impl Figure {
-    const fn unless_zero(mut self) -> Self {
-        self.unless_zero = true;
-        self
-    }
-}
-
-/// Those of a connection.
-static OF_CONNECTION: [Figure; 7] = [
-    figure("bytes_sent", " sent ", |b| MptcpInfo::new(b).bytes_sent()),
-    figure("bytes_received", " received ", |b| {
-        MptcpInfo::new(b).bytes_received()
-    }),
-    figure("bytes_acked", " acked ", |b| {
-        MptcpInfo::new(b).bytes_acked()
-    }),
-    figure("bytes_retrans", " retransmitted ", |b| {
-        MptcpInfo::new(b).bytes_retrans()
-    })
-    .unless_zero(),
-    figure("last_data_sent_ms", "", |b| {
-        MptcpInfo::new(b).last_data_sent().map(u64::from)
-    }),
-    figure("last_data_recv_ms", "", |b| {
-        MptcpInfo::new(b).last_data_recv().map(u64::from)
-    }),
-    figure("last_ack_recv_ms", "", |b| {
-        MptcpInfo::new(b).last_ack_recv().map(u64::from)
-    }),
-];
-
-/// Those of a subflow that one looks at first.
-static OF_SUBFLOW: [Figure; 7] = [
-    figure("cwnd", " cwnd ", |b| {
-        TcpInfo::new(b).snd_cwnd().map(u64::from)
-    }),
-    figure("bytes_sent", " sent ", |b| TcpInfo::new(b).bytes_sent()),
-    figure("bytes_acked", " acked ", |b| TcpInfo::new(b).bytes_acked()),
-    figure("bytes_received", " received ", |b| {
-        TcpInfo::new(b).bytes_received()
-    })
-    .unless_zero(),
-    figure("rtt_us", "", |b| TcpInfo::new(b).rtt().map(u64::from)),
-    figure("rttvar_us", "", |b| TcpInfo::new(b).rttvar().map(u64::from)),
-    figure("retransmits", "", |b| {
-        TcpInfo::new(b).total_retrans().map(u64::from)
-    }),
-];
-
-/// When something last came or went.
-static TIMES: [Figure; 3] = [
-    figure("last_data_sent_ms", "", |b| {
-        TcpInfo::new(b).last_data_sent().map(u64::from)
-    }),
-    figure("last_data_recv_ms", "", |b| {
-        TcpInfo::new(b).last_data_recv().map(u64::from)
-    }),
-    figure("last_ack_recv_ms", "", |b| {
-        TcpInfo::new(b).last_ack_recv().map(u64::from)
-    }),
-];
-
-/// The ends of a socket in JSON.
-const ENDS: [[&str; 2]; 2] = [
-    ["local_address", "local_port"],
-    ["remote_address", "remote_port"],
-];
-
 impl Printer<'_> {
+    /// Whether a connection is what was said: itself in every word, or one of
+    /// its subflows in every word.
+    fn is_wanted(&self, connection: &Connection) -> bool {
+        let said = self.said;
+        if said.fallback && !connection.is_fallback() {
+            return false;
+        }
+        if let (None, Some(socket)) = (said.dev, connection.socket) {
+            if matches(said, &ends(socket)) {
+                return true;
+            }
+        }
+        connection.subflows().any(|subflow| {
+            matches(said, &subflow.ends)
+                && said
+                    .dev
+                    .is_none_or(|index| self.places.interface(subflow) == index)
+        })
+    }
+
     fn connection(&mut self, connection: &Connection) -> Result<()> {
+        if !self.is_wanted(connection) {
+            return Ok(());
+        }
+        self.found = true;
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
@@ -280,44 +283,39 @@ impl Printer<'_> {
             self.out.text("token ");
             self.out.hexadecimal(connection.token.into(), 8);
         }
-        match connection.role() {
-            None => {}
-            Some(Role::Client) => self.word("role", "client"),
-            Some(Role::Server) => self.word("role", "server"),
+        if let Some(role) = connection.role() {
+            let role = match role {
+                Role::Client => "client",
+                Role::Server => "server",
+            };
+            self.word(Item::Role, role);
         }
-        if let Some(socket) = &connection.socket {
-            self.state(socket.state, true);
-            let ends = &ends(socket);
-            self.forget_ends();
-            self.note_ends(ends, None);
-            self.widths = [0, 0];
-            self.ends(ends, 0);
+        if let Some(socket) = connection.socket {
+            self.state(socket.state);
+            self.lone_ends(&ends(socket));
         }
-        let fallback = connection.is_fallback();
-        self.mark("fallback", fallback, " FALLBACK", Some(Colour::Wrong));
-        let incomplete = connection.incomplete;
-        self.mark("incomplete", incomplete, " INCOMPLETE", Some(Colour::Wrong));
-        if let Some(socket) = &connection.socket {
+        self.mark(Item::Fallback, connection.is_fallback());
+        self.mark(Item::Incomplete, connection.incomplete);
+        if let Some(socket) = connection.socket {
             self.counters(socket);
         }
         if json {
-            self.out.begin_array("subflows");
+            self.out.begin_array(self.label(Item::Subflows));
         } else {
             self.out.end_line()?;
         }
         let (mut total, mut count) = (0_u64, 0);
-        let mut before = None;
         self.forget_ends();
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.bytes());
             count += 1;
-            let ends = &subflow.socket.ends;
-            self.note_ends(ends, before);
-            before = Some(ends);
+            self.note_ends(&subflow.ends);
         }
-        let shared = total > 0 && !connection.incomplete && (json || count > 1);
-        for (at, subflow) in connection.subflows().enumerate() {
-            self.subflow(&subflow, at, if shared { total } else { 0 })?;
+        if connection.incomplete || !json && count < 2 {
+            total = 0;
+        }
+        for subflow in connection.subflows() {
+            self.subflow(subflow, total)?;
         }
         if json {
             self.out.end_array()?;
@@ -333,64 +331,53 @@ impl Printer<'_> {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
-        if let Some(total) = info.subflows_total().or(info.subflows()) {
-            self.field("", " subflows ", total.into());
+        if !self.out.style.json {
+            let total = info.subflows_total().or(info.subflows());
+            self.number_of(Item::Subflows, total.map(u64::from));
         }
         self.figures(&OF_CONNECTION, info.as_bytes());
         self.owner(socket);
         if self.stats {
-            self.begin("mptcp_info", "    mptcp_info");
-            for (name, value) in info.fields() {
-                // The token was told already.
-                if name != "token" {
-                    self.named(name, Some(value));
-                }
-            }
-            self.end();
+            self.fields(Item::MptcpInfo, info.fields());
         }
     }
 
-    /// In JSON, whose it is.
+    /// Whose it is.
     fn owner(&mut self, socket: &Socket) {
-        if self.out.style.json {
-            self.out.json_number("uid", socket.uid.into());
-            self.out.json_number("inode", socket.inode.into());
-        }
+        self.number(Item::Uid, socket.uid.into());
+        self.number(Item::Inode, socket.inode.into());
     }
 
     /// `total` is what all of the connection carried, 0 where its share is not
     /// told.
-    fn subflow(&mut self, subflow: &Subflow, at: usize, total: u64) -> Result<()> {
+    fn subflow(&mut self, subflow: &Subflow, total: u64) -> Result<()> {
         let json = self.out.style.json;
-        let (kind, shown) = match subflow.is_joined() {
-            true => ("joined", "    joined"),
-            false => ("first", "    first "),
-        };
+        let joined = subflow.is_joined();
         if json {
             self.out.begin_object("");
-            self.out.json_string("kind", kind.as_bytes());
-        } else {
-            self.out.text(shown);
         }
-        self.ends(&subflow.socket.ends, at);
-        self.state(subflow.socket.state, json);
-        let info = subflow.info();
-        if let Some(id) = info.id_loc() {
-            self.field("local_id", " id ", id.into());
+        self.word(Item::Kind, if joined { "joined" } else { "first" });
+        if !json && !joined {
+            self.out.byte(b' ');
         }
-        if let Some(id) = info.id_rem() {
-            self.field("remote_id", "/", id.into());
+        self.ends(&subflow.ends);
+        if json || subflow.state != State::Established {
+            self.state(subflow.state);
         }
+        let info = &subflow.info;
+        self.number_of(Item::LocalId, info.id_loc().map(u64::from));
+        self.number_of(Item::RemoteId, info.id_rem().map(u64::from));
         let (endpoint, index) = self.places.of(subflow);
         if endpoint != 0 {
-            self.field("endpoint", " endpoint ", endpoint.into());
+            self.number(Item::Endpoint, endpoint.into());
         }
         if index != 0 {
+            let label = self.label(Item::Dev);
             let name = self.places.name(self.path_manager, index);
             if json {
-                self.out.json_string("dev", name);
+                self.out.json_string(label, name);
             } else {
-                self.out.text(" dev ");
+                self.out.text(label);
                 self.out.coloured(Colour::Interface, name);
             }
         }
@@ -401,275 +388,278 @@ impl Printer<'_> {
             None => subflow.bytes().checked_div(total / 100),
         };
         if let Some(share) = share {
-            self.field("share_percent", " share ", share);
+            self.number(Item::Share, share);
             if !json {
                 self.out.byte(b'%');
             }
         }
         self.of_tcp(subflow);
         if self.stats {
-            self.begin("mptcp", "        mptcp");
-            self.named("token_rem", info.token_rem().map(u64::from));
-            self.named("relwrite_seq", info.relwrite_seq().map(u64::from));
-            self.named("map_seq", info.map_seq());
-            self.named("map_sfseq", info.map_sfseq().map(u64::from));
-            self.named("ssn_offset", info.ssn_offset().map(u64::from));
-            self.named("map_datalen", info.map_datalen().map(u64::from));
+            self.begin(Item::Mptcp);
+            self.number_of(Item::TokenRem, info.token_rem().map(u64::from));
+            self.number_of(Item::RelwriteSeq, info.relwrite_seq().map(u64::from));
+            self.number_of(Item::MapSeq, info.map_seq());
+            self.number_of(Item::MapSfseq, info.map_sfseq().map(u64::from));
+            self.number_of(Item::SsnOffset, info.ssn_offset().map(u64::from));
+            self.number_of(Item::MapDatalen, info.map_datalen().map(u64::from));
             self.end();
-            self.begin("tcp_info", "        tcp_info");
-            for (name, value) in subflow.tcp_info.fields() {
-                self.named(name, Some(value));
-            }
-            self.end();
+            self.fields(Item::TcpInfo, subflow.tcp_info().fields());
         }
-        if json {
-            self.out.end_object()
-        } else {
-            self.out.end_line()
-        }
+        self.finish()
     }
 
     fn flags(&mut self, subflow: &Subflow) {
         let flags = subflow.flags();
-        let json = self.out.style.json;
-        let backup = flags.contains(SubflowFlags::BKUP_LOC);
-        self.mark("backup", backup, " backup", None);
-        let backup = flags.contains(SubflowFlags::BKUP_REM);
-        self.mark("backup_remote", backup, " backup_remote", None);
-        if json {
-            let mut letters = [0; SubflowFlags::LETTERS.len()];
-            let mut len = 0;
+        self.mark(Item::Backup, flags.contains(SubflowFlags::BKUP_LOC));
+        self.mark(Item::BackupRemote, flags.contains(SubflowFlags::BKUP_REM));
+        if self.out.style.json {
+            // Nothing is aligned in JSON.
+            self.text.clear();
             for (flag, letter) in &SubflowFlags::LETTERS {
                 if flags.contains(*flag) {
-                    if let Some(place) = letters.get_mut(len) {
-                        *place = *letter as u8;
-                        len += 1;
-                    }
+                    self.text.byte(*letter as u8);
                 }
             }
-            let letters = letters.get(..len).unwrap_or(&[]);
-            self.out.json_string("flags", letters);
-        } else if !flags.contains(SubflowFlags::FULLY_ESTABLISHED)
-            && subflow.is_joined()
-            && subflow.is_alive()
-        {
-            let mark = b" not_fully_established";
-            self.out.coloured(Colour::Wrong, mark);
+            let label = self.label(Item::Flags);
+            self.out.json_string(label, self.text.as_bytes());
         }
+        let established = flags.contains(SubflowFlags::FULLY_ESTABLISHED);
+        let joining = !established && subflow.is_joined() && subflow.is_alive();
+        self.mark(Item::NotEstablished, joining);
     }
 
     /// The figures of TCP that one looks at first.
     fn of_tcp(&mut self, subflow: &Subflow) {
-        let info = &subflow.tcp_info;
-        let json = self.out.style.json;
-        if let (Some(rtt @ 1..), false) = (info.rtt(), json) {
-            self.field("", " rtt ", (rtt / 1000).into());
-            let digit = |unit: u32| b'0' + (rtt / unit % 10) as u8;
-            self.out.bytes(&[b'.', digit(100), digit(10), digit(1)]);
+        let info = subflow.tcp_info();
+        if let (Some(rtt @ 1..), false) = (info.rtt(), self.out.style.json) {
+            self.number(Item::Rtt, (rtt / 1000).into());
+            self.out.byte(b'.');
+            self.out.digits((rtt % 1000).into(), 3);
         }
         self.figures(&OF_SUBFLOW, info.as_bytes());
         // Without a connection the kernel counts these times from its start.
-        if subflow.socket.state != State::SynSent {
-            self.figures(&TIMES, info.as_bytes());
-            let mut last = u64::MAX;
-            for time in &TIMES {
-                last = last.min((time.read)(info.as_bytes()).unwrap_or(last));
-            }
-            if last != u64::MAX {
-                self.field("", " last ", last);
-            }
+        if subflow.state != State::SynSent {
+            let last = self.figures(&TIMES, info.as_bytes());
+            self.number_of(Item::Last, last);
         }
-        if let (Some(count @ 1..), false) = (info.total_retrans(), json) {
-            self.out.begin_colour(Colour::Wrong);
-            self.out.text(" retransmits ");
-            self.out.number(count.into());
-            self.out.end_colour();
-        }
+        self.number_of(Item::Retransmits, info.total_retrans().map(u64::from));
     }
 
     fn listener(&mut self, socket: &Socket) -> Result<()> {
-        let json = self.out.style.json;
-        if json {
-            self.out.begin_object("");
-            self.out.json_string("state", b"LISTEN");
-        } else {
-            self.out.text("LISTEN");
-        }
         let ends = &ends(socket);
-        self.forget_ends();
-        self.note_ends(ends, None);
-        self.end_of(&ENDS[0], &ends[0], 0, 0);
-        self.field("pending", " pending ", socket.receive_queue.into());
-        self.field("backlog", " backlog ", socket.send_queue.into());
-        if json {
-            self.owner(socket);
+        if !matches(self.said, ends) {
+            return Ok(());
+        }
+        if self.out.style.json {
+            self.out.begin_object("");
+        }
+        self.word(Item::Listen, "LISTEN");
+        self.lone_ends(ends.get(..1).unwrap_or_default());
+        self.number(Item::Pending, socket.receive_queue.into());
+        self.number(Item::Backlog, socket.send_queue.into());
+        self.owner(socket);
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.out.style.json {
             self.out.end_object()
         } else {
             self.out.end_line()
         }
     }
 
-    /// The state; where it is as it should be, only if `always`.
-    fn state(&mut self, state: State, always: bool) {
-        if state == State::Established && !always {
-            return;
-        }
-        let name = state.name().unwrap_or("UNKNOWN");
-        if self.out.style.json || state == State::Established {
-            self.word("state", name);
-        } else {
-            self.out.begin_colour(Colour::Wrong);
-            self.word("state", name);
-            self.out.end_colour();
-        }
+    fn state(&mut self, state: State) {
+        let item = match state {
+            State::Established => Item::State,
+            _ => Item::WrongState,
+        };
+        self.word(item, state.name().unwrap_or("UNKNOWN"));
+    }
+
+    /// Both ends of a socket, or one, that are not aligned with others.
+    fn lone_ends(&mut self, ends: &[End]) {
+        self.forget_ends();
+        self.note_ends(ends);
+        self.ends(ends);
     }
 
     fn forget_ends(&mut self) {
         self.text.clear();
-        self.ends.clear();
+        self.lengths.clear();
+        self.told = (0, 0);
         self.widths = [0, 0];
     }
 
-    /// Notes the ends of a socket as text, and how long they are; `before` are
-    /// those that were noted before. In JSON there is nothing to align.
-    fn note_ends(&mut self, [here, there]: &Ends, before: Option<&Ends>) {
+    /// Notes the ends of a socket as text, and how long they are. In JSON there
+    /// is nothing to align.
+    fn note_ends(&mut self, ends: &[End]) {
         if self.out.style.json {
             return;
         }
-        let local = self.note_end(here, before.map(|[here, _]| here));
-        let remote = self.note_end(there, before.map(|[_, there]| there));
-        let [widest_local, widest_remote] = &mut self.widths;
-        *widest_local = local.max(*widest_local);
-        *widest_remote = remote.max(*widest_remote);
-    }
-
-    /// Notes one end; where it is the same as on the line before, as one end
-    /// of all subflows mostly is, once.
-    fn note_end(&mut self, end: &End, before: Option<&End>) -> usize {
-        let place = self.ends.len().checked_sub(2);
-        if let (Some(place), true) = (place, before == Some(end)) {
-            let (start, end) = self.ends.get(place).copied().unwrap_or_default();
-            self.ends.push((start, end));
-            return end - start;
-        }
-        let start = self.text.as_bytes().len();
-        let (address, port) = *end;
-        let dotted = matches!(address, Some(IpAddr::V4(_)));
-        if !dotted {
-            self.text.byte(b'[');
-        }
-        if let Some(address) = address {
-            self.text.address(address);
-        }
-        if !dotted {
-            self.text.byte(b']');
-        }
-        self.text.byte(b':');
-        self.text.number(port.into());
-        let end = self.text.as_bytes().len();
-        self.ends.push((start, end));
-        end - start
-    }
-
-    /// Both ends of the socket that was noted at place `at`, padded.
-    fn ends(&mut self, [here, there]: &Ends, at: usize) {
-        let [local, remote] = self.widths;
-        self.end_of(&ENDS[0], here, 2 * at, local);
-        self.end_of(&ENDS[1], there, 2 * at + 1, remote);
-    }
-
-    fn end_of(
-        &mut self,
-        [address_name, port_name]: &[&str; 2],
-        (address, port): &End,
-        at: usize,
-        width: usize,
-    ) {
-        if self.out.style.json {
-            self.out.json_address(address_name, address.as_ref());
-            self.out.json_number(port_name, (*port).into());
-            return;
-        }
-        let (start, end) = self.ends.get(at).copied().unwrap_or_default();
-        let text = self.text.as_bytes().get(start..end).unwrap_or(&[]);
-        let colour = match address {
-            Some(IpAddr::V6(_)) => Colour::Ipv6,
-            _ => Colour::Ipv4,
-        };
-        self.out.byte(b' ');
-        self.out.coloured(colour, text);
-        for _ in text.len()..width {
-            self.out.byte(b' ');
-        }
-    }
-
-    /// True or false in JSON; in text a word where it is true.
-    fn mark(&mut self, name: &str, is: bool, word: &str, colour: Option<Colour>) {
-        match colour {
-            _ if self.out.style.json => self.out.json_bool(name, is),
-            _ if !is => {}
-            Some(colour) => self.out.coloured(colour, word.as_bytes()),
-            None => self.out.text(word),
-        }
-    }
-
-    fn word(&mut self, name: &str, word: &str) {
-        if self.out.style.json {
-            self.out.json_string(name, word.as_bytes());
-        } else {
-            self.out.byte(b' ');
-            self.out.text(word);
-        }
-    }
-
-    /// A number by its name in JSON, or with a word in front in text; not at
-    /// all where that is empty.
-    fn field(&mut self, name: &str, word: &str, value: u64) {
-        if self.out.style.json {
-            if !name.is_empty() {
-                self.out.json_number(name, value);
+        for ((address, port), widest) in ends.iter().zip(&mut self.widths) {
+            let start = self.text.as_bytes().len();
+            let dotted = matches!(address, Some(IpAddr::V4(_)));
+            if !dotted {
+                self.text.byte(b'[');
             }
-        } else {
-            self.out.text(word);
-            self.out.number(value);
+            if let Some(address) = address {
+                self.text.address(*address);
+            }
+            if !dotted {
+                self.text.byte(b']');
+            }
+            self.text.byte(b':');
+            self.text.number((*port).into());
+            let len = self.text.as_bytes().len() - start;
+            self.lengths.byte(len as u8);
+            *widest = len.max(*widest);
         }
     }
 
-    /// Figures, as far as the kernel sent them.
-    fn figures(&mut self, figures: &[Figure], sent: &[u8]) {
-        for figure in figures {
-            let Some(value) = (figure.read)(sent) else {
+    /// The ends that were noted next, padded.
+    fn ends(&mut self, ends: &[End]) {
+        const NAMES: [(Item, Item); 2] = [
+            (Item::LocalAddress, Item::LocalPort),
+            (Item::RemoteAddress, Item::RemotePort),
+        ];
+        for (at, (address, port)) in ends.iter().enumerate() {
+            if self.out.style.json {
+                let (address_item, port_item) = NAMES[at & 1];
+                let name = self.label(address_item);
+                self.out.json_address(name, address.as_ref());
+                self.number(port_item, (*port).into());
                 continue;
+            }
+            let (count, start) = self.told;
+            let len = self.lengths.as_bytes().get(count);
+            let end = start + len.map_or(0, |len| usize::from(*len));
+            self.told = (count + 1, end);
+            let colour = match address {
+                Some(IpAddr::V6(_)) => Colour::Ipv6,
+                _ => Colour::Ipv4,
             };
-            if self.out.style.json || !figure.word.is_empty() && (value > 0 || !figure.unless_zero)
-            {
-                self.field(figure.name, figure.word, value);
+            self.out.byte(b' ');
+            let text = self.text.as_bytes().get(start..end);
+            self.out.coloured(colour, text.unwrap_or_default());
+            for _ in end - start..self.widths[at & 1] {
+                self.out.byte(b' ');
             }
         }
     }
 
-    /// A number whose name is the same in text and in JSON, if the kernel sent
-    /// it.
-    fn named(&mut self, name: &str, value: Option<u64>) {
-        // All ones: no rate is set.
-        let Some(value) = value.filter(|value| *value != u64::MAX) else {
-            return;
-        };
-        if !self.out.style.json {
-            self.out.byte(b' ');
-            self.out.text(name);
+    /// The name of an item in JSON, what stands in front of it in text.
+    #[inline(never)]
+    fn label(&self, item: Item) -> &'static str {
+        let at = 2 * item as usize + usize::from(!self.out.style.json);
+        let start = at.checked_sub(1).and_then(|before| ENDS.get(before));
+        let (start, end) = (start.unwrap_or(&0), ENDS.get(at).unwrap_or(&0));
+        TEXTS
+            .get(usize::from(*start)..usize::from(*end))
+            .unwrap_or("")
+    }
+
+    /// In text, what stands in front of an item, and the colour of it all.
+    fn front(&mut self, item: Item, label: &str) {
+        if item >= Item::Retransmits {
+            self.out.begin_colour(Colour::Wrong);
         }
-        self.field(name, " ", value);
+        self.out.text(label);
+    }
+
+    /// In text, what ends an item.
+    fn back(&mut self, item: Item) {
+        if item >= Item::Retransmits {
+            self.out.end_colour();
+        }
+    }
+
+    /// True or false in JSON; in text nothing but its front where it is true.
+    #[inline(never)]
+    fn mark(&mut self, item: Item, is: bool) {
+        let label = self.label(item);
+        if label.is_empty() {
+        } else if self.out.style.json {
+            self.out.json_bool(label, is);
+        } else if is {
+            self.front(item, label);
+            self.back(item);
+        }
+    }
+
+    #[inline(never)]
+    fn word(&mut self, item: Item, word: &str) {
+        let label = self.label(item);
+        if self.out.style.json {
+            self.out.json_string(label, word.as_bytes());
+        } else {
+            self.front(item, label);
+            self.out.text(word);
+            self.back(item);
+        }
+    }
+
+    #[inline(never)]
+    fn number(&mut self, item: Item, value: u64) {
+        let label = self.label(item);
+        if label.is_empty() {
+        } else if self.out.style.json {
+            self.out.json_number(label, value);
+        } else if value != 0 || item < Item::Retransmitted {
+            self.front(item, label);
+            self.out.number(value);
+            self.back(item);
+        }
+    }
+
+    /// A number, if there is one.
+    #[inline(never)]
+    fn number_of(&mut self, item: Item, value: Option<u64>) {
+        if let Some(value) = value {
+            self.number(item, value);
+        }
+    }
+
+    /// Figures, as far as the kernel sent them; the least of them.
+    fn figures(&mut self, figures: &[(Item, Field)], sent: &[u8]) -> Option<u64> {
+        let mut least = None;
+        for (item, field) in figures {
+            if let Some(value) = field.read::<Native>(sent) {
+                least = Some(value.min(least.unwrap_or(value)));
+                self.number(*item, value);
+            }
+        }
+        least
+    }
+
+    /// All fields of a structure that the kernel sent.
+    #[inline(never)]
+    fn fields(&mut self, item: Item, fields: Fields<Native>) {
+        self.begin(item);
+        for (name, value) in fields {
+            // The token was told already. All ones: no rate is set.
+            if name == "token" || value == u64::MAX {
+            } else if self.out.style.json {
+                self.out.json_number(name, value);
+            } else {
+                self.out.byte(b' ');
+                self.out.text(name);
+                self.out.byte(b' ');
+                self.out.number(value);
+            }
+        }
+        self.end();
     }
 
     /// An object in JSON, another line in text.
-    fn begin(&mut self, name: &str, line: &str) {
+    fn begin(&mut self, item: Item) {
+        let label = self.label(item);
         if self.out.style.json {
-            self.out.begin_object(name);
+            self.out.begin_object(label);
         } else {
             let end = if self.out.style.oneline { b'\\' } else { b'\n' };
             self.out.byte(end);
-            self.out.text(line);
+            self.out.text(label);
         }
     }
 

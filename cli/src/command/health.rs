@@ -146,7 +146,7 @@ impl Tally {
             }
             for subflow in connection.subflows() {
                 self.subflows += 1;
-                let index = places.interface(&subflow);
+                let index = places.interface(subflow);
                 let counts = &mut self.by_interface;
                 let at = counts.partition_point(|(other, _)| *other < index);
                 match counts.get_mut(at) {

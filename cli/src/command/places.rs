@@ -78,12 +78,12 @@ impl Places {
     /// The id of the endpoint whose address a subflow has, 0 for none, and the
     /// interface.
     pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
-        let bound = subflow.socket.interface;
-        let [(Some(local), _), _] = subflow.socket.ends else {
+        let bound = subflow.interface;
+        let [(Some(local), _), _] = subflow.ends else {
             return (0, bound);
         };
         let local = &local.to_canonical();
-        let wanted = subflow.info().id_loc();
+        let wanted = subflow.info.id_loc();
         let mut found: Option<&Place> = None;
         for place in &self.endpoints {
             // The first subflow has the id 0, whichever endpoint has its

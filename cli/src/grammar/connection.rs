@@ -16,14 +16,9 @@ pub struct ConnectionWords {
     pub dev: Option<u32>,
     /// An address on whichever side.
     pub address: Option<IpAddr>,
-    /// `local ADDRESS`.
-    pub local: Option<IpAddr>,
-    /// `remote ADDRESS`.
-    pub remote: Option<IpAddr>,
-    /// `sport N`: the port here.
-    pub sport: Option<u16>,
-    /// `dport N`: the peer's port.
-    pub dport: Option<u16>,
+    /// `local ADDRESS` and `sport N`, the port here, then `remote ADDRESS` and
+    /// `dport N`, the peer's port; 0 where no port was said.
+    pub ends: [(Option<IpAddr>, u16); 2],
     /// `fallback`.
     pub fallback: bool,
     /// `listen`.
@@ -32,14 +27,15 @@ pub struct ConnectionWords {
     pub family: Option<Family>,
 }
 
-/// Reads the words. `index_of` finds the index of a valid interface name and
-/// says what is wrong with it else.
+/// Reads the words into `said`. `index_of` finds the index of a valid
+/// interface name and says what is wrong with it else.
 pub fn parse(
     mut words: Words,
+    said: &mut ConnectionWords,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
-) -> Result<ConnectionWords> {
-    let mut said = ConnectionWords::default();
+) -> Result<()> {
     while let Some(word) = words.next() {
+        let [local, remote] = &mut said.ends;
         if word == "fallback" {
             said.fallback = true;
         } else if word == "listen" {
@@ -51,24 +47,24 @@ pub fn parse(
         } else if shortens(word, "dev") {
             said.dev = Some(words.dev(word, index_of)?);
         } else if shortens(word, "local") {
-            take_address(words.value(word)?, &mut said.local)?;
+            take_address(words.value(word)?, &mut local.0)?;
         } else if shortens(word, "remote") {
-            take_address(words.value(word)?, &mut said.remote)?;
+            take_address(words.value(word)?, &mut remote.0)?;
         } else if shortens(word, "sport") {
-            said.sport = Some(port(word, &mut words)?);
+            take_port(words.value(word)?, &mut local.1)?;
         } else if shortens(word, "dport") {
-            said.dport = Some(port(word, &mut words)?);
+            take_port(words.value(word)?, &mut remote.1)?;
         } else {
             only_address(word, &mut said.address)?;
         }
     }
-    Ok(said)
+    Ok(())
 }
 
-#[inline(never)]
-fn port(keyword: &str, words: &mut Words) -> Result<u16> {
-    let word = words.value(keyword)?;
-    number_u16(word)
-        .filter(|port| *port != 0)
-        .ok_or_else(|| Error::invalid(word, "expected port"))
+fn take_port(word: &str, into: &mut u16) -> Result<()> {
+    *into = number_u16(word).unwrap_or(0);
+    match *into {
+        0 => Err(Error::invalid(word, "expected port")),
+        _ => Ok(()),
+    }
 }

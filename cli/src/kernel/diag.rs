@@ -28,11 +28,7 @@ impl Diagnostics {
         query: &Query,
         each: &mut dyn FnMut(&Entry) -> Result<()>,
     ) -> Result<()> {
-        self.socket
-            .call(&|buffer, seq| query.dump(buffer, seq), &mut |message| {
-                each(&Entry::decode(message)?)
-            })
-            .map_err(unknown)
+        self.ask(query, None, each).map_err(unknown)
     }
 
     /// Hands the MPTCP connection with this token to `each`; tells whether
@@ -43,15 +39,24 @@ impl Diagnostics {
         token: u32,
         each: &mut dyn FnMut(&Entry) -> Result<()>,
     ) -> Result<bool> {
-        let found = self.socket.call(
-            &|buffer, seq| query.by_token(buffer, seq, token),
-            &mut |message| each(&Entry::decode(message)?),
-        );
-        match found {
+        match self.ask(query, Some(token), each) {
             Ok(()) => Ok(true),
             Err(error) if error.errno() == libc::ENOENT as u32 => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    #[inline(never)]
+    fn ask(
+        &mut self,
+        query: &Query,
+        token: Option<u32>,
+        each: &mut dyn FnMut(&Entry) -> Result<()>,
+    ) -> Result<()> {
+        self.socket.call(
+            &|buffer, seq| query.request(buffer, seq, token),
+            &mut |message| each(&Entry::decode(message)?),
+        )
     }
 }
 

@@ -167,6 +167,11 @@ impl Output {
         self.text.number(value);
     }
 
+    /// A number with at least so many digits.
+    pub fn digits(&mut self, value: u64, least: usize) {
+        self.text.digits(value, 10, least);
+    }
+
     /// A number, hexadecimal with at least so many digits.
     pub fn hexadecimal(&mut self, value: u64, least: usize) {
         self.text.hexadecimal(value, least);

@@ -162,7 +162,7 @@ impl Text {
         self.digits(value, 16, least);
     }
 
-    fn digits(&mut self, mut value: u64, base: u64, least: usize) {
+    pub(super) fn digits(&mut self, mut value: u64, base: u64, least: usize) {
         let mut rest = value;
         let mut len = 1;
         while rest >= base {

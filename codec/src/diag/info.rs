@@ -8,7 +8,7 @@ growing_struct! {
     /// it: `csum_enabled` before 5.14 and `endp_laminar_max` and
     /// `endp_fullmesh_max` before 6.18 read as 0. Counters are of the whole
     /// connection and never go back.
-    pub struct MptcpInfo {
+    pub struct MptcpInfo, MptcpFields {
         /// Subflows beyond the first (5.9).
         0 subflows: u8,
         /// ADD_ADDR sent (5.9).
@@ -79,7 +79,7 @@ growing_struct! {
     ///
     /// The fields from `pacing_rate` on came one after the other from kernel
     /// 3.15. What newer kernels add behind them is in [`TcpInfo::as_bytes`].
-    pub struct TcpInfo {
+    pub struct TcpInfo, TcpFields {
         /// A [`State`](super::State)'s number.
         0 state: u8,
         /// State of the congestion control: 0 open, 1 disorder, 2 reduced,
@@ -200,6 +200,12 @@ growing_struct! {
     }
 }
 
+impl TcpInfo<'_> {
+    /// How long the structure is that has all fields known here, and nothing
+    /// else.
+    pub const LEN: usize = 248;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +256,37 @@ mod tests {
             assert_eq!(info.last_data_sent().is_some(), len > 88);
             assert_eq!(info.last_ack_recv().is_some(), len >= 96);
         }
+    }
+
+    #[test]
+    fn fields_read_by_name_by_place_and_one_by_one_are_the_same() {
+        let mut sent = [0; TcpInfo::LEN];
+        for (at, byte) in sent.iter_mut().enumerate() {
+            *byte = at as u8;
+        }
+        let info = TcpInfo::<Little>::with_order(&sent);
+        let named = |name| info.fields().find(|(known, _)| *known == name);
+        assert_eq!(named("rtt"), Some(("rtt", 0x4746_4544)));
+        assert_eq!(info.read(TcpInfo::FIELDS.rtt), Some(0x4746_4544));
+        assert_eq!(info.rtt(), Some(0x4746_4544));
+        assert_eq!(
+            named("total_rto_time"),
+            Some(("total_rto_time", 0xf7f6_f5f4))
+        );
+        assert_eq!(info.fields().count(), 56);
+        assert_eq!(
+            TcpInfo::<Little>::with_order(&sent[..247]).fields().count(),
+            55
+        );
+
+        let old = MptcpInfo::<Little>::with_order(&sent[..88]);
+        assert_eq!(old.read(MptcpInfo::FIELDS.bytes_acked), old.bytes_acked());
+        assert_eq!(old.read(MptcpInfo::FIELDS.last_data_sent), None);
+        let new = MptcpInfo::<Little>::with_order(&sent[..89]);
+        assert_eq!(
+            new.read(MptcpInfo::FIELDS.last_data_sent),
+            Some(0x5756_5554)
+        );
     }
 
     #[test]

@@ -49,15 +49,18 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#[macro_use]
+mod growing;
 mod info;
 mod query;
 mod socket;
 pub mod sockopt;
 mod subflow;
 
-pub use info::{MptcpInfo, TcpInfo};
+pub use growing::{Field, Fields};
+pub use info::{MptcpFields, MptcpInfo, TcpFields, TcpInfo};
 pub use query::{Filter, Protocol, Query, States};
-pub use socket::{Socket, SocketMemory, State};
+pub use socket::{MemoryFields, Socket, SocketMemory, State};
 pub use subflow::{SubflowFlags, SubflowInfo};
 
 /// `NETLINK_SOCK_DIAG`, the protocol to open a socket with.

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::{State, BY_FAMILY};
 use crate::error::Error;
-use crate::inet::{self, AF_UNSPEC};
+use crate::inet::{self, AF_INET, AF_INET6, AF_UNSPEC};
 use crate::netlink::{flags, Header, Writer};
 use crate::order::{Native, Order};
 
@@ -50,8 +50,11 @@ impl States {
     pub const LISTEN: Self = Self(1 << 10);
 
     /// Just this state.
-    pub fn only(state: State) -> Self {
-        Self(1u32.checked_shl(u32::from(state.number())).unwrap_or(0))
+    pub const fn only(state: State) -> Self {
+        match 1u32.checked_shl(state.number() as u32) {
+            Some(bit) => Self(bit),
+            None => Self(0),
+        }
     }
 
     /// The states of both.
@@ -107,60 +110,59 @@ impl Query {
     }
 
     /// Asks for all of them: a dump. 160 bytes are enough.
+    #[inline]
     pub fn dump<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
-        let mut writer = self.begin(buffer, flags::REQUEST | flags::DUMP, seq, 0, 0);
-        self.filter.encode(&mut writer);
-        writer.finish()
+        self.request(buffer, seq, None)
     }
 
     /// Asks for the MPTCP connection with this token, whatever the states and
     /// the filter; `ENOENT` where there is none. Neither does the family
     /// matter, but it must be one of the Internet.
+    #[inline]
     pub fn by_token<'b>(
         &self,
         buffer: &'b mut [u8],
         seq: u32,
         token: u32,
     ) -> Result<&'b mut [u8], Error> {
-        let query = Self {
-            protocol: Protocol::Mptcp,
-            ..*self
-        };
-        query
-            .begin(buffer, flags::REQUEST, seq, token, NO_COOKIE)
-            .finish()
+        self.request(buffer, seq, Some(token))
     }
 
-    fn begin<'b>(
+    /// The connection with this token, or a dump where none is given.
+    pub fn request<'b>(
         &self,
         buffer: &'b mut [u8],
-        flags: u16,
         seq: u32,
-        cookie0: u32,
-        cookie1: u32,
-    ) -> Writer<'b> {
+        token: Option<u32>,
+    ) -> Result<&'b mut [u8], Error> {
+        let (protocol, flags, cookie) = match token {
+            Some(token) => (Protocol::Mptcp, flags::REQUEST, [token, NO_COOKIE]),
+            None => (self.protocol, flags::REQUEST | flags::DUMP, [0, 0]),
+        };
         let header = Header {
             kind: BY_FAMILY,
             flags,
             seq,
             ..Header::default()
         };
-        let number = self.protocol.number();
         let mut writer = Writer::new(buffer, header);
-        // The protocol has a byte here; one that does not fit goes into an
+        // A protocol whose number does not fit into a byte goes into an
         // attribute, with TCP in its place.
-        let byte = u8::try_from(number).unwrap_or(6);
+        let tcp = Protocol::Tcp.number() as u8;
         // Between states and cookie: ports, addresses, interface.
         let mut fixed = [0; 56];
-        fixed[..4].copy_from_slice(&[self.family, byte, self.extensions, 0]);
+        fixed[..4].copy_from_slice(&[self.family, tcp, self.extensions, 0]);
         fixed[4..8].copy_from_slice(&Native::put_u32(self.states.0));
-        fixed[48..52].copy_from_slice(&Native::put_u32(cookie0));
-        fixed[52..].copy_from_slice(&Native::put_u32(cookie1));
+        fixed[48..52].copy_from_slice(&Native::put_u32(cookie[0]));
+        fixed[52..].copy_from_slice(&Native::put_u32(cookie[1]));
         writer.bytes(fixed);
-        if u32::from(byte) != number {
-            writer.put_u32(REQ_PROTOCOL, number);
+        if protocol != Protocol::Tcp {
+            writer.put_u32(REQ_PROTOCOL, protocol.number());
         }
-        writer
+        if token.is_none() {
+            self.filter.encode(&mut writer);
+        }
+        writer.finish()
     }
 }
 
@@ -176,15 +178,24 @@ pub struct Filter {
 /// An end of a connection.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 struct Host {
-    prefix: Option<(IpAddr, u8)>,
+    address: Option<IpAddr>,
+    // Of the address, so many bits.
+    bits: u8,
     port: Option<u16>,
 }
 
 impl Host {
     const ANY: Self = Self {
-        prefix: None,
+        address: None,
+        bits: 0,
         port: None,
     };
+
+    const fn set_address(&mut self, address: IpAddr, bits: u8) {
+        let most = inet::bits_of(address);
+        self.bits = if bits < most { bits } else { most };
+        self.address = Some(address);
+    }
 }
 
 // `struct inet_diag_bc_op` is four bytes: a code, how far to go on when its
@@ -207,12 +218,31 @@ impl Filter {
         interface: None,
     };
 
+    /// The ends are these, local and remote: the address where one is given,
+    /// the port where it is not 0. `None` if nothing is given.
+    pub fn of(ends: &[(Option<IpAddr>, u16); 2]) -> Option<Self> {
+        let mut filter = Self::ANY;
+        let mut any = false;
+        let hosts = [&mut filter.source, &mut filter.destination];
+        for (host, (address, port)) in hosts.into_iter().zip(ends) {
+            if let Some(address) = address {
+                host.set_address(*address, u8::MAX);
+                any = true;
+            }
+            if *port != 0 {
+                host.port = Some(*port);
+                any = true;
+            }
+        }
+        any.then_some(filter)
+    }
+
     /// The local address begins with the first `bits` bits of `address`; a
     /// prefix of IPv4 finds v4-mapped addresses too. More bits than the
     /// address has count as all of them.
     #[must_use]
     pub const fn with_source(mut self, address: IpAddr, bits: u8) -> Self {
-        self.source.prefix = Some((address, bits));
+        self.source.set_address(address, bits);
         self
     }
 
@@ -226,7 +256,7 @@ impl Filter {
     /// As [`Filter::with_source`], for the remote address.
     #[must_use]
     pub const fn with_destination(mut self, address: IpAddr, bits: u8) -> Self {
-        self.destination.prefix = Some((address, bits));
+        self.destination.set_address(address, bits);
         self
     }
 
@@ -249,70 +279,64 @@ impl Filter {
     fn encode(&self, writer: &mut Writer<'_>) {
         let mut program = Program {
             bytes: [0; PROGRAM_MAX],
-            len: 0,
-            total: self.source.len() + self.destination.len() + self.interface.map_or(0, |_| 8),
+            start: PROGRAM_MAX,
         };
-        program.host(OP_SOURCE, &self.source);
-        program.host(OP_DESTINATION, &self.destination);
+        // From the end, since each condition tells how far that is.
         if let Some(index) = self.interface {
-            program.condition(OP_DEVICE, OP_LEN + 4);
             program.put(&Native::put_u32(index));
+            program.condition(OP_DEVICE, 4);
         }
-        if let Some(bytes @ [_, ..]) = program.bytes.get(..program.len) {
+        program.host(OP_DESTINATION, &self.destination);
+        program.host(OP_SOURCE, &self.source);
+        if let Some(bytes @ [_, ..]) = program.bytes.get(program.start..) {
             writer.put_bytes(REQ_BYTECODE, bytes);
         }
     }
 }
 
-impl Host {
-    fn len(&self) -> usize {
-        match self.prefix {
-            Some((IpAddr::V4(_), _)) => OP_LEN + HOST_LEN + 4,
-            Some((IpAddr::V6(_), _)) => OP_LEN + HOST_LEN + 16,
-            None if self.port.is_some() => OP_LEN + HOST_LEN,
-            None => 0,
-        }
-    }
-}
-
-/// Filter code under construction.
+/// Filter code under construction: it grows at its front.
 struct Program {
     bytes: [u8; PROGRAM_MAX],
-    len: usize,
-    total: usize,
+    start: usize,
 }
 
 impl Program {
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.len..);
-        if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
+        let start = self.start.saturating_sub(bytes.len());
+        let room = self.bytes.get_mut(start..self.start);
+        if let Some(room) = room.filter(|room| room.len() == bytes.len()) {
             room.copy_from_slice(bytes);
-            self.len += bytes.len();
+            self.start = start;
         }
     }
 
-    /// A condition of `len` bytes, its operands included.
+    /// The code of a condition, in front of its operands, which are `len`
+    /// bytes.
     fn condition(&mut self, code: u8, len: usize) {
-        let [no0, no1] = Native::put_u16((self.total - self.len + OP_LEN) as u16);
-        self.put(&[code, len as u8, no0, no1]);
+        let rest = PROGRAM_MAX - self.start;
+        let [no0, no1] = Native::put_u16((OP_LEN + rest + OP_LEN) as u16);
+        self.put(&[code, (OP_LEN + len) as u8, no0, no1]);
     }
 
+    #[inline(never)]
     fn host(&mut self, code: u8, host: &Host) {
-        if host.len() == 0 {
-            return;
-        }
-        self.condition(code, host.len());
-        let (family, bits) = match host.prefix {
-            Some((address, bits)) => (inet::family_of(address), bits.min(inet::bits_of(address))),
-            None => (AF_UNSPEC, 0),
+        let end = self.start;
+        let family = match host.address {
+            Some(IpAddr::V4(address)) => {
+                self.put(&address.octets());
+                AF_INET
+            }
+            Some(IpAddr::V6(address)) => {
+                self.put(&address.octets());
+                AF_INET6
+            }
+            None if host.port.is_some() => AF_UNSPEC,
+            None => return,
         };
-        self.put(&[family, bits, 0, 0]);
         self.put(&Native::put_u32(host.port.map_or(u32::MAX, u32::from)));
-        match host.prefix {
-            Some((IpAddr::V4(address), _)) => self.put(&address.octets()),
-            Some((IpAddr::V6(address), _)) => self.put(&address.octets()),
-            None => {}
-        }
+        self.put(&[family, host.bits, 0, 0]);
+        self.condition(code, end - self.start);
     }
 }
 
@@ -371,6 +395,14 @@ mod tests {
         wanted.extend(half(8 + 4));
         wanted.extend(word(3));
         assert_eq!(program(filter), Some(wanted));
+    }
+
+    #[test]
+    fn a_filter_of_ends_is_what_is_given_of_them() {
+        let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(Filter::of(&[(None, 0), (None, 0)]), None);
+        let wanted = Filter::ANY.with_source(v4, 32).with_destination_port(80);
+        assert_eq!(Filter::of(&[(Some(v4), 0), (None, 80)]), Some(wanted));
     }
 
     #[test]

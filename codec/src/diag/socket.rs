@@ -151,11 +151,16 @@ impl<'a, E: Order> Socket<'a, E> {
     /// and where the kernel does not tell this reader.
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
         let mut info = SubflowInfo::EMPTY;
+        Ok(self.read_subflow(&mut info)?.then_some(info))
+    }
+
+    /// The same, added to `info`, which many of them need not be moved to
+    /// then; tells whether there is anything.
+    pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
         match self.upper_attribute(attribute::ULP_MPTCP)? {
-            Some(nest) => info.update(nest.nested())?,
-            None => return Ok(None),
+            Some(nest) => info.update(nest.nested()).map(|()| true),
+            None => Ok(false),
         }
-        Ok(Some(info))
     }
 
     fn upper_attribute(&self, kind: u16) -> Result<Option<Attribute<'a, E>>, Error> {
@@ -181,7 +186,7 @@ impl<E: Order> fmt::Debug for Socket<'_, E> {
 growing_struct! {
     /// Memory of a socket in bytes (`SK_MEMINFO_*` in `linux/sock_diag.h`);
     /// also what `getsockopt(SO_MEMINFO)` gives.
-    pub struct SocketMemory {
+    pub struct SocketMemory, MemoryFields {
         /// In the receive queue.
         0 rmem_alloc: u32,
         /// Limit of the receive queue.
@@ -237,47 +242,68 @@ pub enum State {
     Unknown(u8),
 }
 
-/// The states and their names, each at its number less one.
-const STATES: [(State, &str); 13] = [
-    (State::Established, "ESTABLISHED"),
-    (State::SynSent, "SYN_SENT"),
-    (State::SynRecv, "SYN_RECV"),
-    (State::FinWait1, "FIN_WAIT1"),
-    (State::FinWait2, "FIN_WAIT2"),
-    (State::TimeWait, "TIME_WAIT"),
-    (State::Close, "CLOSE"),
-    (State::CloseWait, "CLOSE_WAIT"),
-    (State::LastAck, "LAST_ACK"),
-    (State::Listen, "LISTEN"),
-    (State::Closing, "CLOSING"),
-    (State::NewSynRecv, "NEW_SYN_RECV"),
-    (State::BoundInactive, "BOUND_INACTIVE"),
+/// The names of the states, each at its number less one.
+const NAMES: [&str; 13] = [
+    "ESTABLISHED",
+    "SYN_SENT",
+    "SYN_RECV",
+    "FIN_WAIT1",
+    "FIN_WAIT2",
+    "TIME_WAIT",
+    "CLOSE",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "LISTEN",
+    "CLOSING",
+    "NEW_SYN_RECV",
+    "BOUND_INACTIVE",
 ];
 
 impl State {
     /// From the kernel's number.
-    pub fn from_number(number: u8) -> Self {
-        match STATES.get(usize::from(number).wrapping_sub(1)) {
-            Some((state, _)) => *state,
-            None => Self::Unknown(number),
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            3 => Self::SynRecv,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            7 => Self::Close,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            10 => Self::Listen,
+            11 => Self::Closing,
+            12 => Self::NewSynRecv,
+            13 => Self::BoundInactive,
+            _ => Self::Unknown(number),
         }
     }
 
     /// The kernel's number.
-    pub fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         match self {
+            Self::Established => 1,
+            Self::SynSent => 2,
+            Self::SynRecv => 3,
+            Self::FinWait1 => 4,
+            Self::FinWait2 => 5,
+            Self::TimeWait => 6,
+            Self::Close => 7,
+            Self::CloseWait => 8,
+            Self::LastAck => 9,
+            Self::Listen => 10,
+            Self::Closing => 11,
+            Self::NewSynRecv => 12,
+            Self::BoundInactive => 13,
             Self::Unknown(number) => number,
-            known => {
-                let at = STATES.iter().position(|(state, _)| *state == known);
-                at.map_or(0, |at| at as u8 + 1)
-            }
         }
     }
 
     /// The kernel's name without `TCP_`; `None` for an unknown number.
     pub fn name(self) -> Option<&'static str> {
         let at = usize::from(self.number()).wrapping_sub(1);
-        STATES.get(at).map(|(_, name)| *name)
+        NAMES.get(at).copied()
     }
 }
 

@@ -111,7 +111,7 @@ impl Known {
 fn is_there(connection: &Connection, socket: &Socket) -> bool {
     match socket.state {
         State::Established | State::CloseWait => true,
-        State::SynSent => connection.subflows().any(|subflow| is_open(&subflow)),
+        State::SynSent => connection.subflows().any(is_open),
         _ => socket.inode != 0,
     }
 }
@@ -143,11 +143,11 @@ fn describe(token: u32, ends: Ends, interface: u32) -> EventAttributes {
 }
 
 fn describe_subflow(token: u32, subflow: &Subflow) -> EventAttributes {
-    let mut fields = describe(token, subflow.socket.ends, subflow.socket.interface);
-    if let Some(id) = subflow.info().id_loc() {
+    let mut fields = describe(token, subflow.ends, subflow.interface);
+    if let Some(id) = subflow.info.id_loc() {
         fields = fields.with_loc_id(id);
     }
-    if let Some(id) = subflow.info().id_rem() {
+    if let Some(id) = subflow.info.id_rem() {
         fields = fields.with_rem_id(id);
     }
     let backup = subflow.flags().contains(SubflowFlags::BKUP_REM);
@@ -207,7 +207,7 @@ impl Monitor<'_> {
         shown: &mut [(&str, u64); 2],
     ) -> Result<()> {
         let token = connection.token;
-        let open = || connection.subflows().filter(is_open);
+        let open = || connection.subflows().filter(|subflow| is_open(subflow));
         // A subflow that joined found an established connection.
         let established = open().any(|subflow| {
             subflow.is_joined() || subflow.flags().contains(SubflowFlags::FULLY_ESTABLISHED)
@@ -232,14 +232,14 @@ impl Monitor<'_> {
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(at, &record.fields)?;
         for subflow in open() {
-            wanted |= self.is_wanted(at, &describe_subflow(token, &subflow))?;
+            wanted |= self.is_wanted(at, &describe_subflow(token, subflow))?;
         }
         if wanted {
             self.print_of(at, record)?;
             *connections += 1;
         }
         for subflow in open() {
-            let fields = describe_subflow(token, &subflow);
+            let fields = describe_subflow(token, subflow);
             if let Some(key) = Key::of_event(&fields) {
                 known.subflows.push((key, true));
             }

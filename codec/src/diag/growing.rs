@@ -1,0 +1,186 @@
+//! Structures of the kernel that grew over the years.
+
+use crate::order::Order;
+
+/// Where a number is in a structure that grows.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    // A byte each, since there are tables of these: the structures are short.
+    offset: u8,
+    len: u8,
+    // Where the kernel has the field, the structure is at least this long.
+    least: u8,
+}
+
+impl Field {
+    /// A field; the structure of a kernel that does not have it ends at `padded`.
+    pub(super) const fn new(offset: usize, len: usize, padded: usize) -> Self {
+        let end = offset + len;
+        Self {
+            offset: offset as u8,
+            len: len as u8,
+            least: if padded < end { end } else { padded + 1 } as u8,
+        }
+    }
+
+    /// Its value, if the kernel that sent `structure` has the field.
+    #[inline(never)]
+    pub fn read<E: Order>(self, structure: &[u8]) -> Option<u64> {
+        if structure.len() < usize::from(self.least) {
+            return None;
+        }
+        self.number::<E>(structure)
+    }
+
+    fn number<E: Order>(self, structure: &[u8]) -> Option<u64> {
+        E::number(
+            structure
+                .get(self.offset.into()..)?
+                .get(..self.len.into())?,
+        )
+    }
+}
+
+/// The fields of a structure that were received, by name and as numbers.
+#[derive(Clone, Debug)]
+pub struct Fields<'a, E: Order> {
+    // The names, each as long as its row says, and the rows of those to come.
+    names: &'static str,
+    rows: core::slice::Iter<'static, (u8, Field)>,
+    structure: &'a [u8],
+    order: core::marker::PhantomData<E>,
+}
+
+impl<'a, E: Order> Fields<'a, E> {
+    pub(super) fn new(
+        names: &'static str,
+        rows: &'static [(u8, Field)],
+        structure: &'a [u8],
+    ) -> Self {
+        Self {
+            names,
+            rows: rows.iter(),
+            structure,
+            order: core::marker::PhantomData,
+        }
+    }
+}
+
+impl<E: Order> Iterator for Fields<'_, E> {
+    type Item = (&'static str, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (len, field) = self.rows.next()?;
+            let (name, names) = self.names.split_at_checked(usize::from(*len))?;
+            self.names = names;
+            if let Some(value) = field.number::<E>(self.structure) {
+                return Some((name, value));
+            }
+        }
+    }
+}
+
+/// A kernel structure that grew over the years, read by the length that was
+/// received: a field that this kernel did not send is `None`. Each row is
+/// `OFFSET field: kind`, with `beyond LEN` where a kernel that does not have
+/// the field sends padding in its place: its structure ends at `LEN`. The view
+/// lends the bytes; nothing is read before it is asked for.
+macro_rules! growing_struct {
+    (
+        $(#[$doc:meta])*
+        pub struct $view:ident, $places:ident {
+            $(
+                $(#[$field_doc:meta])*
+                $offset:literal $field:ident: $kind:ident $(beyond $padded:literal)?,
+            )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Copy, Clone, PartialEq, Eq)]
+        pub struct $view<'a, E: crate::order::Order = crate::order::Native> {
+            bytes: &'a [u8],
+            order: core::marker::PhantomData<E>,
+        }
+
+        #[doc = concat!("Where the fields of [`", stringify!($view), "`] are.")]
+        #[derive(Copy, Clone, Debug)]
+        pub struct $places {
+            $(
+                $(#[$field_doc])*
+                pub $field: crate::diag::Field,
+            )*
+        }
+
+        impl<'a> $view<'a> {
+            /// Where its fields are, for tables: see `read`.
+            pub const FIELDS: $places = $places {
+                $($field: crate::diag::Field::new($offset, field!(len $kind), 0 $(+ $padded)?),)*
+            };
+
+            /// The structure in `bytes`, as this machine's kernel gave them.
+            #[inline]
+            pub const fn new(bytes: &'a [u8]) -> Self {
+                Self::with_order(bytes)
+            }
+        }
+
+        impl<'a, E: crate::order::Order> $view<'a, E> {
+            /// As `new`, for bytes of a machine of order `E`.
+            #[inline]
+            pub const fn with_order(bytes: &'a [u8]) -> Self {
+                Self { bytes, order: core::marker::PhantomData }
+            }
+
+            /// All that was received, also what this crate does not know.
+            #[inline]
+            pub const fn as_bytes(&self) -> &'a [u8] {
+                self.bytes
+            }
+
+            /// The field that is there, if this kernel sent it.
+            #[inline]
+            pub fn read(&self, field: crate::diag::Field) -> Option<u64> {
+                field.read::<E>(self.bytes)
+            }
+
+            /// All fields that were received, by name and as numbers, in the
+            /// order of the structure.
+            pub fn fields(&self) -> crate::diag::Fields<'a, E> {
+                const ROWS: &[(u8, crate::diag::Field)] = &[$((
+                    stringify!($field).len() as u8,
+                    $view::FIELDS.$field,
+                )),*];
+                crate::diag::Fields::new(concat!($(stringify!($field)),*), ROWS, self.bytes)
+            }
+
+            $(
+                $(#[$field_doc])*
+                #[inline]
+                pub fn $field(&self) -> Option<field!(type $kind)> {
+                    const LEN: usize = field!(len $kind);
+                    $(
+                        if self.bytes.len() <= $padded {
+                            return None;
+                        }
+                    )?
+                    let chunk = self.bytes.get($offset..)?.first_chunk::<LEN>()?;
+                    Some(field!(read E $kind chunk))
+                }
+            )*
+        }
+
+        impl<E: crate::order::Order> core::fmt::Debug for $view<'_, E> {
+            /// Shows what was received.
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let mut out = f.debug_struct(stringify!($view));
+                $(
+                    if let Some(value) = self.$field() {
+                        out.field(stringify!($field), &value);
+                    }
+                )*
+                out.finish()
+            }
+        }
+    };
+}
