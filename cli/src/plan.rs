@@ -1,80 +1,55 @@
 //! From what a state file says and what is there, to the steps in between.
 //!
-//! Nothing here asks the kernel: [`expand`] turns lines and the addresses of
-//! interfaces into the endpoints wanted, [`steps`] compares those with the
-//! endpoints present. What already fits is in no step, so its subflows stay.
+//! Nothing here asks the kernel: [`Plan::expand`] turns lines and the
+//! addresses of interfaces into the endpoints wanted, [`Plan::compare`]
+//! compares those with the endpoints present. What already fits is in no step,
+//! so its subflows stay.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Error;
-use crate::grammar::endpoint::{Family, CHANGEABLE};
+use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
 pub use crate::grammar::same;
-use crate::grammar::state::{put_endpoint, put_limits, Declared, File, Mistake};
+use crate::grammar::state::{family_of, put_limits, put_number, put_rest, Declared, File, Mistake};
+use crate::output::{address, number, Text};
 
-/// An interface.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Its index.
+/// An interface or an address of one, as it is or as news.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// Index of the interface; 0 where news were lost, and anything may have
+    /// changed.
     pub index: u32,
-    /// It is up and has a carrier.
-    pub usable: bool,
+    /// The address; none where it is about the interface itself.
+    pub address: Option<IpAddr>,
+    /// It is there, not gone. An address is not while it may be a duplicate.
+    pub there: bool,
+    /// The interface is up and has a carrier. New connections can have the
+    /// address as their source: of global scope, neither deprecated nor
+    /// temporary.
+    pub good: bool,
 }
 
-/// An address of an interface, once it is known not to be a duplicate.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// Index of the interface.
-    pub index: u32,
-    /// The address.
-    pub address: IpAddr,
-    /// New connections can have it as their source: of global scope, neither
-    /// deprecated nor temporary.
-    pub source: bool,
+/// What was seen of interfaces and their addresses, in the kernel's order.
+pub type Seen = Vec<Sighting>;
+
+/// Whether the interface can carry packets.
+fn usable(seen: &Seen, index: u32) -> bool {
+    seen.iter()
+        .any(|of| of.index == index && of.address.is_none() && of.good)
 }
 
-/// What interfaces there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// For each line of the file the index of its interface, 0 where it has
-    /// none or there is no such interface.
-    pub indexes: Vec<u32>,
-    /// The interfaces.
-    pub links: Vec<Link>,
-    /// Their addresses, in the kernel's order.
-    pub addresses: Vec<Address>,
-}
-
-impl Seen {
-    /// Whether the interface can carry packets.
-    pub fn usable(&self, index: u32) -> bool {
-        self.links
-            .iter()
-            .any(|link| link.index == index && link.usable)
-    }
-
-    /// The index of the interface of a line, by the place of the line.
-    fn index(&self, place: usize) -> u32 {
-        self.indexes.get(place).copied().unwrap_or(0)
-    }
-
-    fn has(&self, index: u32, address: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|of| of.index == index && same(of.address, address))
-    }
-
-    /// Whether a line without an address stands for this one, on the interface
-    /// with this index: for none while that cannot carry packets.
-    pub fn is_meant(&self, of: &Address, declared: &Declared, index: u32) -> bool {
-        let family = match declared.said.family {
-            None => true,
-            Some(family) => of.address.is_ipv6() == (family == Family::V6),
-        };
-        index != 0 && of.index == index && of.source && family && self.usable(index)
-    }
+/// The address, if a line without one stands for it: for none while the
+/// interface of the line cannot carry packets.
+pub fn meant(declared: &Declared, seen: &Seen, of: &Sighting) -> Option<IpAddr> {
+    let address = of.address?;
+    let family = family_of(&address);
+    let index = declared.entry.index;
+    let meant = of.index == index && of.there && of.good && index != 0;
+    (meant && declared.family.is_none_or(|only| only == family) && usable(seen, index))
+        .then_some(address)
 }
 
 /// An endpoint, present or wanted.
@@ -143,176 +118,37 @@ impl Entry {
     }
 }
 
-/// An endpoint that a file asks for.
+/// A set of ids. That there is no id, 0, is never in it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The endpoint; id 0 is whichever it has or gets.
-    pub entry: Entry,
-    /// The line of the file.
-    pub line: u32,
-    /// It is one of those that `dev` without an address stands for: where the
-    /// kernel has no room it is left out.
-    pub spread: bool,
-    /// The id that it had when it was there last, 0 if none is known.
-    pub had: u8,
+pub struct Ids([bool; 256]);
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self([false; 256])
+    }
 }
 
-/// A set of ids.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ids([u64; 4]);
-
 impl Ids {
-    /// Adds an id; 0 is none and adds nothing.
+    /// Adds an id.
     pub fn add(&mut self, id: u8) {
-        if let (Some(word), true) = (self.0.get_mut(usize::from(id >> 6)), id != 0) {
-            *word |= 1 << (id & 63);
-        }
+        self.0[usize::from(id)] = id != 0;
     }
 
     /// Whether the id is in it.
     pub fn has(&self, id: u8) -> bool {
-        self.0
-            .get(usize::from(id >> 6))
-            .is_some_and(|word| word >> (id & 63) & 1 == 1)
-    }
-
-    fn lowest_outside(&self) -> Option<u8> {
-        (1..=255).find(|id| !self.has(*id))
+        self.0[usize::from(id)]
     }
 
     /// Adds all of the other set.
     fn add_all(&mut self, other: &Self) {
-        for id in 1..=255 {
-            if other.has(id) {
-                self.add(id);
-            }
+        for (id, has) in self.0.iter_mut().zip(&other.0) {
+            *id |= has;
         }
     }
-}
 
-/// What a file wants in view of the interfaces.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// The endpoints, by line.
-    pub wanted: Vec<Wanted>,
-    /// Ids of lines that have no endpoint at the moment: not to be given to
-    /// others meanwhile.
-    pub reserved: Ids,
-}
-
-impl Wish {
-    /// Adds what a line wants of this address.
-    fn add(&mut self, declared: &Declared, address: IpAddr, index: u32) {
-        let said = &declared.said;
-        self.wanted.push(Wanted {
-            entry: Entry {
-                address,
-                port: said.port.unwrap_or(0),
-                id: 0,
-                flags: said.set,
-                index,
-            },
-            line: declared.line,
-            spread: said.address.is_none(),
-            had: 0,
-        });
-    }
-
-    /// One of the endpoints from `begin` on has the id: that which has it
-    /// already, or the first. Where there are none it is reserved.
-    fn give_id(&mut self, id: u8, begin: usize, present: &[Entry]) {
-        let own = self.wanted.get_mut(begin..).unwrap_or(&mut []);
-        let mut holder = 0;
-        for (at, wanted) in own.iter().enumerate().rev() {
-            for there in present {
-                if there.id == id && there.clashes(&wanted.entry) {
-                    holder = at;
-                }
-            }
-        }
-        match own.get_mut(holder) {
-            Some(wanted) => wanted.entry.id = id,
-            None => self.reserved.add(id),
-        }
-    }
-}
-
-/// More endpoints than these cannot have ids.
-const MOST: usize = 255;
-
-/// What the file wants. An address with an interface that is not there is a
-/// mistake; with `follow` its line waits instead until the interface can
-/// carry packets and has the address.
-///
-/// Where two lines mean the same address, the line that writes it out counts,
-/// and of two interfaces that both have it the one that is named first.
-pub fn expand(
-    file: &File,
-    seen: &Seen,
-    present: &[Entry],
-    follow: bool,
-    mistakes: &mut Vec<Mistake>,
-) -> Wish {
-    let mut wish = Wish::default();
-    for pass in 0..2 {
-        for (place, declared) in file.endpoints.iter().enumerate() {
-            // Addresses that are written out come first.
-            if declared.said.address.is_none() != (pass == 1) {
-                continue;
-            }
-            let index = seen.index(place);
-            let begin = wish.wanted.len();
-            if let Some(address) = declared.said.address {
-                match &declared.dev {
-                    Some(_) if follow => {
-                        if index != 0 && seen.usable(index) && seen.has(index, address) {
-                            wish.add(declared, address, index);
-                        }
-                    }
-                    dev => {
-                        if let (Some(dev), 0) = (dev, index) {
-                            mistakes.push(Mistake {
-                                line: declared.line,
-                                error: Error::invalid(dev, "device does not exist"),
-                            });
-                        }
-                        wish.add(declared, address, index);
-                    }
-                }
-            } else {
-                for of in &seen.addresses {
-                    let taken = || {
-                        let mut others = wish.wanted.iter();
-                        let port = declared.said.port.unwrap_or(0);
-                        others.any(|other| {
-                            other.entry.port == port && same(other.entry.address, of.address)
-                        })
-                    };
-                    if wish.wanted.len() < MOST && seen.is_meant(of, declared, index) && !taken() {
-                        wish.add(declared, of.address, index);
-                    }
-                }
-            }
-            wish.give_id(declared.said.id.unwrap_or(0), begin, present);
-        }
-    }
-    by_line(&mut wish.wanted);
-    wish
-}
-
-/// Sorts by line, those of one line in their order. A few at most, so the
-/// simplest way does.
-fn by_line(wanted: &mut [Wanted]) {
-    for end in 1..wanted.len() {
-        let mut at = end;
-        while let Some([before, this]) = at.checked_sub(1).and_then(|at| wanted.get_mut(at..at + 2))
-        {
-            if before.line <= this.line {
-                break;
-            }
-            core::mem::swap(before, this);
-            at -= 1;
-        }
+    /// The lowest that is not in it, 0 where all are.
+    fn lowest_outside(&self) -> u8 {
+        (1..=255).find(|id| !self.has(*id)).unwrap_or(0)
     }
 }
 
@@ -332,34 +168,50 @@ pub enum Action {
 }
 
 /// One change, as the kernel can be asked for it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Step {
     /// What is done.
     pub action: Action,
-    /// The endpoint that it is about, as it is; to be added, id 0 lets the
-    /// kernel choose. For limits and all endpoints it means nothing.
+    /// The endpoint that it is about, as it is to be; to be added, id 0 lets
+    /// the kernel choose. For limits and all endpoints it means nothing.
     pub entry: Entry,
-    /// To change: all its flags as they are to be.
-    pub flags: EndpointFlags,
+    /// The flags of the endpoint that is there, if one is.
+    pub before: EndpointFlags,
     /// Limits that change, and to what.
     pub limits: LimitWords,
     /// The line of the file that asks for it; 0 for what no line names.
     pub line: u32,
-    /// To add: it is left out where the kernel has no room.
+    /// To add: it is one of those that `dev` without an address stands for.
+    /// Where the kernel has no room it is left out.
     pub spread: bool,
+    /// To add: the id that it had when it was there last, 0 if none is known.
+    pub had: u8,
+    /// Why it was left out.
+    pub error: Option<Error>,
 }
 
 impl Step {
-    /// With an endpoint, and for no line.
+    /// With an endpoint that is there, and for no line.
     #[inline(never)]
     pub fn new(action: Action, entry: &Entry) -> Self {
         Self {
             action,
             entry: *entry,
-            flags: entry.flags,
+            before: entry.flags,
             limits: LimitWords::default(),
             line: 0,
             spread: false,
+            had: 0,
+            error: None,
+        }
+    }
+
+    /// The same once more.
+    #[inline(never)]
+    fn again(&self) -> Self {
+        Self {
+            error: None,
+            ..*self
         }
     }
 
@@ -368,39 +220,43 @@ impl Step {
         !matches!(self.action, Action::Limits | Action::Flush)
     }
 
+    /// Whether an id can be chosen for it: it has none, and does not get that
+    /// of the kernel's own endpoint whose place it takes.
+    fn lacks_id(&self) -> bool {
+        self.entry.id == 0 && !self.before.contains(EndpointFlags::IMPLICIT)
+    }
+
     /// The command that does it. `dev` is the name of its interface.
-    pub fn command(&self, dev: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let entry = &self.entry;
+    pub fn print(&self, out: &mut Text, dev: &[u8]) {
+        if self.action == Action::Limits {
+            return put_limits(out, &self.limits);
+        }
+        out.bytes(b"endpoint ");
+        out.bytes(self.name().as_bytes());
+        let Entry {
+            address,
+            port,
+            id,
+            flags,
+            ..
+        } = self.entry;
         match self.action {
-            Action::Limits => put_limits(&mut out, &self.limits),
-            Action::Flush => out.extend_from_slice(b"endpoint flush"),
             Action::Add => {
-                let address = Some(entry.address);
-                put_endpoint(&mut out, address, entry.port, entry.id, entry.flags, dev);
+                out.byte(b' ');
+                out.address(address);
+                put_rest(out, port, id, flags, EndpointFlags(0), dev);
             }
             Action::Delete | Action::Change => {
                 // The address is there for whoever reads it, and against
                 // deleting what has taken the id meanwhile.
-                out.extend_from_slice(b"endpoint ");
-                out.extend_from_slice(self.name().as_bytes());
-                out.extend_from_slice(b" id ");
-                out.extend_from_slice(crate::output::number(entry.id.into()).as_bytes());
-                out.push(b' ');
-                out.extend_from_slice(&crate::output::address(entry.address));
-                for (flag, name) in &[
-                    (EndpointFlags::BACKUP, "backup"),
-                    (EndpointFlags::FULLMESH, "fullmesh"),
-                ] {
-                    let set = self.flags.contains(*flag);
-                    if entry.flags.contains(*flag) != set {
-                        out.extend_from_slice(if set { b" " } else { b" no" });
-                        out.extend_from_slice(name.as_bytes());
-                    }
-                }
+                put_number(out, b" id ", id.into());
+                out.byte(b' ');
+                out.address(address);
+                let changed = EndpointFlags(flags.0 ^ self.before.0) & CHANGEABLE;
+                put_rest(out, 0, 0, flags & changed, self.before & changed, b"");
             }
+            Action::Limits | Action::Flush => {}
         }
-        out
     }
 
     /// What is done, in a word.
@@ -415,6 +271,11 @@ impl Step {
     }
 }
 
+/// Whether one of the steps is about an endpoint that clashes with this one.
+pub fn among(steps: &[Step], entry: &Entry) -> bool {
+    steps.iter().any(|step| step.entry.clashes(entry))
+}
+
 /// What becomes of endpoints that nobody wants.
 #[derive(Copy, Clone)]
 pub enum Others<'a> {
@@ -422,176 +283,258 @@ pub enum Others<'a> {
     Go,
     /// They stay, but for these. That one of them has an id that is wanted is
     /// a conflict.
-    StayBut(&'a [Entry]),
+    StayBut(&'a [Step]),
     /// They stay unless their id is wanted.
     GiveWay,
 }
 
-/// An endpoint that is to stay has an id that is wanted.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The endpoint that has it.
-    pub holder: Entry,
-    /// The line that wants it.
-    pub line: u32,
+/// What is there, what is wanted, and the steps from the one to the other.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Interfaces and their addresses.
+    pub seen: Seen,
+    /// The endpoints present.
+    pub present: Vec<Entry>,
+    /// The limits in force.
+    pub limits: LimitWords,
+    /// The endpoints wanted, by line, as steps that add them; id 0 is
+    /// whichever it has or gets. Compared, those that are there are steps that
+    /// change them.
+    pub wanted: Vec<Step>,
+    /// Ids of lines that have no endpoint at the moment: not to be given to
+    /// others meanwhile.
+    pub reserved: Ids,
+    /// What is to be done.
+    pub steps: Vec<Step>,
 }
+
+/// More endpoints than these cannot have ids.
+const MOST: usize = 255;
 
 const KNOWN: EndpointFlags = EndpointFlags(
     EndpointFlags::SIGNAL.0 | EndpointFlags::SUBFLOW.0 | EndpointFlags::LAMINAR.0 | CHANGEABLE.0,
 );
 
-/// The fewest changes that make of the endpoints `present` those of the wish.
-///
-/// Endpoints that the kernel made itself stay, unless a wanted one takes
-/// their address or id. Ids that were asked for are given before those that
-/// the kernel may choose.
-pub fn steps(
-    wish: &Wish,
-    present: &[Entry],
-    others: Others,
-    out: &mut Vec<Step>,
-) -> Result<(), Conflict> {
-    let mut asked = Ids::default();
-    for wanted in &wish.wanted {
-        asked.add(wanted.entry.id);
-    }
-    // By their ids, which are different: those that are wanted, and those that
-    // stay as they are.
-    let mut met = Ids::default();
-    let mut stays = Ids::default();
-    let mut adds: Vec<Wanted> = Vec::new();
-    for wanted in &wish.wanted {
-        let mut wanted = *wanted;
-        let entry = &mut wanted.entry;
-        let Some(there) = present.iter().find(|there| there.clashes(entry)) else {
-            adds.push(wanted);
-            continue;
-        };
-        met.add(there.id);
-        // Without a wish it keeps its id, unless another one asks for that.
-        let keeps_id = entry.id == there.id || entry.id == 0 && !asked.has(there.id);
-        if keeps_id {
-            entry.id = there.id;
-        }
-        let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
-        if keeps_id && there.is_implicit() {
-            // Added without an id, it takes the place of the kernel's own.
-            stays.add(there.id);
-            entry.id = 0;
-            adds.push(wanted);
-        } else if !keeps_id || entry.index != there.index || (differ & !CHANGEABLE).0 != 0 {
-            adds.push(wanted);
-        } else {
-            stays.add(there.id);
-        }
-    }
-    for there in present {
-        if met.has(there.id) {
-            continue;
-        }
-        let in_the_way = asked.has(there.id);
-        let remains = match others {
-            Others::GiveWay => !in_the_way,
-            _ if there.is_implicit() => !in_the_way,
-            Others::Go => false,
-            Others::StayBut(gone) if gone.iter().any(|entry| entry.clashes(there)) => false,
-            Others::StayBut(_) => {
-                for wanted in &wish.wanted {
-                    if in_the_way && wanted.entry.id == there.id {
-                        return Err(Conflict {
-                            holder: *there,
-                            line: wanted.line,
-                        });
+impl Plan {
+    /// What the file wants in view of what was seen. With `follow` a line that
+    /// names an address and an interface waits until the interface can carry
+    /// packets and has the address.
+    ///
+    /// Where two lines mean the same address, the line that writes it out
+    /// counts, and of two interfaces that both have it the one that is named
+    /// first.
+    pub fn expand(&mut self, file: &File, follow: bool) {
+        self.wanted.clear();
+        self.reserved = Ids::default();
+        // Addresses that are written out come first.
+        for spread in [false, true] {
+            for declared in &file.endpoints {
+                if declared.spread != spread {
+                    continue;
+                }
+                let mut step = Step::new(Action::Add, &declared.entry);
+                step.line = declared.line;
+                step.spread = spread;
+                step.entry.id = 0;
+                if !spread {
+                    if !follow || declared.dev.is_empty() || self.has(&step.entry) {
+                        self.want(&step);
+                    }
+                } else {
+                    for at in 0..self.seen.len() {
+                        let of = self.seen.get(at);
+                        if let Some(address) = of.and_then(|of| meant(declared, &self.seen, of)) {
+                            step.entry.address = address;
+                            if self.wanted.len() < MOST && !among(&self.wanted, &step.entry) {
+                                self.want(&step);
+                            }
+                        }
                     }
                 }
-                true
+                self.give_id(declared.entry.id, declared.line);
             }
+        }
+    }
+
+    /// Whether the interface can carry packets and has the address.
+    fn has(&self, entry: &Entry) -> bool {
+        let has = |of: &Sighting| {
+            of.index == entry.index
+                && of.there
+                && of.address.is_some_and(|found| same(found, entry.address))
         };
-        if remains {
+        usable(&self.seen, entry.index) && self.seen.iter().any(has)
+    }
+
+    /// Puts an endpoint behind those of its line and the lines before.
+    fn want(&mut self, step: &Step) {
+        let before = self.wanted.iter().rposition(|of| of.line <= step.line);
+        self.wanted
+            .insert(before.map_or(0, |at| at + 1), step.again());
+    }
+
+    /// One of the endpoints of a line has the id: that which has it already,
+    /// or the first. Where there are none it is reserved.
+    fn give_id(&mut self, id: u8, line: u32) {
+        let mut holder = None;
+        for Step { entry, .. } in self.wanted.iter_mut().filter(|of| of.line == line) {
+            let has_it = |there: &Entry| there.id == id && there.clashes(entry);
+            if holder.is_none() || self.present.iter().any(has_it) {
+                holder = Some(&mut entry.id);
+            }
+        }
+        match holder {
+            Some(of_one) => *of_one = id,
+            None => self.reserved.add(id),
+        }
+    }
+
+    /// Adds the step that makes the limits those that the file names, if it
+    /// takes one.
+    pub fn compare_limits(&mut self, file: &File) {
+        let mut step = Step::new(Action::Limits, &Entry::NONE);
+        step.line = file.limits_line;
+        step.limits = file.limits;
+        if step.limits.subflows == self.limits.subflows {
+            step.limits.subflows = None;
+        }
+        if step.limits.add_addr_accepted == self.limits.add_addr_accepted {
+            step.limits.add_addr_accepted = None;
+        }
+        if step.limits != LimitWords::default() {
+            self.steps.push(step);
+        }
+    }
+
+    /// Adds the fewest changes that make of the endpoints present those wanted.
+    ///
+    /// Endpoints that the kernel made itself stay, unless a wanted one takes
+    /// their address or id. Ids that were asked for are given before those
+    /// that the kernel may choose.
+    pub fn compare(&mut self, others: Others) -> Result<(), Mistake> {
+        let Self {
+            present,
+            wanted,
+            steps,
+            ..
+        } = self;
+        let mut asked = Ids::default();
+        for step in &*wanted {
+            asked.add(step.entry.id);
+        }
+        // By their ids, which are different: those that are wanted, and those
+        // that stay as they are.
+        let mut met = Ids::default();
+        let mut stays = Ids::default();
+        for step in &mut *wanted {
+            let entry = &mut step.entry;
+            let Some(there) = present.iter().find(|there| there.clashes(entry)) else {
+                continue;
+            };
+            met.add(there.id);
+            // Without a wish it keeps its id, unless another one asks for that.
+            if entry.id != there.id && (entry.id != 0 || asked.has(there.id)) {
+                continue;
+            }
+            entry.id = there.id;
+            step.before = there.flags;
+            let differ = EndpointFlags(entry.flags.0 ^ there.flags.0) & KNOWN;
+            if there.is_implicit() {
+                // Added without an id, it takes the place of the kernel's own.
+                entry.id = 0;
+            } else if entry.index == there.index && (differ & !CHANGEABLE).0 == 0 {
+                entry.address = there.address;
+                step.action = Action::Change;
+            } else {
+                continue;
+            }
             stays.add(there.id);
         }
-    }
-    let all_go = present.len() > 1 && stays == Ids::default();
-    if all_go {
-        out.push(Step::new(Action::Flush, &Entry::NONE));
-    }
-    for there in present {
-        if !all_go && !stays.has(there.id) {
-            out.push(Step::new(Action::Delete, there));
+        for there in &*present {
+            let wanted_id = asked.has(there.id);
+            let goes = match others {
+                Others::Go if !there.is_implicit() => true,
+                Others::StayBut(gone) if !there.is_implicit() => among(gone, there),
+                _ => wanted_id,
+            };
+            if met.has(there.id) || goes {
+                continue;
+            }
+            if wanted_id {
+                for step in &*wanted {
+                    if step.entry.id == there.id {
+                        return Err(kept(there, step.line));
+                    }
+                }
+            }
+            stays.add(there.id);
         }
+        if present.len() > 1 && stays == Ids::default() {
+            steps.push(Step::new(Action::Flush, &Entry::NONE));
+        } else {
+            for there in &*present {
+                if !stays.has(there.id) {
+                    steps.push(Step::new(Action::Delete, there));
+                }
+            }
+        }
+        // Ids of those that stay, of those that ask, and then of those chosen
+        // here.
+        let mut taken = stays;
+        for step in &*wanted {
+            taken.add(step.entry.id);
+            let changed = EndpointFlags(step.entry.flags.0 ^ step.before.0) & CHANGEABLE;
+            if step.action == Action::Change && changed.0 != 0 {
+                steps.push(step.again());
+            }
+        }
+        taken.add_all(&asked);
+        self.add(taken);
+        Ok(())
     }
-    for wanted in &wish.wanted {
-        for there in present {
-            let flags = wanted.entry.flags;
-            let changed = EndpointFlags(flags.0 ^ there.flags.0) & CHANGEABLE;
-            if changed.0 != 0
-                && stays.has(there.id)
-                && !there.is_implicit()
-                && there.clashes(&wanted.entry)
-            {
-                let mut step = Step::new(Action::Change, there);
-                step.flags = flags;
-                step.line = wanted.line;
-                out.push(step);
+
+    /// Adds the steps that add endpoints, in view of the ids that are taken.
+    fn add(&mut self, mut taken: Ids) {
+        let Self {
+            wanted,
+            steps,
+            reserved,
+            ..
+        } = self;
+        for step in &mut *wanted {
+            if step.lacks_id() && !taken.has(step.had) {
+                step.entry.id = step.had;
+            }
+            taken.add(step.entry.id);
+        }
+        // The kernel knows nothing of reserved ids, so it is not left to
+        // choose.
+        let mut closed = taken;
+        closed.add_all(reserved);
+        for step in &mut *wanted {
+            if closed != taken && step.lacks_id() {
+                step.entry.id = closed.lowest_outside();
+            }
+            closed.add(step.entry.id);
+        }
+        // Those with an id come first.
+        for without in [false, true] {
+            for step in &*wanted {
+                if step.action == Action::Add && (step.entry.id == 0) == without {
+                    steps.push(step.again());
+                }
             }
         }
     }
-    let replaces = |entry: &Entry| {
-        let mut all = present.iter();
-        all.any(|there| stays.has(there.id) && there.clashes(entry))
-    };
-    // Ids of those that stay, of those that ask, and then of those chosen here.
-    let mut taken = asked;
-    taken.add_all(&stays);
-    for wanted in &adds {
-        taken.add(wanted.entry.id);
-    }
-    for Wanted { entry, had, .. } in &mut adds {
-        if entry.id == 0 && *had != 0 && !taken.has(*had) && !replaces(entry) {
-            entry.id = *had;
-        }
-        taken.add(entry.id);
-    }
-    let mut closed = taken;
-    closed.add_all(&wish.reserved);
-    // The kernel knows nothing of reserved ids, so it is not left to choose.
-    if closed != taken {
-        for Wanted { entry, .. } in &mut adds {
-            if entry.id == 0 && !replaces(entry) {
-                entry.id = closed.lowest_outside().unwrap_or(0);
-                closed.add(entry.id);
-            }
-        }
-    }
-    for pass in 0..2 {
-        for wanted in &adds {
-            // Those with an id come first.
-            if (wanted.entry.id == 0) == (pass == 1) {
-                let mut step = Step::new(Action::Add, &wanted.entry);
-                step.line = wanted.line;
-                step.spread = wanted.spread;
-                out.push(step);
-            }
-        }
-    }
-    Ok(())
 }
 
-/// The step that makes the limits those that the file names, if it takes one.
-pub fn limits_step(file: &File, present: &Limits, out: &mut Vec<Step>) {
-    let mut limits = file.limits;
-    if limits.subflows == present.subflows() {
-        limits.subflows = None;
-    }
-    if limits.add_addr_accepted == present.add_addr_accepted() {
-        limits.add_addr_accepted = None;
-    }
-    if limits != LimitWords::default() {
-        let mut step = Step::new(Action::Limits, &Entry::NONE);
-        step.limits = limits;
-        step.line = file.limits_line;
-        out.push(step);
-    }
+/// An id that is wanted belongs to an endpoint that is to be kept.
+fn kept(holder: &Entry, line: u32) -> Mistake {
+    let id = number(holder.id.into());
+    let mut error = Error::invalid(id.as_str(), "the id of ");
+    error.push(&address(holder.address));
+    error.push(b", which is kept");
+    Mistake { line, error }
 }
 
 #[cfg(test)]
@@ -617,8 +560,12 @@ mod tests {
                     Action::Change => {
                         let there = self.0.iter_mut().find(|there| there.id == entry.id);
                         let there = there.expect("an endpoint to change");
-                        assert_eq!(there, entry);
-                        there.flags = (there.flags & !CHANGEABLE) | (step.flags & CHANGEABLE);
+                        let known = Entry {
+                            flags: step.before,
+                            ..*entry
+                        };
+                        assert_eq!(*there, known);
+                        there.flags = (there.flags & !CHANGEABLE) | (entry.flags & CHANGEABLE);
                     }
                     Action::Add => self.add(entry),
                 }
@@ -671,7 +618,7 @@ mod tests {
         }
     }
 
-    fn fits(there: &Entry, wanted: &Wanted) -> bool {
+    fn fits(there: &Entry, wanted: &Step) -> bool {
         let of = &wanted.entry;
         there.clashes(of)
             && (of.id == 0 || of.id == there.id)
@@ -698,7 +645,10 @@ mod tests {
                 }
             }
             present.sort_by_key(|there| there.id);
-            let mut wish = Wish::default();
+            let mut plan = Plan {
+                present: present.clone(),
+                ..Plan::default()
+            };
             for line in 1..=1 + random.below(6) as u32 {
                 let id = random.below(9) as u8 * (random.below(2) as u8);
                 let mut entry = random.entry(id);
@@ -707,48 +657,46 @@ mod tests {
                     entry.flags = entry.flags & !EndpointFlags::IMPLICIT;
                 }
                 let had = random.below(12) as u8;
-                let apart = |other: &Wanted| {
+                let apart = |other: &Step| {
                     (id == 0 || other.entry.id != id) && !other.entry.clashes(&entry)
                 };
-                if wish.wanted.iter().all(apart) {
-                    wish.wanted.push(Wanted {
-                        entry,
+                if plan.wanted.iter().all(apart) {
+                    plan.wanted.push(Step {
                         line,
-                        spread: false,
                         had,
+                        ..Step::new(Action::Add, &entry)
                     });
                 }
             }
             for _ in 0..random.below(4) {
-                wish.reserved.add(random.below(12) as u8);
+                plan.reserved.add(random.below(12) as u8);
             }
-            let gone = present.first().copied();
+            let wish: Vec<Step> = plan.wanted.iter().map(Step::again).collect();
+            let gone = present.first().map(|gone| Step::new(Action::Delete, gone));
             let others = match random.below(3) {
                 0 => Others::Go,
                 1 => Others::StayBut(gone.as_slice()),
                 _ => Others::GiveWay,
             };
-            let mut taken = Vec::new();
-            if let Err(conflict) = steps(&wish, &present, others, &mut taken) {
+            if let Err(conflict) = plan.compare(others) {
                 assert!(matches!(others, Others::StayBut(_)));
-                let id = conflict.holder.id;
-                let wants = |wanted: &Wanted| (wanted.line, wanted.entry.id) == (conflict.line, id);
-                assert!(wish.wanted.iter().any(wants));
+                let wants = |wanted: &Step| {
+                    wanted.line == conflict.line
+                        && present.iter().any(|there| there.id == wanted.entry.id)
+                };
+                assert!(wish.iter().any(wants));
                 continue;
             }
             let mut kernel = Kernel(present.clone());
-            kernel.carry_out(&taken);
-            let about = || (&present, &wish, &taken, &kernel.0);
-            for wanted in &wish.wanted {
+            kernel.carry_out(&plan.steps);
+            let about = || (&present, &wish, &plan.steps, &kernel.0);
+            for wanted in &wish {
                 let held = kernel.0.iter().filter(|there| fits(there, wanted));
                 assert_eq!(held.count(), 1, "{:?}", about());
             }
-            let asked = |id: u8| wish.wanted.iter().any(|wanted| wanted.entry.id == id);
+            let asked = |id: u8| wish.iter().any(|wanted| wanted.entry.id == id);
             for there in &present {
-                let wanted = wish
-                    .wanted
-                    .iter()
-                    .find(|wanted| wanted.entry.clashes(there));
+                let wanted = wish.iter().find(|wanted| wanted.entry.clashes(there));
                 let fitted = wanted.is_some_and(|wanted| {
                     fits(there, wanted) && (wanted.entry.id != 0 || !asked(there.id))
                 });
@@ -757,21 +705,26 @@ mod tests {
                     && (there.is_implicit()
                         || match others {
                             Others::Go => false,
-                            Others::StayBut(gone) => !gone.contains(there),
+                            Others::StayBut(gone) => !among(gone, there),
                             Others::GiveWay => true,
                         });
                 if fitted || stays {
                     assert!(kernel.0.contains(there), "{:?}", about());
-                    let mut touching = taken.iter().filter(|step| {
+                    let mut steps = plan.steps.iter();
+                    let touched = steps.any(|step| {
                         step.action == Action::Flush
                             || step.has_entry() && step.entry.clashes(there)
                     });
-                    assert_eq!(touching.next(), None, "{:?}", about());
+                    assert!(!touched, "{:?}", about());
                 }
             }
-            let mut more = Vec::new();
-            let _ = steps(&wish, &kernel.0, others, &mut more);
-            assert_eq!(more, [], "{:?}", about());
+            let mut more = Plan {
+                present: kernel.0.clone(),
+                wanted: wish.iter().map(Step::again).collect(),
+                ..Plan::default()
+            };
+            let _ = more.compare(others);
+            assert!(more.steps.is_empty(), "{:?}", about());
         }
     }
 
@@ -782,66 +735,64 @@ mod tests {
         assert_eq!(ids, Ids::default());
         for id in 1..=255 {
             assert!(!ids.has(id));
-            assert_eq!(ids.lowest_outside(), Some(id));
+            assert_eq!(ids.lowest_outside(), id);
             ids.add(id);
             assert!(ids.has(id));
         }
-        assert_eq!(ids.lowest_outside(), None);
+        assert_eq!(ids.lowest_outside(), 0);
     }
 
     fn seen() -> Seen {
-        let address = |index, address: &str, source| Address {
+        let link = |index, good| Sighting {
             index,
-            address: address.parse().expect("an address"),
-            source,
+            address: None,
+            there: true,
+            good,
         };
-        Seen {
-            indexes: Vec::new(),
-            links: vec![
-                Link {
-                    index: 1,
-                    usable: true,
-                },
-                Link {
-                    index: 2,
-                    usable: false,
-                },
-                Link {
-                    index: 3,
-                    usable: true,
-                },
-            ],
-            addresses: vec![
-                address(1, "10.1.0.1", true),
-                address(1, "10.1.0.2", false),
-                address(2, "10.2.0.1", true),
-                address(3, "10.3.0.1", true),
-                address(3, "10.1.0.1", true),
-                address(3, "fd00::3", true),
-            ],
-        }
+        let address = |index, address: &str, good| Sighting {
+            address: Some(address.parse().expect("an address")),
+            ..link(index, good)
+        };
+        vec![
+            link(1, true),
+            link(2, false),
+            link(3, true),
+            address(1, "10.1.0.1", true),
+            address(1, "10.1.0.2", false),
+            address(2, "10.2.0.1", true),
+            address(3, "10.3.0.1", true),
+            address(3, "10.1.0.1", true),
+            address(3, "fd00::3", true),
+            // It may be a duplicate.
+            Sighting {
+                there: false,
+                ..address(3, "fd00::4", true)
+            },
+        ]
     }
 
-    /// What lines stand for, where `a`, `b`, `c` are the interfaces 1, 2 and 3.
-    fn expanded(text: &str, follow: bool) -> (Vec<String>, usize) {
+    /// The file with the indexes of its interfaces; `a`, `b`, `c` are 1, 2, 3.
+    fn file(text: &str) -> File {
         let mut file = File::default();
-        let mistakes = parse(text.as_bytes(), &mut file);
-        assert!(mistakes.is_empty(), "{mistakes:?}");
-        let index = |dev: &str| ["", "a", "b", "c"].iter().position(|name| *name == dev);
-        let mut seen = seen();
-        let of = |declared: &Declared| index(declared.dev.as_deref().unwrap_or(""));
-        seen.indexes = file
-            .endpoints
-            .iter()
-            .map(|declared| of(declared).unwrap_or(0) as u32)
-            .collect();
-        let mut mistakes = Vec::new();
-        let wish = expand(&file, &seen, &[], follow, &mut mistakes);
-        let print = |wanted: &Wanted| {
-            let id = wanted.entry.id.to_string();
-            [wanted.entry.address.to_string(), id].join(" ")
+        let mut wrong = Vec::new();
+        parse(text.as_bytes(), &mut file, &mut |line, _| wrong.push(line));
+        assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
+        for declared in &mut file.endpoints {
+            let index = ["", "a", "b", "c"]
+                .iter()
+                .position(|name| *name == declared.dev);
+            declared.entry.index = index.unwrap_or(0) as u32;
+        }
+        file
+    }
+
+    fn expanded(text: &str, follow: bool) -> Plan {
+        let mut plan = Plan {
+            seen: seen(),
+            ..Plan::default()
         };
-        (wish.wanted.iter().map(print).collect(), mistakes.len())
+        plan.expand(&file(text), follow);
+        plan
     }
 
     #[test]
@@ -869,20 +820,23 @@ mod tests {
             ("endpoint add 10.2.0.1 dev nowhere", true, vec![]),
             ("endpoint add 10.9.0.9", true, vec!["10.9.0.9 0"]),
         ] {
-            assert_eq!(expanded(text, follow).0, wanted, "{text}");
+            let plan = expanded(text, follow);
+            let print = |wanted: &Step| {
+                let id = wanted.entry.id.to_string();
+                [wanted.entry.address.to_string(), id].join(" ")
+            };
+            let found: Vec<String> = plan.wanted.iter().map(print).collect();
+            assert_eq!(found, wanted, "{text}");
         }
-        assert_eq!(expanded("endpoint add 10.2.0.1 dev nowhere", false).1, 1);
     }
 
     #[test]
     fn what_a_line_waits_with_is_not_given_to_others() {
-        let mut file = File::default();
-        let text = b"endpoint add dev b id 4\nendpoint add 10.2.0.1 dev b id 9";
-        parse(text, &mut file);
-        let mut seen = seen();
-        seen.indexes = vec![2, 2];
-        let wish = expand(&file, &seen, &[], true, &mut Vec::new());
-        assert!(wish.wanted.is_empty());
-        assert!(wish.reserved.has(4) && wish.reserved.has(9));
+        let plan = expanded(
+            "endpoint add dev b id 4\nendpoint add 10.2.0.1 dev b id 9",
+            true,
+        );
+        assert!(plan.wanted.is_empty());
+        assert!(plan.reserved.has(4) && plan.reserved.has(9));
     }
 }

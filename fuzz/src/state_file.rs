@@ -10,26 +10,27 @@ use std::net::IpAddr;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::grammar::state::{parse, put_limits, Declared, File};
 use ip_mptcp::iproute2::{self, Caller};
-use ip_mptcp::plan::{expand, limits_step, steps, Action, Address, Entry, Ids, Link, Others, Seen};
-use mptcp_codec::mptcp::{EndpointFlags, Limits};
+use ip_mptcp::output::Text;
+use ip_mptcp::plan::{Action, Entry, Ids, Others, Plan, Sighting, Step};
+use mptcp_codec::mptcp::EndpointFlags;
 
 /// All of it is text, and its bytes are the numbers of the rest.
 pub fn run(data: &[u8]) {
     words(data);
     let mut file = File::default();
-    let mistakes = parse(data, &mut file);
     let mut last = 0;
-    for mistake in &mistakes {
-        assert!(mistake.line > last, "mistakes come by line");
-        last = mistake.line;
-        let said = mistake.error.report_at(false, "f", mistake.line);
+    parse(data, &mut file, &mut |line, error| {
+        assert!(line > last, "mistakes come by line");
+        last = line;
+        let said = error.report_at(false, "f", line);
         assert!(said.ends_with(b"\n"));
-        let json = mistake.error.report_at(true, "f", mistake.line);
+        let json = error.report_at(true, "f", line);
         assert!(std::str::from_utf8(&json).is_ok_and(|json| json.starts_with("{\"error\":")));
-    }
+    });
     for declared in &file.endpoints {
-        let mut text = Vec::new();
+        let mut text = Text::default();
         declared.print(&mut text);
+        let text = text.into_bytes();
         let again = accepted(&text);
         let same = [Declared {
             line: 1,
@@ -42,10 +43,10 @@ pub fn run(data: &[u8]) {
             String::from_utf8_lossy(&text)
         );
     }
-    if mistakes.is_empty() {
+    if last == 0 {
         whole(&file);
     }
-    plan(&file, data);
+    plan(&mut file, data);
 }
 
 /// Each line of a batch, as far as the command that it names.
@@ -70,53 +71,53 @@ fn words(data: &[u8]) {
 
 fn accepted(text: &[u8]) -> File {
     let mut file = File::default();
-    let mistakes = parse(text, &mut file);
-    assert!(
-        mistakes.is_empty(),
-        "{:?}: {mistakes:?}",
-        String::from_utf8_lossy(text)
-    );
+    parse(text, &mut file, &mut |line, error| {
+        let text = String::from_utf8_lossy(text);
+        panic!("{text:?}: {line}: {error:?}")
+    });
     file
 }
 
 /// A file without mistakes, printed, is the same file.
 fn whole(file: &File) {
-    let mut text = Vec::new();
+    let mut text = Text::default();
     put_limits(&mut text, &file.limits);
-    text.push(b'\n');
+    text.byte(b'\n');
     for declared in &file.endpoints {
         declared.print(&mut text);
-        text.push(b'\n');
+        text.byte(b'\n');
     }
-    let again = accepted(&text);
+    let again = accepted(text.as_bytes());
     assert_eq!(again.limits, file.limits);
     assert_eq!(again.endpoints.len(), file.endpoints.len());
     for (one, other) in again.endpoints.iter().zip(&file.endpoints) {
-        assert_eq!((&one.said, &one.dev), (&other.said, &other.dev));
+        assert_eq!((&one.entry, &one.dev), (&other.entry, &other.dev));
     }
 }
 
-fn plan(file: &File, data: &[u8]) {
+fn plan(file: &mut File, data: &[u8]) {
     let mut bytes = data.iter().rev().copied().cycle().take(4096);
     let mut byte = || bytes.next().unwrap_or(0);
-    let mut seen = Seen::default();
+    let mut plan = Plan::default();
     for index in 0..u32::from(byte() % 4) {
-        seen.links.push(Link {
+        plan.seen.push(Sighting {
             index,
-            usable: byte() & 1 == 0,
+            address: None,
+            there: true,
+            good: byte() & 1 == 0,
         });
     }
     for _ in 0..byte() % 8 {
-        seen.addresses.push(Address {
+        plan.seen.push(Sighting {
             index: u32::from(byte() % 4),
-            address: IpAddr::from([10, 0, 0, byte() % 8]),
-            source: byte() & 3 != 0,
+            address: Some(IpAddr::from([10, 0, 0, byte() % 8])),
+            there: byte() & 7 != 0,
+            good: byte() & 3 != 0,
         });
     }
-    for _ in &file.endpoints {
-        seen.indexes.push(u32::from(byte() % 4));
+    for declared in &mut file.endpoints {
+        declared.entry.index = u32::from(byte() % 4);
     }
-    let mut present: Vec<Entry> = Vec::new();
     let mut ids = Ids::default();
     for _ in 0..byte() % 12 {
         let entry = Entry {
@@ -126,27 +127,32 @@ fn plan(file: &File, data: &[u8]) {
             flags: EndpointFlags(u32::from(byte())),
             index: u32::from(byte() % 4),
         };
-        if !ids.has(entry.id) && !present.iter().any(|there| there.clashes(&entry)) {
+        if !ids.has(entry.id) && !plan.present.iter().any(|there| there.clashes(&entry)) {
             ids.add(entry.id);
-            present.push(entry);
+            plan.present.push(entry);
         }
     }
-    let limits = Limits::EMPTY.with_subflows(u32::from(byte()));
-    limits_step(file, &limits, &mut Vec::new());
+    let gone: Vec<Step> = plan
+        .present
+        .iter()
+        .map(|there| Step::new(Action::Delete, there))
+        .collect();
+    plan.limits.subflows = Some(u32::from(byte()));
+    plan.compare_limits(file);
     for follow in [false, true] {
-        let wish = expand(file, &seen, &present, follow, &mut Vec::new());
-        assert!(wish.wanted.len() <= 255 + file.endpoints.len());
-        for others in [Others::Go, Others::StayBut(&present), Others::GiveWay] {
-            let mut taken = Vec::new();
-            if steps(&wish, &present, others, &mut taken).is_err() {
+        for others in [Others::Go, Others::StayBut(&gone), Others::GiveWay] {
+            plan.expand(file, follow);
+            assert!(plan.wanted.len() <= 255 + file.endpoints.len());
+            plan.steps.clear();
+            if plan.compare(others).is_err() {
                 continue;
             }
             let mut added = Ids::default();
-            for step in &taken {
-                let _ = step.command(b"dev");
+            for step in &plan.steps {
+                step.print(&mut Text::default(), b"dev");
                 if step.action == Action::Add {
                     let entry = &step.entry;
-                    assert!(entry.id == 0 || !added.has(entry.id), "{taken:?}");
+                    assert!(entry.id == 0 || !added.has(entry.id), "{:?}", plan.steps);
                     added.add(entry.id);
                 }
             }

@@ -2,19 +2,20 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, Limits};
+use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
 
-use super::state::{carry_out, entries};
+use super::state::{carry_out, entries, set_flags};
 use super::user_space;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
+use crate::grammar::limits::LimitWords;
 use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
 use crate::output::{padded, vanished, Colour, Output};
-use crate::plan::{same, steps, Action, Entry, Others, Step, Wanted, Wish};
+use crate::plan::{same, Action, Entry, Others, Plan, Step};
 use crate::session::Session;
 
 /// Reads the words of a command; names of interfaces are looked up as they
@@ -102,78 +103,55 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
             &["Error: missing address ID: id N or ADDRESS is required."],
         ));
     }
-    let mut old = None;
-    for present in entries(path_manager)? {
+    let mut all = Vec::new();
+    entries(path_manager, &mut all)?;
+    let mut found = None;
+    for there in &all {
         // By address the port selects.
         if said
             .address
-            .is_none_or(|address| same(present.address, address))
+            .is_none_or(|address| same(there.address, address))
             && match said.id {
-                Some(id) => present.id == id,
-                None => present.port == said.port.unwrap_or(0),
+                Some(id) => there.id == id,
+                None => there.port == said.port.unwrap_or(0),
             }
         {
-            old = Some(present);
+            found = Some(there);
             break;
         }
     }
-    let old = old.ok_or_else(not_found)?;
+    let old = found.ok_or_else(not_found)?;
     let new = Entry {
         flags: (old.flags | said.set) & !said.clear,
         port: said.id.and(said.port).unwrap_or(old.port),
         index: said.dev.unwrap_or(old.index),
-        ..old
+        ..*old
     };
     let differ = EndpointFlags(old.flags.0 ^ new.flags.0) & !CHANGEABLE;
     if differ.0 == 0 && (new.port, new.index) == (old.port, old.index) {
-        let changed = Endpoint::EMPTY
-            .with_id(old.id)
-            .with_flags(new.flags & CHANGEABLE);
-        return path_manager
-            .set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))
-            .map(|()| 0);
+        return set_flags(path_manager, old.id, new.flags).map(|()| 0);
     }
     check_whole(new.flags, new.port)?;
-    let wish = Wish {
-        wanted: vec![wanted(new)],
-        ..Wish::default()
-    };
-    make(path_manager, &wish, &[old])
-}
-
-fn wanted(entry: Entry) -> Wanted {
-    Wanted {
-        entry: Entry {
-            // The kernel's own becomes one of ours.
-            flags: entry.flags & !EndpointFlags::IMPLICIT,
-            ..entry
-        },
-        line: 0,
-        spread: false,
-        had: 0,
-    }
+    make(path_manager, vec![*old], new)
 }
 
 /// Makes one of the endpoints `present` what is wanted, or adds it; others
 /// give way only where they have its id.
-fn make(path_manager: &mut PathManager, wish: &Wish, present: &[Entry]) -> Result<u8> {
-    let mut changes: Vec<Step> = Vec::new();
-    // Others that give way are in no conflict.
-    let _ = steps(wish, present, Others::GiveWay, &mut changes);
-    let limits = match changes.first() {
-        // Which on some kernels takes a limit with it.
-        Some(step) if step.action == Action::Flush => path_manager.limits()?,
-        _ => Limits::EMPTY,
-    };
-    carry_out(
-        path_manager,
-        &changes,
+fn make(path_manager: &mut PathManager, present: Vec<Entry>, mut wanted: Entry) -> Result<u8> {
+    // The kernel's own becomes one of ours.
+    wanted.flags = wanted.flags & !EndpointFlags::IMPLICIT;
+    let mut plan = Plan {
         present,
-        &limits,
-        false,
-        &mut Vec::new(),
-    )
-    .map_err(|refused| refused.error)?;
+        wanted: vec![Step::new(Action::Add, &wanted)],
+        ..Plan::default()
+    };
+    // Others that give way are in no conflict.
+    let _ = plan.compare(Others::GiveWay);
+    if matches!(plan.steps.first(), Some(step) if step.action == Action::Flush) {
+        // Which on some kernels takes a limit with it.
+        plan.limits = LimitWords::of(&path_manager.limits()?);
+    }
+    carry_out(path_manager, &mut plan, false).map_err(|refused| refused.error)?;
     Ok(0)
 }
 
@@ -189,7 +167,8 @@ pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
         return Err(Error::invalid("implicit", why));
     }
     let path_manager = session.path_manager()?;
-    let present = entries(path_manager)?;
+    let mut present = Vec::new();
+    entries(path_manager, &mut present)?;
     let id = said.id.unwrap_or(0);
     let old = present.iter().find(|there| there.id == id);
     let (address, port) = match (said.address, old) {
@@ -198,17 +177,14 @@ pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
         (None, None) => return Err(not_found()),
     };
     check_whole(said.set, port)?;
-    let wish = Wish {
-        wanted: vec![wanted(Entry {
-            address,
-            port,
-            id,
-            flags: said.set,
-            index: said.dev.unwrap_or(0),
-        })],
-        ..Wish::default()
+    let wanted = Entry {
+        address,
+        port,
+        id,
+        flags: said.set,
+        index: said.dev.unwrap_or(0),
     };
-    make(path_manager, &wish, &present)
+    make(path_manager, present, wanted)
 }
 
 /// Whether an endpoint is what was said, in every word.

@@ -23,6 +23,12 @@ impl LimitWords {
         }
     }
 
+    /// Adds those that were said: of two the last counts.
+    pub fn add(&mut self, said: &Self) {
+        self.subflows = said.subflows.or(self.subflows);
+        self.add_addr_accepted = said.add_addr_accepted.or(self.add_addr_accepted);
+    }
+
     /// `limits` with those that were said.
     pub fn over(&self, mut limits: Limits) -> Limits {
         if let Some(value) = self.subflows {

@@ -15,14 +15,15 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::batch::Line;
-use super::endpoint::{self, EndpointWords, Family, Purpose};
+use super::batch::{self, Line};
+use super::endpoint::{self, Family, Purpose};
 use super::limits::{self, LimitWords};
-use super::{same, Words};
+use super::Words;
 use crate::args;
 use crate::error::{Error, Result};
 use crate::iproute2::{self, Caller, Target};
-use crate::output::{address, number};
+use crate::output::{address, number, Text};
+use crate::plan::Entry;
 
 /// What a state file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,17 +41,21 @@ pub struct File {
 pub struct Declared {
     /// Which line of the file it is, from 1.
     pub line: u32,
-    /// What it says. Without an address it stands for every usable address of
-    /// its interface, of one family where that is named.
-    pub said: EndpointWords,
-    /// `dev IF`. Not an index: the interface may come later.
-    pub dev: Option<String>,
+    /// What it says. The index is that of the interface once that has been
+    /// looked up, 0 where there is none: it may come later.
+    pub entry: Entry,
+    /// It has no address: it stands for every usable one of its interface.
+    pub spread: bool,
+    /// Of this family only.
+    pub family: Option<Family>,
+    /// `dev IF`, empty where there is none.
+    pub dev: String,
 }
 
 /// What is wrong with a line.
 #[derive(Debug)]
 pub struct Mistake {
-    /// Which line.
+    /// Which line; 0 where it is about none.
     pub line: u32,
     /// What is wrong.
     pub error: Error,
@@ -62,13 +67,14 @@ const MOST: usize = 255;
 const MOST_MISTAKES: usize = 100;
 
 /// Reads a state file and adds what it says to `file`, which is worth nothing
-/// unless there are no mistakes.
-pub fn parse(text: &[u8], file: &mut File) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
+/// if there are mistakes. Those are told by their lines.
+pub fn parse(text: &[u8], file: &mut File, tell: &mut dyn FnMut(u32, &Error)) {
+    let mut mistakes = 0;
     let mut number = 0;
+    let mut line = Line::default();
     let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    while mistakes.len() < MOST_MISTAKES && !rest.is_empty() {
-        let mut line = Line::default();
+    while mistakes < MOST_MISTAKES && !rest.is_empty() {
+        line.clear();
         let mut more = true;
         while more {
             if rest.is_empty() {
@@ -81,84 +87,95 @@ pub fn parse(text: &[u8], file: &mut File) -> Vec<Mistake> {
         if line.is_empty() {
             continue;
         }
-        let read = match line.words() {
-            Ok(words) => statement(file, number, &words),
-            Err(mistake) => Err(mistake.error()),
-        };
-        if let Err(error) = read {
-            mistakes.push(Mistake {
-                line: number,
-                error,
-            });
+        if let Err(error) = statement(file, number, &line) {
+            tell(number, &error);
+            mistakes += 1;
         }
     }
-    mistakes
 }
 
 /// Reads one line.
-fn statement(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
+#[inline(never)]
+fn statement(file: &mut File, number: u32, line: &Line) -> Result<()> {
+    let words = line.words().map_err(batch::Mistake::error)?;
     let mut caller = Caller {
         program: "ip-mptcp",
         is_ip: false,
         object: false,
     };
-    let target = iproute2::line(&mut caller, words, &mut Vec::new())?;
-    let keywords = match &target {
-        Target::Action(action, _) => action.words,
-        _ => "",
-    };
-    declaration(file, line, words, &target).map_err(|error| error.near(keywords))
+    if let Target::Action(action, rest) = iproute2::line(&mut caller, &words, &mut Vec::new())? {
+        let read = match args::path_of(action) {
+            Some(("endpoint", "add")) => declare(file, number, rest),
+            Some(("limits", "set")) => limit(file, number, rest),
+            _ => return Err(other(&words)),
+        };
+        return read.map_err(|error| error.near(action.words));
+    }
+    Err(other(&words))
 }
 
-/// Takes what it declares.
-fn declaration(file: &mut File, line: u32, words: &[&str], target: &Target) -> Result<()> {
-    let (what, rest) = match target {
-        Target::Action(action, rest) => (args::path_of(action), *rest),
-        _ => (None, &[][..]),
-    };
-    match what {
-        Some(("endpoint", "add")) => {
-            let declared = declared(line, rest)?;
-            check_against(file, &declared)?;
-            file.endpoints.push(declared);
-        }
-        Some(("limits", "set")) => {
-            let said = limits::parse(Words::new(rest))?;
-            file.limits.subflows = said.subflows.or(file.limits.subflows);
-            file.limits.add_addr_accepted =
-                said.add_addr_accepted.or(file.limits.add_addr_accepted);
-            file.limits_line = line;
-        }
-        _ => {
-            let word = words.first().unwrap_or(&"");
-            let why = "a state file is made of \"endpoint add\" and \"limits set\"";
-            return Err(Error::invalid(word, why));
-        }
-    }
+/// Something else than a state file is made of.
+fn other(words: &[&str]) -> Error {
+    let why = "a state file is made of \"endpoint add\" and \"limits set\"";
+    Error::invalid(words.first().unwrap_or(&""), why)
+}
+
+fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
+    let said = limits::parse(Words::new(words))?;
+    file.limits.add(&said);
+    file.limits_line = line;
     Ok(())
 }
 
-fn declared(line: u32, words: &[&str]) -> Result<Declared> {
-    let mut dev = None;
-    let mut said = endpoint::parse(Words::new(words), Purpose::Declare, &mut |name| {
-        dev = Some(String::from(name));
+#[inline(never)]
+fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
+    let mut dev = String::new();
+    let said = endpoint::parse(Words::new(words), Purpose::Declare, &mut |name| {
+        dev = String::from(name);
         Ok(0)
     })?;
     endpoint::check_new(&said)?;
-    endpoint::check_whole(said.set, said.port.unwrap_or(0))?;
-    said.dev = None;
-    said.clear = EndpointFlags::default();
-    said.port = said.port.filter(|port| *port != 0);
-    match (said.address, said.family) {
-        (None, _) if dev.is_none() => return Err(Error::required("ADDRESS")),
-        (None, _) | (_, None) => {}
-        (Some(IpAddr::V4(_)), Some(Family::V6)) | (Some(IpAddr::V6(_)), Some(Family::V4)) => {
-            let why = "the address is of the other family";
-            return Err(Error::invalid(said.family.map_or("", word), why));
+    let mut declared = Declared {
+        line,
+        entry: Entry {
+            address: said.address.unwrap_or(Entry::NONE.address),
+            port: said.port.unwrap_or(0),
+            id: said.id.unwrap_or(0),
+            flags: said.set,
+            index: 0,
+        },
+        spread: said.address.is_none(),
+        family: said.family,
+        dev,
+    };
+    let entry = &declared.entry;
+    endpoint::check_whole(entry.flags, entry.port)?;
+    if !declared.spread {
+        if let Some(family) = declared.family.take() {
+            if family != family_of(&entry.address) {
+                let why = "the address is of the other family";
+                return Err(Error::invalid(word(family), why));
+            }
         }
-        (Some(_), Some(_)) => said.family = None,
+    } else if declared.dev.is_empty() {
+        return Err(Error::required("ADDRESS"));
     }
-    Ok(Declared { line, said, dev })
+    if file.endpoints.len() >= MOST {
+        return Err(Error::invalid("add", "there are no more than 255 ids"));
+    }
+    for other in &file.endpoints {
+        check_pair(&declared, other)?;
+    }
+    file.endpoints.push(declared);
+    Ok(())
+}
+
+/// The family of an address.
+pub fn family_of(address: &IpAddr) -> Family {
+    match address {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    }
 }
 
 fn word(family: Family) -> &'static str {
@@ -169,37 +186,36 @@ fn word(family: Family) -> &'static str {
 }
 
 /// Finds what cannot be beside another line.
-fn check_against(file: &File, new: &Declared) -> Result<()> {
-    let refused = |other: &Declared, word: &str, what: &str| {
-        let line = number(other.line.into());
-        let why = ["line ", line.as_str(), " has ", what, " already"].concat();
-        Err(Error::invalid(word, &why))
-    };
-    if file.endpoints.len() >= MOST {
-        return Err(Error::invalid("add", "there are no more than 255 ids"));
+#[inline(never)]
+fn check_pair(new: &Declared, other: &Declared) -> Result<()> {
+    let (one, two) = (&new.entry, &other.entry);
+    if one.id != 0 && one.id == two.id {
+        let id = number(one.id.into());
+        return Err(already(id.as_str(), other, b" has this id already"));
     }
-    for other in &file.endpoints {
-        if let (Some(id), true) = (new.said.id, new.said.id == other.said.id) {
-            return refused(other, number(id.into()).as_str(), "this id");
+    if new.spread != other.spread || one.port != two.port {
+        return Ok(());
+    }
+    if new.spread {
+        if new.dev == other.dev && overlap(new.family, other.family) {
+            let what = b" has all its addresses already";
+            return Err(already(&new.dev, other, what));
         }
-        if new.said.port != other.said.port {
-            continue;
-        }
-        match (new.said.address, other.said.address) {
-            (Some(one), Some(two)) if same(one, two) => {
-                let text = address(one);
-                let text = core::str::from_utf8(&text).unwrap_or("");
-                return refused(other, text, "this address and port");
-            }
-            (None, None)
-                if new.dev() == other.dev() && overlap(new.said.family, other.said.family) =>
-            {
-                return refused(other, new.dev(), "all its addresses");
-            }
-            _ => {}
-        }
+    } else if one.clashes(two) {
+        let text = address(one.address);
+        let text = core::str::from_utf8(&text).unwrap_or("");
+        let what = b" has this address and port already";
+        return Err(already(text, other, what));
     }
     Ok(())
+}
+
+/// Another line has what this one names with `word`.
+fn already(word: &str, other: &Declared, what: &[u8]) -> Error {
+    let mut error = Error::invalid(word, "line ");
+    error.push(number(other.line.into()).as_bytes());
+    error.push(what);
+    error
 }
 
 fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
@@ -207,75 +223,70 @@ fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
 }
 
 impl Declared {
-    /// The name of its interface, empty where there is none.
-    pub fn dev(&self) -> &str {
-        self.dev.as_deref().unwrap_or("")
-    }
-
     /// The line as it is written: read again, it says the same.
-    pub fn print(&self, out: &mut Vec<u8>) {
-        let EndpointWords {
+    pub fn print(&self, out: &mut Text) {
+        out.bytes(b"endpoint add");
+        let Entry {
             address,
             port,
             id,
-            set,
-            family,
+            flags,
             ..
-        } = self.said;
-        let dev = self.dev().as_bytes();
-        put_endpoint(out, address, port.unwrap_or(0), id.unwrap_or(0), set, dev);
-        if let Some(family) = family {
-            out.push(b' ');
-            out.extend_from_slice(word(family).as_bytes());
+        } = self.entry;
+        if !self.spread {
+            out.byte(b' ');
+            out.address(address);
+        }
+        put_rest(out, port, id, flags, EndpointFlags(0), self.dev.as_bytes());
+        if let Some(family) = self.family {
+            out.byte(b' ');
+            out.bytes(word(family).as_bytes());
         }
     }
 }
 
-/// `endpoint add …`, without what is 0 or empty.
-pub fn put_endpoint(
-    out: &mut Vec<u8>,
-    of: Option<IpAddr>,
+/// What follows the address of an endpoint, without what is 0 or empty.
+pub fn put_rest(
+    out: &mut Text,
     port: u16,
     id: u8,
-    flags: EndpointFlags,
+    set: EndpointFlags,
+    clear: EndpointFlags,
     dev: &[u8],
 ) {
-    out.extend_from_slice(b"endpoint add");
-    if let Some(of) = of {
-        out.push(b' ');
-        out.extend_from_slice(&address(of));
-    }
     put_number(out, b" port ", port.into());
     put_number(out, b" id ", id.into());
     for (flag, name) in &EndpointFlags::NAMES {
-        if flags.contains(*flag) {
-            out.push(b' ');
-            out.extend_from_slice(name.as_bytes());
+        if (set | clear).contains(*flag) {
+            let cleared = clear.contains(*flag);
+            out.bytes(if cleared { b" no" } else { b" " });
+            out.bytes(name.as_bytes());
         }
     }
     if !dev.is_empty() {
-        out.extend_from_slice(b" dev ");
+        out.bytes(b" dev ");
         put_word(out, dev);
     }
 }
 
-fn put_number(out: &mut Vec<u8>, keyword: &[u8], value: u64) {
+/// A keyword and its value, but for 0.
+pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
     if value != 0 {
-        out.extend_from_slice(keyword);
-        out.extend_from_slice(number(value).as_bytes());
+        out.bytes(keyword);
+        out.number(value);
     }
 }
 
 /// `limits set …`, those that are given.
-pub fn put_limits(out: &mut Vec<u8>, limits: &LimitWords) {
-    out.extend_from_slice(b"limits set");
+pub fn put_limits(out: &mut Text, limits: &LimitWords) {
+    out.bytes(b"limits set");
     for (keyword, value) in &[
         (" add_addr_accepted ", limits.add_addr_accepted),
         (" subflows ", limits.subflows),
     ] {
         if let Some(value) = *value {
-            out.extend_from_slice(keyword.as_bytes());
-            out.extend_from_slice(number(value.into()).as_bytes());
+            out.bytes(keyword.as_bytes());
+            out.number(value.into());
         }
     }
 }
@@ -294,14 +305,14 @@ fn quote(word: &[u8]) -> Option<&'static [u8]> {
     }
 }
 
-fn put_word(out: &mut Vec<u8>, word: &[u8]) {
+fn put_word(out: &mut Text, word: &[u8]) {
     let quote = quote(word).unwrap_or(b"");
-    out.extend_from_slice(quote);
-    out.extend_from_slice(word);
-    out.extend_from_slice(quote);
+    out.bytes(quote);
+    out.bytes(word);
+    out.bytes(quote);
     // At the end of a line a backslash would join it with the next.
     if quote.is_empty() && word.ends_with(b"\\") {
-        out.push(b' ');
+        out.byte(b' ');
     }
 }
 
@@ -316,16 +327,29 @@ pub fn can_name(name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<String> {
+    fn correct(text: &str) -> File {
         let mut file = File::default();
-        let mistakes = parse(text.as_bytes(), &mut file);
-        assert!(mistakes.is_empty(), "{text:?}: {mistakes:?}");
+        let mut wrong = Vec::new();
+        parse(text.as_bytes(), &mut file, &mut |line, _| wrong.push(line));
+        assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
+        file
+    }
+
+    /// The lines with mistakes.
+    fn mistakes(text: &str) -> Vec<u32> {
+        let mut lines = Vec::new();
+        let mut tell = |line, _: &Error| lines.push(line);
+        parse(text.as_bytes(), &mut File::default(), &mut tell);
+        lines
+    }
+
+    fn lines(text: &str) -> Vec<String> {
         let print = |declared: &Declared| {
-            let mut out = Vec::new();
+            let mut out = Text::default();
             declared.print(&mut out);
-            String::from_utf8(out).unwrap()
+            String::from_utf8(out.into_bytes()).unwrap()
         };
-        file.endpoints.iter().map(print).collect()
+        correct(text).endpoints.iter().map(print).collect()
     }
 
     #[test]
@@ -354,12 +378,7 @@ mod tests {
 
     #[test]
     fn of_two_lines_about_limits_the_last_counts() {
-        let mut file = File::default();
-        let mistakes = parse(
-            b"limits set subflows 3 a 1\nlimits set subflows 4",
-            &mut file,
-        );
-        assert!(mistakes.is_empty());
+        let file = correct("limits set subflows 3 a 1\nlimits set subflows 4");
         assert_eq!(
             (
                 file.limits.subflows,
@@ -378,10 +397,7 @@ mod tests {
                     endpoint add 10.0.0.3 port 80 signal subflow\nendpoint add 10.0.0.3 -6\n\
                     endpoint add dev x\nendpoint add dev x -4 backup\nlimits set x\n\
                     endpoint add dev x port 5 signal\n'\n\\";
-        let mistakes = parse(text.as_bytes(), &mut File::default());
-        let lines: Vec<u32> = mistakes.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16]);
-        let mistakes = parse("x\n".repeat(1000).as_bytes(), &mut File::default());
-        assert_eq!(mistakes.len(), MOST_MISTAKES);
+        assert_eq!(mistakes(text), [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16]);
+        assert_eq!(mistakes(&"x\n".repeat(1000)).len(), MOST_MISTAKES);
     }
 }

@@ -5,7 +5,7 @@
 //! whoever ends, however, gives its name up. Who has to wait connects to the
 //! socket and is told by the kernel when that goes.
 
-use super::sys::{self, Errno, Fd};
+use super::sys::{self, Errno, Fd, Polled};
 use crate::error::{status, Error, Kind, Result};
 use crate::output::number;
 
@@ -40,7 +40,7 @@ impl Lock {
             if left == 0 {
                 return Err(busy(&holder));
             }
-            sys::poll([&holder], left as i32).map_err(failed)?;
+            sys::poll_all(&mut [Polled::read(&holder)], left as i32).map_err(failed)?;
         }
     }
 }

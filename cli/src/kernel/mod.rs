@@ -13,5 +13,5 @@ pub mod sys;
 pub use diag::Diagnostics;
 pub use lock::Lock;
 pub use path_manager::PathManager;
-pub use route::{Interface, Interfaces, News};
+pub use route::{Interface, Interfaces, CHANGES};
 pub use socket::{receive_error, Socket};

@@ -3,21 +3,21 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::inet::AF_UNSPEC;
+use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::{Message, Messages};
 use mptcp_codec::route::{
     self, group, kind, request, Address, AddressFlags, Link, LinkFlags, Route,
 };
 
-use super::socket::{receive_error, Socket};
+use super::socket::{receive_error, Socket, Written};
 use super::sys::{self, Errno, Received};
 use crate::error::Result;
-use crate::plan::{self, Seen};
+use crate::plan::{Seen, Sighting};
 
 /// A socket that asks for interfaces and addresses.
 #[derive(Debug)]
 pub struct Interfaces {
-    socket: Socket,
+    socket: Box<Socket>,
 }
 
 /// An interface.
@@ -38,33 +38,22 @@ const NEWS: usize = 8192;
 /// As many are received by one call.
 const AT_ONCE: usize = 8;
 
-/// What is new.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// An interface is there or changed.
-    Link(plan::Link),
-    /// An interface is gone.
-    LinkGone(u32),
-    /// An address is there or changed; the last is whether it can be used.
-    Address(plan::Address, bool),
-    /// An address is gone.
-    AddressGone(plan::Address),
-    /// The kernel had no room for all news: anything may have changed.
-    Lost,
-}
+/// The groups for [`Interfaces::listen`].
+pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
 
 impl Interfaces {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
-        let socket = Socket::open(route::PROTOCOL, receive_buffer)?;
-        Ok(Self { socket })
+        Ok(Self {
+            socket: Box::new(Socket::open(route::PROTOCOL, receive_buffer)?),
+        })
     }
 
     /// Opens a socket for [`Interfaces::news`]: for nothing else.
-    pub fn listen(receive_buffer: Option<u32>) -> Result<Self> {
-        let groups = [group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
-        let socket = Socket::listen(route::PROTOCOL, receive_buffer, &groups)?;
-        Ok(Self { socket })
+    pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
+        Ok(Self {
+            socket: Box::new(Socket::listen(protocol, receive_buffer, groups)?),
+        })
     }
 
     /// The descriptor, for waiting on it.
@@ -74,50 +63,65 @@ impl Interfaces {
 
     /// All interfaces and addresses there are.
     pub fn look(&mut self, seen: &mut Seen) -> Result<()> {
-        seen.links = self
-            .socket
-            .dump(&request::dump_links, &|message| match decode(message)? {
-                Some(News::Link(link)) => Ok(Some(link)),
-                _ => Ok(None),
-            })?;
-        seen.addresses = self.socket.dump(
-            &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            &|message| match decode(message)? {
-                Some(News::Address(address, true)) => Ok(Some(address)),
-                _ => Ok(None),
-            },
-        )?;
-        Ok(())
+        seen.clear();
+        self.list(&request::dump_links, seen)?;
+        self.list(&dump_addresses, seen)
+    }
+
+    /// Adds all that a dump tells.
+    fn list(
+        &mut self,
+        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        seen: &mut Seen,
+    ) -> Result<()> {
+        let before = seen.len();
+        self.socket.dump_each(write, &mut |message| {
+            let mut found = Sighting::default();
+            match message {
+                None => seen.truncate(before),
+                Some(message) if decode(message, &mut found)? => seen.push(found),
+                Some(_) => {}
+            }
+            Ok(())
+        })
     }
 
     /// All addresses with the index of their interface, ascending. An address
     /// can be on several.
     pub fn addresses(&mut self) -> Result<Vec<(IpAddr, u32)>> {
-        let mut addresses = self.socket.dump(
-            &|buffer, seq| request::dump_addresses(buffer, seq, AF_UNSPEC, 0),
-            &|message| match decode(message)? {
-                Some(News::Address(of, _)) => Ok(Some((of.address, of.index))),
-                _ => Ok(None),
-            },
-        )?;
+        let mut seen = Seen::new();
+        self.list(&dump_addresses, &mut seen)?;
+        let mut addresses = Vec::new();
+        for of in &seen {
+            if let Some(address) = of.address {
+                addresses.push((address, of.index));
+            }
+        }
         addresses.sort_unstable();
         Ok(addresses)
     }
 
     /// All interfaces.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
+        let mut interfaces = Vec::new();
         self.socket
-            .dump(&request::dump_links, &|message: &Message| {
+            .dump_each(&request::dump_links, &mut |message| {
+                let Some(message) = message else {
+                    interfaces.clear();
+                    return Ok(());
+                };
                 let link = Link::decode(message)?;
-                Ok(Some(Interface {
+                interfaces.push(Interface {
                     index: link.index as u32,
                     name: link
                         .name
                         .map_or(Vec::new(), |name| name.as_bytes().to_vec()),
                     up: link.flags.contains(LinkFlags::UP),
                     usable: link.is_usable(),
-                }))
-            })
+                });
+                Ok(())
+            })?;
+        Ok(interfaces)
     }
 
     /// By which interface packets of this kind leave; `None` where there is
@@ -138,10 +142,12 @@ impl Interfaces {
         }
     }
 
-    /// Hands out all that is new, without waiting.
-    pub fn news(&mut self, each: &mut dyn FnMut(News)) -> Result<()> {
+    /// Hands out all that is new, without waiting. What cannot be read is as
+    /// good as lost.
+    pub fn news(&mut self, each: &mut dyn FnMut(&Sighting)) -> Result<()> {
         let mut buffer = [0; NEWS * AT_ONCE];
         let mut received = [Received::default(); AT_ONCE];
+        let lost = Sighting::default();
         loop {
             let count = match sys::receive(self.socket.fd(), &mut buffer, &mut received, false) {
                 Ok(count) => count,
@@ -149,7 +155,7 @@ impl Interfaces {
                     libc::EAGAIN => return Ok(()),
                     libc::EINTR => continue,
                     libc::ENOBUFS => {
-                        each(News::Lost);
+                        each(&lost);
                         continue;
                     }
                     _ => return Err(receive_error(Errno(number))),
@@ -160,16 +166,15 @@ impl Interfaces {
                 if *sender != 0 {
                     continue;
                 }
-                // What cannot be read is as good as lost.
                 let Some(datagram) = datagram.get(..*len) else {
-                    each(News::Lost);
+                    each(&lost);
                     continue;
                 };
                 for message in Messages::new(datagram) {
-                    match message.and_then(|message| decode(&message)) {
-                        Ok(Some(news)) => each(news),
-                        Ok(None) => {}
-                        Err(_) => each(News::Lost),
+                    let mut news = lost;
+                    let read = message.and_then(|message| decode(&message, &mut news));
+                    if !matches!(read, Ok(false)) {
+                        each(&news);
                     }
                 }
             }
@@ -180,48 +185,44 @@ impl Interfaces {
     }
 }
 
+fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
+    request::dump_addresses(buffer, seq, AF_UNSPEC, 0)
+}
+
 /// What a message says, if it is about interfaces or their addresses.
-fn decode(message: &Message) -> core::result::Result<Option<News>, mptcp_codec::Error> {
+fn decode(
+    message: &Message,
+    into: &mut Sighting,
+) -> core::result::Result<bool, mptcp_codec::Error> {
     let kind = message.header.kind;
     match kind {
         kind::NEWLINK | kind::DELLINK => {
             let link = Link::decode(message)?;
-            let index = link.index as u32;
-            Ok(match kind {
-                // Bridges and others tell their own news about an interface.
-                _ if link.family != 0 => None,
-                kind::DELLINK => Some(News::LinkGone(index)),
-                _ => Some(News::Link(plan::Link {
-                    index,
-                    usable: link.is_usable(),
-                })),
-            })
+            // Bridges and others tell their own news about an interface.
+            if link.family != 0 {
+                return Ok(false);
+            }
+            into.index = link.index as u32;
+            into.there = kind == kind::NEWLINK;
+            into.good = link.is_usable();
         }
         kind::NEWADDR | kind::DELADDR => {
             let of = Address::decode(message)?;
-            let Some(address) = of.address() else {
-                return Ok(None);
-            };
-            let address = plan::Address {
-                index: of.index,
-                address,
-                source: is_source(&of, address),
-            };
+            into.address = of.address();
+            if into.address.is_none() {
+                return Ok(false);
+            }
+            // IPv4 counts the bit of temporary addresses differently.
+            let mut passing = AddressFlags::DEPRECATED.0;
+            if of.family != AF_INET {
+                passing |= AddressFlags::TEMPORARY.0;
+            }
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
-            Ok(Some(match kind {
-                kind::DELADDR => News::AddressGone(address),
-                _ => News::Address(address, of.flags.0 & unusable == 0),
-            }))
+            into.index = of.index;
+            into.there = kind == kind::NEWADDR && of.flags.0 & unusable == 0;
+            into.good = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
         }
-        _ => Ok(None),
+        _ => return Ok(false),
     }
-}
-
-/// Whether new connections may have it as their source. IPv4 counts the bit
-/// of temporary addresses differently.
-fn is_source(of: &Address, address: IpAddr) -> bool {
-    let temporary = address.is_ipv6() && of.flags.contains(AddressFlags::TEMPORARY);
-    of.scope == <Address>::SCOPE_GLOBAL
-        && !of.flags.contains(AddressFlags::DEPRECATED)
-        && !temporary
+    Ok(true)
 }

@@ -136,7 +136,7 @@ impl Socket {
 
     /// The same with each entry handed to `each`. They are read again when the
     /// kernel says that they changed meanwhile: `None` then stands in front.
-    fn dump_each(
+    pub fn dump_each(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         each: &mut dyn FnMut(Option<&Message>) -> Result<()>,

@@ -1,23 +1,41 @@
 //! `apply`.
 
-use mptcp_codec::generic;
+use mptcp_codec::{generic, route};
 
-use super::{
-    called, carry_out, indexes, look, news_and_answers, print, read, tell, tell_refused, Refused,
-    View,
-};
+use super::{carry_out, find_interfaces, look, print, Teller};
 use crate::args::Apply;
 use crate::command::endpoint::Names;
-use crate::error::{join, status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result};
 use crate::grammar::number;
-use crate::grammar::state::{File, Mistake};
-use crate::kernel::sys::{self, Received};
-use crate::kernel::{receive_error, Interfaces, Lock, Socket};
-use crate::output::{address, complain};
-use crate::plan::{self, Conflict, Others, Seen, Step};
+use crate::grammar::state::{Declared, File};
+use crate::kernel::sys::{self, Polled};
+use crate::kernel::{receive_error, Interfaces, Lock, CHANGES};
+use crate::output::{complain, Text};
+use crate::plan::{meant, Others, Plan, Seen, Step};
 use crate::session::Session;
 
+#[inline(never)]
 pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
+    let mut teller = Teller::new(session, apply.file);
+    let mut file = File::default();
+    prepare(session, apply, &mut teller, &mut file)?;
+    if teller.status != 0 {
+    } else if apply.dry_run {
+        make(session, apply, &mut teller, &mut file)?;
+    } else {
+        let _lock = Lock::take()?;
+        make(session, apply, &mut teller, &mut file)?;
+    }
+    Ok(teller.status)
+}
+
+/// Reads the file, and waits for what it names if that is wanted.
+fn prepare(
+    session: &mut Session,
+    apply: &Apply,
+    teller: &mut Teller,
+    file: &mut File,
+) -> Result<()> {
     let mut seconds = None;
     if let Some(word) = apply.wait {
         seconds = number(word);
@@ -25,120 +43,82 @@ pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
             return Err(Error::invalid(word, "a number of seconds is expected"));
         }
     }
-    let mut file = File::default();
-    let status = read(session, apply.file, &mut file)?;
-    if status != 0 {
-        return Ok(status);
+    teller.read(file)?;
+    match seconds {
+        Some(seconds) if teller.status == 0 => wait(session, teller, file, seconds),
+        _ => Ok(()),
     }
-    let mut mistakes = Vec::new();
-    if let Some(seconds) = seconds {
-        wait(session, &file, seconds, &mut mistakes)?;
-        if !mistakes.is_empty() {
-            return Ok(tell(session, apply.file, &mistakes));
+}
+
+/// Makes of what is there what the file says.
+#[inline(never)]
+fn make(session: &mut Session, apply: &Apply, teller: &mut Teller, file: &mut File) -> Result<()> {
+    let mut plan = Plan::default();
+    // Interfaces matter if the file stands for addresses of some.
+    if file.endpoints.iter().any(|declared| declared.spread) {
+        Interfaces::open(session.receive_buffer())?.look(&mut plan.seen)?;
+    }
+    look(session.path_manager()?, file, &mut plan)?;
+    for declared in &file.endpoints {
+        if !declared.spread && !declared.dev.is_empty() && declared.entry.index == 0 {
+            let error = Error::invalid(&declared.dev, "device does not exist");
+            teller.tell(declared.line, &error);
         }
     }
-    let mut lock = None;
-    if !apply.dry_run {
-        lock = Some(Lock::take()?);
+    if teller.status != 0 {
+        return Ok(());
     }
-    let mut view = View::default();
-    look_around(session, &file, &mut view)?;
-    let wish = plan::expand(&file, &view.seen, &view.present, false, &mut mistakes);
+    plan.expand(file, false);
+    plan.compare_limits(file);
     let others = match apply.keep {
         true => Others::StayBut(&[]),
         false => Others::Go,
     };
-    let mut steps = Vec::new();
-    plan::limits_step(&file, &view.limits, &mut steps);
-    if mistakes.is_empty() {
-        if let Err(conflict) = plan::steps(&wish, &view.present, others, &mut steps) {
-            mistakes.push(kept(&conflict));
-        }
-    }
-    if !mistakes.is_empty() {
-        return Ok(tell(session, apply.file, &mistakes));
+    if let Err(mistake) = plan.compare(others) {
+        return teller.tell_refused(mistake);
     }
     if apply.dry_run {
-        list(session, &steps, &[])?;
-        return Ok(match steps.is_empty() {
-            true => 0,
-            false => status::WOULD_CHANGE,
-        });
+        if !plan.steps.is_empty() {
+            teller.status = status::WOULD_CHANGE;
+        }
+        return list(session, &plan.steps);
     }
-    let status = change(session, apply.file, &view, &steps);
-    drop(lock);
-    status
-}
-
-/// Looks at interfaces too if the file stands for addresses of some.
-fn look_around(session: &mut Session, file: &File, view: &mut View) -> Result<()> {
-    if file
-        .endpoints
-        .iter()
-        .all(|line| line.said.address.is_some())
-    {
-        return look(session.path_manager()?, None, file, view);
+    if let Err(refused) = carry_out(session.path_manager()?, &mut plan, false) {
+        return teller.tell_refused(refused);
     }
-    let mut interfaces = Interfaces::open(session.receive_buffer())?;
-    look(session.path_manager()?, Some(&mut interfaces), file, view)
-}
-
-fn change(session: &mut Session, file: &str, view: &View, steps: &[Step]) -> Result<u8> {
-    let mut left = Vec::new();
-    let path_manager = session.path_manager()?;
-    let View {
-        present, limits, ..
-    } = view;
-    if let Err(refused) = carry_out(path_manager, steps, present, limits, false, &mut left) {
-        return tell_refused(session, file, steps, refused);
-    }
-    for left in &left {
-        if let Some(step) = steps.get(left.step) {
-            complain(&no_room(file, step));
+    for step in &plan.steps {
+        if step.error.is_some() {
+            complain(no_room(teller, step).as_bytes());
         }
     }
     if session.out.style.json {
-        list(session, steps, &left)?;
+        list(session, &plan.steps)?;
     }
-    Ok(0)
+    Ok(())
 }
 
 /// The warning about an address that is left out.
-pub fn no_room(file: &str, step: &Step) -> Vec<u8> {
-    join(&[
-        b"Warning: ",
-        called(file).as_bytes(),
-        b":",
-        crate::output::number(step.line.into()).as_bytes(),
-        b": the kernel has no room for another endpoint: ",
-        &address(step.entry.address),
-        b" is left out.\n",
-    ])
-}
-
-/// An id that is wanted belongs to an endpoint that is to be kept.
-pub fn kept(conflict: &Conflict) -> Mistake {
-    let id = crate::output::number(conflict.holder.id.into());
-    let holder = address(conflict.holder.address);
-    let holder = core::str::from_utf8(&holder).unwrap_or("");
-    Mistake {
-        line: conflict.line,
-        error: Error::invalid(
-            id.as_str(),
-            &["the id of ", holder, ", which is kept"].concat(),
-        ),
-    }
+pub fn no_room(teller: &Teller, step: &Step) -> Text {
+    let mut text = Text::default();
+    text.bytes(b"Warning: ");
+    text.bytes(teller.name().as_bytes());
+    text.byte(b':');
+    text.number(step.line.into());
+    text.bytes(b": the kernel has no room for another endpoint: ");
+    text.address(step.entry.address);
+    text.bytes(b" is left out.\n");
+    text
 }
 
 /// Prints the steps but for those that were left out.
-fn list(session: &mut Session, steps: &[Step], left: &[Refused]) -> Result<()> {
+fn list(session: &mut Session, steps: &[Step]) -> Result<()> {
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut names = Names::default();
     if out.style.json {
         out.begin_array("");
     }
-    for (at, step) in steps.iter().enumerate() {
-        if left.iter().all(|left| left.step != at) {
+    for step in steps {
+        if step.error.is_none() {
             print(out, path_manager, &mut names, step)?;
         }
     }
@@ -149,71 +129,72 @@ fn list(session: &mut Session, steps: &[Step], left: &[Refused]) -> Result<()> {
 }
 
 /// `GENL_ID_CTRL`, the group in which families are announced.
-const FAMILIES: u32 = 16;
+const FAMILIES: &[u32] = &[16];
 
-/// Waits for MPTCP and for what the file names; what did not come is added to
-/// `missing`.
-fn wait(
-    session: &mut Session,
-    file: &File,
-    seconds: u32,
-    missing: &mut Vec<Mistake>,
-) -> Result<()> {
+/// Waits for MPTCP and for what the file names; what did not come is told.
+#[inline(never)]
+fn wait(session: &mut Session, teller: &mut Teller, file: &mut File, seconds: u32) -> Result<()> {
+    let buffer = session.receive_buffer();
     let end = sys::milliseconds() + u64::from(seconds) * 1000;
-    let left = || {
-        let left = end.saturating_sub(sys::milliseconds());
-        // Not yet over is not 0, and longer than poll can wait is as long as it can.
-        i32::try_from(left).unwrap_or(i32::MAX)
-    };
-    let families = Socket::listen(generic::PROTOCOL, session.receive_buffer(), &[FAMILIES])?;
+    let mut families = Interfaces::listen(buffer, generic::PROTOCOL, FAMILIES)?;
     while let Err(error) = session.path_manager() {
-        let left = left();
-        if left == 0 || error.errno() != libc::ENOENT as u32 {
+        if error.errno() != libc::ENOENT as u32 || !await_news(&mut families, end)? {
             return Err(error);
         }
-        sys::poll([families.fd()], left).map_err(receive_error)?;
-        let mut buffer = [0; 4096];
-        let mut received = [Received::default(); 1];
-        // What came says only that it is worth another look.
-        while sys::receive(families.fd(), &mut buffer, &mut received, false).is_ok() {}
     }
     drop(families);
-    let [mut news, mut asks] = news_and_answers(session)?;
-    let mut seen = Seen::default();
+    let mut news = Interfaces::listen(buffer, route::PROTOCOL, CHANGES)?;
+    let mut asks = Interfaces::open(buffer)?;
+    let mut seen = Seen::new();
     loop {
-        seen.indexes = indexes(session.path_manager()?, file);
+        find_interfaces(session.path_manager()?, file);
         asks.look(&mut seen)?;
-        let left = left();
-        missing.clear();
-        find_missing(file, &seen, seconds, missing);
-        if missing.is_empty() || left == 0 {
-            return Ok(());
+        let is_there = |declared: &Declared| lack(declared, &seen).is_empty();
+        if file.endpoints.iter().all(is_there) || !await_news(&mut news, end)? {
+            break;
         }
-        sys::poll([news.fd()], left).map_err(receive_error)?;
-        news.news(&mut |_| ())?;
     }
+    for declared in &file.endpoints {
+        let what = lack(declared, &seen);
+        if !what.is_empty() {
+            let seconds = crate::output::number(seconds.into());
+            let message = [
+                "Error: waited ",
+                seconds.as_str(),
+                what,
+                &declared.dev,
+                "\"",
+            ];
+            let error = Error::new(Kind::Kernel, status::FAILED, &message).about(&declared.dev);
+            teller.tell(declared.line, &error);
+        }
+    }
+    Ok(())
 }
 
-/// What the file names and is not there.
-fn find_missing(file: &File, seen: &Seen, seconds: u32, missing: &mut Vec<Mistake>) {
-    for (declared, index) in file.endpoints.iter().zip(&seen.indexes) {
-        let Some(dev) = &declared.dev else { continue };
-        let has_one = || {
-            let mut all = seen.addresses.iter();
-            all.any(|of| seen.is_meant(of, declared, *index))
-        };
-        let what = if *index == 0 {
-            " s in vain for interface \""
-        } else if declared.said.address.is_some() || has_one() {
-            continue;
-        } else {
-            " s in vain for an address of \""
-        };
-        let seconds = crate::output::number(seconds.into());
-        let message = ["Error: waited ", seconds.as_str(), what, dev, "\""];
-        missing.push(Mistake {
-            line: declared.line,
-            error: Error::new(Kind::Kernel, status::FAILED, &message).about(dev),
-        });
+/// Waits until something is new, whatever it is; false where the time is over.
+fn await_news(news: &mut Interfaces, end: u64) -> Result<bool> {
+    let left = end.saturating_sub(sys::milliseconds());
+    if left == 0 {
+        return Ok(false);
+    }
+    // Longer than poll can wait is as long as it can.
+    let left = i32::try_from(left).unwrap_or(i32::MAX);
+    sys::poll_all(&mut [Polled::read(news.fd())], left).map_err(receive_error)?;
+    news.news(&mut |_| ())?;
+    Ok(true)
+}
+
+/// What a line names that is not there, as the message has it; empty where all
+/// is.
+fn lack(declared: &Declared, seen: &Seen) -> &'static str {
+    if declared.dev.is_empty() {
+        ""
+    } else if declared.entry.index == 0 {
+        " s in vain for interface \""
+    } else if !declared.spread || seen.iter().any(|of| meant(declared, seen, of).is_some()) {
+        ""
+    } else {
+        " s in vain for an address of \""
     }
 }

@@ -7,112 +7,144 @@ use crate::command::endpoint::{delete_id, Names};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
+use crate::grammar::state::Mistake;
 use crate::kernel::PathManager;
-use crate::output::number;
-use crate::plan::{Action, Entry, Step};
+use crate::output::{number, Text};
+use crate::plan::{Action, Entry, Plan, Step};
 
-/// A step that the kernel refused.
-#[derive(Debug)]
-pub struct Refused {
-    /// Which one.
-    pub step: usize,
-    /// Why.
-    pub error: Error,
-}
-
-/// Carries out the steps that lead from the endpoints `present`.
+/// Carries out the steps of the plan.
 ///
 /// When the kernel refuses one, those before it are undone in reverse, and
-/// the error says so; `lenient` goes on instead. What was left out is in
-/// `left`: refused steps, where that is allowed, and endpoints of those that
-/// an interface stands for, where the kernel has no room for more.
+/// the error says so; `lenient` goes on instead. What was left out has an
+/// error in its step: refused steps, where that is allowed, and endpoints of
+/// those that an interface stands for, where the kernel has no room for more.
 pub fn carry_out(
     path_manager: &mut PathManager,
-    steps: &[Step],
-    present: &[Entry],
-    limits: &Limits,
+    plan: &mut Plan,
     lenient: bool,
-    left: &mut Vec<Refused>,
-) -> core::result::Result<(), Refused> {
-    let mut now = *limits;
-    for (at, step) in steps.iter().enumerate() {
-        let Err(error) = change(path_manager, step, &mut now) else {
+) -> core::result::Result<(), Mistake> {
+    let mut limits = plan.limits;
+    for at in 0..plan.steps.len() {
+        let Some(step) = plan.steps.get_mut(at) else {
+            break;
+        };
+        let Err(error) = change(path_manager, step, &mut limits) else {
             continue;
         };
-        let no_room = error.errno() == libc::ERANGE as u32;
-        if lenient || step.spread && no_room {
-            left.push(Refused { step: at, error });
+        if lenient || step.spread && error.errno() == libc::ERANGE as u32 {
+            step.error = Some(error);
             continue;
         }
-        let mut names = Names::default();
-        let mut error = error.within(&command(path_manager, &mut names, step));
-        let mut undone = 0;
-        let mut missing = Vec::new();
-        let mut before = at;
-        while let Some(step) = before.checked_sub(1).and_then(|at| steps.get(at)) {
-            before -= 1;
-            if left.iter().all(|left| left.step != before) {
-                undo(path_manager, step, present, limits, &mut missing);
-                undone += 1;
-            }
-        }
-        explain(&mut error, path_manager, &mut names, undone, &missing);
-        return Err(Refused { step: at, error });
+        let command = command(path_manager, &mut Names::default(), step);
+        let mut error = error.within(command.as_bytes());
+        let line = step.line;
+        undo_all(path_manager, plan, at, &mut error);
+        return Err(Mistake { line, error });
     }
     Ok(())
 }
 
-fn explain(
-    error: &mut Error,
-    path_manager: &mut PathManager,
-    names: &mut Names,
-    undone: u64,
-    missing: &[(Step, Error)],
-) {
+/// Takes back the first `count` steps, the last first. The error says so, and
+/// what could not be undone.
+fn undo_all(path_manager: &mut PathManager, plan: &Plan, count: usize, error: &mut Error) {
+    let mut undone = 0;
+    let mut missing = Text::default();
+    for step in plan.steps.iter().take(count).rev() {
+        if step.error.is_none() {
+            undo(path_manager, step, plan, &mut missing);
+            undone += 1;
+        }
+    }
     if undone == 0 {
         return;
     }
-    if missing.is_empty() {
+    if missing.as_bytes().is_empty() {
         error.push(b"\nThe changes before it, ");
         error.push(number(undone).as_bytes());
         error.push(b", are undone: the kernel is left as it was.");
-        return;
-    }
-    error.push(
-        b"\nNot all changes before it could be undone. The kernel is as it was but for this:",
-    );
-    for (step, why) in missing {
-        error.push(b"\n  ");
-        error.push(&command(path_manager, names, step));
-        error.push(b" (");
-        error.push(why.plain());
-        error.push(b")");
+    } else {
+        error.push(
+            b"\nNot all changes before it could be undone. \
+              The kernel is as it was but for this:",
+        );
+        error.push(missing.as_bytes());
     }
 }
 
-fn refused(why: &str) -> Error {
-    Error::new(Kind::Kernel, status::REFUSED, &["Error: ", why])
+/// Takes one change back. What cannot be made again is added to `missing`, as
+/// the step that would do it.
+fn undo(path_manager: &mut PathManager, step: &Step, plan: &Plan, missing: &mut Text) {
+    let entry = &step.entry;
+    let mut back = Step::new(step.action, entry);
+    let found = match step.action {
+        Action::Limits => {
+            back.limits = plan.limits;
+            Ok(true)
+        }
+        Action::Flush => Ok(false),
+        Action::Delete => {
+            back.action = Action::Add;
+            Ok(true)
+        }
+        Action::Change => {
+            back.entry.flags = step.before;
+            Ok(true)
+        }
+        Action::Add => {
+            back.action = Action::Delete;
+            find(path_manager, &mut back.entry)
+        }
+    };
+    match found {
+        Ok(true) => make(path_manager, plan, &back, missing),
+        Ok(false) => {}
+        Err(error) => miss(path_manager, &back, &error, missing),
+    }
+    for there in &plan.present {
+        // One of the kernel's own, whose place it took. The kernel makes
+        // those when it needs them, and for nobody: the refusal is told.
+        let own = step.action == Action::Add && there.is_implicit() && there.clashes(entry);
+        if own || step.action == Action::Flush {
+            make(path_manager, plan, &Step::new(Action::Add, there), missing);
+        }
+    }
+}
+
+/// Makes a change; if it cannot be made it is added to `missing`.
+fn make(path_manager: &mut PathManager, plan: &Plan, step: &Step, missing: &mut Text) {
+    if let Err(error) = change(path_manager, step, &mut plan.limits.clone()) {
+        miss(path_manager, step, &error, missing);
+    }
+}
+
+/// Adds a step that could not be done to what is missing.
+fn miss(path_manager: &mut PathManager, step: &Step, why: &Error, missing: &mut Text) {
+    missing.bytes(b"\n  ");
+    missing.bytes(command(path_manager, &mut Names::default(), step).as_bytes());
+    missing.bytes(b" (");
+    missing.bytes(why.plain());
+    missing.bytes(b")");
 }
 
 /// Makes one change. `limits` are those in force.
-fn change(path_manager: &mut PathManager, step: &Step, limits: &mut Limits) -> Result<()> {
+fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) -> Result<()> {
     let entry = &step.entry;
     match step.action {
         Action::Limits => {
             set_limits(path_manager, &step.limits)?;
-            *limits = step.limits.over(*limits);
+            limits.add(&step.limits);
             Ok(())
         }
         Action::Flush => {
             path_manager.set(&request::flush_addresses)?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
-            if path_manager.limits()? == *limits {
+            if LimitWords::of(&path_manager.limits()?) == *limits {
                 return Ok(());
             }
-            set_limits(path_manager, &LimitWords::of(limits))
+            set_limits(path_manager, limits)
         }
         Action::Delete => delete_id(path_manager, entry.id).map(drop),
-        Action::Change => set_flags(path_manager, entry.id, step.flags),
+        Action::Change => set_flags(path_manager, entry.id, entry.flags),
         Action::Add => add(path_manager, entry),
     }
 }
@@ -122,7 +154,8 @@ fn set_limits(path_manager: &mut PathManager, to: &LimitWords) -> Result<()> {
     path_manager.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, &limits))
 }
 
-fn set_flags(path_manager: &mut PathManager, id: u8, flags: EndpointFlags) -> Result<()> {
+/// Sets the flags that can be changed as they are in `flags`.
+pub fn set_flags(path_manager: &mut PathManager, id: u8, flags: EndpointFlags) -> Result<()> {
     let changed = Endpoint::EMPTY.with_id(id).with_flags(flags & CHANGEABLE);
     path_manager.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))
 }
@@ -133,85 +166,27 @@ fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
     let endpoint = entry.endpoint();
     path_manager
         .set(&|buffer, family, seq| request::add_address(buffer, family, seq, &endpoint))?;
-    if !entry.flags.contains(EndpointFlags::LAMINAR) {
-        return Ok(());
+    let mut found = *entry;
+    if entry.flags.contains(EndpointFlags::LAMINAR)
+        && find(path_manager, &mut found)?
+        && !found.flags.contains(EndpointFlags::LAMINAR)
+    {
+        delete_id(path_manager, found.id)?;
+        let why = "Error: this kernel does not know the flag laminar.";
+        return Err(Error::new(Kind::Kernel, status::REFUSED, &[why]));
     }
-    match find(path_manager, entry)? {
-        Some(found) if !found.flags.contains(EndpointFlags::LAMINAR) => {
-            delete_id(path_manager, found.id)?;
-            Err(refused("this kernel does not know the flag laminar."))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
-fn find(path_manager: &mut PathManager, entry: &Entry) -> Result<Option<Entry>> {
-    for there in &entries(path_manager)? {
+/// Finds what the kernel made of an endpoint; tells whether it is there.
+fn find(path_manager: &mut PathManager, entry: &mut Entry) -> Result<bool> {
+    let mut present = Vec::new();
+    entries(path_manager, &mut present)?;
+    for there in &present {
         if there.clashes(entry) {
-            return Ok(Some(*there));
+            *entry = *there;
+            return Ok(true);
         }
     }
-    Ok(None)
-}
-
-/// Takes one change back. What cannot be made again is added to `missing`, as
-/// the step that would do it.
-fn undo(
-    path_manager: &mut PathManager,
-    step: &Step,
-    present: &[Entry],
-    limits: &Limits,
-    missing: &mut Vec<(Step, Error)>,
-) {
-    let mut entry = step.entry;
-    match step.action {
-        Action::Limits => {
-            let mut back = *step;
-            back.limits = LimitWords::of(limits);
-            make(path_manager, limits, missing, back);
-        }
-        Action::Delete => make(
-            path_manager,
-            limits,
-            missing,
-            Step::new(Action::Add, &entry),
-        ),
-        Action::Change => {
-            entry.flags = step.flags;
-            let mut back = Step::new(Action::Change, &entry);
-            back.flags = step.entry.flags;
-            make(path_manager, limits, missing, back);
-        }
-        Action::Add => match find(path_manager, &entry) {
-            Ok(Some(found)) => make(
-                path_manager,
-                limits,
-                missing,
-                Step::new(Action::Delete, &found),
-            ),
-            Ok(None) => {}
-            Err(error) => missing.push((Step::new(Action::Delete, &entry), error)),
-        },
-        Action::Flush => {}
-    }
-    for there in present {
-        // One of the kernel's own, whose place it took. The kernel makes
-        // those when it needs them, and for nobody: the refusal is told.
-        let own = step.action == Action::Add && there.is_implicit() && there.clashes(&entry);
-        if own || step.action == Action::Flush {
-            make(path_manager, limits, missing, Step::new(Action::Add, there));
-        }
-    }
-}
-
-/// Makes a change; if it cannot be made it is added to `missing`.
-fn make(
-    path_manager: &mut PathManager,
-    limits: &Limits,
-    missing: &mut Vec<(Step, Error)>,
-    step: Step,
-) {
-    if let Err(error) = change(path_manager, &step, &mut limits.clone()) {
-        missing.push((step, error));
-    }
+    Ok(false)
 }

@@ -7,72 +7,119 @@ mod watch;
 
 use std::ffi::CString;
 
-use mptcp_codec::mptcp::Limits;
-
 use super::endpoint::{device, members, Names};
 use crate::error::{status, Error, Kind, Result};
+use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{parse, File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
-use crate::kernel::{Interfaces, PathManager};
-use crate::output::{complain, Output};
-use crate::plan::{Action, Entry, Seen, Step};
+use crate::kernel::PathManager;
+use crate::output::{complain, Output, Text};
+use crate::plan::{Entry, Plan, Step};
 use crate::session::Session;
 
 pub use apply::run as apply;
-pub use changes::{carry_out, Refused};
+pub use changes::{carry_out, set_flags};
 pub use save::run as save;
 pub use watch::run as watch;
 
 /// A state file is not larger than this.
 const LARGEST: usize = 1 << 20;
 
-/// What a file is called in messages.
-fn called(file: &str) -> &str {
-    match file {
-        STANDARD_INPUT => "-",
-        name => name,
+/// Who tells what is wrong with a state file.
+struct Teller {
+    json: bool,
+    file: &'static str,
+    /// The exit status that the first mistake leads to, 0 so far.
+    status: u8,
+}
+
+impl Teller {
+    fn new(session: &Session, file: &'static str) -> Self {
+        Self {
+            json: session.options.json,
+            file,
+            status: 0,
+        }
+    }
+
+    /// What the file is called.
+    fn name(&self) -> &'static str {
+        match self.file {
+            STANDARD_INPUT => "-",
+            name => name,
+        }
+    }
+
+    /// An error about a line of the file, or about none.
+    fn report(&self, line: u32, error: &Error) -> Vec<u8> {
+        match line {
+            0 => error.report(self.json, None),
+            line => error.report_at(self.json, self.name(), line),
+        }
+    }
+
+    fn tell(&mut self, line: u32, error: &Error) {
+        complain(&self.report(line, error));
+        if self.status == 0 {
+            self.status = error.status();
+        }
+    }
+
+    /// Tells of a step that was refused. What is about no line is for others
+    /// to tell.
+    fn tell_refused(&mut self, refused: Mistake) -> Result<()> {
+        if refused.line == 0 {
+            return Err(refused.error);
+        }
+        self.tell(refused.line, &refused.error);
+        Ok(())
+    }
+
+    /// Reads the file into `into`, which is empty. Mistakes are told, and then
+    /// it is worth nothing.
+    fn read(&mut self, into: &mut File) -> Result<()> {
+        let mut text = Vec::new();
+        let mut cannot = "Cannot open";
+        read_text(self.file, &mut text, &mut cannot)
+            .map_err(|error| file_error(cannot, self.name(), error))?;
+        parse(&text, into, &mut |line, error| self.tell(line, error));
+        Ok(())
     }
 }
 
-fn file_error(what: &str, file: &str, error: Errno) -> Error {
-    let message = [what, " \"", called(file), "\""];
-    Error::system(Kind::File, status::FAILED, &message, error).about(called(file))
+fn file_error(what: &str, name: &str, error: Errno) -> Error {
+    let message = [what, " \"", name, "\""];
+    Error::system(Kind::File, status::FAILED, &message, error).about(name)
 }
 
 fn path_of(file: &str) -> core::result::Result<CString, Errno> {
     CString::new(file).map_err(|_| Errno(libc::ENOENT as u32))
 }
 
-/// Reads a state file into `into`, which is empty; returns the exit status.
-/// Mistakes are told, and then it is worth nothing.
-fn read(session: &Session, file: &str, into: &mut File) -> Result<u8> {
-    let mut text = Vec::new();
-    let got = read_text(file, &mut text);
-    got.map_err(|(what, error)| file_error(what, file, error))?;
-    let mistakes = parse(&text, into);
-    Ok(tell(session, file, &mistakes))
-}
-
-/// Reads all of the file, or says what cannot be done to it.
-fn read_text(file: &str, text: &mut Vec<u8>) -> core::result::Result<(), (&'static str, Errno)> {
+/// Reads all of the file. `cannot` says what could not be done to it.
+#[inline(never)]
+fn read_text(
+    file: &str,
+    text: &mut Vec<u8>,
+    cannot: &mut &'static str,
+) -> core::result::Result<(), Errno> {
     let opened;
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        let path = path_of(file);
-        let fd = path.and_then(|path| sys::open(&path));
-        opened = fd.map_err(|error| ("Cannot open", error))?;
+        opened = sys::open(&path_of(file)?)?;
         &opened
     };
+    *cannot = "Cannot read";
     loop {
         let len = text.len();
         if len > LARGEST {
-            return Err(("Cannot read", Errno(libc::EFBIG as u32)));
+            return Err(Errno(libc::EFBIG as u32));
         }
         text.resize(len + 4096, 0);
         let room = text.get_mut(len..).unwrap_or(&mut []);
-        let got = sys::read(input, room).map_err(|error| ("Cannot read", error))?;
+        let got = sys::read(input, room)?;
         text.truncate(len + got);
         if got == 0 {
             return Ok(());
@@ -80,87 +127,45 @@ fn read_text(file: &str, text: &mut Vec<u8>) -> core::result::Result<(), (&'stat
     }
 }
 
-/// Tells mistakes with their places; returns the exit status.
-fn tell(session: &Session, file: &str, mistakes: &[Mistake]) -> u8 {
-    for Mistake { line, error } in mistakes {
-        complain(&error.report_at(session.options.json, called(file), *line));
+/// The index of the interface that `dev` names, 0 where there is none.
+fn index_of(path_manager: &mut PathManager, dev: &str) -> u32 {
+    match dev {
+        "" => 0,
+        dev => device(path_manager, dev, false).unwrap_or(0),
     }
-    mistakes.first().map_or(0, |mistake| mistake.error.status())
-}
-
-/// Tells of an error that does not end the program.
-fn complain_of(session: &Session, error: &Error) {
-    complain(&error.report(session.options.json, None));
-}
-
-/// Tells of a step that the kernel refused; returns the exit status.
-fn tell_refused(session: &Session, file: &str, steps: &[Step], refused: Refused) -> Result<u8> {
-    let Refused { step, error } = refused;
-    match steps.get(step) {
-        Some(Step { line, .. }) if *line != 0 => {
-            Ok(tell(session, file, &[Mistake { line: *line, error }]))
-        }
-        _ => Err(error),
-    }
-}
-
-/// What is there.
-#[derive(Debug, Default)]
-struct View {
-    seen: Seen,
-    present: Vec<Entry>,
-    limits: Limits,
 }
 
 /// Finds the interfaces of the file.
-fn indexes(path_manager: &mut PathManager, file: &File) -> Vec<u32> {
-    let mut indexes = Vec::new();
-    for declared in &file.endpoints {
-        indexes.push(match declared.dev() {
-            "" => 0,
-            dev => device(path_manager, dev, false).unwrap_or(0),
-        });
+fn find_interfaces(path_manager: &mut PathManager, file: &mut File) {
+    for declared in &mut file.endpoints {
+        declared.entry.index = index_of(path_manager, &declared.dev);
     }
-    indexes
 }
 
-/// Looks at all that the file is about.
-fn look(
-    path_manager: &mut PathManager,
-    interfaces: Option<&mut Interfaces>,
-    file: &File,
-    view: &mut View,
-) -> Result<()> {
-    view.seen.indexes = indexes(path_manager, file);
-    if let Some(interfaces) = interfaces {
-        interfaces.look(&mut view.seen)?;
-    }
-    view.present = entries(path_manager)?;
-    view.limits = path_manager.limits()?;
+/// Looks at all that the file is about but for interfaces and addresses, which
+/// have been looked at. Nothing is to be done then.
+fn look(path_manager: &mut PathManager, file: &mut File, plan: &mut Plan) -> Result<()> {
+    plan.steps.clear();
+    find_interfaces(path_manager, file);
+    entries(path_manager, &mut plan.present)?;
+    plan.limits = LimitWords::of(&path_manager.limits()?);
     Ok(())
 }
 
-/// What tells news of interfaces, and what answers questions about them.
-fn news_and_answers(session: &Session) -> Result<[Interfaces; 2]> {
-    let news = Interfaces::listen(session.receive_buffer())?;
-    Ok([news, Interfaces::open(session.receive_buffer())?])
-}
-
 /// The endpoints there are.
-pub fn entries(path_manager: &mut PathManager) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
+    entries.clear();
     for endpoint in &path_manager.endpoints(None)? {
-        if let Some(entry) = Entry::of(endpoint) {
-            entries.push(entry);
-        }
+        entries.extend(Entry::of(endpoint));
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// The command of a step.
-fn command(path_manager: &mut PathManager, names: &mut Names, step: &Step) -> Vec<u8> {
-    let dev = name_of(path_manager, names, &step.entry);
-    step.command(dev)
+fn command(path_manager: &mut PathManager, names: &mut Names, step: &Step) -> Text {
+    let mut text = Text::default();
+    step.print(&mut text, name_of(path_manager, names, &step.entry));
+    text
 }
 
 /// The name of the interface of an endpoint; empty where it has none.
@@ -179,7 +184,7 @@ fn print(
     step: &Step,
 ) -> Result<()> {
     if !out.style.json {
-        out.bytes(&command(path_manager, names, step));
+        out.bytes(command(path_manager, names, step).as_bytes());
         return out.end_line();
     }
     out.begin_object("");
@@ -194,12 +199,8 @@ fn print(
         }
     }
     if step.has_entry() {
-        let mut entry = step.entry;
-        if step.action == Action::Change {
-            entry.flags = step.flags;
-        }
-        let name = name_of(path_manager, names, &entry);
-        members(out, &entry.endpoint(), name);
+        let name = name_of(path_manager, names, &step.entry);
+        members(out, &step.entry.endpoint(), name);
     }
     out.end_object()
 }

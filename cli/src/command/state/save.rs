@@ -7,30 +7,36 @@ use crate::args::Save;
 use crate::command::endpoint::interface_name;
 use crate::error::Result;
 use crate::grammar::limits::LimitWords;
-use crate::grammar::state::{can_name, put_endpoint, put_limits};
+use crate::grammar::state::{can_name, put_limits};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::PathManager;
-use crate::output::{number, vanished};
+use crate::output::{number, vanished, Text};
+use crate::plan::{Action, Step};
 use crate::session::Session;
 
+#[inline(never)]
 pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
-    let mut text = Vec::new();
+    let mut text = Text::default();
     put_all(session.path_manager()?, &mut text)?;
+    let text = text.as_bytes();
     match save.file {
-        None | Some(STANDARD_INPUT) => session.out.bytes(&text),
+        None | Some(STANDARD_INPUT) => session.out.bytes(text),
         Some(file) => {
-            write(file, &text).map_err(|error| file_error("Cannot write", file, error))?;
+            write(file, text).map_err(|error| file_error("Cannot write", file, error))?;
         }
     }
     Ok(0)
 }
 
 /// All there is, as a state file.
-fn put_all(path_manager: &mut PathManager, out: &mut Vec<u8>) -> Result<()> {
+#[inline(never)]
+fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
     put_limits(out, &LimitWords::of(&path_manager.limits()?));
-    out.push(b'\n');
-    for entry in &entries(path_manager)? {
+    out.byte(b'\n');
+    let mut present = Vec::new();
+    entries(path_manager, &mut present)?;
+    for entry in &present {
         let mut name = Vec::new();
         let mut gone = false;
         if entry.index != 0 {
@@ -44,17 +50,17 @@ fn put_all(path_manager: &mut PathManager, out: &mut Vec<u8>) -> Result<()> {
             }
         }
         if gone || entry.is_implicit() {
-            out.extend_from_slice(b"# ");
+            out.bytes(b"# ");
         }
-        let (port, id) = (entry.port, entry.id);
-        put_endpoint(out, Some(entry.address), port, id, entry.flags, &name);
-        out.push(b'\n');
+        Step::new(Action::Add, entry).print(out, &name);
+        out.byte(b'\n');
     }
     Ok(())
 }
 
 /// Replaces the file at once: the new content is on the disk before it gets
 /// the name. What is no regular file, such as a pipe, is written to.
+#[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let path = path_of(file)?;
     match sys::is_regular(&path) {
@@ -101,6 +107,7 @@ fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
 
 /// Makes of a path that of the file that symbolic links lead to, so that they
 /// stay.
+#[inline(never)]
 fn resolve(path: &mut String) -> core::result::Result<(), Errno> {
     for _ in 0..40 {
         let mut buffer = [0; 4096];

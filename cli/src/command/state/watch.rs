@@ -1,21 +1,18 @@
 //! `watch`.
 
-use mptcp_codec::mptcp::Limits;
+use mptcp_codec::route;
 
-use super::apply::{kept, no_room};
-use super::{
-    called, carry_out, command, complain_of, entries, indexes, look, news_and_answers, print, read,
-    tell_refused, View,
-};
+use super::apply::no_room;
+use super::{carry_out, command, entries, index_of, look, print, Teller};
 use crate::args::Watch;
 use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::state::{File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::sys;
-use crate::kernel::{receive_error, Interfaces, Lock, News};
-use crate::output::{address, complain};
-use crate::plan::{self, Action, Entry, Others, Seen, Step};
+use crate::kernel::sys::{self, Polled};
+use crate::kernel::{receive_error, Interfaces, Lock, CHANGES};
+use crate::output::{address, complain, Text};
+use crate::plan::{among, Action, Entry, Others, Plan, Sighting, Step};
 use crate::session::Session;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -30,141 +27,75 @@ const REMEMBERED: usize = 128;
 
 /// What is known between two looks.
 struct Follower {
-    /// How the file is called.
-    name: String,
+    teller: Teller,
     file: File,
     keep: bool,
-    /// Interfaces and addresses as they were when last looked at.
-    seen: Seen,
+    /// What was there when last looked at.
+    plan: Plan,
     /// The endpoints that the file stood for then.
-    own: Vec<Entry>,
+    own: Vec<Step>,
     /// Endpoints of the file with the ids they had, the latest last.
     had: Vec<Entry>,
-    /// What was complained of in the last round.
-    said: Vec<Vec<u8>>,
+    /// What was complained of in the last round, and in this: what it is
+    /// about, whatever id was tried, between NULs.
+    said: Text,
+    about: Text,
+    /// What the user is told at the end of the round.
+    text: Text,
 }
 
-/// What is complained of in a round.
-#[derive(Default)]
-struct Complaints {
-    /// What they are about, whatever id was tried.
-    about: Vec<Vec<u8>>,
-    /// What the user is told: of these what was not said the last time.
-    text: Vec<u8>,
-}
-
-/// When to look again.
-#[derive(Copy, Clone, Debug, Default)]
+/// When to look again, in milliseconds as [`sys::milliseconds`] counts.
 struct Due {
-    /// The earliest change that was not followed yet, and the latest.
-    since: Option<(u64, u64)>,
+    /// Then, or never while nothing has changed that was not followed yet.
+    at: u64,
+    /// No later, whatever else changes.
+    latest: u64,
 }
 
 impl Due {
+    const NEVER: Self = Self {
+        at: u64::MAX,
+        latest: u64::MAX,
+    };
+
     /// Something changed.
     fn note(&mut self, now: u64) {
-        self.since = Some((self.since.map_or(now, |(first, _)| first), now));
+        self.latest = self.latest.min(now + LONGEST);
+        self.at = self.latest.min(now + QUIET);
     }
 
     /// How long to wait for news, as [`sys::poll`] takes it.
     fn timeout(&self, now: u64) -> i32 {
-        match self.since {
-            None => -1,
-            Some((first, last)) => {
-                let due = (last + QUIET).min(first + LONGEST);
-                i32::try_from(due.saturating_sub(now)).unwrap_or(i32::MAX)
-            }
+        match self.at {
+            u64::MAX => -1,
+            at => i32::try_from(at.saturating_sub(now)).unwrap_or(i32::MAX),
         }
     }
 }
 
+#[inline(never)]
 pub fn run(session: &mut Session, watch: &Watch) -> Result<u8> {
     if watch.file == STANDARD_INPUT {
-        return Err(Error::invalid(
-            "-",
-            "a file that can be read again is needed",
-        ));
+        let why = "a file that can be read again is needed";
+        return Err(Error::invalid("-", why));
     }
-    let mut file = File::default();
-    let status = read(session, watch.file, &mut file)?;
-    if status != 0 {
-        return Ok(status);
-    }
-    let signals =
-        sys::catch_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM]).map_err(|error| {
-            Error::system(
-                Kind::Kernel,
-                status::FAILED,
-                &["cannot wait for signals"],
-                error,
-            )
-        })?;
-    // News first: what changes after the first look is then among them.
-    let [mut news, mut asks] = news_and_answers(session)?;
     let mut follower = Follower {
-        name: watch.file.into(),
-        file,
+        teller: Teller::new(session, watch.file),
+        file: File::default(),
         keep: watch.keep,
-        seen: Seen::default(),
+        plan: Plan::default(),
         own: Vec::new(),
         had: Vec::new(),
-        said: Vec::new(),
+        said: Text::default(),
+        about: Text::default(),
+        text: Text::default(),
     };
-    let status = follower.round(session, &mut asks, true)?;
-    if status != 0 {
-        return Ok(status);
-    }
-    let mut due = Due::default();
-    loop {
-        let timeout = due.timeout(sys::milliseconds());
-        let [changed, signal] = sys::poll([news.fd(), &signals], timeout).map_err(receive_error)?;
-        let mut at_once = !changed && !signal && due.timeout(sys::milliseconds()) == 0;
-        if signal {
-            match sys::caught(&signals).map(i32::from) {
-                Some(libc::SIGHUP) => {
-                    at_once |= follower.read_again(session);
-                }
-                Some(_) => {
-                    if watch.remove_on_exit {
-                        follower.remove(session)?;
-                    }
-                    return Ok(0);
-                }
-                None => {}
-            }
-        }
-        if changed {
-            let (mut later, mut links) = (false, false);
-            news.news(&mut |news| {
-                links |= matches!(news, News::Link(_) | News::LinkGone(_));
-                match follower.weigh(&news) {
-                    Weight::Nothing => {}
-                    Weight::Later => later = true,
-                    Weight::AtOnce => at_once = true,
-                }
-            })?;
-            // Names move between interfaces; the news tell one name at most.
-            if links && !at_once {
-                later |= indexes(session.path_manager()?, &follower.file) != follower.seen.indexes;
-            }
-            if later {
-                due.note(sys::milliseconds());
-                at_once |= due.timeout(sys::milliseconds()) == 0;
-            }
-        }
-        if at_once {
-            due = Due::default();
-            if let Err(error) = follower.round(session, &mut asks, false) {
-                complain_of(session, &error);
-                let now = sys::milliseconds();
-                due.since = Some((now + AGAIN, now + AGAIN));
-            }
-        }
-    }
+    follower.run(session, watch.remove_on_exit)?;
+    Ok(follower.teller.status)
 }
 
 /// How soon news must be followed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
     /// They change nothing.
     Nothing,
@@ -175,173 +106,243 @@ enum Weight {
 }
 
 impl Follower {
-    fn weigh(&self, news: &News) -> Weight {
-        let ours = |index: &u32| self.seen.indexes.contains(index);
-        match news {
-            News::Lost => Weight::Later,
-            News::Link(link) if ours(&link.index) => {
-                match (self.seen.usable(link.index), link.usable) {
-                    (true, false) => Weight::AtOnce,
-                    (false, true) => Weight::Later,
-                    _ => Weight::Nothing,
+    /// Follows until a signal comes, or the first round fails.
+    #[inline(never)]
+    fn run(&mut self, session: &mut Session, remove_on_exit: bool) -> Result<()> {
+        self.teller.read(&mut self.file)?;
+        if self.teller.status != 0 {
+            return Ok(());
+        }
+        let signals =
+            sys::catch_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM]).map_err(|error| {
+                let what = ["cannot wait for signals"];
+                Error::system(Kind::Kernel, status::FAILED, &what, error)
+            })?;
+        // News first: what changes after the first look is then among them.
+        let buffer = session.receive_buffer();
+        let mut news = Interfaces::listen(buffer, route::PROTOCOL, CHANGES)?;
+        let mut asks = Interfaces::open(buffer)?;
+        self.round(session, &mut asks, true)?;
+        if self.teller.status != 0 {
+            return Ok(());
+        }
+        let mut due = Due::NEVER;
+        loop {
+            let mut polled = [Polled::read(news.fd()), Polled::read(&signals)];
+            let timeout = due.timeout(sys::milliseconds());
+            sys::poll_all(&mut polled, timeout).map_err(receive_error)?;
+            let [changed, signal] = polled;
+            let mut weight = Weight::Nothing;
+            if signal.ready {
+                match sys::caught(&signals).map(i32::from) {
+                    Some(libc::SIGHUP) => weight = self.read_again(),
+                    Some(_) if remove_on_exit => return self.remove(session),
+                    Some(_) => return Ok(()),
+                    None => {}
                 }
             }
-            News::LinkGone(index) if ours(index) => Weight::AtOnce,
-            News::Address(of, _) | News::AddressGone(of) if ours(&of.index) => {
-                let mut all = self.seen.addresses.iter();
-                let known = all.find(|old| old.index == of.index && old.address == of.address);
-                match (known, matches!(news, News::Address(_, true))) {
-                    (None, false) => Weight::Nothing,
-                    (None, true) => Weight::Later,
-                    (Some(old), true) if old.source == of.source => Weight::Nothing,
-                    (Some(old), true) if !old.source => Weight::Later,
-                    (Some(_), _) => Weight::AtOnce,
+            if changed.ready {
+                let mut links = false;
+                news.news(&mut |news| {
+                    links |= news.address.is_none();
+                    weight = weight.max(self.weigh(news));
+                })?;
+                // Names move between interfaces; the news tell one name at most.
+                if links && weight == Weight::Nothing && self.has_moved(session)? {
+                    weight = Weight::Later;
                 }
             }
-            _ => Weight::Nothing,
+            let now = sys::milliseconds();
+            if weight == Weight::Later {
+                due.note(now);
+            }
+            if weight == Weight::AtOnce || due.at <= now {
+                due = Due::NEVER;
+                if let Err(error) = self.round(session, &mut asks, false) {
+                    complain(&self.teller.report(0, &error));
+                    due.note(sys::milliseconds() + AGAIN);
+                }
+            }
         }
     }
 
-    /// Reads the file again; tells whether that worked.
-    fn read_again(&mut self, session: &Session) -> bool {
-        let mut file = File::default();
-        match read(session, &self.name, &mut file) {
-            Ok(0) => {
-                self.file = file;
-                return true;
-            }
-            // Already told.
-            Ok(_) => {}
-            Err(error) => complain_of(session, &error),
+    fn weigh(&self, news: &Sighting) -> Weight {
+        let index = news.index;
+        if index == 0 {
+            return Weight::Later;
         }
-        false
+        if self
+            .file
+            .endpoints
+            .iter()
+            .all(|line| line.entry.index != index)
+        {
+            return Weight::Nothing;
+        }
+        let mut seen = self.plan.seen.iter();
+        let known = seen.find(|old| old.there && old.index == index && old.address == news.address);
+        match known {
+            None if news.there => Weight::Later,
+            None => Weight::Nothing,
+            Some(_) if !news.there => Weight::AtOnce,
+            Some(old) if old.good == news.good => Weight::Nothing,
+            Some(_) if news.good => Weight::Later,
+            Some(_) => Weight::AtOnce,
+        }
+    }
+
+    /// Whether a name of the file is that of another interface now.
+    fn has_moved(&self, session: &mut Session) -> Result<bool> {
+        let path_manager = session.path_manager()?;
+        for declared in &self.file.endpoints {
+            if index_of(path_manager, &declared.dev) != declared.entry.index {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the file again.
+    fn read_again(&mut self) -> Weight {
+        let mut file = File::default();
+        let mut teller = Teller {
+            status: 0,
+            ..self.teller
+        };
+        if let Err(error) = teller.read(&mut file) {
+            teller.tell(0, &error);
+        }
+        if teller.status != 0 {
+            return Weight::Nothing;
+        }
+        self.file = file;
+        Weight::AtOnce
     }
 
     /// Looks, and makes the endpoints what they should be. The first time
-    /// nothing may go wrong: an exit status is returned else, which is not 0.
+    /// nothing may go wrong: there is an exit status else, which is not 0.
     /// Later on what can be done is done.
-    fn round(&mut self, session: &mut Session, asks: &mut Interfaces, first: bool) -> Result<u8> {
+    fn round(&mut self, session: &mut Session, asks: &mut Interfaces, first: bool) -> Result<()> {
         let _lock = Lock::take()?;
-        let json = session.options.json;
-        let mut view = View::default();
-        look(session.path_manager()?, Some(asks), &self.file, &mut view)?;
-        let View {
-            present, limits, ..
-        } = &view;
-        self.remember(present);
-        let mut wish = plan::expand(&self.file, &view.seen, present, true, &mut Vec::new());
+        self.about.clear();
+        self.text.clear();
+        asks.look(&mut self.plan.seen)?;
+        look(session.path_manager()?, &mut self.file, &mut self.plan)?;
+        self.remember();
+        self.follow(session, first)
+    }
+
+    /// Does what a round is for, after the look.
+    #[inline(never)]
+    fn follow(&mut self, session: &mut Session, first: bool) -> Result<()> {
+        let plan = &mut self.plan;
+        plan.expand(&self.file, true);
         for had in &self.had {
-            for wanted in &mut wish.wanted {
+            for wanted in &mut plan.wanted {
                 if had.clashes(&wanted.entry) {
                     wanted.had = had.id;
                 }
             }
-            wish.reserved.add(had.id);
+            plan.reserved.add(had.id);
         }
-        let mut steps = Vec::new();
-        plan::limits_step(&self.file, limits, &mut steps);
+        plan.compare_limits(&self.file);
         let others = match self.keep {
             true => Others::StayBut(&self.own),
             false => Others::Go,
         };
-        let mut complaints = Complaints::default();
-        if let Err(conflict) = plan::steps(&wish, present, others, &mut steps) {
-            let Mistake { line, error } = kept(&conflict);
-            let text = error.report_at(json, called(&self.name), line);
-            self.note(&mut complaints, &text, &text);
-            self.end_round(complaints, view.seen);
-            return Ok(if first { error.status() } else { 0 });
+        if let Err(Mistake { line, error }) = plan.compare(others) {
+            let text = self.teller.report(line, &error);
+            self.note(&text, &text);
+            if first {
+                self.teller.status = error.status();
+            }
+        } else {
+            if let Err(refused) = carry_out(session.path_manager()?, plan, !first) {
+                return self.teller.tell_refused(refused);
+            }
+            let mut names = Names::default();
+            for step in core::mem::take(&mut plan.steps) {
+                self.account(session, &mut names, step)?;
+            }
+            session.out.flush()?;
+            self.own = core::mem::take(&mut self.plan.wanted);
         }
-        let mut left = Vec::new();
-        let path_manager = session.path_manager()?;
-        let done = carry_out(path_manager, &steps, present, limits, !first, &mut left);
-        if let Err(refused) = done {
-            return tell_refused(session, &self.name, &steps, refused);
-        }
+        // What was not said the last time.
+        complain(self.text.as_bytes());
+        core::mem::swap(&mut self.said, &mut self.about);
+        Ok(())
+    }
+
+    /// Prints a step that was done, complains of one that was not.
+    #[inline(never)]
+    fn account(&mut self, session: &mut Session, names: &mut Names, mut step: Step) -> Result<()> {
         let (path_manager, out) = session.path_manager_and_output()?;
-        let mut names = Names::default();
-        for (at, step) in steps.iter().enumerate() {
-            if left.first().is_none_or(|left| left.step != at) {
-                print(out, path_manager, &mut names, step)?;
-                continue;
-            }
-            let error = left.remove(0).error;
-            if step.spread && error.errno() == libc::ERANGE as u32 {
-                let text = no_room(&self.name, step);
-                self.note(&mut complaints, &text, &text);
-                continue;
-            }
-            let mut about = error.plain().to_vec();
-            if step.has_entry() {
-                about.extend_from_slice(&address(step.entry.address));
-            }
-            let error = error.within(&command(path_manager, &mut names, step));
-            let text = match step.line {
-                0 => error.report(json, None),
-                line => error.report_at(json, called(&self.name), line),
-            };
-            self.note(&mut complaints, &about, &text);
+        let Some(error) = step.error.take() else {
+            return print(out, path_manager, names, &step);
+        };
+        if step.spread && error.errno() == libc::ERANGE as u32 {
+            let text = no_room(&self.teller, &step);
+            self.note(text.as_bytes(), text.as_bytes());
+            return Ok(());
         }
-        out.flush()?;
-        self.own.clear();
-        for wanted in &wish.wanted {
-            self.own.push(wanted.entry);
+        let mut about = error.plain().to_vec();
+        if step.has_entry() {
+            about.extend_from_slice(&address(step.entry.address));
         }
-        self.end_round(complaints, view.seen);
-        Ok(0)
+        let command = command(path_manager, names, &step);
+        let error = error.within(command.as_bytes());
+        let text = self.teller.report(step.line, &error);
+        self.note(&about, &text);
+        Ok(())
     }
 
-    /// Adds a complaint.
-    fn note(&self, complaints: &mut Complaints, about: &[u8], text: &[u8]) {
-        if self.said.iter().all(|said| said != about) {
-            complaints.text.extend_from_slice(text);
+    /// Adds a complaint: of these the user is told what was not said the last
+    /// time.
+    fn note(&mut self, about: &[u8], text: &[u8]) {
+        let start = self.about.as_bytes().len();
+        self.about.byte(0);
+        self.about.bytes(about);
+        self.about.byte(0);
+        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
+        let mut said = self.said.as_bytes().windows(about.len());
+        if !said.any(|said| said == about) {
+            self.text.bytes(text);
         }
-        complaints.about.push(about.to_vec());
-    }
-
-    /// Says what was not said the last time.
-    fn end_round(&mut self, complaints: Complaints, seen: Seen) {
-        complain(&complaints.text);
-        self.said = complaints.about;
-        self.seen = seen;
     }
 
     /// Keeps in mind which ids our endpoints have.
-    fn remember(&mut self, present: &[Entry]) {
-        for there in present {
-            if !self.own.iter().any(|own| own.clashes(there)) {
-                continue;
+    #[inline(never)]
+    fn remember(&mut self) {
+        for there in &self.plan.present {
+            if among(&self.own, there) {
+                self.had
+                    .retain(|had| !had.clashes(there) && had.id != there.id);
+                self.had.push(*there);
             }
-            let before = core::mem::take(&mut self.had);
-            for had in &before {
-                if !had.clashes(there) && had.id != there.id {
-                    self.had.push(*had);
-                }
-            }
-            self.had.push(*there);
         }
-        while self.had.len() > REMEMBERED {
-            self.had.remove(0);
-        }
+        let over = self.had.len().saturating_sub(REMEMBERED);
+        self.had.drain(..over);
     }
 
     /// Deletes the endpoints of the file.
+    #[inline(never)]
     fn remove(&mut self, session: &mut Session) -> Result<()> {
         let _lock = Lock::take()?;
         let (path_manager, out) = session.path_manager_and_output()?;
-        let present = entries(path_manager)?;
+        let mut present = Vec::new();
+        entries(path_manager, &mut present)?;
         let mut names = Names::default();
         for there in &present {
-            if there.is_implicit() || !self.own.iter().any(|own| own.clashes(there)) {
+            if there.is_implicit() || !among(&self.own, there) {
                 continue;
             }
-            let step = Step::new(Action::Delete, there);
-            let limits = Limits::EMPTY;
-            let mut left = Vec::new();
-            let steps = core::slice::from_ref(&step);
-            carry_out(path_manager, steps, &present, &limits, false, &mut left)
-                .map_err(|refused| refused.error)?;
-            print(out, path_manager, &mut names, &step)?;
+            // One by one: what has gone stays gone.
+            let mut plan = Plan::default();
+            plan.steps.push(Step::new(Action::Delete, there));
+            carry_out(path_manager, &mut plan, false).map_err(|refused| refused.error)?;
+            for step in &plan.steps {
+                print(out, path_manager, &mut names, step)?;
+            }
         }
         Ok(())
     }
