@@ -1,65 +1,59 @@
 //! Network namespaces.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
-use super::sys;
-use crate::error::{status, Error, Kind, Result};
-
-/// Where names of namespaces are.
-const NAMES: &CStr = c"/var/run/netns";
+use super::sys::{self, Errno, Fd};
+use crate::error::{join, status, Error, Kind, Result};
 
 /// The names of all namespaces that have one, ascending.
-pub fn names() -> Result<Vec<String>> {
-    let names = match sys::names_in(NAMES) {
+pub fn names() -> Result<Vec<Vec<u8>>> {
+    match sys::names_in(c"/var/run/netns") {
         // Nobody has given a name yet.
-        Err(sys::Errno(number)) if number == libc::ENOENT as u32 => Vec::new(),
-        result => result.map_err(|error| {
+        Err(Errno(number)) if number == libc::ENOENT as u32 => Ok(Vec::new()),
+        names => names.map_err(|error| {
             let what = ["Cannot read /var/run/netns"];
             Error::system(Kind::File, status::FAILED, &what, error)
-        })?,
-    };
-    let names = names.into_iter();
-    Ok(names
-        .filter_map(|name| String::from_utf8(name).ok())
-        .collect())
+        }),
+    }
 }
 
 /// The namespace that the program is in, to return to; `None` where /proc is
 /// not there.
-pub fn current() -> Option<sys::Fd> {
+pub fn current() -> Option<Fd> {
     sys::open(c"/proc/self/ns/net").ok()
 }
 
 /// Something that [`sys::Polled::change`] waits for: a namespace may have been
-/// given a name, which is a file that it is mounted on, or lost it. `None`
-/// where /proc is not there.
-pub fn changes() -> Option<sys::Fd> {
-    sys::open(c"/proc/self/mounts").ok()
+/// given a name, which is a file that it is mounted on, or lost it. Nothing
+/// comes of it where /proc is not there.
+pub fn changes() -> Fd {
+    sys::open(c"/proc/self/mounts").unwrap_or(Fd::NONE)
 }
 
 /// Opens the namespace called `name` (a file below /var/run/netns), or the
 /// one that a path with a `/` in it names.
-pub fn open(name: &str) -> Result<sys::Fd> {
-    let mut path = String::new();
-    if !name.contains('/') {
-        path.push_str("/var/run/netns/");
-    }
-    path.push_str(name);
-    CString::new(path)
-        .map_err(|_| sys::Errno(libc::ENOENT as u32))
-        .and_then(|path| sys::open(&path))
-        .map_err(|error| {
-            let what = ["Cannot open network namespace \"", name, "\""];
-            Error::system(Kind::File, status::USAGE, &what, error).about(name)
-        })
+pub fn open(name: &str) -> Result<Fd> {
+    let folder: &[u8] = match name.contains('/') {
+        true => b"",
+        false => b"/var/run/netns/",
+    };
+    let path = join(&[folder, name.as_bytes(), b"\0"]);
+    let path = CStr::from_bytes_with_nul(&path);
+    path.map_or(Err(Errno(libc::ENOENT as u32)), sys::open)
+        .map_err(|error| failed("Cannot open network namespace \"", name, "\"", error))
 }
 
 /// Enters the namespace that [`open`] has opened under this name.
-pub fn enter_opened(name: &str, opened: &sys::Fd) -> Result<()> {
+pub fn enter_opened(name: &str, opened: &Fd) -> Result<()> {
     sys::enter_network_namespace(opened).map_err(|error| {
-        let what = ["Setting the network namespace \"", name, "\" failed"];
-        Error::system(Kind::File, status::USAGE, &what, error).about(name)
+        let before = "Setting the network namespace \"";
+        failed(before, name, "\" failed", error)
     })
+}
+
+#[cold]
+fn failed(before: &str, name: &str, after: &str, error: Errno) -> Error {
+    Error::system(Kind::File, status::USAGE, &[before, name, after], error).about(name)
 }
 
 /// Enters the namespace of this name, as [`open`] takes it.

@@ -58,6 +58,8 @@ impl Fd {
         Ok(Self(moved? as c_int))
     }
 
+    /// No descriptor: waiting for it, nothing comes.
+    pub const NONE: Self = Self(-1);
     /// Standard input.
     pub const STDIN: Self = Self(0);
     /// Standard output.
@@ -398,80 +400,60 @@ pub fn interface_name(fd: &Fd, index: u32) -> Result<[u8; NAME_SIZE], Errno> {
 /// have gone (for ever where it is negative). Tells which are ready; all are
 /// false after a signal or the time.
 pub fn poll<const N: usize>(fds: [&Fd; N], timeout: i32) -> Result<[bool; N], Errno> {
-    let mut polled = fds.map(|fd| libc::pollfd {
-        fd: fd.0,
-        events: libc::POLLIN,
-        revents: 0,
-    });
-    // SAFETY: `polled` holds N entries and outlives the call.
-    let result = check(unsafe { libc::poll(polled.as_mut_ptr(), N as _, timeout) } as isize);
-    match result {
-        Err(Errno(number)) if number == libc::EINTR as u32 => Ok([false; N]),
-        Err(error) => Err(error),
-        Ok(_) => Ok(polled.map(|p| p.revents != 0)),
-    }
+    let mut polled = fds.map(Polled::read);
+    poll_all(&mut polled, timeout)?;
+    Ok(polled.map(|polled| polled.is_ready()))
 }
 
 /// A descriptor to wait for, and what came of it.
 #[derive(Copy, Clone, Debug)]
-pub struct Polled {
-    fd: c_int,
-    events: c_short,
-    /// It is ready, or failed.
-    pub ready: bool,
-}
+#[repr(transparent)]
+pub struct Polled(libc::pollfd);
 
 impl Polled {
+    fn new(fd: c_int, events: c_short) -> Self {
+        Self(libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        })
+    }
+
     /// Until there is something to read.
     pub fn read(fd: &Fd) -> Self {
-        Self {
-            fd: fd.0,
-            events: libc::POLLIN,
-            ready: false,
-        }
+        Self::new(fd.0, libc::POLLIN)
     }
 
     /// Until a table of the kernel's changes, as that of the mounts.
     pub fn change(fd: &Fd) -> Self {
-        Self {
-            events: libc::POLLPRI,
-            ..Self::read(fd)
-        }
+        Self::new(fd.0, libc::POLLPRI)
     }
 
     /// Until something can be written.
     pub fn write(fd: &Fd) -> Self {
-        Self {
-            events: libc::POLLOUT,
-            ..Self::read(fd)
-        }
+        Self::new(fd.0, libc::POLLOUT)
+    }
+
+    /// Until a signal of an [`Interruption`] comes.
+    pub fn interruption() -> Self {
+        Self::new(WAKER.load(Ordering::Relaxed), libc::POLLIN)
+    }
+
+    /// It is ready, or failed.
+    pub fn is_ready(&self) -> bool {
+        self.0.revents != 0
     }
 }
 
 /// As [`poll`], for any number of descriptors.
 pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
-    let mut entries: Vec<libc::pollfd> = polled
-        .iter()
-        .map(|polled| libc::pollfd {
-            fd: polled.fd,
-            events: polled.events,
-            revents: 0,
-        })
-        .collect();
-    // SAFETY: the pointer and the number are those of `entries`, which
-    // outlives the call.
-    let result =
-        check(unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as _, timeout) } as isize);
-    match result {
-        Err(Errno(number)) if number == libc::EINTR as u32 => {}
-        Err(error) => return Err(error),
-        Ok(_) => {
-            for (polled, entry) in polled.iter_mut().zip(&entries) {
-                polled.ready = entry.revents != 0;
-            }
-        }
+    // SAFETY: a `Polled` is a pollfd; the pointer and the number are those of
+    // `polled`, which outlives the call.
+    let result = unsafe { libc::poll(polled.as_mut_ptr().cast(), polled.len() as _, timeout) };
+    match check(result as isize) {
+        Err(Errno(number)) if number != libc::EINTR as u32 => Err(Errno(number)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// How to write to a descriptor without being held up by its reader, and
@@ -528,12 +510,11 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
             ) as isize
         });
         match written {
-            Err(Errno(number))
-                if [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL].contains(&(number as i32)) =>
-            {
-                *patience = Patience::Pieces;
-            }
-            result => return result,
+            Err(Errno(number)) => match number as i32 {
+                libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL => *patience = Patience::Pieces,
+                _ => return written,
+            },
+            Ok(_) => return written,
         }
     }
     if *patience == Patience::File {
@@ -541,7 +522,7 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
     }
     let mut polled = [Polled::write(fd)];
     poll_all(&mut polled, 0)?;
-    if !polled[0].ready {
+    if !polled[0].is_ready() {
         return Err(Errno(libc::EAGAIN as u32));
     }
     write(fd, bytes.get(..libc::PIPE_BUF).unwrap_or(bytes))
@@ -561,29 +542,42 @@ pub fn milliseconds() -> u64 {
 
 /// The names in a folder, ascending, without `.` and `..`.
 pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
+    /// As the kernel aligns what it fills in.
+    #[repr(align(8))]
+    struct Entries([u8; 2048]);
+    let folder = open(folder)?;
     let mut names = Vec::new();
-    // SAFETY: the path ends with NUL. The stream is used by nobody else and
-    // closed once; an entry is valid, and its name ended by NUL, until the
-    // next is read.
-    unsafe {
-        let stream = libc::opendir(folder.as_ptr());
-        if stream.is_null() {
-            return Err(errno());
+    let mut entries = Entries([0; 2048]);
+    loop {
+        let buffer = &mut entries.0;
+        // SAFETY: the buffer outlives the call, its length is its own.
+        let read = check(unsafe {
+            libc::syscall(
+                libc::SYS_getdents64,
+                folder.0,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+            ) as isize
+        })?;
+        if read == 0 {
+            names.sort_unstable();
+            return Ok(names);
         }
-        loop {
-            let entry = libc::readdir(stream);
-            if entry.is_null() {
+        let mut rest = buffer.get(..read).unwrap_or(&[]);
+        // struct linux_dirent64: two numbers of 8 bytes, the length of the
+        // entry, its kind, and its name, ended by NUL.
+        while let Some(&[low, high]) = rest.get(16..18) {
+            let len = usize::from(u16::from_ne_bytes([low, high]));
+            let Some(name) = rest.get(19..len) else {
                 break;
-            }
-            let name = CStr::from_ptr((*entry).d_name.as_ptr()).to_bytes();
+            };
+            let name = name.split(|byte| *byte == 0).next().unwrap_or(name);
             if name != b"." && name != b".." {
                 names.push(name.to_vec());
             }
+            rest = rest.get(len..).unwrap_or(&[]);
         }
-        libc::closedir(stream);
     }
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// The signal that has come, by the descriptor of [`catch_signals`].
@@ -646,24 +640,24 @@ extern "C" fn interrupt(signal: c_int) {
     }
 }
 
-/// SIGINT, SIGTERM and the end of a time (SIGALRM) as something that waiting
-/// ends with, be it for this or with a receiver. Dropped, the signals do what
-/// they did before.
+/// Makes SIGINT, SIGTERM and the end of a time (SIGALRM) something that waiting
+/// ends with, be it for [`Polled::interruption`] or with a receiver. Dropped,
+/// the signals do what they did before.
 ///
 /// A receiver that waits needs no call to see whether a signal has come: it
 /// waits no more from then on, even where the signal came just before.
 #[derive(Debug)]
 pub struct Interruption {
-    waker: Fd,
+    _waker: Fd,
     before: [libc::sighandler_t; SIGNALS.len()],
 }
 
 const SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGALRM];
 
 impl Interruption {
-    /// From now on, for so many milliseconds where a time is given; there is
+    /// From now on, and for so many milliseconds unless that is 0; there is
     /// one at a time.
-    pub fn of(receiver: Option<&Fd>, time: Option<u64>) -> Result<Self, Errno> {
+    pub fn of(receiver: Option<&Fd>, time: u64) -> Result<Self, Errno> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: plain call without pointers.
         let waker = Fd::new(unsafe { libc::eventfd(0, flags) } as isize)?;
@@ -677,27 +671,33 @@ impl Interruption {
             SIGNALS.map(|signal| unsafe { libc::signal(signal, handler as libc::sighandler_t) });
         // Whoever started the program may have blocked them.
         mask(libc::SIG_UNBLOCK, &SIGNALS)?;
-        if let Some(time) = time {
-            alarm(time.max(1));
+        if time > 0 {
+            alarm(time);
         }
-        Ok(Self { waker, before })
+        Ok(Self {
+            _waker: waker,
+            before,
+        })
     }
+}
 
-    /// What becomes readable.
-    pub fn fd(&self) -> &Fd {
-        &self.waker
+/// The signal of an [`Interruption`] that has come since this was asked last.
+pub fn caught_signal() -> Option<u8> {
+    // No call where there was none.
+    if CAUGHT.load(Ordering::Relaxed) == 0 {
+        return None;
     }
-
-    /// The signal that has come since this was asked last.
-    pub fn caught(&self) -> Option<u8> {
-        // No call where there was none.
-        if CAUGHT.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        // Readable no more, then asked: one that comes between is not lost.
-        let _ = read(&self.waker, &mut [0; 8]);
-        Some(CAUGHT.swap(0, Ordering::Relaxed) as u8)
-    }
+    // Readable no more, then asked: one that comes between is not lost.
+    let mut number = [0; 8];
+    // SAFETY: the buffer outlives the call, its length is its own.
+    unsafe {
+        libc::read(
+            WAKER.load(Ordering::Relaxed),
+            number.as_mut_ptr().cast(),
+            number.len(),
+        )
+    };
+    Some(CAUGHT.swap(0, Ordering::Relaxed) as u8)
 }
 
 impl Drop for Interruption {

@@ -18,7 +18,7 @@ pub(super) struct Layout {
 
 impl Output {
     /// In front of a value: comma, line break and key as needed.
-    fn key(&mut self, key: &str) {
+    pub fn key(&mut self, key: &str) {
         if self.json.follows {
             self.byte(b',');
         }

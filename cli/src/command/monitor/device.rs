@@ -14,9 +14,11 @@ use crate::kernel::Interfaces;
 pub struct Device {
     index: u32,
     routes: Interfaces,
-    // Those that have gone stay: what is over was there too.
+    // Ascending. Those that have gone stay: what is over was there too.
     addresses: Vec<(IpAddr, u32)>,
-    fresh: bool,
+    /// An address that is not known is asked for, once after each time that
+    /// this is unset.
+    pub fresh: bool,
 }
 
 impl Device {
@@ -35,11 +37,6 @@ impl Device {
         }))
     }
 
-    /// An address that is not known is asked for, once after each call.
-    pub fn may_have_changed(&mut self) {
-        self.fresh = false;
-    }
-
     /// Whether something is on this interface that is bound to `bound` or has
     /// the address `source`.
     pub fn has(&mut self, bound: Option<i32>, source: Option<IpAddr>) -> Result<bool> {
@@ -49,21 +46,24 @@ impl Device {
         let Some(source) = source.map(|source| source.to_canonical()) else {
             return Ok(false);
         };
-        if !self.knows(source) && !self.fresh {
+        if !self.fresh && first(&self.addresses, source).is_none() {
             self.fresh = true;
-            let mut gone = core::mem::take(&mut self.addresses);
-            self.addresses = self.routes.addresses()?;
-            gone.retain(|(address, _)| !self.knows(*address));
-            self.addresses.extend(gone);
-            self.addresses.sort_unstable();
+            let mut addresses = self.routes.addresses()?;
+            let there = addresses.len();
+            for gone in &self.addresses {
+                if first(addresses.get(..there).unwrap_or(&[]), gone.0).is_none() {
+                    addresses.push(*gone);
+                }
+            }
+            addresses.sort_unstable();
+            self.addresses = addresses;
         }
         Ok(self.addresses.binary_search(&(source, self.index)).is_ok())
     }
+}
 
-    fn knows(&self, address: IpAddr) -> bool {
-        let at = self.addresses.partition_point(|(here, _)| *here < address);
-        self.addresses
-            .get(at)
-            .is_some_and(|(here, _)| *here == address)
-    }
+/// Where an address is, if it is there.
+fn first(addresses: &[(IpAddr, u32)], address: IpAddr) -> Option<&(IpAddr, u32)> {
+    let at = addresses.partition_point(|(here, _)| *here < address);
+    addresses.get(at).filter(|(here, _)| *here == address)
 }

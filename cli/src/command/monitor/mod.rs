@@ -19,19 +19,16 @@ mod record;
 mod snapshot;
 mod wanted;
 
-use mptcp_codec::mptcp::Event;
+use mptcp_codec::mptcp::{Event, EventAttributes};
 use mptcp_codec::netlink::Messages;
 
 use self::device::Device;
-use self::record::Record;
 use self::snapshot::Known;
 use self::wanted::Wanted;
-use super::endpoint::interface_name;
-use crate::args::{self, Options};
+use crate::args;
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received};
+use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received, NAME_SIZE};
 use crate::kernel::{netns, Diagnostics, PathManager};
-use crate::output::Output;
 use crate::session::Session;
 
 /// Default receive buffer: about 5,000 events.
@@ -50,247 +47,73 @@ const GATHER: i32 = 1;
 /// How long the name of an interface is believed in, in milliseconds.
 const NAME_AGE: u64 = 100;
 
-/// Why it ended.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum End {
-    Count,
-    Time,
-    Signal(u8),
-}
-
 /// Prints events until there is an end.
 pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let several = args.all_netns || session.options.netns.len() > 1;
     let back = several.then(netns::current).flatten();
-    let status = show(session, args);
+    let mut monitor = Monitor {
+        screen: Screen {
+            session,
+            wanted: Wanted::parse(args)?,
+            dropping: false,
+        },
+        args,
+        sources: Vec::new(),
+        mounts: Fd::NONE,
+    };
+    let end = monitor.run(several);
+    // A batch goes on as before, and where it was.
+    monitor.screen.session.out.stop_keeping();
+    drop(monitor);
     if let Some(back) = back {
-        // A batch goes on where it was.
         let _ = sys::enter_network_namespace(&back);
     }
-    status
+    Ok(match end? {
+        0 => 0,
+        SIGALRM => status::TIMEOUT,
+        _ if args.count.is_none() && args.timeout.is_none() => 0,
+        signal => 128 + signal,
+    })
 }
 
-fn show(session: &mut Session, args: &args::Monitor) -> Result<u8> {
-    let wanted = Wanted::parse(args)?;
-    // Looked at first: what changes later is told.
-    let mut mounts = None;
-    if args.all_netns {
-        mounts = netns::changes();
-    }
-    let mut sources = open(session, args, &wanted)?;
-    let alone = sources.first_mut().filter(|_| !args.all_netns);
-    let alone = alone.map(|one| one.path_manager.socket().fd());
-    let signals = Interruption::of(alone, wanted.timeout).map_err(|error| {
-        let what = ["cannot wait for signals"];
-        Error::system(Kind::Kernel, status::RECEIVE, &what, error)
-    })?;
-    let room = session.receive_buffer();
-    session.out.keep();
-    let mut monitor = Monitor {
-        out: &mut session.out,
-        options: &session.options,
-        left: wanted.count,
-        wanted,
-        args,
-        room,
-        sources,
-        mounts,
-        signals,
-        buffer: vec![0; EVENT * BATCH],
-        dropping: false,
-    };
-    let end = monitor.watch()?;
-    monitor.finish(end)?;
-    // A batch goes on as before.
-    drop(monitor);
-    session.out.stop_keeping();
-    Ok(match end {
-        End::Count => 0,
-        End::Time => status::TIMEOUT,
-        End::Signal(_) if args.count.is_none() && args.timeout.is_none() => 0,
-        End::Signal(number) => 128 + number,
-    })
+/// The signal that ends the monitor when its time is over.
+const SIGALRM: u8 = libc::SIGALRM as u8;
+
+/// Where records of all namespaces go.
+struct Screen<'s> {
+    session: &'s mut Session,
+    wanted: Wanted,
+    /// Our buffer is full: events are counted and dropped until half of it
+    /// has been read.
+    dropping: bool,
 }
 
 /// A namespace that is watched.
 struct Source {
     /// Its name, where there are several.
-    netns: Option<String>,
+    netns: String,
     inode: u64,
+    /// It was asked for by its name, and is watched whatever becomes of that.
+    asked: bool,
     /// It has a name still, where namespaces are followed.
     stays: bool,
     path_manager: PathManager,
-    diagnostics: Option<Diagnostics>,
-    device: Option<Device>,
+    /// What it has is to be shown first.
+    unseen: bool,
+    diagnostics: Option<Box<Diagnostics>>,
     /// What a snapshot has told already.
-    known: Option<Known>,
-    lost: Lost,
-    names: Names,
-}
-
-/// Subscribes to the events of the namespaces that are named.
-fn open(session: &Session, args: &args::Monitor, wanted: &Wanted) -> Result<Vec<Source>> {
-    let names = &session.options.netns;
-    let room = session.receive_buffer();
-    let mut sources = Vec::new();
-    if names.len() < 2 && !args.all_netns {
-        // Where we are; there is nothing to tell apart.
-        sources.push(Source::open(room, args, wanted, (None, 0))?);
-    } else {
-        for name in names {
-            let opened = netns::open(name)?;
-            netns::enter_opened(name, &opened)?;
-            let netns = (Some(name.clone()), sys::inode(&opened));
-            sources.push(Source::open(room, args, wanted, netns)?);
-        }
-        if args.all_netns {
-            follow(&mut sources, room, args, wanted, names)?;
-        }
-    }
-    // One that comes later may have it.
-    if let Some(device) = args.dev.as_ref().filter(|_| !args.all_netns) {
-        if sources.iter().all(|source| source.device.is_none()) {
-            return Err(Error::invalid(device, "device does not exist"));
-        }
-    }
-    Ok(sources)
-}
-
-/// Subscribes to the events of namespaces that have got a name, and leaves
-/// those that have lost theirs, but for those that are asked `for_sure`. From
-/// where on they are new is told.
-fn follow(
-    sources: &mut Vec<Source>,
-    room: Option<u32>,
-    args: &args::Monitor,
-    wanted: &Wanted,
-    for_sure: &[String],
-) -> Result<usize> {
-    for source in &mut *sources {
-        source.stays = source
-            .netns
-            .as_ref()
-            .is_some_and(|name| for_sure.contains(name));
-    }
-    let mut new = 0;
-    for name in netns::names()? {
-        // What cannot be opened has just been deleted.
-        let Ok(opened) = netns::open(&name) else {
-            continue;
-        };
-        let inode = sys::inode(&opened);
-        let known = |source: &&mut Source| {
-            source.netns.as_deref() == Some(&name) && (source.stays || source.inode == inode)
-        };
-        if let Some(source) = sources.iter_mut().find(known) {
-            source.stays = true;
-            continue;
-        }
-        match netns::enter_opened(&name, &opened) {
-            // A file that no namespace is mounted on, or none yet.
-            Err(error) if error.errno() == libc::EINVAL as u32 => continue,
-            result => result?,
-        }
-        sources.push(Source::open(room, args, wanted, (Some(name), inode))?);
-        new += 1;
-    }
-    sources.retain(|source| source.stays);
-    Ok(sources.len() - new)
-}
-
-impl Source {
-    /// In the namespace that the program is in.
-    fn open(
-        asked: Option<u32>,
-        args: &args::Monitor,
-        wanted: &Wanted,
-        (netns, inode): (Option<String>, u64),
-    ) -> Result<Self> {
-        let mut path_manager = PathManager::open(asked)?;
-        let snapshots = args.snapshot || args.resync;
-        if asked.is_none() {
-            let bytes = match snapshots {
-                true => RECEIVE_BUFFER_SNAPSHOT,
-                false => RECEIVE_BUFFER,
-            };
-            path_manager.socket().set_receive_buffer(bytes);
-        }
-        path_manager.subscribe()?;
-        let device = match &wanted.device {
-            Some(name) => Device::find(path_manager.socket().fd(), name)?,
-            None => None,
-        };
-        let diagnostics = match snapshots {
-            true => Some(Diagnostics::open(None)?),
-            false => None,
-        };
-        Ok(Self {
-            netns,
-            inode,
-            stays: true,
-            path_manager,
-            diagnostics,
-            device,
-            known: None,
-            lost: Lost::default(),
-            names: Names::default(),
-        })
-    }
-}
-
-/// Names of interfaces, each looked up once in a while: one that has just been
-/// renamed may have its former name in an event.
-#[derive(Debug, Default)]
-struct Names {
-    known: Vec<(i32, Option<Vec<u8>>)>,
-    until: u64,
-}
-
-impl Names {
-    fn get(&mut self, path_manager: &mut PathManager, index: Option<i32>) -> Option<&[u8]> {
-        let index = index.filter(|index| *index != 0)?;
-        let now = sys::milliseconds();
-        if now >= self.until {
-            self.known.clear();
-            self.until = now + NAME_AGE;
-        }
-        let known = self.known.iter().position(|(known, _)| *known == index);
-        let at = known.unwrap_or_else(|| {
-            let name = interface_name(path_manager, index).ok();
-            self.known.push((index, name));
-            self.known.len() - 1
-        });
-        self.known.get(at)?.1.as_deref()
-    }
-}
-
-/// Keeps count of lost events.
-#[derive(Debug, Default)]
-struct Lost {
-    /// The kernel said that it dropped some.
-    happened: bool,
+    known: Known,
+    device: Option<Device>,
+    /// The kernel said that it dropped events.
+    overrun: bool,
     /// How many it had dropped when we asked last.
-    before: u32,
+    dropped: u32,
     /// How many we dropped ourselves.
-    own: u64,
-}
-
-impl Lost {
-    fn any(&self) -> bool {
-        self.happened || self.own > 0
-    }
-
-    /// How many were lost since this was asked last; `None` where the kernel
-    /// does not count its own.
-    fn count(&mut self, fd: &Fd) -> Option<u64> {
-        let own = core::mem::take(&mut self.own);
-        if !core::mem::take(&mut self.happened) {
-            return Some(own);
-        }
-        let total = sys::dropped(fd).ok()?;
-        let before = core::mem::replace(&mut self.before, total);
-        Some(own + u64::from(total.wrapping_sub(before)))
-    }
+    lost: u64,
+    /// Names of interfaces, each looked up once in a while: one that has just
+    /// been renamed may have its former name in an event.
+    names: Vec<(i32, [u8; NAME_SIZE])>,
+    names_until: u64,
 }
 
 fn broken(error: Errno) -> Error {
@@ -298,81 +121,178 @@ fn broken(error: Errno) -> Error {
 }
 
 struct Monitor<'s> {
-    out: &'s mut Output,
-    options: &'s Options,
-    wanted: Wanted,
+    screen: Screen<'s>,
     args: &'s args::Monitor,
-    /// The size of receive buffers that is asked for.
-    room: Option<u32>,
     sources: Vec<Source>,
     /// What tells that namespaces may have come or gone, where they are
     /// followed.
-    mounts: Option<Fd>,
-    signals: Interruption,
-    buffer: Vec<u8>,
-    /// How many events are still to be shown.
-    left: Option<u32>,
-    /// Our buffer is full: events are counted and dropped until half of it
-    /// has been read.
-    dropping: bool,
+    mounts: Fd,
 }
 
 impl Monitor<'_> {
-    fn watch(&mut self) -> Result<End> {
-        self.snapshots(0)?;
+    /// Returns the signal that was the end, 0 where it was the last event
+    /// that is wanted.
+    fn run(&mut self, several: bool) -> Result<u8> {
+        let args = self.args;
+        if several {
+            let names = core::mem::take(&mut self.screen.session.options.netns);
+            let entered = names.iter().try_for_each(|name| self.enter(name, true));
+            self.screen.session.options.netns = names;
+            entered?;
+        } else {
+            // Where we are; there is nothing to tell apart.
+            self.subscribe("", 0, true)?;
+        }
+        if args.all_netns {
+            // Looked at first: what changes later is told.
+            self.mounts = netns::changes();
+            self.follow()?;
+        }
+        // One that comes later may have it.
+        if let Some(device) = self.screen.wanted.device.filter(|_| !args.all_netns) {
+            if self.sources.iter().all(|source| source.device.is_none()) {
+                return Err(Error::invalid(device, "device does not exist"));
+            }
+        }
+        let alone = self.sources.first_mut().filter(|_| !args.all_netns);
+        let alone = alone.map(|one| one.path_manager.socket().fd());
+        let _signals = Interruption::of(alone, self.screen.wanted.timeout).map_err(|error| {
+            let what = ["cannot wait for signals"];
+            Error::system(Kind::Kernel, status::RECEIVE, &what, error)
+        })?;
+        self.screen.session.out.keep();
+        let end = self.watch()?;
+        self.finish(end)?;
+        Ok(end)
+    }
+
+    /// Looks for namespaces that have got a name, and leaves those that have
+    /// lost theirs.
+    fn follow(&mut self) -> Result<()> {
+        for source in &mut self.sources {
+            source.stays = source.asked;
+        }
+        for name in netns::names()? {
+            if let Ok(name) = core::str::from_utf8(&name) {
+                self.enter(name, false)?;
+            }
+        }
+        self.sources.retain(|source| source.stays);
+        Ok(())
+    }
+
+    /// Watches the namespace of this name, which was asked for or found.
+    fn enter(&mut self, name: &str, asked: bool) -> Result<()> {
+        let opened = match netns::open(name) {
+            Ok(opened) => opened,
+            // It has just been deleted.
+            Err(_) if !asked => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let inode = sys::inode(&opened);
+        for source in &mut self.sources {
+            if !asked && source.netns == name && (source.stays || source.inode == inode) {
+                source.stays = true;
+                return Ok(());
+            }
+        }
+        match netns::enter_opened(name, &opened) {
+            // A file that no namespace is mounted on, or none yet.
+            Err(error) if !asked && error.errno() == libc::EINVAL as u32 => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => self.subscribe(name, inode, asked),
+        }
+    }
+
+    /// Subscribes to the events of the namespace that the program is in.
+    fn subscribe(&mut self, name: &str, inode: u64, asked: bool) -> Result<()> {
+        let room = self.screen.session.receive_buffer();
+        let mut path_manager = PathManager::open(room)?;
+        let snapshots = self.args.snapshot || self.args.resync;
+        if room.is_none() {
+            path_manager.socket().set_receive_buffer(match snapshots {
+                true => RECEIVE_BUFFER_SNAPSHOT,
+                false => RECEIVE_BUFFER,
+            });
+        }
+        path_manager.subscribe()?;
+        let device = match self.screen.wanted.device {
+            Some(name) => Device::find(path_manager.socket().fd(), name)?,
+            None => None,
+        };
+        let diagnostics = match snapshots {
+            true => Some(Box::new(Diagnostics::open(None)?)),
+            false => None,
+        };
+        self.sources.push(Source {
+            netns: String::from(name),
+            inode,
+            asked,
+            stays: true,
+            path_manager,
+            unseen: self.args.snapshot,
+            diagnostics,
+            known: Known::default(),
+            device,
+            overrun: false,
+            dropped: 0,
+            lost: 0,
+            names: Vec::new(),
+            names_until: 0,
+        });
+        Ok(())
+    }
+
+    /// Shows events; returns as [`Monitor::run`] does.
+    fn watch(&mut self) -> Result<u8> {
+        let mut buffer = vec![0; EVENT * BATCH];
         let mut polled = Vec::new();
         // When those of this succession began to come, and how many have.
         let (mut since, mut succession) = (0, 0);
         let mut gather = false;
         loop {
-            self.out.write_ready()?;
+            self.screen.session.out.write_ready()?;
             // The reader may just have made room.
-            if self.tell_losses(self.args.resync)? {
-                self.out.write_ready()?;
+            if self.tell(true)? {
+                self.screen.session.out.write_ready()?;
             }
-            if let Some(number) = self.signals.caught() {
-                for at in 0..self.sources.len() {
-                    self.drain(at, false)?;
+            let screen = &mut self.screen;
+            if let Some(signal) = sys::caught_signal() {
+                for source in &mut self.sources {
+                    source.drain(screen, &mut buffer, false)?;
                 }
-                return Ok(match i32::from(number) {
-                    libc::SIGALRM => End::Time,
-                    _ => End::Signal(number),
-                });
+                return Ok(signal);
+            }
+            let idle = screen.session.out.kept() == 0;
+            let alone = self.sources.len() == 1 && !self.args.all_netns && !gather && idle;
+            polled.clear();
+            if gather {
+                // Only a signal comes between.
+                sys::poll_all(&mut polled, GATHER).map_err(broken)?;
+            } else if !alone {
+                for source in &mut self.sources {
+                    polled.push(Polled::read(source.path_manager.socket().fd()));
+                }
+                polled.push(Polled::change(&self.mounts));
+                polled.push(Polled::interruption());
+                if !idle {
+                    polled.push(Polled::write(&Fd::STDOUT));
+                }
+                sys::poll_all(&mut polled, -1).map_err(broken)?;
             }
             let mut events = 0;
-            let alone = self.sources.len() == 1 && !self.args.all_netns;
-            if alone && !gather && self.out.kept() == 0 {
-                events = self.drain(0, true)?;
-            } else {
-                polled.clear();
-                if gather {
-                    // Only a signal comes between.
-                    sys::poll_all(&mut polled, GATHER).map_err(broken)?;
-                } else {
-                    for source in &mut self.sources {
-                        polled.push(Polled::read(source.path_manager.socket().fd()));
-                    }
-                    polled.push(Polled::read(self.signals.fd()));
-                    if let Some(mounts) = &self.mounts {
-                        polled.push(Polled::change(mounts));
-                    }
-                    if self.out.kept() > 0 {
-                        polled.push(Polled::write(&Fd::STDOUT));
-                    }
-                    sys::poll_all(&mut polled, -1).map_err(broken)?;
-                }
-                for at in 0..self.sources.len() {
-                    if polled.get(at).is_none_or(|source| source.ready) {
-                        events += self.drain(at, false)?;
-                    }
-                }
-                let mounts = polled.get(self.sources.len() + 1);
-                if self.mounts.is_some() && mounts.is_some_and(|mounts| mounts.ready) {
-                    self.follow()?;
+            let mut ready = polled.iter().map(Polled::is_ready);
+            for source in &mut self.sources {
+                // None was waited for, or this one was.
+                if ready.next().unwrap_or(true) {
+                    events += source.drain(screen, &mut buffer, alone)?;
                 }
             }
-            if self.left == Some(0) {
-                return Ok(End::Count);
+            if ready.next() == Some(true) {
+                self.follow()?;
+            }
+            if self.screen.wanted.count == 0 {
+                return Ok(0);
             }
             succession += events;
             if gather {
@@ -387,67 +307,80 @@ impl Monitor<'_> {
         }
     }
 
-    /// Looks for namespaces that have come or gone.
-    fn follow(&mut self) -> Result<()> {
-        let names = &self.options.netns;
-        let new = follow(&mut self.sources, self.room, self.args, &self.wanted, names)?;
-        self.snapshots(new)
-    }
-
-    /// Shows what namespaces from this one on have, where that is wanted.
-    fn snapshots(&mut self, from: usize) -> Result<()> {
-        for at in from..self.sources.len() {
-            if self.args.snapshot {
-                self.snapshot(at)?;
+    /// Tells of lost events, once there is room for others again, and shows
+    /// what is to be shown first, if `snapshots` are taken; whether there was
+    /// anything.
+    fn tell(&mut self, snapshots: bool) -> Result<bool> {
+        let screen = &mut self.screen;
+        let out = &screen.session.out;
+        if screen.dropping && out.kept() > screen.wanted.buffer as usize / 2 {
+            return Ok(false);
+        }
+        screen.dropping = false;
+        let mut told = false;
+        for source in &mut self.sources {
+            if source.overrun || source.lost > 0 {
+                source.tell_losses(screen)?;
+                source.unseen |= self.args.resync;
+                told = true;
+            }
+            if source.unseen && snapshots {
+                source.unseen = false;
+                source.snapshot(screen)?;
+                told = true;
             }
         }
-        Ok(())
+        Ok(told)
     }
 
-    /// Takes all events that have come to a source, or the one that comes next
-    /// to the only source, waiting for it; tells how many.
-    fn drain(&mut self, at: usize, wait: bool) -> Result<usize> {
-        let mut buffer = core::mem::take(&mut self.buffer);
-        if let Some(device) = self.sources.get_mut(at).and_then(|one| one.device.as_mut()) {
-            device.may_have_changed();
+    /// Writes what is left. A second signal ends the waiting for a reader that
+    /// does not read.
+    fn finish(&mut self, end: u8) -> Result<()> {
+        self.screen.dropping = false;
+        if end != 0 {
+            self.tell(false)?;
         }
-        let events = match wait {
-            true => self.next(at, &mut buffer),
-            false => self.all(at, &mut buffer),
-        };
-        self.buffer = buffer;
-        events
-    }
-
-    fn next(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
-        let Some(source) = self.sources.get_mut(at) else {
-            return Ok(0);
-        };
-        match sys::receive_one(source.path_manager.socket().fd(), buffer) {
-            Ok(received) => {
-                self.received(at, buffer, &received)?;
-                return Ok(1);
+        let out = &mut self.screen.session.out;
+        loop {
+            out.write_ready()?;
+            if out.kept() == 0 {
+                return Ok(());
             }
-            Err(Errno(number)) if number == libc::ENOBUFS as u32 => source.lost.happened = true,
-            // There is nothing, or it is told again.
-            Err(_) => {}
+            let mut polled = [Polled::interruption(), Polled::write(&Fd::STDOUT)];
+            sys::poll_all(&mut polled, -1).map_err(broken)?;
+            // The end of the time is no reason to hurry.
+            if sys::caught_signal().is_some_and(|signal| signal != SIGALRM) {
+                out.forget();
+                let message = ["Error: events were not written: nobody reads them"];
+                return Err(Error::new(Kind::File, status::RECEIVE, &message));
+            }
         }
-        self.all(at, buffer)
     }
+}
 
-    fn all(&mut self, at: usize, buffer: &mut [u8]) -> Result<usize> {
+impl Source {
+    /// Takes all events that have come, or the one that comes next if it is to
+    /// be waited for; tells how many.
+    fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], wait: bool) -> Result<usize> {
+        if let Some(device) = &mut self.device {
+            device.fresh = false;
+        }
+        if wait {
+            match sys::receive_one(self.path_manager.socket().fd(), buffer) {
+                Ok(received) => return self.take(screen, buffer, received).map(|()| 1),
+                Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as u32,
+            }
+            // There is nothing, or the error is told again.
+        }
         let mut received = [Received::default(); BATCH];
         let mut events = 0;
-        while self.left != Some(0) {
-            let Some(source) = self.sources.get_mut(at) else {
-                break;
-            };
-            let fd = source.path_manager.socket().fd();
+        while screen.wanted.count > 0 {
+            let fd = self.path_manager.socket().fd();
             let count = match sys::receive(fd, buffer, &mut received, false) {
                 Ok(count) => count,
                 Err(Errno(number)) => match number as i32 {
                     libc::ENOBUFS => {
-                        source.lost.happened = true;
+                        self.overrun = true;
                         continue;
                     }
                     libc::EINTR => continue,
@@ -456,127 +389,104 @@ impl Monitor<'_> {
                 },
             };
             events += count;
-            for (datagram, received) in buffer.chunks_exact(EVENT).zip(&received).take(count) {
-                self.received(at, datagram, received)?;
+            for (datagram, received) in buffer.chunks_exact(EVENT).zip(received).take(count) {
+                self.take(screen, datagram, received)?;
             }
             // Fewer than there was room for: the queue is empty.
-            if count < received.len() {
+            if count < BATCH {
                 break;
             }
-            self.out.write_ready()?;
+            screen.session.out.write_ready()?;
         }
         Ok(events)
     }
 
-    /// Something has come.
-    fn received(&mut self, at: usize, buffer: &[u8], received: &Received) -> Result<()> {
+    /// Shows the events of a datagram.
+    fn take(&mut self, screen: &mut Screen, buffer: &[u8], received: Received) -> Result<()> {
         if received.sender != 0 {
             return Ok(());
         }
-        match buffer.get(..received.len) {
-            Some(datagram) => self.take(at, datagram)?,
+        let Some(datagram) = buffer.get(..received.len) else {
             // Longer than any event that we know.
-            None => self.lose(at),
-        }
-        Ok(())
-    }
-
-    fn lose(&mut self, at: usize) {
-        if let Some(source) = self.sources.get_mut(at) {
-            source.lost.own += 1;
-        }
-    }
-
-    /// Shows the events of a datagram.
-    fn take(&mut self, at: usize, datagram: &[u8]) -> Result<()> {
+            self.lost += 1;
+            return Ok(());
+        };
         for message in Messages::new(datagram) {
-            let event = message.and_then(|message| Event::decode(&message));
-            let Event {
-                kind,
-                fields,
-                attributes,
-                ..
-            } = event?;
-            let Some(source) = self.sources.get_mut(at) else {
-                return Ok(());
-            };
-            if let Some(known) = &mut source.known {
-                if known.is_over() {
-                    source.known = None;
-                } else if known.tells(kind, &fields) {
-                    continue;
-                }
-            }
-            if !self.wanted.event(kind) || !self.wanted.fields(source.device.as_mut(), &fields)? {
+            let event = Event::decode(&message?)?;
+            if self.known.tells(event.kind, &event.fields)
+                || !screen.wanted.event(event.kind)
+                || !self.is_wanted(screen, &event.fields)?
+            {
                 continue;
             }
-            if self.dropping || self.left == Some(0) {
-                source.lost.own += u64::from(self.dropping);
+            if screen.dropping {
+                self.lost += 1;
                 continue;
             }
-            let record = Record {
-                netns: source.netns.as_deref(),
-                fields,
-                sent: Some(attributes),
-                interface: source.names.get(&mut source.path_manager, fields.if_idx()),
-                ..Record::default()
-            };
-            record::event(self.out, self.options, kind, &record)?;
-            self.left = self.left.map(|left| left - 1);
-            self.dropping = self.out.kept() >= self.wanted.buffer;
+            if screen.wanted.count == 0 {
+                continue;
+            }
+            screen.wanted.count -= 1;
+            let out = &mut screen.session.out;
+            record::begin_event(out, &screen.session.options, &event, &self.netns);
+            record::attributes(out, &event.fields, self.interface(&event.fields));
+            record::unnamed(out, &event);
+            record::end(out)?;
+            screen.dropping = out.kept() >= screen.wanted.buffer as usize;
         }
         Ok(())
     }
 
-    /// Tells of lost events, once there is room for others again; whether
-    /// there were any.
-    fn tell_losses(&mut self, resync: bool) -> Result<bool> {
-        if self.dropping && self.out.kept() > self.wanted.buffer / 2 {
+    /// Whether what is told of a connection or subflow is wanted.
+    fn is_wanted(&mut self, screen: &Screen, fields: &EventAttributes) -> Result<bool> {
+        let Wanted { token, device, .. } = screen.wanted;
+        if token.is_some() && fields.token() != token {
             return Ok(false);
         }
-        self.dropping = false;
-        let mut told = false;
-        for at in 0..self.sources.len() {
-            let Some(source) = self.sources.get_mut(at).filter(|source| source.lost.any()) else {
-                continue;
-            };
-            let lost = source.lost.count(source.path_manager.socket().fd());
-            let number = [(" lost=", lost.unwrap_or(0))];
-            let record = Record {
-                netns: source.netns.as_deref(),
-                numbers: lost.map_or(&[], |_| &number),
-                ..Record::default()
-            };
-            record::print(self.out, self.options, "OVERRUN", &record)?;
-            told = true;
-            if resync {
-                self.snapshot(at)?;
-            }
+        match &mut self.device {
+            Some(device) => device.has(fields.if_idx(), fields.source()),
+            None => Ok(device.is_none()),
         }
-        Ok(told)
     }
 
-    /// Writes what is left. A second signal ends the waiting for a reader that
-    /// does not read.
-    fn finish(&mut self, end: End) -> Result<()> {
-        self.dropping = false;
-        if end != End::Count {
-            self.tell_losses(false)?;
+    /// The name of the interface that is told of, empty where there is none.
+    fn interface(&mut self, fields: &EventAttributes) -> &[u8] {
+        let index = fields.if_idx().unwrap_or(0);
+        if index == 0 {
+            return &[];
         }
-        loop {
-            self.out.write_ready()?;
-            if self.out.kept() == 0 {
-                return Ok(());
-            }
-            let mut polled = [Polled::read(self.signals.fd()), Polled::write(&Fd::STDOUT)];
-            sys::poll_all(&mut polled, -1).map_err(broken)?;
-            // The end of the time is no reason to hurry.
-            let caught = self.signals.caught().map(i32::from);
-            if caught.is_some_and(|signal| signal != libc::SIGALRM) {
-                self.out.forget();
-                let message = ["Error: events were not written: nobody reads them"];
-                return Err(Error::new(Kind::File, status::RECEIVE, &message));
+        let now = sys::milliseconds();
+        if now >= self.names_until {
+            self.names.clear();
+            self.names_until = now + NAME_AGE;
+        }
+        let known = self.names.iter().position(|(known, _)| *known == index);
+        let at = known.unwrap_or_else(|| {
+            let fd = self.path_manager.socket().fd();
+            let name = sys::interface_name(fd, index as u32).unwrap_or_default();
+            self.names.push((index, name));
+            self.names.len() - 1
+        });
+        let name = self.names.get(at).map_or(&[][..], |(_, name)| name);
+        name.split(|byte| *byte == 0).next().unwrap_or(name)
+    }
+
+    /// Tells how many events were lost since this was told last; no number
+    /// where the kernel does not count its own.
+    fn tell_losses(&mut self, screen: &mut Screen) -> Result<()> {
+        let out = &mut screen.session.out;
+        record::begin(out, &screen.session.options, "OVERRUN", &self.netns);
+        let mut lost = Some(core::mem::take(&mut self.lost));
+        if core::mem::take(&mut self.overrun) {
+            match sys::dropped(self.path_manager.socket().fd()) {
+                Ok(total) => {
+                    let before = core::mem::replace(&mut self.dropped, total);
+                    lost = lost.map(|own| own + u64::from(total.wrapping_sub(before)));
+                }
+                Err(_) => lost = None,
             }
         }
+        record::number(out, "lost", lost.map(|lost| lost as i64));
+        record::end(out)
     }
 }

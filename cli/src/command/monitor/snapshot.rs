@@ -8,12 +8,11 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::diag::{Socket, State, SubflowFlags};
+use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
-use super::record::{self, Record};
-use super::Monitor;
-use crate::connections::{self, Connection, Ends, Role, Selection, Subflow};
+use super::{record, Screen, Source};
+use crate::connections::{self, Connection, Ends, Role, Selection};
 use crate::error::Result;
 use crate::kernel::sys::{self, Fd, Polled};
 
@@ -26,11 +25,11 @@ const PIECE: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub struct Known {
     // Ascending. The second tells what holds still, since ids come again.
-    connections: Vec<(u32, Phase)>,
-    subflows: Vec<(Key, bool)>,
+    told: Vec<(Key, Phase)>,
     until: u64,
 }
 
+/// How far a connection or a subflow has come.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Created,
@@ -38,86 +37,59 @@ enum Phase {
     Over,
 }
 
-/// A subflow: the token of its connection, and its two ends.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    token: u32,
-    local: (IpAddr, u16),
-    remote: (IpAddr, u16),
+/// The token of a connection, and zeros; for one of its subflows a 1 instead,
+/// its addresses as those of IPv6, and its ports.
+type Key = [u8; 41];
+
+fn key(fields: &EventAttributes, of_subflow: bool) -> Key {
+    let mut key = [0; 41];
+    key[..4].copy_from_slice(&fields.token().unwrap_or(0).to_ne_bytes());
+    if of_subflow {
+        key[4] = 1;
+        key[5..21].copy_from_slice(&octets(fields.source()));
+        key[21..37].copy_from_slice(&octets(fields.destination()));
+        key[37..39].copy_from_slice(&fields.sport().unwrap_or(0).to_ne_bytes());
+        key[39..].copy_from_slice(&fields.dport().unwrap_or(0).to_ne_bytes());
+    }
+    key
 }
 
-impl Key {
-    fn of_event(fields: &EventAttributes) -> Option<Self> {
-        Some(Self {
-            token: fields.token()?,
-            local: (fields.source()?.to_canonical(), fields.sport()?),
-            remote: (fields.destination()?.to_canonical(), fields.dport()?),
-        })
+fn octets(address: Option<IpAddr>) -> [u8; 16] {
+    match address {
+        Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
+        Some(IpAddr::V6(address)) => address.octets(),
+        None => [0; 16],
     }
 }
 
 impl Known {
-    /// Whether there is no need to compare any more.
-    pub fn is_over(&self) -> bool {
-        sys::milliseconds() >= self.until
-    }
-
     /// Whether the snapshot has told what this event tells.
     pub fn tells(&mut self, kind: EventKind, fields: &EventAttributes) -> bool {
-        let token = fields.token().unwrap_or(0);
-        let connection = self
-            .connections
-            .binary_search_by_key(&token, |(token, _)| *token)
-            .ok()
-            .and_then(|at| self.connections.get_mut(at))
-            .map(|(_, phase)| phase);
-        match (kind, connection) {
-            (EventKind::Created, Some(phase)) => *phase != Phase::Over,
-            (EventKind::Established, Some(phase)) => {
-                let told = *phase == Phase::Established;
-                if *phase == Phase::Created {
-                    *phase = Phase::Established;
-                }
-                told
-            }
-            (EventKind::Closed, Some(phase)) => {
-                *phase = Phase::Over;
-                false
-            }
-            (EventKind::SubflowEstablished | EventKind::SubflowClosed, Some(_)) => {
-                let found = Key::of_event(fields)
-                    .and_then(|key| {
-                        let found = self.subflows.binary_search_by_key(&key, |(key, _)| *key);
-                        self.subflows.get_mut(found.ok()?)
-                    })
-                    .map(|(_, there)| there);
-                match found {
-                    Some(there) if kind == EventKind::SubflowEstablished => *there,
-                    Some(there) => {
-                        *there = false;
-                        false
-                    }
-                    None => false,
-                }
-            }
-            _ => false,
+        if self.told.is_empty() {
+            return false;
         }
+        if sys::milliseconds() >= self.until {
+            // There is no need to compare any more.
+            self.told = Vec::new();
+            return false;
+        }
+        let (of_subflow, now) = match kind {
+            EventKind::Created => (false, Phase::Created),
+            EventKind::Established => (false, Phase::Established),
+            EventKind::Closed => (false, Phase::Over),
+            EventKind::SubflowEstablished => (true, Phase::Established),
+            EventKind::SubflowClosed => (true, Phase::Over),
+            _ => return false,
+        };
+        let key = key(fields, of_subflow);
+        let found = self.told.binary_search_by(|(told, _)| told.cmp(&key));
+        let Some((_, phase)) = found.ok().and_then(|at| self.told.get_mut(at)) else {
+            return false;
+        };
+        let told = now <= *phase && *phase != Phase::Over;
+        *phase = now.max(*phase);
+        told
     }
-}
-
-/// Whether the kernel has told of the connection, and has its end still to
-/// tell: CLOSED comes when its owner closes it, and leaves it without an
-/// inode. So is one that nobody has accepted yet.
-fn is_there(connection: &Connection, socket: &Socket) -> bool {
-    match socket.state {
-        State::Established | State::CloseWait => true,
-        State::SynSent => connection.subflows().any(is_open),
-        _ => socket.inode != 0,
-    }
-}
-
-fn is_open(subflow: &Subflow) -> bool {
-    subflow.is_alive() && subflow.flags().contains(SubflowFlags::CONNECTED)
 }
 
 /// The attributes that an event about this socket would have.
@@ -142,150 +114,137 @@ fn describe(token: u32, ends: Ends, interface: u32) -> EventAttributes {
     fields
 }
 
-fn describe_subflow(token: u32, subflow: &Subflow) -> EventAttributes {
-    let mut fields = describe(token, subflow.ends, subflow.interface);
-    if let Some(id) = subflow.info.id_loc() {
-        fields = fields.with_loc_id(id);
-    }
-    if let Some(id) = subflow.info.id_rem() {
-        fields = fields.with_rem_id(id);
-    }
-    let backup = subflow.flags().contains(SubflowFlags::BKUP_REM);
-    fields.with_backup(backup.into())
+/// What a snapshot has found.
+#[derive(Default)]
+struct Found {
+    // How many connections and subflows were shown.
+    connections: i64,
+    subflows: i64,
+    // Those of the connection that is looked at.
+    open: Vec<EventAttributes>,
 }
 
-impl Monitor<'_> {
-    /// Shows what a namespace has, and notes it.
-    pub(super) fn snapshot(&mut self, at: usize) -> Result<()> {
-        let Some(diagnostics) = self
-            .sources
-            .get_mut(at)
-            .and_then(|source| source.diagnostics.take())
-        else {
+impl Source {
+    /// Shows what the namespace has, and notes it.
+    pub(super) fn snapshot(&mut self, screen: &mut Screen) -> Result<()> {
+        let Some(mut diagnostics) = self.diagnostics.take() else {
             return Ok(());
         };
-        let mut diagnostics = diagnostics;
-        let mut known = Known::default();
-        let mut shown = [(" connections=", 0), (" subflows=", 0)];
+        self.known.told.clear();
+        let mut found = Found::default();
         let selection = Selection {
-            token: self.wanted.token,
+            token: screen.wanted.token,
             filter: None,
         };
-        let done = connections::each(&mut diagnostics, &selection, &mut |connection| {
-            let Some(socket) = connection.socket.as_ref() else {
-                return Ok(());
-            };
-            if !is_there(connection, socket) {
-                return Ok(());
-            }
-            self.show(at, connection, socket, &mut known, &mut shown)?;
-            self.make_room()
-        });
-        let Some(source) = self.sources.get_mut(at) else {
-            return Ok(());
-        };
-        source.diagnostics = Some(diagnostics);
-        done?;
-        known.connections.sort_unstable();
-        known.subflows.sort_unstable();
-        known.until = sys::milliseconds().saturating_add(COMPARED);
-        source.known = Some(known);
-        let record = Record {
-            netns: source.netns.as_deref(),
-            numbers: &shown,
-            ..Record::default()
-        };
-        record::print(self.out, self.options, "SNAPSHOT_END", &record)
+        connections::each(&mut diagnostics, &selection, &mut |connection| {
+            self.show(screen, connection, &mut found)?;
+            screen.make_room()
+        })?;
+        self.diagnostics = Some(diagnostics);
+        self.known.told.sort_unstable_by_key(|(key, _)| *key);
+        self.known.until = sys::milliseconds() + COMPARED;
+        let out = &mut screen.session.out;
+        record::begin(out, &screen.session.options, "SNAPSHOT_END", &self.netns);
+        record::number(out, "connections", Some(found.connections));
+        record::number(out, "subflows", Some(found.subflows));
+        record::end(out)
     }
 
     fn show(
         &mut self,
-        at: usize,
+        screen: &mut Screen,
         connection: &Connection,
-        socket: &Socket,
-        known: &mut Known,
-        shown: &mut [(&str, u64); 2],
+        found: &mut Found,
     ) -> Result<()> {
-        let token = connection.token;
-        let open = || connection.subflows().filter(|subflow| is_open(subflow));
-        // A subflow that joined found an established connection.
-        let established = open().any(|subflow| {
-            subflow.is_joined() || subflow.flags().contains(SubflowFlags::FULLY_ESTABLISHED)
-        });
-        let phase = match established {
-            true => Phase::Established,
-            false => Phase::Created,
+        let Some(socket) = connection.socket else {
+            return Ok(());
         };
-        known.connections.push((token, phase));
+        let token = connection.token;
+        let mut phase = Phase::Created;
+        found.open.clear();
+        for subflow in connection.subflows() {
+            let flags = subflow.flags();
+            if !subflow.is_alive() || !flags.contains(SubflowFlags::CONNECTED) {
+                continue;
+            }
+            // A subflow that joined found an established connection.
+            if subflow.is_joined() || flags.contains(SubflowFlags::FULLY_ESTABLISHED) {
+                phase = Phase::Established;
+            }
+            let mut fields = describe(token, subflow.ends, subflow.interface);
+            if let Some(id) = subflow.info.id_loc() {
+                fields = fields.with_loc_id(id);
+            }
+            if let Some(id) = subflow.info.id_rem() {
+                fields = fields.with_rem_id(id);
+            }
+            let backup = flags.contains(SubflowFlags::BKUP_REM);
+            found.open.push(fields.with_backup(backup.into()));
+        }
+        // Whether the kernel has told of the connection, and has its end still
+        // to tell: CLOSED comes when its owner closes it, and leaves it without
+        // an inode. So is one that nobody has accepted yet.
+        let is_there = match socket.state {
+            State::Established | State::CloseWait => true,
+            State::SynSent => !found.open.is_empty(),
+            _ => socket.inode != 0,
+        };
+        if !is_there {
+            return Ok(());
+        }
         let mut fields = describe(token, connections::ends(socket), socket.interface);
         if connection.role() == Some(Role::Server) {
             fields = fields.with_server_side(1);
         }
-        let record = Record {
-            object: Some("connection"),
-            fields,
-            established,
-            fallback: connection.is_fallback(),
-            ..Record::default()
-        };
-        let [(_, connections), (_, subflows)] = shown;
+        self.known.told.push((key(&fields, false), phase));
         // On the interface is also whose subflow is.
-        let mut wanted = self.is_wanted(at, &record.fields)?;
-        for subflow in open() {
-            wanted |= self.is_wanted(at, &describe_subflow(token, subflow))?;
+        let mut wanted = self.is_wanted(screen, &fields)?;
+        for subflow in &found.open {
+            self.known
+                .told
+                .push((key(subflow, true), Phase::Established));
+            wanted |= self.is_wanted(screen, subflow)?;
         }
         if wanted {
-            self.print_of(at, record)?;
-            *connections += 1;
+            self.describe(screen, "connection", &fields);
+            let out = &mut screen.session.out;
+            record::fact(out, "established", phase == Phase::Established);
+            record::fact(out, "fallback", connection.is_fallback());
+            record::end(out)?;
+            found.connections += 1;
         }
-        for subflow in open() {
-            let fields = describe_subflow(token, subflow);
-            if let Some(key) = Key::of_event(&fields) {
-                known.subflows.push((key, true));
-            }
-            if self.is_wanted(at, &fields)? {
-                let record = Record {
-                    object: Some("subflow"),
-                    fields,
-                    ..Record::default()
-                };
-                self.print_of(at, record)?;
-                *subflows += 1;
+        for subflow in &found.open {
+            if self.is_wanted(screen, subflow)? {
+                self.describe(screen, "subflow", subflow);
+                record::end(&mut screen.session.out)?;
+                found.subflows += 1;
             }
         }
         Ok(())
     }
 
-    fn is_wanted(&mut self, at: usize, fields: &EventAttributes) -> Result<bool> {
-        let source = self.sources.get_mut(at);
-        self.wanted
-            .fields(source.and_then(|source| source.device.as_mut()), fields)
+    /// Begins the record of a connection or subflow.
+    fn describe(&mut self, screen: &mut Screen, object: &str, fields: &EventAttributes) {
+        let out = &mut screen.session.out;
+        record::begin(out, &screen.session.options, "SNAPSHOT", &self.netns);
+        record::string(out, "object", object);
+        record::attributes(out, fields, self.interface(fields));
     }
+}
 
-    fn print_of(&mut self, at: usize, record: Record) -> Result<()> {
-        let Some(source) = self.sources.get_mut(at) else {
-            return Ok(());
-        };
-        let index = record.fields.if_idx();
-        let record = Record {
-            netns: source.netns.as_deref(),
-            interface: source.names.get(&mut source.path_manager, index),
-            ..record
-        };
-        record::print(self.out, self.options, "SNAPSHOT", &record)
-    }
-
+impl Screen<'_> {
     /// Of a snapshot nothing is dropped: with our buffer full, the reader is
     /// waited for.
     fn make_room(&mut self) -> Result<()> {
-        while self.out.kept() >= PIECE {
-            self.out.write_ready()?;
-            if self.out.kept() < self.wanted.buffer {
+        let out = &mut self.session.out;
+        while out.kept() >= PIECE {
+            out.write_ready()?;
+            if out.kept() < self.wanted.buffer as usize {
                 break;
             }
-            let mut polled = [Polled::write(&Fd::STDOUT), Polled::read(self.signals.fd())];
+            let mut polled = [Polled::write(&Fd::STDOUT), Polled::interruption()];
             sys::poll_all(&mut polled, -1).map_err(super::broken)?;
-            if polled[1].ready {
+            if polled[1].is_ready() {
                 break;
             }
         }

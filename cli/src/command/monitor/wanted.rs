@@ -1,31 +1,30 @@
 //! The options of `monitor`: which events, how many, how long.
 
-use mptcp_codec::mptcp::{EventAttributes, EventKind};
+use mptcp_codec::mptcp::EventKind;
 
-use super::device::Device;
 use crate::args;
 use crate::error::{Error, Result};
 use crate::grammar::{interface_name, number, token};
 
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
 /// and more, in whatever form.
-const BUFFER: usize = 32 << 20;
+const BUFFER: u64 = 32 << 20;
 /// Less would not hold a record.
 const LEAST_BUFFER: u32 = 4096;
 
 /// What is wanted.
 #[derive(Debug)]
 pub struct Wanted {
-    /// How many events.
-    pub count: Option<u32>,
-    /// For how long, in milliseconds.
-    pub timeout: Option<u64>,
+    /// How many events still.
+    pub count: u64,
+    /// For how long, in milliseconds; 0 is for ever.
+    pub timeout: u64,
     /// Bytes that are kept for a slow reader.
-    pub buffer: usize,
+    pub buffer: u64,
     /// Only this connection.
     pub token: Option<u32>,
     /// Only on this interface.
-    pub device: Option<String>,
+    pub device: Option<&'static str>,
     // One bit for each number of an event; all where none is named.
     events: u64,
 }
@@ -33,56 +32,40 @@ pub struct Wanted {
 impl Wanted {
     /// Reads the options.
     pub fn parse(args: &args::Monitor) -> Result<Self> {
-        let mut events = 0;
+        let mut wanted = Self {
+            count: u64::MAX,
+            timeout: 0,
+            buffer: BUFFER,
+            token: None,
+            device: args.dev,
+            events: 0,
+        };
         for name in &args.event {
-            let unknown = || {
-                Error::invalid(name, "unknown event").meant(&|near| {
-                    for name in (0..64).filter_map(|c| EventKind::from_command(c).name()) {
-                        near.offer(b"", name.as_bytes());
-                    }
-                })
-            };
-            events |= 1 << kind(name).ok_or_else(unknown)?;
+            wanted.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
-        let count = match &args.count {
-            Some(word) => {
-                let count = number(word).filter(|count| *count > 0);
-                Some(count.ok_or_else(|| Error::invalid(word, "expected a count"))?)
-            }
-            None => None,
+        if wanted.events == 0 {
+            wanted.events = u64::MAX;
+        }
+        let count = |word: &str| number(word).filter(|count| *count > 0).map(u64::from);
+        value(args.count, count, "expected a count", &mut wanted.count)?;
+        // The least that a timer takes; 0 would be none.
+        let time = |word: &str| Some(milliseconds(word)?.max(1));
+        value(args.timeout, time, "expected seconds", &mut wanted.timeout)?;
+        let bytes = |word: &str| {
+            number(word)
+                .filter(|bytes| *bytes >= LEAST_BUFFER)
+                .map(u64::from)
         };
-        let timeout = match &args.timeout {
-            Some(word) => {
-                Some(milliseconds(word).ok_or_else(|| Error::invalid(word, "expected seconds"))?)
-            }
-            None => None,
-        };
-        let buffer = match &args.buffer {
-            Some(word) => {
-                let bytes = number(word).filter(|bytes| *bytes >= LEAST_BUFFER);
-                let why = "expected bytes, 4096 or more";
-                bytes.ok_or_else(|| Error::invalid(word, why))? as usize
-            }
-            None => BUFFER,
-        };
-        let token = match &args.token {
-            Some(word) => {
-                let why = "invalid token, hexadecimal is expected";
-                Some(token(word).ok_or_else(|| Error::invalid(word, why))?)
-            }
-            None => None,
-        };
+        let why = "expected bytes, 4096 or more";
+        value(args.buffer, bytes, why, &mut wanted.buffer)?;
+        let mut of = u64::MAX;
+        let why = "invalid token, hexadecimal is expected";
+        value(args.token, |word| token(word).map(u64::from), why, &mut of)?;
+        wanted.token = of.try_into().ok();
         if let Some(name) = args.dev.filter(|name| !interface_name(name)) {
             return Err(Error::invalid(name, "invalid interface name"));
         }
-        Ok(Self {
-            count,
-            timeout,
-            buffer,
-            token,
-            device: args.dev.map(String::from),
-            events: if events == 0 { u64::MAX } else { events },
-        })
+        Ok(wanted)
     }
 
     /// Whether events of this kind are.
@@ -91,49 +74,63 @@ impl Wanted {
         let bit = 1_u64.checked_shl(kind.command().into()).unwrap_or(0);
         self.events == u64::MAX || self.events & bit != 0
     }
+}
 
-    /// Whether what is told of a connection or subflow is; `device` is that
-    /// of its namespace.
-    pub fn fields(&self, device: Option<&mut Device>, fields: &EventAttributes) -> Result<bool> {
-        if self.token.is_some() && fields.token() != self.token {
-            return Ok(false);
-        }
-        match (&self.device, device) {
-            (None, _) => Ok(true),
-            (Some(_), Some(device)) => device.has(fields.if_idx(), fields.source()),
-            (Some(_), None) => Ok(false),
-        }
+/// Reads the value of an option, where it is given.
+fn value(
+    word: Option<&str>,
+    read: fn(&str) -> Option<u64>,
+    why: &str,
+    into: &mut u64,
+) -> Result<()> {
+    if let Some(word) = word {
+        *into = read(word).ok_or_else(|| Error::invalid(word, why))?;
     }
+    Ok(())
+}
+
+#[cold]
+fn unknown(name: &str) -> Error {
+    Error::invalid(name, "unknown event").meant(&|near| {
+        for command in 0..64 {
+            if let Some(name) = EventKind::from_command(command).name() {
+                near.offer(b"", name.as_bytes());
+            }
+        }
+    })
 }
 
 /// The number of the event with this name, in whatever case; or the number
 /// itself, for events that have no name here.
-fn kind(name: &str) -> Option<u8> {
-    let named = |command: &u8| {
-        let known = EventKind::from_command(*command).name();
-        known.is_some_and(|known| known.eq_ignore_ascii_case(name))
-    };
-    let number = || number(name).and_then(|number| u8::try_from(number).ok());
-    (0..64)
-        .find(named)
-        .or_else(|| number().filter(|number| *number < 64))
+fn kind(name: &str) -> Option<u32> {
+    for command in 0..64 {
+        let known = EventKind::from_command(command).name();
+        if known.is_some_and(|known| known.eq_ignore_ascii_case(name)) {
+            return Some(command.into());
+        }
+    }
+    number(name).filter(|number| *number < 64)
 }
 
 /// `5`, `0.5`, `2.125`: seconds with at most three digits behind the point.
 fn milliseconds(word: &str) -> Option<u64> {
-    let (whole, fraction) = word.split_once('.').unwrap_or((word, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 3 {
-        return None;
-    }
     let mut value: u64 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        value = value.checked_mul(10)?.checked_add((digit - b'0').into())?;
+    // How many digits may still come behind the point.
+    let mut places = 3;
+    let (mut point, mut digits) = (false, false);
+    for byte in word.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                value = value.checked_mul(10)?.checked_add((byte - b'0').into())?;
+                places -= i32::from(point);
+                digits = true;
+            }
+            b'.' if digits && !point => (point, digits) = (true, false),
+            _ => return None,
+        }
     }
-    for _ in fraction.len()..3 {
-        value = value.checked_mul(10)?;
-    }
-    Some(value)
+    let thousandth = 10_u64.checked_pow(places.try_into().ok()?)?;
+    value.checked_mul(thousandth).filter(|_| digits)
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl Follower {
             sys::poll_all(&mut polled, timeout).map_err(receive_error)?;
             let [changed, signal] = polled;
             let mut weight = Weight::Nothing;
-            if signal.ready {
+            if signal.is_ready() {
                 match sys::caught(&signals).map(i32::from) {
                     Some(libc::SIGHUP) => weight = self.read_again(),
                     Some(_) if remove_on_exit => return self.remove(session),
@@ -141,7 +141,7 @@ impl Follower {
                     None => {}
                 }
             }
-            if changed.ready {
+            if changed.is_ready() {
                 let mut links = false;
                 news.news(&mut |news| {
                     links |= news.address.is_none();
