@@ -12,6 +12,6 @@ pub mod sys;
 
 pub use diag::Diagnostics;
 pub use lock::Lock;
-pub use path_manager::PathManager;
+pub use path_manager::{absent, PathManager};
 pub use route::{Interface, Interfaces, CHANGES};
 pub use socket::{receive_error, Socket};

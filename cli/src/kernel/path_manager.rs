@@ -13,7 +13,6 @@ use crate::error::{status, Error, Kind, Result};
 pub struct PathManager {
     socket: Socket,
     family: u16,
-    events: Option<u32>,
 }
 
 /// The messages that the request functions of the codec write.
@@ -23,33 +22,17 @@ impl PathManager {
     /// Opens the socket and looks the family up.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
         let mut socket = Socket::open(generic::PROTOCOL, receive_buffer)?;
-        let mut found = None;
-        let lookup = socket.call(
-            &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY),
-            &mut |message| {
-                let family = Family::decode(message)?;
-                let events = family.group(mptcp::EVENT_GROUP)?;
-                found = Some((family.id, events));
-                Ok(())
-            },
-        );
-        match (lookup, found) {
-            (Ok(()), Some((family, events))) => Ok(Self {
-                socket,
-                family,
-                events,
-            }),
-            (Err(error), _) if error.errno() != libc::ENOENT as u32 => {
+        let mut id = 0;
+        let lookup = look_up(&mut socket, &mut |family| {
+            id = family.id;
+            Ok(())
+        });
+        match lookup {
+            Ok(()) => Ok(Self { socket, family: id }),
+            Err(error) if error.errno() != libc::ENOENT as u32 => {
                 Err(error.with_status(status::FAILED))
             }
-            _ => Err(Error::new(
-                Kind::Kernel,
-                status::FAILED,
-                &["Error: this kernel has no MPTCP path manager \
-                     (no netlink family \"mptcp_pm\"): \
-                     it needs Linux 5.7 or newer with CONFIG_MPTCP=y"],
-            )
-            .with_errno(Errno(libc::ENOENT as u32))),
+            Err(_) => Err(absent()),
         }
     }
 
@@ -108,15 +91,25 @@ impl PathManager {
         Ok(endpoint)
     }
 
+    /// The multicast group of the events; `None` where the kernel sends none.
+    fn events(&mut self) -> Result<Option<u32>> {
+        let mut group = None;
+        look_up(&mut self.socket, &mut |family| {
+            group = family.group(mptcp::EVENT_GROUP)?;
+            Ok(())
+        })?;
+        Ok(group)
+    }
+
     /// Whether anybody in this network namespace listens to events; `None`
     /// where that cannot be told.
-    pub fn has_listener(&self) -> Option<bool> {
-        super::proc::has_listener(self.events?)
+    pub fn has_listener(&mut self) -> Option<bool> {
+        super::proc::has_listener(self.events().ok()??)
     }
 
     /// Joins the group of the events.
     pub fn subscribe(&mut self) -> Result<()> {
-        let Some(group) = self.events else {
+        let Some(group) = self.events()? else {
             return Err(Error::new(
                 Kind::Kernel,
                 status::USAGE,
@@ -133,4 +126,24 @@ impl PathManager {
             text
         })
     }
+}
+
+/// Asks the controller for the family.
+fn look_up(socket: &mut Socket, each: &mut dyn FnMut(&Family) -> Result<()>) -> Result<()> {
+    socket.call(
+        &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY),
+        &mut |message| each(&Family::decode(message)?),
+    )
+}
+
+/// The kernel does not know the family.
+pub fn absent() -> Error {
+    Error::new(
+        Kind::Kernel,
+        status::FAILED,
+        &["Error: this kernel has no MPTCP path manager \
+             (no netlink family \"mptcp_pm\"): \
+             it needs Linux 5.7 or newer with CONFIG_MPTCP=y"],
+    )
+    .with_errno(Errno(libc::ENOENT as u32))
 }

@@ -13,7 +13,11 @@ const NETLINK_ADD_MEMBERSHIP: i32 = 1;
 const NETLINK_EXT_ACK: i32 = 11;
 const NETLINK_GET_STRICT_CHK: i32 = 12;
 
-/// Room for a request, and then for the datagrams of an answer. The kernel fills at most 32 KiB of a
+/// Room for a request.
+const REQUEST: usize = 512;
+/// The length of a request without attributes.
+const BARE: usize = 20;
+/// Room for the datagrams of an answer. The kernel fills at most 32 KiB of a
 /// dump into one, and less when we offer less; datagrams come in pairs (the
 /// last of a dump, and its end), which one call then receives.
 const BUFFER: usize = 2 * 8192;
@@ -30,8 +34,10 @@ pub struct Socket {
     seq: u32,
     port: Option<u32>,
     strict: bool,
+    // The kernel has been told that we want the reasons of refusals.
+    explains: bool,
     room: usize,
-    // Where requests are written and answers received.
+    // Where requests are written and, behind REQUEST bytes, answers received.
     buffer: Vec<u8>,
 }
 
@@ -42,14 +48,12 @@ impl Socket {
             let what = ["Cannot open netlink socket"];
             Error::system(Kind::Kernel, status::FAILED, &what, error)
         })?;
-        // Texts with refusals: kernels before 4.12 do not know the option and
-        // refuse without texts.
-        let _ = sys::set_option(&fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
         let mut socket = Self {
             fd,
             seq: 0,
             port: None,
             strict: false,
+            explains: false,
             room: BUFFER,
             buffer: Vec::new(),
         };
@@ -94,13 +98,13 @@ impl Socket {
         sys::set_option(&self.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     }
 
-    /// Lets the kernel check every attribute of a dump request. Matters to
-    /// dumps alone, so other commands save the call.
-    fn check_strictly(&mut self) {
-        if !self.strict {
-            self.strict = true;
-            // Kernels before 4.20 do not know the option and check less.
-            let _ = sys::set_option(&self.fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    /// Sets an option of netlink where that has not been done.
+    fn switch_on(fd: &Fd, option: i32, on: &mut bool) {
+        if !*on {
+            *on = true;
+            // Kernels that do not know it check less (before 4.20) and refuse
+            // without texts (before 4.12).
+            let _ = sys::set_option(fd, SOL_NETLINK, option, 1);
         }
     }
 
@@ -110,8 +114,7 @@ impl Socket {
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         each: &mut dyn FnMut(&Message) -> Result<()>,
     ) -> Result<()> {
-        let exchange = self.exchange(write, each)?;
-        if exchange.is_interrupted() {
+        if self.exchange(write, each)? {
             return Err(interrupted());
         }
         Ok(())
@@ -123,7 +126,8 @@ impl Socket {
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         decode: &dyn Fn(&Message) -> Result<Option<T>>,
     ) -> Result<Vec<T>> {
-        let mut entries = Vec::new();
+        // Mostly all that there are.
+        let mut entries = Vec::with_capacity(16);
         self.dump_each(write, &mut |message| {
             match message {
                 None => entries.clear(),
@@ -141,105 +145,166 @@ impl Socket {
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         each: &mut dyn FnMut(Option<&Message>) -> Result<()>,
     ) -> Result<()> {
-        self.check_strictly();
         for _ in 0..ATTEMPTS {
             each(None)?;
-            let exchange = self.exchange(write, &mut |message| each(Some(message)))?;
-            if !exchange.is_interrupted() {
+            if !self.exchange(write, &mut |message| each(Some(message)))? {
                 return Ok(());
             }
         }
         Err(interrupted())
     }
 
+    /// One request and its answer; tells whether that was interrupted. Most
+    /// requests are not refused, so the kernel is asked for its reasons only
+    /// when one is: the request is then sent again. What was refused has
+    /// changed nothing, and if it can be done meanwhile, it is.
     fn exchange(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         each: &mut dyn FnMut(&Message) -> Result<()>,
-    ) -> Result<Exchange> {
-        self.seq = self.seq.wrapping_add(1);
+    ) -> Result<bool> {
         if self.buffer.is_empty() {
-            self.buffer = vec![0; self.room];
+            self.buffer = vec![0; REQUEST + self.room];
         }
-        let request = write(&mut self.buffer, self.seq)?;
+        loop {
+            match self.attempt(write, each)? {
+                Ended::Refused => {}
+                ended => return Ok(ended == Ended::Interrupted),
+            }
+        }
+    }
+
+    /// The same once. The first refusal switches the reasons on.
+    fn attempt(
+        &mut self,
+        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        each: &mut dyn FnMut(&Message) -> Result<()>,
+    ) -> Result<Ended> {
+        self.seq = self.seq.wrapping_add(1);
+        let Some((room, replies)) = self.buffer.split_at_mut_checked(REQUEST) else {
+            return Err(interrupted());
+        };
+        let request = write(room, self.seq)?;
         let mut exchange = Exchange::new(request)?;
         if let Some(port) = self.port {
             exchange = exchange.with_port(port);
+        }
+        // Every attribute of a dump request is to be checked by the kernel.
+        if exchange.is_dump() && request.len() > BARE {
+            Self::switch_on(&self.fd, NETLINK_GET_STRICT_CHK, &mut self.strict);
         }
         sys::send(&self.fd, request).map_err(|error| {
             let what = ["Cannot talk to rtnetlink"];
             Error::system(Kind::Kernel, status::REFUSED, &what, error)
         })?;
-        let mut refusal = None;
-        let mut received = [Received::default(); 2];
-        let share = self.buffer.len() / received.len();
-        while !exchange.is_over() {
-            // The last datagram of a dump and its end come together; anything
-            // else is answered in one. No more room is offered for that: the
-            // kernel makes the datagrams of later dumps as large as the most
-            // that it was ever offered on this socket.
-            let places = if exchange.is_dump() { 2 } else { 1 };
-            let room = self.buffer.get_mut(..places * share).unwrap_or_default();
-            let count = receive(&self.fd, room, &mut received, places)?;
-            let mut start = 0;
-            for Received { len, sender } in received.iter().take(count) {
-                let room = self.buffer.get(start..start + share);
-                start += share;
-                if *sender != 0 {
-                    continue;
+        let mut answer = Answer {
+            exchange,
+            each,
+            begun: false,
+            error: None,
+            refused: false,
+        };
+        while !answer.exchange.is_over() {
+            let half = replies.len() / 2;
+            if exchange.is_dump() {
+                // Its last datagram and its end come together.
+                let mut received = [Received::default(); 2];
+                let count = receive(&mut || sys::receive(&self.fd, replies, &mut received, true))?;
+                for (received, half) in received.iter().zip(replies.chunks(half)).take(count) {
+                    answer.take(received, half)?;
                 }
-                let Some(datagram) = room.and_then(|room| room.get(..*len)) else {
-                    return Err(Error::new(
-                        Kind::Reply,
-                        status::FAILED,
-                        &["Error: truncated reply from the kernel"],
-                    ));
-                };
-                for reply in exchange.feed(datagram) {
-                    match reply? {
-                        Reply::Item(message) => {
-                            // A mistake in one message must not leave the
-                            // rest of the answer in the socket: it is read to
-                            // its end first.
-                            if refusal.is_none() {
-                                refusal = each(&message).err();
-                            }
-                        }
-                        Reply::End { extended } => warn(&extended),
-                        Reply::Refused { errno, extended } => {
-                            refusal.get_or_insert(refused(errno, &extended));
-                        }
-                        Reply::Overrun => {
-                            refusal.get_or_insert(receive_error(Errno(libc::ENOBUFS as u32)));
-                        }
-                    }
-                }
+            } else {
+                // No more room is offered for this: the kernel makes the
+                // datagrams of later dumps as large as the most that it was
+                // ever offered on this socket.
+                let half = replies.get_mut(..half).unwrap_or_default();
+                let received = receive(&mut || sys::receive_one(&self.fd, half))?;
+                answer.take(&received, half)?;
             }
         }
-        self.port = exchange.port();
-        match refusal {
+        self.port = answer.exchange.port();
+        if answer.refused && !answer.begun && !self.explains {
+            Self::switch_on(&self.fd, NETLINK_EXT_ACK, &mut self.explains);
+            return Ok(Ended::Refused);
+        }
+        match answer.error {
             Some(error) => Err(error),
-            None => Ok(exchange),
+            None if answer.exchange.is_interrupted() => Ok(Ended::Interrupted),
+            None => Ok(Ended::Whole),
         }
     }
 }
 
-/// Receives up to `places` datagrams, one or two.
-fn receive(
-    fd: &Fd,
-    buffer: &mut [u8],
-    received: &mut [Received; 2],
-    places: usize,
-) -> Result<usize> {
-    loop {
-        let result = match places {
-            1 => sys::receive_one(fd, buffer).map(|one| {
-                received[0] = one;
-                1
-            }),
-            _ => sys::receive(fd, buffer, received, true),
+/// What comes back to a request.
+struct Answer<'e> {
+    exchange: Exchange,
+    each: &'e mut dyn FnMut(&Message) -> Result<()>,
+    // A message has been handed to `each`.
+    begun: bool,
+    // The first of all.
+    error: Option<Error>,
+    // It is a refusal.
+    refused: bool,
+}
+
+impl Answer<'_> {
+    /// Takes a datagram that was received into `room`.
+    fn take(&mut self, received: &Received, room: &[u8]) -> Result<()> {
+        if received.sender != 0 {
+            return Ok(());
+        }
+        let Some(datagram) = room.get(..received.len) else {
+            return Err(Error::new(
+                Kind::Reply,
+                status::FAILED,
+                &["Error: truncated reply from the kernel"],
+            ));
         };
-        match result {
+        for reply in self.exchange.feed(datagram) {
+            let error = match reply? {
+                Reply::Item(message) => {
+                    self.begun = true;
+                    // A mistake in one message must not leave the rest of the
+                    // answer in the socket: it is read to its end first.
+                    if self.error.is_some() {
+                        continue;
+                    }
+                    match (self.each)(&message) {
+                        Ok(()) => continue,
+                        Err(error) => error,
+                    }
+                }
+                Reply::End { extended } => {
+                    warn(&extended);
+                    continue;
+                }
+                Reply::Refused { errno, extended } => {
+                    self.refused = self.error.is_none();
+                    refused(errno, &extended)
+                }
+                Reply::Overrun => receive_error(Errno(libc::ENOBUFS as u32)),
+            };
+            self.error.get_or_insert(error);
+        }
+        Ok(())
+    }
+}
+
+/// How an attempt ended.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Ended {
+    /// With all that the kernel has to say.
+    Whole,
+    /// With a dump that changed meanwhile.
+    Interrupted,
+    /// With a refusal whose reason has not been asked for.
+    Refused,
+}
+
+/// Receives, again where a signal came first.
+fn receive<T>(call: &mut dyn FnMut() -> core::result::Result<T, Errno>) -> Result<T> {
+    loop {
+        match call() {
             Err(Errno(number)) if number == libc::EINTR as u32 => {}
             result => return result.map_err(receive_error),
         }
@@ -285,6 +350,9 @@ fn refused(errno: u32, extended: &ExtendedAck) -> Error {
 
 /// What the kernel has to say although it did what was asked.
 fn warn(extended: &ExtendedAck) {
+    if extended.attributes.as_bytes().is_empty() {
+        return;
+    }
     if let Some(text) = extended.message() {
         let end: &[u8] = if text.as_bytes().ends_with(b".") {
             b"\n"

@@ -106,7 +106,8 @@ pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdi
         }
         at += HEADER_LEN + align(len);
     }
-    if header.flags & flags::ACK_TLVS == 0 {
+    let has_tlvs = header.flags & flags::ACK_TLVS != 0;
+    if !has_tlvs {
         at = payload.len();
     }
     let verdict = Verdict {
@@ -114,7 +115,9 @@ pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdi
         // Nothing is lost: messages have less than 4 GiB.
         tlvs: at as u32,
     };
-    check(&verdict.extended::<E>(payload).attributes)?;
+    if has_tlvs {
+        check(&verdict.extended::<E>(payload).attributes)?;
+    }
     Ok(verdict)
 }
 
