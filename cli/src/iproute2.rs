@@ -276,20 +276,34 @@ fn command<'w, 'a>(
     words: &'w [&'a str],
     out: &mut Vec<&'a str>,
 ) -> Result<Target<'w, 'a>> {
-    let Some((first, mut rest)) = words.split_first() else {
+    let Some((word, rest)) = words.split_first() else {
         return Ok(Target::Argh);
     };
-    let mut word = *first;
-    caller.object = word.len() > 1 && shortens(word, "mptcp");
-    if caller.object {
-        let Some((first, tail)) = rest.split_first() else {
-            return Err(usage(caller));
-        };
-        (word, rest) = (*first, tail);
-    } else if caller.is_ip && !is_help(word) && !shortens(word, "help") {
+    if is_object(word) {
+        return behind_object(caller, rest, out);
+    }
+    if caller.is_ip && !is_help(word) && !shortens(word, "help") {
         return Err(caller.unknown_object(word));
     }
     named(caller, word, rest, out)
+}
+
+/// Whether a word is the object `mptcp`, shortened perhaps.
+fn is_object(word: &str) -> bool {
+    word.len() > 1 && shortens(word, "mptcp")
+}
+
+/// Finds the command that the words behind the object name.
+fn behind_object<'w, 'a>(
+    caller: &mut Caller,
+    words: &'w [&'a str],
+    out: &mut Vec<&'a str>,
+) -> Result<Target<'w, 'a>> {
+    caller.object = true;
+    match words.split_first() {
+        Some((word, rest)) => named(caller, word, rest, out),
+        None => Err(usage(caller)),
+    }
 }
 
 /// Finds the command of a line of a batch, where `ip` too may leave the object
@@ -301,8 +315,8 @@ pub fn line<'w, 'a>(
     out: &mut Vec<&'a str>,
 ) -> Result<Target<'w, 'a>> {
     match words {
+        [word, rest @ ..] if is_object(word) => behind_object(caller, rest, out),
         [word, rest @ ..] if find_command(&mut |name| name == *word).is_some() => {
-            caller.object = false;
             named(caller, word, rest, out)
         }
         _ => command(caller, words, out),
@@ -406,8 +420,14 @@ fn ask_for_help(words: &[&str]) -> bool {
 }
 
 /// Whether a word asks for help wherever it stands.
+#[inline(always)]
 pub fn is_help(word: &str) -> bool {
-    is_dashed(word) && matches!(word, "--help" | "-help")
+    is_dashed(word) && asks_for_help(word)
+}
+
+#[inline(never)]
+fn asks_for_help(word: &str) -> bool {
+    matches!(word, "--help" | "-help")
 }
 
 /// How the program is used, as an answer to a command line that is none.

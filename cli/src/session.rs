@@ -6,11 +6,11 @@ use std::ffi::CString;
 use crate::args::{Command, Options};
 use crate::command;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::batch::Line;
+use crate::grammar::batch::{plain, Line, PLAIN};
 use crate::grammar::{is_dashed, number};
 use crate::iproute2::{self, Caller, Target};
 use crate::kernel::sys::{self, Errno, Fd};
-use crate::kernel::{netns, PathManager};
+use crate::kernel::{self, netns, PathManager};
 use crate::output::{complain, Output, Palette, Style, Text};
 
 /// What the commands of a run share.
@@ -34,11 +34,13 @@ impl Session {
 
     /// The path manager, and the output to print what it says.
     pub fn path_manager_and_output(&mut self) -> Result<(&mut PathManager, &mut Output)> {
-        let opened = match self.path_manager.take() {
-            Some(open) => open,
-            None => PathManager::open(self.receive_buffer)?,
-        };
-        Ok((self.path_manager.insert(opened), &mut self.out))
+        if self.path_manager.is_none() {
+            self.path_manager = Some(PathManager::open(self.receive_buffer)?);
+        }
+        match &mut self.path_manager {
+            Some(path_manager) => Ok((path_manager, &mut self.out)),
+            None => Err(kernel::absent()),
+        }
     }
 
     /// `-rcvbuf`, in bytes.
@@ -66,7 +68,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
     let mut caller = Caller::new(argv0);
-    let mut spelled = Vec::with_capacity(words.len() + 4);
+    let mut spelled = Vec::new();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     *json = spelled.contains(&"--json");
     let target = understood?;
@@ -228,49 +230,53 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
     };
     let mut worst = 0;
     let mut lines = Lines::default();
-    let mut number = 0;
     let mut line = Line::default();
+    let mut number = 0;
+    let unreadable = |error: Errno, json: bool, number: u32| {
+        let what = ["Cannot read \"", file, "\""];
+        let error = Error::system(Kind::File, status::FAILED, &what, error);
+        complain(&error.report(json, Some((file, number))));
+        status::FAILED
+    };
     loop {
-        line.clear();
-        let mut started = false;
-        loop {
-            // Whoever sends commands one by one wants the answer before the
-            // next; a file comes in few pieces.
-            if !lines.has_line() {
+        // Whoever sends commands one by one wants the answer before the next;
+        // a file comes in few pieces.
+        if !lines.has_line() {
+            session.out.flush()?;
+        }
+        match lines.wait(input) {
+            Ok(true) => number += 1,
+            Ok(false) => {
                 session.out.flush()?;
+                return Ok(worst);
             }
-            let rest = match lines.rest(input) {
-                Ok(rest) => rest,
-                Err(error) => {
-                    let what = ["Cannot read \"", file, "\""];
-                    let error = Error::system(Kind::File, status::FAILED, &what, error);
-                    complain(&error.report(session.options.json, Some((file, number + 1))));
-                    return Ok(worst.max(status::FAILED));
-                }
-            };
-            if rest.is_empty() {
-                if !started {
-                    session.out.flush()?;
-                    return Ok(worst);
-                }
-                line.end_of_file();
-                break;
-            }
-            started = true;
-            number += 1;
-            let (behind, more) = line.take(rest);
-            let read = rest.len() - behind.len();
-            lines.start += read;
-            if !more {
-                break;
+            Err(error) => {
+                return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
             }
         }
-        if line.is_empty() {
-            continue;
-        }
-        let result = match line.words() {
-            Ok(words) => run_line(session, *caller, &words),
-            Err(mistake) => Err(mistake.error()),
+        let mut words = [""; PLAIN];
+        let result = match plain(lines.rest(), &mut words) {
+            Some((count, len)) => {
+                let words = words.get(..count).filter(|words| !words.is_empty());
+                let result = words.map(|words| run_line(session, *caller, words));
+                lines.start += len;
+                match result {
+                    Some(result) => result,
+                    None => continue,
+                }
+            }
+            None => {
+                if let Err(error) = lines.join(input, &mut line, &mut number) {
+                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+                }
+                if line.is_empty() {
+                    continue;
+                }
+                match line.words() {
+                    Ok(words) => run_line(session, *caller, &words),
+                    Err(mistake) => Err(mistake.error()),
+                }
+            }
         };
         if session.options.answer {
             answer(&mut session.out, number, &result);
@@ -374,13 +380,43 @@ impl Lines {
         self.start < self.whole
     }
 
-    /// Whole lines, one at least; waits for it. Nothing is the end.
-    fn rest(&mut self, input: &Fd) -> core::result::Result<&[u8], Errno> {
+    /// Waits for the next line; tells whether there is one.
+    fn wait(&mut self, input: &Fd) -> core::result::Result<bool, Errno> {
         while !self.has_line() && !self.ended {
             self.fill(input)?;
         }
+        Ok(!self.rest().is_empty())
+    }
+
+    /// Whole lines that have been read and not taken; the last line of all may
+    /// lack its newline.
+    fn rest(&self) -> &[u8] {
         let end = if self.ended { self.filled } else { self.whole };
-        Ok(self.buffer.get(self.start..end).unwrap_or(&[]))
+        self.buffer.get(self.start..end).unwrap_or(&[])
+    }
+
+    /// Puts a command together from the next line, and those that belong to
+    /// it; `number` is that of the first, then of the last.
+    fn join(
+        &mut self,
+        input: &Fd,
+        line: &mut Line,
+        number: &mut u32,
+    ) -> core::result::Result<(), Errno> {
+        line.clear();
+        loop {
+            let rest = self.rest();
+            let (behind, more) = line.take(rest);
+            self.start += rest.len() - behind.len();
+            if !more {
+                return Ok(());
+            }
+            if !self.wait(input)? {
+                line.end_of_file();
+                return Ok(());
+            }
+            *number += 1;
+        }
     }
 
     fn fill(&mut self, input: &Fd) -> core::result::Result<(), Errno> {
@@ -392,7 +428,7 @@ impl Lines {
                 return Err(Errno(libc::EFBIG as u32));
             }
             // The first piece is fresh memory, which costs nothing to clear.
-            let mut larger = vec![0; (2 * self.filled).max(4096)];
+            let mut larger = vec![0; (2 * self.filled).max(16384)];
             if let Some(place) = larger.get_mut(..self.filled) {
                 place.copy_from_slice(&self.buffer);
             }

@@ -148,22 +148,11 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     Ok(info[SK_MEMINFO_DROPS])
 }
 
-/// Sends one datagram to the kernel.
+/// Sends one datagram to the kernel, where all of a netlink socket goes that
+/// has been connected to nobody else.
 pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
-    // SAFETY: zero is a valid address, and it is the kernel's.
-    let mut kernel: libc::sockaddr_nl = unsafe { zeroed() };
-    kernel.nl_family = libc::AF_NETLINK as libc::sa_family_t;
-    // SAFETY: buffer and address outlive the call, lengths are theirs.
-    let sent = retry(|| unsafe {
-        libc::sendto(
-            fd.0,
-            bytes.as_ptr().cast(),
-            bytes.len(),
-            0,
-            (&raw const kernel).cast(),
-            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
-        )
-    })?;
+    // SAFETY: the buffer outlives the call, the length is its own.
+    let sent = retry(|| unsafe { libc::send(fd.0, bytes.as_ptr().cast(), bytes.len(), 0) })?;
     if sent == bytes.len() {
         Ok(())
     } else {
@@ -280,21 +269,26 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
 
 /// Opens a file for reading.
 pub fn open(path: &CStr) -> Result<Fd, Errno> {
+    open_with(path, libc::O_RDONLY)
+}
+
+/// Opens a file. By openat: open of musl makes a second call for kernels that
+/// do not know O_CLOEXEC, which no kernel with MPTCP is.
+fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+    const MODE: libc::c_uint = 0o644;
+    let flags = flags | libc::O_CLOEXEC;
     // SAFETY: the path ends with NUL and outlives the call.
-    Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) } as isize)
+    Fd::new(unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), flags, MODE) } as isize)
 }
 
 /// Makes a new file for writing; `EEXIST` where there is one.
 pub fn create(path: &CStr) -> Result<Fd, Errno> {
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-    // SAFETY: the path ends with NUL and outlives the call.
-    Fd::new(unsafe { libc::open(path.as_ptr(), flags, 0o644 as libc::c_uint) } as isize)
+    open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
 }
 
 /// Opens a file that is there for writing.
 pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
-    // SAFETY: the path ends with NUL and outlives the call.
-    Fd::new(unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) } as isize)
+    open_with(path, libc::O_WRONLY)
 }
 
 /// Waits until what was written to a file is on the disk.
@@ -321,6 +315,16 @@ pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the path ends with NUL, the buffer's length is its own, and both
     // outlive the call.
     check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
+}
+
+/// Where the first such byte stands; the length where there is none.
+pub fn find(bytes: &[u8], byte: u8) -> usize {
+    // SAFETY: the length is that of the bytes.
+    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
+    match found.addr() {
+        0 => bytes.len(),
+        at => at - bytes.as_ptr().addr(),
+    }
 }
 
 /// Whether this is a file of bytes on a disk: not a device, not a pipe.
