@@ -11,6 +11,7 @@ use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
 use crate::grammar::limits::LimitWords;
+use crate::grammar::path::takes;
 use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
@@ -20,18 +21,24 @@ use crate::session::Session;
 
 /// Reads the words of a command; names of interfaces are looked up as they
 /// are met.
-fn read(session: &mut Session, words: &[&str], purpose: Purpose) -> Result<EndpointWords> {
-    let mut said = parse(Words::new(words), purpose, &mut |name| {
+fn read(
+    session: &mut Session,
+    words: &[&str],
+    purpose: Purpose,
+    said: &mut EndpointWords,
+) -> Result<()> {
+    parse(Words::new(words), purpose, said, &mut |name| {
         device(session.path_manager()?, name, purpose.selects())
     })?;
     if purpose.selects() && said.family.is_none() {
         said.family = match (session.options.ipv4, session.options.ipv6) {
             (true, false) => Some(Family::V4),
             (false, true) => Some(Family::V6),
-            _ => None,
+            _ => return Ok(()),
         };
+        said.kinds |= takes::FAMILY;
     }
-    Ok(said)
+    Ok(())
 }
 
 /// The index of an interface. `ifN` stands for index N, as endpoints of
@@ -50,7 +57,8 @@ pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> 
 }
 
 pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Add)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Add, &mut said)?;
     let Some(address) = said.address else {
         return Err(Error::required("ADDRESS"));
     };
@@ -91,7 +99,8 @@ fn not_found() -> Error {
 /// The kernel overwrites backup and fullmesh together: what is not named is
 /// read first and sent back as it is.
 pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Change)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Change, &mut said)?;
     if said.id == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
@@ -157,7 +166,8 @@ fn make(path_manager: &mut PathManager, present: Vec<Entry>, mut wanted: Entry) 
 
 /// Add, or make what is there what is said.
 pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Add)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Add, &mut said)?;
     if said.address.is_none() && said.id.is_none() {
         return Err(Error::required("ADDRESS"));
     }
@@ -217,7 +227,8 @@ fn select(path_manager: &mut PathManager, said: &EndpointWords) -> Result<Vec<En
 }
 
 pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Select)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Select, &mut said)?;
     if said.id == Some(0) {
         return delete_first_subflows(session, &said);
     }
@@ -237,11 +248,7 @@ pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
 
 /// The id, if nothing else was said.
 fn only_id(said: &EndpointWords) -> Option<u8> {
-    let id = EndpointWords {
-        id: said.id,
-        ..EndpointWords::default()
-    };
-    said.id.filter(|_| *said == id)
+    said.id.filter(|_| said.kinds == takes::ID)
 }
 
 /// Deletes the endpoint with this id.
@@ -276,7 +283,8 @@ fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<
 }
 
 pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Select)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Select, &mut said)?;
     let path_manager = session.path_manager()?;
     if said.is_empty() {
         path_manager.set(&request::flush_addresses)?;
@@ -287,7 +295,8 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
 }
 
 pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
-    let said = read(session, words, Purpose::Show)?;
+    let mut said = EndpointWords::default();
+    read(session, words, Purpose::Show, &mut said)?;
     if said.id == Some(0) && said.token.is_none() {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
@@ -297,7 +306,9 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         (None, Some(id)) => vec![path_manager.endpoint(id, None)?],
         (None, None) => path_manager.endpoints(None)?,
     };
-    endpoints.retain(|endpoint| matches(endpoint, &said));
+    if !said.is_empty() {
+        endpoints.retain(|endpoint| matches(endpoint, &said));
+    }
     if said.id.is_some() && endpoints.is_empty() {
         return Err(not_found());
     }
@@ -371,41 +382,21 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
         Some(address) => out.address(address, " "),
         None => {}
     }
-    let numbers = [
-        ("port", endpoint.port().filter(|port| *port != 0)),
-        ("id", endpoint.id().map(u16::from)),
-    ];
-    for (key, value) in numbers {
-        let Some(value) = value else { continue };
-        if json {
-            out.json_number(key, value.into());
-        } else {
-            out.text(key);
-            out.text(" ");
-            out.number(value.into());
-            out.text(" ");
-        }
+    if let Some(port) = endpoint.port().filter(|port| *port != 0) {
+        out.named_number("port", port.into());
+    }
+    if let Some(id) = endpoint.id() {
+        out.named_number("id", id.into());
     }
     let flags = endpoint.flags().unwrap_or_default();
     for (flag, name) in &EndpointFlags::NAMES {
-        if !flags.contains(*flag) {
-        } else if json {
-            out.json_bool(name, true);
-        } else {
-            out.text(name);
-            out.text(" ");
+        if flags.contains(*flag) {
+            out.named(name);
         }
     }
     let unknown = flags.unknown();
     if unknown.0 != 0 {
-        let text = padded(unknown.0.into(), 2);
-        if json {
-            out.json_string("rawflags", text.as_bytes());
-        } else {
-            out.text("rawflags ");
-            out.text(text.as_str());
-            out.text(" ");
-        }
+        out.named_string("rawflags", padded(unknown.0.into(), 2).as_bytes());
     }
     if !interface.is_empty() {
         if json {

@@ -4,7 +4,6 @@ use mptcp_codec::mptcp::{request, Limits};
 
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{limits, Words};
-use crate::output::Output;
 use crate::session::Session;
 
 pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
@@ -38,8 +37,12 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         out.begin_array("");
         out.begin_object("");
     }
-    member(out, "add_addr_accepted", limits.add_addr_accepted());
-    member(out, "subflows", limits.subflows());
+    if let Some(number) = limits.add_addr_accepted() {
+        out.named_number("add_addr_accepted", number.into());
+    }
+    if let Some(number) = limits.subflows() {
+        out.named_number("subflows", number.into());
+    }
     if out.style.json {
         out.end_object()?;
         out.end_array()?;
@@ -47,16 +50,4 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         out.end_line()?;
     }
     Ok(0)
-}
-
-fn member(out: &mut Output, name: &str, value: Option<u32>) {
-    let Some(value) = value else { return };
-    if out.style.json {
-        out.json_number(name, value.into());
-    } else {
-        out.text(name);
-        out.byte(b' ');
-        out.number(value.into());
-        out.byte(b' ');
-    }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::path::takes;
-use super::{number_u16, number_u8, only_address, same_start, shortens, Words};
+use super::{number_u16, number_u8, only_address, shortens, Words};
 use crate::error::{Error, Result};
 
 /// What the words are for.
@@ -35,6 +35,8 @@ pub enum Family {
 /// What was said about an endpoint.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointWords {
+    /// What was said of all that follows, as [`takes`] has it.
+    pub kinds: u8,
     /// The address.
     pub address: Option<IpAddr>,
     /// `id N`, 0 too.
@@ -54,9 +56,9 @@ pub struct EndpointWords {
 }
 
 impl EndpointWords {
-    /// Whether anything was said.
+    /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.kinds == 0
     }
 }
 
@@ -72,18 +74,23 @@ pub const CHANGEABLE: EndpointFlags =
     EndpointFlags(EndpointFlags::BACKUP.0 | EndpointFlags::FULLMESH.0);
 
 /// A flag by its whole name.
-fn flag(word: &str) -> Option<EndpointFlags> {
-    EndpointFlags::NAMES
-        .iter()
-        .find(|(_, name)| same_start(word, name) && *name == word)
-        .map(|(flag, _)| *flag)
+fn flag(word: &[u8]) -> Option<EndpointFlags> {
+    for (flag, name) in &EndpointFlags::NAMES {
+        if word.len() == name.len() && word == name.as_bytes() {
+            return Some(*flag);
+        }
+    }
+    None
 }
 
 /// A flag with `no` in front. For a new endpoint only those that iproute2
 /// knows, where they mean nothing.
-fn cleared(new: bool, word: &str) -> Option<EndpointFlags> {
-    let flag = flag(word.strip_prefix("no")?)?;
-    (!new || CHANGEABLE.contains(flag)).then_some(flag)
+fn cleared(new: bool, word: &[u8]) -> Option<EndpointFlags> {
+    match word {
+        [b'n', b'o', word @ ..] => flag(word),
+        _ => None,
+    }
+    .filter(|flag| !new || CHANGEABLE.contains(*flag))
 }
 
 /// `-4` or `-6`.
@@ -108,11 +115,11 @@ pub(super) fn common(
         // An address, mostly.
         return Ok(0);
     }
-    if let Some(flag) = flag(word) {
+    if let Some(flag) = flag(word.as_bytes()) {
         said.set |= flag;
         return Ok(takes::FLAGS);
     }
-    if let Some(flag) = cleared(new, word) {
+    if let Some(flag) = cleared(new, word.as_bytes()) {
         said.clear |= flag;
         return Ok(takes::FLAGS);
     }
@@ -147,26 +154,32 @@ pub(super) fn common(
 pub fn parse(
     mut words: Words,
     purpose: Purpose,
+    said: &mut EndpointWords,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
-) -> Result<EndpointWords> {
-    let mut said = EndpointWords::default();
+) -> Result<()> {
     let new = matches!(purpose, Purpose::Add | Purpose::Declare);
     while let Some(word) = words.next() {
         let of_family = match purpose {
             Purpose::Add | Purpose::Change => None,
             _ => family(word),
         };
-        if common(&mut said, word, &mut words, new, index_of)? != 0 {
-            check_flags(purpose, &said, word)?;
+        let mut kind = common(said, word, &mut words, new, index_of)?;
+        if kind == takes::FLAGS {
+            check_flags(purpose, said, word)?;
+        } else if kind != 0 {
         } else if of_family.is_some() {
             said.family = of_family;
+            kind = takes::FAMILY;
         } else if purpose == Purpose::Show && shortens(word, "token") {
             said.token = Some(words.token(word)?);
+            kind = takes::TOKEN;
         } else {
             only_address(word, &mut said.address)?;
+            kind = takes::ADDRESS;
         }
+        said.kinds |= kind;
     }
-    Ok(said)
+    Ok(())
 }
 
 fn check_flags(purpose: Purpose, said: &EndpointWords, word: &str) -> Result<()> {

@@ -23,6 +23,10 @@ pub mod takes {
     pub const DEV: u8 = 16;
     /// Flags.
     pub const FLAGS: u8 = 32;
+    /// `-4` or `-6`.
+    pub const FAMILY: u8 = 64;
+    /// `token T`.
+    pub const TOKEN: u8 = 128;
 }
 
 /// What was said.

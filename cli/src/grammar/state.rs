@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::batch::{self, Line};
-use super::endpoint::{self, Family, Purpose};
+use super::endpoint::{self, EndpointWords, Family, Purpose};
 use super::limits::{self, LimitWords};
 use super::Words;
 use crate::args;
@@ -130,10 +130,12 @@ fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
 #[inline(never)]
 fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     let mut dev = String::new();
-    let said = endpoint::parse(Words::new(words), Purpose::Declare, &mut |name| {
+    let mut said = EndpointWords::default();
+    let mut name_it = |name: &str| {
         dev = String::from(name);
         Ok(0)
-    })?;
+    };
+    endpoint::parse(Words::new(words), Purpose::Declare, &mut said, &mut name_it)?;
     endpoint::check_new(&said)?;
     let mut declared = Declared {
         line,

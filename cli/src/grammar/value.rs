@@ -33,7 +33,15 @@ pub fn number(word: &str) -> Option<u32> {
 /// A hexadecimal digit.
 #[inline(never)]
 fn digit(byte: u8) -> Option<u32> {
-    char::from(byte).to_digit(16)
+    Some(
+        match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        }
+        .into(),
+    )
 }
 
 /// The same up to 65,535.

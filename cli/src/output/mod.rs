@@ -226,6 +226,40 @@ impl Output {
         }
     }
 
+    /// A number that is named: a member of an object, or words.
+    pub fn named_number(&mut self, name: &str, value: u64) {
+        if self.style.json {
+            self.json_number(name, value);
+        } else {
+            self.text(name);
+            self.byte(b' ');
+            self.number(value);
+            self.byte(b' ');
+        }
+    }
+
+    /// A string that is named: a member of an object, or words.
+    pub fn named_string(&mut self, name: &str, value: &[u8]) {
+        if self.style.json {
+            self.json_string(name, value);
+        } else {
+            self.text(name);
+            self.byte(b' ');
+            self.bytes(value);
+            self.byte(b' ');
+        }
+    }
+
+    /// A property that is there: a member that is true, or a word.
+    pub fn named(&mut self, name: &str) {
+        if self.style.json {
+            self.json_bool(name, true);
+        } else {
+            self.text(name);
+            self.byte(b' ');
+        }
+    }
+
     /// An address with `after` behind it, inside the colour.
     pub fn address(&mut self, address: IpAddr, after: &str) {
         self.begin_colour(match address {

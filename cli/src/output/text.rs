@@ -184,12 +184,26 @@ impl Text {
     }
 
     fn ipv4(&mut self, octets: [u8; 4]) {
-        for (at, octet) in octets.into_iter().enumerate() {
-            if at > 0 {
-                self.byte(b'.');
+        // The longest, with a dot too many.
+        const LONGEST: usize = 16;
+        let start = self.end;
+        let mut places = self.more(LONGEST).iter_mut();
+        let mut put = |byte| {
+            if let Some(place) = places.next() {
+                *place = byte;
             }
-            self.number(octet.into());
+        };
+        for octet in octets {
+            if octet >= 100 {
+                put(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                put(b'0' + octet / 10 % 10);
+            }
+            put(b'0' + octet % 10);
+            put(b'.');
         }
+        self.end = start + LONGEST - 1 - places.len();
     }
 
     /// As glibc's inet_ntop: the longest run of zeros (the first of equals,
