@@ -133,7 +133,12 @@ impl Subflow {
 impl<'a> Connection<'a> {
     /// The subflows, those that were there from the start first.
     pub fn subflows(&self) -> impl Iterator<Item = &'a Subflow> + '_ {
-        self.keys.iter().filter_map(|key| self.all.get(key.place()))
+        let mut at = 0;
+        core::iter::from_fn(move || {
+            let key = self.keys.get(at)?;
+            at += 1;
+            self.all.get(key.place())
+        })
     }
 
     /// It fell back to TCP.

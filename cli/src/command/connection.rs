@@ -157,7 +157,6 @@ items! {
     BackupRemote "backup_remote" " backup_remote"
     Flags "flags" ""
     Share "share_percent" " share "
-    Rtt "" " rtt "
     RttMicroseconds "rtt_us" ""
     RttVariation "rttvar_us" ""
     CongestionWindow "cwnd" " cwnd "
@@ -180,6 +179,7 @@ items! {
     Pending "pending" " pending "
     Backlog "backlog" " backlog "
     // In text, none of what follows is told of 0.
+    Rtt "" " rtt "
     Retransmitted "bytes_retrans" " retransmitted "
     ReceivedHere "bytes_received" " received "
     // What is not as it should be.
@@ -214,7 +214,8 @@ static OF_CONNECTION: [(Item, Field); 7] = [
 ];
 
 /// Numbers of a subflow that one looks at first.
-static OF_SUBFLOW: [(Item, Field); 7] = [
+static OF_SUBFLOW: [(Item, Field); 8] = [
+    (Item::Rtt, TcpInfo::FIELDS.rtt),
     (Item::CongestionWindow, TcpInfo::FIELDS.snd_cwnd),
     (Item::BytesSent, TcpInfo::FIELDS.bytes_sent),
     (Item::BytesAcked, TcpInfo::FIELDS.bytes_acked),
@@ -230,6 +231,9 @@ static TIMES: [(Item, Field); 3] = [
     (Item::LastDataReceived, TcpInfo::FIELDS.last_data_recv),
     (Item::LastAckReceived, TcpInfo::FIELDS.last_ack_recv),
 ];
+
+/// What was lost, told at the end.
+static RETRANSMITS: [(Item, Field); 1] = [(Item::Retransmits, TcpInfo::FIELDS.total_retrans)];
 
 /// Prints connections.
 struct Printer<'p> {
@@ -296,9 +300,7 @@ impl Printer<'_> {
         }
         self.mark(Item::Fallback, connection.is_fallback());
         self.mark(Item::Incomplete, connection.incomplete);
-        if let Some(socket) = connection.socket {
-            self.counters(socket);
-        }
+        self.counters(connection.socket);
         if json {
             self.out.begin_array(self.label(Item::Subflows));
         } else {
@@ -327,7 +329,9 @@ impl Printer<'_> {
     }
 
     /// What is known of the connection as a whole.
-    fn counters(&mut self, socket: &Socket) {
+    #[inline(never)]
+    fn counters(&mut self, socket: Option<&Socket>) {
+        let Some(socket) = socket else { return };
         let Some(info) = socket.mptcp_info() else {
             return;
         };
@@ -352,14 +356,17 @@ impl Printer<'_> {
     /// told.
     fn subflow(&mut self, subflow: &Subflow, total: u64) -> Result<()> {
         let json = self.out.style.json;
-        let joined = subflow.is_joined();
         if json {
             self.out.begin_object("");
         }
-        self.word(Item::Kind, if joined { "joined" } else { "first" });
-        if !json && !joined {
-            self.out.byte(b' ');
-        }
+        self.word(
+            Item::Kind,
+            match (subflow.is_joined(), json) {
+                (true, _) => "joined",
+                (false, true) => "first",
+                (false, false) => "first ",
+            },
+        );
         self.ends(&subflow.ends);
         if json || subflow.state != State::Established {
             self.state(subflow.state);
@@ -389,9 +396,6 @@ impl Printer<'_> {
         };
         if let Some(share) = share {
             self.number(Item::Share, share);
-            if !json {
-                self.out.byte(b'%');
-            }
         }
         self.of_tcp(subflow);
         if self.stats {
@@ -430,19 +434,14 @@ impl Printer<'_> {
 
     /// The figures of TCP that one looks at first.
     fn of_tcp(&mut self, subflow: &Subflow) {
-        let info = subflow.tcp_info();
-        if let (Some(rtt @ 1..), false) = (info.rtt(), self.out.style.json) {
-            self.number(Item::Rtt, (rtt / 1000).into());
-            self.out.byte(b'.');
-            self.out.digits((rtt % 1000).into(), 3);
-        }
-        self.figures(&OF_SUBFLOW, info.as_bytes());
+        let info = subflow.tcp_info().as_bytes();
+        self.figures(&OF_SUBFLOW, info);
         // Without a connection the kernel counts these times from its start.
         if subflow.state != State::SynSent {
-            let last = self.figures(&TIMES, info.as_bytes());
+            let last = self.figures(&TIMES, info);
             self.number_of(Item::Last, last);
         }
-        self.number_of(Item::Retransmits, info.total_retrans().map(u64::from));
+        self.figures(&RETRANSMITS, info);
     }
 
     fn listener(&mut self, socket: &Socket) -> Result<()> {
@@ -605,9 +604,20 @@ impl Printer<'_> {
         if label.is_empty() {
         } else if self.out.style.json {
             self.out.json_number(label, value);
-        } else if value != 0 || item < Item::Retransmitted {
+        } else if value != 0 || item < Item::Rtt {
             self.front(item, label);
-            self.out.number(value);
+            match item {
+                // Microseconds, told as milliseconds.
+                Item::Rtt => {
+                    self.out.number(value / 1000);
+                    self.out.byte(b'.');
+                    self.out.digits(value % 1000, 3);
+                }
+                _ => self.out.number(value),
+            }
+            if item == Item::Share {
+                self.out.byte(b'%');
+            }
             self.back(item);
         }
     }

@@ -3,7 +3,7 @@
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::endpoint::device;
+use super::endpoint::{describe, device};
 use crate::errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::path::{self, PathWords};
@@ -12,50 +12,68 @@ use crate::kernel::PathManager;
 use crate::session::Session;
 
 /// Reads the words of a command that takes a token and what `takes` says.
-pub fn read(session: &mut Session, words: &[&str], takes: u8) -> Result<PathWords> {
-    path::parse(Words::new(words), takes, &mut |name| {
+pub fn read(session: &mut Session, words: &[&str], takes: u8, said: &mut PathWords) -> Result<()> {
+    path::parse(Words::new(words), takes, said, &mut |name| {
         device(session.path_manager()?, name, false)
     })
 }
 
-/// The kernel's words for the common refusals, and what to do about them. The
-/// first that fits counts.
-static REMEDIES: &[(&str, &str)] = &[
-    (
-        "userspace PM not selected",
-        "the connection was opened under the in-kernel path manager: set the sysctl \
-         net.mptcp.path_manager=userspace, or pm_type=1 before Linux 6.15, before it is opened",
-    ),
-    (
-        "invalid token",
-        "no MPTCP connection in this network namespace has it",
-    ),
-    (
-        "did not match address and id",
-        "the connection has this address under another id, or this id for another address: \
-         endpoint show token T tells",
-    ),
-    (
-        "address with id",
-        "endpoint show token T tells what was announced",
-    ),
-    ("invalid addr id", "id 0 is the first subflow's"),
-    (
-        "families mismatch",
-        "both ends must be of one family, and an IPv4 connection takes IPv4 alone",
-    ),
-    (
-        "address families do not match",
-        "both ends must be of one family, and an IPv4 connection takes IPv4 alone",
-    ),
-    ("Unknown attribute type", NEWER),
-    ("missing local port", "say: from ADDRESS port P"),
-    ("missing remote port", "say: to ADDRESS port P"),
-    (
-        "subflow not found",
-        "subflow show token T tells which there are",
-    ),
-];
+/// A request of the codec about a path of the connection with a token: this
+/// end of it, and the peer's.
+pub type Write = for<'b> fn(
+    &'b mut [u8],
+    u16,
+    u32,
+    u32,
+    &Endpoint,
+    &Endpoint,
+) -> core::result::Result<&'b mut [u8], mptcp_codec::Error>;
+
+/// Reads the words, which take what `takes` says, and sends the request.
+pub fn ask(session: &mut Session, words: &[&str], takes: u8, write: Write) -> Result<u8> {
+    let mut said = PathWords::default();
+    read(session, words, takes, &mut said)?;
+    let mut ends = [Endpoint::EMPTY; 2];
+    for (end, said) in ends.iter_mut().zip(&said) {
+        if let Some(address) = said.address {
+            *end = end.with_address(address);
+        }
+        *end = describe(*end, said);
+    }
+    let [local, remote] = &ends;
+    let token = said[0].token.unwrap_or(0);
+    session
+        .path_manager()?
+        .set(&|buffer, family, seq| write(buffer, family, seq, token, local, remote))
+        .map_err(with_remedy)?;
+    Ok(0)
+}
+
+/// The kernel's words for the common refusals, and what to do about them; each
+/// ends with a zero. The first that fits counts.
+static REMEDIES: &str = "\
+    userspace PM not selected\0\
+    the connection was opened under the in-kernel path manager: set the sysctl \
+    net.mptcp.path_manager=userspace, or pm_type=1 before Linux 6.15, before it is opened\0\
+    invalid token\0\
+    no MPTCP connection in this network namespace has it\0\
+    did not match address and id\0\
+    the connection has this address under another id, or this id for another address: \
+    endpoint show token T tells\0\
+    address with id\0\
+    endpoint show token T tells what was announced\0\
+    invalid addr id\0\
+    id 0 is the first subflow's\0\
+    families \0\
+    both ends must be of one family, and an IPv4 connection takes IPv4 alone\0\
+    Unknown attribute type\0\
+    Linux 6.10 or newer can\0\
+    missing local port\0\
+    say: from ADDRESS port P\0\
+    missing remote port\0\
+    say: to ADDRESS port P\0\
+    subflow not found\0\
+    subflow show token T tells which there are\0";
 
 /// The same with what the user can do about it, where that is known.
 pub fn with_remedy(mut error: Error) -> Error {
@@ -65,9 +83,11 @@ pub fn with_remedy(mut error: Error) -> Error {
         // Kernels without the commands know no text for that.
         remedy = "user-space path managers need Linux 5.19 or newer";
     }
-    for (text, known) in REMEDIES.iter().rev() {
+    let mut texts = REMEDIES.split('\0');
+    while let (Some(text), Some(known)) = (texts.next(), texts.next()) {
         if contains(message, text.as_bytes()) {
             remedy = known;
+            break;
         }
     }
     if let Some((_, text)) = connect_error(message).and_then(errno::describe) {
@@ -105,8 +125,8 @@ pub fn endpoints(path_manager: &mut PathManager, token: u32) -> Result<Vec<Endpo
             Kind::Kernel,
             status::FAILED,
             &[
-                "Error: this kernel cannot show the addresses of one connection: ",
-                NEWER,
+                "Error: this kernel cannot show the addresses of one connection: \
+               Linux 6.10 or newer can",
             ],
         )
         .about("token"));
@@ -128,5 +148,3 @@ pub fn knows_tokens(path_manager: &mut PathManager) -> Option<bool> {
         Err(_) => None,
     }
 }
-
-const NEWER: &str = "Linux 6.10 or newer can";

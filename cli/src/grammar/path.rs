@@ -5,23 +5,25 @@
 //! A port belongs to the address in front of it, everything else to this
 //! host.
 
+use mptcp_codec::mptcp::EndpointFlags;
+
 use super::endpoint::{common, EndpointWords};
 use super::{only_address, shortens, Words};
 use crate::error::{Error, Result};
 
 /// What a command takes besides its token; several are joined by `|`.
 pub mod takes {
-    /// A bare address of this host.
+    /// A bare address of this host, which must be there.
     pub const ADDRESS: u8 = 1;
-    /// `from ADDRESS` and `to ADDRESS`.
+    /// `from ADDRESS` and `to ADDRESS`, which must be there.
     pub const ENDS: u8 = 2;
     /// `port P`.
     pub const PORT: u8 = 4;
-    /// `id N`.
+    /// `id N`, which must be there.
     pub const ID: u8 = 8;
     /// `dev IF`.
     pub const DEV: u8 = 16;
-    /// Flags.
+    /// Flags; where there is no id, they must be `backup` or `nobackup`.
     pub const FLAGS: u8 = 32;
     /// `-4` or `-6`.
     pub const FAMILY: u8 = 64;
@@ -29,64 +31,69 @@ pub mod takes {
     pub const TOKEN: u8 = 128;
 }
 
-/// What was said.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct PathWords {
-    /// `token T`; 0 where none was said, which no connection has.
-    pub token: u32,
-    /// This host's end, and what is to be done with it.
-    pub local: EndpointWords,
-    /// The peer's end: address and port.
-    pub remote: EndpointWords,
-}
+/// What was said: this host's end with the token and all that is to be done
+/// with it, and the peer's address and port.
+pub type PathWords = [EndpointWords; 2];
 
 /// Reads the words of a command that takes a token and what `takes` says. The
 /// token must be there. `index_of` finds the index of an interface.
 pub fn parse(
     mut words: Words,
     takes: u8,
+    [local, remote]: &mut PathWords,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
-) -> Result<PathWords> {
-    let mut said = PathWords::default();
-    let mut token = None;
+) -> Result<()> {
     let mut at_remote = false;
     while let Some(word) = words.next() {
-        if takes & takes::ENDS != 0 && (word == "from" || word == "to") {
-            at_remote = word == "to";
-            let end = match at_remote {
-                true => &mut said.remote,
-                false => &mut said.local,
-            };
+        let to = word == "to";
+        if takes & takes::ENDS != 0 && (to || word == "from") {
+            at_remote = to;
+            let end = if to { &mut *remote } else { &mut *local };
             only_address(words.value(word)?, &mut end.address)?;
             continue;
         }
         if shortens(word, "token") {
-            token = Some(words.token(word)?);
+            local.token = Some(words.token(word)?);
             continue;
         }
-        let port_here = said.local.port;
-        let kind = common(&mut said.local, word, &mut words, true, index_of)?;
-        if kind == 0 && takes & takes::ADDRESS != 0 {
-            only_address(word, &mut said.local.address)?;
-        } else if kind == 0 {
-            return Err(Error::invalid(word, NOT_HERE).unknown());
-        } else if takes & kind == 0 {
-            return Err(Error::invalid(word, NOT_HERE));
-        } else if kind == takes::PORT {
+        let port_here = local.port;
+        let kind = common(local, word, &mut words, true, index_of)?;
+        let mut end = &mut *local;
+        if at_remote && kind == takes::PORT {
             // A port belongs to the address in front of it.
-            let mut end = &said.local;
-            if at_remote {
-                said.remote.port = said.local.port;
-                said.local.port = port_here;
-                end = &said.remote;
-            }
-            if takes & takes::ENDS != 0 && end.address.is_none() {
-                return Err(Error::invalid(word, "a port follows its address"));
-            }
+            remote.port = end.port;
+            end.port = port_here;
+            end = &mut *remote;
         }
+        let why = if kind == 0 && takes & takes::ADDRESS != 0 {
+            only_address(word, &mut end.address)?;
+            continue;
+        } else if takes & kind == 0 {
+            "this command takes no such word"
+        } else if kind == takes::PORT && takes & takes::ENDS != 0 && end.address.is_none() {
+            "a port follows its address"
+        } else {
+            continue;
+        };
+        let error = Error::invalid(word, why);
+        return Err(if kind == 0 { error.unknown() } else { error });
     }
-    said.token = token.ok_or_else(|| Error::required("token"))?;
-    Ok(said)
+    let both = local.set | local.clear;
+    let one = both == EndpointFlags::BACKUP && local.set != local.clear;
+    let missing = if local.token.is_none() {
+        "token"
+    } else if takes & takes::ADDRESS != 0 && local.address.is_none() {
+        "ADDRESS"
+    } else if takes & takes::ID != 0 && local.id.is_none() {
+        "id"
+    } else if takes & (takes::FLAGS | takes::ID) == takes::FLAGS && !one {
+        "backup or nobackup"
+    } else if takes & takes::ENDS != 0 && local.address.is_none() {
+        "from ADDRESS"
+    } else if takes & takes::ENDS != 0 && remote.address.is_none() {
+        "to ADDRESS"
+    } else {
+        return Ok(());
+    };
+    Err(Error::required(missing))
 }
-
-const NOT_HERE: &str = "this command takes no such word";

@@ -220,6 +220,7 @@ impl Filter {
 
     /// The ends are these, local and remote: the address where one is given,
     /// the port where it is not 0. `None` if nothing is given.
+    #[inline(never)]
     pub fn of(ends: &[(Option<IpAddr>, u16); 2]) -> Option<Self> {
         let mut filter = Self::ANY;
         let mut any = false;
