@@ -70,8 +70,6 @@ pub struct Options {
     /// print the version
     #[argh(switch, short = 'V')]
     pub version: bool,
-    #[argh(subcommand)]
-    pub command: Option<Command>,
 }
 
 /// The commands with options of their own.

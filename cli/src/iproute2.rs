@@ -147,13 +147,23 @@ static OPTIONS: &[(&str, bool, Meaning)] = &[
 /// What a command line asks for.
 #[derive(Copy, Clone, Debug)]
 pub enum Target<'w, 'a> {
-    /// What argh makes of the words handed to it: a command with options of
-    /// its own, help, or no command.
-    Argh,
+    /// Nothing but options: one that acts at once, a batch, or no command.
+    Options,
+    /// A command with options of its own, which argh reads.
+    Command,
     /// An action with its keyword list.
     Action(&'static Action, &'w [&'a str]),
     /// Help for a group, or for one action of it.
     Help(&'static Group, Option<&'static Action>),
+}
+
+/// Words as argh takes them.
+#[derive(Debug, Default)]
+pub struct Spelled<'a> {
+    /// The options in front of the command.
+    pub options: Vec<&'a str>,
+    /// A command with options of its own: its name, and what follows.
+    pub command: Vec<&'a str>,
 }
 
 /// Turns the whole command line, without its first word, into what argh takes
@@ -162,7 +172,7 @@ pub enum Target<'w, 'a> {
 pub fn spell<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
-    out: &mut Vec<&'a str>,
+    out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
     let mut rest = words.iter();
     let mut batch = false;
@@ -171,9 +181,9 @@ pub fn spell<'w, 'a>(
         match rest.next() {
             Some(&"--") => break,
             Some(word) if is_dashed(word) => {
-                match option(caller, word, &mut rest, out)? {
+                match option(caller, word, &mut rest, &mut out.options)? {
                     // These act at once, whatever follows.
-                    "--version" | "--help" => return Ok(Target::Argh),
+                    "--version" | "--help" => return Ok(Target::Options),
                     "--batch" => batch = true,
                     _ => {}
                 }
@@ -186,7 +196,7 @@ pub fn spell<'w, 'a>(
     }
     // Like `ip`, a batch takes no notice of a command behind the options.
     if batch {
-        return Ok(Target::Argh);
+        return Ok(Target::Options);
     }
     command(caller, rest.as_slice(), out)
 }
@@ -274,10 +284,10 @@ fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>)
 fn command<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
-    out: &mut Vec<&'a str>,
+    out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
     let Some((word, rest)) = words.split_first() else {
-        return Ok(Target::Argh);
+        return Ok(Target::Options);
     };
     if is_object(word) {
         return behind_object(caller, rest, out);
@@ -297,7 +307,7 @@ fn is_object(word: &str) -> bool {
 fn behind_object<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
-    out: &mut Vec<&'a str>,
+    out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
     caller.object = true;
     match words.split_first() {
@@ -312,7 +322,7 @@ fn behind_object<'w, 'a>(
 pub fn line<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
-    out: &mut Vec<&'a str>,
+    out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
     match words {
         [word, rest @ ..] if is_object(word) => behind_object(caller, rest, out),
@@ -327,11 +337,11 @@ fn named<'w, 'a>(
     caller: &Caller,
     word: &'a str,
     rest: &'w [&'a str],
-    out: &mut Vec<&'a str>,
+    out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
     if is_help(word) {
-        out.push("--help");
-        return Ok(Target::Argh);
+        out.options.push("--help");
+        return Ok(Target::Options);
     }
     if shortens(word, "help") {
         return Err(usage(caller));
@@ -347,10 +357,11 @@ fn named<'w, 'a>(
             });
         }));
     };
+    let out = &mut out.command;
     out.push(command);
     if ask_for_help(rest) {
         out.push("--help");
-        return Ok(Target::Argh);
+        return Ok(Target::Command);
     }
     let takes_file = ["save", "apply", "watch"].contains(&command);
     if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
@@ -364,7 +375,7 @@ fn named<'w, 'a>(
             word => word,
         });
     }
-    Ok(Target::Argh)
+    Ok(Target::Command)
 }
 
 /// What becomes of the file `-`, which argh would take for an option. No word
@@ -503,18 +514,25 @@ pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
     text
 }
 
-/// The groups, to be added to the help that argh makes of the options and of
-/// the commands that it knows.
-pub fn help_for_groups() -> String {
-    let mut text = String::from("\nCommands with actions:\n");
-    for group in args::GROUPS {
+/// Adds the commands to the help that argh makes of the options.
+pub fn help_for_commands(text: &mut String) {
+    if let Some(end) = text.find('\n') {
+        text.insert_str(end, " COMMAND ...");
+    }
+    text.push_str("\nCommands:\n");
+    let mut say = |name: &str, about: &str| {
         text.push_str("  ");
-        text.push_str(group.name);
-        for _ in group.name.len()..18 {
+        text.push_str(name);
+        for _ in name.len()..18 {
             text.push(' ');
         }
-        text.push_str(group.about);
+        text.push_str(about);
         text.push('\n');
+    };
+    for group in args::GROUPS {
+        say(group.name, group.about);
     }
-    text
+    for command in args::Command::COMMANDS {
+        say(command.name, command.description);
+    }
 }

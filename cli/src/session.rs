@@ -1,14 +1,14 @@
 //! One run of the program: options, then one command or a batch of them.
 
-use argh::{CommandInfo, FromArgs, SubCommands};
+use argh::FromArgs;
 use std::ffi::CString;
 
 use crate::args::{Command, Options};
 use crate::command;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::batch::{plain, Line, PLAIN};
-use crate::grammar::{is_dashed, number};
-use crate::iproute2::{self, Caller, Target};
+use crate::grammar::number;
+use crate::iproute2::{self, Caller, Spelled, Target};
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::{self, netns, PathManager};
 use crate::output::{complain, Output, Palette, Style, Text};
@@ -68,15 +68,15 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
     let mut caller = Caller::new(argv0);
-    let mut spelled = Vec::new();
+    let mut spelled = Spelled::default();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
-    *json = spelled.contains(&"--json");
+    *json = spelled.options.contains(&"--json");
     let target = understood?;
     let mut session = Session::default();
-    if !spelled.is_empty() {
-        session.options = match Options::from_args(&[&caller.name()], &spelled) {
+    if !spelled.options.is_empty() {
+        session.options = match options(&caller, &spelled) {
             Ok(options) => options,
-            Err(early) => return early_exit(early, &spelled),
+            Err(early) => return early_exit(early, ""),
         };
     }
     let options = &mut session.options;
@@ -106,12 +106,8 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
     };
     let status = if let Some(file) = options.batch.take() {
         batch(&mut session, &caller, file)?
-    } else if options.command.is_none() {
-        run_target(&mut session, &caller, target)?
     } else {
-        // Moved only where there is one: it is large.
-        let command = options.command.take();
-        command.map_or(Ok(0), |command| command::run(&mut session, command))?
+        run_target(&mut session, &caller, target, &spelled)?
     };
     session.out.flush()?;
     // The process ends now: closing and freeing would only take time.
@@ -119,8 +115,19 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
     Ok(status)
 }
 
-/// Runs what is not argh's.
-fn run_target(session: &mut Session, caller: &Caller, target: Target) -> Result<u8> {
+/// Reads the options.
+#[inline(never)]
+fn options(caller: &Caller, spelled: &Spelled) -> core::result::Result<Options, argh::EarlyExit> {
+    Options::from_args(&[&caller.name()], &spelled.options)
+}
+
+/// Runs a command.
+fn run_target(
+    session: &mut Session,
+    caller: &Caller,
+    target: Target,
+    spelled: &Spelled,
+) -> Result<u8> {
     match target {
         Target::Action(action, words) => {
             (action.run)(session, words).map_err(|error| error.near(action.words))
@@ -130,7 +137,14 @@ fn run_target(session: &mut Session, caller: &Caller, target: Target) -> Result<
             session.out.text(&help);
             Ok(0)
         }
-        Target::Argh => Err(iproute2::usage(caller)),
+        Target::Command => {
+            let (name, rest) = spelled.command.split_first().unwrap_or((&"", &[]));
+            match Command::from_args(&[&caller.name(), name], rest) {
+                Ok(command) => command::run(session, command),
+                Err(early) => early_exit(early, name),
+            }
+        }
+        Target::Options => Err(iproute2::usage(caller)),
     }
 }
 
@@ -147,31 +161,28 @@ fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str
     Ok(words)
 }
 
-/// What argh wants to say to `words` instead of giving a command: help, or a
-/// mistake.
-fn early_exit(early: argh::EarlyExit, words: &[&str]) -> Result<u8> {
+/// What argh wants to say instead of reading the options, or those of this
+/// command: help, or a mistake.
+fn early_exit(early: argh::EarlyExit, command: &str) -> Result<u8> {
     let mut text = early.output;
     if early.status.is_err() {
         let text = text.trim_end();
         let error = Error::new(Kind::Usage, status::USAGE, &["Error: ", text]);
         return Err(match text.strip_prefix("Unrecognized argument: ") {
-            Some(word) => unknown_option(error.about(word), words),
+            Some(word) => unknown_option(error.about(word), command),
             None => error,
         });
     }
-    if words.iter().all(|word| is_dashed(word)) {
-        text.push_str(&iproute2::help_for_groups());
-    } else if words.contains(&"counters") {
-        text.push_str(command::EXPLAINED);
+    match command {
+        "" => iproute2::help_for_commands(&mut text),
+        "counters" => text.push_str(command::EXPLAINED),
+        _ => {}
     }
     print(&text)
 }
 
 /// The error with the option that was meant, of those in the command's help.
-fn unknown_option(error: Error, words: &[&str]) -> Error {
-    let named = |command: &&&CommandInfo| words.contains(&command.name);
-    let command = Command::COMMANDS.iter().find(named);
-    let command = command.map_or("", |command| command.name);
+fn unknown_option(error: Error, command: &str) -> Error {
     let Err(help) = Command::from_args(&["", command], &["--help"]) else {
         return error;
     };
@@ -344,18 +355,12 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
 }
 
 fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {
-    let mut spelled = Vec::new();
+    let mut spelled = Spelled::default();
     let target = iproute2::line(&mut caller, words, &mut spelled)?;
-    let name = || caller.name();
-    match spelled.split_first() {
-        None => run_target(session, &caller, target),
-        Some((word, _)) if is_dashed(word) => Options::from_args(&[&name()], &spelled)
-            .map_or_else(|early| early_exit(early, &spelled), |_| Ok(0)),
-        Some((command, rest)) => match Command::from_args(&[&name(), command], rest) {
-            Ok(command) => command::run(session, command),
-            Err(early) => early_exit(early, &spelled),
-        },
+    if !spelled.options.is_empty() {
+        return options(&caller, &spelled).map_or_else(|early| early_exit(early, ""), |_| Ok(0));
     }
+    run_target(session, &caller, target, &spelled)
 }
 
 /// Longest line of a batch.

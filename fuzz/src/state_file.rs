@@ -61,7 +61,7 @@ fn words(data: &[u8]) {
         }
         if let Ok(words) = line.words() {
             let mut caller = Caller::new("ip-mptcp");
-            let _ = iproute2::line(&mut caller, &words, &mut Vec::new());
+            let _ = iproute2::line(&mut caller, &words, &mut iproute2::Spelled::default());
         }
         line.clear();
     }

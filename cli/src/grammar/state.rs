@@ -21,7 +21,7 @@ use super::limits::{self, LimitWords};
 use super::Words;
 use crate::args;
 use crate::error::{Error, Result};
-use crate::iproute2::{self, Caller, Target};
+use crate::iproute2::{self, Caller, Spelled, Target};
 use crate::output::{address, number, Text};
 use crate::plan::Entry;
 
@@ -103,7 +103,9 @@ fn statement(file: &mut File, number: u32, line: &Line) -> Result<()> {
         is_ip: false,
         object: false,
     };
-    if let Target::Action(action, rest) = iproute2::line(&mut caller, &words, &mut Vec::new())? {
+    if let Target::Action(action, rest) =
+        iproute2::line(&mut caller, &words, &mut Spelled::default())?
+    {
         let read = match args::path_of(action) {
             Some(("endpoint", "add")) => declare(file, number, rest),
             Some(("limits", "set")) => limit(file, number, rest),
