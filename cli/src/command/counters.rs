@@ -1,52 +1,50 @@
 //! `counters`.
 
-use crate::args::Counters;
+use crate::args;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::number;
-use crate::kernel::proc::{self, Counter};
-use crate::kernel::sys;
-use crate::output::prometheus::Metric;
+use crate::kernel::proc::Counters;
+use crate::kernel::sys::{self, Errno, Polled};
+use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
 
 /// The one that is a number of things that are there now.
 const GAUGE: &[u8] = b"MPCurrEstab";
 
-pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
+pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
+    let mut before = Counters::default();
+    let mut now = Counters::default();
     let Some(word) = asked.interval else {
-        let mut counters = Vec::new();
-        proc::counters(&mut counters)?;
+        now.read()?;
         if asked.prometheus {
-            expose(&mut session.out, &counters)?;
+            expose(&mut Metrics::new(&mut session.out), &now)?;
         } else {
-            print(&mut session.out, &counters, &[], asked.all)?;
+            print(&mut session.out, &now, &before, asked.all)?;
         }
         return Ok(0);
     };
     // Longer than a month is a mistake.
-    let seconds = number(word).filter(|seconds| (1..=2_592_000).contains(seconds));
-    let seconds = seconds.ok_or_else(|| Error::invalid(word, "1 to 2592000 seconds"))?;
+    let seconds = match number(word) {
+        Some(seconds @ 1..=2_592_000) => seconds,
+        _ => return Err(Error::invalid(word, "1 to 2592000 seconds")),
+    };
     if asked.prometheus {
-        return Err(Error::invalid(
-            "--interval",
-            "Prometheus makes differences itself",
-        ));
+        let why = "Prometheus makes differences itself";
+        return Err(Error::invalid("--interval", why));
     }
-    let signals = sys::catch_signals(&[libc::SIGINT, libc::SIGTERM]).map_err(|error| {
-        let what = ["cannot wait for signals"];
-        Error::system(Kind::Kernel, status::FAILED, &what, error)
-    })?;
-    let (mut before, mut now) = (Vec::new(), Vec::new());
-    proc::counters(&mut before)?;
+    let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, &[what], error);
+    let signals = sys::catch_signals(&[libc::SIGINT, libc::SIGTERM])
+        .map_err(|error| cannot("cannot wait for signals", error))?;
+    before.read()?;
     loop {
-        let [signal] = sys::poll([&signals], (seconds * 1000) as i32).map_err(|error| {
-            let what = ["cannot wait"];
-            Error::system(Kind::Kernel, status::FAILED, &what, error)
-        })?;
-        if signal {
+        let polled = &mut [Polled::read(&signals)];
+        sys::poll_all(polled, (seconds * 1000) as i32)
+            .map_err(|error| cannot("cannot wait", error))?;
+        if polled[0].is_ready() {
             return Ok(0);
         }
-        proc::counters(&mut now)?;
+        now.read()?;
         print(&mut session.out, &now, &before, asked.all)?;
         if !session.out.style.json {
             session.out.end_line()?;
@@ -57,44 +55,41 @@ pub fn run(session: &mut Session, asked: &Counters) -> Result<u8> {
 }
 
 /// What was added to a counter; a gauge as it is now.
-fn added(counter: &Counter, before: &[Counter]) -> u64 {
-    let Counter { name, value } = counter;
-    let mut old = 0;
-    for counter in before {
-        if name == &counter.name && name != GAUGE {
-            old = counter.value;
-        }
+fn added(name: &[u8], value: u64, before: &Counters) -> u64 {
+    if name == GAUGE {
+        return value;
     }
+    let old = before.of(name);
+    let added = value.wrapping_sub(old);
     // Counters of 32-bit kernels begin again at 2^32.
-    if *value < old && old <= u32::MAX.into() {
-        value + (1 << 32) - old
+    if value < old && old >> 32 == 0 {
+        added & u64::from(u32::MAX)
     } else {
-        value.wrapping_sub(old)
+        added
     }
 }
 
 /// What was added to those that are not 0; with `all` the others behind them.
-fn print(out: &mut Output, counters: &[Counter], before: &[Counter], all: bool) -> Result<()> {
+fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) -> Result<()> {
     let json = out.style.json;
     if json {
         out.begin_object("");
     }
-    for &zero in &[false, true] {
-        for counter in counters {
-            let value = added(counter, before);
+    for zero in [false, true] {
+        for (name, value) in counters.all() {
+            let value = added(name, value, before);
             if (value == 0) != zero || zero && !all {
                 continue;
             }
-            let name = &counter.name;
             if json {
                 // A name is of letters and digits; what is not becomes U+FFFD.
                 out.json_number(&String::from_utf8_lossy(name), value);
             } else {
                 out.bytes(name);
                 for _ in name.len()..24 {
-                    out.text(" ");
+                    out.byte(b' ');
                 }
-                out.text(" ");
+                out.byte(b' ');
                 out.number(value);
                 out.end_line()?;
             }
@@ -108,29 +103,22 @@ fn print(out: &mut Output, counters: &[Counter], before: &[Counter], all: bool) 
 
 /// All of them in Prometheus' format, by the kernel's names: those of newer
 /// kernels too.
-pub fn expose(out: &mut Output, counters: &[Counter]) -> Result<()> {
-    static EVENTS: Metric = Metric {
-        name: "mptcp_events_total",
-        kind: "counter",
-        help: "MPTcpExt counters of the kernel by name; ip-mptcp counters --help explains them.",
-    };
-    static NOW: Metric = Metric {
-        name: "mptcp_established",
-        kind: "gauge",
-        help: "MPTCP connections established now.",
-    };
-    EVENTS.begin(out);
+pub fn expose(metrics: &mut Metrics, counters: &Counters) -> Result<()> {
+    metrics.begin(
+        "mptcp_events_total counter MPTcpExt counters of the kernel by name; \
+         ip-mptcp counters --help explains them.",
+    );
     let mut gauge = None;
-    for counter in counters {
-        if counter.name == GAUGE {
-            gauge = gauge.or(Some(counter.value));
+    for (name, value) in counters.all() {
+        if name == GAUGE {
+            gauge = Some(value);
         } else {
-            EVENTS.sample(out, &[("counter", &counter.name)], counter.value)?;
+            metrics.labelled("counter", name, value)?;
         }
     }
     if let Some(value) = gauge {
-        NOW.begin(out);
-        NOW.sample(out, &[], value)?;
+        metrics.begin("mptcp_established gauge MPTCP connections established now.");
+        metrics.sample(value)?;
     }
     Ok(())
 }

@@ -1,20 +1,42 @@
 //! What `status` and `doctor` look at.
 
-use std::net::IpAddr;
+use mptcp_codec::mptcp::Endpoint;
 
-use super::places::{Place, Places};
+use super::places::{address, is_bound, key, key_of, Key, Places};
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
-use crate::kernel::{Diagnostics, Interface, Interfaces};
-use crate::output::vanished;
+use crate::kernel::{Diagnostics, Interface};
+use crate::output::{nth, vanished};
 use crate::session::Session;
 
-/// Interfaces, addresses and endpoints of the namespace.
+/// Limits, interfaces, addresses, endpoints and connections of the namespace.
 #[derive(Default)]
 pub struct Host {
+    /// The limits of the path manager.
+    pub add_addr_accepted: u32,
+    /// Further subflows of a connection.
+    pub more_subflows: u32,
     /// Addresses and endpoints.
     pub places: Places,
     interfaces: Vec<Interface>,
+    /// All connections.
+    pub connections: u64,
+    /// Those that fell back to TCP.
+    pub fallbacks: u64,
+    /// All subflows.
+    pub subflows: u64,
+    /// The same by index of the interface, ascending; 0 where that is unknown.
+    pub by_interface: Vec<(u32, u64)>,
+    /// The kernel kept the subflows from this reader.
+    pub hidden: bool,
+    /// A connection was opened here.
+    pub calls: bool,
+    /// A connection was accepted here.
+    pub serves: bool,
+    /// Some addresses of other hosts that connections were opened to.
+    pub peers: Vec<Key>,
+    /// Where connections are accepted, if that was asked for.
+    pub listening: Vec<Key>,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -36,23 +58,32 @@ pub enum Presence {
 
 impl Presence {
     /// The word for it in output.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::NoCarrier => "no-carrier",
-            Self::NoDevice => "no-device",
-            Self::NoAddress => "no-address",
-            Self::OtherDevice => "other-device",
-        }
+    pub fn name(self) -> &'static [u8] {
+        const NAMES: &[u8] = b"up down no-carrier no-device no-address other-device";
+        nth(NAMES, b' ', self as usize)
     }
 }
 
+/// So many peers are a fair sample.
+const PEERS: usize = 8;
+
 impl Host {
-    /// Asks the kernel.
-    pub fn read(&mut self, session: &mut Session, routes: &mut Interfaces) -> Result<()> {
+    /// Nothing is known yet.
+    #[inline(never)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the kernel for all but the connections.
+    #[inline(never)]
+    pub fn read(&mut self, session: &mut Session) -> Result<()> {
+        let limits = session.path_manager()?.limits()?;
+        self.add_addr_accepted = limits.add_addr_accepted().unwrap_or(0);
+        self.more_subflows = limits.subflows().unwrap_or(0);
         self.places.read(session)?;
-        self.interfaces = routes.interfaces()?;
+        if let Some(routes) = &mut self.places.routes {
+            self.interfaces = routes.interfaces()?;
+        }
         Ok(())
     }
 
@@ -70,59 +101,33 @@ impl Host {
     }
 
     /// How an endpoint is.
-    pub fn presence(&self, place: &Place) -> Presence {
-        let Some(interface) = self.interface(place.interface) else {
-            return if place.is_bound() {
+    pub fn presence(&self, endpoint: &Endpoint) -> Presence {
+        let index = self.places.of_endpoint(endpoint);
+        let Some(interface) = self.interface(index) else {
+            return if is_bound(endpoint) {
                 Presence::NoDevice
             } else {
                 Presence::NoAddress
             };
         };
+        let address = key_of(endpoint);
         if !interface.up {
-            return Presence::Down;
-        }
-        match &place.address {
-            Some(address) if self.places.of_address(address) != 0 => {
-                if !self.places.is_on(address, place.interface) {
-                    Presence::OtherDevice
-                } else if !interface.usable {
-                    Presence::NoCarrier
-                } else {
-                    Presence::Up
-                }
-            }
-            _ => Presence::NoAddress,
+            Presence::Down
+        } else if self.places.of_address(address) == 0 {
+            Presence::NoAddress
+        } else if !self.places.is_on(address, index) {
+            Presence::OtherDevice
+        } else if !interface.usable {
+            Presence::NoCarrier
+        } else {
+            Presence::Up
         }
     }
-}
 
-/// What is connected.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// All connections.
-    pub connections: u64,
-    /// Those that fell back to TCP.
-    pub fallbacks: u64,
-    /// All subflows, and by index of the interface; 0 is unknown.
-    pub subflows: u64,
-    /// The same by index of the interface, ascending; 0 where that is unknown.
-    pub by_interface: Vec<(u32, u64)>,
-    /// Connections opened here.
-    pub clients: u64,
-    /// Connections accepted here.
-    pub servers: u64,
-    /// Some addresses of peers that connections were opened to.
-    pub peers: Vec<IpAddr>,
-    /// The kernel kept the subflows from this reader.
-    pub hidden: bool,
-}
-
-/// So many peers are a fair sample.
-const PEERS: usize = 8;
-
-impl Tally {
-    /// Counts connections and subflows.
-    pub fn count(&mut self, session: &mut Session, places: &Places) -> Result<()> {
+    /// Counts connections and subflows, and looks where connections are
+    /// accepted if the caller wants to know.
+    #[inline(never)]
+    pub fn count(&mut self, session: &mut Session, listening: bool) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
         let selection = Selection::default();
         let hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
@@ -133,20 +138,15 @@ impl Tally {
             self.fallbacks += u64::from(connection.is_fallback());
             match connection.role() {
                 Some(Role::Client) => {
-                    self.clients += 1;
-                    if let Some(peer) = &socket.destination {
-                        let peer = peer.to_canonical();
-                        if self.peers.len() < PEERS && !self.peers.contains(&peer) {
-                            self.peers.push(peer);
-                        }
-                    }
+                    self.calls = true;
+                    self.note_peer(socket.destination.map_or(0, key));
                 }
-                Some(Role::Server) => self.servers += 1,
+                Some(Role::Server) => self.serves = true,
                 None => {}
             }
             for subflow in connection.subflows() {
                 self.subflows += 1;
-                let index = places.interface(subflow);
+                let index = self.places.interface(subflow);
                 let counts = &mut self.by_interface;
                 let at = counts.partition_point(|(other, _)| *other < index);
                 match counts.get_mut(at) {
@@ -157,6 +157,21 @@ impl Tally {
             Ok(())
         })?;
         self.hidden = hidden.subflows;
+        if listening {
+            connections::listeners(&mut diagnostics, &mut |socket| {
+                self.serves = true;
+                self.listening.extend(socket.source.map(key));
+                Ok(())
+            })?;
+        }
         Ok(())
+    }
+
+    fn note_peer(&mut self, peer: Key) {
+        let elsewhere =
+            peer != 0 && !address(peer).is_loopback() && self.places.of_address(peer) == 0;
+        if elsewhere && self.peers.len() < PEERS && !self.peers.contains(&peer) {
+            self.peers.push(peer);
+        }
     }
 }

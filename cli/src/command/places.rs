@@ -1,8 +1,8 @@
 //! Where a subflow is: its interface and its endpoint.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::Endpoint;
 
 use super::endpoint::interface_name;
 use crate::connections::Subflow;
@@ -11,37 +11,50 @@ use crate::kernel::{Interfaces, PathManager};
 use crate::output::vanished;
 use crate::session::Session;
 
+/// An address as one number, which is compared at once: IPv4 as it is mapped
+/// into IPv6. 0 where there is none.
+pub type Key = u128;
+
+/// The number of an address.
+pub const fn key(address: IpAddr) -> Key {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+    .to_bits()
+}
+
+/// The address of a number.
+pub fn address(key: Key) -> IpAddr {
+    Ipv6Addr::from_bits(key).to_canonical()
+}
+
+/// Whether a number is that of an IPv4 address.
+pub fn is_ipv4(key: Key) -> bool {
+    key >> 32 == 0xffff
+}
+
+/// The address of an endpoint.
+pub fn key_of(endpoint: &Endpoint) -> Key {
+    endpoint.address().map_or(0, key)
+}
+
+/// Whether an endpoint names an interface.
+pub fn is_bound(endpoint: &Endpoint) -> bool {
+    endpoint.if_idx().unwrap_or(0) != 0
+}
+
 /// The addresses and endpoints of a namespace, and names of interfaces as they
 /// are asked for.
 #[derive(Debug, Default)]
 pub struct Places {
-    addresses: Vec<(IpAddr, u32)>,
-    endpoints: Vec<Place>,
+    /// Where they were asked for.
+    pub routes: Option<Interfaces>,
+    // With the index of the interface, ascending.
+    addresses: Vec<(Key, u32)>,
+    /// All endpoints.
+    pub endpoints: Vec<Endpoint>,
     names: Vec<(u32, Vec<u8>)>,
-}
-
-/// An endpoint, and where it is.
-#[derive(Debug)]
-pub struct Place {
-    /// What the kernel says of it.
-    pub endpoint: Endpoint,
-    /// Its address; an IPv4 address that is mapped into IPv6 as IPv4.
-    pub address: Option<IpAddr>,
-    /// The interface that it names, or that has its address; 0 where there is
-    /// none.
-    pub interface: u32,
-}
-
-impl Place {
-    /// It names an interface.
-    pub fn is_bound(&self) -> bool {
-        self.endpoint.if_idx().unwrap_or(0) != 0
-    }
-
-    /// What it is used for.
-    pub fn flags(&self) -> EndpointFlags {
-        self.endpoint.flags().unwrap_or_default()
-    }
 }
 
 impl Places {
@@ -49,24 +62,21 @@ impl Places {
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let buffer = session.receive_buffer();
         // Some kernels do not show them to everybody.
-        let endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
-        self.addresses = Interfaces::open(buffer)?.addresses()?;
-        for endpoint in &endpoints {
-            let mut address = endpoint.address();
-            let mut interface = endpoint.if_idx().unwrap_or(0) as u32;
-            if let Some(address) = &mut address {
-                *address = address.to_canonical();
-                if interface == 0 {
-                    interface = self.of_address(address);
-                }
-            }
-            self.endpoints.push(Place {
-                endpoint: *endpoint,
-                address,
-                interface,
-            });
+        self.endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
+        let routes = self.routes.insert(Interfaces::open(buffer)?);
+        for (address, index) in routes.addresses()? {
+            self.addresses.push((key(address), index));
         }
         Ok(())
+    }
+
+    /// The interface of an endpoint: that which it names, or that has its
+    /// address; 0 where there is none.
+    pub fn of_endpoint(&self, endpoint: &Endpoint) -> u32 {
+        match endpoint.if_idx() {
+            None | Some(0) => self.of_address(key_of(endpoint)),
+            Some(index) => index as u32,
+        }
     }
 
     /// The interface of a subflow: that which its socket is bound to, or its
@@ -78,55 +88,39 @@ impl Places {
     /// The id of the endpoint whose address a subflow has, 0 for none, and the
     /// interface.
     pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
-        let bound = subflow.interface;
-        let [(Some(local), _), _] = subflow.ends else {
-            return (0, bound);
-        };
-        let local = &local.to_canonical();
+        let (local, _) = subflow.ends[0];
+        let local = local.map_or(0, key);
         let wanted = subflow.info.id_loc();
-        let mut found: Option<&Place> = None;
-        for place in &self.endpoints {
+        let mut found: Option<&Endpoint> = None;
+        for endpoint in &self.endpoints {
             // The first subflow has the id 0, whichever endpoint has its
             // address.
-            if place.address.as_ref() == Some(local)
-                && (found.is_none() || place.endpoint.id() == wanted)
-            {
-                found = Some(place);
+            if key_of(endpoint) == local && (found.is_none() || endpoint.id() == wanted) {
+                found = Some(endpoint);
             }
         }
-        let id = found.and_then(|place| place.endpoint.id()).unwrap_or(0);
-        let interface = match found {
-            _ if bound != 0 => bound,
-            Some(place) => place.interface,
-            None => self.of_address(local),
+        let id = found.and_then(|endpoint| endpoint.id()).unwrap_or(0);
+        let interface = match (subflow.interface, found) {
+            (0, Some(endpoint)) => self.of_endpoint(endpoint),
+            (0, None) => self.of_address(local),
+            (bound, _) => bound,
         };
         (id, interface)
     }
 
-    /// The interface that has this address, which is not one of IPv4 mapped
-    /// into IPv6; 0 where none does.
-    pub fn of_address(&self, address: &IpAddr) -> u32 {
-        let at = self.addresses.partition_point(|(here, _)| here < address);
-        match self.addresses.get(at) {
-            Some((here, index)) if here == address => *index,
-            _ => 0,
+    /// The interface that has this address; 0 where none does.
+    pub fn of_address(&self, address: Key) -> u32 {
+        for (here, index) in &self.addresses {
+            if *here == address {
+                return *index;
+            }
         }
+        0
     }
 
     /// Whether this interface has this address.
-    pub fn is_on(&self, address: &IpAddr, index: u32) -> bool {
-        self.addresses.contains(&(*address, index))
-    }
-
-    /// All endpoints.
-    pub fn all(&self) -> &[Place] {
-        &self.endpoints
-    }
-
-    /// Those that somebody made.
-    pub fn made(&self) -> impl Iterator<Item = &Place> {
-        let made = |place: &&Place| !place.flags().contains(EndpointFlags::IMPLICIT);
-        self.endpoints.iter().filter(made)
+    pub fn is_on(&self, address: Key, index: u32) -> bool {
+        self.addresses.contains(&(address, index))
     }
 
     /// The name of an interface; `ifN` where it has gone.

@@ -101,6 +101,11 @@ impl PathManager {
         Ok(group)
     }
 
+    /// What the controller says of the family.
+    pub fn family(&mut self, each: &mut dyn FnMut(&Family) -> Result<()>) -> Result<()> {
+        look_up(&mut self.socket, each)
+    }
+
     /// Whether anybody in this network namespace listens to events; `None`
     /// where that cannot be told.
     pub fn has_listener(&mut self) -> Option<bool> {

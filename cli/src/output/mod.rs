@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
-pub use text::{address, hexadecimal, number, padded, vanished, Digits, Text};
+pub use text::{address, hexadecimal, nth, number, padded, take, vanished, Digits, Text};
 
 /// Which colours suit the terminal's background.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct Output {
     pub style: Style,
     // What of the text has been written.
     written: usize,
+    // Why the rest was not, if nobody has been told.
+    failure: Option<Error>,
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
     json: json::Layout,
@@ -77,9 +79,13 @@ pub struct Output {
 const FULL: usize = 8192;
 
 impl Output {
-    /// Writes what is buffered. A reader that has gone ends the program as
-    /// SIGPIPE would.
+    /// Writes what is buffered, or tells why that failed or would not have
+    /// come before. A reader that has gone ends the program as SIGPIPE would.
     pub fn flush(&mut self) -> Result<()> {
+        if let Some(error) = self.failure.take() {
+            self.forget();
+            return Err(error);
+        }
         while !self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))? {
             // Somebody else has set O_NONBLOCK.
             let mut polled = [Polled::write(&Fd::STDOUT)];
@@ -191,12 +197,13 @@ impl Output {
         self.flush_full()
     }
 
+    // What fails is kept for the next who flushes, as everybody does in the
+    // end: whoever prints need not look at each piece.
     fn flush_full(&mut self) -> Result<()> {
         if self.text.as_bytes().len() >= FULL && self.patience.is_none() {
-            self.flush()
-        } else {
-            Ok(())
+            self.failure = self.flush().err();
         }
+        Ok(())
     }
 
     /// Text in a colour.

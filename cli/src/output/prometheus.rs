@@ -1,57 +1,89 @@
 //! Prometheus' text format.
 
-use super::Output;
+use super::{take, Output};
 use crate::error::Result;
 
-/// A metric.
-pub struct Metric {
-    /// Its name.
-    pub name: &'static str,
-    /// `counter` or `gauge`.
-    pub kind: &'static str,
-    /// What it tells.
-    pub help: &'static str,
+/// Writes metrics, one after the other.
+pub struct Metrics<'o> {
+    out: &'o mut Output,
+    // Of the metric that is being written.
+    name: &'static [u8],
+    // The sample that is being written has labels.
+    labelled: bool,
 }
 
-impl Metric {
-    /// Begins it.
-    pub fn begin(&self, out: &mut Output) {
-        out.text("# HELP ");
-        out.text(self.name);
-        out.text(" ");
-        out.text(self.help);
-        out.text("\n# TYPE ");
-        out.text(self.name);
-        out.text(" ");
-        out.text(self.kind);
-        out.text("\n");
+impl<'o> Metrics<'o> {
+    /// Writes to this output.
+    pub fn new(out: &'o mut Output) -> Self {
+        Self {
+            out,
+            name: b"",
+            labelled: false,
+        }
     }
 
-    /// One value of it, with its labels.
-    pub fn sample(&self, out: &mut Output, labels: &[(&str, &[u8])], value: u64) -> Result<()> {
-        out.text(self.name);
-        let mut before = b'{';
-        for (label, value) in labels {
-            out.byte(before);
-            before = b',';
-            out.text(label);
-            out.text("=\"");
-            for byte in *value {
-                match byte {
-                    b'"' | b'\\' => out.byte(b'\\'),
-                    b'\n' => {
-                        out.text("\\n");
-                        continue;
-                    }
-                    _ => {}
-                }
-                out.byte(*byte);
-            }
-            out.byte(b'"');
+    /// Begins a metric. Its name, its kind (`counter` or `gauge`) and what it
+    /// tells stand in one text.
+    pub fn begin(&mut self, metric: &'static str) {
+        let mut help = metric.as_bytes();
+        self.name = take(&mut help, b' ');
+        let kind = take(&mut help, b' ');
+        self.comment("# HELP ", help);
+        self.comment("# TYPE ", kind);
+    }
+
+    fn comment(&mut self, what: &str, text: &[u8]) {
+        self.out.text(what);
+        self.out.bytes(self.name);
+        self.out.byte(b' ');
+        self.out.bytes(text);
+        self.out.byte(b'\n');
+    }
+
+    /// A label of the next sample.
+    pub fn label(&mut self, label: &str, value: &[u8]) {
+        let out = &mut *self.out;
+        if self.labelled {
+            out.byte(b',');
+        } else {
+            self.labelled = true;
+            out.bytes(self.name);
+            out.byte(b'{');
         }
-        out.text(if labels.is_empty() { " " } else { "} " });
+        out.text(label);
+        out.text("=\"");
+        for byte in value {
+            match byte {
+                b'\n' => {
+                    out.text("\\n");
+                    continue;
+                }
+                b'"' | b'\\' => out.byte(b'\\'),
+                _ => {}
+            }
+            out.byte(*byte);
+        }
+        out.byte(b'"');
+    }
+
+    /// A sample, with the labels that were given.
+    pub fn sample(&mut self, value: u64) -> Result<()> {
+        let out = &mut *self.out;
+        if self.labelled {
+            self.labelled = false;
+            out.byte(b'}');
+        } else {
+            out.bytes(self.name);
+        }
+        out.byte(b' ');
         out.number(value);
         out.byte(b'\n');
         out.flush_full()
+    }
+
+    /// A sample with one label.
+    pub fn labelled(&mut self, label: &str, of: &[u8], value: u64) -> Result<()> {
+        self.label(label, of);
+        self.sample(value)
     }
 }

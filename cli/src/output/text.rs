@@ -63,6 +63,25 @@ pub fn address(address: IpAddr) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Takes what stands in front of the next byte `end` off `rest`, and that: all
+/// of it where there is none. Tables of texts are one text, read by this: a
+/// table of slices would be as large again.
+#[inline(never)]
+pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
+    let len = rest.iter().take_while(|byte| **byte != end).count();
+    let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+    *rest = behind.get(1..).unwrap_or(&[]);
+    taken
+}
+
+/// The text with this number, counted from 0, of those that `end` separates.
+pub fn nth(mut texts: &[u8], end: u8, number: usize) -> &[u8] {
+    for _ in 0..number {
+        take(&mut texts, end);
+    }
+    take(&mut texts, end)
+}
+
 /// Bytes that are put together piece by piece. Written for many small pieces:
 /// each is copied into room that is there already.
 #[derive(Debug, Default)]
