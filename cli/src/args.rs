@@ -288,13 +288,6 @@ pub struct Action {
     pub run: fn(&mut Session, &[&str]) -> Result<u8>,
 }
 
-/// The names of the group and of the action.
-pub fn path_of(action: &'static Action) -> Option<(&'static str, &'static str)> {
-    let has = |group: &&Group| group.actions.iter().any(|own| core::ptr::eq(own, action));
-    let group = GROUPS.iter().find(has)?;
-    Some((group.name, action.name))
-}
-
 /// The commands that are groups.
 pub static GROUPS: &[Group] = &[
     Group {

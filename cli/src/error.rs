@@ -241,6 +241,7 @@ impl Error {
 
     /// Adds to the message.
     #[cold]
+    #[inline(never)]
     pub fn push(&mut self, text: &[u8]) {
         self.0.message.extend_from_slice(text);
     }
@@ -296,23 +297,35 @@ impl Error {
     }
 
     /// What is written to standard error about a line of a state file:
-    /// FILE:LINE in front.
-    pub fn report_at(&self, as_json: bool, file: &str, line: u32) -> Vec<u8> {
-        if as_json {
-            return self.report(true, Some((file, line)));
+    /// FILE:LINE in front. Line 0 is none.
+    pub fn report_at(&self, as_json: bool, file: &str, line: u32, out: &mut Text) {
+        if line == 0 {
+            return self.put(as_json, None, out);
         }
-        let line = number(line.into());
-        let place = [file.as_bytes(), b":", line.as_bytes(), b": "].concat();
-        join(&[&place, self.plain(), &self.suggestion(), b"\n"])
+        if as_json {
+            return self.put(true, Some((file, line)), out);
+        }
+        out.bytes(file.as_bytes());
+        out.byte(b':');
+        out.number(line.into());
+        out.bytes(b": ");
+        out.bytes(self.plain());
+        out.bytes(&self.suggestion());
+        out.byte(b'\n');
     }
 
     /// What is written to standard error, one line or more. `place` is the
     /// file and line of a batch.
     pub fn report(&self, as_json: bool, place: Option<(&str, u32)>) -> Vec<u8> {
         let mut out = Text::default();
+        self.put(as_json, place, &mut out);
+        out.into_bytes()
+    }
+
+    fn put(&self, as_json: bool, place: Option<(&str, u32)>, out: &mut Text) {
         if as_json {
             out.bytes(b"{\"error\":");
-            self.object(&mut out, place);
+            self.object(out, place);
             out.byte(b'}');
         } else {
             out.bytes(self.message());
@@ -325,7 +338,6 @@ impl Error {
             }
         }
         out.byte(b'\n');
-        out.into_bytes()
     }
 
     /// The error as a JSON object; `place` is the file and line of a batch.

@@ -26,6 +26,8 @@ pub struct Sighting {
     pub address: Option<IpAddr>,
     /// It is there, not gone. An address is not while it may be a duplicate.
     pub there: bool,
+    /// The interface is switched on.
+    pub up: bool,
     /// The interface is up and has a carrier. New connections can have the
     /// address as their source: of global scope, neither deprecated nor
     /// temporary.
@@ -47,7 +49,7 @@ pub fn meant(declared: &Declared, seen: &Seen, of: &Sighting) -> Option<IpAddr> 
     let address = of.address?;
     let family = family_of(&address);
     let index = declared.entry.index;
-    let meant = of.index == index && of.there && of.good && index != 0;
+    let meant = declared.spread && of.index == index && of.there && of.good && index != 0;
     (meant && declared.family.is_none_or(|only| only == family) && usable(seen, index))
         .then_some(address)
 }
@@ -77,18 +79,19 @@ impl Entry {
         index: 0,
     };
 
-    /// What the kernel told of an endpoint; `None` without an address.
-    pub fn of(endpoint: &Endpoint) -> Option<Self> {
-        Some(Self {
-            address: endpoint.address()?,
+    /// What the kernel told of an endpoint with this address.
+    pub fn of(endpoint: &Endpoint, address: IpAddr) -> Self {
+        Self {
+            address,
             port: endpoint.port().unwrap_or(0),
             id: endpoint.id().unwrap_or(0),
             flags: endpoint.flags().unwrap_or_default(),
             index: endpoint.if_idx().unwrap_or(0) as u32,
-        })
+        }
     }
 
     /// What the kernel is told; what is 0 is left out.
+    #[inline(never)]
     pub fn endpoint(&self) -> Endpoint {
         let mut endpoint = Endpoint::new(self.address);
         if self.id != 0 {
@@ -118,37 +121,39 @@ impl Entry {
     }
 }
 
-/// A set of ids. That there is no id, 0, is never in it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Ids([bool; 256]);
+/// What is known of each id, as bits. No id, which is 0, has none of them.
+#[derive(Copy, Clone, Debug)]
+pub struct Ids([u8; 256]);
 
 impl Default for Ids {
     fn default() -> Self {
-        Self([false; 256])
+        Self([0; 256])
     }
 }
 
 impl Ids {
-    /// Adds an id.
-    pub fn add(&mut self, id: u8) {
-        self.0[usize::from(id)] = id != 0;
+    /// A line has it that has no endpoint at the moment: it is not to be given
+    /// to others meanwhile.
+    pub const RESERVED: u8 = 1;
+    /// It is asked for.
+    const ASKED: u8 = 2;
+    /// An endpoint that is wanted has it.
+    const MET: u8 = 4;
+    /// An endpoint has it that stays as it is.
+    const STAYS: u8 = 8;
+    /// It was chosen for an endpoint.
+    const CHOSEN: u8 = 16;
+    /// It is not free.
+    const TAKEN: u8 = Self::ASKED | Self::STAYS | Self::CHOSEN;
+
+    /// Adds such bits to an id.
+    pub fn mark(&mut self, id: u8, bits: u8) {
+        self.0[usize::from(id)] |= if id == 0 { 0 } else { bits };
     }
 
-    /// Whether the id is in it.
-    pub fn has(&self, id: u8) -> bool {
-        self.0[usize::from(id)]
-    }
-
-    /// Adds all of the other set.
-    fn add_all(&mut self, other: &Self) {
-        for (id, has) in self.0.iter_mut().zip(&other.0) {
-            *id |= has;
-        }
-    }
-
-    /// The lowest that is not in it, 0 where all are.
-    fn lowest_outside(&self) -> u8 {
-        (1..=255).find(|id| !self.has(*id)).unwrap_or(0)
+    /// Whether the id has one of these bits.
+    pub fn has(&self, id: u8, bits: u8) -> bool {
+        self.0[usize::from(id)] & bits != 0
     }
 }
 
@@ -203,15 +208,6 @@ impl Step {
             spread: false,
             had: 0,
             error: None,
-        }
-    }
-
-    /// The same once more.
-    #[inline(never)]
-    fn again(&self) -> Self {
-        Self {
-            error: None,
-            ..*self
         }
     }
 
@@ -271,6 +267,21 @@ impl Step {
     }
 }
 
+/// Adds a step with an endpoint that is there, and for no line.
+#[inline(never)]
+fn push(steps: &mut Vec<Step>, action: Action, entry: &Entry) {
+    steps.push(Step::new(action, entry));
+}
+
+/// Adds the same step once more.
+#[inline(never)]
+fn push_again(steps: &mut Vec<Step>, step: &Step) {
+    steps.push(Step {
+        error: None,
+        ..*step
+    });
+}
+
 /// Whether one of the steps is about an endpoint that clashes with this one.
 pub fn among(steps: &[Step], entry: &Entry) -> bool {
     steps.iter().any(|step| step.entry.clashes(entry))
@@ -301,9 +312,8 @@ pub struct Plan {
     /// whichever it has or gets. Compared, those that are there are steps that
     /// change them.
     pub wanted: Vec<Step>,
-    /// Ids of lines that have no endpoint at the moment: not to be given to
-    /// others meanwhile.
-    pub reserved: Ids,
+    /// The ids.
+    pub ids: Ids,
     /// What is to be done.
     pub steps: Vec<Step>,
 }
@@ -325,59 +335,62 @@ impl Plan {
     /// first.
     pub fn expand(&mut self, file: &File, follow: bool) {
         self.wanted.clear();
-        self.reserved = Ids::default();
-        // Addresses that are written out come first.
-        for spread in [false, true] {
-            for declared in &file.endpoints {
-                if declared.spread != spread {
-                    continue;
-                }
-                let mut step = Step::new(Action::Add, &declared.entry);
-                step.line = declared.line;
-                step.spread = spread;
-                step.entry.id = 0;
-                if !spread {
-                    if !follow || declared.dev.is_empty() || self.has(&step.entry) {
-                        self.want(&step);
-                    }
-                } else {
-                    for at in 0..self.seen.len() {
-                        let of = self.seen.get(at);
-                        if let Some(address) = of.and_then(|of| meant(declared, &self.seen, of)) {
-                            step.entry.address = address;
-                            if self.wanted.len() < MOST && !among(&self.wanted, &step.entry) {
-                                self.want(&step);
-                            }
-                        }
-                    }
-                }
-                self.give_id(declared.entry.id, declared.line);
+        self.ids = Ids::default();
+        // For how many more there can be ids.
+        let mut room = MOST;
+        for declared in &file.endpoints {
+            if self.stands(declared, follow) {
+                room -= 1;
             }
+        }
+        for declared in &file.endpoints {
+            let begin = self.wanted.len();
+            let mut step = Step::new(Action::Add, &declared.entry);
+            step.line = declared.line;
+            step.spread = declared.spread;
+            step.entry.id = 0;
+            if self.stands(declared, follow) {
+                push_again(&mut self.wanted, &step);
+            }
+            for of in &self.seen {
+                let Some(address) = meant(declared, &self.seen, of) else {
+                    continue;
+                };
+                step.entry.address = address;
+                let written = |other: &Declared| {
+                    self.stands(other, follow) && other.entry.clashes(&step.entry)
+                };
+                if room > 0
+                    && !among(&self.wanted, &step.entry)
+                    && !file.endpoints.iter().any(written)
+                {
+                    push_again(&mut self.wanted, &step);
+                    room -= 1;
+                }
+            }
+            self.give_id(declared.entry.id, begin);
         }
     }
 
-    /// Whether the interface can carry packets and has the address.
-    fn has(&self, entry: &Entry) -> bool {
+    /// Whether a line writes out an address and wants it now.
+    fn stands(&self, declared: &Declared, follow: bool) -> bool {
+        let entry = &declared.entry;
         let has = |of: &Sighting| {
             of.index == entry.index
                 && of.there
                 && of.address.is_some_and(|found| same(found, entry.address))
         };
-        usable(&self.seen, entry.index) && self.seen.iter().any(has)
+        !declared.spread
+            && (!follow
+                || declared.dev.is_empty()
+                || usable(&self.seen, entry.index) && self.seen.iter().any(has))
     }
 
-    /// Puts an endpoint behind those of its line and the lines before.
-    fn want(&mut self, step: &Step) {
-        let before = self.wanted.iter().rposition(|of| of.line <= step.line);
-        self.wanted
-            .insert(before.map_or(0, |at| at + 1), step.again());
-    }
-
-    /// One of the endpoints of a line has the id: that which has it already,
-    /// or the first. Where there are none it is reserved.
-    fn give_id(&mut self, id: u8, line: u32) {
+    /// One of the endpoints from `begin` on has the id: that which has it
+    /// already, or the first. Where there are none it is reserved.
+    fn give_id(&mut self, id: u8, begin: usize) {
         let mut holder = None;
-        for Step { entry, .. } in self.wanted.iter_mut().filter(|of| of.line == line) {
+        for Step { entry, .. } in self.wanted.iter_mut().skip(begin) {
             let has_it = |there: &Entry| there.id == id && there.clashes(entry);
             if holder.is_none() || self.present.iter().any(has_it) {
                 holder = Some(&mut entry.id);
@@ -385,7 +398,7 @@ impl Plan {
         }
         match holder {
             Some(of_one) => *of_one = id,
-            None => self.reserved.add(id),
+            None => self.ids.mark(id, Ids::RESERVED),
         }
     }
 
@@ -415,25 +428,21 @@ impl Plan {
         let Self {
             present,
             wanted,
+            ids,
             steps,
             ..
         } = self;
-        let mut asked = Ids::default();
         for step in &*wanted {
-            asked.add(step.entry.id);
+            ids.mark(step.entry.id, Ids::ASKED);
         }
-        // By their ids, which are different: those that are wanted, and those
-        // that stay as they are.
-        let mut met = Ids::default();
-        let mut stays = Ids::default();
         for step in &mut *wanted {
             let entry = &mut step.entry;
             let Some(there) = present.iter().find(|there| there.clashes(entry)) else {
                 continue;
             };
-            met.add(there.id);
+            ids.mark(there.id, Ids::MET);
             // Without a wish it keeps its id, unless another one asks for that.
-            if entry.id != there.id && (entry.id != 0 || asked.has(there.id)) {
+            if entry.id != there.id && (entry.id != 0 || ids.has(there.id, Ids::ASKED)) {
                 continue;
             }
             entry.id = there.id;
@@ -448,83 +457,71 @@ impl Plan {
             } else {
                 continue;
             }
-            stays.add(there.id);
+            ids.mark(there.id, Ids::STAYS);
         }
+        let mut all_go = present.len() > 1;
         for there in &*present {
-            let wanted_id = asked.has(there.id);
+            let asked = ids.has(there.id, Ids::ASKED);
             let goes = match others {
+                _ if ids.has(there.id, Ids::MET) => !ids.has(there.id, Ids::STAYS),
                 Others::Go if !there.is_implicit() => true,
                 Others::StayBut(gone) if !there.is_implicit() => among(gone, there),
-                _ => wanted_id,
+                _ => asked,
             };
-            if met.has(there.id) || goes {
+            if goes {
                 continue;
             }
-            if wanted_id {
-                for step in &*wanted {
-                    if step.entry.id == there.id {
-                        return Err(kept(there, step.line));
-                    }
+            all_go = false;
+            for step in &*wanted {
+                if asked && step.entry.id == there.id && !ids.has(there.id, Ids::MET) {
+                    return Err(kept(there, step.line));
                 }
             }
-            stays.add(there.id);
+            ids.mark(there.id, Ids::STAYS);
         }
-        if present.len() > 1 && stays == Ids::default() {
-            steps.push(Step::new(Action::Flush, &Entry::NONE));
-        } else {
-            for there in &*present {
-                if !stays.has(there.id) {
-                    steps.push(Step::new(Action::Delete, there));
-                }
+        if all_go {
+            push(steps, Action::Flush, &Entry::NONE);
+        }
+        for there in &*present {
+            if !all_go && !ids.has(there.id, Ids::STAYS) {
+                push(steps, Action::Delete, there);
             }
         }
-        // Ids of those that stay, of those that ask, and then of those chosen
-        // here.
-        let mut taken = stays;
         for step in &*wanted {
-            taken.add(step.entry.id);
+            ids.mark(step.entry.id, Ids::CHOSEN);
             let changed = EndpointFlags(step.entry.flags.0 ^ step.before.0) & CHANGEABLE;
             if step.action == Action::Change && changed.0 != 0 {
-                steps.push(step.again());
+                push_again(steps, step);
             }
         }
-        taken.add_all(&asked);
-        self.add(taken);
-        Ok(())
-    }
-
-    /// Adds the steps that add endpoints, in view of the ids that are taken.
-    fn add(&mut self, mut taken: Ids) {
-        let Self {
-            wanted,
-            steps,
-            reserved,
-            ..
-        } = self;
         for step in &mut *wanted {
-            if step.lacks_id() && !taken.has(step.had) {
+            if step.lacks_id() && !ids.has(step.had, Ids::TAKEN) {
                 step.entry.id = step.had;
+                ids.mark(step.had, Ids::CHOSEN);
             }
-            taken.add(step.entry.id);
         }
-        // The kernel knows nothing of reserved ids, so it is not left to
-        // choose.
-        let mut closed = taken;
-        closed.add_all(reserved);
-        for step in &mut *wanted {
-            if closed != taken && step.lacks_id() {
-                step.entry.id = closed.lowest_outside();
-            }
-            closed.add(step.entry.id);
-        }
-        // Those with an id come first.
-        for without in [false, true] {
-            for step in &*wanted {
-                if step.action == Action::Add && (step.entry.id == 0) == without {
-                    steps.push(step.again());
+        // The kernel knows nothing of reserved ids: while one of them is free
+        // it is not left to choose.
+        let free = |id: u8| !ids.has(id, Ids::TAKEN);
+        if (1..=255).any(|id| ids.has(id, Ids::RESERVED) && free(id)) {
+            for step in &mut *wanted {
+                if step.lacks_id() {
+                    let mut free = 1..=255;
+                    let id = free.find(|id| !ids.has(*id, Ids::TAKEN | Ids::RESERVED));
+                    step.entry.id = id.unwrap_or(0);
+                    ids.mark(step.entry.id, Ids::CHOSEN);
                 }
             }
         }
+        // Those with an id come first.
+        for pass in 0..2 {
+            for step in &*wanted {
+                if step.action == Action::Add && (step.entry.id == 0) == (pass == 1) {
+                    push_again(steps, step);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -618,6 +615,14 @@ mod tests {
         }
     }
 
+    fn copy(steps: &[Step]) -> Vec<Step> {
+        let mut copy = Vec::new();
+        for step in steps {
+            push_again(&mut copy, step);
+        }
+        copy
+    }
+
     fn fits(there: &Entry, wanted: &Step) -> bool {
         let of = &wanted.entry;
         there.clashes(of)
@@ -669,9 +674,9 @@ mod tests {
                 }
             }
             for _ in 0..random.below(4) {
-                plan.reserved.add(random.below(12) as u8);
+                plan.ids.mark(random.below(12) as u8, Ids::RESERVED);
             }
-            let wish: Vec<Step> = plan.wanted.iter().map(Step::again).collect();
+            let wish = copy(&plan.wanted);
             let gone = present.first().map(|gone| Step::new(Action::Delete, gone));
             let others = match random.below(3) {
                 0 => Others::Go,
@@ -720,7 +725,7 @@ mod tests {
             }
             let mut more = Plan {
                 present: kernel.0.clone(),
-                wanted: wish.iter().map(Step::again).collect(),
+                wanted: copy(&wish),
                 ..Plan::default()
             };
             let _ = more.compare(others);
@@ -729,17 +734,14 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_a_set() {
+    fn no_id_has_no_marks() {
         let mut ids = Ids::default();
-        ids.add(0);
-        assert_eq!(ids, Ids::default());
-        for id in 1..=255 {
-            assert!(!ids.has(id));
-            assert_eq!(ids.lowest_outside(), id);
-            ids.add(id);
-            assert!(ids.has(id));
+        for id in 0..=255 {
+            assert!(!ids.has(id, !0));
+            ids.mark(id, Ids::MET | Ids::CHOSEN);
+            assert_eq!(ids.has(id, Ids::TAKEN), id != 0);
+            assert!(!ids.has(id, Ids::RESERVED));
         }
-        assert_eq!(ids.lowest_outside(), 0);
     }
 
     fn seen() -> Seen {
@@ -747,6 +749,7 @@ mod tests {
             index,
             address: None,
             there: true,
+            up: good,
             good,
         };
         let address = |index, address: &str, good| Sighting {
@@ -837,6 +840,6 @@ mod tests {
             true,
         );
         assert!(plan.wanted.is_empty());
-        assert!(plan.reserved.has(4) && plan.reserved.has(9));
+        assert!(plan.ids.has(4, Ids::RESERVED) && plan.ids.has(9, Ids::RESERVED));
     }
 }

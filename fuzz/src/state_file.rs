@@ -22,10 +22,13 @@ pub fn run(data: &[u8]) {
     parse(data, &mut file, &mut |line, error| {
         assert!(line > last, "mistakes come by line");
         last = line;
-        let said = error.report_at(false, "f", line);
-        assert!(said.ends_with(b"\n"));
-        let json = error.report_at(true, "f", line);
-        assert!(std::str::from_utf8(&json).is_ok_and(|json| json.starts_with("{\"error\":")));
+        let mut said = Text::default();
+        error.report_at(false, "f", line, &mut said);
+        assert!(said.as_bytes().ends_with(b"\n"));
+        let mut json = Text::default();
+        error.report_at(true, "f", line, &mut json);
+        let json = std::str::from_utf8(json.as_bytes());
+        assert!(json.is_ok_and(|json| json.starts_with("{\"error\":")));
     });
     for declared in &file.endpoints {
         let mut text = Text::default();
@@ -104,6 +107,7 @@ fn plan(file: &mut File, data: &[u8]) {
             index,
             address: None,
             there: true,
+            up: true,
             good: byte() & 1 == 0,
         });
     }
@@ -112,6 +116,7 @@ fn plan(file: &mut File, data: &[u8]) {
             index: u32::from(byte() % 4),
             address: Some(IpAddr::from([10, 0, 0, byte() % 8])),
             there: byte() & 7 != 0,
+            up: false,
             good: byte() & 3 != 0,
         });
     }
@@ -127,8 +132,8 @@ fn plan(file: &mut File, data: &[u8]) {
             flags: EndpointFlags(u32::from(byte())),
             index: u32::from(byte() % 4),
         };
-        if !ids.has(entry.id) && !plan.present.iter().any(|there| there.clashes(&entry)) {
-            ids.add(entry.id);
+        if !ids.has(entry.id, !0) && !plan.present.iter().any(|there| there.clashes(&entry)) {
+            ids.mark(entry.id, !0);
             plan.present.push(entry);
         }
     }
@@ -152,8 +157,12 @@ fn plan(file: &mut File, data: &[u8]) {
                 step.print(&mut Text::default(), b"dev");
                 if step.action == Action::Add {
                     let entry = &step.entry;
-                    assert!(entry.id == 0 || !added.has(entry.id), "{:?}", plan.steps);
-                    added.add(entry.id);
+                    assert!(
+                        entry.id == 0 || !added.has(entry.id, !0),
+                        "{:?}",
+                        plan.steps
+                    );
+                    added.mark(entry.id, !0);
                 }
             }
         }

@@ -4,13 +4,12 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
 
-use super::state::{carry_out, entries, set_flags};
+use super::state::{carry_out, entries, limits, set_flags};
 use super::user_space;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
-use crate::grammar::limits::LimitWords;
 use crate::grammar::path::takes;
 use crate::grammar::{number, Words};
 use crate::kernel::sys::{self, Errno};
@@ -158,7 +157,7 @@ fn make(path_manager: &mut PathManager, present: Vec<Entry>, mut wanted: Entry) 
     let _ = plan.compare(Others::GiveWay);
     if matches!(plan.steps.first(), Some(step) if step.action == Action::Flush) {
         // Which on some kernels takes a limit with it.
-        plan.limits = LimitWords::of(&path_manager.limits()?);
+        limits(path_manager, &mut plan.limits)?;
     }
     carry_out(path_manager, &mut plan, false).map_err(|refused| refused.error)?;
     Ok(0)

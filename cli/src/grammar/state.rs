@@ -19,7 +19,6 @@ use super::batch::{self, Line};
 use super::endpoint::{self, EndpointWords, Family, Purpose};
 use super::limits::{self, LimitWords};
 use super::Words;
-use crate::args;
 use crate::error::{Error, Result};
 use crate::iproute2::{self, Caller, Spelled, Target};
 use crate::output::{address, number, Text};
@@ -68,7 +67,7 @@ const MOST_MISTAKES: usize = 100;
 
 /// Reads a state file and adds what it says to `file`, which is worth nothing
 /// if there are mistakes. Those are told by their lines.
-pub fn parse(text: &[u8], file: &mut File, tell: &mut dyn FnMut(u32, &Error)) {
+pub fn parse(text: &[u8], file: &mut File, tell: &mut dyn FnMut(u32, Error)) {
     let mut mistakes = 0;
     let mut number = 0;
     let mut line = Line::default();
@@ -88,7 +87,7 @@ pub fn parse(text: &[u8], file: &mut File, tell: &mut dyn FnMut(u32, &Error)) {
             continue;
         }
         if let Err(error) = statement(file, number, &line) {
-            tell(number, &error);
+            tell(number, error);
             mistakes += 1;
         }
     }
@@ -103,13 +102,13 @@ fn statement(file: &mut File, number: u32, line: &Line) -> Result<()> {
         is_ip: false,
         object: false,
     };
-    if let Target::Action(action, rest) =
-        iproute2::line(&mut caller, &words, &mut Spelled::default())?
-    {
-        let read = match args::path_of(action) {
-            Some(("endpoint", "add")) => declare(file, number, rest),
-            Some(("limits", "set")) => limit(file, number, rest),
-            _ => return Err(other(&words)),
+    let target = iproute2::line(&mut caller, &words, &mut Spelled::default())?;
+    if let Target::Action(action, rest) = target {
+        // No other group has actions of these names.
+        let read = match action.name {
+            "add" => declare(file, number, rest),
+            "set" => limit(file, number, rest),
+            _ => Err(other(&words)),
         };
         return read.map_err(|error| error.near(action.words));
     }
@@ -342,7 +341,7 @@ mod tests {
     /// The lines with mistakes.
     fn mistakes(text: &str) -> Vec<u32> {
         let mut lines = Vec::new();
-        let mut tell = |line, _: &Error| lines.push(line);
+        let mut tell = |line, _: Error| lines.push(line);
         parse(text.as_bytes(), &mut File::default(), &mut tell);
         lines
     }
@@ -378,6 +377,19 @@ mod tests {
             assert_eq!(lines(line), [line]);
         }
         assert!(lines("\n# nothing\n   \n").is_empty());
+    }
+
+    #[test]
+    fn a_state_file_is_made_of_two_actions() {
+        for group in crate::args::GROUPS {
+            for action in group.actions {
+                let declares = matches!(
+                    (group.name, action.name),
+                    ("endpoint", "add") | ("limits", "set")
+                );
+                assert_eq!(matches!(action.name, "add" | "set"), declares);
+            }
+        }
     }
 
     #[test]

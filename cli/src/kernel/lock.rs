@@ -13,35 +13,45 @@ const NAME: &[u8] = b"ip-mptcp/apply";
 /// Longer than any set of changes takes.
 const PATIENCE: u64 = 30_000;
 
-/// The lock, held until it is dropped.
-#[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] Fd);
+/// The lock; once taken it is held until it is given back or dropped.
+#[derive(Debug, Default)]
+pub struct Lock(Option<Fd>);
 
 impl Lock {
     /// Waits until nobody else in this network namespace holds it, for half a
     /// minute at most.
-    pub fn take() -> Result<Self> {
-        let mut since = None;
+    pub fn take(&mut self) -> Result<()> {
+        let mut end = 0;
         loop {
             match sys::own_name(NAME) {
-                Ok(fd) => return Ok(Self(fd)),
+                Ok(fd) => {
+                    self.0 = Some(fd);
+                    return Ok(());
+                }
                 Err(Errno(number)) if number == libc::EADDRINUSE as u32 => {}
                 Err(error) => return Err(failed(error)),
             }
             let now = sys::milliseconds();
-            let waited = now - *since.get_or_insert(now);
+            if end == 0 {
+                end = now + PATIENCE;
+            }
             let holder = match sys::await_name(NAME) {
                 Ok(fd) => fd,
                 // Gone meanwhile, or not listening yet.
                 Err(Errno(number)) if number == libc::ECONNREFUSED as u32 => continue,
                 Err(error) => return Err(failed(error)),
             };
-            let left = PATIENCE.saturating_sub(waited);
+            let left = end.saturating_sub(now);
             if left == 0 {
                 return Err(busy(&holder));
             }
             sys::poll_all(&mut [Polled::read(&holder)], left as i32).map_err(failed)?;
         }
+    }
+
+    /// Gives it back.
+    pub fn release(&mut self) {
+        self.0 = None;
     }
 }
 

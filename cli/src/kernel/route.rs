@@ -44,16 +44,21 @@ pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADD
 impl Interfaces {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
+        Self::speaking(route::PROTOCOL, receive_buffer)
+    }
+
+    #[inline(never)]
+    fn speaking(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
         Ok(Self {
-            socket: Box::new(Socket::open(route::PROTOCOL, receive_buffer)?),
+            socket: Box::new(Socket::open(protocol, receive_buffer)?),
         })
     }
 
     /// Opens a socket for [`Interfaces::news`]: for nothing else.
     pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
-        Ok(Self {
-            socket: Box::new(Socket::listen(protocol, receive_buffer, groups)?),
-        })
+        let mut news = Self::speaking(protocol, receive_buffer)?;
+        news.socket.listen(groups).map_err(receive_error)?;
+        Ok(news)
     }
 
     /// The descriptor, for waiting on it.
@@ -79,7 +84,7 @@ impl Interfaces {
             let mut found = Sighting::default();
             match message {
                 None => seen.truncate(before),
-                Some(message) if decode(message, &mut found)? => seen.push(found),
+                Some(message) if decode(message, &mut found, None)? => seen.push(found),
                 Some(_) => {}
             }
             Ok(())
@@ -110,15 +115,16 @@ impl Interfaces {
                     interfaces.clear();
                     return Ok(());
                 };
-                let link = Link::decode(message)?;
-                interfaces.push(Interface {
-                    index: link.index as u32,
-                    name: link
-                        .name
-                        .map_or(Vec::new(), |name| name.as_bytes().to_vec()),
-                    up: link.flags.contains(LinkFlags::UP),
-                    usable: link.is_usable(),
-                });
+                let mut found = Sighting::default();
+                let mut name = Vec::new();
+                if decode(message, &mut found, Some(&mut name))? {
+                    interfaces.push(Interface {
+                        index: found.index,
+                        name,
+                        up: found.up,
+                        usable: found.good,
+                    });
+                }
                 Ok(())
             })?;
         Ok(interfaces)
@@ -131,7 +137,7 @@ impl Interfaces {
         let asked = self
             .socket
             .call(&|buffer, seq| lookup.encode(buffer, seq), &mut |message| {
-                output = Route::decode(message)?.output;
+                output = Route::output_of(message)?;
                 Ok(())
             });
         match asked {
@@ -172,7 +178,7 @@ impl Interfaces {
                 };
                 for message in Messages::new(datagram) {
                     let mut news = lost;
-                    let read = message.and_then(|message| decode(&message, &mut news));
+                    let read = message.and_then(|message| decode(&message, &mut news, None));
                     if !matches!(read, Ok(false)) {
                         each(&news);
                     }
@@ -189,10 +195,13 @@ fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
     request::dump_addresses(buffer, seq, AF_UNSPEC, 0)
 }
 
-/// What a message says, if it is about interfaces or their addresses.
+/// What a message says, if it is about interfaces or their addresses; the name
+/// of an interface too.
+#[inline(never)]
 fn decode(
     message: &Message,
     into: &mut Sighting,
+    name: Option<&mut Vec<u8>>,
 ) -> core::result::Result<bool, mptcp_codec::Error> {
     let kind = message.header.kind;
     match kind {
@@ -204,7 +213,11 @@ fn decode(
             }
             into.index = link.index as u32;
             into.there = kind == kind::NEWLINK;
+            into.up = link.flags.contains(LinkFlags::UP);
             into.good = link.is_usable();
+            if let (Some(name), Some(text)) = (name, link.name) {
+                name.extend_from_slice(text.as_bytes());
+            }
         }
         kind::NEWADDR | kind::DELADDR => {
             let of = Address::decode(message)?;

@@ -83,14 +83,13 @@ impl Socket {
         self.room = bytes;
     }
 
-    /// Opens a socket that only listens, to these multicast groups.
-    pub fn listen(protocol: i32, receive_buffer: Option<u32>, groups: &[u32]) -> Result<Self> {
-        let mut socket = Self::open(protocol, receive_buffer)?;
-        sys::bind_netlink(&socket.fd).map_err(receive_error)?;
+    /// Only listens from now on, to these multicast groups.
+    pub fn listen(&mut self, groups: &[u32]) -> core::result::Result<(), Errno> {
+        sys::bind_netlink(&self.fd)?;
         for group in groups {
-            socket.join(*group).map_err(receive_error)?;
+            self.join(*group)?;
         }
-        Ok(socket)
+        Ok(())
     }
 
     /// Joins a multicast group.

@@ -64,6 +64,15 @@ impl<'a, E: Order> Route<'a, E> {
         Self::read(message)
     }
 
+    /// Reads [`output`](Self::output) alone, for who wants no more.
+    pub fn output_of(message: &Message<'a, E>) -> Result<Option<u32>, Error> {
+        let (_, attributes) = split::<12, E>(message, [kind::NEWROUTE, kind::DELROUTE])?;
+        match attributes.find_last(OIF)? {
+            Some(index) => index.u32().map(Some),
+            None => Ok(None),
+        }
+    }
+
     // Inlined where it ends up in a larger type: it is built in place there.
     #[inline(always)]
     pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {

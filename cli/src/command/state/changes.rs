@@ -3,13 +3,13 @@
 use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, Limits};
 
 use super::{command, entries};
-use crate::command::endpoint::{delete_id, Names};
+use crate::command::endpoint::delete_id;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
 use crate::grammar::state::Mistake;
 use crate::kernel::PathManager;
-use crate::output::{number, Text};
+use crate::output::number;
 use crate::plan::{Action, Entry, Plan, Step};
 
 /// Carries out the steps of the plan.
@@ -35,95 +35,102 @@ pub fn carry_out(
             step.error = Some(error);
             continue;
         }
-        let command = command(path_manager, &mut Names::default(), step);
-        let mut error = error.within(command.as_bytes());
         let line = step.line;
-        undo_all(path_manager, plan, at, &mut error);
+        let error = error.within(command(path_manager, step).as_bytes());
+        let mut undo = Undo {
+            path_manager,
+            plan,
+            error,
+            missing: false,
+        };
+        undo.all(at);
+        let error = undo.error;
         return Err(Mistake { line, error });
     }
     Ok(())
 }
 
-/// Takes back the first `count` steps, the last first. The error says so, and
-/// what could not be undone.
-fn undo_all(path_manager: &mut PathManager, plan: &Plan, count: usize, error: &mut Error) {
-    let mut undone = 0;
-    let mut missing = Text::default();
-    for step in plan.steps.iter().take(count).rev() {
-        if step.error.is_none() {
-            undo(path_manager, step, plan, &mut missing);
-            undone += 1;
-        }
-    }
-    if undone == 0 {
-        return;
-    }
-    if missing.as_bytes().is_empty() {
-        error.push(b"\nThe changes before it, ");
-        error.push(number(undone).as_bytes());
-        error.push(b", are undone: the kernel is left as it was.");
-    } else {
-        error.push(
-            b"\nNot all changes before it could be undone. \
-              The kernel is as it was but for this:",
-        );
-        error.push(missing.as_bytes());
-    }
+/// Taking back what was done before a step was refused.
+struct Undo<'a> {
+    path_manager: &'a mut PathManager,
+    plan: &'a Plan,
+    /// Why it was refused, and what became of the steps before.
+    error: Error,
+    /// Something could not be undone.
+    missing: bool,
 }
 
-/// Takes one change back. What cannot be made again is added to `missing`, as
-/// the step that would do it.
-fn undo(path_manager: &mut PathManager, step: &Step, plan: &Plan, missing: &mut Text) {
-    let entry = &step.entry;
-    let mut back = Step::new(step.action, entry);
-    let found = match step.action {
-        Action::Limits => {
-            back.limits = plan.limits;
-            Ok(true)
+impl Undo<'_> {
+    /// Takes back the first `count` steps, the last first.
+    fn all(&mut self, count: usize) {
+        let mut undone = 0;
+        let plan = self.plan;
+        for step in plan.steps.get(..count).unwrap_or(&[]).iter().rev() {
+            if step.error.is_none() {
+                self.step(step);
+                undone += 1;
+            }
         }
-        Action::Flush => Ok(false),
-        Action::Delete => {
-            back.action = Action::Add;
-            Ok(true)
-        }
-        Action::Change => {
-            back.entry.flags = step.before;
-            Ok(true)
-        }
-        Action::Add => {
-            back.action = Action::Delete;
-            find(path_manager, &mut back.entry)
-        }
-    };
-    match found {
-        Ok(true) => make(path_manager, plan, &back, missing),
-        Ok(false) => {}
-        Err(error) => miss(path_manager, &back, &error, missing),
-    }
-    for there in &plan.present {
-        // One of the kernel's own, whose place it took. The kernel makes
-        // those when it needs them, and for nobody: the refusal is told.
-        let own = step.action == Action::Add && there.is_implicit() && there.clashes(entry);
-        if own || step.action == Action::Flush {
-            make(path_manager, plan, &Step::new(Action::Add, there), missing);
+        if undone != 0 && !self.missing {
+            self.error.push(b"\nThe changes before it, ");
+            self.error.push(number(undone).as_bytes());
+            self.error
+                .push(b", are undone: the kernel is left as it was.");
         }
     }
-}
 
-/// Makes a change; if it cannot be made it is added to `missing`.
-fn make(path_manager: &mut PathManager, plan: &Plan, step: &Step, missing: &mut Text) {
-    if let Err(error) = change(path_manager, step, &mut plan.limits.clone()) {
-        miss(path_manager, step, &error, missing);
+    /// Takes one change back.
+    fn step(&mut self, step: &Step) {
+        let entry = &step.entry;
+        let mut back = Step::new(step.action, entry);
+        let mut found = Ok(true);
+        match step.action {
+            Action::Limits => back.limits = self.plan.limits,
+            Action::Flush => found = Ok(false),
+            Action::Delete => back.action = Action::Add,
+            Action::Change => back.entry.flags = step.before,
+            Action::Add => {
+                back.action = Action::Delete;
+                found = find(self.path_manager, &mut back.entry);
+            }
+        }
+        match found {
+            Ok(true) => self.make(&back),
+            Ok(false) => {}
+            Err(error) => self.miss(&back, &error),
+        }
+        for there in &self.plan.present {
+            // One of the kernel's own, whose place it took. The kernel makes
+            // those when it needs them, and for nobody: the refusal is told.
+            let own = step.action == Action::Add && there.is_implicit() && there.clashes(entry);
+            if own || step.action == Action::Flush {
+                self.make(&Step::new(Action::Add, there));
+            }
+        }
     }
-}
 
-/// Adds a step that could not be done to what is missing.
-fn miss(path_manager: &mut PathManager, step: &Step, why: &Error, missing: &mut Text) {
-    missing.bytes(b"\n  ");
-    missing.bytes(command(path_manager, &mut Names::default(), step).as_bytes());
-    missing.bytes(b" (");
-    missing.bytes(why.plain());
-    missing.bytes(b")");
+    /// Makes a change, or tells that it is missing.
+    fn make(&mut self, step: &Step) {
+        if let Err(error) = change(self.path_manager, step, &mut self.plan.limits.clone()) {
+            self.miss(step, &error);
+        }
+    }
+
+    /// A change that would have to be made could not be.
+    fn miss(&mut self, step: &Step, why: &Error) {
+        if !self.missing {
+            self.missing = true;
+            self.error.push(
+                b"\nNot all changes before it could be undone. \
+                  The kernel is as it was but for this:",
+            );
+        }
+        self.error.push(b"\n  ");
+        self.error.push(command(self.path_manager, step).as_bytes());
+        self.error.push(b" (");
+        self.error.push(why.plain());
+        self.error.push(b")");
+    }
 }
 
 /// Makes one change. `limits` are those in force.
@@ -138,7 +145,9 @@ fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) 
         Action::Flush => {
             path_manager.set(&request::flush_addresses)?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
-            if LimitWords::of(&path_manager.limits()?) == *limits {
+            let mut left = LimitWords::default();
+            super::limits(path_manager, &mut left)?;
+            if left == *limits {
                 return Ok(());
             }
             set_limits(path_manager, limits)

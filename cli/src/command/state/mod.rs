@@ -5,7 +5,7 @@ mod changes;
 mod save;
 mod watch;
 
-use std::ffi::CString;
+use std::ffi::CStr;
 
 use super::endpoint::{device, members, Names};
 use crate::error::{status, Error, Kind, Result};
@@ -13,7 +13,7 @@ use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{parse, File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
-use crate::kernel::PathManager;
+use crate::kernel::{Interfaces, Lock, PathManager};
 use crate::output::{complain, Output, Text};
 use crate::plan::{Entry, Plan, Step};
 use crate::session::Session;
@@ -35,14 +35,6 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(session: &Session, file: &'static str) -> Self {
-        Self {
-            json: session.options.json,
-            file,
-            status: 0,
-        }
-    }
-
     /// What the file is called.
     fn name(&self) -> &'static str {
         match self.file {
@@ -51,16 +43,21 @@ impl Teller {
         }
     }
 
-    /// An error about a line of the file, or about none.
-    fn report(&self, line: u32, error: &Error) -> Vec<u8> {
-        match line {
-            0 => error.report(self.json, None),
-            line => error.report_at(self.json, self.name(), line),
-        }
+    /// An error about a line of the file, or about none, which is 0.
+    fn report(&self, line: u32, error: &Error, out: &mut Text) {
+        error.report_at(self.json, self.name(), line, out);
     }
 
-    fn tell(&mut self, line: u32, error: &Error) {
-        complain(&self.report(line, error));
+    /// Tells an error.
+    fn complain(&self, line: u32, error: &Error) {
+        let mut text = Text::default();
+        self.report(line, error, &mut text);
+        complain(text.as_bytes());
+    }
+
+    /// Tells a mistake.
+    fn tell(&mut self, line: u32, error: Error) {
+        self.complain(line, &error);
         if self.status == 0 {
             self.status = error.status();
         }
@@ -72,7 +69,7 @@ impl Teller {
         if refused.line == 0 {
             return Err(refused.error);
         }
-        self.tell(refused.line, &refused.error);
+        self.tell(refused.line, refused.error);
         Ok(())
     }
 
@@ -93,8 +90,15 @@ fn file_error(what: &str, name: &str, error: Errno) -> Error {
     Error::system(Kind::File, status::FAILED, &message, error).about(name)
 }
 
-fn path_of(file: &str) -> core::result::Result<CString, Errno> {
-    CString::new(file).map_err(|_| Errno(libc::ENOENT as u32))
+/// A path as the system takes it, which [`c_str`] makes of it.
+fn path_of(file: &str) -> Vec<u8> {
+    [file.as_bytes(), b"\0"].concat()
+}
+
+/// No file has a NUL in its name.
+#[inline(never)]
+fn c_str(path: &[u8]) -> core::result::Result<&CStr, Errno> {
+    CStr::from_bytes_with_nul(path).map_err(|_| Errno(libc::ENOENT as u32))
 }
 
 /// Reads all of the file. `cannot` says what could not be done to it.
@@ -108,7 +112,7 @@ fn read_text(
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        opened = sys::open(&path_of(file)?)?;
+        opened = sys::open(c_str(&path_of(file))?)?;
         &opened
     };
     *cannot = "Cannot read";
@@ -127,6 +131,82 @@ fn read_text(
     }
 }
 
+/// A state file, and what is made of it.
+struct Job {
+    teller: Teller,
+    file: File,
+    plan: Plan,
+    /// Who is asked for interfaces and their addresses, once that is needed.
+    asks: Option<Interfaces>,
+    names: Names,
+    lock: Lock,
+}
+
+/// Reads a state file and does with it what is to be done; returns the exit
+/// status.
+fn with_file(
+    session: &mut Session,
+    file: &'static str,
+    work: &mut dyn FnMut(&mut Session, &mut Job) -> Result<()>,
+) -> Result<u8> {
+    let mut job = Job {
+        teller: Teller {
+            json: session.options.json,
+            file,
+            status: 0,
+        },
+        file: File::default(),
+        plan: Plan::default(),
+        asks: None,
+        names: Names::default(),
+        lock: Lock::default(),
+    };
+    job.teller.read(&mut job.file)?;
+    if job.teller.status == 0 {
+        work(session, &mut job)?;
+    }
+    Ok(job.teller.status)
+}
+
+impl Job {
+    /// Looks at interfaces and their addresses.
+    fn look_around(&mut self, session: &mut Session) -> Result<()> {
+        if self.asks.is_none() {
+            self.asks = Some(Interfaces::open(session.receive_buffer())?);
+        }
+        if let Some(asks) = &mut self.asks {
+            asks.look(&mut self.plan.seen)?;
+        }
+        self.find_interfaces(session)
+    }
+
+    /// Finds the interfaces of the file.
+    fn find_interfaces(&mut self, session: &mut Session) -> Result<()> {
+        let path_manager = session.path_manager()?;
+        for declared in &mut self.file.endpoints {
+            declared.entry.index = index_of(path_manager, &declared.dev);
+        }
+        Ok(())
+    }
+
+    /// Looks at endpoints and limits. Nothing is to be done then.
+    fn look(&mut self, session: &mut Session) -> Result<()> {
+        let path_manager = session.path_manager()?;
+        let plan = &mut self.plan;
+        plan.steps.clear();
+        entries(path_manager, &mut plan.present)?;
+        limits(path_manager, &mut plan.limits)
+    }
+
+    /// Carries out the steps; what stays undone is told or an error.
+    fn carry_out(&mut self, session: &mut Session, lenient: bool) -> Result<()> {
+        match carry_out(session.path_manager()?, &mut self.plan, lenient) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.teller.tell_refused(refused),
+        }
+    }
+}
+
 /// The index of the interface that `dev` names, 0 where there is none.
 fn index_of(path_manager: &mut PathManager, dev: &str) -> u32 {
     match dev {
@@ -135,36 +215,31 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> u32 {
     }
 }
 
-/// Finds the interfaces of the file.
-fn find_interfaces(path_manager: &mut PathManager, file: &mut File) {
-    for declared in &mut file.endpoints {
-        declared.entry.index = index_of(path_manager, &declared.dev);
-    }
-}
-
-/// Looks at all that the file is about but for interfaces and addresses, which
-/// have been looked at. Nothing is to be done then.
-fn look(path_manager: &mut PathManager, file: &mut File, plan: &mut Plan) -> Result<()> {
-    plan.steps.clear();
-    find_interfaces(path_manager, file);
-    entries(path_manager, &mut plan.present)?;
-    plan.limits = LimitWords::of(&path_manager.limits()?);
-    Ok(())
-}
-
 /// The endpoints there are.
 pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
     entries.clear();
     for endpoint in &path_manager.endpoints(None)? {
-        entries.extend(Entry::of(endpoint));
+        if let Some(address) = endpoint.address() {
+            entries.push(Entry::of(endpoint, address));
+        }
     }
     Ok(())
 }
 
+/// The limits in force.
+#[inline(never)]
+pub fn limits(path_manager: &mut PathManager, limits: &mut LimitWords) -> Result<()> {
+    *limits = LimitWords::of(&path_manager.limits()?);
+    Ok(())
+}
+
 /// The command of a step.
-fn command(path_manager: &mut PathManager, names: &mut Names, step: &Step) -> Text {
+fn command(path_manager: &mut PathManager, step: &Step) -> Text {
     let mut text = Text::default();
-    step.print(&mut text, name_of(path_manager, names, &step.entry));
+    step.print(
+        &mut text,
+        name_of(path_manager, &mut Names::default(), &step.entry),
+    );
     text
 }
 
@@ -183,8 +258,11 @@ fn print(
     names: &mut Names,
     step: &Step,
 ) -> Result<()> {
+    let name = name_of(path_manager, names, &step.entry);
     if !out.style.json {
-        out.bytes(command(path_manager, names, step).as_bytes());
+        let mut text = Text::default();
+        step.print(&mut text, name);
+        out.bytes(text.as_bytes());
         return out.end_line();
     }
     out.begin_object("");
@@ -199,7 +277,6 @@ fn print(
         }
     }
     if step.has_entry() {
-        let name = name_of(path_manager, names, &step.entry);
         members(out, &step.entry.endpoint(), name);
     }
     out.end_object()

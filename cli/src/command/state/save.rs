@@ -1,8 +1,6 @@
 //! `save`.
 
-use std::ffi::CStr;
-
-use super::{entries, file_error, path_of};
+use super::{c_str, entries, file_error, limits, path_of};
 use crate::args::Save;
 use crate::command::endpoint::interface_name;
 use crate::error::Result;
@@ -32,7 +30,9 @@ pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
 /// All there is, as a state file.
 #[inline(never)]
 fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
-    put_limits(out, &LimitWords::of(&path_manager.limits()?));
+    let mut found = LimitWords::default();
+    limits(path_manager, &mut found)?;
+    put_limits(out, &found);
     out.byte(b'\n');
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
@@ -40,10 +40,8 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         let mut name = Vec::new();
         let mut gone = false;
         if entry.index != 0 {
-            match interface_name(path_manager, entry.index as i32) {
-                Ok(found) => name = found,
-                Err(_) => gone = true,
-            }
+            name = interface_name(path_manager, entry.index as i32).unwrap_or_default();
+            gone = name.is_empty();
             // What a line cannot name is found again by its number while it lives.
             if !can_name(&name) {
                 name = vanished(entry.index);
@@ -62,37 +60,28 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
 /// the name. What is no regular file, such as a pipe, is written to.
 #[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
-    let path = path_of(file)?;
-    match sys::is_regular(&path) {
-        Ok(false) => return write_all(&sys::open_to_write(&path)?, text),
+    let mut path = path_of(file);
+    match sys::is_regular(c_str(&path)?) {
+        Ok(false) => return write_all(&sys::open_to_write(c_str(&path)?)?, text),
         Ok(true) => {}
         Err(Errno(number)) if number == libc::ENOENT as u32 => {}
         Err(error) => return Err(error),
     }
-    let mut target = String::from(file);
-    resolve(&mut target)?;
-    let path = path_of(&target)?;
-    target.push('.');
-    target.push_str(number(sys::process().into()).as_str());
-    let new = path_of(&target)?;
-    let output = sys::create(&new)?;
-    let result = put_in_place(&output, text, &new, &path);
+    resolve(&mut path)?;
+    let target = path.strip_suffix(b"\0").unwrap_or(&path);
+    let process = number(sys::process().into());
+    let new = [target, b".", process.as_bytes(), b"\0"].concat();
+    let (target, new) = (c_str(&path)?, c_str(&new)?);
+    let output = sys::create(new)?;
+    let mut result = write_all(&output, text).and_then(|()| sys::synchronise(&output));
+    if result.is_ok() {
+        result = sys::rename(new, target);
+    }
     if result.is_err() {
         // The first mistake is the one to tell.
-        let _ = sys::remove(&new);
+        let _ = sys::remove(new);
     }
     result
-}
-
-fn put_in_place(
-    output: &Fd,
-    text: &[u8],
-    new: &CStr,
-    target: &CStr,
-) -> core::result::Result<(), Errno> {
-    write_all(output, text)?;
-    sys::synchronise(output)?;
-    sys::rename(new, target)
 }
 
 fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
@@ -108,28 +97,28 @@ fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
 /// Makes of a path that of the file that symbolic links lead to, so that they
 /// stay.
 #[inline(never)]
-fn resolve(path: &mut String) -> core::result::Result<(), Errno> {
+fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
     for _ in 0..40 {
         let mut buffer = [0; 4096];
-        let len = match sys::link_target(&path_of(path)?, &mut buffer) {
+        let len = match sys::link_target(c_str(path)?, &mut buffer) {
             Ok(len) => len,
             Err(Errno(number)) if matches!(number as i32, libc::EINVAL | libc::ENOENT) => {
                 return Ok(())
             }
             Err(error) => return Err(error),
         };
-        let target = match buffer.get(..len) {
-            Some(target) if len < buffer.len() => core::str::from_utf8(target),
-            _ => return Err(Errno(libc::ENAMETOOLONG as u32)),
+        // It may have been longer than there was room.
+        let (Some(target), Some(0)) = (buffer.get(..len), buffer.last()) else {
+            return Err(Errno(libc::ENAMETOOLONG as u32));
         };
-        let target = target.map_err(|_| Errno(libc::EINVAL as u32))?;
         // What is relative is so to the folder of the link.
-        if target.starts_with('/') {
-            path.clear();
-        }
-        let folder = path.bytes().rposition(|byte| byte == b'/');
+        let folder = match target {
+            [b'/', ..] => None,
+            _ => path.iter().rposition(|byte| *byte == b'/'),
+        };
         path.truncate(folder.map_or(0, |at| at + 1));
-        path.push_str(target);
+        path.extend_from_slice(target);
+        path.push(0);
     }
     Err(Errno(libc::ELOOP as u32))
 }

@@ -3,16 +3,15 @@
 use mptcp_codec::route;
 
 use super::apply::no_room;
-use super::{carry_out, command, entries, index_of, look, print, Teller};
+use super::{carry_out, command, entries, index_of, print, with_file, Job, Teller};
 use crate::args::Watch;
-use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::state::{File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Polled};
-use crate::kernel::{receive_error, Interfaces, Lock, CHANGES};
-use crate::output::{address, complain, Text};
-use crate::plan::{among, Action, Entry, Others, Plan, Sighting, Step};
+use crate::kernel::{receive_error, Interfaces, CHANGES};
+use crate::output::{complain, Text};
+use crate::plan::{among, Action, Entry, Ids, Others, Sighting, Step};
 use crate::session::Session;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -26,15 +25,13 @@ const AGAIN: u64 = 1000;
 const REMEMBERED: usize = 128;
 
 /// What is known between two looks.
-struct Follower {
-    teller: Teller,
-    file: File,
+struct Follower<'j> {
+    /// The file, and what was there when last looked at.
+    job: &'j mut Job,
     keep: bool,
-    /// What was there when last looked at.
-    plan: Plan,
     /// The endpoints that the file stood for then.
     own: Vec<Step>,
-    /// Endpoints of the file with the ids they had, the latest last.
+    /// Endpoints of the file with the ids they had, 0 where another took it.
     had: Vec<Entry>,
     /// What was complained of in the last round, and in this: what it is
     /// about, whatever id was tried, between NULs.
@@ -79,19 +76,21 @@ pub fn run(session: &mut Session, watch: &Watch) -> Result<u8> {
         let why = "a file that can be read again is needed";
         return Err(Error::invalid("-", why));
     }
-    let mut follower = Follower {
-        teller: Teller::new(session, watch.file),
-        file: File::default(),
-        keep: watch.keep,
-        plan: Plan::default(),
-        own: Vec::new(),
-        had: Vec::new(),
-        said: Text::default(),
-        about: Text::default(),
-        text: Text::default(),
-    };
-    follower.run(session, watch.remove_on_exit)?;
-    Ok(follower.teller.status)
+    with_file(session, watch.file, &mut |session, job| {
+        let mut follower = Follower {
+            job,
+            keep: watch.keep,
+            own: Vec::new(),
+            had: Vec::new(),
+            said: Text::default(),
+            about: Text::default(),
+            text: Text::default(),
+        };
+        let ended = follower.run(session, watch.remove_on_exit);
+        // Mostly the process ends now.
+        core::mem::forget(follower);
+        ended
+    })
 }
 
 /// How soon news must be followed.
@@ -105,14 +104,10 @@ enum Weight {
     AtOnce,
 }
 
-impl Follower {
+impl Follower<'_> {
     /// Follows until a signal comes, or the first round fails.
     #[inline(never)]
     fn run(&mut self, session: &mut Session, remove_on_exit: bool) -> Result<()> {
-        self.teller.read(&mut self.file)?;
-        if self.teller.status != 0 {
-            return Ok(());
-        }
         let signals =
             sys::catch_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM]).map_err(|error| {
                 let what = ["cannot wait for signals"];
@@ -121,9 +116,8 @@ impl Follower {
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
         let mut news = Interfaces::listen(buffer, route::PROTOCOL, CHANGES)?;
-        let mut asks = Interfaces::open(buffer)?;
-        self.round(session, &mut asks, true)?;
-        if self.teller.status != 0 {
+        self.round(session, true)?;
+        if self.job.teller.status != 0 {
             return Ok(());
         }
         let mut due = Due::NEVER;
@@ -158,8 +152,8 @@ impl Follower {
             }
             if weight == Weight::AtOnce || due.at <= now {
                 due = Due::NEVER;
-                if let Err(error) = self.round(session, &mut asks, false) {
-                    complain(&self.teller.report(0, &error));
+                if let Err(error) = self.round(session, false) {
+                    self.job.teller.complain(0, &error);
                     due.note(sys::milliseconds() + AGAIN);
                 }
             }
@@ -172,6 +166,7 @@ impl Follower {
             return Weight::Later;
         }
         if self
+            .job
             .file
             .endpoints
             .iter()
@@ -179,7 +174,7 @@ impl Follower {
         {
             return Weight::Nothing;
         }
-        let mut seen = self.plan.seen.iter();
+        let mut seen = self.job.plan.seen.iter();
         let known = seen.find(|old| old.there && old.index == index && old.address == news.address);
         match known {
             None if news.there => Weight::Later,
@@ -194,7 +189,7 @@ impl Follower {
     /// Whether a name of the file is that of another interface now.
     fn has_moved(&self, session: &mut Session) -> Result<bool> {
         let path_manager = session.path_manager()?;
-        for declared in &self.file.endpoints {
+        for declared in &self.job.file.endpoints {
             if index_of(path_manager, &declared.dev) != declared.entry.index {
                 return Ok(true);
             }
@@ -207,65 +202,80 @@ impl Follower {
         let mut file = File::default();
         let mut teller = Teller {
             status: 0,
-            ..self.teller
+            ..self.job.teller
         };
         if let Err(error) = teller.read(&mut file) {
-            teller.tell(0, &error);
+            teller.tell(0, error);
         }
         if teller.status != 0 {
             return Weight::Nothing;
         }
-        self.file = file;
+        self.job.file = file;
         Weight::AtOnce
     }
 
     /// Looks, and makes the endpoints what they should be. The first time
     /// nothing may go wrong: there is an exit status else, which is not 0.
     /// Later on what can be done is done.
-    fn round(&mut self, session: &mut Session, asks: &mut Interfaces, first: bool) -> Result<()> {
-        let _lock = Lock::take()?;
+    fn round(&mut self, session: &mut Session, first: bool) -> Result<()> {
+        self.job.lock.take()?;
+        let done = self
+            .look(session)
+            .and_then(|()| self.follow(session, first));
+        self.job.lock.release();
+        done
+    }
+
+    fn look(&mut self, session: &mut Session) -> Result<()> {
+        self.job.look_around(session)?;
+        self.job.look(session)?;
         self.about.clear();
         self.text.clear();
-        asks.look(&mut self.plan.seen)?;
-        look(session.path_manager()?, &mut self.file, &mut self.plan)?;
-        self.remember();
-        self.follow(session, first)
+        for there in &self.job.plan.present {
+            if among(&self.own, there) {
+                remember(&mut self.had, there);
+            }
+        }
+        Ok(())
     }
 
     /// Does what a round is for, after the look.
     #[inline(never)]
     fn follow(&mut self, session: &mut Session, first: bool) -> Result<()> {
-        let plan = &mut self.plan;
-        plan.expand(&self.file, true);
+        let Job { file, plan, .. } = &mut *self.job;
+        plan.expand(file, true);
         for had in &self.had {
             for wanted in &mut plan.wanted {
                 if had.clashes(&wanted.entry) {
                     wanted.had = had.id;
                 }
             }
-            plan.reserved.add(had.id);
+            plan.ids.mark(had.id, Ids::RESERVED);
         }
-        plan.compare_limits(&self.file);
+        plan.compare_limits(file);
         let others = match self.keep {
             true => Others::StayBut(&self.own),
             false => Others::Go,
         };
         if let Err(Mistake { line, error }) = plan.compare(others) {
-            let text = self.teller.report(line, &error);
-            self.note(&text, &text);
+            let start = self.begin_complaint();
+            self.job.teller.report(line, &error, &mut self.about);
+            if self.is_new(start) {
+                self.tell_it(start);
+            }
             if first {
-                self.teller.status = error.status();
+                self.job.teller.status = error.status();
             }
         } else {
-            if let Err(refused) = carry_out(session.path_manager()?, plan, !first) {
-                return self.teller.tell_refused(refused);
+            self.job.carry_out(session, !first)?;
+            if self.job.teller.status != 0 {
+                return Ok(());
             }
-            let mut names = Names::default();
-            for step in core::mem::take(&mut plan.steps) {
-                self.account(session, &mut names, step)?;
+            for step in core::mem::take(&mut self.job.plan.steps) {
+                self.account(session, step)?;
             }
             session.out.flush()?;
-            self.own = core::mem::take(&mut self.plan.wanted);
+            self.own = core::mem::take(&mut self.job.plan.wanted);
         }
         // What was not said the last time.
         complain(self.text.as_bytes());
@@ -275,75 +285,93 @@ impl Follower {
 
     /// Prints a step that was done, complains of one that was not.
     #[inline(never)]
-    fn account(&mut self, session: &mut Session, names: &mut Names, mut step: Step) -> Result<()> {
+    fn account(&mut self, session: &mut Session, mut step: Step) -> Result<()> {
         let (path_manager, out) = session.path_manager_and_output()?;
+        let names = &mut self.job.names;
         let Some(error) = step.error.take() else {
             return print(out, path_manager, names, &step);
         };
+        let start = self.begin_complaint();
         if step.spread && error.errno() == libc::ERANGE as u32 {
-            let text = no_room(&self.teller, &step);
-            self.note(text.as_bytes(), text.as_bytes());
+            no_room(&self.job.teller, &step, &mut self.about);
+            if self.is_new(start) {
+                self.tell_it(start);
+            }
             return Ok(());
         }
-        let mut about = error.plain().to_vec();
+        self.about.bytes(error.plain());
         if step.has_entry() {
-            about.extend_from_slice(&address(step.entry.address));
+            self.about.address(step.entry.address);
         }
-        let command = command(path_manager, names, &step);
-        let error = error.within(command.as_bytes());
-        let text = self.teller.report(step.line, &error);
-        self.note(&about, &text);
+        if self.is_new(start) {
+            let error = error.within(command(path_manager, &step).as_bytes());
+            self.job.teller.report(step.line, &error, &mut self.text);
+        }
         Ok(())
     }
 
-    /// Adds a complaint: of these the user is told what was not said the last
-    /// time.
-    fn note(&mut self, about: &[u8], text: &[u8]) {
+    /// Begins a complaint: what it is about follows in `about`.
+    fn begin_complaint(&mut self) -> usize {
         let start = self.about.as_bytes().len();
         self.about.byte(0);
-        self.about.bytes(about);
-        self.about.byte(0);
-        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
-        let mut said = self.said.as_bytes().windows(about.len());
-        if !said.any(|said| said == about) {
-            self.text.bytes(text);
-        }
+        start
     }
 
-    /// Keeps in mind which ids our endpoints have.
-    #[inline(never)]
-    fn remember(&mut self) {
-        for there in &self.plan.present {
-            if among(&self.own, there) {
-                self.had
-                    .retain(|had| !had.clashes(there) && had.id != there.id);
-                self.had.push(*there);
-            }
+    /// Whether the complaint, which ends now, was not made the last time.
+    fn is_new(&mut self, start: usize) -> bool {
+        self.about.byte(0);
+        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
+        let mut said = self.said.as_bytes().windows(about.len().max(1));
+        said.all(|said| said != about)
+    }
+
+    /// Tells what the last complaint is about.
+    fn tell_it(&mut self, start: usize) {
+        if let Some([_, about @ .., _]) = self.about.as_bytes().get(start..) {
+            self.text.bytes(about);
         }
-        let over = self.had.len().saturating_sub(REMEMBERED);
-        self.had.drain(..over);
     }
 
     /// Deletes the endpoints of the file.
     #[inline(never)]
     fn remove(&mut self, session: &mut Session) -> Result<()> {
-        let _lock = Lock::take()?;
+        self.job.lock.take()?;
         let (path_manager, out) = session.path_manager_and_output()?;
+        let Job { plan, names, .. } = &mut *self.job;
         let mut present = Vec::new();
         entries(path_manager, &mut present)?;
-        let mut names = Names::default();
         for there in &present {
             if there.is_implicit() || !among(&self.own, there) {
                 continue;
             }
             // One by one: what has gone stays gone.
-            let mut plan = Plan::default();
+            plan.steps.clear();
             plan.steps.push(Step::new(Action::Delete, there));
-            carry_out(path_manager, &mut plan, false).map_err(|refused| refused.error)?;
+            carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
             for step in &plan.steps {
-                print(out, path_manager, &mut names, step)?;
+                print(out, path_manager, names, step)?;
             }
         }
         Ok(())
     }
+}
+
+/// Keeps in mind which id an endpoint has.
+fn remember(all: &mut Vec<Entry>, there: &Entry) {
+    let mut place = None;
+    for had in &mut *all {
+        if had.id == there.id || had.clashes(there) {
+            // There may be two: one that had the id, one that has it now.
+            had.id = 0;
+            place = Some(had);
+        }
+    }
+    if let Some(place) = place {
+        *place = *there;
+        return;
+    }
+    if all.len() == REMEMBERED {
+        all.remove(0);
+    }
+    all.push(*there);
 }
