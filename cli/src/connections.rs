@@ -212,7 +212,7 @@ fn of_token(keys: &[Key], token: u32) -> &[Key] {
 }
 
 /// Everything that is connected, connections that were broken off too.
-const CONNECTED: States = States::CONNECTED.or(States::only(State::Close));
+const CONNECTED: States = States::CONNECTED.or(States::CLOSED);
 
 fn query(protocol: Protocol, family: u8, states: States) -> Query {
     Query::new(protocol, family)
@@ -277,6 +277,90 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    /// Goes through all connections of the selection.
+    #[inline(never)]
+    fn run(&mut self, diagnostics: &mut Diagnostics, selection: &Selection) -> Result<()> {
+        // All subflows of the wanted connections have been read.
+        let mut whole = false;
+        if let Some(token) = selection.token {
+            if !by_token(diagnostics, token, &mut |_| Ok(()))? {
+                return Ok(());
+            }
+            self.wanted.push(Key::of(token));
+        } else if let Some(filter) = &selection.filter {
+            self.read(diagnostics, filter)?;
+            for key in &self.keys {
+                self.wanted.push(Key::of(key.token()));
+            }
+            let wanted = &mut self.wanted;
+            dump(
+                diagnostics,
+                Protocol::Mptcp,
+                CONNECTED,
+                filter,
+                &mut |socket| {
+                    wanted.push(Key::of(token_of(socket)));
+                    Ok(())
+                },
+            )?;
+            sort(wanted);
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            // All of their subflows are wanted. Where the filter has let them
+            // all through, the large dump is saved.
+            if wanted.len() <= FEW {
+                self.pass = Pass::Check;
+                self.look_up(diagnostics)?;
+                self.pass = Pass::First;
+                whole = self.again.is_empty();
+                self.again.clear();
+            }
+        }
+        loop {
+            if !whole {
+                self.read(diagnostics, &Filter::ANY)?;
+            }
+            whole = false;
+            let few = !self.wanted.is_empty() && self.wanted.len() <= FEW;
+            if few || self.pass == Pass::Last {
+                self.look_up(diagnostics)?;
+            } else {
+                dump(
+                    diagnostics,
+                    Protocol::Mptcp,
+                    CONNECTED,
+                    &Filter::ANY,
+                    &mut |socket| {
+                        let token = token_of(socket);
+                        if self.wants(token) {
+                            self.found(token, Some(socket))
+                        } else {
+                            Ok(())
+                        }
+                    },
+                )?;
+            }
+            if self.pass == Pass::Last {
+                return Ok(());
+            }
+            // What lives has a connection.
+            for key in &self.keys {
+                if let Some(subflow) = self.subflows.get(key.place()) {
+                    if subflow.is_alive() && !subflow.done.get() {
+                        self.again.push(Key::of(key.token()));
+                    }
+                }
+            }
+            if self.again.is_empty() {
+                return Ok(());
+            }
+            sort(&mut self.again);
+            core::mem::swap(&mut self.wanted, &mut self.again);
+            self.pass = Pass::Last;
+        }
+    }
+
     fn wants(&self, token: u32) -> bool {
         self.wanted.is_empty() || !of_token(&self.wanted, token).is_empty()
     }
@@ -422,79 +506,8 @@ pub fn each(
         again: Vec::new(),
         hidden: Hidden::default(),
     };
-    // All subflows of the wanted connections have been read.
-    let mut whole = false;
-    if let Some(token) = selection.token {
-        if !by_token(diagnostics, token, &mut |_| Ok(()))? {
-            return Ok(reader.hidden);
-        }
-        reader.wanted.push(Key::of(token));
-    } else if let Some(filter) = &selection.filter {
-        reader.read(diagnostics, filter)?;
-        for key in &reader.keys {
-            reader.wanted.push(Key::of(key.token()));
-        }
-        let wanted = &mut reader.wanted;
-        dump(
-            diagnostics,
-            Protocol::Mptcp,
-            CONNECTED,
-            filter,
-            &mut |socket| {
-                wanted.push(Key::of(token_of(socket)));
-                Ok(())
-            },
-        )?;
-        sort(wanted);
-        if wanted.is_empty() {
-            return Ok(reader.hidden);
-        }
-        // All of their subflows are wanted. Where the filter has let them all
-        // through, the large dump is saved.
-        if wanted.len() <= FEW {
-            reader.pass = Pass::Check;
-            reader.look_up(diagnostics)?;
-            reader.pass = Pass::First;
-            whole = reader.again.is_empty();
-            reader.again.clear();
-        }
-    }
-    loop {
-        if !whole {
-            reader.read(diagnostics, &Filter::ANY)?;
-        }
-        whole = false;
-        if reader.pass == Pass::Last || (1..=FEW).contains(&reader.wanted.len()) {
-            reader.look_up(diagnostics)?;
-        } else {
-            let (all, states) = (&Filter::ANY, CONNECTED);
-            dump(diagnostics, Protocol::Mptcp, states, all, &mut |socket| {
-                let token = token_of(socket);
-                if reader.wants(token) {
-                    reader.found(token, Some(socket))
-                } else {
-                    Ok(())
-                }
-            })?;
-        }
-        if reader.pass == Pass::Last {
-            return Ok(reader.hidden);
-        }
-        // What lives has a connection.
-        for key in &reader.keys {
-            if let Some(subflow) = reader.subflows.get(key.place()) {
-                if subflow.is_alive() && !subflow.done.get() {
-                    reader.again.push(Key::of(key.token()));
-                }
-            }
-        }
-        if reader.again.is_empty() {
-            return Ok(reader.hidden);
-        }
-        sort(&mut reader.again);
-        core::mem::swap(&mut reader.wanted, &mut reader.again);
-        reader.pass = Pass::Last;
-    }
+    reader.run(diagnostics, selection)?;
+    Ok(reader.hidden)
 }
 
 /// Hands each listening socket of MPTCP to `each`.

@@ -11,7 +11,7 @@ use crate::connections::{self, ends, Connection, End, Ends, Hidden, Role, Select
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
-use crate::grammar::Words;
+use crate::grammar::{same, Words};
 use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{complain, padded, Colour, Output, Text};
 use crate::session::Session;
@@ -117,7 +117,7 @@ fn matches(said: &ConnectionWords, ends: &Ends) -> bool {
 fn is(wanted: &Option<IpAddr>, address: &Option<IpAddr>) -> bool {
     match (wanted, address) {
         (None, _) => true,
-        (Some(wanted), Some(address)) => wanted.to_canonical() == address.to_canonical(),
+        (Some(wanted), Some(address)) => same(*wanted, *address),
         (Some(_), None) => false,
     }
 }
@@ -132,8 +132,17 @@ macro_rules! items {
             $($item),*
         }
         static TEXTS: &str = concat!($($name, $front),*);
-        static ENDS: [u16; [$($name, $front),*].len()] = sums(&[$($name, $front),*]);
+        static SPANS: [Span; [$($name),*].len()] = spans(&[$([$name, $front]),*]);
     };
+}
+
+/// Where the texts of an item are: how long the name and the front are that
+/// stand behind each other from `start` on.
+#[derive(Copy, Clone)]
+struct Span {
+    start: u16,
+    name: u8,
+    front: u8,
 }
 
 items! {
@@ -141,21 +150,13 @@ items! {
     State "state" " "
     Listen "state" ""
     Kind "kind" "    "
-    LocalAddress "local_address" ""
-    LocalPort "local_port" ""
-    RemoteAddress "remote_address" ""
-    RemotePort "remote_port" ""
-    Uid "uid" ""
-    Inode "inode" ""
     Subflows "subflows" " subflows "
     MptcpInfo "mptcp_info" "    mptcp_info"
     LocalId "local_id" " id "
     RemoteId "remote_id" "/"
     Endpoint "endpoint" " endpoint "
-    Dev "dev" " dev "
     Backup "backup" " backup"
     BackupRemote "backup_remote" " backup_remote"
-    Flags "flags" ""
     Share "share_percent" " share "
     RttMicroseconds "rtt_us" ""
     RttVariation "rttvar_us" ""
@@ -190,16 +191,40 @@ items! {
     NotEstablished "" " not_fully_established"
 }
 
-/// Where each text ends that stands in a row with others.
-const fn sums<const N: usize>(texts: &[&str; N]) -> [u16; N] {
-    let mut sums = [0; N];
-    let (mut at, mut sum) = (0, 0);
+const fn spans<const N: usize>(texts: &[[&str; 2]; N]) -> [Span; N] {
+    let mut span = Span {
+        start: 0,
+        name: 0,
+        front: 0,
+    };
+    let mut spans = [span; N];
+    let mut at = 0;
     while at < N {
-        sum += texts[at].len();
-        sums[at] = sum as u16;
+        span.start += span.name as u16 + span.front as u16;
+        span.name = texts[at][0].len() as u8;
+        span.front = texts[at][1].len() as u8;
+        spans[at] = span;
         at += 1;
     }
-    sums
+    spans
+}
+
+impl Item {
+    /// Its name in JSON.
+    fn name(self) -> &'static str {
+        let span = SPANS[self as usize];
+        let start = usize::from(span.start);
+        let end = start + usize::from(span.name);
+        TEXTS.get(start..end).unwrap_or("")
+    }
+
+    /// What stands in front of it in text.
+    fn front(self) -> &'static [u8] {
+        let span = SPANS[self as usize];
+        let start = usize::from(span.start) + usize::from(span.name);
+        let end = start + usize::from(span.front);
+        TEXTS.as_bytes().get(start..end).unwrap_or(b"")
+    }
 }
 
 /// Numbers of a connection.
@@ -302,7 +327,7 @@ impl Printer<'_> {
         self.mark(Item::Incomplete, connection.incomplete);
         self.counters(connection.socket);
         if json {
-            self.out.begin_array(self.label(Item::Subflows));
+            self.out.begin_array(Item::Subflows.name());
         } else {
             self.out.end_line()?;
         }
@@ -339,17 +364,19 @@ impl Printer<'_> {
             let total = info.subflows_total().or(info.subflows());
             self.number_of(Item::Subflows, total.map(u64::from));
         }
-        self.figures(&OF_CONNECTION, info.as_bytes());
+        self.figures(&OF_CONNECTION, 4, info.as_bytes());
         self.owner(socket);
         if self.stats {
             self.fields(Item::MptcpInfo, info.fields());
         }
     }
 
-    /// Whose it is.
+    /// In JSON, whose it is.
     fn owner(&mut self, socket: &Socket) {
-        self.number(Item::Uid, socket.uid.into());
-        self.number(Item::Inode, socket.inode.into());
+        if self.out.style.json {
+            self.out.json_number("uid", socket.uid.into());
+            self.out.json_number("inode", socket.inode.into());
+        }
     }
 
     /// `total` is what all of the connection carried, 0 where its share is not
@@ -379,12 +406,11 @@ impl Printer<'_> {
             self.number(Item::Endpoint, endpoint.into());
         }
         if index != 0 {
-            let label = self.label(Item::Dev);
             let name = self.places.name(self.path_manager, index);
             if json {
-                self.out.json_string(label, name);
+                self.out.json_string("dev", name);
             } else {
-                self.out.text(label);
+                self.out.text(" dev ");
                 self.out.coloured(Colour::Interface, name);
             }
         }
@@ -396,6 +422,9 @@ impl Printer<'_> {
         };
         if let Some(share) = share {
             self.number(Item::Share, share);
+            if !json {
+                self.out.byte(b'%');
+            }
         }
         self.of_tcp(subflow);
         if self.stats {
@@ -424,8 +453,7 @@ impl Printer<'_> {
                     self.text.byte(*letter as u8);
                 }
             }
-            let label = self.label(Item::Flags);
-            self.out.json_string(label, self.text.as_bytes());
+            self.out.json_string("flags", self.text.as_bytes());
         }
         let established = flags.contains(SubflowFlags::FULLY_ESTABLISHED);
         let joining = !established && subflow.is_joined() && subflow.is_alive();
@@ -435,13 +463,13 @@ impl Printer<'_> {
     /// The figures of TCP that one looks at first.
     fn of_tcp(&mut self, subflow: &Subflow) {
         let info = subflow.tcp_info().as_bytes();
-        self.figures(&OF_SUBFLOW, info);
+        self.figures(&OF_SUBFLOW, 5, info);
         // Without a connection the kernel counts these times from its start.
         if subflow.state != State::SynSent {
-            let last = self.figures(&TIMES, info);
+            let last = self.figures(&TIMES, 0, info);
             self.number_of(Item::Last, last);
         }
-        self.figures(&RETRANSMITS, info);
+        self.figures(&RETRANSMITS, 1, info);
     }
 
     fn listener(&mut self, socket: &Socket) -> Result<()> {
@@ -518,16 +546,15 @@ impl Printer<'_> {
 
     /// The ends that were noted next, padded.
     fn ends(&mut self, ends: &[End]) {
-        const NAMES: [(Item, Item); 2] = [
-            (Item::LocalAddress, Item::LocalPort),
-            (Item::RemoteAddress, Item::RemotePort),
+        const NAMES: [[&str; 2]; 2] = [
+            ["local_address", "local_port"],
+            ["remote_address", "remote_port"],
         ];
         for (at, (address, port)) in ends.iter().enumerate() {
             if self.out.style.json {
-                let (address_item, port_item) = NAMES[at & 1];
-                let name = self.label(address_item);
-                self.out.json_address(name, address.as_ref());
-                self.number(port_item, (*port).into());
+                let [address_name, port_name] = NAMES[at & 1];
+                self.out.json_address(address_name, address.as_ref());
+                self.out.json_number(port_name, (*port).into());
                 continue;
             }
             let (count, start) = self.told;
@@ -547,23 +574,12 @@ impl Printer<'_> {
         }
     }
 
-    /// The name of an item in JSON, what stands in front of it in text.
-    #[inline(never)]
-    fn label(&self, item: Item) -> &'static str {
-        let at = 2 * item as usize + usize::from(!self.out.style.json);
-        let start = at.checked_sub(1).and_then(|before| ENDS.get(before));
-        let (start, end) = (start.unwrap_or(&0), ENDS.get(at).unwrap_or(&0));
-        TEXTS
-            .get(usize::from(*start)..usize::from(*end))
-            .unwrap_or("")
-    }
-
-    /// In text, what stands in front of an item, and the colour of it all.
-    fn front(&mut self, item: Item, label: &str) {
+    /// In text, what stands in front of an item, in the colour of it all.
+    fn front(&mut self, item: Item) {
         if item >= Item::Retransmits {
             self.out.begin_colour(Colour::Wrong);
         }
-        self.out.text(label);
+        self.out.bytes(item.front());
     }
 
     /// In text, what ends an item.
@@ -576,23 +592,22 @@ impl Printer<'_> {
     /// True or false in JSON; in text nothing but its front where it is true.
     #[inline(never)]
     fn mark(&mut self, item: Item, is: bool) {
-        let label = self.label(item);
-        if label.is_empty() {
-        } else if self.out.style.json {
-            self.out.json_bool(label, is);
-        } else if is {
-            self.front(item, label);
-            self.back(item);
+        if !self.out.style.json {
+            if is {
+                self.front(item);
+                self.back(item);
+            }
+        } else if !item.name().is_empty() {
+            self.out.json_bool(item.name(), is);
         }
     }
 
     #[inline(never)]
     fn word(&mut self, item: Item, word: &str) {
-        let label = self.label(item);
         if self.out.style.json {
-            self.out.json_string(label, word.as_bytes());
+            self.out.json_string(item.name(), word.as_bytes());
         } else {
-            self.front(item, label);
+            self.front(item);
             self.out.text(word);
             self.back(item);
         }
@@ -600,23 +615,23 @@ impl Printer<'_> {
 
     #[inline(never)]
     fn number(&mut self, item: Item, value: u64) {
-        let label = self.label(item);
-        if label.is_empty() {
-        } else if self.out.style.json {
-            self.out.json_number(label, value);
-        } else if value != 0 || item < Item::Rtt {
-            self.front(item, label);
-            match item {
-                // Microseconds, told as milliseconds.
-                Item::Rtt => {
-                    self.out.number(value / 1000);
-                    self.out.byte(b'.');
-                    self.out.digits(value % 1000, 3);
-                }
-                _ => self.out.number(value),
+        if self.out.style.json {
+            let name = item.name();
+            if !name.is_empty() {
+                self.out.json_number(name, value);
             }
-            if item == Item::Share {
-                self.out.byte(b'%');
+        } else if item < Item::Rtt {
+            self.out.bytes(item.front());
+            self.out.number(value);
+        } else if value != 0 {
+            self.front(item);
+            if item == Item::Rtt {
+                // Microseconds, told as milliseconds.
+                self.out.number(value / 1000);
+                self.out.byte(b'.');
+                self.out.digits(value % 1000, 3);
+            } else {
+                self.out.number(value);
             }
             self.back(item);
         }
@@ -630,13 +645,20 @@ impl Printer<'_> {
         }
     }
 
-    /// Figures, as far as the kernel sent them; the least of them.
-    fn figures(&mut self, figures: &[(Item, Field)], sent: &[u8]) -> Option<u64> {
+    /// Figures, as far as the kernel sent them; in text the first few, which
+    /// have a front there. The least of all.
+    fn figures(&mut self, figures: &[(Item, Field)], in_text: usize, sent: &[u8]) -> Option<u64> {
         let mut least = None;
-        for (item, field) in figures {
+        let told = match self.out.style.json {
+            true => figures.len(),
+            false => in_text,
+        };
+        for (at, (item, field)) in figures.iter().enumerate() {
             if let Some(value) = field.read::<Native>(sent) {
                 least = Some(value.min(least.unwrap_or(value)));
-                self.number(*item, value);
+                if at < told {
+                    self.number(*item, value);
+                }
             }
         }
         least
@@ -663,13 +685,12 @@ impl Printer<'_> {
 
     /// An object in JSON, another line in text.
     fn begin(&mut self, item: Item) {
-        let label = self.label(item);
         if self.out.style.json {
-            self.out.begin_object(label);
+            self.out.begin_object(item.name());
         } else {
             let end = if self.out.style.oneline { b'\\' } else { b'\n' };
             self.out.byte(end);
-            self.out.text(label);
+            self.out.bytes(item.front());
         }
     }
 

@@ -58,19 +58,24 @@ pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> 
 pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Add, &mut said)?;
-    let Some(address) = said.address else {
+    if said.address.is_none() {
         return Err(Error::required("ADDRESS"));
-    };
+    }
     check_new(&said)?;
-    let endpoint = describe(Endpoint::new(address), &said);
+    let endpoint = describe(&said);
     session
         .path_manager()?
         .set(&|buffer, family, seq| request::add_address(buffer, family, seq, &endpoint))?;
     Ok(0)
 }
 
-/// `endpoint` with the rest of what was said.
-pub(super) fn describe(mut endpoint: Endpoint, said: &EndpointWords) -> Endpoint {
+/// An endpoint as it was said.
+#[inline(never)]
+pub(super) fn describe(said: &EndpointWords) -> Endpoint {
+    let mut endpoint = Endpoint::EMPTY;
+    if let Some(address) = said.address {
+        endpoint = endpoint.with_address(address);
+    }
     if let Some(id) = said.id {
         endpoint = endpoint.with_id(id);
     }
@@ -268,13 +273,13 @@ fn delete_all(path_manager: &mut PathManager, endpoints: &[Endpoint]) -> Result<
 /// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
 /// connections from that address.
 fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<u8> {
-    let Some(address) = said.address else {
+    if said.address.is_none() {
         return Err(Error::invalid(
             "ID",
             "address is needed for deleting id 0 address",
         ));
-    };
-    let endpoint = describe(Endpoint::new(address), said);
+    }
+    let endpoint = describe(said);
     session
         .path_manager()?
         .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;

@@ -33,18 +33,12 @@ pub type Write = for<'b> fn(
 pub fn ask(session: &mut Session, words: &[&str], takes: u8, write: Write) -> Result<u8> {
     let mut said = PathWords::default();
     read(session, words, takes, &mut said)?;
-    let mut ends = [Endpoint::EMPTY; 2];
-    for (end, said) in ends.iter_mut().zip(&said) {
-        if let Some(address) = said.address {
-            *end = end.with_address(address);
-        }
-        *end = describe(*end, said);
-    }
-    let [local, remote] = &ends;
-    let token = said[0].token.unwrap_or(0);
+    let [local, remote] = &said;
+    let token = local.token.unwrap_or(0);
+    let (local, remote) = (describe(local), describe(remote));
     session
         .path_manager()?
-        .set(&|buffer, family, seq| write(buffer, family, seq, token, local, remote))
+        .set(&|buffer, family, seq| write(buffer, family, seq, token, &local, &remote))
         .map_err(with_remedy)?;
     Ok(0)
 }

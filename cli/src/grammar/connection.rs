@@ -8,7 +8,7 @@ use super::{number_u16, only_address, shortens, take_address, Words};
 use crate::error::{Error, Result};
 
 /// What was said about connections.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionWords {
     /// `token T`.
     pub token: Option<u32>,
@@ -27,6 +27,25 @@ pub struct ConnectionWords {
     pub family: Option<Family>,
 }
 
+impl Default for ConnectionWords {
+    fn default() -> Self {
+        const NOTHING: ConnectionWords = ConnectionWords {
+            token: None,
+            dev: None,
+            address: None,
+            ends: [(None, 0); 2],
+            fallback: false,
+            listen: false,
+            family: None,
+        };
+        NOTHING
+    }
+}
+
+/// Words about an end: where it is in [`ConnectionWords::ends`] follows from
+/// where they stand here.
+const OF_ENDS: [&str; 4] = ["local", "remote", "sport", "dport"];
+
 /// Reads the words into `said`. `index_of` finds the index of a valid
 /// interface name and says what is wrong with it else.
 pub fn parse(
@@ -35,7 +54,6 @@ pub fn parse(
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<()> {
     while let Some(word) = words.next() {
-        let [local, remote] = &mut said.ends;
         if word == "fallback" {
             said.fallback = true;
         } else if word == "listen" {
@@ -46,14 +64,14 @@ pub fn parse(
             said.token = Some(words.token(word)?);
         } else if shortens(word, "dev") {
             said.dev = Some(words.dev(word, index_of)?);
-        } else if shortens(word, "local") {
-            take_address(words.value(word)?, &mut local.0)?;
-        } else if shortens(word, "remote") {
-            take_address(words.value(word)?, &mut remote.0)?;
-        } else if shortens(word, "sport") {
-            take_port(words.value(word)?, &mut local.1)?;
-        } else if shortens(word, "dport") {
-            take_port(words.value(word)?, &mut remote.1)?;
+        } else if let Some(at) = OF_ENDS.iter().position(|whole| shortens(word, whole)) {
+            let (address, port) = &mut said.ends[at & 1];
+            let value = words.value(word)?;
+            if at < 2 {
+                take_address(value, address)?;
+            } else {
+                take_port(value, port)?;
+            }
         } else {
             only_address(word, &mut said.address)?;
         }

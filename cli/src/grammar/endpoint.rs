@@ -33,7 +33,7 @@ pub enum Family {
 }
 
 /// What was said about an endpoint.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct EndpointWords {
     /// What was said of all that follows, as [`takes`] has it.
     pub kinds: u8,
@@ -53,6 +53,25 @@ pub struct EndpointWords {
     pub family: Option<Family>,
     /// `token T`.
     pub token: Option<u32>,
+}
+
+impl Default for EndpointWords {
+    fn default() -> Self {
+        // A constant is copied in one piece, where fields would be set one by
+        // one.
+        const NOTHING: EndpointWords = EndpointWords {
+            kinds: 0,
+            address: None,
+            id: None,
+            port: None,
+            dev: None,
+            set: EndpointFlags(0),
+            clear: EndpointFlags(0),
+            family: None,
+            token: None,
+        };
+        NOTHING
+    }
 }
 
 impl EndpointWords {

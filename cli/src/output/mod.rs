@@ -208,7 +208,9 @@ impl Output {
 
     /// Text in a colour.
     pub fn coloured(&mut self, colour: Colour, text: &[u8]) {
-        self.coloured_with(colour, text, "");
+        self.begin_colour(colour);
+        self.bytes(text);
+        self.end_colour();
     }
 
     /// Text with `after` behind it, in a colour.

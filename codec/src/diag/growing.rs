@@ -24,7 +24,7 @@ impl Field {
     }
 
     /// Its value, if the kernel that sent `structure` has the field.
-    #[inline(never)]
+    #[inline]
     pub fn read<E: Order>(self, structure: &[u8]) -> Option<u64> {
         if structure.len() < usize::from(self.least) {
             return None;

@@ -46,15 +46,14 @@ impl States {
     /// All but TIME_WAIT, of which nothing but the addresses is left, and
     /// sockets that are not connected.
     pub const CONNECTED: Self = Self(0x0b3e);
+    /// Sockets that are connected no more, or not yet.
+    pub const CLOSED: Self = Self(1 << 7);
     /// Listeners.
     pub const LISTEN: Self = Self(1 << 10);
 
     /// Just this state.
-    pub const fn only(state: State) -> Self {
-        match 1u32.checked_shl(state.number() as u32) {
-            Some(bit) => Self(bit),
-            None => Self(0),
-        }
+    pub fn only(state: State) -> Self {
+        Self(1u32.checked_shl(u32::from(state.number())).unwrap_or(0))
     }
 
     /// The states of both.
@@ -302,7 +301,6 @@ struct Program {
 }
 
 impl Program {
-    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         let start = self.start.saturating_sub(bytes.len());
         let room = self.bytes.get_mut(start..self.start);
@@ -320,7 +318,6 @@ impl Program {
         self.put(&[code, (OP_LEN + len) as u8, no0, no1]);
     }
 
-    #[inline(never)]
     fn host(&mut self, code: u8, host: &Host) {
         let end = self.start;
         let family = match host.address {

@@ -242,7 +242,24 @@ pub enum State {
     Unknown(u8),
 }
 
-/// The names of the states, each at its number less one.
+/// The states, each at its number less one.
+const STATES: [State; 13] = [
+    State::Established,
+    State::SynSent,
+    State::SynRecv,
+    State::FinWait1,
+    State::FinWait2,
+    State::TimeWait,
+    State::Close,
+    State::CloseWait,
+    State::LastAck,
+    State::Listen,
+    State::Closing,
+    State::NewSynRecv,
+    State::BoundInactive,
+];
+
+/// Their names.
 const NAMES: [&str; 13] = [
     "ESTABLISHED",
     "SYN_SENT",
@@ -261,48 +278,27 @@ const NAMES: [&str; 13] = [
 
 impl State {
     /// From the kernel's number.
-    pub const fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::Established,
-            2 => Self::SynSent,
-            3 => Self::SynRecv,
-            4 => Self::FinWait1,
-            5 => Self::FinWait2,
-            6 => Self::TimeWait,
-            7 => Self::Close,
-            8 => Self::CloseWait,
-            9 => Self::LastAck,
-            10 => Self::Listen,
-            11 => Self::Closing,
-            12 => Self::NewSynRecv,
-            13 => Self::BoundInactive,
-            _ => Self::Unknown(number),
+    pub fn from_number(number: u8) -> Self {
+        match STATES.get(usize::from(number).wrapping_sub(1)) {
+            Some(state) => *state,
+            None => Self::Unknown(number),
         }
     }
 
     /// The kernel's number.
-    pub const fn number(self) -> u8 {
+    pub fn number(self) -> u8 {
         match self {
-            Self::Established => 1,
-            Self::SynSent => 2,
-            Self::SynRecv => 3,
-            Self::FinWait1 => 4,
-            Self::FinWait2 => 5,
-            Self::TimeWait => 6,
-            Self::Close => 7,
-            Self::CloseWait => 8,
-            Self::LastAck => 9,
-            Self::Listen => 10,
-            Self::Closing => 11,
-            Self::NewSynRecv => 12,
-            Self::BoundInactive => 13,
             Self::Unknown(number) => number,
+            known => {
+                let at = STATES.iter().position(|state| *state == known);
+                at.map_or(0, |at| at as u8 + 1)
+            }
         }
     }
 
     /// The kernel's name without `TCP_`; `None` for an unknown number.
     pub fn name(self) -> Option<&'static str> {
-        let at = usize::from(self.number()).wrapping_sub(1);
+        let at = STATES.iter().position(|state| *state == self)?;
         NAMES.get(at).copied()
     }
 }
