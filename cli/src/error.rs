@@ -74,6 +74,7 @@ struct Content {
 pub type Result<T> = core::result::Result<T, Error>;
 
 /// Joins pieces of text.
+#[inline(never)]
 pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
 }
@@ -247,6 +248,7 @@ impl Error {
     }
 
     #[cold]
+    #[inline(never)]
     fn push_errno(&mut self, Errno(number_of): Errno) {
         match errno::describe(number_of) {
             Some((_, text)) => self.push(text.as_bytes()),

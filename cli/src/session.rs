@@ -1,7 +1,6 @@
 //! One run of the program: options, then one command or a batch of them.
 
 use argh::FromArgs;
-use std::ffi::CString;
 
 use crate::args::{Command, Options};
 use crate::command;
@@ -166,7 +165,7 @@ fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str
 fn early_exit(early: argh::EarlyExit, command: &str) -> Result<u8> {
     let mut text = early.output;
     if early.status.is_err() {
-        let text = text.trim_end();
+        let text = text.trim_ascii_end();
         let error = Error::new(Kind::Usage, status::USAGE, &["Error: ", text]);
         return Err(match text.strip_prefix("Unrecognized argument: ") {
             Some(word) => unknown_option(error.about(word), command),
@@ -226,17 +225,16 @@ fn palette(options: &Options) -> Option<Palette> {
 
 /// Runs the commands of a file.
 fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
-    let cannot = |error: Errno, what: &str| {
-        let message = ["Cannot open file \"", file, "\" ", what];
-        Error::system(Kind::File, status::FAILED, &message, error).about(file)
-    };
     let opened;
     let input = if file == "-" {
         &Fd::STDIN
     } else {
-        let path =
-            CString::new(file).map_err(|_| cannot(Errno(libc::ENOENT as u32), "for reading"))?;
-        opened = sys::open(&path).map_err(|error| cannot(error, "for reading"))?;
+        opened = sys::path(file)
+            .and_then(|path| sys::open(&path))
+            .map_err(|error| {
+                let message = ["Cannot open file \"", file, "\" for reading"];
+                Error::system(Kind::File, status::FAILED, &message, error).about(file)
+            })?;
         &opened
     };
     let mut worst = 0;

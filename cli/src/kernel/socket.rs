@@ -4,8 +4,8 @@ use mptcp_codec::exchange::{Exchange, Reply};
 use mptcp_codec::netlink::{ExtendedAck, Message};
 
 use super::sys::{self, Errno, Fd, Received};
-use crate::error::{status, Error, Kind, Result};
-use crate::output::number;
+use crate::error::{join, status, Error, Kind, Result};
+use crate::output::{complain, number};
 
 // Of linux/netlink.h; the libc crate does not have them on every target.
 const SOL_NETLINK: i32 = 270;
@@ -358,6 +358,6 @@ fn warn(extended: &ExtendedAck) {
         } else {
             b".\n"
         };
-        crate::output::complain(&[b"Warning: ", text.as_bytes(), end].concat());
+        complain(&join(&[b"Warning: ", text.as_bytes(), end]));
     }
 }

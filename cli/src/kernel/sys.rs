@@ -11,6 +11,7 @@ use core::ffi::{c_char, c_int, c_short, c_void, CStr};
 use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, Ordering};
+use std::ffi::CString;
 
 /// An error number of this machine.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -265,6 +266,14 @@ pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
     retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
+}
+
+/// A path as the C library takes it; there is no file whose name has a NUL.
+pub fn path(name: &str) -> Result<CString, Errno> {
+    let mut bytes = Vec::with_capacity(name.len() + 1);
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.push(0);
+    CString::from_vec_with_nul(bytes).map_err(|_| Errno(libc::ENOENT as u32))
 }
 
 /// Opens a file for reading.

@@ -43,7 +43,10 @@ pub fn number(value: u64) -> Digits {
 
 /// What an interface is called that has gone: `ifN`, N its index.
 pub fn vanished(index: u32) -> Vec<u8> {
-    [b"if", number(index.into()).as_bytes()].concat()
+    let mut text = Text::default();
+    text.bytes(b"if");
+    text.number(index.into());
+    text.into_bytes()
 }
 
 /// Hexadecimal, lower case, no prefix.
