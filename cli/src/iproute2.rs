@@ -339,15 +339,15 @@ fn named<'w, 'a>(
     rest: &'w [&'a str],
     out: &mut Spelled<'a>,
 ) -> Result<Target<'w, 'a>> {
+    if let Some(group) = args::GROUPS.iter().find(|group| shortens(word, group.name)) {
+        return action(caller, group, rest);
+    }
     if is_help(word) {
         out.options.push("--help");
         return Ok(Target::Options);
     }
     if shortens(word, "help") {
         return Err(usage(caller));
-    }
-    if let Some(group) = args::GROUPS.iter().find(|group| shortens(word, group.name)) {
-        return action(caller, group, rest);
     }
     let Some(command) = find_command(&mut |name| shortens(word, name)) else {
         return Err(caller.unknown_command(word, &|near| {

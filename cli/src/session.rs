@@ -248,21 +248,19 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
         status::FAILED
     };
     loop {
-        // Whoever sends commands one by one wants the answer before the next;
-        // a file comes in few pieces.
         if !lines.has_line() {
+            // Whoever sends commands one by one wants the answer before the
+            // next; a file comes in few pieces.
             session.out.flush()?;
-        }
-        match lines.wait(input) {
-            Ok(true) => number += 1,
-            Ok(false) => {
-                session.out.flush()?;
-                return Ok(worst);
-            }
-            Err(error) => {
-                return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+            match lines.wait(input) {
+                Ok(true) => {}
+                Ok(false) => return Ok(worst),
+                Err(error) => {
+                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+                }
             }
         }
+        number += 1;
         let mut words = [""; PLAIN];
         let result = match plain(lines.rest(), &mut words) {
             Some((count, len)) => {
