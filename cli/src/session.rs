@@ -229,12 +229,10 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
     let input = if file == "-" {
         &Fd::STDIN
     } else {
-        opened = sys::path(file)
-            .and_then(|path| sys::open(&path))
-            .map_err(|error| {
-                let message = ["Cannot open file \"", file, "\" for reading"];
-                Error::system(Kind::File, status::FAILED, &message, error).about(file)
-            })?;
+        opened = sys::open_joined(&[file.as_bytes()]).map_err(|error| {
+            let message = ["Cannot open file \"", file, "\" for reading"];
+            Error::system(Kind::File, status::FAILED, &message, error).about(file)
+        })?;
         &opened
     };
     let mut worst = 0;

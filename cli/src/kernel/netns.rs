@@ -1,9 +1,7 @@
 //! Network namespaces.
 
-use std::ffi::CStr;
-
 use super::sys::{self, Errno, Fd};
-use crate::error::{join, status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result};
 
 /// The names of all namespaces that have one, ascending.
 pub fn names() -> Result<Vec<Vec<u8>>> {
@@ -37,9 +35,7 @@ pub fn open(name: &str) -> Result<Fd> {
         true => b"",
         false => b"/var/run/netns/",
     };
-    let path = join(&[folder, name.as_bytes(), b"\0"]);
-    let path = CStr::from_bytes_with_nul(&path);
-    path.map_or(Err(Errno(libc::ENOENT as u32)), sys::open)
+    sys::open_joined(&[folder, name.as_bytes()])
         .map_err(|error| failed("Cannot open network namespace \"", name, "\"", error))
 }
 

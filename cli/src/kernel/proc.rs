@@ -1,15 +1,14 @@
 //! What the kernel tells in files below /proc.
 
-use core::ffi::CStr;
-
 use super::sys::{self, Errno};
 use crate::error::{status, Error, Kind};
 use crate::output::take;
 
-/// Reads a whole file. Those of /proc have no length beforehand.
-fn read(path: &CStr, content: &mut Vec<u8>) -> Result<(), Errno> {
+/// Reads a whole file, whose path is these pieces joined. Those of /proc have
+/// no length beforehand.
+pub fn read(path: &[&[u8]], content: &mut Vec<u8>) -> Result<(), Errno> {
     content.clear();
-    let file = sys::open(path)?;
+    let file = sys::open_joined(path)?;
     loop {
         let len = content.len();
         content.resize(len + 4096, 0);
@@ -36,7 +35,7 @@ pub fn has_listener(group: u32) -> Option<bool> {
     // The table shows the first 32 groups.
     let bit = 1_u32.checked_shl(group.checked_sub(1)?)?;
     let mut table = Vec::new();
-    read(c"/proc/self/net/netlink", &mut table).ok()?;
+    read(&[b"/proc/self/net/netlink"], &mut table).ok()?;
     let mut lines = &table[..];
     while !lines.is_empty() {
         let line = &mut take(&mut lines, b'\n');
@@ -58,12 +57,9 @@ pub fn has_listener(group: u32) -> Option<bool> {
 /// A value below /proc/sys/net, without its newline; empty where this kernel
 /// does not have it.
 pub fn sysctl(name: &[u8]) -> Vec<u8> {
-    let path = [b"/proc/sys/net/", name, b"\0"].concat();
     let mut value = Vec::new();
-    if let Ok(path) = CStr::from_bytes_with_nul(&path) {
-        // What cannot be read is as good as missing.
-        let _ = read(path, &mut value);
-    }
+    // What cannot be read is as good as missing.
+    let _ = read(&[b"/proc/sys/net/", name], &mut value);
     value.truncate(value.trim_ascii_end().len());
     value
 }
@@ -81,7 +77,7 @@ impl Counters {
     /// Reads them; there are none where that fails.
     pub fn read(&mut self) -> Result<(), Error> {
         const TITLE: &[u8] = b"MPTcpExt:";
-        let failed = read(c"/proc/self/net/netstat", &mut self.table);
+        let failed = read(&[b"/proc/self/net/netstat"], &mut self.table);
         self.names = self.table.len();
         self.values = self.names;
         failed.map_err(|error| {

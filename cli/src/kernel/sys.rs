@@ -11,7 +11,6 @@ use core::ffi::{c_char, c_int, c_short, c_void, CStr};
 use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, Ordering};
-use std::ffi::CString;
 
 /// An error number of this machine.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -268,14 +267,6 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// A path as the C library takes it; there is no file whose name has a NUL.
-pub fn path(name: &str) -> Result<CString, Errno> {
-    let mut bytes = Vec::with_capacity(name.len() + 1);
-    bytes.extend_from_slice(name.as_bytes());
-    bytes.push(0);
-    CString::from_vec_with_nul(bytes).map_err(|_| Errno(libc::ENOENT as u32))
-}
-
 /// Opens a file for reading.
 pub fn open(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_RDONLY)
@@ -288,6 +279,20 @@ fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     let flags = flags | libc::O_CLOEXEC;
     // SAFETY: the path ends with NUL and outlives the call.
     Fd::new(unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), flags, MODE) } as isize)
+}
+
+/// Opens the file whose path is these pieces joined, for reading. There is none
+/// whose name has a NUL.
+pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
+    let mut path = Vec::new();
+    for piece in pieces {
+        path.extend_from_slice(piece);
+    }
+    path.push(0);
+    match CStr::from_bytes_with_nul(&path) {
+        Ok(path) => open(path),
+        Err(_) => Err(Errno(libc::ENOENT as u32)),
+    }
 }
 
 /// Makes a new file for writing; `EEXIST` where there is one.
@@ -571,7 +576,8 @@ pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
                 buffer.as_mut_ptr(),
                 buffer.len(),
             ) as isize
-        })?;
+        });
+        let read = read.unwrap_or(0);
         if read == 0 {
             names.sort_unstable();
             return Ok(names);
@@ -794,48 +800,16 @@ pub fn peer_process(fd: &Fd) -> Result<u32, Errno> {
     Ok(peer.pid as u32)
 }
 
-/// The time of day, broken down for the local time zone.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Time {
-    /// Full year.
-    pub year: u32,
-    /// 0 to 11.
-    pub month: u32,
-    /// 1 to 31.
-    pub day: u32,
-    /// 0 is Sunday.
-    pub weekday: u32,
-    /// 0 to 23.
-    pub hour: u32,
-    /// 0 to 59.
-    pub minute: u32,
-    /// 0 to 60.
-    pub second: u32,
-    /// 0 to 999,999.
-    pub microsecond: u32,
-}
-
-/// The time now.
-pub fn now() -> Time {
-    // SAFETY: both structures are plain numbers (and a pointer that is not
-    // followed here), filled in by the calls that they outlive.
-    let (seconds, fields) = unsafe {
+/// Seconds since 1970, and microseconds.
+pub fn now() -> (u64, u32) {
+    // SAFETY: zero is valid for this plain structure, which the call fills
+    // in.
+    let now = unsafe {
         let mut now: libc::timespec = zeroed();
-        let mut fields: libc::tm = zeroed();
         libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now);
-        libc::localtime_r(&raw const now.tv_sec, &raw mut fields);
-        (now, fields)
+        now
     };
-    Time {
-        year: (fields.tm_year + 1900) as u32,
-        month: fields.tm_mon as u32,
-        day: fields.tm_mday as u32,
-        weekday: fields.tm_wday as u32,
-        hour: fields.tm_hour as u32,
-        minute: fields.tm_min as u32,
-        second: fields.tm_sec as u32,
-        microsecond: (seconds.tv_nsec / 1000) as u32,
-    }
+    (now.tv_sec as u64, (now.tv_nsec / 1000) as u32)
 }
 
 /// The environment variable `name`, ended by its NUL.

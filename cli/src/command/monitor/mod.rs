@@ -18,6 +18,7 @@ mod device;
 mod record;
 mod snapshot;
 mod wanted;
+mod zone;
 
 use mptcp_codec::mptcp::{Event, EventAttributes};
 use mptcp_codec::netlink::Messages;
@@ -25,6 +26,7 @@ use mptcp_codec::netlink::Messages;
 use self::device::Device;
 use self::snapshot::Known;
 use self::wanted::Wanted;
+use self::zone::Zone;
 use crate::args;
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received, NAME_SIZE};
@@ -53,8 +55,12 @@ pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
         screen: Screen {
-            session,
             wanted: Wanted::parse(args)?,
+            zone: match session.options.timestamp || session.options.tshort {
+                true => Zone::local(),
+                false => Zone::default(),
+            },
+            session,
             dropping: false,
         },
         args,
@@ -83,6 +89,8 @@ const SIGALRM: u8 = libc::SIGALRM as u8;
 struct Screen<'s> {
     session: &'s mut Session,
     wanted: Wanted,
+    /// Of the times that stand in front, where they are wanted.
+    zone: Zone,
     /// Our buffer is full: events are counted and dropped until half of it
     /// has been read.
     dropping: bool,
@@ -427,8 +435,8 @@ impl Source {
                 continue;
             }
             screen.wanted.count -= 1;
+            record::begin_event(screen, &event, &self.netns);
             let out = &mut screen.session.out;
-            record::begin_event(out, &screen.session.options, &event, &self.netns);
             record::attributes(out, &event.fields, self.interface(&event.fields));
             record::unnamed(out, &event);
             record::end(out)?;
@@ -474,8 +482,8 @@ impl Source {
     /// Tells how many events were lost since this was told last; no number
     /// where the kernel does not count its own.
     fn tell_losses(&mut self, screen: &mut Screen) -> Result<()> {
+        record::begin(screen, "OVERRUN", &self.netns);
         let out = &mut screen.session.out;
-        record::begin(out, &screen.session.options, "OVERRUN", &self.netns);
         let mut lost = Some(core::mem::take(&mut self.lost));
         if core::mem::take(&mut self.overrun) {
             match sys::dropped(self.path_manager.socket().fd()) {

@@ -4,30 +4,35 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Event, EventAttributes as A, EventFlags};
 
-use crate::args::Options;
+use super::zone::Zone;
+use super::Screen;
 use crate::error::Result;
 use crate::kernel::sys;
 use crate::output::{self, Colour, Output};
 
 /// Begins the record of an event.
-pub fn begin_event(out: &mut Output, options: &Options, event: &Event, netns: &str) {
+pub fn begin_event(screen: &mut Screen, event: &Event, netns: &str) {
     match event.kind.name() {
-        Some(name) => begin(out, options, name, netns),
+        Some(name) => begin(screen, name, netns),
         None => {
             let command = output::number(event.command.into());
             let name = ["UNKNOWN ", command.as_str()].concat();
-            begin(out, options, &name, netns);
+            begin(screen, &name, netns);
         }
     }
 }
 
 /// Begins a record of this name: the time where wanted, the name, and the
 /// namespace where there are several.
-pub fn begin(out: &mut Output, options: &Options, name: &str, netns: &str) {
+pub fn begin(screen: &mut Screen, name: &str, netns: &str) {
+    let options = &screen.session.options;
+    let out = &mut screen.session.out;
     if out.style.json {
         out.begin_object("");
     }
-    stamp(out, options);
+    if options.tshort || options.timestamp {
+        stamp(out, &mut screen.zone, options.tshort);
+    }
     if out.style.json {
         out.json_string("event", name.as_bytes());
     } else {
@@ -189,13 +194,9 @@ fn flags(out: &mut Output, name: &str, value: u32) {
     quote(out);
 }
 
-/// The time, where it is wanted: `2026-11-23T19:54:08.698703`, or
+/// The time: `2026-11-23T19:54:08.698703` in short, or
 /// `Mon Nov 23 19:54:07 2026 257501 usec`.
-fn stamp(out: &mut Output, options: &Options) {
-    let short = options.tshort;
-    if !short && !options.timestamp {
-        return;
-    }
+fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
     let json = out.style.json;
     let (key, before, after) = match short {
         true => ("timestamp_short", "[", "] "),
@@ -207,12 +208,14 @@ fn stamp(out: &mut Output, options: &Options) {
         out.text(before);
     }
     quote(out);
-    let time = sys::now();
+    let (seconds, microsecond) = sys::now();
+    let time = zone.time(seconds as i64);
     if short {
         out.number(time.year.into());
         digits(out, b'-', 10, time.month + 1);
         digits(out, b'-', 10, time.day);
-        digits(out, b'T', 10, time.hour);
+        clock(out, b'T', time.second);
+        digits(out, b'.', 100_000, microsecond);
     } else {
         name(out, b"SunMonTueWedThuFriSat", time.weekday);
         name(out, b"JanFebMarAprMayJunJulAugSepOctNovDec", time.month);
@@ -220,23 +223,24 @@ fn stamp(out: &mut Output, options: &Options) {
             out.byte(b' ');
         }
         out.number(time.day.into());
-        digits(out, b' ', 10, time.hour);
-    }
-    digits(out, b':', 10, time.minute);
-    digits(out, b':', 10, time.second);
-    if short {
-        digits(out, b'.', 100_000, time.microsecond);
-    } else {
+        clock(out, b' ', time.second);
         out.byte(b' ');
         out.number(time.year.into());
         out.byte(b' ');
-        out.number(time.microsecond.into());
+        out.number(microsecond.into());
         out.text(" usec");
     }
     quote(out);
     if !json {
         out.text(after);
     }
+}
+
+/// `before`, and hour, minute and second of a second of the day.
+fn clock(out: &mut Output, before: u8, second: u32) {
+    digits(out, before, 10, second / 3600);
+    digits(out, b':', 10, second / 60 % 60);
+    digits(out, b':', 10, second % 60);
 }
 
 /// `before`, and as many digits as `unit`, a power of ten, has.

@@ -143,8 +143,8 @@ impl Source {
         self.diagnostics = Some(diagnostics);
         self.known.told.sort_unstable_by_key(|(key, _)| *key);
         self.known.until = sys::milliseconds() + COMPARED;
+        record::begin(screen, "SNAPSHOT_END", &self.netns);
         let out = &mut screen.session.out;
-        record::begin(out, &screen.session.options, "SNAPSHOT_END", &self.netns);
         record::number(out, "connections", Some(found.connections));
         record::number(out, "subflows", Some(found.subflows));
         record::end(out)
@@ -225,8 +225,8 @@ impl Source {
 
     /// Begins the record of a connection or subflow.
     fn describe(&mut self, screen: &mut Screen, object: &str, fields: &EventAttributes) {
+        record::begin(screen, "SNAPSHOT", &self.netns);
         let out = &mut screen.session.out;
-        record::begin(out, &screen.session.options, "SNAPSHOT", &self.netns);
         record::string(out, "object", object);
         record::attributes(out, fields, self.interface(fields));
     }
