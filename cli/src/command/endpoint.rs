@@ -224,12 +224,6 @@ fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
         }
 }
 
-fn select(path_manager: &mut PathManager, said: &EndpointWords) -> Result<Vec<Endpoint>> {
-    let mut endpoints = path_manager.endpoints(None)?;
-    endpoints.retain(|endpoint| matches(endpoint, said));
-    Ok(endpoints)
-}
-
 pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Select, &mut said)?;
@@ -243,11 +237,10 @@ pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
     if let Some(id) = only_id(&said) {
         return delete_id(path_manager, id);
     }
-    let chosen = select(path_manager, &said)?;
-    if chosen.is_empty() {
-        return Err(not_found());
+    match delete_chosen(path_manager, &said)? {
+        0 => Err(not_found()),
+        _ => Ok(0),
     }
-    delete_all(path_manager, &chosen)
 }
 
 /// The id, if nothing else was said.
@@ -263,11 +256,18 @@ pub fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<u8> {
     Ok(0)
 }
 
-fn delete_all(path_manager: &mut PathManager, endpoints: &[Endpoint]) -> Result<u8> {
-    for endpoint in endpoints {
-        delete_id(path_manager, endpoint.id().unwrap_or(0))?;
+/// Deletes the endpoints that are what was said; tells how many.
+fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result<u32> {
+    let mut endpoints = Vec::new();
+    path_manager.endpoints(None, &mut endpoints)?;
+    let mut count = 0;
+    for endpoint in &endpoints {
+        if matches(endpoint, said) {
+            delete_id(path_manager, endpoint.id().unwrap_or(0))?;
+            count += 1;
+        }
     }
-    Ok(0)
+    Ok(count)
 }
 
 /// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
@@ -294,8 +294,8 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
         path_manager.set(&request::flush_addresses)?;
         return Ok(0);
     }
-    let chosen = select(path_manager, &said)?;
-    delete_all(path_manager, &chosen)
+    delete_chosen(path_manager, &said)?;
+    Ok(0)
 }
 
 pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
@@ -305,11 +305,12 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let (path_manager, out) = session.path_manager_and_output()?;
-    let mut endpoints = match (said.token, said.id) {
-        (Some(token), _) => user_space::endpoints(path_manager, token)?,
-        (None, Some(id)) => vec![path_manager.endpoint(id, None)?],
-        (None, None) => path_manager.endpoints(None)?,
-    };
+    let mut endpoints = Vec::new();
+    match (said.token, said.id) {
+        (Some(token), _) => user_space::endpoints(path_manager, token, &mut endpoints),
+        (None, Some(id)) => path_manager.endpoint(id, &mut endpoints),
+        (None, None) => path_manager.endpoints(None, &mut endpoints),
+    }?;
     if !said.is_empty() {
         endpoints.retain(|endpoint| matches(endpoint, &said));
     }
@@ -362,7 +363,8 @@ pub fn interface_name(
     index: i32,
 ) -> core::result::Result<Vec<u8>, Errno> {
     let name = sys::interface_name(path_manager.socket().fd(), index as u32)?;
-    Ok(name.into_iter().take_while(|b| *b != 0).collect())
+    let name = name.split(|byte| *byte == 0).next();
+    Ok(Vec::from(name.unwrap_or(&[])))
 }
 
 fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {

@@ -62,7 +62,11 @@ impl Places {
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let buffer = session.receive_buffer();
         // Some kernels do not show them to everybody.
-        self.endpoints = session.path_manager()?.endpoints(None).unwrap_or_default();
+        // What cannot be read is not there.
+        let path_manager = session.path_manager()?;
+        if path_manager.endpoints(None, &mut self.endpoints).is_err() {
+            self.endpoints.clear();
+        }
         let routes = self.routes.insert(Interfaces::open(buffer)?);
         for (address, index) in routes.addresses()? {
             self.addresses.push((key(address), index));

@@ -112,8 +112,14 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 /// The addresses of one connection. The kernel's answer to a request for one
 /// of them does not tell whether the connection or the address is missing, so
 /// all are asked for.
-pub fn endpoints(path_manager: &mut PathManager, token: u32) -> Result<Vec<Endpoint>> {
-    let found = path_manager.endpoints(Some(token)).map_err(with_remedy)?;
+pub fn endpoints(
+    path_manager: &mut PathManager,
+    token: u32,
+    into: &mut Vec<Endpoint>,
+) -> Result<()> {
+    path_manager
+        .endpoints(Some(token), into)
+        .map_err(with_remedy)?;
     if token != NOBODY && knows_tokens(path_manager) == Some(false) {
         return Err(Error::new(
             Kind::Kernel,
@@ -125,7 +131,7 @@ pub fn endpoints(path_manager: &mut PathManager, token: u32) -> Result<Vec<Endpo
         )
         .about("token"));
     }
-    Ok(found)
+    Ok(())
 }
 
 /// As good as no connection has this token.
@@ -135,7 +141,7 @@ const NOBODY: u32 = 1;
 /// before 6.7 take no notice of it and show those of the namespace, newer ones
 /// that do not know it either refuse it as unknown.
 pub fn knows_tokens(path_manager: &mut PathManager) -> Option<bool> {
-    match path_manager.endpoints(Some(NOBODY)) {
+    match path_manager.endpoints(Some(NOBODY), &mut Vec::new()) {
         Ok(_) => Some(false),
         Err(error) if contains(error.message(), b"token") => Some(true),
         Err(error) if contains(error.message(), b"nknown attribute") => Some(false),

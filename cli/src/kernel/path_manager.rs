@@ -66,29 +66,31 @@ impl PathManager {
 
     /// All endpoints, ascending by id as the kernel sends them; those of one
     /// connection with a user-space path manager where `token` names it.
-    pub fn endpoints(&mut self, token: Option<u32>) -> Result<Vec<Endpoint>> {
+    pub fn endpoints(&mut self, token: Option<u32>, into: &mut Vec<Endpoint>) -> Result<()> {
         let family = self.family;
-        self.socket.dump(
+        // Mostly all that there are.
+        into.reserve(16);
+        self.socket.dump_each(
             &|buffer, seq| request::dump_addresses(buffer, family, seq, token),
-            &|message| {
-                Endpoint::from_message(message)
-                    .map(Some)
-                    .map_err(Error::reply)
+            &mut |message| {
+                match message {
+                    Some(message) => into.push(Endpoint::from_message(message)?),
+                    None => into.clear(),
+                }
+                Ok(())
             },
         )
     }
 
-    /// The endpoint with this id.
-    pub fn endpoint(&mut self, id: u8, token: Option<u32>) -> Result<Endpoint> {
-        let mut endpoint = Endpoint::EMPTY;
+    /// Adds the endpoint with this id.
+    pub fn endpoint(&mut self, id: u8, into: &mut Vec<Endpoint>) -> Result<()> {
         self.get(
-            &|buffer, family, seq| request::get_address(buffer, family, seq, id, token),
+            &|buffer, family, seq| request::get_address(buffer, family, seq, id, None),
             &mut |message| {
-                endpoint = Endpoint::from_message(message)?;
+                into.push(Endpoint::from_message(message)?);
                 Ok(())
             },
-        )?;
-        Ok(endpoint)
+        )
     }
 
     /// The multicast group of the events; `None` where the kernel sends none.

@@ -119,26 +119,9 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends a dump request and collects what `decode` makes of the entries.
-    pub fn dump<T>(
-        &mut self,
-        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
-        decode: &dyn Fn(&Message) -> Result<Option<T>>,
-    ) -> Result<Vec<T>> {
-        // Mostly all that there are.
-        let mut entries = Vec::with_capacity(16);
-        self.dump_each(write, &mut |message| {
-            match message {
-                None => entries.clear(),
-                Some(message) => entries.extend(decode(message)?),
-            }
-            Ok(())
-        })?;
-        Ok(entries)
-    }
-
-    /// The same with each entry handed to `each`. They are read again when the
-    /// kernel says that they changed meanwhile: `None` then stands in front.
+    /// Sends a dump request and hands each entry to `each`. They are read again
+    /// when the kernel says that they changed meanwhile: `None` then stands in
+    /// front, as it does in the beginning.
     pub fn dump_each(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,

@@ -218,7 +218,9 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> u32 {
 /// The endpoints there are.
 pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
     entries.clear();
-    for endpoint in &path_manager.endpoints(None)? {
+    let mut endpoints = Vec::new();
+    path_manager.endpoints(None, &mut endpoints)?;
+    for endpoint in &endpoints {
         if let Some(address) = endpoint.address() {
             entries.push(Entry::of(endpoint, address));
         }
