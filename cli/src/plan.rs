@@ -43,15 +43,21 @@ fn usable(seen: &Seen, index: u32) -> bool {
         .any(|of| of.index == index && of.address.is_none() && of.good)
 }
 
-/// The address, if a line without one stands for it: for none while the
+/// Whether a line without an address stands for this one: for none while the
 /// interface of the line cannot carry packets.
-pub fn meant(declared: &Declared, seen: &Seen, of: &Sighting) -> Option<IpAddr> {
-    let address = of.address?;
-    let family = family_of(&address);
+pub fn is_meant(declared: &Declared, seen: &Seen, of: &Sighting) -> bool {
     let index = declared.entry.index;
-    let meant = declared.spread && of.index == index && of.there && of.good && index != 0;
-    (meant && declared.family.is_none_or(|only| only == family) && usable(seen, index))
-        .then_some(address)
+    let fits = |address: &IpAddr| match declared.family {
+        None => true,
+        Some(family) => family_of(address) == family,
+    };
+    declared.spread
+        && of.index == index
+        && of.there
+        && of.good
+        && index != 0
+        && of.address.as_ref().is_some_and(fits)
+        && usable(seen, index)
 }
 
 /// An endpoint, present or wanted.
@@ -222,6 +228,15 @@ impl Step {
         self.entry.id == 0 && !self.before.contains(EndpointFlags::IMPLICIT)
     }
 
+    /// Whether it was left out because the kernel has no room.
+    pub fn left_out(&self) -> bool {
+        self.spread
+            && self
+                .error
+                .as_ref()
+                .is_some_and(|error| error.errno() == libc::ERANGE as u32)
+    }
+
     /// The command that does it. `dev` is the name of its interface.
     pub fn print(&self, out: &mut Text, dev: &[u8]) {
         if self.action == Action::Limits {
@@ -265,6 +280,12 @@ impl Step {
             Action::Add => "add",
         }
     }
+}
+
+/// The endpoint that this one clashes with, if there is one.
+#[inline(never)]
+pub fn clashing<'e>(all: &'e [Entry], entry: &Entry) -> Option<&'e Entry> {
+    all.iter().find(|there| there.clashes(entry))
 }
 
 /// Adds a step with an endpoint that is there, and for no line.
@@ -353,10 +374,12 @@ impl Plan {
                 push_again(&mut self.wanted, &step);
             }
             for of in &self.seen {
-                let Some(address) = meant(declared, &self.seen, of) else {
-                    continue;
-                };
-                step.entry.address = address;
+                match of.address {
+                    Some(address) if is_meant(declared, &self.seen, of) => {
+                        step.entry.address = address;
+                    }
+                    _ => continue,
+                }
                 let written = |other: &Declared| {
                     self.stands(other, follow) && other.entry.clashes(&step.entry)
                 };
@@ -390,9 +413,9 @@ impl Plan {
     /// already, or the first. Where there are none it is reserved.
     fn give_id(&mut self, id: u8, begin: usize) {
         let mut holder = None;
-        for Step { entry, .. } in self.wanted.iter_mut().skip(begin) {
-            let has_it = |there: &Entry| there.id == id && there.clashes(entry);
-            if holder.is_none() || self.present.iter().any(has_it) {
+        for Step { entry, .. } in self.wanted.get_mut(begin..).unwrap_or(&mut []) {
+            let there = clashing(&self.present, entry);
+            if holder.is_none() || there.is_some_and(|there| there.id == id) {
                 holder = Some(&mut entry.id);
             }
         }
@@ -407,14 +430,13 @@ impl Plan {
     pub fn compare_limits(&mut self, file: &File) {
         let mut step = Step::new(Action::Limits, &Entry::NONE);
         step.line = file.limits_line;
-        step.limits = file.limits;
-        if step.limits.subflows == self.limits.subflows {
-            step.limits.subflows = None;
+        if file.limits.subflows != self.limits.subflows {
+            step.limits.subflows = file.limits.subflows;
         }
-        if step.limits.add_addr_accepted == self.limits.add_addr_accepted {
-            step.limits.add_addr_accepted = None;
+        if file.limits.add_addr_accepted != self.limits.add_addr_accepted {
+            step.limits.add_addr_accepted = file.limits.add_addr_accepted;
         }
-        if step.limits != LimitWords::default() {
+        if step.limits.subflows.is_some() || step.limits.add_addr_accepted.is_some() {
             self.steps.push(step);
         }
     }
@@ -437,7 +459,7 @@ impl Plan {
         }
         for step in &mut *wanted {
             let entry = &mut step.entry;
-            let Some(there) = present.iter().find(|there| there.clashes(entry)) else {
+            let Some(there) = clashing(present, entry) else {
                 continue;
             };
             ids.mark(there.id, Ids::MET);

@@ -235,7 +235,7 @@ pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
     }
     let path_manager = session.path_manager()?;
     if let Some(id) = only_id(&said) {
-        return delete_id(path_manager, id);
+        return delete_id(path_manager, id).map(|()| 0);
     }
     match delete_chosen(path_manager, &said)? {
         0 => Err(not_found()),
@@ -249,11 +249,9 @@ fn only_id(said: &EndpointWords) -> Option<u8> {
 }
 
 /// Deletes the endpoint with this id.
-pub fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<u8> {
+pub fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<()> {
     let endpoint = Endpoint::EMPTY.with_id(id);
-    path_manager
-        .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;
-    Ok(0)
+    path_manager.set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))
 }
 
 /// Deletes the endpoints that are what was said; tells how many.
@@ -347,24 +345,22 @@ impl Names {
     pub fn get(&mut self, path_manager: &mut PathManager, index: i32) -> &[u8] {
         if self.index != index {
             self.index = index;
-            self.name.clear();
-            match interface_name(path_manager, index) {
-                Ok(name) => self.name.extend_from_slice(&name),
-                Err(_) => self.name = vanished(index as u32),
+            interface_name(path_manager, index, &mut self.name);
+            if self.name.is_empty() {
+                self.name = vanished(index as u32);
             }
         }
         &self.name
     }
 }
 
-/// The name of an interface.
-pub fn interface_name(
-    path_manager: &mut PathManager,
-    index: i32,
-) -> core::result::Result<Vec<u8>, Errno> {
-    let name = sys::interface_name(path_manager.socket().fd(), index as u32)?;
-    let name = name.split(|byte| *byte == 0).next();
-    Ok(Vec::from(name.unwrap_or(&[])))
+/// Makes of `name` that of an interface; empty where it has gone.
+pub fn interface_name(path_manager: &mut PathManager, index: i32, name: &mut Vec<u8>) {
+    name.clear();
+    if let Ok(found) = sys::interface_name(path_manager.socket().fd(), index as u32) {
+        let len = sys::find(&found, 0);
+        name.extend_from_slice(found.get(..len).unwrap_or(&found));
+    }
 }
 
 fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {

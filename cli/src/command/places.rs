@@ -131,8 +131,11 @@ impl Places {
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
         let known = self.names.iter().position(|(known, _)| *known == index);
         let at = known.unwrap_or_else(|| {
-            let name =
-                interface_name(path_manager, index as i32).unwrap_or_else(|_| vanished(index));
+            let mut name = Vec::new();
+            interface_name(path_manager, index as i32, &mut name);
+            if name.is_empty() {
+                name = vanished(index);
+            }
             self.names.push((index, name));
             self.names.len() - 1
         });

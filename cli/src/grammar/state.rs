@@ -141,17 +141,20 @@ fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     let mut declared = Declared {
         line,
         entry: Entry {
-            address: said.address.unwrap_or(Entry::NONE.address),
             port: said.port.unwrap_or(0),
             id: said.id.unwrap_or(0),
             flags: said.set,
-            index: 0,
+            ..Entry::NONE
         },
-        spread: said.address.is_none(),
+        spread: true,
         family: said.family,
         dev,
     };
-    let entry = &declared.entry;
+    let entry = &mut declared.entry;
+    if let Some(address) = said.address {
+        entry.address = address;
+        declared.spread = false;
+    }
     endpoint::check_whole(entry.flags, entry.port)?;
     if !declared.spread {
         if let Some(family) = declared.family.take() {
@@ -283,25 +286,33 @@ pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
 /// `limits set …`, those that are given.
 pub fn put_limits(out: &mut Text, limits: &LimitWords) {
     out.bytes(b"limits set");
-    for (keyword, value) in &[
-        (" add_addr_accepted ", limits.add_addr_accepted),
-        (" subflows ", limits.subflows),
-    ] {
-        if let Some(value) = *value {
-            out.bytes(keyword.as_bytes());
-            out.number(value.into());
-        }
+    if let Some(number) = limits.add_addr_accepted {
+        out.bytes(b" add_addr_accepted ");
+        out.number(number.into());
+    }
+    if let Some(number) = limits.subflows {
+        out.bytes(b" subflows ");
+        out.number(number.into());
     }
 }
 
 /// The quote that a word needs to be read as one again, if any; `None` where
 /// there is no way to write it.
 fn quote(word: &[u8]) -> Option<&'static [u8]> {
-    if !matches!(word, [] | [b'"' | b'\'', ..]) && !word.contains(&b'#') {
+    let (mut hash, mut single, mut double) = (false, false, false);
+    for byte in word {
+        match byte {
+            b'#' => hash = true,
+            b'\'' => single = true,
+            b'"' => double = true,
+            _ => {}
+        }
+    }
+    if !hash && !matches!(word, [] | [b'"' | b'\'', ..]) {
         Some(b"")
-    } else if !word.contains(&b'"') {
+    } else if !double {
         Some(b"\"")
-    } else if !word.contains(&b'\'') {
+    } else if !single {
         Some(b"'")
     } else {
         None

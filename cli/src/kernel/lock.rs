@@ -62,9 +62,8 @@ fn failed(error: Errno) -> Error {
 
 fn busy(holder: &Fd) -> Error {
     let process = number(sys::peer_process(holder).unwrap_or(0).into());
-    let message = [
-        "Error: another apply is at work in this network namespace: process ",
-        process.as_str(),
-    ];
-    Error::new(Kind::Kernel, status::FAILED, &message).with_errno(Errno(libc::EBUSY as u32))
+    let what = ["Error: another apply is at work in this network namespace: process "];
+    let mut error = Error::new(Kind::Kernel, status::FAILED, &what);
+    error.push(process.as_bytes());
+    error.with_errno(Errno(libc::EBUSY as u32))
 }

@@ -600,6 +600,7 @@ pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
 }
 
 /// The signal that has come, by the descriptor of [`catch_signals`].
+#[inline(never)]
 pub fn caught(signals: &Fd) -> Option<u8> {
     // struct signalfd_siginfo, which begins with the number.
     let mut information = [0; 128];

@@ -11,6 +11,7 @@ pub struct Digits {
 
 impl Digits {
     /// The text.
+    #[inline(never)]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or(&[])
     }
@@ -100,6 +101,7 @@ const LARGE: usize = 1 << 20;
 
 impl Text {
     /// What has been put there.
+    #[inline(never)]
     pub fn as_bytes(&self) -> &[u8] {
         self.room.get(..self.end).unwrap_or(&[])
     }

@@ -1,5 +1,7 @@
 //! `apply`.
 
+use std::net::IpAddr;
+
 use mptcp_codec::{generic, route};
 
 use super::{print, with_file, Job, Teller};
@@ -10,7 +12,7 @@ use crate::grammar::state::Declared;
 use crate::kernel::sys::{self, Polled};
 use crate::kernel::{receive_error, Interfaces, CHANGES};
 use crate::output::{complain, Text};
-use crate::plan::{meant, Others, Seen, Step};
+use crate::plan::{is_meant, Others, Seen};
 use crate::session::Session;
 
 #[inline(never)]
@@ -88,11 +90,10 @@ impl Job {
         }
         for step in &self.plan.steps {
             if step.error.is_some() {
-                let mut text = Text::default();
-                no_room(&self.teller, step, &mut text);
-                complain(text.as_bytes());
+                tell_no_room(&self.teller, step.line, step.entry.address, &mut self.text);
             }
         }
+        complain(self.text.as_bytes());
         if session.out.style.json {
             self.list(session)?;
         }
@@ -154,13 +155,13 @@ impl Job {
 const FAMILIES: &[u32] = &[16];
 
 /// The warning about an address that is left out.
-pub fn no_room(teller: &Teller, step: &Step, text: &mut Text) {
+pub fn tell_no_room(teller: &Teller, line: u32, address: IpAddr, text: &mut Text) {
     text.bytes(b"Warning: ");
     text.bytes(teller.name().as_bytes());
     text.byte(b':');
-    text.number(step.line.into());
+    text.number(line.into());
     text.bytes(b": the kernel has no room for another endpoint: ");
-    text.address(step.entry.address);
+    text.address(address);
     text.bytes(b" is left out.\n");
 }
 
@@ -184,7 +185,7 @@ fn lack(declared: &Declared, seen: &Seen) -> &'static str {
         ""
     } else if declared.entry.index == 0 {
         " s in vain for interface \""
-    } else if !declared.spread || seen.iter().any(|of| meant(declared, seen, of).is_some()) {
+    } else if !declared.spread || seen.iter().any(|of| is_meant(declared, seen, of)) {
         ""
     } else {
         " s in vain for an address of \""

@@ -10,7 +10,7 @@ use crate::grammar::limits::LimitWords;
 use crate::grammar::state::Mistake;
 use crate::kernel::PathManager;
 use crate::output::number;
-use crate::plan::{Action, Entry, Plan, Step};
+use crate::plan::{clashing, Action, Entry, Plan, Step};
 
 /// Carries out the steps of the plan.
 ///
@@ -31,7 +31,8 @@ pub fn carry_out(
         let Err(error) = change(path_manager, step, &mut limits) else {
             continue;
         };
-        if lenient || step.spread && error.errno() == libc::ERANGE as u32 {
+        let no_room = step.spread && error.errno() == libc::ERANGE as u32;
+        if lenient || no_room {
             step.error = Some(error);
             continue;
         }
@@ -86,7 +87,12 @@ impl Undo<'_> {
         let mut found = Ok(true);
         match step.action {
             Action::Limits => back.limits = self.plan.limits,
-            Action::Flush => found = Ok(false),
+            Action::Flush => {
+                for there in &self.plan.present {
+                    self.make(&Step::new(Action::Add, there));
+                }
+                return;
+            }
             Action::Delete => back.action = Action::Add,
             Action::Change => back.entry.flags = step.before,
             Action::Add => {
@@ -99,13 +105,13 @@ impl Undo<'_> {
             Ok(false) => {}
             Err(error) => self.miss(&back, &error),
         }
-        for there in &self.plan.present {
-            // One of the kernel's own, whose place it took. The kernel makes
-            // those when it needs them, and for nobody: the refusal is told.
-            let own = step.action == Action::Add && there.is_implicit() && there.clashes(entry);
-            if own || step.action == Action::Flush {
+        // One of the kernel's own, whose place it took. The kernel makes those
+        // when it needs them, and for nobody: the refusal is told.
+        match clashing(&self.plan.present, entry) {
+            Some(there) if step.action == Action::Add && there.is_implicit() => {
                 self.make(&Step::new(Action::Add, there));
             }
+            _ => {}
         }
     }
 
@@ -152,7 +158,7 @@ fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) 
             }
             set_limits(path_manager, limits)
         }
-        Action::Delete => delete_id(path_manager, entry.id).map(drop),
+        Action::Delete => delete_id(path_manager, entry.id),
         Action::Change => set_flags(path_manager, entry.id, entry.flags),
         Action::Add => add(path_manager, entry),
     }
@@ -191,11 +197,9 @@ fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
 fn find(path_manager: &mut PathManager, entry: &mut Entry) -> Result<bool> {
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
-    for there in &present {
-        if there.clashes(entry) {
-            *entry = *there;
-            return Ok(true);
-        }
+    let there = clashing(&present, entry);
+    if let Some(there) = there {
+        *entry = *there;
     }
-    Ok(false)
+    Ok(there.is_some())
 }

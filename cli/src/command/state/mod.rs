@@ -95,10 +95,9 @@ fn path_of(file: &str) -> Vec<u8> {
     [file.as_bytes(), b"\0"].concat()
 }
 
-/// No file has a NUL in its name.
-#[inline(never)]
-fn c_str(path: &[u8]) -> core::result::Result<&CStr, Errno> {
-    CStr::from_bytes_with_nul(path).map_err(|_| Errno(libc::ENOENT as u32))
+/// What [`path_of`] made, for the system. No word has a NUL in it.
+fn c_str(path: &[u8]) -> &CStr {
+    CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
 /// Reads all of the file. `cannot` says what could not be done to it.
@@ -112,7 +111,7 @@ fn read_text(
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        opened = sys::open(c_str(&path_of(file))?)?;
+        opened = sys::open(c_str(&path_of(file)))?;
         &opened
     };
     *cannot = "Cannot read";
@@ -140,6 +139,8 @@ struct Job {
     asks: Option<Interfaces>,
     names: Names,
     lock: Lock,
+    /// Warnings, to be told at the end.
+    text: Text,
 }
 
 /// Reads a state file and does with it what is to be done; returns the exit
@@ -160,6 +161,7 @@ fn with_file(
         asks: None,
         names: Names::default(),
         lock: Lock::default(),
+        text: Text::default(),
     };
     job.teller.read(&mut job.file)?;
     if job.teller.status == 0 {
@@ -269,14 +271,14 @@ fn print(
     }
     out.begin_object("");
     out.json_string("action", step.name().as_bytes());
-    for (key, value) in &[
-        ("line", Some(step.line).filter(|line| *line != 0)),
-        ("add_addr_accepted", step.limits.add_addr_accepted),
-        ("subflows", step.limits.subflows),
-    ] {
-        if let Some(value) = *value {
-            out.json_number(key, value.into());
-        }
+    if step.line != 0 {
+        out.json_number("line", step.line.into());
+    }
+    if let Some(number) = step.limits.add_addr_accepted {
+        out.json_number("add_addr_accepted", number.into());
+    }
+    if let Some(number) = step.limits.subflows {
+        out.json_number("subflows", number.into());
     }
     if step.has_entry() {
         members(out, &step.entry.endpoint(), name);

@@ -36,11 +36,12 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
     out.byte(b'\n');
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
+    let mut name = Vec::new();
     for entry in &present {
-        let mut name = Vec::new();
         let mut gone = false;
+        name.clear();
         if entry.index != 0 {
-            name = interface_name(path_manager, entry.index as i32).unwrap_or_default();
+            interface_name(path_manager, entry.index as i32, &mut name);
             gone = name.is_empty();
             // What a line cannot name is found again by its number while it lives.
             if !can_name(&name) {
@@ -61,8 +62,8 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
 #[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let mut path = path_of(file);
-    match sys::is_regular(c_str(&path)?) {
-        Ok(false) => return write_all(&sys::open_to_write(c_str(&path)?)?, text),
+    match sys::is_regular(c_str(&path)) {
+        Ok(false) => return write_all(&sys::open_to_write(c_str(&path))?, text),
         Ok(true) => {}
         Err(Errno(number)) if number == libc::ENOENT as u32 => {}
         Err(error) => return Err(error),
@@ -71,7 +72,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let target = path.strip_suffix(b"\0").unwrap_or(&path);
     let process = number(sys::process().into());
     let new = [target, b".", process.as_bytes(), b"\0"].concat();
-    let (target, new) = (c_str(&path)?, c_str(&new)?);
+    let (target, new) = (c_str(&path), c_str(&new));
     let output = sys::create(new)?;
     let mut result = write_all(&output, text).and_then(|()| sys::synchronise(&output));
     if result.is_ok() {
@@ -100,7 +101,7 @@ fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
 fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
     for _ in 0..40 {
         let mut buffer = [0; 4096];
-        let len = match sys::link_target(c_str(path)?, &mut buffer) {
+        let len = match sys::link_target(c_str(path), &mut buffer) {
             Ok(len) => len,
             Err(Errno(number)) if matches!(number as i32, libc::EINVAL | libc::ENOENT) => {
                 return Ok(())

@@ -1,8 +1,10 @@
 //! `watch`.
 
+use std::net::IpAddr;
+
 use mptcp_codec::route;
 
-use super::apply::no_room;
+use super::apply::tell_no_room;
 use super::{carry_out, command, entries, index_of, print, with_file, Job, Teller};
 use crate::args::Watch;
 use crate::error::{status, Error, Kind, Result};
@@ -11,7 +13,7 @@ use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Polled};
 use crate::kernel::{receive_error, Interfaces, CHANGES};
 use crate::output::{complain, Text};
-use crate::plan::{among, Action, Entry, Ids, Others, Sighting, Step};
+use crate::plan::{among, clashing, Action, Entry, Ids, Others, Sighting, Step};
 use crate::session::Session;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -31,14 +33,12 @@ struct Follower<'j> {
     keep: bool,
     /// The endpoints that the file stood for then.
     own: Vec<Step>,
-    /// Endpoints of the file with the ids they had, 0 where another took it.
+    /// Endpoints of the file with the ids they had; none where another took it.
     had: Vec<Entry>,
-    /// What was complained of in the last round, and in this: what it is
-    /// about, whatever id was tried, between NULs.
+    /// What was complained of in the last round, and in this: each complaint
+    /// between NULs.
     said: Text,
     about: Text,
-    /// What the user is told at the end of the round.
-    text: Text,
 }
 
 /// When to look again, in milliseconds as [`sys::milliseconds`] counts.
@@ -84,7 +84,6 @@ pub fn run(session: &mut Session, watch: &Watch) -> Result<u8> {
             had: Vec::new(),
             said: Text::default(),
             about: Text::default(),
-            text: Text::default(),
         };
         let ended = follower.run(session, watch.remove_on_exit);
         // Mostly the process ends now.
@@ -230,7 +229,7 @@ impl Follower<'_> {
         self.job.look_around(session)?;
         self.job.look(session)?;
         self.about.clear();
-        self.text.clear();
+        self.job.text.clear();
         for there in &self.job.plan.present {
             if among(&self.own, there) {
                 remember(&mut self.had, there);
@@ -245,12 +244,12 @@ impl Follower<'_> {
         let Job { file, plan, .. } = &mut *self.job;
         plan.expand(file, true);
         for had in &self.had {
-            for wanted in &mut plan.wanted {
-                if had.clashes(&wanted.entry) {
-                    wanted.had = had.id;
-                }
-            }
             plan.ids.mark(had.id, Ids::RESERVED);
+        }
+        for wanted in &mut plan.wanted {
+            if let Some(had) = clashing(&self.had, &wanted.entry) {
+                wanted.had = had.id;
+            }
         }
         plan.compare_limits(file);
         let others = match self.keep {
@@ -258,10 +257,8 @@ impl Follower<'_> {
             false => Others::Go,
         };
         if let Err(Mistake { line, error }) = plan.compare(others) {
-            let start = self.begin_complaint();
-            self.job.teller.report(line, &error, &mut self.about);
-            if self.is_new(start) {
-                self.tell_it(start);
+            if self.is_new(line, error.plain(), Entry::NONE.address) {
+                self.job.teller.report(line, &error, &mut self.job.text);
             }
             if first {
                 self.job.teller.status = error.status();
@@ -271,65 +268,59 @@ impl Follower<'_> {
             if self.job.teller.status != 0 {
                 return Ok(());
             }
-            for step in core::mem::take(&mut self.job.plan.steps) {
-                self.account(session, step)?;
+            for at in 0..self.job.plan.steps.len() {
+                self.account(session, at)?;
             }
             session.out.flush()?;
-            self.own = core::mem::take(&mut self.job.plan.wanted);
+            core::mem::swap(&mut self.own, &mut self.job.plan.wanted);
         }
         // What was not said the last time.
-        complain(self.text.as_bytes());
+        complain(self.job.text.as_bytes());
         core::mem::swap(&mut self.said, &mut self.about);
         Ok(())
     }
 
     /// Prints a step that was done, complains of one that was not.
     #[inline(never)]
-    fn account(&mut self, session: &mut Session, mut step: Step) -> Result<()> {
+    fn account(&mut self, session: &mut Session, at: usize) -> Result<()> {
         let (path_manager, out) = session.path_manager_and_output()?;
-        let names = &mut self.job.names;
-        let Some(error) = step.error.take() else {
-            return print(out, path_manager, names, &step);
+        let Job { plan, names, .. } = &mut *self.job;
+        let Some(step) = plan.steps.get_mut(at) else {
+            return Ok(());
         };
-        let start = self.begin_complaint();
-        if step.spread && error.errno() == libc::ERANGE as u32 {
-            no_room(&self.job.teller, &step, &mut self.about);
-            if self.is_new(start) {
-                self.tell_it(start);
+        let (line, address) = (step.line, step.entry.address);
+        let no_room = step.left_out();
+        let Some(error) = step.error.take() else {
+            return print(out, path_manager, names, step);
+        };
+        if no_room {
+            if self.is_new(line, b"", address) {
+                tell_no_room(&self.job.teller, line, address, &mut self.job.text);
             }
             return Ok(());
         }
-        self.about.bytes(error.plain());
-        if step.has_entry() {
-            self.about.address(step.entry.address);
-        }
-        if self.is_new(start) {
-            let error = error.within(command(path_manager, &step).as_bytes());
-            self.job.teller.report(step.line, &error, &mut self.text);
+        // Whatever id was tried.
+        let command = command(path_manager, step);
+        if self.is_new(0, error.plain(), address) {
+            let error = error.within(command.as_bytes());
+            self.job.teller.report(line, &error, &mut self.job.text);
         }
         Ok(())
     }
 
-    /// Begins a complaint: what it is about follows in `about`.
-    fn begin_complaint(&mut self) -> usize {
+    /// Whether a complaint was not made the last time: of a line or none,
+    /// about an address or none.
+    fn is_new(&mut self, line: u32, what: &[u8], address: IpAddr) -> bool {
         let start = self.about.as_bytes().len();
         self.about.byte(0);
-        start
-    }
-
-    /// Whether the complaint, which ends now, was not made the last time.
-    fn is_new(&mut self, start: usize) -> bool {
+        self.about.number(line.into());
+        self.about.byte(b' ');
+        self.about.bytes(what);
+        self.about.address(address);
         self.about.byte(0);
         let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
         let mut said = self.said.as_bytes().windows(about.len().max(1));
         said.all(|said| said != about)
-    }
-
-    /// Tells what the last complaint is about.
-    fn tell_it(&mut self, start: usize) {
-        if let Some([_, about @ .., _]) = self.about.as_bytes().get(start..) {
-            self.text.bytes(about);
-        }
     }
 
     /// Deletes the endpoints of the file.
@@ -362,7 +353,7 @@ fn remember(all: &mut Vec<Entry>, there: &Entry) {
     for had in &mut *all {
         if had.id == there.id || had.clashes(there) {
             // There may be two: one that had the id, one that has it now.
-            had.id = 0;
+            *had = Entry::NONE;
             place = Some(had);
         }
     }
