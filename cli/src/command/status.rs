@@ -153,7 +153,10 @@ fn print(out: &mut Output, host: &Host, counted: bool, features: &Features) -> R
     if json {
         out.begin_object("sysctl");
     }
-    for name in sys::names_in(c"/proc/sys/net/mptcp").unwrap_or_default() {
+    let mut names = Vec::new();
+    // What cannot be listed is as good as missing.
+    let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
+    for name in names {
         sysctl(out, &name)?;
     }
     if json {

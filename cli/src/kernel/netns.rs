@@ -5,13 +5,14 @@ use crate::error::{status, Error, Kind, Result};
 
 /// The names of all namespaces that have one, ascending.
 pub fn names() -> Result<Vec<Vec<u8>>> {
-    match sys::names_in(c"/var/run/netns") {
+    let mut names = Vec::new();
+    match sys::names_in(c"/var/run/netns", &mut names) {
         // Nobody has given a name yet.
-        Err(Errno(number)) if number == libc::ENOENT as u32 => Ok(Vec::new()),
-        names => names.map_err(|error| {
+        Err(error) if error.0 != libc::ENOENT as u32 => {
             let what = ["Cannot read /var/run/netns"];
-            Error::system(Kind::File, status::FAILED, &what, error)
-        }),
+            Err(Error::system(Kind::File, status::FAILED, &what, error))
+        }
+        _ => Ok(names),
     }
 }
 

@@ -588,13 +588,12 @@ pub fn milliseconds() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// The names in a folder, ascending, without `.` and `..`.
-pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
+/// Adds the names in a folder, ascending, without `.` and `..`.
+pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
     /// As the kernel aligns what it fills in.
     #[repr(align(8))]
     struct Entries([u8; 2048]);
     let folder = open(folder)?;
-    let mut names = Vec::new();
     let mut entries = Entries([0; 2048]);
     loop {
         let buffer = &mut entries.0;
@@ -610,7 +609,7 @@ pub fn names_in(folder: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
         let read = read.unwrap_or(0);
         if read == 0 {
             names.sort_unstable();
-            return Ok(names);
+            return Ok(());
         }
         let mut rest = buffer.get(..read).unwrap_or(&[]);
         // struct linux_dirent64: two numbers of 8 bytes, the length of the

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use mptcp_codec::mptcp::EventAttributes;
+
 use crate::error::Result;
 use crate::kernel::sys::{self, Fd};
 use crate::kernel::Interfaces;
@@ -27,43 +29,57 @@ impl Device {
         let Ok(index) = sys::interface_index(fd, name.as_bytes()) else {
             return Ok(None);
         };
-        let mut routes = Interfaces::open(None)?;
-        let addresses = routes.addresses()?;
-        Ok(Some(Self {
+        let mut device = Self {
             index,
-            routes,
-            addresses,
-            fresh: true,
-        }))
+            routes: Interfaces::open(None)?,
+            addresses: Vec::new(),
+            fresh: false,
+        };
+        device.refresh()?;
+        Ok(Some(device))
     }
 
-    /// Whether something is on this interface that is bound to `bound` or has
-    /// the address `source`.
-    pub fn has(&mut self, bound: Option<i32>, source: Option<IpAddr>) -> Result<bool> {
-        if let Some(bound) = bound {
+    fn refresh(&mut self) -> Result<()> {
+        self.fresh = true;
+        let mut addresses = self.routes.addresses()?;
+        let there = addresses.len();
+        for gone in &self.addresses {
+            if !knows(addresses.get(..there).unwrap_or(&[]), &gone.0, 0) {
+                addresses.push(*gone);
+            }
+        }
+        addresses.sort_unstable();
+        self.addresses = addresses;
+        Ok(())
+    }
+
+    /// Whether what is told of is on this interface.
+    pub fn has(&mut self, fields: &EventAttributes) -> Result<bool> {
+        if let Some(bound) = fields.if_idx() {
             return Ok(bound as u32 == self.index);
         }
-        let Some(source) = source.map(|source| source.to_canonical()) else {
+        let Some(source) = fields.source() else {
             return Ok(false);
         };
-        if !self.fresh && first(&self.addresses, source).is_none() {
-            self.fresh = true;
-            let mut addresses = self.routes.addresses()?;
-            let there = addresses.len();
-            for gone in &self.addresses {
-                if first(addresses.get(..there).unwrap_or(&[]), gone.0).is_none() {
-                    addresses.push(*gone);
-                }
-            }
-            addresses.sort_unstable();
-            self.addresses = addresses;
+        let source = source.to_canonical();
+        if !self.fresh && !knows(&self.addresses, &source, 0) {
+            self.refresh()?;
         }
-        Ok(self.addresses.binary_search(&(source, self.index)).is_ok())
+        Ok(knows(&self.addresses, &source, self.index))
     }
 }
 
-/// Where an address is, if it is there.
-fn first(addresses: &[(IpAddr, u32)], address: IpAddr) -> Option<&(IpAddr, u32)> {
-    let at = addresses.partition_point(|(here, _)| *here < address);
-    addresses.get(at).filter(|(here, _)| *here == address)
+/// Whether an address is there, on the interface of this index unless that is
+/// 0.
+fn knows(addresses: &[(IpAddr, u32)], address: &IpAddr, index: u32) -> bool {
+    let at = addresses.partition_point(|(here, _)| here < address);
+    for (here, on) in addresses.get(at..).unwrap_or(&[]) {
+        if here != address {
+            break;
+        }
+        if index == 0 || index == *on {
+            return true;
+        }
+    }
+    false
 }

@@ -20,7 +20,8 @@ mod snapshot;
 mod wanted;
 mod zone;
 
-use mptcp_codec::mptcp::{Event, EventAttributes};
+use mptcp_codec::generic::Generic;
+use mptcp_codec::mptcp::EventAttributes;
 use mptcp_codec::netlink::Messages;
 
 use self::device::Device;
@@ -55,26 +56,26 @@ pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
         screen: Screen {
-            wanted: Wanted::parse(args)?,
-            zone: match session.options.timestamp || session.options.tshort {
-                true => Zone::local(),
-                false => Zone::default(),
-            },
             session,
+            args,
+            wanted: Wanted::ALL,
+            zone: Zone::default(),
             dropping: false,
         },
-        args,
         sources: Vec::new(),
         mounts: Fd::NONE,
+        end: 0,
     };
-    let end = monitor.run(several);
+    let result = monitor.run(several);
+    let end = monitor.end;
     // A batch goes on as before, and where it was.
     monitor.screen.session.out.stop_keeping();
     drop(monitor);
     if let Some(back) = back {
         let _ = sys::enter_network_namespace(&back);
     }
-    Ok(match end? {
+    result?;
+    Ok(match end {
         0 => 0,
         SIGALRM => status::TIMEOUT,
         _ if args.count.is_none() && args.timeout.is_none() => 0,
@@ -88,6 +89,7 @@ const SIGALRM: u8 = libc::SIGALRM as u8;
 /// Where records of all namespaces go.
 struct Screen<'s> {
     session: &'s mut Session,
+    args: &'s args::Monitor,
     wanted: Wanted,
     /// Of the times that stand in front, where they are wanted.
     zone: Zone,
@@ -96,19 +98,24 @@ struct Screen<'s> {
     dropping: bool,
 }
 
-/// A namespace that is watched.
+/// What is watched, and what it is asked for first.
 struct Source {
-    /// Its name, where there are several.
-    netns: String,
+    namespace: Namespace,
     inode: u64,
     /// It was asked for by its name, and is watched whatever becomes of that.
     asked: bool,
     /// It has a name still, where namespaces are followed.
     stays: bool,
-    path_manager: PathManager,
     /// What it has is to be shown first.
     unseen: bool,
-    diagnostics: Option<Box<Diagnostics>>,
+    diagnostics: Option<Diagnostics>,
+}
+
+/// A namespace and its events.
+struct Namespace {
+    /// Its name, where there are several.
+    name: String,
+    path_manager: PathManager,
     /// What a snapshot has told already.
     known: Known,
     device: Option<Device>,
@@ -130,26 +137,103 @@ fn broken(error: Errno) -> Error {
 
 struct Monitor<'s> {
     screen: Screen<'s>,
-    args: &'s args::Monitor,
     sources: Vec<Source>,
     /// What tells that namespaces may have come or gone, where they are
     /// followed.
     mounts: Fd,
+    /// The signal that was the end; 0 where it was the last event that is
+    /// wanted.
+    end: u8,
+}
+
+impl Screen<'_> {
+    /// Watches the namespace of this name, which was asked for or found.
+    fn enter(&self, sources: &mut Vec<Source>, name: &str, asked: bool) -> Result<()> {
+        let opened = match netns::open(name) {
+            Ok(opened) => opened,
+            // It has just been deleted.
+            Err(_) if !asked => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let inode = sys::inode(&opened);
+        for source in &mut *sources {
+            let same = source.namespace.name == name;
+            if !asked && same && (source.stays || source.inode == inode) {
+                source.stays = true;
+                return Ok(());
+            }
+        }
+        match netns::enter_opened(name, &opened) {
+            // A file that no namespace is mounted on, or none yet.
+            Err(error) if !asked && error.errno() == libc::EINVAL as u32 => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => self.subscribe(sources, name, inode, asked),
+        }
+    }
+
+    /// Subscribes to the events of the namespace that the program is in.
+    fn subscribe(
+        &self,
+        sources: &mut Vec<Source>,
+        name: &str,
+        inode: u64,
+        asked: bool,
+    ) -> Result<()> {
+        let room = self.session.receive_buffer();
+        let snapshots = self.args.snapshot || self.args.resync;
+        let mut source = Source {
+            namespace: Namespace {
+                path_manager: PathManager::open(room)?,
+                name: String::from(name),
+                known: Known::default(),
+                device: None,
+                overrun: false,
+                dropped: 0,
+                lost: 0,
+                names: Vec::new(),
+                names_until: 0,
+            },
+            inode,
+            asked,
+            stays: true,
+            unseen: self.args.snapshot,
+            diagnostics: None,
+        };
+        let path_manager = &mut source.namespace.path_manager;
+        if room.is_none() {
+            path_manager.socket().set_receive_buffer(match snapshots {
+                true => RECEIVE_BUFFER_SNAPSHOT,
+                false => RECEIVE_BUFFER,
+            });
+        }
+        path_manager.subscribe()?;
+        if let Some(name) = self.args.dev {
+            source.namespace.device = Device::find(path_manager.socket().fd(), name)?;
+        }
+        if snapshots {
+            source.diagnostics = Some(Diagnostics::open(None)?);
+        }
+        sources.push(source);
+        Ok(())
+    }
 }
 
 impl Monitor<'_> {
-    /// Returns the signal that was the end, 0 where it was the last event
-    /// that is wanted.
-    fn run(&mut self, several: bool) -> Result<u8> {
-        let args = self.args;
+    fn run(&mut self, several: bool) -> Result<()> {
+        let screen = &mut self.screen;
+        let args = screen.args;
+        screen.wanted.parse(args)?;
+        let options = &screen.session.options;
+        if options.timestamp || options.tshort {
+            screen.zone.load();
+        }
         if several {
-            let names = core::mem::take(&mut self.screen.session.options.netns);
-            let entered = names.iter().try_for_each(|name| self.enter(name, true));
-            self.screen.session.options.netns = names;
-            entered?;
+            for name in &options.netns {
+                screen.enter(&mut self.sources, name, true)?;
+            }
         } else {
             // Where we are; there is nothing to tell apart.
-            self.subscribe("", 0, true)?;
+            screen.subscribe(&mut self.sources, "", 0, true)?;
         }
         if args.all_netns {
             // Looked at first: what changes later is told.
@@ -157,21 +241,21 @@ impl Monitor<'_> {
             self.follow()?;
         }
         // One that comes later may have it.
-        if let Some(device) = self.screen.wanted.device.filter(|_| !args.all_netns) {
-            if self.sources.iter().all(|source| source.device.is_none()) {
+        if let Some(device) = args.dev.filter(|_| !args.all_netns) {
+            let mut namespaces = self.sources.iter().map(|source| &source.namespace);
+            if namespaces.all(|namespace| namespace.device.is_none()) {
                 return Err(Error::invalid(device, "device does not exist"));
             }
         }
         let alone = self.sources.first_mut().filter(|_| !args.all_netns);
-        let alone = alone.map(|one| one.path_manager.socket().fd());
+        let alone = alone.map(|one| one.namespace.path_manager.socket().fd());
         let _signals = Interruption::of(alone, self.screen.wanted.timeout).map_err(|error| {
             let what = ["cannot wait for signals"];
             Error::system(Kind::Kernel, status::RECEIVE, &what, error)
         })?;
         self.screen.session.out.keep();
-        let end = self.watch()?;
-        self.finish(end)?;
-        Ok(end)
+        self.watch()?;
+        self.finish()
     }
 
     /// Looks for namespaces that have got a name, and leaves those that have
@@ -182,77 +266,21 @@ impl Monitor<'_> {
         }
         for name in netns::names()? {
             if let Ok(name) = core::str::from_utf8(&name) {
-                self.enter(name, false)?;
+                self.screen.enter(&mut self.sources, name, false)?;
             }
         }
-        self.sources.retain(|source| source.stays);
+        let mut at = 0;
+        while let Some(source) = self.sources.get(at) {
+            if source.stays {
+                at += 1;
+            } else {
+                self.sources.remove(at);
+            }
+        }
         Ok(())
     }
 
-    /// Watches the namespace of this name, which was asked for or found.
-    fn enter(&mut self, name: &str, asked: bool) -> Result<()> {
-        let opened = match netns::open(name) {
-            Ok(opened) => opened,
-            // It has just been deleted.
-            Err(_) if !asked => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let inode = sys::inode(&opened);
-        for source in &mut self.sources {
-            if !asked && source.netns == name && (source.stays || source.inode == inode) {
-                source.stays = true;
-                return Ok(());
-            }
-        }
-        match netns::enter_opened(name, &opened) {
-            // A file that no namespace is mounted on, or none yet.
-            Err(error) if !asked && error.errno() == libc::EINVAL as u32 => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => self.subscribe(name, inode, asked),
-        }
-    }
-
-    /// Subscribes to the events of the namespace that the program is in.
-    fn subscribe(&mut self, name: &str, inode: u64, asked: bool) -> Result<()> {
-        let room = self.screen.session.receive_buffer();
-        let mut path_manager = PathManager::open(room)?;
-        let snapshots = self.args.snapshot || self.args.resync;
-        if room.is_none() {
-            path_manager.socket().set_receive_buffer(match snapshots {
-                true => RECEIVE_BUFFER_SNAPSHOT,
-                false => RECEIVE_BUFFER,
-            });
-        }
-        path_manager.subscribe()?;
-        let device = match self.screen.wanted.device {
-            Some(name) => Device::find(path_manager.socket().fd(), name)?,
-            None => None,
-        };
-        let diagnostics = match snapshots {
-            true => Some(Box::new(Diagnostics::open(None)?)),
-            false => None,
-        };
-        self.sources.push(Source {
-            netns: String::from(name),
-            inode,
-            asked,
-            stays: true,
-            path_manager,
-            unseen: self.args.snapshot,
-            diagnostics,
-            known: Known::default(),
-            device,
-            overrun: false,
-            dropped: 0,
-            lost: 0,
-            names: Vec::new(),
-            names_until: 0,
-        });
-        Ok(())
-    }
-
-    /// Shows events; returns as [`Monitor::run`] does.
-    fn watch(&mut self) -> Result<u8> {
+    fn watch(&mut self) -> Result<()> {
         let mut buffer = vec![0; EVENT * BATCH];
         let mut polled = Vec::new();
         // When those of this succession began to come, and how many have.
@@ -261,46 +289,49 @@ impl Monitor<'_> {
         loop {
             self.screen.session.out.write_ready()?;
             // The reader may just have made room.
-            if self.tell(true)? {
+            if self.tell(true)? > 0 {
                 self.screen.session.out.write_ready()?;
             }
             let screen = &mut self.screen;
             if let Some(signal) = sys::caught_signal() {
+                self.end = signal;
                 for source in &mut self.sources {
-                    source.drain(screen, &mut buffer, false)?;
+                    source.namespace.drain(screen, &mut buffer, false)?;
                 }
-                return Ok(signal);
+                return Ok(());
             }
             let idle = screen.session.out.kept() == 0;
-            let alone = self.sources.len() == 1 && !self.args.all_netns && !gather && idle;
+            let alone = self.sources.len() == 1 && !screen.args.all_netns && !gather && idle;
             polled.clear();
-            if gather {
-                // Only a signal comes between.
-                sys::poll_all(&mut polled, GATHER).map_err(broken)?;
-            } else if !alone {
+            if !gather && !alone {
                 for source in &mut self.sources {
-                    polled.push(Polled::read(source.path_manager.socket().fd()));
+                    let socket = source.namespace.path_manager.socket();
+                    polled.push(Polled::read(socket.fd()));
                 }
                 polled.push(Polled::change(&self.mounts));
                 polled.push(Polled::interruption());
                 if !idle {
                     polled.push(Polled::write(&Fd::STDOUT));
                 }
-                sys::poll_all(&mut polled, -1).map_err(broken)?;
+            }
+            if !alone {
+                // While they gather, only a signal comes between.
+                let time = if gather { GATHER } else { -1 };
+                sys::poll_all(&mut polled, time).map_err(broken)?;
             }
             let mut events = 0;
             let mut ready = polled.iter().map(Polled::is_ready);
             for source in &mut self.sources {
                 // None was waited for, or this one was.
                 if ready.next().unwrap_or(true) {
-                    events += source.drain(screen, &mut buffer, alone)?;
+                    events += source.namespace.drain(screen, &mut buffer, alone)?;
                 }
             }
             if ready.next() == Some(true) {
                 self.follow()?;
             }
             if self.screen.wanted.count == 0 {
-                return Ok(0);
+                return Ok(());
             }
             succession += events;
             if gather {
@@ -316,26 +347,25 @@ impl Monitor<'_> {
     }
 
     /// Tells of lost events, once there is room for others again, and shows
-    /// what is to be shown first, if `snapshots` are taken; whether there was
-    /// anything.
-    fn tell(&mut self, snapshots: bool) -> Result<bool> {
+    /// what is to be shown first, if `snapshots` are taken; how often there was
+    /// something.
+    fn tell(&mut self, snapshots: bool) -> Result<usize> {
         let screen = &mut self.screen;
-        let out = &screen.session.out;
-        if screen.dropping && out.kept() > screen.wanted.buffer as usize / 2 {
-            return Ok(false);
+        let mut told = 0;
+        if screen.dropping && screen.session.out.kept() as u64 > screen.wanted.buffer / 2 {
+            return Ok(told);
         }
         screen.dropping = false;
-        let mut told = false;
         for source in &mut self.sources {
-            if source.overrun || source.lost > 0 {
-                source.tell_losses(screen)?;
-                source.unseen |= self.args.resync;
-                told = true;
+            if source.namespace.overrun || source.namespace.lost > 0 {
+                source.namespace.tell_losses(screen)?;
+                source.unseen |= screen.args.resync;
+                told += 1;
             }
             if source.unseen && snapshots {
                 source.unseen = false;
                 source.snapshot(screen)?;
-                told = true;
+                told += 1;
             }
         }
         Ok(told)
@@ -343,9 +373,9 @@ impl Monitor<'_> {
 
     /// Writes what is left. A second signal ends the waiting for a reader that
     /// does not read.
-    fn finish(&mut self, end: u8) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         self.screen.dropping = false;
-        if end != 0 {
+        if self.end != 0 {
             self.tell(false)?;
         }
         let out = &mut self.screen.session.out;
@@ -354,8 +384,7 @@ impl Monitor<'_> {
             if out.kept() == 0 {
                 return Ok(());
             }
-            let mut polled = [Polled::interruption(), Polled::write(&Fd::STDOUT)];
-            sys::poll_all(&mut polled, -1).map_err(broken)?;
+            wait_for_reader()?;
             // The end of the time is no reason to hurry.
             if sys::caught_signal().is_some_and(|signal| signal != SIGALRM) {
                 out.forget();
@@ -366,7 +395,15 @@ impl Monitor<'_> {
     }
 }
 
-impl Source {
+/// Waits until the reader of the output takes some, or a signal comes: whether
+/// one has.
+fn wait_for_reader() -> Result<bool> {
+    let mut polled = [Polled::write(&Fd::STDOUT), Polled::interruption()];
+    sys::poll_all(&mut polled, -1).map_err(broken)?;
+    Ok(polled[1].is_ready())
+}
+
+impl Namespace {
     /// Takes all events that have come, or the one that comes next if it is to
     /// be waited for; tells how many.
     fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], wait: bool) -> Result<usize> {
@@ -375,10 +412,13 @@ impl Source {
         }
         if wait {
             match sys::receive_one(self.path_manager.socket().fd(), buffer) {
-                Ok(received) => return self.take(screen, buffer, received).map(|()| 1),
+                Ok(received) => {
+                    self.take(screen, buffer, &received)?;
+                    return Ok(1);
+                }
+                // There is nothing, or it is told again.
                 Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as u32,
             }
-            // There is nothing, or the error is told again.
         }
         let mut received = [Received::default(); BATCH];
         let mut events = 0;
@@ -397,8 +437,9 @@ impl Source {
                 },
             };
             events += count;
-            for (datagram, received) in buffer.chunks_exact(EVENT).zip(received).take(count) {
-                self.take(screen, datagram, received)?;
+            let mut datagrams = buffer.chunks_exact(EVENT);
+            for received in received.iter().take(count) {
+                self.take(screen, datagrams.next().unwrap_or(&[]), received)?;
             }
             // Fewer than there was room for: the queue is empty.
             if count < BATCH {
@@ -410,7 +451,7 @@ impl Source {
     }
 
     /// Shows the events of a datagram.
-    fn take(&mut self, screen: &mut Screen, buffer: &[u8], received: Received) -> Result<()> {
+    fn take(&mut self, screen: &mut Screen, buffer: &[u8], received: &Received) -> Result<()> {
         if received.sender != 0 {
             return Ok(());
         }
@@ -420,10 +461,15 @@ impl Source {
             return Ok(());
         };
         for message in Messages::new(datagram) {
-            let event = Event::decode(&message?)?;
-            if self.known.tells(event.kind, &event.fields)
-                || !screen.wanted.event(event.kind)
-                || !self.is_wanted(screen, &event.fields)?
+            let Generic {
+                command,
+                attributes,
+                ..
+            } = Generic::decode(&message?)?;
+            let fields = EventAttributes::decode(attributes)?;
+            if self.known.tells(command, &fields)
+                || !screen.wanted.event(command)
+                || !self.is_wanted(screen, &fields)?
             {
                 continue;
             }
@@ -435,25 +481,25 @@ impl Source {
                 continue;
             }
             screen.wanted.count -= 1;
-            record::begin_event(screen, &event, &self.netns);
+            record::begin_event(screen, command, &self.name);
             let out = &mut screen.session.out;
-            record::attributes(out, &event.fields, self.interface(&event.fields));
-            record::unnamed(out, &event);
+            record::attributes(out, &fields, self.interface(&fields));
+            record::unnamed(out, &fields, attributes);
             record::end(out)?;
-            screen.dropping = out.kept() >= screen.wanted.buffer as usize;
+            screen.dropping = out.kept() as u64 >= screen.wanted.buffer;
         }
         Ok(())
     }
 
     /// Whether what is told of a connection or subflow is wanted.
     fn is_wanted(&mut self, screen: &Screen, fields: &EventAttributes) -> Result<bool> {
-        let Wanted { token, device, .. } = screen.wanted;
+        let token = screen.wanted.token;
         if token.is_some() && fields.token() != token {
             return Ok(false);
         }
         match &mut self.device {
-            Some(device) => device.has(fields.if_idx(), fields.source()),
-            None => Ok(device.is_none()),
+            Some(device) => device.has(fields),
+            None => Ok(screen.args.dev.is_none()),
         }
     }
 
@@ -482,7 +528,7 @@ impl Source {
     /// Tells how many events were lost since this was told last; no number
     /// where the kernel does not count its own.
     fn tell_losses(&mut self, screen: &mut Screen) -> Result<()> {
-        record::begin(screen, "OVERRUN", &self.netns);
+        record::begin(screen, "OVERRUN", &self.name);
         let out = &mut screen.session.out;
         let mut lost = Some(core::mem::take(&mut self.lost));
         if core::mem::take(&mut self.overrun) {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::{Event, EventAttributes as A, EventFlags};
+use mptcp_codec::mptcp::{EventAttributes as A, EventFlags, EventKind};
+use mptcp_codec::netlink::Attributes;
 
 use super::zone::Zone;
 use super::Screen;
@@ -10,12 +11,12 @@ use crate::error::Result;
 use crate::kernel::sys;
 use crate::output::{self, Colour, Output};
 
-/// Begins the record of an event.
-pub fn begin_event(screen: &mut Screen, event: &Event, netns: &str) {
-    match event.kind.name() {
+/// Begins the record of an event of this number.
+pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
+    match EventKind::from_command(command).name() {
         Some(name) => begin(screen, name, netns),
         None => {
-            let command = output::number(event.command.into());
+            let command = output::number(command.into());
             let name = ["UNKNOWN ", command.as_str()].concat();
             begin(screen, &name, netns);
         }
@@ -121,8 +122,8 @@ pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
     }
     number(out, "remid", fields.rem_id().map(i64::from));
     number(out, "locid", fields.loc_id().map(i64::from));
-    address(out, ["saddr4", "saddr6"], fields.source());
-    address(out, ["daddr4", "daddr6"], fields.destination());
+    address(out, "saddr4", "saddr6", fields.source());
+    address(out, "daddr4", "daddr6", fields.destination());
     number(out, "sport", fields.sport().map(i64::from));
     number(out, "dport", fields.dport().map(i64::from));
     number(out, "backup", fields.backup().map(i64::from));
@@ -156,11 +157,11 @@ pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
 }
 
 /// Attributes of newer kernels, in JSON: by number, their bytes in hexadecimal.
-pub fn unnamed(out: &mut Output, event: &Event) {
-    if !out.style.json || event.fields.unknown() == 0 {
+pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
+    if !out.style.json || fields.unknown() == 0 {
         return;
     }
-    for attribute in event.attributes.flatten() {
+    for attribute in sent.flatten() {
         if A::name(attribute.kind()).is_none() {
             let kind = output::number(attribute.kind().into());
             out.key(&["attribute", kind.as_str()].concat());
@@ -174,7 +175,7 @@ pub fn unnamed(out: &mut Output, event: &Event) {
 }
 
 /// An address; its name is the first of IPv4, the second of IPv6.
-fn address(out: &mut Output, [four, six]: [&str; 2], address: Option<IpAddr>) {
+fn address(out: &mut Output, four: &str, six: &str, address: Option<IpAddr>) {
     if let Some(address) = address {
         label(out, if address.is_ipv4() { four } else { six });
         quote(out);

@@ -11,10 +11,10 @@ use std::net::IpAddr;
 use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
-use super::{record, Screen, Source};
+use super::{record, Namespace, Screen, Source};
 use crate::connections::{self, Connection, Ends, Role, Selection};
 use crate::error::Result;
-use crate::kernel::sys::{self, Fd, Polled};
+use crate::kernel::sys;
 
 /// How long events are compared with a snapshot, in milliseconds.
 const COMPARED: u64 = 2000;
@@ -24,12 +24,18 @@ const PIECE: usize = 1 << 16;
 /// What a snapshot has told.
 #[derive(Debug, Default)]
 pub struct Known {
-    // Ascending. The second tells what holds still, since ids come again.
-    told: Vec<(Key, Phase)>,
+    // Ascending by their keys.
+    told: Vec<Told>,
     until: u64,
 }
 
-/// How far a connection or a subflow has come.
+/// A connection or a subflow, and how far it has come; ids come again.
+#[derive(Debug)]
+struct Told {
+    key: Key,
+    phase: Phase,
+}
+
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Created,
@@ -38,42 +44,49 @@ enum Phase {
 }
 
 /// The token of a connection, and zeros; for one of its subflows a 1 instead,
-/// its addresses as those of IPv6, and its ports.
-type Key = [u8; 41];
+/// and for each end the address, as one of IPv6, and the port.
+type Key = [u8; 5 + 2 * END];
+const END: usize = 16 + 2;
 
 fn key(fields: &EventAttributes, of_subflow: bool) -> Key {
-    let mut key = [0; 41];
+    let mut key = [0; 5 + 2 * END];
     key[..4].copy_from_slice(&fields.token().unwrap_or(0).to_ne_bytes());
     if of_subflow {
         key[4] = 1;
-        key[5..21].copy_from_slice(&octets(fields.source()));
-        key[21..37].copy_from_slice(&octets(fields.destination()));
-        key[37..39].copy_from_slice(&fields.sport().unwrap_or(0).to_ne_bytes());
-        key[39..].copy_from_slice(&fields.dport().unwrap_or(0).to_ne_bytes());
+        end(&mut key[5..][..END], fields.source(), fields.sport());
+        end(&mut key[5 + END..], fields.destination(), fields.dport());
     }
     key
 }
 
-fn octets(address: Option<IpAddr>) -> [u8; 16] {
-    match address {
-        Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
-        Some(IpAddr::V6(address)) => address.octets(),
-        None => [0; 16],
+#[inline(never)]
+fn end(key: &mut [u8], address: Option<IpAddr>, port: Option<u16>) {
+    let address = match address {
+        Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
+        Some(IpAddr::V6(address)) => address,
+        None => return,
+    };
+    let port = port.unwrap_or(0).to_ne_bytes();
+    for (to, from) in key.iter_mut().zip(address.octets().iter().chain(&port)) {
+        *to = *from;
     }
 }
 
 impl Known {
+    fn note(&mut self, key: Key, phase: Phase) {
+        self.told.push(Told { key, phase });
+    }
+
     /// Whether the snapshot has told what this event tells.
-    pub fn tells(&mut self, kind: EventKind, fields: &EventAttributes) -> bool {
+    pub fn tells(&mut self, command: u8, fields: &EventAttributes) -> bool {
         if self.told.is_empty() {
             return false;
         }
         if sys::milliseconds() >= self.until {
             // There is no need to compare any more.
             self.told = Vec::new();
-            return false;
         }
-        let (of_subflow, now) = match kind {
+        let (of_subflow, now) = match EventKind::from_command(command) {
             EventKind::Created => (false, Phase::Created),
             EventKind::Established => (false, Phase::Established),
             EventKind::Closed => (false, Phase::Over),
@@ -82,13 +95,13 @@ impl Known {
             _ => return false,
         };
         let key = key(fields, of_subflow);
-        let found = self.told.binary_search_by(|(told, _)| told.cmp(&key));
-        let Some((_, phase)) = found.ok().and_then(|at| self.told.get_mut(at)) else {
+        let found = self.told.binary_search_by(|told| told.key.cmp(&key));
+        let Some(told) = found.ok().and_then(|at| self.told.get_mut(at)) else {
             return false;
         };
-        let told = now <= *phase && *phase != Phase::Over;
-        *phase = now.max(*phase);
-        told
+        let tells = now <= told.phase && told.phase != Phase::Over;
+        told.phase = now.max(told.phase);
+        tells
     }
 }
 
@@ -127,29 +140,38 @@ struct Found {
 impl Source {
     /// Shows what the namespace has, and notes it.
     pub(super) fn snapshot(&mut self, screen: &mut Screen) -> Result<()> {
-        let Some(mut diagnostics) = self.diagnostics.take() else {
+        let Self {
+            namespace,
+            diagnostics: Some(diagnostics),
+            ..
+        } = self
+        else {
             return Ok(());
         };
-        self.known.told.clear();
+        namespace.known.told.clear();
         let mut found = Found::default();
         let selection = Selection {
             token: screen.wanted.token,
             filter: None,
         };
-        connections::each(&mut diagnostics, &selection, &mut |connection| {
-            self.show(screen, connection, &mut found)?;
+        connections::each(diagnostics, &selection, &mut |connection| {
+            namespace.show(screen, connection, &mut found)?;
             screen.make_room()
         })?;
-        self.diagnostics = Some(diagnostics);
-        self.known.told.sort_unstable_by_key(|(key, _)| *key);
-        self.known.until = sys::milliseconds() + COMPARED;
-        record::begin(screen, "SNAPSHOT_END", &self.netns);
+        let Known { told, until } = &mut namespace.known;
+        // By their keys, without a copy of each.
+        #[allow(clippy::unnecessary_sort_by)]
+        told.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        *until = sys::milliseconds() + COMPARED;
+        record::begin(screen, "SNAPSHOT_END", &namespace.name);
         let out = &mut screen.session.out;
         record::number(out, "connections", Some(found.connections));
         record::number(out, "subflows", Some(found.subflows));
         record::end(out)
     }
+}
 
+impl Namespace {
     fn show(
         &mut self,
         screen: &mut Screen,
@@ -196,13 +218,11 @@ impl Source {
         if connection.role() == Some(Role::Server) {
             fields = fields.with_server_side(1);
         }
-        self.known.told.push((key(&fields, false), phase));
+        self.known.note(key(&fields, false), phase);
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(screen, &fields)?;
         for subflow in &found.open {
-            self.known
-                .told
-                .push((key(subflow, true), Phase::Established));
+            self.known.note(key(subflow, true), Phase::Established);
             wanted |= self.is_wanted(screen, subflow)?;
         }
         if wanted {
@@ -225,7 +245,7 @@ impl Source {
 
     /// Begins the record of a connection or subflow.
     fn describe(&mut self, screen: &mut Screen, object: &str, fields: &EventAttributes) {
-        record::begin(screen, "SNAPSHOT", &self.netns);
+        record::begin(screen, "SNAPSHOT", &self.name);
         let out = &mut screen.session.out;
         record::string(out, "object", object);
         record::attributes(out, fields, self.interface(fields));
@@ -239,12 +259,10 @@ impl Screen<'_> {
         let out = &mut self.session.out;
         while out.kept() >= PIECE {
             out.write_ready()?;
-            if out.kept() < self.wanted.buffer as usize {
+            if (out.kept() as u64) < self.wanted.buffer {
                 break;
             }
-            let mut polled = [Polled::write(&Fd::STDOUT), Polled::interruption()];
-            sys::poll_all(&mut polled, -1).map_err(super::broken)?;
-            if polled[1].is_ready() {
+            if super::wait_for_reader()? {
                 break;
             }
         }

@@ -23,56 +23,54 @@ pub struct Wanted {
     pub buffer: u64,
     /// Only this connection.
     pub token: Option<u32>,
-    /// Only on this interface.
-    pub device: Option<&'static str>,
-    // One bit for each number of an event; all where none is named.
+    // One bit for each number of an event; 0 where all are.
     events: u64,
 }
 
 impl Wanted {
+    /// Where no option says otherwise.
+    pub const ALL: Self = Self {
+        count: u64::MAX,
+        timeout: 0,
+        buffer: BUFFER,
+        token: None,
+        events: 0,
+    };
+
     /// Reads the options.
-    pub fn parse(args: &args::Monitor) -> Result<Self> {
-        let mut wanted = Self {
-            count: u64::MAX,
-            timeout: 0,
-            buffer: BUFFER,
-            token: None,
-            device: args.dev,
-            events: 0,
-        };
+    pub fn parse(&mut self, args: &args::Monitor) -> Result<()> {
         for name in &args.event {
-            wanted.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
-        }
-        if wanted.events == 0 {
-            wanted.events = u64::MAX;
+            self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
         let count = |word: &str| number(word).filter(|count| *count > 0).map(u64::from);
-        value(args.count, count, "expected a count", &mut wanted.count)?;
+        value(args.count, count, "expected a count", &mut self.count)?;
         // The least that a timer takes; 0 would be none.
         let time = |word: &str| Some(milliseconds(word)?.max(1));
-        value(args.timeout, time, "expected seconds", &mut wanted.timeout)?;
+        value(args.timeout, time, "expected seconds", &mut self.timeout)?;
         let bytes = |word: &str| {
             number(word)
                 .filter(|bytes| *bytes >= LEAST_BUFFER)
                 .map(u64::from)
         };
         let why = "expected bytes, 4096 or more";
-        value(args.buffer, bytes, why, &mut wanted.buffer)?;
+        value(args.buffer, bytes, why, &mut self.buffer)?;
         let mut of = u64::MAX;
         let why = "invalid token, hexadecimal is expected";
         value(args.token, |word| token(word).map(u64::from), why, &mut of)?;
-        wanted.token = of.try_into().ok();
-        if let Some(name) = args.dev.filter(|name| !interface_name(name)) {
-            return Err(Error::invalid(name, "invalid interface name"));
+        self.token = of.try_into().ok();
+        match args.dev {
+            Some(name) if !interface_name(name) => {
+                Err(Error::invalid(name, "invalid interface name"))
+            }
+            _ => Ok(()),
         }
-        Ok(wanted)
     }
 
-    /// Whether events of this kind are.
-    pub fn event(&self, kind: EventKind) -> bool {
+    /// Whether events of this number are.
+    pub fn event(&self, command: u8) -> bool {
         // Numbers beyond are of a kernel that is newer by far.
-        let bit = 1_u64.checked_shl(kind.command().into()).unwrap_or(0);
-        self.events == u64::MAX || self.events & bit != 0
+        let bit = 1_u64.checked_shl(command.into()).unwrap_or(0);
+        self.events == 0 || self.events & bit != 0
     }
 }
 
@@ -104,8 +102,9 @@ fn unknown(name: &str) -> Error {
 /// itself, for events that have no name here.
 fn kind(name: &str) -> Option<u32> {
     for command in 0..64 {
-        let known = EventKind::from_command(command).name();
-        if known.is_some_and(|known| known.eq_ignore_ascii_case(name)) {
+        let known = EventKind::from_command(command).name().unwrap_or("");
+        let upper = name.bytes().map(|byte| byte.to_ascii_uppercase());
+        if !known.is_empty() && upper.eq(known.bytes()) {
             return Some(command.into());
         }
     }
@@ -116,21 +115,23 @@ fn kind(name: &str) -> Option<u32> {
 fn milliseconds(word: &str) -> Option<u64> {
     let mut value: u64 = 0;
     // How many digits may still come behind the point.
-    let mut places = 3;
+    let mut places: u32 = 3;
     let (mut point, mut digits) = (false, false);
     for byte in word.bytes() {
         match byte {
             b'0'..=b'9' => {
                 value = value.checked_mul(10)?.checked_add((byte - b'0').into())?;
-                places -= i32::from(point);
+                places = places.checked_sub(point.into())?;
                 digits = true;
             }
             b'.' if digits && !point => (point, digits) = (true, false),
             _ => return None,
         }
     }
-    let thousandth = 10_u64.checked_pow(places.try_into().ok()?)?;
-    value.checked_mul(thousandth).filter(|_| digits)
+    for _ in 0..places {
+        value = value.checked_mul(10)?;
+    }
+    digits.then_some(value)
 }
 
 #[cfg(test)]

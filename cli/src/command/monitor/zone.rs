@@ -38,32 +38,29 @@ pub struct Time {
 }
 
 impl Zone {
-    /// That of the environment.
-    pub fn local() -> Self {
-        Self::named(sys::environment(c"TZ").unwrap_or(b"/etc/localtime"))
+    /// Takes that of the environment.
+    pub fn load(&mut self) {
+        self.load_named(sys::environment(c"TZ").unwrap_or(b"/etc/localtime"));
     }
 
-    /// The one that `TZ` names, by a file or else with a rule. What is neither
-    /// is UTC.
-    fn named(name: &[u8]) -> Self {
+    /// Takes the one that `TZ` names, by a file or else with a rule. What is
+    /// neither is UTC.
+    fn load_named(&mut self, name: &[u8]) {
         let name = name.strip_prefix(b":").unwrap_or(name);
-        let mut zone = Self {
-            // No clock is there.
-            seconds: -1,
-            ..Self::default()
-        };
+        // No clock is there.
+        self.seconds = -1;
         for folder in FOLDERS {
             // Only these have no folder.
             if folder.is_empty() == matches!(name, [b'/' | b'.', ..]) {
                 // What cannot be read is as good as missing.
-                let _ = proc::read(&[folder, name], &mut zone.bytes);
-                if zone.bytes.starts_with(MAGIC) {
-                    return zone;
+                let _ = proc::read(&[folder, name], &mut self.bytes);
+                if self.bytes.starts_with(MAGIC) {
+                    return;
                 }
             }
         }
-        zone.bytes = name.to_vec();
-        zone
+        self.bytes.clear();
+        self.bytes.extend_from_slice(name);
     }
 
     /// The local time so many seconds after 1970.
@@ -364,7 +361,8 @@ mod tests {
 
     /// Whether date(1) can judge, and agrees.
     fn agree(name: Option<&str>) -> bool {
-        let mut zone = Zone::named(name.unwrap_or("/etc/localtime").as_bytes());
+        let mut zone = Zone::default();
+        zone.load_named(name.unwrap_or("/etc/localtime").as_bytes());
         let moments = moments(&zone);
         let Some(judged) = judged(name, &moments) else {
             return false;
