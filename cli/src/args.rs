@@ -44,8 +44,8 @@ pub struct Options {
     #[argh(switch)]
     pub tshort: bool,
     /// work in this network namespace: a name or a path; monitor takes several
-    #[argh(option, short = 'n', arg_name = "netns")]
-    pub netns: Vec<String>,
+    #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
+    pub netns: Vec<&'static str>,
     /// show every counter
     #[argh(switch)]
     pub stats: bool,
@@ -107,8 +107,8 @@ pub struct Monitor {
     #[argh(switch)]
     pub resync: bool,
     /// only events of this name; may be repeated
-    #[argh(option, arg_name = "name")]
-    pub event: Vec<String>,
+    #[argh(option, arg_name = "name", from_str_fn(lasting))]
+    pub event: Vec<&'static str>,
     /// only this connection
     #[argh(option, arg_name = "token", from_str_fn(lasting))]
     pub token: Option<&'static str>,
