@@ -8,7 +8,7 @@ use argh::SubCommands;
 
 use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::{is_dashed, shortens, Near};
+use crate::grammar::{find, is_dashed, shortens, Near};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -73,8 +73,9 @@ impl<'a> Caller<'a> {
 
     fn unknown_option(&self, word: &str) -> Error {
         self.unknown("Option", word, " -help").meant(&|near| {
-            for (name, _, meaning) in OPTIONS {
-                if !matches!(meaning, Meaning::Ignored | Meaning::IgnoredValue(_)) {
+            let mut rows = OPTIONS;
+            while let Some((name, ours, _)) = next_option(&mut rows) {
+                if ours != NOTHING {
                     near.offer(b"", name.as_bytes());
                 }
             }
@@ -88,61 +89,59 @@ fn behind_last(byte: u8, text: &str) -> &str {
     text.get(last.map_or(0, |at| at + 1)..).unwrap_or(text)
 }
 
-/// What an option becomes.
-enum Meaning {
-    /// A switch of ours.
-    Switch(&'static str),
-    /// An option of ours whose value is called so.
-    Value(&'static str, &'static str),
-    /// `-color`, whose value follows a `=`.
-    Colour,
-    /// An option of `ip` without effect.
-    Ignored,
-    /// The same with a value, called so.
-    IgnoredValue(&'static str),
-    /// `-family`, whose value is checked.
-    Family,
-}
+/// The options of `ip` in the order in which it tests them: the name, what it
+/// is for argh, and what its value is called if it has one. One text, for a
+/// table of three texts a row would be as large again.
+const OPTIONS: &str = "\
+-loops . loop count
+-family . family type
+-4 --ipv4
+-6 --ipv6
+-0 .
+-M .
+-B .
+-human-readable .
+-iec .
+-stats --stats
+-statistics --stats
+-details .
+-resolve .
+-oneline --oneline
+-timestamp --timestamp
+-tshort --tshort
+-Version --version
+-force --force
+-batch --batch batch file
+-brief .
+-json --json
+-pretty --pretty
+-rcvbuf --rcvbuf rcvbuf size
+-color --color
+-help --help
+-netns --netns network namespace
+-Numeric .
+-all .
+-echo .
+-answer --answer
+";
 
-/// The options of `ip` in the order in which it tests them. Those in the
-/// second column must be written out.
-static OPTIONS: &[(&str, bool, Meaning)] = &[
-    ("-loops", false, Meaning::IgnoredValue("loop count")),
-    ("-family", false, Meaning::Family),
-    ("-4", true, Meaning::Switch("--ipv4")),
-    ("-6", true, Meaning::Switch("--ipv6")),
-    ("-0", true, Meaning::Ignored),
-    ("-M", true, Meaning::Ignored),
-    ("-B", true, Meaning::Ignored),
-    ("-human-readable", false, Meaning::Ignored),
-    ("-iec", false, Meaning::Ignored),
-    ("-stats", false, Meaning::Switch("--stats")),
-    ("-statistics", false, Meaning::Switch("--stats")),
-    ("-details", false, Meaning::Ignored),
-    ("-resolve", false, Meaning::Ignored),
-    ("-oneline", false, Meaning::Switch("--oneline")),
-    ("-timestamp", false, Meaning::Switch("--timestamp")),
-    ("-tshort", false, Meaning::Switch("--tshort")),
-    ("-Version", false, Meaning::Switch("--version")),
-    ("-force", false, Meaning::Switch("--force")),
-    ("-batch", false, Meaning::Value("--batch", "batch file")),
-    ("-brief", false, Meaning::Ignored),
-    ("-json", false, Meaning::Switch("--json")),
-    ("-pretty", false, Meaning::Switch("--pretty")),
-    ("-rcvbuf", false, Meaning::Value("--rcvbuf", "rcvbuf size")),
-    ("-color", false, Meaning::Colour),
-    ("-help", false, Meaning::Switch("--help")),
-    (
-        "-netns",
-        false,
-        Meaning::Value("--netns", "network namespace"),
-    ),
-    ("-Numeric", false, Meaning::Ignored),
-    ("-all", false, Meaning::Ignored),
-    ("-echo", true, Meaning::Ignored),
-    // Ours; behind those of `ip`, so that it takes no abbreviation from them.
-    ("-answer", false, Meaning::Switch("--answer")),
-];
+/// What an option without effect is for argh.
+const NOTHING: &str = ".";
+
+/// Takes the next row of [`OPTIONS`].
+fn next_option(rows: &mut &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+    fn cut(text: &'static str, end: u8) -> (&'static str, &'static str) {
+        let (piece, rest) = text
+            .split_at_checked(find(text.as_bytes(), end))
+            .unwrap_or((text, ""));
+        (piece, rest.get(1..).unwrap_or(""))
+    }
+    let (row, rest) = cut(rows, b'\n');
+    *rows = rest;
+    let (name, row) = cut(row, b' ');
+    let (ours, called) = cut(row, b' ');
+    (!name.is_empty()).then_some((name, ours, called))
+}
 
 /// What a command line asks for.
 #[derive(Copy, Clone, Debug)]
@@ -217,48 +216,42 @@ fn option<'a>(
         Some((name, value)) => (name, Some(value)),
         None => (short, None),
     };
-    let meaning = OPTIONS.iter().find_map(|(whole, exact, meaning)| {
-        let fits = match meaning {
-            // Shorter than -c it is another option.
-            Meaning::Colour => name.len() > 1 && shortens(name, whole),
-            _ if *exact => short == *whole,
-            _ => shortens(short, whole),
+    let mut rows = OPTIONS;
+    let (whole, ours, called) = loop {
+        let Some(row) = next_option(&mut rows) else {
+            return Err(caller.unknown_option(short));
         };
-        fits.then_some(meaning)
-    });
-    let Some(meaning) = meaning else {
-        return Err(caller.unknown_option(short));
+        if match row {
+            (whole @ "-echo", ..) => short == whole,
+            (whole @ "-color", ..) => shortens(name, whole),
+            (whole, ..) => shortens(short, whole),
+        } {
+            break row;
+        }
     };
     let mut argument = "";
-    let called = match meaning {
-        Meaning::Value(_, called) | Meaning::IgnoredValue(called) => called,
-        Meaning::Family => "family type",
-        _ => "",
-    };
     if !called.is_empty() {
         argument = rest.next().ok_or_else(|| Error::required(called))?;
     }
-    Ok(match meaning {
-        Meaning::Switch(switch) => put(out, switch, None),
-        Meaning::Value(option, _) => put(out, option, Some(argument)),
-        Meaning::Colour => {
-            let when = value.unwrap_or("always");
-            if !["always", "auto", "never"].contains(&when) {
-                return Err(caller.unknown_option(short));
-            }
-            put(out, "--color", Some(when))
+    if whole == "-family" {
+        if argument == "help" {
+            return Ok(put(out, "--help", None));
         }
-        Meaning::Family => {
-            if argument == "help" {
-                return Ok(put(out, "--help", None));
-            }
-            if !["inet", "inet6", "link", "mpls", "bridge"].contains(&argument) {
-                return Err(Error::invalid(argument, "invalid protocol family"));
-            }
-            ""
+        if !["inet", "inet6", "link", "mpls", "bridge"].contains(&argument) {
+            return Err(Error::invalid(argument, "invalid protocol family"));
         }
-        Meaning::Ignored | Meaning::IgnoredValue(_) => "",
-    })
+    }
+    if ours == "--color" {
+        argument = value.unwrap_or("always");
+        if !["always", "auto", "never"].contains(&argument) {
+            return Err(caller.unknown_option(short));
+        }
+    }
+    if ours != NOTHING {
+        let has_value = !called.is_empty() || !argument.is_empty();
+        put(out, ours, has_value.then_some(argument));
+    }
+    Ok(ours)
 }
 
 /// Adds an option, or replaces its value: the last one counts. Namespaces are

@@ -11,7 +11,7 @@ use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
 use crate::grammar::path::takes;
-use crate::grammar::{number, Words};
+use crate::grammar::{find, number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
 use crate::output::{padded, vanished, Colour, Output};
@@ -358,7 +358,7 @@ impl Names {
 pub fn interface_name(path_manager: &mut PathManager, index: i32, name: &mut Vec<u8>) {
     name.clear();
     if let Ok(found) = sys::interface_name(path_manager.socket().fd(), index as u32) {
-        let len = sys::find(&found, 0);
+        let len = find(&found, 0);
         name.extend_from_slice(found.get(..len).unwrap_or(&found));
     }
 }

@@ -4,8 +4,8 @@
 //! the next such quote. `#` begins a comment that ends with its line. A
 //! backslash at the end of a line joins it with the next.
 
+use super::find;
 use crate::error::{status, Error, Kind};
-use crate::kernel::sys;
 
 /// What is wrong with a line.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Line {
     /// Adds the next line of `input`. Gives what is behind it, and tells
     /// whether that belongs to the same command.
     pub fn take<'i>(&mut self, input: &'i [u8]) -> (&'i [u8], bool) {
-        let len = sys::find(input, b'\n');
+        let len = find(input, b'\n');
         let line = input.get(..len).unwrap_or(input);
         let behind = input.get(len + 1..).unwrap_or(&[]);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -218,7 +218,7 @@ impl Line {
         let mut rest = core::str::from_utf8(&self.text).map_err(|_| Mistake::NotUtf8)?;
         let mut words = Vec::with_capacity(self.count);
         while !rest.is_empty() {
-            let len = sys::find(rest.as_bytes(), 0);
+            let len = find(rest.as_bytes(), 0);
             words.push(rest.get(..len).unwrap_or(rest));
             rest = rest.get(len + 1..).unwrap_or("");
         }

@@ -94,6 +94,13 @@ pub fn shortens(word: &str, whole: &str) -> bool {
     !word.is_empty() && word.len() <= whole.len() && word.iter().zip(whole).all(|(a, b)| a == b)
 }
 
+/// Where the first such byte stands; the length where there is none.
+#[inline(never)]
+pub fn find(bytes: &[u8], byte: u8) -> usize {
+    let found = bytes.iter().position(|other| *other == byte);
+    found.unwrap_or(bytes.len())
+}
+
 /// Whether `word` looks like an option.
 pub fn is_dashed(word: &str) -> bool {
     matches!(word.as_bytes(), [b'-', ..])

@@ -341,16 +341,6 @@ pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Where the first such byte stands; the length where there is none.
-pub fn find(bytes: &[u8], byte: u8) -> usize {
-    // SAFETY: the length is that of the bytes.
-    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), c_int::from(byte), bytes.len()) };
-    match found.addr() {
-        0 => bytes.len(),
-        at => at - bytes.as_ptr().addr(),
-    }
-}
-
 /// Whether this is a file of bytes on a disk: not a device, not a pipe.
 pub fn is_regular(path: &CStr) -> Result<bool, Errno> {
     status(libc::AT_FDCWD, path, 0).map(|status| status.is_regular())
