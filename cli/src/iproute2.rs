@@ -54,7 +54,7 @@ impl<'a> Caller<'a> {
     fn unknown_object(&self, word: &str) -> Error {
         self.unknown("Object", word, " help")
             .with_status(status::FAILED)
-            .meant(&|near| near.offer(b"", b"mptcp"))
+            .meant(&|near| near.offer(b"mptcp"))
     }
 
     /// `help` is behind the name of the program where help is to be found.
@@ -76,7 +76,7 @@ impl<'a> Caller<'a> {
             let mut rows = OPTIONS;
             while let Some((name, ours, _)) = next_option(&mut rows) {
                 if ours != NOTHING {
-                    near.offer(b"", name.as_bytes());
+                    near.offer(name.as_bytes());
                 }
             }
         })
@@ -345,7 +345,7 @@ fn named<'w, 'a>(
     let Some(command) = find_command(&mut |name| shortens(word, name)) else {
         return Err(caller.unknown_command(word, &|near| {
             find_command(&mut |name| {
-                near.offer(b"", name.as_bytes());
+                near.offer(name.as_bytes());
                 false
             });
         }));
@@ -393,7 +393,7 @@ fn action<'w, 'a>(
     match action {
         None => Err(caller.unknown_command(word, &|near| {
             for action in group.actions {
-                near.offer(b"", action.name.as_bytes());
+                near.offer(action.name.as_bytes());
             }
         })),
         Some(action) if ask_for_help(rest) => Ok(Target::Help(group, Some(action))),

@@ -190,7 +190,7 @@ fn unknown_option(error: Error, command: &str) -> Error {
             // Behind the options, sentences may name them too.
             if word.starts_with(b"--") && word.iter().all(|b| *b == b'-' || b.is_ascii_lowercase())
             {
-                near.offer(b"", word);
+                near.offer(word);
             }
         }
     })

@@ -75,25 +75,29 @@ fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) ->
     if json {
         out.begin_object("");
     }
-    for zero in [false, true] {
+    let mut zero = false;
+    loop {
         for (name, value) in counters.all() {
             let value = added(name, value, before);
-            if (value == 0) != zero || zero && !all {
+            if (value == 0) != zero {
                 continue;
             }
             if json {
-                // A name is of letters and digits; what is not becomes U+FFFD.
-                out.json_number(&String::from_utf8_lossy(name), value);
+                // A name is of letters and digits.
+                out.json_number(core::str::from_utf8(name).unwrap_or("?"), value);
             } else {
                 out.bytes(name);
-                for _ in name.len()..24 {
+                for _ in name.len()..25 {
                     out.byte(b' ');
                 }
-                out.byte(b' ');
                 out.number(value);
                 out.end_line()?;
             }
         }
+        if zero || !all {
+            break;
+        }
+        zero = true;
     }
     if json {
         out.end_object()?;

@@ -8,7 +8,7 @@ use mptcp_codec::route::request::Lookup;
 use super::health::{Host, Presence};
 use super::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::error::Result;
-use crate::kernel::proc::{self, Counters};
+use crate::kernel::proc::{self, decimal, Counters};
 use crate::kernel::sys;
 use crate::output::{nth, take, Text};
 use crate::session::Session;
@@ -19,13 +19,14 @@ const WRONG: u8 = 1;
 /// Whoever looks for what is wrong.
 struct Doctor<'s> {
     session: &'s mut Session,
-    host: Host,
+    host: &'s mut Host,
     counters: Counters,
     // So much is wrong.
     count: usize,
     // The line that is being filled in.
     text: Text,
     // What is looked at.
+    at: usize,
     endpoint: Endpoint,
     peer: Key,
     way: u32,
@@ -36,10 +37,11 @@ struct Doctor<'s> {
 pub fn run(session: &mut Session) -> Result<u8> {
     let mut doctor = Doctor {
         session,
-        host: Host::new(),
+        host: &mut Host::new(),
         counters: Counters::default(),
         count: 0,
         text: Text::default(),
+        at: 0,
         endpoint: Endpoint::EMPTY,
         peer: 0,
         way: 0,
@@ -88,37 +90,40 @@ type Finding = [u8];
 /// What is wrong with endpoints of each presence but the first, which is up.
 const ABSENCES: &[u8] = b"endpoint-down\n\
     the interface of an endpoint is down\n\
-    %E\n\
+    %0\n\
     ip link set dev %I up\
     \0\
     endpoint-no-carrier\n\
     the interface of an endpoint is not connected\n\
-    %E\n\
+    %0\n\
     see to the cable, modem or access point\
     \0\
     endpoint-no-device\n\
     the interface of an endpoint has gone\n\
-    %E\n\
-    %d%N, and add it again where the address is\
+    %0\n\
+    %2%N, and add it again where the address is\
     \0\
     endpoint-no-address\n\
     the address of an endpoint is on no interface\n\
-    %E\n\
-    ip address add %A dev %I, or %d%N\
+    %0\n\
+    ip address add %A dev %I, or %2%N\
     \0\
     endpoint-other-device\n\
     the address of an endpoint is on another interface than the one it names\n\
-    %E; the address is on %O\n\
-    %d%N, and add it again with that interface";
+    %0; the address is on %O\n\
+    %2%N, and add it again with that interface";
 
 /// The counters of connections that fell back to TCP.
 const FALLBACKS: &[u8] = b"MPCapableFallbackSYNACK MPCapableFallbackACK MPCapableSYNTXDrop \
     MPCapableSYNTXDisabled Blackhole MPCapableDataFallback DssFallback DSSCorruptionFallback";
 
-/// How an interface looks at where packets come from.
-fn filter(interface: &[u8]) -> Vec<u8> {
-    proc::sysctl(&[b"ipv4/conf/", interface, b"/rp_filter"].concat())
-}
+/// What is often said, by the digit behind `%`.
+const PHRASES: &[u8] = b"endpoint %A id %N%D\0\
+    limits: add_addr_accepted %a subflows %s\0\
+    ip-mptcp endpoint delete id \0\
+    ip-mptcp endpoint add \0\
+    ip-mptcp limits set \0\
+    ip route add default via GATEWAY dev %I table 100; ip rule add from %A table 100";
 
 impl Doctor<'_> {
     /// Something is wrong.
@@ -128,8 +133,8 @@ impl Doctor<'_> {
         if json {
             self.session.out.begin_object("");
         }
-        let labels = ["check", "message", "evidence", "remedy"];
-        for (at, label) in labels.into_iter().enumerate() {
+        static LABELS: [&str; 4] = ["check", "message", "evidence", "remedy"];
+        for (at, label) in LABELS.iter().enumerate() {
             self.text.clear();
             self.fill(take(&mut finding, b'\n'));
             let out = &mut self.session.out;
@@ -163,7 +168,9 @@ impl Doctor<'_> {
                 return;
             };
             line = rest;
-            if *mark == b'(' {
+            if *mark == b'F' {
+                self.put_counters(FALLBACKS);
+            } else if *mark == b'(' {
                 self.put_counters(take(&mut line, b')'));
             } else {
                 self.put(*mark);
@@ -173,21 +180,20 @@ impl Doctor<'_> {
 
     /// What a letter behind `%` stands for.
     fn put(&mut self, mark: u8) {
-        let place = self.host.places.of_endpoint(&self.endpoint);
+        let host = &*self.host;
         match mark {
             // The endpoint: its address, id, and interface.
             b'A' => self.put_address(key_of(&self.endpoint)),
             b'N' => self.text.number(self.endpoint.id().unwrap_or(0).into()),
-            b'I' if place == 0 => self.text.bytes(b"IF"),
-            b'I' => self.put_interface(place),
-            // All of that, with the interface if it names one.
-            b'E' => {
-                self.fill(b"endpoint %A id %N");
-                if is_bound(&self.endpoint) {
-                    self.fill(b" dev %I");
-                }
-            }
-            b'O' => self.put_interface(self.host.places.of_address(key_of(&self.endpoint))),
+            b'I' => match host.places.of_endpoint(&self.endpoint) {
+                0 => self.text.bytes(b"IF"),
+                index => self.put_interface(index),
+            },
+            // The interface that it names, if it does.
+            b'D' if is_bound(&self.endpoint) => self.fill(b" dev %I"),
+            b'D' => {}
+            // The interface that has its address.
+            b'O' => self.put_interface(host.places.addresses.interface(key_of(&self.endpoint))),
             b'P' => self.put_address(self.peer),
             b'H' if ANYWHERE.contains(&self.peer) => self.text.bytes(b" as to any host"),
             b'H' => {}
@@ -195,21 +201,10 @@ impl Doctor<'_> {
             b'#' => self.text.number(self.number),
             // As many subflows as so many endpoints need.
             b'S' => self.text.number(self.number.clamp(2, 8)),
-            b'L' => {
-                self.text.bytes(b"limits: add_addr_accepted ");
-                self.text.number(self.host.add_addr_accepted.into());
-                self.text.bytes(b" subflows ");
-                self.text.number(self.host.more_subflows.into());
-            }
-            b'F' => self.put_counters(FALLBACKS),
-            // What is often said.
-            b'd' => self.text.bytes(b"ip-mptcp endpoint delete id "),
-            b'a' => self.text.bytes(b"ip-mptcp endpoint add ADDRESS "),
-            b'l' => self.text.bytes(b"ip-mptcp limits set "),
-            _ => self.fill(
-                b"ip route add default via GATEWAY dev %I table 100; \
-                  ip rule add from %A table 100",
-            ),
+            // The limits.
+            b'a' => self.text.number(host.add_addr_accepted.into()),
+            b's' => self.text.number(host.more_subflows.into()),
+            digit => self.fill(nth(PHRASES, 0, usize::from(digit.wrapping_sub(b'0')))),
         }
     }
 
@@ -218,7 +213,7 @@ impl Doctor<'_> {
     }
 
     fn put_interface(&mut self, index: u32) {
-        self.text.bytes(&self.host.name(index));
+        self.text.bytes(self.host.name(index));
     }
 
     /// `NAME VALUE` of those of these counters that are not 0.
@@ -257,15 +252,19 @@ impl Doctor<'_> {
         self.sum(b"MPJoinSynTx") > 0 && self.sum(b"MPJoinSynAckRx") == 0 && !self.only_serves()
     }
 
-    /// Goes on to the next endpoint, if there is one.
-    fn next(&mut self, at: &mut usize) -> bool {
-        match self.host.places.endpoints.get(*at) {
+    /// Goes on to the next endpoint; behind the last comes the first again.
+    #[inline(never)]
+    fn next(&mut self) -> bool {
+        match self.host.places.endpoints.get(self.at) {
             Some(endpoint) => {
                 self.endpoint = *endpoint;
-                *at += 1;
+                self.at += 1;
                 true
             }
-            None => false,
+            None => {
+                self.at = 0;
+                false
+            }
         }
     }
 
@@ -304,7 +303,7 @@ impl Doctor<'_> {
             let _ = sys::poll_all(&mut [], ANSWER);
             let _ = self.counters.read();
         }
-        if proc::sysctl(b"mptcp/enabled") == b"0" {
+        if is_any(b"0", &proc::sysctl(b"mptcp/enabled")) {
             self.find(
                 b"disabled\n\
                   MPTCP is switched off: new sockets get TCP\n\
@@ -312,15 +311,15 @@ impl Doctor<'_> {
                   sysctl -w net.mptcp.enabled=1",
             )?;
         }
-        // The path manager of new connections.
+        // The path manager of new connections; before Linux 6.15 a number.
         let mut chosen = proc::sysctl(b"mptcp/path_manager");
         if chosen.is_empty() {
-            // Before Linux 6.15.
             chosen = proc::sysctl(b"mptcp/pm_type");
         }
-        if matches!(&chosen[..], b"" | b"kernel" | b"0") {
+        // Where there is neither, it is the kernel's.
+        if is_any(b" kernel 0", &chosen) {
             self.check_endpoints()?;
-        } else if listener == Some(false) && matches!(&chosen[..], b"userspace" | b"1") {
+        } else if listener == Some(false) && is_any(b"userspace 1", &chosen) {
             self.find(
                 b"no-listener\n\
                   the user-space path manager is chosen, and none is running\n\
@@ -337,8 +336,7 @@ impl Doctor<'_> {
     fn check_endpoints(&mut self) -> Result<()> {
         self.check_use()?;
         self.check_heard()?;
-        let mut at = 0;
-        while self.next(&mut at) {
+        while self.next() {
             let presence = self.host.presence(&self.endpoint);
             if presence != Presence::Up {
                 self.find(nth(ABSENCES, 0, presence as usize - 1))?;
@@ -349,45 +347,50 @@ impl Doctor<'_> {
             self.find(
                 b"add-addr-ignored\n\
                   addresses that peers announce are not used\n\
-                  %(AddAddr); %L\n\
-                  %ladd_addr_accepted 2",
+                  %(AddAddr); %1\n\
+                  %4add_addr_accepted 2",
             )?;
         }
         Ok(())
     }
 
     /// Whether limits and endpoints are of use to this host.
+    #[inline(never)]
     fn check_use(&mut self) -> Result<()> {
         let mut all = EndpointFlags::default();
         let mut none = true;
+        while self.next() {
+            if self.has(EndpointFlags::default()) {
+                all |= self.endpoint.flags().unwrap_or_default();
+                none = false;
+            }
+        }
         // A connection is of one family, mostly, and its first subflow takes
         // one of the addresses.
-        let mut counts = [0_u64; 4];
-        let mut at = 0;
-        while self.next(&mut at) {
-            if !self.has(EndpointFlags::default()) {
-                continue;
+        self.number = 0;
+        for flag in [EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL] {
+            for ipv4 in [false, true] {
+                let mut count = 0;
+                while self.next() {
+                    let same = is_ipv4(key_of(&self.endpoint)) == ipv4;
+                    count += u64::from(same && self.has(flag));
+                }
+                self.number = self.number.max(count);
             }
-            none = false;
-            all |= self.endpoint.flags().unwrap_or_default();
-            let family = usize::from(self.endpoint.addr6().is_some());
-            counts[family] += u64::from(self.has(EndpointFlags::SUBFLOW));
-            counts[2 + family] += u64::from(self.has(EndpointFlags::SIGNAL));
         }
-        self.number = counts.into_iter().fold(0, u64::max);
         if self.host.more_subflows == 0 {
             self.find(
                 b"limit-subflows\n\
                   no connection may have a second subflow\n\
-                  %L; endpoints of one kind: %#\n\
-                  %lsubflows %S",
+                  %1; endpoints of one kind: %#\n\
+                  %4subflows %S",
             )?;
         } else if self.number > u64::from(self.host.more_subflows) + 1 {
             self.find(
                 b"limit-subflows\n\
                   there are more endpoints than connections may have subflows\n\
-                  %L; endpoints of one kind: %#\n\
-                  %lsubflows %S",
+                  %1; endpoints of one kind: %#\n\
+                  %4subflows %S",
             )?;
         }
         let any = |wanted: EndpointFlags| (all & wanted).0 != 0;
@@ -401,8 +404,8 @@ impl Doctor<'_> {
             self.find(
                 b"no-endpoints\n\
                   nothing makes this host open further subflows\n\
-                  no endpoints; %L\n\
-                  %adev IF subflow, for each further path",
+                  no endpoints; %1\n\
+                  %3ADDRESS dev IF subflow, for each further path",
             )
         } else if !serves && !any(wide | EndpointFlags::SUBFLOW) {
             self.find(
@@ -410,7 +413,7 @@ impl Doctor<'_> {
                   endpoints are only announced, and this host accepts no connections: \
                   no subflow is opened from them\n\
                   no endpoint has the flag subflow; no MPTCP socket listens\n\
-                  %dN; %adev IF subflow",
+                  %2N; %3ADDRESS dev IF subflow",
             )
         } else if self.only_serves() {
             if any(EndpointFlags::SIGNAL) {
@@ -421,15 +424,15 @@ impl Doctor<'_> {
                   endpoints are only for subflows from here, but clients take none from \
                   a server: they have to learn of the addresses\n\
                   no endpoint has the flag signal; MPTCP sockets listen, none has connected\n\
-                  %dN; %asignal",
+                  %2N; %3ADDRESS signal",
             )
         } else if deaf && any(wide) {
             self.find(
                 b"fullmesh-idle\n\
                   fullmesh and laminar are for addresses that peers announce, \
                   and none is accepted\n\
-                  %L\n\
-                  %ladd_addr_accepted 2",
+                  %1\n\
+                  %4add_addr_accepted 2",
             )
         } else {
             Ok(())
@@ -438,28 +441,26 @@ impl Doctor<'_> {
 
     /// Whether somebody listens where peers are asked to come. The kernel does
     /// so itself for an endpoint with a port.
+    #[inline(never)]
     fn check_heard(&mut self) -> Result<()> {
-        const ALL: [Key; 2] = [0, key(IpAddr::V4(Ipv4Addr::UNSPECIFIED))];
-        let Some(bound) = self.host.listening.first() else {
-            return Ok(());
+        let bound = match self.host.listening.first() {
+            Some(bound) if !self.host.hears_all => *bound,
+            _ => return Ok(()),
         };
-        self.peer = *bound;
-        let mut at = 0;
-        while self.next(&mut at) {
-            let mut heard =
-                !self.has(EndpointFlags::SIGNAL) || self.endpoint.port().unwrap_or(0) != 0;
-            for here in &self.host.listening {
-                heard |= ALL.contains(here) || *here == key_of(&self.endpoint);
-            }
-            if !heard {
+        self.peer = bound;
+        while self.next() {
+            if self.has(EndpointFlags::SIGNAL)
+                && self.endpoint.port().unwrap_or(0) == 0
+                && !self.host.listening.contains(&key_of(&self.endpoint))
+            {
                 self.find(
                     b"signal-unheard\n\
                       an address is announced at which nobody listens: \
                       subflows to it are refused\n\
-                      %E; MPTCP sockets listen only at others, as %P\n\
+                      %0; MPTCP sockets listen only at others, as %P\n\
                       let the server listen on all addresses (0.0.0.0 or ::), \
                       or announce a port: \
-                      %d%N; ip-mptcp endpoint add %A port PORT signal",
+                      %2%N; %3%A port PORT signal",
                 )?;
             }
         }
@@ -467,6 +468,7 @@ impl Doctor<'_> {
     }
 
     /// Whether packets find their way from each endpoint to the peers.
+    #[inline(never)]
     fn check_ways(&mut self) -> Result<()> {
         if self.host.peers.is_empty() {
             for peer in ANYWHERE {
@@ -479,8 +481,7 @@ impl Doctor<'_> {
                 }
             }
         }
-        let mut at = 0;
-        while self.next(&mut at) {
+        while self.next() {
             if self.has(EndpointFlags::SUBFLOW)
                 && self.host.presence(&self.endpoint) == Presence::Up
             {
@@ -490,16 +491,18 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Whether something is wrong on the way from the endpoint to a peer.
+    /// Whether something is wrong on the way from the endpoint to a peer; the
+    /// first peer tells enough.
+    #[inline(never)]
     fn check_way(&mut self) -> Result<()> {
-        let before = self.count;
         let source = key_of(&self.endpoint);
+        let ipv4 = is_ipv4(source);
         let index = self.host.places.of_endpoint(&self.endpoint);
         let mut at = 0;
         while let Some(peer) = self.host.peers.get(at) {
             self.peer = *peer;
             at += 1;
-            if is_ipv4(source) != is_ipv4(self.peer) {
+            if is_ipv4(self.peer) != ipv4 {
                 continue;
             }
             self.ask(source, 0)?;
@@ -507,46 +510,39 @@ impl Doctor<'_> {
             if is_bound(&self.endpoint) {
                 self.ask(source, index)?;
             }
-            if self.way == 0 {
-                self.find(
-                    b"no-route\n\
-                      no route leads to the peer from the address of an endpoint, \
-                      by its interface\n\
-                      %E; to %P%H: no route\n\
-                      %r",
-                )?;
+            let finding: &Finding = if self.way == 0 {
+                b"no-route\n\
+                  no route leads to the peer from the address of an endpoint, by its interface\n\
+                  %0; to %P%H: no route\n\
+                  %5"
             } else if self.way != index {
-                self.find(
-                    b"wrong-way\n\
-                      packets from the address of an endpoint leave by another interface\n\
-                      %E; to %P%H: by %W, the address is on %I\n\
-                      %r",
-                )?;
-            } else if is_ipv4(source) && free != index && self.is_filtered(index) {
-                self.find(
-                    b"rp-filter\n\
-                      answers to an endpoint are dropped: \
-                      by the routes they should come in elsewhere\n\
-                      %E; to %P%H; rp_filter is 1 on %I\n\
-                      sysctl -w net.ipv4.conf.%I.rp_filter=2, \
-                      or give the address its own routes (ip rule)",
-                )?;
-            }
-            if self.count > before {
-                break;
-            }
+                b"wrong-way\n\
+                  packets from the address of an endpoint leave by another interface\n\
+                  %0; to %P%H: by %W, the address is on %I\n\
+                  %5"
+            } else if ipv4 && free != index && self.is_filtered(index) {
+                b"rp-filter\n\
+                  answers to an endpoint are dropped: by the routes they should come in elsewhere\n\
+                  %0; to %P%H; rp_filter is 1 on %I\n\
+                  sysctl -w net.ipv4.conf.%I.rp_filter=2, \
+                  or give the address its own routes (ip rule)"
+            } else {
+                continue;
+            };
+            return self.find(finding);
         }
         Ok(())
     }
 
     /// Whether packets are dropped that come in by this interface and not by
     /// the one that their sender is sent to.
-    fn is_filtered(&self, index: u32) -> bool {
-        let all = filter(b"all");
-        all.max(filter(&self.host.name(index))) == b"1"
+    fn is_filtered(&mut self, index: u32) -> bool {
+        // The larger one counts.
+        filter(b"all").max(filter(self.host.name(index))) == 1
     }
 
     /// What went wrong with peers and on the way to them, as counters tell.
+    #[inline(never)]
     fn check_counters(&mut self) -> Result<()> {
         // A peer without MPTCP now and then is the way of the world.
         let fallbacks = self.sum(FALLBACKS);
@@ -570,7 +566,7 @@ impl Doctor<'_> {
                   or something on the way drops them\n\
                   %(MPJoinSynTx MPRstRx) MPJoinSynAckRx 0\n\
                   at the peer, whose server has to listen on all addresses: \
-                  %lsubflows 8; look for firewalls on the further paths",
+                  %4subflows 8; look for firewalls on the further paths",
             )?;
         }
         if self.sum(b"MPJoinRejected") > 0 {
@@ -579,7 +575,7 @@ impl Doctor<'_> {
                   subflows of peers were refused here: more than the limits allow, \
                   or the user-space path manager was away\n\
                   %(MPJoinRejected MPJoinSynRx)\n\
-                  %lsubflows 8, or keep the path manager running",
+                  %4subflows 8, or keep the path manager running",
             )?;
         }
         if self.sum(b"MPJoinSynAckHMacFailure MPJoinAckHMacFailure") > 0
@@ -600,9 +596,26 @@ impl Doctor<'_> {
                 b"add-addr-dropped\n\
                   announcements of addresses were dropped\n\
                   %(AddAddrDrop AddAddrTxDrop EchoAddTxDrop)\n\
-                  %dN: announce fewer addresses, and none of IPv6 with a port",
+                  %2N: announce fewer addresses, and none of IPv6 with a port",
             )?;
         }
         Ok(())
     }
+}
+
+/// Whether a word is one of these.
+fn is_any(mut words: &[u8], word: &[u8]) -> bool {
+    while !words.is_empty() {
+        if take(&mut words, b' ') == word {
+            return true;
+        }
+    }
+    false
+}
+
+/// How an interface looks at where packets come from.
+fn filter(interface: &[u8]) -> u64 {
+    decimal(&proc::sysctl(
+        &[b"ipv4/conf/", interface, b"/rp_filter"].concat(),
+    ))
 }

@@ -2,11 +2,12 @@
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::places::{address, is_bound, key, key_of, Key, Places};
+use super::places::{is_bound, key, key_of, name, Key, Places};
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
-use crate::kernel::{Diagnostics, Interface};
-use crate::output::{nth, vanished};
+use crate::kernel::Diagnostics;
+use crate::output::nth;
+use crate::plan::Seen;
 use crate::session::Session;
 
 /// Limits, interfaces, addresses, endpoints and connections of the namespace.
@@ -18,7 +19,7 @@ pub struct Host {
     pub more_subflows: u32,
     /// Addresses and endpoints.
     pub places: Places,
-    interfaces: Vec<Interface>,
+    interfaces: Seen,
     /// All connections.
     pub connections: u64,
     /// Those that fell back to TCP.
@@ -37,6 +38,8 @@ pub struct Host {
     pub peers: Vec<Key>,
     /// Where connections are accepted, if that was asked for.
     pub listening: Vec<Key>,
+    /// One of these stands for all addresses of the host.
+    pub hears_all: bool,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -82,28 +85,20 @@ impl Host {
         self.more_subflows = limits.subflows().unwrap_or(0);
         self.places.read(session)?;
         if let Some(routes) = &mut self.places.routes {
-            self.interfaces = routes.interfaces()?;
+            routes.interfaces(&mut self.interfaces, &mut self.places.names)?;
         }
         Ok(())
     }
 
-    fn interface(&self, index: u32) -> Option<&Interface> {
-        self.interfaces.iter().find(|one| one.index == index)
-    }
-
     /// The name of an interface; `ifN` where it has gone, `unknown` for 0.
-    pub fn name(&self, index: u32) -> Vec<u8> {
-        match self.interface(index) {
-            Some(interface) => interface.name.clone(),
-            None if index == 0 => b"unknown".to_vec(),
-            None => vanished(index),
-        }
+    pub fn name(&mut self, index: u32) -> &[u8] {
+        name(&mut self.places.names, index, None)
     }
 
     /// How an endpoint is.
     pub fn presence(&self, endpoint: &Endpoint) -> Presence {
         let index = self.places.of_endpoint(endpoint);
-        let Some(interface) = self.interface(index) else {
+        let Some(interface) = self.interfaces.iter().find(|one| one.index == index) else {
             return if is_bound(endpoint) {
                 Presence::NoDevice
             } else {
@@ -113,11 +108,11 @@ impl Host {
         let address = key_of(endpoint);
         if !interface.up {
             Presence::Down
-        } else if self.places.of_address(address) == 0 {
+        } else if self.places.addresses.interface(address) == 0 {
             Presence::NoAddress
-        } else if !self.places.is_on(address, index) {
+        } else if !self.places.addresses.has(address, index) {
             Presence::OtherDevice
-        } else if !interface.usable {
+        } else if !interface.good {
             Presence::NoCarrier
         } else {
             Presence::Up
@@ -147,11 +142,17 @@ impl Host {
             for subflow in connection.subflows() {
                 self.subflows += 1;
                 let index = self.places.interface(subflow);
-                let counts = &mut self.by_interface;
-                let at = counts.partition_point(|(other, _)| *other < index);
-                match counts.get_mut(at) {
-                    Some((other, count)) if *other == index => *count += 1,
-                    _ => counts.insert(at, (index, 1)),
+                let mut before = 0;
+                let mut known = false;
+                for (other, count) in &mut self.by_interface {
+                    before += usize::from(*other < index);
+                    if *other == index {
+                        *count += 1;
+                        known = true;
+                    }
+                }
+                if !known {
+                    self.by_interface.insert(before, (index, 1));
                 }
             }
             Ok(())
@@ -159,8 +160,11 @@ impl Host {
         self.hidden = hidden.subflows;
         if listening {
             connections::listeners(&mut diagnostics, &mut |socket| {
-                self.serves = true;
-                self.listening.extend(socket.source.map(key));
+                if let Some(address) = socket.source {
+                    self.serves = true;
+                    self.hears_all |= address.to_canonical().is_unspecified();
+                    self.listening.push(key(address));
+                }
                 Ok(())
             })?;
         }
@@ -168,9 +172,9 @@ impl Host {
     }
 
     fn note_peer(&mut self, peer: Key) {
-        let elsewhere =
-            peer != 0 && !address(peer).is_loopback() && self.places.of_address(peer) == 0;
-        if elsewhere && self.peers.len() < PEERS && !self.peers.contains(&peer) {
+        // 127.0.0.0/8; what else is here is an address of an interface.
+        let here = peer >> 24 == 0x00ff_ff7f || self.places.addresses.interface(peer) != 0;
+        if peer != 0 && !here && self.peers.len() < PEERS && !self.peers.contains(&peer) {
             self.peers.push(peer);
         }
     }

@@ -7,7 +7,7 @@ use mptcp_codec::mptcp::Endpoint;
 use super::endpoint::interface_name;
 use crate::connections::Subflow;
 use crate::error::Result;
-use crate::kernel::{Interfaces, PathManager};
+use crate::kernel::{Interfaces, Names, PathManager};
 use crate::output::vanished;
 use crate::session::Session;
 
@@ -30,6 +30,7 @@ pub fn address(key: Key) -> IpAddr {
 }
 
 /// Whether a number is that of an IPv4 address.
+#[inline(never)]
 pub fn is_ipv4(key: Key) -> bool {
     key >> 32 == 0xffff
 }
@@ -44,17 +45,56 @@ pub fn is_bound(endpoint: &Endpoint) -> bool {
     endpoint.if_idx().unwrap_or(0) != 0
 }
 
+/// Addresses with the index of the interface that they are on, each of several
+/// that have it.
+#[derive(Debug, Default)]
+pub struct Addresses(Vec<(Key, u32)>);
+
+impl Addresses {
+    /// Those that there are now; of those that were known before, the ones that
+    /// have gone.
+    pub fn read(&mut self, routes: &mut Interfaces) -> Result<()> {
+        let mut now = Self::default();
+        routes.addresses(&mut |address, index| now.0.push((key(address), index)))?;
+        for gone in &self.0 {
+            if now.interface(gone.0) == 0 {
+                now.0.push(*gone);
+            }
+        }
+        *self = now;
+        Ok(())
+    }
+
+    /// The interface that has this address, of several the first by index; 0
+    /// where none does.
+    pub fn interface(&self, address: Key) -> u32 {
+        let mut found = 0;
+        for (here, index) in &self.0 {
+            if *here == address && (found == 0 || *index < found) {
+                found = *index;
+            }
+        }
+        found
+    }
+
+    /// Whether this interface has this address.
+    pub fn has(&self, address: Key, index: u32) -> bool {
+        self.0.contains(&(address, index))
+    }
+}
+
 /// The addresses and endpoints of a namespace, and names of interfaces as they
 /// are asked for.
 #[derive(Debug, Default)]
 pub struct Places {
     /// Where they were asked for.
     pub routes: Option<Interfaces>,
-    // With the index of the interface, ascending.
-    addresses: Vec<(Key, u32)>,
+    /// All addresses.
+    pub addresses: Addresses,
     /// All endpoints.
     pub endpoints: Vec<Endpoint>,
-    names: Vec<(u32, Vec<u8>)>,
+    /// Names that are known.
+    pub names: Names,
 }
 
 impl Places {
@@ -68,17 +108,14 @@ impl Places {
             self.endpoints.clear();
         }
         let routes = self.routes.insert(Interfaces::open(buffer)?);
-        for (address, index) in routes.addresses()? {
-            self.addresses.push((key(address), index));
-        }
-        Ok(())
+        self.addresses.read(routes)
     }
 
     /// The interface of an endpoint: that which it names, or that has its
     /// address; 0 where there is none.
     pub fn of_endpoint(&self, endpoint: &Endpoint) -> u32 {
         match endpoint.if_idx() {
-            None | Some(0) => self.of_address(key_of(endpoint)),
+            None | Some(0) => self.addresses.interface(key_of(endpoint)),
             Some(index) => index as u32,
         }
     }
@@ -106,39 +143,38 @@ impl Places {
         let id = found.and_then(|endpoint| endpoint.id()).unwrap_or(0);
         let interface = match (subflow.interface, found) {
             (0, Some(endpoint)) => self.of_endpoint(endpoint),
-            (0, None) => self.of_address(local),
+            (0, None) => self.addresses.interface(local),
             (bound, _) => bound,
         };
         (id, interface)
     }
 
-    /// The interface that has this address; 0 where none does.
-    pub fn of_address(&self, address: Key) -> u32 {
-        for (here, index) in &self.addresses {
-            if *here == address {
-                return *index;
-            }
-        }
-        0
-    }
-
-    /// Whether this interface has this address.
-    pub fn is_on(&self, address: Key, index: u32) -> bool {
-        self.addresses.contains(&(address, index))
-    }
-
     /// The name of an interface; `ifN` where it has gone.
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
-        let known = self.names.iter().position(|(known, _)| *known == index);
-        let at = known.unwrap_or_else(|| {
-            let mut name = Vec::new();
-            interface_name(path_manager, index as i32, &mut name);
-            if name.is_empty() {
-                name = vanished(index);
-            }
-            self.names.push((index, name));
-            self.names.len() - 1
-        });
-        self.names.get(at).map_or(&[], |(_, name)| name)
+        name(&mut self.names, index, Some(path_manager))
     }
+}
+
+/// The name of an interface: known, or asked for where the caller can ask;
+/// `ifN` where it has gone, `unknown` for 0.
+pub fn name<'n>(
+    names: &'n mut Names,
+    index: u32,
+    path_manager: Option<&mut PathManager>,
+) -> &'n [u8] {
+    let known = names.iter().position(|(known, _)| *known == index);
+    let at = known.unwrap_or_else(|| {
+        let mut name = Vec::new();
+        match path_manager {
+            Some(path_manager) => interface_name(path_manager, index as i32, &mut name),
+            None if index == 0 => name.extend_from_slice(b"unknown"),
+            None => {}
+        }
+        if name.is_empty() {
+            name = vanished(index);
+        }
+        names.push((index, name));
+        names.len() - 1
+    });
+    names.get(at).map_or(&[], |(_, name)| name)
 }

@@ -1,18 +1,19 @@
 //! `status`.
 
 use mptcp_codec::mptcp::request::command;
-use mptcp_codec::mptcp::{Endpoint, EVENT_GROUP};
+use mptcp_codec::mptcp::EVENT_GROUP;
 
 use super::counters::expose;
 use super::endpoint::members;
 use super::health::{Host, Presence};
+use super::places::name;
 use super::user_space::knows_tokens;
 use crate::args::Status;
 use crate::error::Result;
 use crate::kernel::proc::{self, Counters};
-use crate::kernel::sys;
+use crate::kernel::{sys, Names};
 use crate::output::prometheus::Metrics;
-use crate::output::{self, address, take, Output};
+use crate::output::{nth, take, Output};
 use crate::session::Session;
 
 /// The kernel's defaults of sysctls below net/mptcp, where there is one to
@@ -29,58 +30,58 @@ const DEFAULTS: &[u8] = b"enabled 1\n\
     stale_loss_cnt 4\n\
     syn_retrans_before_tcp_fallback 2";
 
-/// What the kernel may be able to do, in the order of [`print`]; `None`: it
-/// does not tell.
-type Features = [Option<bool>; 5];
+/// What the kernel can do.
+#[derive(Default)]
+struct Features {
+    events: bool,
+    /// The commands of the path manager, a bit each.
+    commands: u32,
+    /// It shows the endpoints of one connection.
+    tokens: Option<bool>,
+}
 
 #[inline(never)]
 pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
-    let mut features = [None; 5];
-    look(session, &mut features)?;
+    let mut features = Features::default();
+    features.look(session)?;
     let mut host = Host::new();
     host.read(session)?;
     let counted = host.count(session, false).is_ok();
     if asked.prometheus {
-        measure(&mut session.out, &host, counted)?;
+        measure(&mut session.out, &mut host, counted)?;
     } else {
-        print(&mut session.out, &host, counted, &features)?;
+        print(&mut session.out, &mut host, counted, &features)?;
     }
     Ok(0)
 }
 
-/// What this kernel can do, as far as it tells; nothing is changed for it.
-#[inline(never)]
-fn look(session: &mut Session, features: &mut Features) -> Result<()> {
-    let path_manager = session.path_manager()?;
-    let (mut events, mut commands) = (false, 0);
-    path_manager.family(&mut |family| {
-        events = family.group(EVENT_GROUP)?.is_some();
-        for operation in family.operations() {
-            commands |= 1_u32.checked_shl(operation?.command).unwrap_or(0);
-        }
+impl Features {
+    /// Asks the kernel, as far as it tells; nothing is changed for it.
+    #[inline(never)]
+    fn look(&mut self, session: &mut Session) -> Result<()> {
+        let path_manager = session.path_manager()?;
+        path_manager.family(&mut |family| {
+            self.events = family.group(EVENT_GROUP)?.is_some();
+            for operation in family.operations() {
+                self.commands |= 1_u32.checked_shl(operation?.command).unwrap_or(0);
+            }
+            Ok(())
+        })?;
+        self.tokens = knows_tokens(path_manager);
         Ok(())
-    })?;
-    let has = |number: u8| Some(commands >> number & 1 != 0);
-    *features = [
-        Some(events),
-        has(command::SET_FLAGS),
-        has(command::ANNOUNCE),
-        knows_tokens(path_manager),
-        // Only adding such an endpoint would tell.
-        None,
-    ];
-    Ok(())
+    }
 }
 
-/// Name of the interface of an endpoint, nothing where it has none.
-fn device(host: &Host, endpoint: &Endpoint) -> Vec<u8> {
-    match host.places.of_endpoint(endpoint) {
-        0 => Vec::new(),
-        index => host.name(index),
+/// Name of the interface, nothing where there is none.
+fn device(names: &mut Names, index: u32) -> &[u8] {
+    match index {
+        0 => &[],
+        index => name(names, index, None),
     }
 }
 
 /// Begins an object in JSON, a line in text.
+#[inline(never)]
 fn begin(out: &mut Output, name: &str) {
     if out.style.json {
         out.begin_object(name);
@@ -89,6 +90,15 @@ fn begin(out: &mut Output, name: &str) {
     }
 }
 
+/// Begins an object that text has not.
+#[inline(never)]
+fn open(out: &mut Output, name: &str) {
+    if out.style.json {
+        out.begin_object(name);
+    }
+}
+
+#[inline(never)]
 fn end(out: &mut Output) -> Result<()> {
     if out.style.json {
         out.end_object()
@@ -97,81 +107,86 @@ fn end(out: &mut Output) -> Result<()> {
     }
 }
 
-/// The name of a member in JSON; in text it is written, with the blank in
-/// front of it that parts it from the word before, where there is one.
-fn named<'n>(out: &mut Output, name: &'n str) -> &'n str {
-    if !out.style.json {
-        out.text(name);
-        out.byte(b' ');
-    }
-    name.trim_start_matches(' ')
-}
-
 /// A member in JSON, words on the line in text.
+#[inline(never)]
 fn number(out: &mut Output, name: &str, value: u64) {
-    let name = named(out, name);
     if out.style.json {
         out.json_number(name, value);
     } else {
+        put_name(out, name);
         out.number(value);
     }
 }
 
+fn put_name(out: &mut Output, name: &str) {
+    out.byte(b' ');
+    out.text(name);
+    out.byte(b' ');
+}
+
+/// What the kernel may be able to do; `None`: it does not tell.
+#[inline(never)]
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
-    let answer: &[u8] = match known {
-        Some(true) => b"yes",
-        Some(false) => b"no",
-        None => b"unknown",
-    };
-    let name = named(out, name);
+    let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
     if out.style.json {
         out.json_string(name, answer);
     } else {
+        put_name(out, name);
         out.bytes(answer);
     }
 }
 
 /// In text and in JSON.
 #[inline(never)]
-fn print(out: &mut Output, host: &Host, counted: bool, features: &Features) -> Result<()> {
-    let json = out.style.json;
-    if json {
-        out.begin_object("");
-    }
+fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) -> Result<()> {
+    let has = |number: u8| Some(features.commands >> number & 1 != 0);
+    open(out, "");
     begin(out, "kernel");
-    let names = [
-        " events",
-        " change",
-        " user_space",
-        " endpoints_by_token",
-        " laminar",
-    ];
-    for (name, known) in names.into_iter().zip(features) {
-        feature(out, name, *known);
-    }
+    feature(out, "events", Some(features.events));
+    feature(out, "change", has(command::SET_FLAGS));
+    feature(out, "user_space", has(command::ANNOUNCE));
+    feature(out, "endpoints_by_token", features.tokens);
+    // Only adding such an endpoint would tell.
+    feature(out, "laminar", None);
     end(out)?;
-    if json {
-        out.begin_object("sysctl");
-    }
-    let mut names = Vec::new();
-    // What cannot be listed is as good as missing.
-    let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
-    for name in names {
-        sysctl(out, &name)?;
-    }
-    if json {
-        out.end_object()?;
-    }
+    sysctls(out)?;
     begin(out, "limits");
-    number(out, " add_addr_accepted", host.add_addr_accepted.into());
-    number(out, " subflows", host.more_subflows.into());
+    number(out, "add_addr_accepted", host.add_addr_accepted.into());
+    number(out, "subflows", host.more_subflows.into());
     end(out)?;
+    endpoints(out, host)?;
+    let json = out.style.json;
+    if !json {
+        out.text("connections");
+    }
+    if counted {
+        if json {
+            out.json_number("connections", host.connections);
+        } else {
+            out.byte(b' ');
+            out.number(host.connections);
+        }
+        number(out, "fallbacks", host.fallbacks);
+        if !host.hidden {
+            number(out, "subflows", host.subflows);
+            interfaces(out, host)?;
+        }
+    } else if !json {
+        out.text(" unknown");
+    }
+    end(out)
+}
+
+#[inline(never)]
+fn endpoints(out: &mut Output, host: &mut Host) -> Result<()> {
+    let json = out.style.json;
     if json {
         out.begin_array("endpoints");
     }
     for endpoint in &host.places.endpoints {
         begin(out, if json { "" } else { "endpoint " });
-        members(out, endpoint, &device(host, endpoint));
+        let index = host.places.of_endpoint(endpoint);
+        members(out, endpoint, device(&mut host.places.names, index));
         let state = host.presence(endpoint).name();
         if json {
             out.json_string("state", state);
@@ -183,43 +198,49 @@ fn print(out: &mut Output, host: &Host, counted: bool, features: &Features) -> R
     if json {
         out.end_array()?;
     }
-    if counted {
-        number(out, "connections", host.connections);
-        number(out, " fallbacks", host.fallbacks);
-        if !host.hidden {
-            number(out, " subflows", host.subflows);
-            interfaces(out, host)?;
-        }
-    } else if !json {
-        out.text("connections unknown");
-    }
-    end(out)
+    Ok(())
 }
 
 /// How many subflows each interface has.
-fn interfaces(out: &mut Output, host: &Host) -> Result<()> {
+#[inline(never)]
+fn interfaces(out: &mut Output, host: &mut Host) -> Result<()> {
     let json = out.style.json;
     if json {
         out.begin_array("interfaces");
     }
     for (index, count) in &host.by_interface {
-        let name = host.name(*index);
+        let name = name(&mut host.places.names, *index, None);
         if json {
             out.begin_object("");
-            out.json_string("dev", &name);
+            out.json_string("dev", name);
+            out.json_number("subflows", *count);
+            out.end_object()?;
         } else {
             out.end_line()?;
             out.text("subflows dev ");
-            out.bytes(&name);
-        }
-        // In text, the word stands in front of the name already.
-        number(out, if json { "subflows" } else { "" }, *count);
-        if json {
-            out.end_object()?;
+            out.bytes(name);
+            out.byte(b' ');
+            out.number(*count);
         }
     }
     if json {
         out.end_array()?;
+    }
+    Ok(())
+}
+
+/// The sysctls that there are.
+#[inline(never)]
+fn sysctls(out: &mut Output) -> Result<()> {
+    open(out, "sysctl");
+    let mut names = Vec::new();
+    // What cannot be listed is as good as missing.
+    let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
+    for name in &names {
+        sysctl(out, name)?;
+    }
+    if out.style.json {
+        out.end_object()?;
     }
     Ok(())
 }
@@ -234,9 +255,8 @@ fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
     if value.is_empty() {
         return Ok(());
     }
-    let mut defaults = DEFAULTS;
-    let mut default = &b""[..];
-    while default.is_empty() && !defaults.is_empty() {
+    let (mut defaults, mut default) = (DEFAULTS, &b""[..]);
+    while !defaults.is_empty() {
         let mut line = take(&mut defaults, b'\n');
         if take(&mut line, b' ') == name {
             default = line;
@@ -264,11 +284,11 @@ fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
 
 /// In Prometheus' format.
 #[inline(never)]
-fn measure(out: &mut Output, host: &Host, counted: bool) -> Result<()> {
+fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
     let metrics = &mut Metrics::new(out);
     metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
-    let enabled = proc::sysctl(b"mptcp/enabled");
-    metrics.sample((!matches!(&enabled[..], b"" | b"0")).into())?;
+    let enabled = proc::decimal(&proc::sysctl(b"mptcp/enabled"));
+    metrics.sample((enabled != 0).into())?;
     metrics.begin("mptcp_limit gauge Limits of the path manager.");
     let accepted = host.add_addr_accepted.into();
     metrics.labelled("limit", b"add_addr_accepted", accepted)?;
@@ -278,11 +298,13 @@ fn measure(out: &mut Output, host: &Host, counted: bool) -> Result<()> {
         "mptcp_endpoint_up gauge Whether packets can leave from the address of an endpoint.",
     );
     for endpoint in &host.places.endpoints {
-        let id = output::number(endpoint.id().unwrap_or(0).into());
-        metrics.label("id", id.as_bytes());
-        let address = endpoint.address().map(address).unwrap_or_default();
-        metrics.label("address", &address);
-        metrics.label("dev", &device(host, endpoint));
+        metrics.label("id");
+        metrics.out.number(endpoint.id().unwrap_or(0).into());
+        metrics.label("address");
+        metrics.address(endpoint.address());
+        metrics.label("dev");
+        let index = host.places.of_endpoint(endpoint);
+        metrics.value(device(&mut host.places.names, index));
         metrics.sample((host.presence(endpoint) == Presence::Up).into())?;
     }
     if counted {
@@ -294,7 +316,8 @@ fn measure(out: &mut Output, host: &Host, counted: bool) -> Result<()> {
         if !host.hidden {
             metrics.begin("mptcp_subflows gauge Subflows by interface.");
             for (index, count) in &host.by_interface {
-                metrics.labelled("dev", &host.name(*index), *count)?;
+                let dev = name(&mut host.places.names, *index, None);
+                metrics.labelled("dev", dev, *count)?;
             }
         }
     }

@@ -3,6 +3,7 @@
 use mptcp_codec::mptcp::EndpointFlags;
 
 use crate::error::join;
+use crate::output::take;
 
 /// Looks for the nearest word: in one place at most two letters are added,
 /// left out, changed or swapped, and fewer than half of the word's. Small and
@@ -10,6 +11,8 @@ use crate::error::join;
 #[derive(Debug)]
 pub struct Near<'w> {
     word: &'w [u8],
+    // So many of its first letters are right, and are not looked at.
+    right: usize,
     // Letters that differ in what was found; one more than are allowed before.
     distance: usize,
     found: Vec<u8>,
@@ -20,37 +23,42 @@ impl<'w> Near<'w> {
     pub fn new(word: &'w [u8]) -> Self {
         Self {
             word,
+            right: 0,
             distance: word.len().div_ceil(2).min(3),
             found: Vec::new(),
         }
     }
 
-    /// A word that is known: `start` and `rest` in one. Of several that are
-    /// as near, the first counts.
-    pub fn offer(&mut self, start: &[u8], rest: &[u8]) {
-        let Some(word) = self.word.strip_prefix(start).filter(|word| *word != rest) else {
+    /// A word that is known. Of several that are as near, the first counts.
+    pub fn offer(&mut self, known: &[u8]) {
+        let (right, word) = self.word.split_at_checked(self.right).unwrap_or_default();
+        if word == known {
             return;
-        };
-        let distance = distance(word, rest);
+        }
+        let distance = distance(word, known);
         // Flags cannot be shortened, which is easily forgotten.
-        let begun = self.found.is_empty() && word.len() > 2 && rest.starts_with(word);
+        let begun = self.found.is_empty() && word.len() > 2 && known.starts_with(word);
         if distance < self.distance || begun {
             self.distance = distance.min(self.distance);
-            self.found = join(&[start, rest]);
+            self.found = join(&[right, known]);
         }
     }
 
     /// The keywords of a command, in the short form that help shows: what is
     /// written small in it; FLAG stands for all flags.
     pub fn offer_keywords(&mut self, of: &str) {
-        for word in of.as_bytes().split(|b| *b == b' ') {
-            if word.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') {
-                self.offer(b"", word);
+        let mut words = of.as_bytes();
+        while !words.is_empty() {
+            let word = take(&mut words, b' ');
+            if word.iter().all(|b| matches!(b, b'a'..=b'z' | b'_')) {
+                self.offer(word);
             } else if word.ends_with(b"FLAG") {
                 for (_, name) in &EndpointFlags::NAMES {
-                    self.offer(b"", name.as_bytes());
-                    if word.len() > 4 {
-                        self.offer(b"no", name.as_bytes());
+                    self.offer(name.as_bytes());
+                    if word.len() > 4 && self.word.starts_with(b"no") {
+                        self.right = 2;
+                        self.offer(name.as_bytes());
+                        self.right = 0;
                     }
                 }
             }
@@ -123,7 +131,7 @@ mod tests {
         }
         let long = "s".repeat(1 << 20);
         let mut near = Near::new(long.as_bytes());
-        near.offer(b"", b"ssssssss");
+        near.offer(b"ssssssss");
         assert_eq!(near.found(), b"");
     }
 }

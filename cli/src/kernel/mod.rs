@@ -13,5 +13,5 @@ pub mod sys;
 pub use diag::Diagnostics;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};
-pub use route::{Interface, Interfaces, CHANGES};
+pub use route::{Interfaces, Names, CHANGES};
 pub use socket::{receive_error, Socket};

@@ -64,6 +64,15 @@ pub fn sysctl(name: &[u8]) -> Vec<u8> {
     value
 }
 
+/// The number that the kernel wrote; 0 for nothing.
+pub fn decimal(digits: &[u8]) -> u64 {
+    let mut value: u64 = 0;
+    for digit in digits {
+        value = value.wrapping_mul(10).wrapping_add((digit & 15).into());
+    }
+    value
+}
+
 /// The kernel's counters of MPTCP in this network namespace.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -139,10 +148,6 @@ impl<'c> Iterator for List<'c> {
         if name.is_empty() || digits.is_empty() {
             return None;
         }
-        let mut value: u64 = 0;
-        for digit in digits {
-            value = value.wrapping_mul(10).wrapping_add((digit & 15).into());
-        }
-        Some((name, value))
+        Some((name, decimal(digits)))
     }
 }

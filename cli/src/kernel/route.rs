@@ -20,18 +20,8 @@ pub struct Interfaces {
     socket: Box<Socket>,
 }
 
-/// An interface.
-#[derive(Clone, Debug)]
-pub struct Interface {
-    /// Its index.
-    pub index: u32,
-    /// Its name, without a NUL.
-    pub name: Vec<u8>,
-    /// Switched on.
-    pub up: bool,
-    /// Up, and connected.
-    pub usable: bool,
-}
+/// Names of interfaces by their index.
+pub type Names = Vec<(u32, Vec<u8>)>;
 
 /// Room for one datagram of news.
 const NEWS: usize = 8192;
@@ -69,8 +59,8 @@ impl Interfaces {
     /// All interfaces and addresses there are.
     pub fn look(&mut self, seen: &mut Seen) -> Result<()> {
         seen.clear();
-        self.list(&request::dump_links, seen)?;
-        self.list(&dump_addresses, seen)
+        self.list(&request::dump_links, seen, None)?;
+        self.list(&dump_addresses, seen, None)
     }
 
     /// Adds all that a dump tells.
@@ -78,56 +68,42 @@ impl Interfaces {
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         seen: &mut Seen,
+        mut names: Option<&mut Names>,
     ) -> Result<()> {
         let before = seen.len();
         self.socket.dump_each(write, &mut |message| {
+            let Some(message) = message else {
+                seen.truncate(before);
+                return Ok(());
+            };
             let mut found = Sighting::default();
-            match message {
-                None => seen.truncate(before),
-                Some(message) if decode(message, &mut found, None)? => seen.push(found),
-                Some(_) => {}
+            let mut name = Vec::new();
+            if decode(message, &mut found, names.is_some().then_some(&mut name))? {
+                seen.push(found);
+                if let Some(names) = &mut names {
+                    names.push((found.index, name));
+                }
             }
             Ok(())
         })
     }
 
-    /// All addresses with the index of their interface, ascending. An address
+    /// Hands out all addresses with the index of their interface. An address
     /// can be on several.
-    pub fn addresses(&mut self) -> Result<Vec<(IpAddr, u32)>> {
+    pub fn addresses(&mut self, each: &mut dyn FnMut(IpAddr, u32)) -> Result<()> {
         let mut seen = Seen::new();
-        self.list(&dump_addresses, &mut seen)?;
-        let mut addresses = Vec::new();
+        self.list(&dump_addresses, &mut seen, None)?;
         for of in &seen {
             if let Some(address) = of.address {
-                addresses.push((address, of.index));
+                each(address, of.index);
             }
         }
-        addresses.sort_unstable();
-        Ok(addresses)
+        Ok(())
     }
 
-    /// All interfaces.
-    pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
-        let mut interfaces = Vec::new();
-        self.socket
-            .dump_each(&request::dump_links, &mut |message| {
-                let Some(message) = message else {
-                    interfaces.clear();
-                    return Ok(());
-                };
-                let mut found = Sighting::default();
-                let mut name = Vec::new();
-                if decode(message, &mut found, Some(&mut name))? {
-                    interfaces.push(Interface {
-                        index: found.index,
-                        name,
-                        up: found.up,
-                        usable: found.good,
-                    });
-                }
-                Ok(())
-            })?;
-        Ok(interfaces)
+    /// Adds all interfaces and their names.
+    pub fn interfaces(&mut self, seen: &mut Seen, names: &mut Names) -> Result<()> {
+        self.list(&request::dump_links, seen, Some(names))
     }
 
     /// By which interface packets of this kind leave; `None` where there is

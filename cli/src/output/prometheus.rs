@@ -1,11 +1,14 @@
 //! Prometheus' text format.
 
+use std::net::IpAddr;
+
 use super::{take, Output};
 use crate::error::Result;
 
 /// Writes metrics, one after the other.
 pub struct Metrics<'o> {
-    out: &'o mut Output,
+    /// Where to.
+    pub out: &'o mut Output,
     // Of the metric that is being written.
     name: &'static [u8],
     // The sample that is being written has labels.
@@ -40,11 +43,11 @@ impl<'o> Metrics<'o> {
         self.out.byte(b'\n');
     }
 
-    /// A label of the next sample.
-    pub fn label(&mut self, label: &str, value: &[u8]) {
+    /// A label of the next sample; its value follows.
+    pub fn label(&mut self, label: &str) {
         let out = &mut *self.out;
         if self.labelled {
-            out.byte(b',');
+            out.text("\",");
         } else {
             self.labelled = true;
             out.bytes(self.name);
@@ -52,18 +55,28 @@ impl<'o> Metrics<'o> {
         }
         out.text(label);
         out.text("=\"");
+    }
+
+    /// The value of a label.
+    pub fn value(&mut self, value: &[u8]) {
         for byte in value {
-            match byte {
-                b'\n' => {
-                    out.text("\\n");
+            let byte = match byte {
+                b'\n' => b'n',
+                b'"' | b'\\' => *byte,
+                _ => {
+                    self.out.byte(*byte);
                     continue;
                 }
-                b'"' | b'\\' => out.byte(b'\\'),
-                _ => {}
-            }
-            out.byte(*byte);
+            };
+            self.out.bytes(&[b'\\', byte]);
         }
-        out.byte(b'"');
+    }
+
+    /// The value of a label, an address.
+    pub fn address(&mut self, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.out.text.address(address);
+        }
     }
 
     /// A sample, with the labels that were given.
@@ -71,7 +84,7 @@ impl<'o> Metrics<'o> {
         let out = &mut *self.out;
         if self.labelled {
             self.labelled = false;
-            out.byte(b'}');
+            out.text("\"}");
         } else {
             out.bytes(self.name);
         }
@@ -83,7 +96,8 @@ impl<'o> Metrics<'o> {
 
     /// A sample with one label.
     pub fn labelled(&mut self, label: &str, of: &[u8], value: u64) -> Result<()> {
-        self.label(label, of);
+        self.label(label);
+        self.value(of);
         self.sample(value)
     }
 }

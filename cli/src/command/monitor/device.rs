@@ -1,9 +1,8 @@
 //! Events of one interface.
 
-use std::net::IpAddr;
-
 use mptcp_codec::mptcp::EventAttributes;
 
+use crate::command::places::{key, Addresses};
 use crate::error::Result;
 use crate::kernel::sys::{self, Fd};
 use crate::kernel::Interfaces;
@@ -16,8 +15,8 @@ use crate::kernel::Interfaces;
 pub struct Device {
     index: u32,
     routes: Interfaces,
-    // Ascending. Those that have gone stay: what is over was there too.
-    addresses: Vec<(IpAddr, u32)>,
+    // Those that have gone stay: what is over was there too.
+    addresses: Addresses,
     /// An address that is not known is asked for, once after each time that
     /// this is unset.
     pub fresh: bool,
@@ -32,7 +31,7 @@ impl Device {
         let mut device = Self {
             index,
             routes: Interfaces::open(None)?,
-            addresses: Vec::new(),
+            addresses: Addresses::default(),
             fresh: false,
         };
         device.refresh()?;
@@ -41,16 +40,7 @@ impl Device {
 
     fn refresh(&mut self) -> Result<()> {
         self.fresh = true;
-        let mut addresses = self.routes.addresses()?;
-        let there = addresses.len();
-        for gone in &self.addresses {
-            if !knows(addresses.get(..there).unwrap_or(&[]), &gone.0, 0) {
-                addresses.push(*gone);
-            }
-        }
-        addresses.sort_unstable();
-        self.addresses = addresses;
-        Ok(())
+        self.addresses.read(&mut self.routes)
     }
 
     /// Whether what is told of is on this interface.
@@ -61,25 +51,10 @@ impl Device {
         let Some(source) = fields.source() else {
             return Ok(false);
         };
-        let source = source.to_canonical();
-        if !self.fresh && !knows(&self.addresses, &source, 0) {
+        let source = key(source);
+        if !self.fresh && self.addresses.interface(source) == 0 {
             self.refresh()?;
         }
-        Ok(knows(&self.addresses, &source, self.index))
+        Ok(self.addresses.has(source, self.index))
     }
-}
-
-/// Whether an address is there, on the interface of this index unless that is
-/// 0.
-fn knows(addresses: &[(IpAddr, u32)], address: &IpAddr, index: u32) -> bool {
-    let at = addresses.partition_point(|(here, _)| here < address);
-    for (here, on) in addresses.get(at..).unwrap_or(&[]) {
-        if here != address {
-            break;
-        }
-        if index == 0 || index == *on {
-            return true;
-        }
-    }
-    false
 }

@@ -92,7 +92,7 @@ fn unknown(name: &str) -> Error {
     Error::invalid(name, "unknown event").meant(&|near| {
         for command in 0..64 {
             if let Some(name) = EventKind::from_command(command).name() {
-                near.offer(b"", name.as_bytes());
+                near.offer(name.as_bytes());
             }
         }
     })
