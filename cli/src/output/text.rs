@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::kernel::sys;
+use crate::grammar::find;
 
 /// A number as text.
 #[derive(Copy, Clone, Debug)]
@@ -74,7 +74,7 @@ pub fn address(address: IpAddr) -> Vec<u8> {
 /// table of slices would be as large again.
 #[inline(never)]
 pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
-    let len = sys::find(rest, end);
+    let len = find(rest, end);
     let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
     *rest = behind.get(1..).unwrap_or(&[]);
     taken
