@@ -290,7 +290,7 @@ pub fn clashing<'e>(all: &'e [Entry], entry: &Entry) -> Option<&'e Entry> {
 
 /// Adds a step with an endpoint that is there, and for no line.
 #[inline(never)]
-fn push(steps: &mut Vec<Step>, action: Action, entry: &Entry) {
+pub fn push(steps: &mut Vec<Step>, action: Action, entry: &Entry) {
     steps.push(Step::new(action, entry));
 }
 
@@ -321,7 +321,7 @@ pub enum Others<'a> {
 }
 
 /// What is there, what is wanted, and the steps from the one to the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Plan {
     /// Interfaces and their addresses.
     pub seen: Seen,
@@ -345,6 +345,21 @@ const MOST: usize = 255;
 const KNOWN: EndpointFlags = EndpointFlags(
     EndpointFlags::SIGNAL.0 | EndpointFlags::SUBFLOW.0 | EndpointFlags::LAMINAR.0 | CHANGEABLE.0,
 );
+
+impl Default for Plan {
+    // Not derived, so that it is code once.
+    #[inline(never)]
+    fn default() -> Self {
+        Self {
+            seen: Seen::new(),
+            present: Vec::new(),
+            limits: LimitWords::default(),
+            wanted: Vec::new(),
+            ids: Ids([0; 256]),
+            steps: Vec::new(),
+        }
+    }
+}
 
 impl Plan {
     /// What the file wants in view of what was seen. With `follow` a line that

@@ -15,7 +15,7 @@ use crate::grammar::{find, number, Words};
 use crate::kernel::sys::{self, Errno};
 use crate::kernel::PathManager;
 use crate::output::{padded, vanished, Colour, Output};
-use crate::plan::{same, Action, Entry, Others, Plan, Step};
+use crate::plan::{push, same, Action, Entry, Others, Plan};
 use crate::session::Session;
 
 /// Reads the words of a command; names of interfaces are looked up as they
@@ -116,10 +116,10 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
             &["Error: missing address ID: id N or ADDRESS is required."],
         ));
     }
-    let mut all = Vec::new();
-    entries(path_manager, &mut all)?;
+    let mut plan = Plan::default();
+    entries(path_manager, &mut plan.present)?;
     let mut found = None;
-    for there in &all {
+    for there in &plan.present {
         // By address the port selects.
         if said
             .address
@@ -129,42 +129,43 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
                 None => there.port == said.port.unwrap_or(0),
             }
         {
-            found = Some(there);
+            found = Some(*there);
             break;
         }
     }
     let old = found.ok_or_else(not_found)?;
-    let new = Entry {
-        flags: (old.flags | said.set) & !said.clear,
-        port: said.id.and(said.port).unwrap_or(old.port),
-        index: said.dev.unwrap_or(old.index),
-        ..*old
-    };
+    let mut new = old;
+    new.flags = (old.flags | said.set) & !said.clear;
+    if let (Some(port), Some(_)) = (said.port, said.id) {
+        new.port = port;
+    }
+    if let Some(index) = said.dev {
+        new.index = index;
+    }
     let differ = EndpointFlags(old.flags.0 ^ new.flags.0) & !CHANGEABLE;
-    if differ.0 == 0 && (new.port, new.index) == (old.port, old.index) {
+    if differ.0 == 0 && new.port == old.port && new.index == old.index {
         return set_flags(path_manager, old.id, new.flags).map(|()| 0);
     }
     check_whole(new.flags, new.port)?;
-    make(path_manager, vec![*old], new)
+    // The kernel's own becomes one of ours.
+    new.flags = new.flags & !EndpointFlags::IMPLICIT;
+    // No other is in question.
+    plan.present.clear();
+    plan.present.push(old);
+    make(path_manager, &mut plan, &new)
 }
 
-/// Makes one of the endpoints `present` what is wanted, or adds it; others
+/// Makes one of the endpoints present what is wanted, or adds it; others
 /// give way only where they have its id.
-fn make(path_manager: &mut PathManager, present: Vec<Entry>, mut wanted: Entry) -> Result<u8> {
-    // The kernel's own becomes one of ours.
-    wanted.flags = wanted.flags & !EndpointFlags::IMPLICIT;
-    let mut plan = Plan {
-        present,
-        wanted: vec![Step::new(Action::Add, &wanted)],
-        ..Plan::default()
-    };
+fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Result<u8> {
+    push(&mut plan.wanted, Action::Add, wanted);
     // Others that give way are in no conflict.
     let _ = plan.compare(Others::GiveWay);
     if matches!(plan.steps.first(), Some(step) if step.action == Action::Flush) {
         // Which on some kernels takes a limit with it.
         limits(path_manager, &mut plan.limits)?;
     }
-    carry_out(path_manager, &mut plan, false).map_err(|refused| refused.error)?;
+    carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
     Ok(0)
 }
 
@@ -181,24 +182,26 @@ pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
         return Err(Error::invalid("implicit", why));
     }
     let path_manager = session.path_manager()?;
-    let mut present = Vec::new();
-    entries(path_manager, &mut present)?;
-    let id = said.id.unwrap_or(0);
-    let old = present.iter().find(|there| there.id == id);
-    let (address, port) = match (said.address, old) {
-        (Some(address), _) => (address, said.port.unwrap_or(0)),
-        (None, Some(old)) => (old.address, said.port.unwrap_or(old.port)),
-        (None, None) => return Err(not_found()),
-    };
-    check_whole(said.set, port)?;
-    let wanted = Entry {
-        address,
-        port,
-        id,
+    let mut plan = Plan::default();
+    entries(path_manager, &mut plan.present)?;
+    let mut wanted = Entry {
+        port: said.port.unwrap_or(0),
+        id: said.id.unwrap_or(0),
         flags: said.set,
         index: said.dev.unwrap_or(0),
+        ..Entry::NONE
     };
-    make(path_manager, present, wanted)
+    if let Some(address) = said.address {
+        wanted.address = address;
+    } else {
+        let mut all = plan.present.iter();
+        let old = all.find(|there| there.id == wanted.id);
+        let old = old.ok_or_else(not_found)?;
+        wanted.address = old.address;
+        wanted.port = said.port.unwrap_or(old.port);
+    }
+    check_whole(wanted.flags, wanted.port)?;
+    make(path_manager, &mut plan, &wanted)
 }
 
 /// Whether an endpoint is what was said, in every word.

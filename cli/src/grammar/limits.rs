@@ -41,9 +41,8 @@ impl LimitWords {
     }
 }
 
-/// Reads the words.
-pub fn parse(mut words: Words) -> Result<LimitWords> {
-    let mut limits = LimitWords::default();
+/// Reads the words: of two about one limit the last counts.
+pub fn parse(mut words: Words, limits: &mut LimitWords) -> Result<()> {
     while let Some(word) = words.next() {
         let (limit, why) = if shortens(word, "subflows") {
             (&mut limits.subflows, "invalid subflows")
@@ -55,5 +54,5 @@ pub fn parse(mut words: Words) -> Result<LimitWords> {
         let value = words.value(word)?;
         *limit = Some(number(value).ok_or_else(|| Error::invalid(value, why))?);
     }
-    Ok(limits)
+    Ok(())
 }

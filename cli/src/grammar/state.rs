@@ -71,7 +71,10 @@ pub fn parse(text: &[u8], file: &mut File, tell: &mut dyn FnMut(u32, Error)) {
     let mut mistakes = 0;
     let mut number = 0;
     let mut line = Line::default();
-    let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut rest = match text {
+        [0xef, 0xbb, 0xbf, rest @ ..] => rest,
+        _ => text,
+    };
     while mistakes < MOST_MISTAKES && !rest.is_empty() {
         line.clear();
         let mut more = true;
@@ -122,8 +125,7 @@ fn other(words: &[&str]) -> Error {
 }
 
 fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    let said = limits::parse(Words::new(words))?;
-    file.limits.add(&said);
+    limits::parse(Words::new(words), &mut file.limits)?;
     file.limits_line = line;
     Ok(())
 }

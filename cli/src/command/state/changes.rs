@@ -164,7 +164,8 @@ fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) 
     }
 }
 
-fn set_limits(path_manager: &mut PathManager, to: &LimitWords) -> Result<()> {
+/// Sets those limits that are said.
+pub fn set_limits(path_manager: &mut PathManager, to: &LimitWords) -> Result<()> {
     let limits = to.over(Limits::EMPTY);
     path_manager.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, &limits))
 }

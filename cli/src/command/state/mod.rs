@@ -19,7 +19,7 @@ use crate::plan::{Entry, Plan, Step};
 use crate::session::Session;
 
 pub use apply::run as apply;
-pub use changes::{carry_out, set_flags};
+pub use changes::{carry_out, set_flags, set_limits};
 pub use save::run as save;
 pub use watch::run as watch;
 

@@ -13,7 +13,7 @@ use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Polled};
 use crate::kernel::{receive_error, Interfaces, CHANGES};
 use crate::output::{complain, Text};
-use crate::plan::{among, clashing, Action, Entry, Ids, Others, Sighting, Step};
+use crate::plan::{among, clashing, push, Action, Entry, Ids, Others, Sighting, Step};
 use crate::session::Session;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -337,7 +337,7 @@ impl Follower<'_> {
             }
             // One by one: what has gone stays gone.
             plan.steps.clear();
-            plan.steps.push(Step::new(Action::Delete, there));
+            push(&mut plan.steps, Action::Delete, there);
             carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
             for step in &plan.steps {
                 print(out, path_manager, names, step)?;
@@ -348,6 +348,7 @@ impl Follower<'_> {
 }
 
 /// Keeps in mind which id an endpoint has.
+#[inline(never)]
 fn remember(all: &mut Vec<Entry>, there: &Entry) {
     let mut place = None;
     for had in &mut *all {
