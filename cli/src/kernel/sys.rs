@@ -634,24 +634,23 @@ pub fn caught(signals: &Fd) -> Option<u8> {
 
 /// Turns these signals into something to read, with [`caught`].
 pub fn catch_signals(signals: &[c_int]) -> Result<Fd, Errno> {
-    let set = mask(libc::SIG_BLOCK, signals)?;
+    let set = mask(libc::SIG_BLOCK, signals);
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the set outlives the call.
     Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)
 }
 
 /// Blocks these signals, or lets them through; returns them as a set.
-fn mask(how: c_int, signals: &[c_int]) -> Result<libc::sigset_t, Errno> {
-    // SAFETY: the set is initialised by sigemptyset before use and outlives
-    // the calls.
+fn mask(how: c_int, signals: &[c_int]) -> libc::sigset_t {
+    // SAFETY: zero is valid for a set, and the empty one; it outlives the
+    // calls, which have nothing to refuse.
     unsafe {
         let mut set: libc::sigset_t = zeroed();
-        libc::sigemptyset(&raw mut set);
         for signal in signals {
             libc::sigaddset(&raw mut set, *signal);
         }
-        check(libc::sigprocmask(how, &raw const set, null_mut()) as isize)?;
-        Ok(set)
+        libc::sigprocmask(how, &raw const set, null_mut());
+        set
     }
 }
 
@@ -709,7 +708,7 @@ impl Interruption {
         let before =
             SIGNALS.map(|signal| unsafe { libc::signal(signal, handler as libc::sighandler_t) });
         // Whoever started the program may have blocked them.
-        mask(libc::SIG_UNBLOCK, &SIGNALS)?;
+        mask(libc::SIG_UNBLOCK, &SIGNALS);
         if time > 0 {
             alarm(time);
         }

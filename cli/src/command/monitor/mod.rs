@@ -51,6 +51,7 @@ const GATHER: i32 = 1;
 const NAME_AGE: u64 = 100;
 
 /// Prints events until there is an end.
+#[inline(never)]
 pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
     let several = args.all_netns || session.options.netns.len() > 1;
     let back = several.then(netns::current).flatten();
@@ -264,8 +265,8 @@ impl Monitor<'_> {
         for source in &mut self.sources {
             source.stays = source.asked;
         }
-        for name in netns::names()? {
-            if let Ok(name) = core::str::from_utf8(&name) {
+        for name in &netns::names()? {
+            if let Ok(name) = core::str::from_utf8(name) {
                 self.screen.enter(&mut self.sources, name, false)?;
             }
         }

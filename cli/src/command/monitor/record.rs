@@ -14,34 +14,44 @@ use crate::output::{self, Colour, Output};
 /// Begins the record of an event of this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
     match EventKind::from_command(command).name() {
-        Some(name) => begin(screen, name, netns),
+        Some(name) => begin_named(screen, name, "", netns),
         None => {
             let command = output::number(command.into());
-            let name = ["UNKNOWN ", command.as_str()].concat();
-            begin(screen, &name, netns);
+            begin_named(screen, "UNKNOWN ", command.as_str(), netns);
         }
     }
 }
 
-/// Begins a record of this name: the time where wanted, the name, and the
-/// namespace where there are several.
+/// Begins a record of this name.
 pub fn begin(screen: &mut Screen, name: &str, netns: &str) {
+    begin_named(screen, name, "", netns);
+}
+
+/// The time where wanted, the name in two parts, and the namespace where there
+/// are several.
+fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     let options = &screen.session.options;
     let out = &mut screen.session.out;
-    if out.style.json {
+    let json = out.style.json;
+    if json {
         out.begin_object("");
     }
     if options.tshort || options.timestamp {
         stamp(out, &mut screen.zone, options.tshort);
     }
-    if out.style.json {
-        out.json_string("event", name.as_bytes());
+    if json {
+        out.key("event");
     } else {
         out.byte(b'[');
-        for _ in name.len()..16 {
+        for _ in name.len() + more.len()..16 {
             out.byte(b' ');
         }
-        out.text(name);
+    }
+    quote(out);
+    out.text(name);
+    out.text(more);
+    quote(out);
+    if !json {
         out.byte(b']');
     }
     if !netns.is_empty() {

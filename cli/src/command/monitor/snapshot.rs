@@ -43,6 +43,19 @@ enum Phase {
     Over,
 }
 
+/// Which events tell that a connection, or a subflow, has come so far.
+const CHANGES: [(u8, bool, Phase); 5] = [
+    (EventKind::Created.command(), false, Phase::Created),
+    (EventKind::Established.command(), false, Phase::Established),
+    (EventKind::Closed.command(), false, Phase::Over),
+    (
+        EventKind::SubflowEstablished.command(),
+        true,
+        Phase::Established,
+    ),
+    (EventKind::SubflowClosed.command(), true, Phase::Over),
+];
+
 /// The token of a connection, and zeros; for one of its subflows a 1 instead,
 /// and for each end the address, as one of IPv6, and the port.
 type Key = [u8; 5 + 2 * END];
@@ -73,7 +86,8 @@ fn end(key: &mut [u8], address: Option<IpAddr>, port: Option<u16>) {
 }
 
 impl Known {
-    fn note(&mut self, key: Key, phase: Phase) {
+    fn note(&mut self, fields: &EventAttributes, of_subflow: bool, phase: Phase) {
+        let key = key(fields, of_subflow);
         self.told.push(Told { key, phase });
     }
 
@@ -86,14 +100,10 @@ impl Known {
             // There is no need to compare any more.
             self.told = Vec::new();
         }
-        let (of_subflow, now) = match EventKind::from_command(command) {
-            EventKind::Created => (false, Phase::Created),
-            EventKind::Established => (false, Phase::Established),
-            EventKind::Closed => (false, Phase::Over),
-            EventKind::SubflowEstablished => (true, Phase::Established),
-            EventKind::SubflowClosed => (true, Phase::Over),
-            _ => return false,
+        let Some((_, of_subflow, now)) = CHANGES.iter().find(|(of, ..)| *of == command) else {
+            return false;
         };
+        let (of_subflow, now) = (*of_subflow, *now);
         let key = key(fields, of_subflow);
         let found = self.told.binary_search_by(|told| told.key.cmp(&key));
         let Some(told) = found.ok().and_then(|at| self.told.get_mut(at)) else {
@@ -218,11 +228,11 @@ impl Namespace {
         if connection.role() == Some(Role::Server) {
             fields = fields.with_server_side(1);
         }
-        self.known.note(key(&fields, false), phase);
+        self.known.note(&fields, false, phase);
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(screen, &fields)?;
         for subflow in &found.open {
-            self.known.note(key(subflow, true), Phase::Established);
+            self.known.note(subflow, true, Phase::Established);
             wanted |= self.is_wanted(screen, subflow)?;
         }
         if wanted {

@@ -204,15 +204,13 @@ impl Rule<'_> {
         let begin = self.change(january) + standard;
         self.takes(b',');
         let end = self.change(january) + summer;
-        // In the south, it is the standard time that begins and ends.
-        let is_summer = match begin < end {
-            true => begin <= seconds && seconds < end,
-            false => begin <= seconds || seconds < end,
-        };
+        // Each that is past turns it. In the south, a year begins in summer.
+        let is_summer = (begin <= seconds) ^ (end <= seconds) ^ (end <= begin);
         -if is_summer { summer } else { standard }
     }
 
     /// Takes this byte, if it is next.
+    #[inline(never)]
     fn takes(&mut self, byte: u8) -> bool {
         match self.0 {
             [next, rest @ ..] if *next == byte => {
