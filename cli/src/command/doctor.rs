@@ -25,6 +25,8 @@ struct Doctor<'s> {
     count: usize,
     // The line that is being filled in.
     text: Text,
+    // The value of a sysctl.
+    value: Vec<u8>,
     // What is looked at.
     at: usize,
     endpoint: Endpoint,
@@ -41,6 +43,7 @@ pub fn run(session: &mut Session) -> Result<u8> {
         counters: Counters::default(),
         count: 0,
         text: Text::default(),
+        value: Vec::new(),
         at: 0,
         endpoint: Endpoint::EMPTY,
         peer: 0,
@@ -110,7 +113,7 @@ const ABSENCES: &[u8] = b"endpoint-down\n\
     \0\
     endpoint-other-device\n\
     the address of an endpoint is on another interface than the one it names\n\
-    %0; the address is on %O\n\
+    %0; the address is on %o\n\
     %2%N, and add it again with that interface";
 
 /// The counters of connections that fell back to TCP.
@@ -193,14 +196,14 @@ impl Doctor<'_> {
             b'D' if is_bound(&self.endpoint) => self.fill(b" dev %I"),
             b'D' => {}
             // The interface that has its address.
-            b'O' => self.put_interface(host.places.addresses.interface(key_of(&self.endpoint))),
+            b'o' => self.put_interface(host.places.addresses.interface(key_of(&self.endpoint))),
             b'P' => self.put_address(self.peer),
-            b'H' if ANYWHERE.contains(&self.peer) => self.text.bytes(b" as to any host"),
-            b'H' => {}
+            b'h' if ANYWHERE.contains(&self.peer) => self.text.bytes(b" as to any host"),
+            b'h' => {}
             b'W' => self.put_interface(self.way),
             b'#' => self.text.number(self.number),
             // As many subflows as so many endpoints need.
-            b'S' => self.text.number(self.number.clamp(2, 8)),
+            b'+' => self.text.number(self.number.clamp(2, 8)),
             // The limits.
             b'a' => self.text.number(host.add_addr_accepted.into()),
             b's' => self.text.number(host.more_subflows.into()),
@@ -277,9 +280,10 @@ impl Doctor<'_> {
     /// Asks for the way to the peer: from the endpoint, out of the interface
     /// with this index, where that is not 0.
     fn ask(&mut self, from: Key, index: u32) -> Result<()> {
+        let source = address(from);
         let mut lookup = Lookup::new(address(self.peer));
         if from != 0 {
-            lookup = lookup.with_source(address(from));
+            lookup = lookup.with_source(source);
         }
         if index != 0 {
             lookup = lookup.with_output(index).matching_route();
@@ -303,7 +307,8 @@ impl Doctor<'_> {
             let _ = sys::poll_all(&mut [], ANSWER);
             let _ = self.counters.read();
         }
-        if is_any(b"0", &proc::sysctl(b"mptcp/enabled")) {
+        proc::sysctl(b"enabled", &mut self.value);
+        if is_any(b"0", &self.value) {
             self.find(
                 b"disabled\n\
                   MPTCP is switched off: new sockets get TCP\n\
@@ -312,14 +317,14 @@ impl Doctor<'_> {
             )?;
         }
         // The path manager of new connections; before Linux 6.15 a number.
-        let mut chosen = proc::sysctl(b"mptcp/path_manager");
-        if chosen.is_empty() {
-            chosen = proc::sysctl(b"mptcp/pm_type");
+        proc::sysctl(b"path_manager", &mut self.value);
+        if self.value.is_empty() {
+            proc::sysctl(b"pm_type", &mut self.value);
         }
         // Where there is neither, it is the kernel's.
-        if is_any(b" kernel 0", &chosen) {
+        if is_any(b" kernel 0", &self.value) {
             self.check_endpoints()?;
-        } else if listener == Some(false) && is_any(b"userspace 1", &chosen) {
+        } else if listener == Some(false) && is_any(b"userspace 1", &self.value) {
             self.find(
                 b"no-listener\n\
                   the user-space path manager is chosen, and none is running\n\
@@ -359,38 +364,37 @@ impl Doctor<'_> {
     fn check_use(&mut self) -> Result<()> {
         let mut all = EndpointFlags::default();
         let mut none = true;
-        while self.next() {
-            if self.has(EndpointFlags::default()) {
-                all |= self.endpoint.flags().unwrap_or_default();
-                none = false;
-            }
-        }
         // A connection is of one family, mostly, and its first subflow takes
-        // one of the addresses.
-        self.number = 0;
-        for flag in [EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL] {
-            for ipv4 in [false, true] {
-                let mut count = 0;
-                while self.next() {
-                    let same = is_ipv4(key_of(&self.endpoint)) == ipv4;
-                    count += u64::from(same && self.has(flag));
-                }
-                self.number = self.number.max(count);
+        // one of the addresses. So each kind is counted for each family, in a
+        // byte: there are not more ids.
+        let mut counts = 0_u32;
+        while self.next() {
+            if !self.has(EndpointFlags::default()) {
+                continue;
             }
+            none = false;
+            all |= self.endpoint.flags().unwrap_or_default();
+            let family = 8 * u32::from(is_ipv4(key_of(&self.endpoint)));
+            counts += u32::from(self.has(EndpointFlags::SIGNAL)) << family;
+            counts += u32::from(self.has(EndpointFlags::SUBFLOW)) << (16 + family);
+        }
+        self.number = 0;
+        for count in counts.to_ne_bytes() {
+            self.number = self.number.max(count.into());
         }
         if self.host.more_subflows == 0 {
             self.find(
                 b"limit-subflows\n\
                   no connection may have a second subflow\n\
                   %1; endpoints of one kind: %#\n\
-                  %4subflows %S",
+                  %4subflows %+",
             )?;
         } else if self.number > u64::from(self.host.more_subflows) + 1 {
             self.find(
                 b"limit-subflows\n\
                   there are more endpoints than connections may have subflows\n\
                   %1; endpoints of one kind: %#\n\
-                  %4subflows %S",
+                  %4subflows %+",
             )?;
         }
         let any = |wanted: EndpointFlags| (all & wanted).0 != 0;
@@ -513,17 +517,17 @@ impl Doctor<'_> {
             let finding: &Finding = if self.way == 0 {
                 b"no-route\n\
                   no route leads to the peer from the address of an endpoint, by its interface\n\
-                  %0; to %P%H: no route\n\
+                  %0; to %P%h: no route\n\
                   %5"
             } else if self.way != index {
                 b"wrong-way\n\
                   packets from the address of an endpoint leave by another interface\n\
-                  %0; to %P%H: by %W, the address is on %I\n\
+                  %0; to %P%h: by %W, the address is on %I\n\
                   %5"
             } else if ipv4 && free != index && self.is_filtered(index) {
                 b"rp-filter\n\
                   answers to an endpoint are dropped: by the routes they should come in elsewhere\n\
-                  %0; to %P%H; rp_filter is 1 on %I\n\
+                  %0; to %P%h; rp_filter is 1 on %I\n\
                   sysctl -w net.ipv4.conf.%I.rp_filter=2, \
                   or give the address its own routes (ip rule)"
             } else {
@@ -538,7 +542,8 @@ impl Doctor<'_> {
     /// the one that their sender is sent to.
     fn is_filtered(&mut self, index: u32) -> bool {
         // The larger one counts.
-        filter(b"all").max(filter(self.host.name(index))) == 1
+        let all = filter(b"all", &mut self.value);
+        all.max(filter(self.host.name(index), &mut self.value)) == 1
     }
 
     /// What went wrong with peers and on the way to them, as counters tell.
@@ -614,8 +619,8 @@ fn is_any(mut words: &[u8], word: &[u8]) -> bool {
 }
 
 /// How an interface looks at where packets come from.
-fn filter(interface: &[u8]) -> u64 {
-    decimal(&proc::sysctl(
-        &[b"ipv4/conf/", interface, b"/rp_filter"].concat(),
-    ))
+fn filter(interface: &[u8], value: &mut Vec<u8>) -> u64 {
+    let path = [b"/proc/sys/net/ipv4/conf/", interface, b"/rp_filter"];
+    proc::value(&path, value);
+    decimal(value)
 }

@@ -124,16 +124,24 @@ fn put_name(out: &mut Output, name: &str) {
     out.byte(b' ');
 }
 
+/// A member in JSON, a word in text.
+#[inline(never)]
+fn word(out: &mut Output, name: &str, word: &[u8]) {
+    if out.style.json {
+        out.json_string(name, word);
+    } else {
+        out.bytes(word);
+    }
+}
+
 /// What the kernel may be able to do; `None`: it does not tell.
 #[inline(never)]
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
     let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
-    if out.style.json {
-        out.json_string(name, answer);
-    } else {
+    if !out.style.json {
         put_name(out, name);
-        out.bytes(answer);
     }
+    word(out, name, answer);
 }
 
 /// In text and in JSON.
@@ -187,12 +195,7 @@ fn endpoints(out: &mut Output, host: &mut Host) -> Result<()> {
         begin(out, if json { "" } else { "endpoint " });
         let index = host.places.of_endpoint(endpoint);
         members(out, endpoint, device(&mut host.places.names, index));
-        let state = host.presence(endpoint).name();
-        if json {
-            out.json_string("state", state);
-        } else {
-            out.bytes(state);
-        }
+        word(out, "state", host.presence(endpoint).name());
         end(out)?;
     }
     if json {
@@ -236,8 +239,9 @@ fn sysctls(out: &mut Output) -> Result<()> {
     let mut names = Vec::new();
     // What cannot be listed is as good as missing.
     let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
+    let mut value = Vec::new();
     for name in &names {
-        sysctl(out, name)?;
+        sysctl(out, name, &mut value)?;
     }
     if out.style.json {
         out.end_object()?;
@@ -247,8 +251,8 @@ fn sysctls(out: &mut Output) -> Result<()> {
 
 /// A sysctl of this name, if the kernel lets it be read, and what it is by
 /// default. Those of newer kernels have no default here.
-fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
-    let value = proc::sysctl(&[b"mptcp/", name].concat());
+fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) -> Result<()> {
+    proc::sysctl(name, value);
     let Ok(key) = core::str::from_utf8(name) else {
         return Ok(());
     };
@@ -262,24 +266,22 @@ fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
             default = line;
         }
     }
-    if out.style.json {
+    let json = out.style.json;
+    if json {
         out.begin_object(key);
-        out.json_string("value", &value);
-        if !default.is_empty() {
-            out.json_string("default", default);
-        }
-        return out.end_object();
+    } else {
+        out.text("sysctl");
+        put_name(out, key);
     }
-    out.text("sysctl ");
-    out.bytes(name);
-    out.byte(b' ');
-    out.bytes(&value);
-    if !default.is_empty() && value != default {
+    word(out, "value", value);
+    if json && !default.is_empty() {
+        out.json_string("default", default);
+    } else if !default.is_empty() && *value != default {
         out.text(" (default ");
         out.bytes(default);
         out.byte(b')');
     }
-    out.end_line()
+    end(out)
 }
 
 /// In Prometheus' format.
@@ -287,8 +289,9 @@ fn sysctl(out: &mut Output, name: &[u8]) -> Result<()> {
 fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
     let metrics = &mut Metrics::new(out);
     metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
-    let enabled = proc::decimal(&proc::sysctl(b"mptcp/enabled"));
-    metrics.sample((enabled != 0).into())?;
+    let mut enabled = Vec::new();
+    proc::sysctl(b"enabled", &mut enabled);
+    metrics.sample((proc::decimal(&enabled) != 0).into())?;
     metrics.begin("mptcp_limit gauge Limits of the path manager.");
     let accepted = host.add_addr_accepted.into();
     metrics.labelled("limit", b"add_addr_accepted", accepted)?;

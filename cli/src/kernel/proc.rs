@@ -54,14 +54,19 @@ pub fn has_listener(group: u32) -> Option<bool> {
     Some(false)
 }
 
-/// A value below /proc/sys/net, without its newline; empty where this kernel
-/// does not have it.
-pub fn sysctl(name: &[u8]) -> Vec<u8> {
-    let mut value = Vec::new();
+/// Reads a file with one value, without its newline; it is empty where this
+/// kernel does not have it. The path is these pieces joined.
+pub fn value(path: &[&[u8]], value: &mut Vec<u8>) {
     // What cannot be read is as good as missing.
-    let _ = read(&[b"/proc/sys/net/", name], &mut value);
-    value.truncate(value.trim_ascii_end().len());
-    value
+    let _ = read(path, value);
+    while let [.., 0..=b' '] = value.as_slice() {
+        value.pop();
+    }
+}
+
+/// Reads the sysctl of MPTCP with this name.
+pub fn sysctl(name: &[u8], into: &mut Vec<u8>) {
+    value(&[b"/proc/sys/net/mptcp/", name], into);
 }
 
 /// The number that the kernel wrote; 0 for nothing.

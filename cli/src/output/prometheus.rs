@@ -60,15 +60,10 @@ impl<'o> Metrics<'o> {
     /// The value of a label.
     pub fn value(&mut self, value: &[u8]) {
         for byte in value {
-            let byte = match byte {
-                b'\n' => b'n',
-                b'"' | b'\\' => *byte,
-                _ => {
-                    self.out.byte(*byte);
-                    continue;
-                }
-            };
-            self.out.bytes(&[b'\\', byte]);
+            if matches!(byte, b'"' | b'\\' | b'\n') {
+                self.out.byte(b'\\');
+            }
+            self.out.byte(if *byte == b'\n' { b'n' } else { *byte });
         }
     }
 
