@@ -115,6 +115,13 @@ impl Entry {
         endpoint
     }
 
+    /// The command that adds it. `dev` is the name of its interface.
+    pub fn print(&self, out: &mut Text, dev: &[u8]) {
+        out.bytes(b"endpoint add ");
+        out.address(self.address);
+        put_rest(out, self.port, self.id, self.flags, EndpointFlags(0), dev);
+    }
+
     /// Whether the kernel could not hold both: the port belongs to the
     /// address, the interface does not.
     pub fn clashes(&self, other: &Self) -> bool {
@@ -242,31 +249,20 @@ impl Step {
         if self.action == Action::Limits {
             return put_limits(out, &self.limits);
         }
+        let entry = &self.entry;
+        if self.action == Action::Add {
+            return entry.print(out, dev);
+        }
         out.bytes(b"endpoint ");
         out.bytes(self.name().as_bytes());
-        let Entry {
-            address,
-            port,
-            id,
-            flags,
-            ..
-        } = self.entry;
-        match self.action {
-            Action::Add => {
-                out.byte(b' ');
-                out.address(address);
-                put_rest(out, port, id, flags, EndpointFlags(0), dev);
-            }
-            Action::Delete | Action::Change => {
-                // The address is there for whoever reads it, and against
-                // deleting what has taken the id meanwhile.
-                put_number(out, b" id ", id.into());
-                out.byte(b' ');
-                out.address(address);
-                let changed = EndpointFlags(flags.0 ^ self.before.0) & CHANGEABLE;
-                put_rest(out, 0, 0, flags & changed, self.before & changed, b"");
-            }
-            Action::Limits | Action::Flush => {}
+        if self.has_entry() {
+            // The address is there for whoever reads it, and against deleting
+            // what has taken the id meanwhile.
+            put_number(out, b" id ", entry.id.into());
+            out.byte(b' ');
+            out.address(entry.address);
+            let changed = EndpointFlags(entry.flags.0 ^ self.before.0) & CHANGEABLE;
+            put_rest(out, 0, 0, entry.flags & changed, self.before & changed, b"");
         }
     }
 

@@ -10,7 +10,6 @@ use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::PathManager;
 use crate::output::{number, vanished, Text};
-use crate::plan::{Action, Step};
 use crate::session::Session;
 
 #[inline(never)]
@@ -51,7 +50,7 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         if gone || entry.is_implicit() {
             out.bytes(b"# ");
         }
-        Step::new(Action::Add, entry).print(out, &name);
+        entry.print(out, &name);
         out.byte(b'\n');
     }
     Ok(())
