@@ -10,10 +10,10 @@
 //! looked at again, and if it still does it is marked as incomplete.
 
 use core::cell::Cell;
-use core::net::IpAddr;
 
 use mptcp_codec::diag::{
-    extension, Filter, Protocol, Query, Socket, State, States, SubflowFlags, SubflowInfo, TcpInfo,
+    extension, End, Filter, Protocol, Query, SocketView, State, States, SubflowFlags, SubflowInfo,
+    TcpInfo,
 };
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
@@ -48,7 +48,7 @@ pub struct Connection<'a> {
     /// Its token.
     pub token: u32,
     /// What the kernel says of it; `None` where only subflows were found.
-    pub socket: Option<&'a Socket<'a>>,
+    pub socket: Option<&'a SocketView<'a>>,
     /// Something changed while it was read, or is hidden: subflows are
     /// missing, or have gone since.
     pub incomplete: bool,
@@ -65,21 +65,6 @@ pub enum Role {
     Server,
 }
 
-/// Address and port of a socket; no address where the family is not one of
-/// the Internet.
-pub type End = (Option<IpAddr>, u16);
-/// Local and remote.
-pub type Ends = [End; 2];
-
-/// The ends of a socket.
-#[inline(never)]
-pub fn ends(socket: &Socket) -> Ends {
-    [
-        (socket.source, socket.source_port),
-        (socket.destination, socket.destination_port),
-    ]
-}
-
 /// A subflow: what is kept of its TCP socket.
 #[derive(Clone, Debug)]
 pub struct Subflow {
@@ -87,8 +72,8 @@ pub struct Subflow {
     pub state: State,
     /// Index of the interface that it is bound to, 0 for none.
     pub interface: u32,
-    /// Its ends.
-    pub ends: Ends,
+    /// Its ends, the local one first.
+    pub ends: [End; 2],
     /// Its part of MPTCP.
     pub info: SubflowInfo,
     inode: u32,
@@ -227,7 +212,7 @@ fn dump(
     protocol: Protocol,
     states: States,
     filter: &Filter,
-    each: &mut dyn FnMut(&Socket) -> Result<()>,
+    each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<()> {
     for family in [AF_INET, AF_INET6] {
         let query = query(protocol, family, states).with_filter(*filter);
@@ -241,12 +226,12 @@ fn dump(
 fn by_token(
     diagnostics: &mut Diagnostics,
     token: u32,
-    each: &mut dyn FnMut(&Socket) -> Result<()>,
+    each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<bool> {
     diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, CONNECTED), token, each)
 }
 
-fn token_of(socket: &Socket) -> u32 {
+fn token_of(socket: &SocketView) -> u32 {
     let info = socket.mptcp_info();
     info.and_then(|info| info.token()).unwrap_or(0)
 }
@@ -380,29 +365,30 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn keep(&mut self, socket: &Socket) -> Result<()> {
-        let mut subflow = Subflow {
-            state: socket.state,
-            interface: socket.interface,
-            ends: ends(socket),
-            info: SubflowInfo::EMPTY,
-            inode: socket.inode,
-            done: Cell::new(false),
-            tcp_len: 0,
-            tcp_info: [0; TcpInfo::LEN],
-        };
-        if !socket.read_subflow(&mut subflow.info)? {
+    fn keep(&mut self, socket: &SocketView) -> Result<()> {
+        let mut info = SubflowInfo::EMPTY;
+        if !socket.read_subflow(&mut info)? {
             let upper = socket.upper_name()?;
             self.hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
             return Ok(());
         }
-        let Some(token) = subflow.info.token_loc() else {
+        let Some(token) = info.token_loc() else {
             return Ok(());
         };
-        self.hidden.sequences |= subflow.info.relwrite_seq().is_none();
+        self.hidden.sequences |= info.relwrite_seq().is_none();
         if !self.wants(token) {
             return Ok(());
         }
+        let mut subflow = Subflow {
+            state: socket.state(),
+            interface: socket.interface(),
+            ends: socket.ends(),
+            info,
+            inode: socket.inode(),
+            done: Cell::new(false),
+            tcp_len: 0,
+            tcp_info: [0; TcpInfo::LEN],
+        };
         if let Some(sent) = socket.tcp_info() {
             let sent = sent.as_bytes();
             let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);
@@ -414,7 +400,7 @@ impl Reader<'_> {
         let Key(connection) = Key::of(token);
         self.keys.push(Key(connection
             | u128::from(subflow.is_joined()) << Key::JOINED
-            | u128::from(socket.cookie) << Key::COOKIE
+            | u128::from(socket.cookie()) << Key::COOKIE
             | self.subflows.len() as u128));
         self.subflows.push(subflow);
         Ok(())
@@ -437,7 +423,7 @@ impl Reader<'_> {
     }
 
     /// A connection was found, or just subflows of one.
-    fn found(&mut self, token: u32, socket: Option<&Socket>) -> Result<()> {
+    fn found(&mut self, token: u32, socket: Option<&SocketView>) -> Result<()> {
         let mut connection = Connection {
             token,
             socket,
@@ -450,7 +436,7 @@ impl Reader<'_> {
             alive += usize::from(subflow.is_alive());
             // A token may be given out again, an inode not so soon: whoever
             // has another one belongs to a connection that has gone.
-            let inode = socket.map_or(0, |socket| socket.inode);
+            let inode = socket.map_or(0, SocketView::inode);
             foreign |= subflow.inode != 0 && inode != 0 && subflow.inode != inode;
             if self.pass != Pass::Check {
                 // The kernel may show it twice.
@@ -513,7 +499,7 @@ pub fn each(
 /// Hands each listening socket of MPTCP to `each`.
 pub fn listeners(
     diagnostics: &mut Diagnostics,
-    each: &mut dyn FnMut(&Socket) -> Result<()>,
+    each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<()> {
     let states = States::LISTEN;
     dump(diagnostics, Protocol::Mptcp, states, &Filter::ANY, each)

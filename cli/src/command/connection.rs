@@ -2,16 +2,19 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::diag::{Field, Fields, Filter, MptcpInfo, Socket, State, SubflowFlags, TcpInfo};
+use mptcp_codec::diag::{
+    End, Field, Filter, Layout, MptcpInfo, SocketView, State, SubflowFlags, TcpInfo,
+};
+use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::order::Native;
 
 use super::endpoint::device;
-use super::places::Places;
-use crate::connections::{self, ends, Connection, End, Ends, Hidden, Role, Selection, Subflow};
+use super::places::{is_ipv4, key, Places};
+use crate::connections::{self, Connection, Hidden, Role, Selection, Subflow};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
-use crate::grammar::{same, Words};
+use crate::grammar::Words;
 use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{complain, padded, Colour, Output, Text};
 use crate::session::Session;
@@ -48,10 +51,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         said,
         stats,
         found: false,
-        text: Text::default(),
-        lengths: Text::default(),
-        told: (0, 0),
-        widths: [0, 0],
+        sides: [Side::new(), Side::new()],
     };
     let mut hidden = Hidden::default();
     if said.listen {
@@ -95,31 +95,26 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
 
 /// Whether the ends of a socket are what was said.
 #[inline(never)]
-fn matches(said: &ConnectionWords, ends: &Ends) -> bool {
+fn matches(said: &ConnectionWords, ends: &[End; 2]) -> bool {
     let mut somewhere = said.address.is_none();
-    for ((wanted, wanted_port), (address, port)) in said.ends.iter().zip(ends) {
-        if !is(wanted, address) || *wanted_port != 0 && wanted_port != port {
+    for ((address, port), end) in said.ends.iter().zip(ends) {
+        if !is(address, end) || *port != 0 && *port != end.port {
             return false;
         }
-        somewhere |= is(&said.address, address);
+        somewhere |= is(&said.address, end);
     }
-    let v4 = ends[0].0.map(|address| address.to_canonical().is_ipv4());
+    let v4 = is_ipv4(ends[0].number);
     let family = match said.family {
         None => true,
-        Some(Family::V4) => v4 == Some(true),
-        Some(Family::V6) => v4 == Some(false),
+        Some(Family::V4) => v4,
+        Some(Family::V6) => !v4 && ends[0].family == AF_INET6,
     };
     somewhere && family
 }
 
-/// Whether this is the address that is wanted, if one is.
-#[inline(never)]
-fn is(wanted: &Option<IpAddr>, address: &Option<IpAddr>) -> bool {
-    match (wanted, address) {
-        (None, _) => true,
-        (Some(wanted), Some(address)) => same(*wanted, *address),
-        (Some(_), None) => false,
-    }
+/// Whether an end has the address that is wanted, if one is.
+fn is(wanted: &Option<IpAddr>, end: &End) -> bool {
+    wanted.is_none_or(|wanted| key(wanted) == end.number)
 }
 
 /// A row for each thing that is told: its name in JSON, and what stands in
@@ -269,13 +264,50 @@ struct Printer<'p> {
     stats: bool,
     // There was a connection to print.
     found: bool,
-    // The ends of subflows in text, to be aligned: one behind the other, how
-    // long each is, how many have been told and where the next begins, and how
-    // long the longest are, here and there.
+    // Here and there.
+    sides: [Side; 2],
+}
+
+/// The ends of subflows on one side of a connection, as text.
+struct Side {
+    // The last one, and how it is written: that of the next is mostly the same.
+    end: End,
     text: Text,
-    lengths: Text,
-    told: (usize, usize),
-    widths: [usize; 2],
+    // How long the longest is.
+    widest: usize,
+}
+
+impl Side {
+    #[inline(never)]
+    fn new() -> Self {
+        Self {
+            end: End::NONE,
+            text: Text::default(),
+            widest: 0,
+        }
+    }
+
+    /// Writes an end, and tells how long it is.
+    #[inline(never)]
+    fn write(&mut self, end: &End) -> usize {
+        if self.end != *end {
+            self.end = *end;
+            self.text.clear();
+            let dotted = end.family == AF_INET;
+            if !dotted {
+                self.text.byte(b'[');
+            }
+            if let Some(address) = end.address() {
+                self.text.address(address);
+            }
+            if !dotted {
+                self.text.byte(b']');
+            }
+            self.text.byte(b':');
+            self.text.number(end.port.into());
+        }
+        self.text.as_bytes().len()
+    }
 }
 
 impl Printer<'_> {
@@ -287,7 +319,7 @@ impl Printer<'_> {
             return false;
         }
         if let (None, Some(socket)) = (said.dev, connection.socket) {
-            if matches(said, &ends(socket)) {
+            if matches(said, &socket.ends()) {
                 return true;
             }
         }
@@ -320,8 +352,8 @@ impl Printer<'_> {
             self.word(Item::Role, role);
         }
         if let Some(socket) = connection.socket {
-            self.state(socket.state);
-            self.lone_ends(&ends(socket));
+            self.state(socket.state());
+            self.ends(&socket.ends());
         }
         self.mark(Item::Fallback, connection.is_fallback());
         self.mark(Item::Incomplete, connection.incomplete);
@@ -332,17 +364,19 @@ impl Printer<'_> {
             self.out.end_line()?;
         }
         let (mut total, mut count) = (0_u64, 0);
-        self.forget_ends();
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.bytes());
             count += 1;
-            self.note_ends(&subflow.ends);
+            self.measure(&subflow.ends);
         }
         if connection.incomplete || !json && count < 2 {
             total = 0;
         }
         for subflow in connection.subflows() {
             self.subflow(subflow, total)?;
+        }
+        for side in &mut self.sides {
+            side.widest = 0;
         }
         if json {
             self.out.end_array()?;
@@ -355,7 +389,7 @@ impl Printer<'_> {
 
     /// What is known of the connection as a whole.
     #[inline(never)]
-    fn counters(&mut self, socket: Option<&Socket>) {
+    fn counters(&mut self, socket: Option<&SocketView>) {
         let Some(socket) = socket else { return };
         let Some(info) = socket.mptcp_info() else {
             return;
@@ -367,15 +401,15 @@ impl Printer<'_> {
         self.figures(&OF_CONNECTION, 4, info.as_bytes());
         self.owner(socket);
         if self.stats {
-            self.fields(Item::MptcpInfo, info.fields());
+            self.fields(Item::MptcpInfo, MptcpInfo::LAYOUT, info.as_bytes());
         }
     }
 
     /// In JSON, whose it is.
-    fn owner(&mut self, socket: &Socket) {
+    fn owner(&mut self, socket: &SocketView) {
         if self.out.style.json {
-            self.out.json_number("uid", socket.uid.into());
-            self.out.json_number("inode", socket.inode.into());
+            self.out.json_number("uid", socket.uid().into());
+            self.out.json_number("inode", socket.inode().into());
         }
     }
 
@@ -436,7 +470,11 @@ impl Printer<'_> {
             self.number_of(Item::SsnOffset, info.ssn_offset().map(u64::from));
             self.number_of(Item::MapDatalen, info.map_datalen().map(u64::from));
             self.end();
-            self.fields(Item::TcpInfo, subflow.tcp_info().fields());
+            self.fields(
+                Item::TcpInfo,
+                TcpInfo::LAYOUT,
+                subflow.tcp_info().as_bytes(),
+            );
         }
         self.finish()
     }
@@ -446,14 +484,15 @@ impl Printer<'_> {
         self.mark(Item::Backup, flags.contains(SubflowFlags::BKUP_LOC));
         self.mark(Item::BackupRemote, flags.contains(SubflowFlags::BKUP_REM));
         if self.out.style.json {
-            // Nothing is aligned in JSON.
-            self.text.clear();
+            // Ends are not aligned in JSON.
+            let [Side { text, .. }, _] = &mut self.sides;
+            text.clear();
             for (flag, letter) in &SubflowFlags::LETTERS {
                 if flags.contains(*flag) {
-                    self.text.byte(*letter as u8);
+                    text.byte(*letter as u8);
                 }
             }
-            self.out.json_string("flags", self.text.as_bytes());
+            self.out.json_string("flags", text.as_bytes());
         }
         let established = flags.contains(SubflowFlags::FULLY_ESTABLISHED);
         let joining = !established && subflow.is_joined() && subflow.is_alive();
@@ -472,8 +511,8 @@ impl Printer<'_> {
         self.figures(&RETRANSMITS, 1, info);
     }
 
-    fn listener(&mut self, socket: &Socket) -> Result<()> {
-        let ends = &ends(socket);
+    fn listener(&mut self, socket: &SocketView) -> Result<()> {
+        let ends = &socket.ends();
         if !matches(self.said, ends) {
             return Ok(());
         }
@@ -481,9 +520,9 @@ impl Printer<'_> {
             self.out.begin_object("");
         }
         self.word(Item::Listen, "LISTEN");
-        self.lone_ends(ends.get(..1).unwrap_or_default());
-        self.number(Item::Pending, socket.receive_queue.into());
-        self.number(Item::Backlog, socket.send_queue.into());
+        self.ends(ends.get(..1).unwrap_or_default());
+        self.number(Item::Pending, socket.receive_queue().into());
+        self.number(Item::Backlog, socket.send_queue().into());
         self.owner(socket);
         self.finish()
     }
@@ -504,73 +543,44 @@ impl Printer<'_> {
         self.word(item, state.name().unwrap_or("UNKNOWN"));
     }
 
-    /// Both ends of a socket, or one, that are not aligned with others.
-    fn lone_ends(&mut self, ends: &[End]) {
-        self.forget_ends();
-        self.note_ends(ends);
-        self.ends(ends);
-    }
-
-    fn forget_ends(&mut self) {
-        self.text.clear();
-        self.lengths.clear();
-        self.told = (0, 0);
-        self.widths = [0, 0];
-    }
-
-    /// Notes the ends of a socket as text, and how long they are. In JSON there
-    /// is nothing to align.
-    fn note_ends(&mut self, ends: &[End]) {
-        if self.out.style.json {
-            return;
-        }
-        for ((address, port), widest) in ends.iter().zip(&mut self.widths) {
-            let start = self.text.as_bytes().len();
-            let dotted = matches!(address, Some(IpAddr::V4(_)));
-            if !dotted {
-                self.text.byte(b'[');
+    /// Notes how long the ends of a subflow are. In JSON there is nothing to
+    /// align.
+    #[inline(never)]
+    fn measure(&mut self, ends: &[End; 2]) {
+        if !self.out.style.json {
+            for (side, end) in self.sides.iter_mut().zip(ends) {
+                side.widest = side.write(end).max(side.widest);
             }
-            if let Some(address) = address {
-                self.text.address(*address);
-            }
-            if !dotted {
-                self.text.byte(b']');
-            }
-            self.text.byte(b':');
-            self.text.number((*port).into());
-            let len = self.text.as_bytes().len() - start;
-            self.lengths.byte(len as u8);
-            *widest = len.max(*widest);
         }
     }
 
-    /// The ends that were noted next, padded.
+    /// The ends of a socket, or the local one, padded in text.
     fn ends(&mut self, ends: &[End]) {
+        if self.out.style.json {
+            return self.json_ends(ends);
+        }
+        for (side, end) in self.sides.iter_mut().zip(ends) {
+            let colour = match end.family {
+                AF_INET6 => Colour::Ipv6,
+                _ => Colour::Ipv4,
+            };
+            self.out.byte(b' ');
+            let len = side.write(end);
+            self.out.coloured(colour, side.text.as_bytes());
+            for _ in len..side.widest {
+                self.out.byte(b' ');
+            }
+        }
+    }
+
+    fn json_ends(&mut self, ends: &[End]) {
         const NAMES: [[&str; 2]; 2] = [
             ["local_address", "local_port"],
             ["remote_address", "remote_port"],
         ];
-        for (at, (address, port)) in ends.iter().enumerate() {
-            if self.out.style.json {
-                let [address_name, port_name] = NAMES[at & 1];
-                self.out.json_address(address_name, address.as_ref());
-                self.out.json_number(port_name, (*port).into());
-                continue;
-            }
-            let (count, start) = self.told;
-            let len = self.lengths.as_bytes().get(count);
-            let end = start + len.map_or(0, |len| usize::from(*len));
-            self.told = (count + 1, end);
-            let colour = match address {
-                Some(IpAddr::V6(_)) => Colour::Ipv6,
-                _ => Colour::Ipv4,
-            };
-            self.out.byte(b' ');
-            let text = self.text.as_bytes().get(start..end);
-            self.out.coloured(colour, text.unwrap_or_default());
-            for _ in end - start..self.widths[at & 1] {
-                self.out.byte(b' ');
-            }
+        for (end, [address, port]) in ends.iter().zip(&NAMES) {
+            self.out.json_address(address, end.address().as_ref());
+            self.out.json_number(port, end.port.into());
         }
     }
 
@@ -624,17 +634,23 @@ impl Printer<'_> {
             self.out.bytes(item.front());
             self.out.number(value);
         } else if value != 0 {
-            self.front(item);
-            if item == Item::Rtt {
-                // Microseconds, told as milliseconds.
-                self.out.number(value / 1000);
-                self.out.byte(b'.');
-                self.out.digits(value % 1000, 3);
-            } else {
-                self.out.number(value);
-            }
-            self.back(item);
+            self.rare_number(item, value);
         }
+    }
+
+    /// One that is not told in text where it is 0.
+    #[inline(never)]
+    fn rare_number(&mut self, item: Item, value: u64) {
+        self.front(item);
+        if item == Item::Rtt {
+            // Microseconds, told as milliseconds.
+            self.out.number(value / 1000);
+            self.out.byte(b'.');
+            self.out.digits(value % 1000, 3);
+        } else {
+            self.out.number(value);
+        }
+        self.back(item);
     }
 
     /// A number, if there is one.
@@ -666,9 +682,9 @@ impl Printer<'_> {
 
     /// All fields of a structure that the kernel sent.
     #[inline(never)]
-    fn fields(&mut self, item: Item, fields: Fields<Native>) {
+    fn fields(&mut self, item: Item, layout: &'static Layout, sent: &[u8]) {
         self.begin(item);
-        for (name, value) in fields {
+        for (name, value) in layout.fields::<Native>(sent) {
             // The token was told already. All ones: no rate is set.
             if name == "token" || value == u64::MAX {
             } else if self.out.style.json {

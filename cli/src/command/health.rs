@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::places::{is_bound, key, key_of, name, Key, Places};
+use super::places::{is_bound, key_of, name, Key, Places};
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
 use crate::kernel::Diagnostics;
@@ -134,7 +134,7 @@ impl Host {
             match connection.role() {
                 Some(Role::Client) => {
                     self.calls = true;
-                    self.note_peer(socket.destination.map_or(0, key));
+                    self.note_peer(socket.ends()[1].number);
                 }
                 Some(Role::Server) => self.serves = true,
                 None => {}
@@ -160,10 +160,11 @@ impl Host {
         self.hidden = hidden.subflows;
         if listening {
             connections::listeners(&mut diagnostics, &mut |socket| {
-                if let Some(address) = socket.source {
+                let [here, _] = socket.ends();
+                if let Some(address) = here.address() {
                     self.serves = true;
                     self.hears_all |= address.to_canonical().is_unspecified();
-                    self.listening.push(key(address));
+                    self.listening.push(here.number);
                 }
                 Ok(())
             })?;

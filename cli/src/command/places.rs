@@ -93,6 +93,8 @@ pub struct Places {
     pub addresses: Addresses,
     /// All endpoints.
     pub endpoints: Vec<Endpoint>,
+    // Their addresses, which are compared with each subflow's.
+    keys: Vec<Key>,
     /// Names that are known.
     pub names: Names,
 }
@@ -106,6 +108,9 @@ impl Places {
         let path_manager = session.path_manager()?;
         if path_manager.endpoints(None, &mut self.endpoints).is_err() {
             self.endpoints.clear();
+        }
+        for endpoint in &self.endpoints {
+            self.keys.push(key_of(endpoint));
         }
         let routes = self.routes.insert(Interfaces::open(buffer)?);
         self.addresses.read(routes)
@@ -129,14 +134,13 @@ impl Places {
     /// The id of the endpoint whose address a subflow has, 0 for none, and the
     /// interface.
     pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
-        let (local, _) = subflow.ends[0];
-        let local = local.map_or(0, key);
+        let local = subflow.ends[0].number;
         let wanted = subflow.info.id_loc();
         let mut found: Option<&Endpoint> = None;
-        for endpoint in &self.endpoints {
+        for (endpoint, key) in self.endpoints.iter().zip(&self.keys) {
             // The first subflow has the id 0, whichever endpoint has its
             // address.
-            if key_of(endpoint) == local && (found.is_none() || endpoint.id() == wanted) {
+            if *key == local && (found.is_none() || endpoint.id() == wanted) {
                 found = Some(endpoint);
             }
         }

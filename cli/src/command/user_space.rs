@@ -9,6 +9,7 @@ use crate::error::{status, Error, Kind, Result};
 use crate::grammar::path::{self, PathWords};
 use crate::grammar::Words;
 use crate::kernel::PathManager;
+use crate::output::take;
 use crate::session::Session;
 
 /// Reads the words of a command that takes a token and what `takes` says.
@@ -45,7 +46,7 @@ pub fn ask(session: &mut Session, words: &[&str], takes: u8, write: Write) -> Re
 
 /// The kernel's words for the common refusals, and what to do about them; each
 /// ends with a zero. The first that fits counts.
-static REMEDIES: &str = "\
+static REMEDIES: &[u8] = b"\
     userspace PM not selected\0\
     the connection was opened under the in-kernel path manager: set the sysctl \
     net.mptcp.path_manager=userspace, or pm_type=1 before Linux 6.15, before it is opened\0\
@@ -72,26 +73,27 @@ static REMEDIES: &str = "\
 /// The same with what the user can do about it, where that is known.
 pub fn with_remedy(mut error: Error) -> Error {
     let message = error.message();
-    let mut remedy = "";
+    let mut remedy: &[u8] = b"";
     if error.errno() == libc::EOPNOTSUPP as u32 {
         // Kernels without the commands know no text for that.
-        remedy = "user-space path managers need Linux 5.19 or newer";
+        remedy = b"user-space path managers need Linux 5.19 or newer";
     }
-    let mut texts = REMEDIES.split('\0');
-    while let (Some(text), Some(known)) = (texts.next(), texts.next()) {
-        if contains(message, text.as_bytes()) {
+    let mut texts = REMEDIES;
+    while !texts.is_empty() {
+        let (text, known) = (take(&mut texts, 0), take(&mut texts, 0));
+        if contains(message, text) {
             remedy = known;
             break;
         }
     }
     if let Some((_, text)) = connect_error(message).and_then(errno::describe) {
-        remedy = text;
+        remedy = text.as_bytes();
     }
     if remedy.is_empty() {
         return error;
     }
     error.push(b" (");
-    error.push(remedy.as_bytes());
+    error.push(remedy);
     error.push(b")");
     error
 }

@@ -1,6 +1,6 @@
 //! inet_diag: the sockets of this namespace.
 
-use mptcp_codec::diag::{self, Query, Socket as Entry};
+use mptcp_codec::diag::{self, Query, SocketView};
 
 use super::socket::Socket;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ impl Diagnostics {
     pub fn dump(
         &mut self,
         query: &Query,
-        each: &mut dyn FnMut(&Entry) -> Result<()>,
+        each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<()> {
         self.ask(query, None, each).map_err(unknown)
     }
@@ -37,7 +37,7 @@ impl Diagnostics {
         &mut self,
         query: &Query,
         token: u32,
-        each: &mut dyn FnMut(&Entry) -> Result<()>,
+        each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<bool> {
         match self.ask(query, Some(token), each) {
             Ok(()) => Ok(true),
@@ -51,11 +51,11 @@ impl Diagnostics {
         &mut self,
         query: &Query,
         token: Option<u32>,
-        each: &mut dyn FnMut(&Entry) -> Result<()>,
+        each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<()> {
         self.socket.call(
             &|buffer, seq| query.request(buffer, seq, token),
-            &mut |message| each(&Entry::decode(message)?),
+            &mut |message| each(&SocketView::decode(message)?),
         )
     }
 }

@@ -41,29 +41,36 @@ impl Field {
     }
 }
 
-/// The fields of a structure that were received, by name and as numbers.
-#[derive(Clone, Debug)]
-pub struct Fields<'a, E: Order> {
-    // The names, each as long as its row says, and the rows of those to come.
-    names: &'static str,
-    rows: core::slice::Iter<'static, (u8, Field)>,
-    structure: &'a [u8],
-    order: core::marker::PhantomData<E>,
+/// All fields of a structure.
+#[derive(Debug)]
+pub struct Layout {
+    // The names, each as long as its row says.
+    pub(super) names: &'static str,
+    pub(super) rows: &'static [(u8, Field)],
 }
 
-impl<'a, E: Order> Fields<'a, E> {
-    pub(super) fn new(
-        names: &'static str,
-        rows: &'static [(u8, Field)],
-        structure: &'a [u8],
-    ) -> Self {
-        Self {
-            names,
-            rows: rows.iter(),
+impl Layout {
+    /// The fields that were received, by name and as numbers, in the order of
+    /// the structure.
+    #[inline]
+    pub fn fields<'a, E: Order>(&'static self, structure: &'a [u8]) -> Fields<'a, E> {
+        Fields {
+            names: self.names,
+            rows: self.rows.iter(),
             structure,
             order: core::marker::PhantomData,
         }
     }
+}
+
+/// The fields of a structure that were received, by name and as numbers.
+#[derive(Clone, Debug)]
+pub struct Fields<'a, E: Order> {
+    // The names and rows of those to come.
+    names: &'static str,
+    rows: core::slice::Iter<'static, (u8, Field)>,
+    structure: &'a [u8],
+    order: core::marker::PhantomData<E>,
 }
 
 impl<E: Order> Iterator for Fields<'_, E> {
@@ -118,6 +125,12 @@ macro_rules! growing_struct {
                 $($field: crate::diag::Field::new($offset, field!(len $kind), 0 $(+ $padded)?),)*
             };
 
+            /// All of them.
+            pub const LAYOUT: &'static crate::diag::Layout = &crate::diag::Layout {
+                names: concat!($(stringify!($field)),*),
+                rows: &[$((stringify!($field).len() as u8, Self::FIELDS.$field)),*],
+            };
+
             /// The structure in `bytes`, as this machine's kernel gave them.
             #[inline]
             pub const fn new(bytes: &'a [u8]) -> Self {
@@ -147,11 +160,7 @@ macro_rules! growing_struct {
             /// All fields that were received, by name and as numbers, in the
             /// order of the structure.
             pub fn fields(&self) -> crate::diag::Fields<'a, E> {
-                const ROWS: &[(u8, crate::diag::Field)] = &[$((
-                    stringify!($field).len() as u8,
-                    $view::FIELDS.$field,
-                )),*];
-                crate::diag::Fields::new(concat!($(stringify!($field)),*), ROWS, self.bytes)
+                $view::LAYOUT.fields(self.bytes)
             }
 
             $(

@@ -57,10 +57,10 @@ mod socket;
 pub mod sockopt;
 mod subflow;
 
-pub use growing::{Field, Fields};
+pub use growing::{Field, Fields, Layout};
 pub use info::{MptcpFields, MptcpInfo, TcpFields, TcpInfo};
 pub use query::{Filter, Protocol, Query, States};
-pub use socket::{MemoryFields, Socket, SocketMemory, State};
+pub use socket::{End, MemoryFields, Socket, SocketMemory, SocketView, State};
 pub use subflow::{SubflowFlags, SubflowInfo};
 
 /// `NETLINK_SOCK_DIAG`, the protocol to open a socket with.

@@ -128,6 +128,7 @@ impl Query {
     }
 
     /// The connection with this token, or a dump where none is given.
+    #[inline]
     pub fn request<'b>(
         &self,
         buffer: &'b mut [u8],
@@ -276,6 +277,7 @@ impl Filter {
     }
 
     /// Puts the program that tells the kernel, if there is anything to tell.
+    #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
         let mut program = Program {
             bytes: [0; PROGRAM_MAX],
@@ -283,8 +285,7 @@ impl Filter {
         };
         // From the end, since each condition tells how far that is.
         if let Some(index) = self.interface {
-            program.put(&Native::put_u32(index));
-            program.condition(OP_DEVICE, 4);
+            program.condition(OP_DEVICE, &Native::put_u32(index));
         }
         program.host(OP_DESTINATION, &self.destination);
         program.host(OP_SOURCE, &self.source);
@@ -301,40 +302,44 @@ struct Program {
 }
 
 impl Program {
-    fn put(&mut self, bytes: &[u8]) {
-        let start = self.start.saturating_sub(bytes.len());
+    /// A condition with its operands.
+    #[inline]
+    fn condition(&mut self, code: u8, operands: &[u8]) {
+        let len = OP_LEN + operands.len();
+        let start = self.start.saturating_sub(len);
+        let [no0, no1] = Native::put_u16((PROGRAM_MAX - start + OP_LEN) as u16);
         let room = self.bytes.get_mut(start..self.start);
-        if let Some(room) = room.filter(|room| room.len() == bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.start = start;
+        if let Some((op, room)) = room.and_then(|room| room.split_first_chunk_mut()) {
+            if room.len() == operands.len() {
+                *op = [code, len as u8, no0, no1];
+                room.copy_from_slice(operands);
+                self.start = start;
+            }
         }
     }
 
-    /// The code of a condition, in front of its operands, which are `len`
-    /// bytes.
-    fn condition(&mut self, code: u8, len: usize) {
-        let rest = PROGRAM_MAX - self.start;
-        let [no0, no1] = Native::put_u16((OP_LEN + rest + OP_LEN) as u16);
-        self.put(&[code, (OP_LEN + len) as u8, no0, no1]);
-    }
-
+    #[inline]
     fn host(&mut self, code: u8, host: &Host) {
-        let end = self.start;
-        let family = match host.address {
-            Some(IpAddr::V4(address)) => {
-                self.put(&address.octets());
-                AF_INET
+        let mut address = [0; 16];
+        let (family, len) = match host.address {
+            Some(IpAddr::V4(v4)) => {
+                address[..4].copy_from_slice(&v4.octets());
+                (AF_INET, 4)
             }
-            Some(IpAddr::V6(address)) => {
-                self.put(&address.octets());
-                AF_INET6
+            Some(IpAddr::V6(v6)) => {
+                address = v6.octets();
+                (AF_INET6, 16)
             }
-            None if host.port.is_some() => AF_UNSPEC,
+            None if host.port.is_some() => (AF_UNSPEC, 0),
             None => return,
         };
-        self.put(&Native::put_u32(host.port.map_or(u32::MAX, u32::from)));
-        self.put(&[family, host.bits, 0, 0]);
-        self.condition(code, end - self.start);
+        let mut operands = [0; HOST_LEN + 16];
+        operands[0] = family;
+        operands[1] = host.bits;
+        operands[4..HOST_LEN]
+            .copy_from_slice(&Native::put_u32(host.port.map_or(u32::MAX, u32::from)));
+        operands[HOST_LEN..].copy_from_slice(&address);
+        self.condition(code, operands.get(..HOST_LEN + len).unwrap_or_default());
     }
 }
 

@@ -1,11 +1,11 @@
 //! One socket of an answer.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
 use crate::error::{Error, ErrorKind};
-use crate::inet;
+use crate::inet::{self, AF_INET, AF_INET6, AF_UNSPEC};
 use crate::netlink::{
     nothing, Attribute, Attributes, Form, Forms, Message, Present, Spot, Text, HEADER_LEN,
 };
@@ -62,6 +62,29 @@ pub struct Socket<'a, E: Order = Native> {
     upper: Spot,
 }
 
+/// The attributes that a socket is read from.
+const FORMS: &Forms = &[
+    (attribute::INFO, Form::ANY),
+    (attribute::CONG, Form::TEXT),
+    (attribute::SKMEMINFO, Form::ANY),
+    (attribute::MARK, Form::number(4)),
+    (attribute::ULP_INFO, Form::ANY),
+];
+
+/// The fixed part of a message, and the attributes behind it.
+#[inline(always)]
+fn parts<'a, E: Order>(
+    message: &Message<'a, E>,
+) -> Result<(&'a [u8; FIXED], Attributes<'a, E>), Error> {
+    if message.header.kind != BY_FAMILY {
+        return Err(Error::new(ErrorKind::WrongType, 4));
+    }
+    match message.payload().split_first_chunk::<FIXED>() {
+        Some((fixed, rest)) => Ok((fixed, Attributes::at(rest, HEADER_LEN + FIXED))),
+        None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+    }
+}
+
 impl<'a, E: Order> Socket<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query).
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
@@ -73,13 +96,6 @@ impl<'a, E: Order> Socket<'a, E> {
             return Err(Error::new(ErrorKind::Truncated, HEADER_LEN));
         };
         let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
-        const FORMS: &Forms = &[
-            (attribute::INFO, Form::ANY),
-            (attribute::CONG, Form::TEXT),
-            (attribute::SKMEMINFO, Form::ANY),
-            (attribute::MARK, Form::number(4)),
-            (attribute::ULP_INFO, Form::ANY),
-        ];
         let mut values = nothing::<6>();
         attributes.pick(FORMS, &mut values)?;
         // The call first: what is read behind it needs no stack.
@@ -141,30 +157,197 @@ impl<'a, E: Order> Socket<'a, E> {
     /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
     /// TCP.
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
-        match self.upper_attribute(attribute::ULP_NAME)? {
-            Some(name) => name.text().map(Some),
-            None => Ok(None),
-        }
+        upper_name(&self.attributes, self.upper)
     }
 
     /// What MPTCP keeps of this subflow; `None` for a socket that is none,
     /// and where the kernel does not tell this reader.
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
         let mut info = SubflowInfo::EMPTY;
-        Ok(self.read_subflow(&mut info)?.then_some(info))
+        Ok(read_subflow(&self.attributes, self.upper, &mut info)?.then_some(info))
+    }
+}
+
+#[inline(never)]
+fn upper_attribute<'a, E: Order>(
+    attributes: &Attributes<'a, E>,
+    upper: Spot,
+    kind: u16,
+) -> Result<Option<Attribute<'a, E>>, Error> {
+    attributes.nest_at(upper).find_last(kind)
+}
+
+fn upper_name<'a, E: Order>(
+    attributes: &Attributes<'a, E>,
+    upper: Spot,
+) -> Result<Option<Text<'a>>, Error> {
+    match upper_attribute(attributes, upper, attribute::ULP_NAME)? {
+        Some(name) => name.text().map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read_subflow<E: Order>(
+    attributes: &Attributes<'_, E>,
+    upper: Spot,
+    info: &mut SubflowInfo,
+) -> Result<bool, Error> {
+    match upper_attribute(attributes, upper, attribute::ULP_MPTCP)? {
+        Some(nest) => info.update(nest.nested()).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// An end of a socket.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The address as one number: IPv4 as it is mapped into IPv6, 0 where the
+    /// family is not one of the Internet.
+    pub number: u128,
+    /// The port.
+    pub port: u16,
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u8,
+}
+
+impl End {
+    /// No end at all.
+    pub const NONE: Self = Self {
+        number: 0,
+        port: 0,
+        family: AF_UNSPEC,
+    };
+
+    /// The address as it is written; `None` where the family is not one of the
+    /// Internet.
+    pub const fn address(&self) -> Option<IpAddr> {
+        let address = Ipv6Addr::from_bits(self.number);
+        match self.family {
+            AF_INET => Some(IpAddr::V4(Ipv4Addr::from_bits(self.number as u32))),
+            AF_INET6 => Some(IpAddr::V6(address)),
+            _ => None,
+        }
+    }
+}
+
+/// A [`Socket`] that is read where it lies: nothing is moved before it is
+/// asked for. For those who see many and want little of each.
+#[derive(Copy, Clone, Debug)]
+pub struct SocketView<'a, E: Order = Native> {
+    fixed: &'a [u8; FIXED],
+    attributes: Attributes<'a, E>,
+    info: Spot,
+    upper: Spot,
+}
+
+impl<'a, E: Order> SocketView<'a, E> {
+    /// As [`Socket::decode`], with the same errors.
+    #[inline]
+    pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        let (fixed, attributes) = parts(message)?;
+        let mut values = nothing::<6>();
+        attributes.pick(FORMS, &mut values)?;
+        let [info, _, _, _, upper, _] = values;
+        Ok(Self {
+            fixed,
+            attributes,
+            info: Spot(info),
+            upper: Spot(upper),
+        })
     }
 
-    /// The same, added to `info`, which many of them need not be moved to
-    /// then; tells whether there is anything.
-    pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
-        match self.upper_attribute(attribute::ULP_MPTCP)? {
-            Some(nest) => info.update(nest.nested()).map(|()| true),
-            None => Ok(false),
+    #[inline(always)]
+    fn number(&self, at: usize) -> u32 {
+        let bytes = self.fixed.get(at..).and_then(|rest| rest.first_chunk());
+        bytes.map_or(0, |bytes| E::u32(*bytes))
+    }
+
+    /// As [`Socket::state`].
+    #[inline]
+    pub fn state(&self) -> State {
+        State::from_number(self.fixed[1])
+    }
+
+    /// As [`Socket::interface`].
+    #[inline]
+    pub fn interface(&self) -> u32 {
+        self.number(40)
+    }
+
+    /// As [`Socket::cookie`].
+    #[inline]
+    pub fn cookie(&self) -> u64 {
+        u64::from(self.number(48)) << 32 | u64::from(self.number(44))
+    }
+
+    /// As [`Socket::receive_queue`].
+    #[inline]
+    pub fn receive_queue(&self) -> u32 {
+        self.number(56)
+    }
+
+    /// As [`Socket::send_queue`].
+    #[inline]
+    pub fn send_queue(&self) -> u32 {
+        self.number(60)
+    }
+
+    /// As [`Socket::uid`].
+    #[inline]
+    pub fn uid(&self) -> u32 {
+        self.number(64)
+    }
+
+    /// As [`Socket::inode`].
+    #[inline]
+    pub fn inode(&self) -> u32 {
+        self.number(68)
+    }
+
+    /// Both ends: the local one, the remote one.
+    #[inline]
+    pub fn ends(&self) -> [End; 2] {
+        [self.end(4, 8), self.end(6, 24)]
+    }
+
+    #[inline(always)]
+    fn end(&self, port: usize, address: usize) -> End {
+        let port = self.fixed.get(port..).and_then(|rest| rest.first_chunk());
+        let address = self.fixed.get(address..).unwrap_or_default();
+        let family = self.fixed[0];
+        let number = match (family, address.first_chunk(), address.first_chunk()) {
+            (AF_INET, Some(v4), _) => u128::from(u32::from_be_bytes(*v4)) | 0xffff << 32,
+            (AF_INET6, _, Some(v6)) => u128::from_be_bytes(*v6),
+            _ => 0,
+        };
+        End {
+            number,
+            port: port.map_or(0, |port| u16::from_be_bytes(*port)),
+            family,
         }
     }
 
-    fn upper_attribute(&self, kind: u16) -> Result<Option<Attribute<'a, E>>, Error> {
-        self.attributes.nest_at(self.upper).find_last(kind)
+    /// As [`Socket::mptcp_info`].
+    #[inline]
+    pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
+        self.attributes.picked(self.info).map(MptcpInfo::with_order)
+    }
+
+    /// As [`Socket::tcp_info`].
+    #[inline]
+    pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
+        self.attributes.picked(self.info).map(TcpInfo::with_order)
+    }
+
+    /// As [`Socket::upper_name`].
+    pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
+        upper_name(&self.attributes, self.upper)
+    }
+
+    /// As [`Socket::subflow`], but what is there is added to `info`, which
+    /// need not be moved then; tells whether there is anything.
+    pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
+        read_subflow(&self.attributes, self.upper, info)
     }
 }
 
@@ -309,7 +492,6 @@ mod tests {
     use crate::diag::SubflowFlags;
     use crate::order::Little;
     use crate::testing::{bytes, message};
-    use core::net::Ipv4Addr;
 
     const SUBFLOW: &str = "00000000 1400 0200 00000000 00000000 02010000 138a aded
         7f000001 00000000 00000000 00000000 7f000003 00000000 00000000 00000000
@@ -340,6 +522,18 @@ mod tests {
         let flags = subflow.flags().unwrap();
         assert!(flags.contains(SubflowFlags::JOIN_REM) && !flags.contains(SubflowFlags::MCAP_REM));
         assert!(socket.tcp_info().is_none());
+
+        let view = SocketView::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!((view.state(), view.interface()), (socket.state, 0));
+        assert_eq!((view.cookie(), view.inode()), (0x1_0000_000a, 0x178));
+        let [local, remote] = view.ends();
+        assert_eq!((local.address(), local.port), (socket.source, 5002));
+        assert_eq!((remote.address(), remote.port), (socket.destination, 44525));
+        assert_eq!(local.number, 0xffff_7f00_0001);
+        let mut info = SubflowInfo::EMPTY;
+        assert_eq!(view.read_subflow(&mut info), Ok(true));
+        assert_eq!(info, subflow);
+        assert_eq!(view.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
     }
 
     #[test]

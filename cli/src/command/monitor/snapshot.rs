@@ -8,11 +8,11 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::diag::{State, SubflowFlags};
+use mptcp_codec::diag::{End, State, SubflowFlags};
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
 use super::{record, Namespace, Screen, Source};
-use crate::connections::{self, Connection, Ends, Role, Selection};
+use crate::connections::{self, Connection, Role, Selection};
 use crate::error::Result;
 use crate::kernel::sys;
 
@@ -116,13 +116,12 @@ impl Known {
 }
 
 /// The attributes that an event about this socket would have.
-fn describe(token: u32, ends: Ends, interface: u32) -> EventAttributes {
-    let [(source, sport), (destination, dport)] = ends;
+fn describe(token: u32, [local, remote]: [End; 2], interface: u32) -> EventAttributes {
     let mut fields = EventAttributes::EMPTY
         .with_token(token)
-        .with_sport(sport)
-        .with_dport(dport);
-    match (source, destination) {
+        .with_sport(local.port)
+        .with_dport(remote.port);
+    match (local.address(), remote.address()) {
         (Some(IpAddr::V4(source)), Some(IpAddr::V4(destination))) => {
             fields = fields.with_saddr4(source).with_daddr4(destination);
         }
@@ -216,15 +215,15 @@ impl Namespace {
         // Whether the kernel has told of the connection, and has its end still
         // to tell: CLOSED comes when its owner closes it, and leaves it without
         // an inode. So is one that nobody has accepted yet.
-        let is_there = match socket.state {
+        let is_there = match socket.state() {
             State::Established | State::CloseWait => true,
             State::SynSent => !found.open.is_empty(),
-            _ => socket.inode != 0,
+            _ => socket.inode() != 0,
         };
         if !is_there {
             return Ok(());
         }
-        let mut fields = describe(token, connections::ends(socket), socket.interface);
+        let mut fields = describe(token, socket.ends(), socket.interface());
         if connection.role() == Some(Role::Server) {
             fields = fields.with_server_side(1);
         }
