@@ -158,6 +158,11 @@ impl Output {
         self.text.bytes(bytes);
     }
 
+    /// Where all of it is put, for who writes into a text.
+    pub fn buffer(&mut self) -> &mut Text {
+        &mut self.text
+    }
+
     /// One byte.
     pub fn byte(&mut self, byte: u8) {
         self.text.byte(byte);

@@ -264,9 +264,7 @@ fn print(
 ) -> Result<()> {
     let name = name_of(path_manager, names, &step.entry);
     if !out.style.json {
-        let mut text = Text::default();
-        step.print(&mut text, name);
-        out.bytes(text.as_bytes());
+        step.print(out.buffer(), name);
         return out.end_line();
     }
     out.begin_object("");
