@@ -11,7 +11,7 @@ const REPLY: usize = 2 * 32768;
 /// A socket to ask with.
 #[derive(Debug)]
 pub struct Diagnostics {
-    socket: Socket,
+    socket: Box<Socket>,
 }
 
 impl Diagnostics {

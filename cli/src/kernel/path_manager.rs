@@ -11,7 +11,7 @@ use crate::error::{status, Error, Kind, Result};
 /// A socket that knows the family's id, asked for once.
 #[derive(Debug)]
 pub struct PathManager {
-    socket: Socket,
+    socket: Box<Socket>,
     family: u16,
 }
 

@@ -40,7 +40,7 @@ impl Interfaces {
     #[inline(never)]
     fn speaking(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
         Ok(Self {
-            socket: Box::new(Socket::open(protocol, receive_buffer)?),
+            socket: Socket::open(protocol, receive_buffer)?,
         })
     }
 

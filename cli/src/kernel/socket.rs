@@ -42,13 +42,14 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket of this netlink protocol.
-    pub fn open(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
+    /// Opens a socket of this netlink protocol; in a box, as it is large and
+    /// handed about.
+    pub fn open(protocol: i32, receive_buffer: Option<u32>) -> Result<Box<Self>> {
         let fd = sys::netlink_socket(protocol).map_err(|error| {
             let what = ["Cannot open netlink socket"];
             Error::system(Kind::Kernel, status::FAILED, &what, error)
         })?;
-        let mut socket = Self {
+        let mut socket = Box::new(Self {
             fd,
             seq: 0,
             port: None,
@@ -56,7 +57,7 @@ impl Socket {
             explains: false,
             room: BUFFER,
             buffer: Vec::new(),
-        };
+        });
         if let Some(bytes) = receive_buffer {
             socket.set_receive_buffer(bytes);
         }
