@@ -228,6 +228,26 @@ fn names_count_whatever_interface_has_them() {
 }
 
 #[test]
+fn what_is_printed_names_interfaces_as_they_are_called_now() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    let file = File::new("endpoint add dev wan -4 id 1\nendpoint add dev new -4 signal\n");
+    let watch = Watch::start("watch --remove-on-exit", &file.0);
+    expect(&["10.1.0.1 id 1 dev wan"]);
+    link_rename("wan", "new");
+    expect(&["10.1.0.1 id 1 signal dev new"]);
+    let output = watch.stop().success();
+    assert_eq!(
+        output.stdout(),
+        "endpoint add 10.1.0.1 id 1 dev wan\nendpoint delete id 1 10.1.0.1\n\
+         endpoint add 10.1.0.1 id 1 signal dev new\nendpoint delete id 1 10.1.0.1\n"
+    );
+}
+
+#[test]
 fn an_address_that_moves_takes_its_endpoint_along() {
     let Some(_namespace) = Namespace::fresh() else {
         return;

@@ -193,6 +193,8 @@ impl Job {
 
     /// Looks at endpoints and limits. Nothing is to be done then.
     fn look(&mut self, session: &mut Session) -> Result<()> {
+        // Interfaces may have been renamed.
+        self.names = Names::default();
         let path_manager = session.path_manager()?;
         let plan = &mut self.plan;
         plan.steps.clear();

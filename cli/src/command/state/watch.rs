@@ -7,6 +7,7 @@ use mptcp_codec::route;
 use super::apply::tell_no_room;
 use super::{carry_out, command, entries, index_of, print, with_file, Job, Teller};
 use crate::args::Watch;
+use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::state::{File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
@@ -328,7 +329,8 @@ impl Follower<'_> {
     fn remove(&mut self, session: &mut Session) -> Result<()> {
         self.job.lock.take()?;
         let (path_manager, out) = session.path_manager_and_output()?;
-        let Job { plan, names, .. } = &mut *self.job;
+        let mut names = Names::default();
+        let plan = &mut self.job.plan;
         let mut present = Vec::new();
         entries(path_manager, &mut present)?;
         for there in &present {
@@ -340,7 +342,7 @@ impl Follower<'_> {
             push(&mut plan.steps, Action::Delete, there);
             carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
             for step in &plan.steps {
-                print(out, path_manager, names, step)?;
+                print(out, path_manager, &mut names, step)?;
             }
         }
         Ok(())
