@@ -475,13 +475,13 @@ impl Doctor<'_> {
     #[inline(never)]
     fn check_ways(&mut self) -> Result<()> {
         if self.host.peers.is_empty() {
-            for peer in ANYWHERE {
-                self.peer = peer;
+            for peer in &ANYWHERE {
+                self.peer = *peer;
                 self.ask(0, 0)?;
                 // Where even the first path does not lead there, it tells
                 // nothing.
                 if self.way != 0 {
-                    self.host.peers.push(peer);
+                    self.host.peers.push(*peer);
                 }
             }
         }

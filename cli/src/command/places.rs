@@ -51,18 +51,14 @@ pub fn is_bound(endpoint: &Endpoint) -> bool {
 pub struct Addresses(Vec<(Key, u32)>);
 
 impl Addresses {
-    /// Those that there are now; of those that were known before, the ones that
-    /// have gone.
+    /// Adds those that there are now. Those that have gone stay.
     pub fn read(&mut self, routes: &mut Interfaces) -> Result<()> {
-        let mut now = Self::default();
-        routes.addresses(&mut |address, index| now.0.push((key(address), index)))?;
-        for gone in &self.0 {
-            if now.interface(gone.0) == 0 {
-                now.0.push(*gone);
+        routes.addresses(&mut |address, index| {
+            let entry = (key(address), index);
+            if !self.0.contains(&entry) {
+                self.0.push(entry);
             }
-        }
-        *self = now;
-        Ok(())
+        })
     }
 
     /// The interface that has this address, of several the first by index; 0
