@@ -4,12 +4,14 @@
 //! table is made from the C library's constants. The texts are glibc's, on
 //! every C library, so that messages do not depend on how this was built.
 
+use crate::output::take;
+
 /// The name, like `EEXIST`, and the text of an error number; `None` where it
 /// is not one that sockets, files or the path manager answer with.
-pub fn describe(number: u32) -> Option<(&'static str, &'static str)> {
-    let mut texts = TEXTS.split('\0');
+pub fn describe(number: u32) -> Option<(&'static [u8], &'static [u8])> {
+    let mut texts = TEXTS.as_bytes();
     for listed in NUMBERS {
-        let (name, text) = (texts.next()?, texts.next()?);
+        let (name, text) = (take(&mut texts, 0), take(&mut texts, 0));
         if u32::from(*listed) == number {
             return Some((name, text));
         }

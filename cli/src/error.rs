@@ -251,7 +251,7 @@ impl Error {
     #[inline(never)]
     fn push_errno(&mut self, Errno(number_of): Errno) {
         match errno::describe(number_of) {
-            Some((_, text)) => self.push(text.as_bytes()),
+            Some((_, text)) => self.push(text),
             None => {
                 self.push(b"Unknown error ");
                 self.push(number(number_of.into()).as_bytes());
@@ -360,7 +360,7 @@ impl Error {
             out.number((*errno).into());
             if let Some((name, _)) = errno::describe(*errno) {
                 out.bytes(b",\"name\":");
-                json::string(out, name.as_bytes());
+                json::string(out, name);
             }
         }
         if let Some(word) = word {

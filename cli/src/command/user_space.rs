@@ -87,7 +87,7 @@ pub fn with_remedy(mut error: Error) -> Error {
         }
     }
     if let Some((_, text)) = connect_error(message).and_then(errno::describe) {
-        remedy = text.as_bytes();
+        remedy = text;
     }
     if remedy.is_empty() {
         return error;
