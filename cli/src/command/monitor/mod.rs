@@ -30,6 +30,7 @@ use self::wanted::Wanted;
 use self::zone::Zone;
 use crate::args;
 use crate::error::{status, Error, Kind, Result};
+use crate::grammar::find;
 use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received, NAME_SIZE};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::session::Session;
@@ -523,7 +524,7 @@ impl Namespace {
             self.names.len() - 1
         });
         let name = self.names.get(at).map_or(&[][..], |(_, name)| name);
-        name.split(|byte| *byte == 0).next().unwrap_or(name)
+        name.get(..find(name, 0)).unwrap_or(name)
     }
 
     /// Tells how many events were lost since this was told last; no number

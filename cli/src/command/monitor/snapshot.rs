@@ -12,8 +12,9 @@ use mptcp_codec::diag::{End, State, SubflowFlags};
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
 use super::{record, Namespace, Screen, Source};
+use crate::command::places;
 use crate::connections::{self, Connection, Role, Selection};
-use crate::error::Result;
+use crate::error::{join, Result};
 use crate::kernel::sys;
 
 /// How long events are compared with a snapshot, in milliseconds.
@@ -24,71 +25,50 @@ const PIECE: usize = 1 << 16;
 /// What a snapshot has told.
 #[derive(Debug, Default)]
 pub struct Known {
-    // Ascending by their keys.
-    told: Vec<Told>,
+    // Ascending: a key, and how far that has come in a byte behind it; ids come
+    // again.
+    told: Vec<Vec<u8>>,
     until: u64,
 }
 
-/// A connection or a subflow, and how far it has come; ids come again.
-#[derive(Debug)]
-struct Told {
-    key: Key,
-    phase: Phase,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Created,
-    Established,
-    Over,
-}
+// How far a connection or a subflow has come.
+const CREATED: u8 = 0;
+const ESTABLISHED: u8 = 1;
+const OVER: u8 = 2;
 
 /// Which events tell that a connection, or a subflow, has come so far.
-const CHANGES: [(u8, bool, Phase); 5] = [
-    (EventKind::Created.command(), false, Phase::Created),
-    (EventKind::Established.command(), false, Phase::Established),
-    (EventKind::Closed.command(), false, Phase::Over),
-    (
-        EventKind::SubflowEstablished.command(),
-        true,
-        Phase::Established,
-    ),
-    (EventKind::SubflowClosed.command(), true, Phase::Over),
+const CHANGES: [(u8, bool, u8); 5] = [
+    (EventKind::Created.command(), false, CREATED),
+    (EventKind::Established.command(), false, ESTABLISHED),
+    (EventKind::Closed.command(), false, OVER),
+    (EventKind::SubflowEstablished.command(), true, ESTABLISHED),
+    (EventKind::SubflowClosed.command(), true, OVER),
 ];
 
-/// The token of a connection, and zeros; for one of its subflows a 1 instead,
-/// and for each end the address, as one of IPv6, and the port.
-type Key = [u8; 5 + 2 * END];
-const END: usize = 16 + 2;
-
-fn key(fields: &EventAttributes, of_subflow: bool) -> Key {
-    let mut key = [0; 5 + 2 * END];
-    key[..4].copy_from_slice(&fields.token().unwrap_or(0).to_ne_bytes());
-    if of_subflow {
-        key[4] = 1;
-        end(&mut key[5..][..END], fields.source(), fields.sport());
-        end(&mut key[5 + END..], fields.destination(), fields.dport());
-    }
-    key
-}
-
-#[inline(never)]
-fn end(key: &mut [u8], address: Option<IpAddr>, port: Option<u16>) {
-    let address = match address {
-        Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
-        Some(IpAddr::V6(address)) => address,
-        None => return,
+/// The key of a connection is its token, and zeros; that of a subflow the token
+/// of its connection, a 1, the addresses, and the ports.
+fn key(fields: &EventAttributes, of_subflow: bool) -> Vec<u8> {
+    let token = fields.token().unwrap_or(0).to_ne_bytes();
+    let ends = match of_subflow {
+        true => fields,
+        false => &EventAttributes::EMPTY,
     };
-    let port = port.unwrap_or(0).to_ne_bytes();
-    for (to, from) in key.iter_mut().zip(address.octets().iter().chain(&port)) {
-        *to = *from;
-    }
+    let ports = [ends.sport().unwrap_or(0), ends.dport().unwrap_or(0)];
+    join(&[
+        &token,
+        &[of_subflow.into()],
+        &ends.source().map_or(0, places::key).to_ne_bytes(),
+        &ends.destination().map_or(0, places::key).to_ne_bytes(),
+        &ports[0].to_ne_bytes(),
+        &ports[1].to_ne_bytes(),
+    ])
 }
 
 impl Known {
-    fn note(&mut self, fields: &EventAttributes, of_subflow: bool, phase: Phase) {
-        let key = key(fields, of_subflow);
-        self.told.push(Told { key, phase });
+    fn note(&mut self, fields: &EventAttributes, of_subflow: bool, phase: u8) {
+        let mut told = key(fields, of_subflow);
+        told.push(phase);
+        self.told.push(told);
     }
 
     /// Whether the snapshot has told what this event tells.
@@ -103,14 +83,17 @@ impl Known {
         let Some((_, of_subflow, now)) = CHANGES.iter().find(|(of, ..)| *of == command) else {
             return false;
         };
-        let (of_subflow, now) = (*of_subflow, *now);
-        let key = key(fields, of_subflow);
-        let found = self.told.binary_search_by(|told| told.key.cmp(&key));
-        let Some(told) = found.ok().and_then(|at| self.told.get_mut(at)) else {
+        let key = key(fields, *of_subflow);
+        let at = self.told.partition_point(|told| *told < key);
+        let told = self.told.get_mut(at);
+        let Some([known @ .., phase]) = told.map(Vec::as_mut_slice) else {
             return false;
         };
-        let tells = now <= told.phase && told.phase != Phase::Over;
-        told.phase = now.max(told.phase);
+        if *known != key {
+            return false;
+        }
+        let tells = *now <= *phase && *phase != OVER;
+        *phase = (*phase).max(*now);
         tells
     }
 }
@@ -167,11 +150,8 @@ impl Source {
             namespace.show(screen, connection, &mut found)?;
             screen.make_room()
         })?;
-        let Known { told, until } = &mut namespace.known;
-        // By their keys, without a copy of each.
-        #[allow(clippy::unnecessary_sort_by)]
-        told.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        *until = sys::milliseconds() + COMPARED;
+        namespace.known.told.sort_unstable();
+        namespace.known.until = sys::milliseconds() + COMPARED;
         record::begin(screen, "SNAPSHOT_END", &namespace.name);
         let out = &mut screen.session.out;
         record::number(out, "connections", Some(found.connections));
@@ -191,7 +171,7 @@ impl Namespace {
             return Ok(());
         };
         let token = connection.token;
-        let mut phase = Phase::Created;
+        let mut phase = CREATED;
         found.open.clear();
         for subflow in connection.subflows() {
             let flags = subflow.flags();
@@ -200,7 +180,7 @@ impl Namespace {
             }
             // A subflow that joined found an established connection.
             if subflow.is_joined() || flags.contains(SubflowFlags::FULLY_ESTABLISHED) {
-                phase = Phase::Established;
+                phase = ESTABLISHED;
             }
             let mut fields = describe(token, subflow.ends, subflow.interface);
             if let Some(id) = subflow.info.id_loc() {
@@ -231,13 +211,13 @@ impl Namespace {
         // On the interface is also whose subflow is.
         let mut wanted = self.is_wanted(screen, &fields)?;
         for subflow in &found.open {
-            self.known.note(subflow, true, Phase::Established);
+            self.known.note(subflow, true, ESTABLISHED);
             wanted |= self.is_wanted(screen, subflow)?;
         }
         if wanted {
             self.describe(screen, "connection", &fields);
             let out = &mut screen.session.out;
-            record::fact(out, "established", phase == Phase::Established);
+            record::fact(out, "established", phase == ESTABLISHED);
             record::fact(out, "fallback", connection.is_fallback());
             record::end(out)?;
             found.connections += 1;
