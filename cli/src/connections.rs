@@ -366,29 +366,28 @@ impl Reader<'_> {
     }
 
     fn keep(&mut self, socket: &SocketView) -> Result<()> {
-        let mut info = SubflowInfo::EMPTY;
-        if !socket.read_subflow(&mut info)? {
-            let upper = socket.upper_name()?;
-            self.hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
-            return Ok(());
-        }
-        let Some(token) = info.token_loc() else {
-            return Ok(());
-        };
-        self.hidden.sequences |= info.relwrite_seq().is_none();
-        if !self.wants(token) {
-            return Ok(());
-        }
         let mut subflow = Subflow {
             state: socket.state(),
             interface: socket.interface(),
             ends: socket.ends(),
-            info,
+            info: SubflowInfo::EMPTY,
             inode: socket.inode(),
             done: Cell::new(false),
             tcp_len: 0,
             tcp_info: [0; TcpInfo::LEN],
         };
+        if !socket.read_subflow(&mut subflow.info)? {
+            let upper = socket.upper_name()?;
+            self.hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
+            return Ok(());
+        }
+        let Some(token) = subflow.info.token_loc() else {
+            return Ok(());
+        };
+        self.hidden.sequences |= subflow.info.relwrite_seq().is_none();
+        if !self.wants(token) {
+            return Ok(());
+        }
         if let Some(sent) = socket.tcp_info() {
             let sent = sent.as_bytes();
             let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);

@@ -662,17 +662,18 @@ impl Printer<'_> {
     }
 
     /// Figures, as far as the kernel sent them; in text the first few, which
-    /// have a front there. The least of all.
+    /// have a front there, or none. The least of them.
     fn figures(&mut self, figures: &[(Item, Field)], in_text: usize, sent: &[u8]) -> Option<u64> {
-        let mut least = None;
-        let told = match self.out.style.json {
-            true => figures.len(),
-            false => in_text,
+        let told = in_text != 0 || self.out.style.json;
+        let count = match told && !self.out.style.json {
+            true => in_text,
+            false => figures.len(),
         };
-        for (at, (item, field)) in figures.iter().enumerate() {
+        let mut least = None;
+        for (item, field) in figures.iter().take(count) {
             if let Some(value) = field.read::<Native>(sent) {
                 least = Some(value.min(least.unwrap_or(value)));
-                if at < told {
+                if told {
                     self.number(*item, value);
                 }
             }

@@ -141,9 +141,10 @@ impl Places {
             }
         }
         let id = found.and_then(|endpoint| endpoint.id()).unwrap_or(0);
-        let interface = match (subflow.interface, found) {
-            (0, Some(endpoint)) => self.of_endpoint(endpoint),
-            (0, None) => self.addresses.interface(local),
+        let named = found.and_then(|endpoint| endpoint.if_idx()).unwrap_or(0);
+        let interface = match (subflow.interface, named) {
+            (0, 0) => self.addresses.interface(local),
+            (0, named) => named as u32,
             (bound, _) => bound,
         };
         (id, interface)

@@ -33,11 +33,8 @@ impl Field {
     }
 
     fn number<E: Order>(self, structure: &[u8]) -> Option<u64> {
-        E::number(
-            structure
-                .get(self.offset.into()..)?
-                .get(..self.len.into())?,
-        )
+        let start = usize::from(self.offset);
+        E::number(structure.get(start..start + usize::from(self.len))?)
     }
 }
 
