@@ -3,17 +3,15 @@
 use core::net::IpAddr;
 
 use super::{State, BY_FAMILY};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::inet::{self, AF_INET, AF_INET6, AF_UNSPEC};
-use crate::netlink::{flags, ATTRIBUTE_HEADER, HEADER_LEN};
+use crate::netlink::{flags, Header, Writer};
 use crate::order::{Native, Order};
 
 /// `INET_DIAG_REQ_BYTECODE`.
 const REQ_BYTECODE: u16 = 1;
 /// `INET_DIAG_REQ_PROTOCOL`.
 const REQ_PROTOCOL: u16 = 3;
-/// Header and `struct inet_diag_req_v2`.
-const FIXED: usize = HEADER_LEN + 56;
 /// `INET_DIAG_NOCOOKIE`.
 const NO_COOKIE: u32 = u32::MAX;
 
@@ -141,50 +139,30 @@ impl Query {
             Some(token) => (Protocol::Mptcp, flags::REQUEST, [token, NO_COOKIE]),
             None => (self.protocol, flags::REQUEST | flags::DUMP, [0, 0]),
         };
-        const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
-        // All but a filter is at fixed places, so no writer is needed: header,
-        // `struct inet_diag_req_v2`, and an attribute for a protocol whose
-        // number does not fit into a byte, with TCP in its place.
-        let Some(fixed) = buffer.first_chunk_mut::<{ FIXED + 8 }>() else {
-            return Err(NO_SPACE);
+        let header = Header {
+            kind: BY_FAMILY,
+            flags,
+            seq,
+            ..Header::default()
         };
-        *fixed = [0; FIXED + 8];
+        let mut writer = Writer::new(buffer, header);
+        // A protocol whose number does not fit into a byte goes into an
+        // attribute, with TCP in its place.
         let tcp = Protocol::Tcp.number() as u8;
-        fixed[4..6].copy_from_slice(&Native::put_u16(BY_FAMILY));
-        fixed[6..8].copy_from_slice(&Native::put_u16(flags));
-        fixed[8..12].copy_from_slice(&Native::put_u32(seq));
-        fixed[16..20].copy_from_slice(&[self.family, tcp, self.extensions, 0]);
-        fixed[20..24].copy_from_slice(&Native::put_u32(self.states.0));
         // Between states and cookie: ports, addresses, interface.
-        fixed[64..68].copy_from_slice(&Native::put_u32(cookie[0]));
-        fixed[68..FIXED].copy_from_slice(&Native::put_u32(cookie[1]));
-        let mut len = FIXED;
+        let mut fixed = [0; 56];
+        fixed[..4].copy_from_slice(&[self.family, tcp, self.extensions, 0]);
+        fixed[4..8].copy_from_slice(&Native::put_u32(self.states.0));
+        fixed[48..52].copy_from_slice(&Native::put_u32(cookie[0]));
+        fixed[52..].copy_from_slice(&Native::put_u32(cookie[1]));
+        writer.bytes(fixed);
         if protocol != Protocol::Tcp {
-            let head = Native::put_attribute_word(u32::from(REQ_PROTOCOL) << 16 | 8);
-            fixed[FIXED..FIXED + 4].copy_from_slice(&head);
-            fixed[FIXED + 4..].copy_from_slice(&Native::put_u32(protocol.number()));
-            len += 8;
+            writer.put_u32(REQ_PROTOCOL, protocol.number());
         }
         if token.is_none() {
-            let program = self.filter.program();
-            let code = program.bytes.get(program.start..).unwrap_or_default();
-            let room = buffer.get_mut(len..);
-            let room = room.and_then(|room| room.get_mut(..code.len()));
-            let Some(room) = room.filter(|room| room.len() == code.len()) else {
-                return Err(NO_SPACE);
-            };
-            room.copy_from_slice(code);
-            len += code.len();
+            self.filter.encode(&mut writer);
         }
-        match buffer.get_mut(..len) {
-            Some(message) => {
-                if let Some(head) = message.first_chunk_mut() {
-                    *head = Native::put_u32(len as u32);
-                }
-                Ok(message)
-            }
-            None => Err(NO_SPACE),
-        }
+        writer.finish()
     }
 }
 
@@ -298,13 +276,12 @@ impl Filter {
         self
     }
 
-    /// The attribute with the program that tells the kernel; nothing where
-    /// there is nothing to tell.
+    /// Puts the program that tells the kernel, if there is anything to tell.
     #[inline]
-    fn program(&self) -> Program {
+    fn encode(&self, writer: &mut Writer<'_>) {
         let mut program = Program {
-            bytes: [0; ATTRIBUTE_HEADER + PROGRAM_MAX],
-            start: ATTRIBUTE_HEADER + PROGRAM_MAX,
+            bytes: [0; PROGRAM_MAX],
+            start: PROGRAM_MAX,
         };
         // From the end, since each condition tells how far that is.
         if let Some(index) = self.interface {
@@ -312,45 +289,33 @@ impl Filter {
         }
         program.host(OP_DESTINATION, &self.destination);
         program.host(OP_SOURCE, &self.source);
-        let len = program.len() + ATTRIBUTE_HEADER;
-        if len > ATTRIBUTE_HEADER {
-            let word = u32::from(REQ_BYTECODE) << 16 | len as u32;
-            program.put(&Native::put_attribute_word(word), &[]);
+        if let Some(bytes @ [_, ..]) = program.bytes.get(program.start..) {
+            writer.put_bytes(REQ_BYTECODE, bytes);
         }
-        program
     }
 }
 
 /// Filter code under construction: it grows at its front.
 struct Program {
-    bytes: [u8; ATTRIBUTE_HEADER + PROGRAM_MAX],
+    bytes: [u8; PROGRAM_MAX],
     start: usize,
 }
 
 impl Program {
-    fn len(&self) -> usize {
-        self.bytes.len() - self.start
-    }
-
-    #[inline]
-    fn put(&mut self, head: &[u8; 4], rest: &[u8]) {
-        let start = self.start.saturating_sub(head.len() + rest.len());
-        let room = self.bytes.get_mut(start..self.start);
-        if let Some((place, room)) = room.and_then(|room| room.split_first_chunk_mut()) {
-            if room.len() == rest.len() {
-                *place = *head;
-                room.copy_from_slice(rest);
-                self.start = start;
-            }
-        }
-    }
-
     /// A condition with its operands.
     #[inline]
     fn condition(&mut self, code: u8, operands: &[u8]) {
         let len = OP_LEN + operands.len();
-        let [no0, no1] = Native::put_u16((len + self.len() + OP_LEN) as u16);
-        self.put(&[code, len as u8, no0, no1], operands);
+        let start = self.start.saturating_sub(len);
+        let [no0, no1] = Native::put_u16((PROGRAM_MAX - start + OP_LEN) as u16);
+        let room = self.bytes.get_mut(start..self.start);
+        if let Some((op, room)) = room.and_then(|room| room.split_first_chunk_mut()) {
+            if room.len() == operands.len() {
+                *op = [code, len as u8, no0, no1];
+                room.copy_from_slice(operands);
+                self.start = start;
+            }
+        }
     }
 
     #[inline]
