@@ -7,13 +7,51 @@
 //!
 //! Decoding compares length and type of an attribute as one word and reads
 //! through a chunk of constant size, which costs what a cast to a struct
-//! would. The rows stand in the order in which the kernel sends, so one pass
-//! over them takes a whole message without a jump that depends on the data.
-//! What is in another order takes another pass. An attribute that is unusual
-//! (with flags in the type, of another length, of an unknown number, a last one
-//! without its padding) takes the checked way through
-//! [`Attributes`](crate::netlink::Attributes), which also makes the errors. A
-//! set marked `rare` has only that way, which is slower and less code.
+//! would. `sent` behind the table names runs of attributes that the kernel
+//! sends together, in its order: a run is taken whole, with one look at what is
+//! left. Others are taken one by one. An attribute that is unusual (with flags
+//! in the type, of another length, of an unknown number, a last one without its
+//! padding) takes the checked way through
+//! [`Attributes`](crate::netlink::Attributes), which makes the errors and
+//! writes it as it would usually be.
+
+use crate::netlink::{align, Form, Forms, ATTRIBUTE_HEADER};
+
+/// What an attribute has to be.
+#[allow(clippy::indexing_slicing)]
+const fn form(forms: &Forms, number: u16) -> Form {
+    let mut row = 0;
+    while forms[row].0 != number {
+        row += 1;
+    }
+    forms[row].1
+}
+
+/// Type and length of an attribute.
+pub(crate) const fn word(forms: &Forms, number: u16) -> u32 {
+    (number as u32) << 16 | (ATTRIBUTE_HEADER + form(forms, number).len()) as u32
+}
+
+/// Where an attribute begins in a run of these; for 0, where the run ends.
+#[allow(clippy::indexing_slicing)]
+pub(crate) const fn place(forms: &Forms, run: &[u16], number: u16) -> usize {
+    let mut at = 0;
+    let mut next = 0;
+    while next < run.len() && run[next] != number {
+        at += ATTRIBUTE_HEADER + align(form(forms, run[next]).len());
+        next += 1;
+    }
+    at
+}
+
+/// The bytes at `at`, which are within.
+#[inline(always)]
+pub(crate) fn within<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(chunk) => *chunk,
+        None => [0; N],
+    }
+}
 
 /// What a kind of field is: `(type)`, `(zero)` for absent, `(nonzero)` where
 /// that is cheap to tell, `(len)` on the wire, `(read E chunk)`
@@ -210,13 +248,14 @@ macro_rules! field {
 macro_rules! attribute_set {
     (
         $(#[$doc:meta])*
-        $visible:vis struct $set:ident $($rare:ident)? {
+        $visible:vis struct $set:ident {
             $(
                 $(#[$field_doc:meta])*
                 $number:literal $name:ident $field:ident / $with:ident : $kind:ident,
             )*
             $( pad $pad:literal, )?
         }
+        $( sent $( [ $($sent:ident)+ ] )+ )?
     ) => {
         $(#[$doc])*
         #[derive(Copy, Clone, PartialEq, Eq)]
@@ -296,75 +335,60 @@ macro_rules! attribute_set {
                 &mut self,
                 attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<(), crate::error::Error> {
-                const OFTEN: bool = stringify!($($rare)?).is_empty();
-                let mut left = attributes;
+                let mut rest = self.take_usual::<E>(attributes.as_bytes());
+                if rest.is_empty() {
+                    return Ok(());
+                }
+                let mut left = attributes.continued_at(rest);
                 loop {
-                    if OFTEN {
-                        self.take_passes(&mut left);
-                    }
-                    if left.as_bytes().is_empty() {
+                    self.take_any(&mut left)?;
+                    rest = self.take_usual::<E>(left.as_bytes());
+                    left = left.continued_at(rest);
+                    if rest.is_empty() {
                         return Ok(());
                     }
-                    self.take_any(&mut left)?;
                 }
             }
 
-            /// Goes through the table until that takes nothing any more.
+            /// Takes attributes as long as they are usual, first the runs that
+            /// come next; what is left.
             ///
-            /// Not inlined: fields of so many kinds are read faster where they
-            /// stand than in competition with the registers of the caller.
+            /// Not inlined: so many fields are read faster where they stand
+            /// than in competition with the registers of the caller.
             #[inline(never)]
-            fn take_passes<E: crate::order::Order>(
-                &mut self,
-                attributes: &mut crate::netlink::Attributes<'_, E>,
-            ) {
-                let mut left = *attributes;
-                loop {
-                    let before = left.as_bytes().len();
-                    left = self.take_usual(left);
-                    let now = left.as_bytes().len();
-                    if now == 0 || now == before {
-                        *attributes = left;
-                        return;
-                    }
-                }
-            }
-
-            /// Goes through the table once, in the order in which the kernel
-            /// sends, and takes each attribute that comes next; what is left.
-            #[inline(always)]
-            pub(crate) fn take_usual<'a, E: crate::order::Order>(
-                &mut self,
-                attributes: crate::netlink::Attributes<'a, E>,
-            ) -> crate::netlink::Attributes<'a, E> {
-                use crate::netlink::{align, ATTRIBUTE_HEADER};
-                let mut rest = attributes.as_bytes();
-                let mut present = self.present;
-                'pass: {
-                    let Some(head) = rest.first_chunk() else {
-                        break 'pass;
-                    };
-                    let mut word = E::attribute_word(*head);
+            fn take_usual<'a, E: crate::order::Order>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+                #[allow(unused_mut)]
+                let mut rest = bytes;
+                $(
+                    let mut present = self.present;
                     $(
-                        if word == $number << 16 | (ATTRIBUTE_HEADER as u32 + field!(len $kind)) {
-                            const WHOLE: usize = ATTRIBUTE_HEADER + align(field!(len $kind));
-                            let Some((chunk, tail)) = rest.split_first_chunk::<WHOLE>() else {
-                                break 'pass;
-                            };
-                            let [_, _, _, _, value @ ..] = chunk;
-                            self.$field = field!(read E $kind value);
-                            present |= 1 << $number;
-                            rest = tail;
-                            let Some(head) = rest.first_chunk() else {
-                                break 'pass;
-                            };
-                            word = E::attribute_word(*head);
+                        {
+                            const RUN: &[u16] = &[$($set::$sent),+];
+                            const WHOLE: usize = crate::table::place($set::FORMS, RUN, 0);
+                            match rest.split_first_chunk::<WHOLE>() {
+                                Some((run, tail)) if true $( && {
+                                    const AT: usize = crate::table::place($set::FORMS, RUN, $set::$sent);
+                                    E::attribute_word(crate::table::within(run, AT))
+                                        == { const WORD: u32 = crate::table::word($set::FORMS, $set::$sent); WORD }
+                                } )+ => {
+                                    $({
+                                        const AT: usize = crate::table::place($set::FORMS, RUN, $set::$sent);
+                                        self.keep::<E, { $set::$sent }>(run, 4 + AT);
+                                        present |= 1 << $set::$sent;
+                                    })+
+                                    rest = tail;
+                                }
+                                _ => {}
+                            }
                         }
-                    )*
-                    let _ = word;
+                    )+
+                    self.present = present;
+                )?
+                if rest.is_empty() {
+                    rest
+                } else {
+                    self.take_each::<E>(rest)
                 }
-                self.present = present;
-                attributes.continued_at(rest)
             }
 
             const FORMS: &'static crate::netlink::Forms = &[
@@ -372,29 +396,72 @@ macro_rules! attribute_set {
                 $( ($pad, crate::netlink::Form::ANY), )?
             ];
 
-            /// Takes the next attribute, whatever it is, and makes the errors.
-            #[cold]
-            #[inline(never)]
-            pub(crate) fn take_any<E: crate::order::Order>(
-                &mut self,
-                attributes: &mut crate::netlink::Attributes<'_, E>,
-            ) -> Result<(), crate::error::Error> {
-                use crate::netlink::align;
-                let mut value = [0; 16];
-                let kind = attributes.take_value(Self::FORMS, &mut value)?;
-                match kind {
-                    0 => self.unknown = self.unknown.saturating_add(1),
+            /// Reads the value of the attribute `KIND` that begins at `at`.
+            #[inline(always)]
+            fn keep<E: crate::order::Order, const KIND: u16>(&mut self, run: &[u8], at: usize) {
+                match KIND {
                     $(
                         $number => {
-                            if let Some(value) = value.first_chunk::<{ align(field!(len $kind)) }>() {
-                                self.$field = field!(read E $kind value);
-                                self.present |= 1 << $number;
-                            }
+                            let value: &[u8; { crate::netlink::align(field!(len $kind)) }] = &crate::table::within(run, at);
+                            self.$field = field!(read E $kind value);
                         }
                     )*
                     _ => {}
                 }
+            }
+
+            /// Takes the next attribute, whatever it is.
+            #[cold]
+            #[inline(never)]
+            fn take_any<E: crate::order::Order>(
+                &mut self,
+                left: &mut crate::netlink::Attributes<'_, E>,
+            ) -> Result<(), crate::error::Error> {
+                let mut space = [0; 16];
+                if left.take_odd(Self::FORMS, &mut space)? {
+                    self.take_each::<E>(&space);
+                } else {
+                    self.unknown = self.unknown.saturating_add(1);
+                }
                 Ok(())
+            }
+
+            /// Takes one attribute after the other as long as they are usual.
+            #[inline(never)]
+            fn take_each<'a, E: crate::order::Order>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+                let mut rest = bytes;
+                let mut present = self.present;
+                while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+                    let word = E::attribute_word(crate::table::within(chunk, 0));
+                    let mut after = tail;
+                    let bare = word & crate::netlink::BARE;
+                    let kind = bare >> 16;
+                    match kind {
+                        $(
+                            $number => {
+                                const LEN: usize = field!(len $kind);
+                                // Flags say nothing of an address.
+                                let word = if LEN == 16 { bare } else { word };
+                                if word != $number << 16 | (4 + LEN as u32) {
+                                    break;
+                                }
+                                if LEN > 4 {
+                                    const MORE: usize = crate::netlink::align(LEN).saturating_sub(4);
+                                    match tail.split_first_chunk::<MORE>() {
+                                        Some((_, more)) => after = more,
+                                        None => break,
+                                    }
+                                }
+                                self.keep::<E, $number>(rest, 4);
+                            }
+                        )*
+                        _ => break,
+                    }
+                    present |= 1u32.wrapping_shl(kind);
+                    rest = after;
+                }
+                self.present = present;
+                rest
             }
 
             /// Writes what is present, in the order of the table.

@@ -11,7 +11,7 @@ use core::fmt;
 
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Attribute, Attributes, Message, Spot, Text};
+use crate::netlink::{flags, Attribute, Attributes, Message, Text};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
@@ -72,8 +72,8 @@ pub struct Family<'a, E: Order = Native> {
     pub header_size: Option<u32>,
     /// `MAXATTR`: highest attribute number; 0 where it differs by command.
     pub max_attribute: Option<u32>,
-    operations: Spot,
-    groups: Spot,
+    operations: Attributes<'a, E>,
+    groups: Attributes<'a, E>,
     /// All attributes, also those this crate does not know.
     pub attributes: Attributes<'a, E>,
 }
@@ -91,31 +91,34 @@ impl<'a, E: Order> Family<'a, E> {
             version: None,
             header_size: None,
             max_attribute: None,
-            operations: Spot::NONE,
-            groups: Spot::NONE,
+            operations: attributes.continued_at(&[]),
+            groups: attributes.continued_at(&[]),
             attributes,
         };
         let mut left = attributes;
-        loop {
-            // As the kernel sends them.
-            if let Some(bytes) = left.take_exact::<2, 8>(FAMILY_ID) {
-                id = Some(E::u16(bytes));
-            }
-            if let Some(bytes) = left.take_exact::<4, 8>(FAMILY_VERSION) {
-                family.version = Some(E::u32(bytes));
-            }
-            if let Some(bytes) = left.take_exact::<4, 8>(HEADER_SIZE) {
-                family.header_size = Some(E::u32(bytes));
-            }
-            if let Some(bytes) = left.take_exact::<4, 8>(MAX_ATTRIBUTE) {
-                family.max_attribute = Some(E::u32(bytes));
-            }
-            let Some(attribute) = left.next() else { break };
+        while let Some(attribute) = left.next() {
             let attribute = attribute?;
             match attribute.kind() {
-                FAMILY_NAME => family.name = Some(attribute.text()?),
-                OPERATIONS => family.operations = attributes.spot_of(&attribute),
-                GROUPS => family.groups = attributes.spot_of(&attribute),
+                FAMILY_NAME => {
+                    family.name = Some(attribute.text()?);
+                    // So the kernel goes on.
+                    const NEXT: [u32; 4] = [
+                        (FAMILY_ID as u32) << 16 | 6,
+                        (FAMILY_VERSION as u32) << 16 | 8,
+                        (HEADER_SIZE as u32) << 16 | 8,
+                        (MAX_ATTRIBUTE as u32) << 16 | 8,
+                    ];
+                    if let Some([number, version, header_size, max]) = left.take_run::<4, 32>(NEXT)
+                    {
+                        let [low, high, _, _] = number;
+                        id = Some(E::u16([low, high]));
+                        family.version = Some(E::u32(version));
+                        family.header_size = Some(E::u32(header_size));
+                        family.max_attribute = Some(E::u32(max));
+                    }
+                }
+                OPERATIONS => family.operations = attribute.nested(),
+                GROUPS => family.groups = attribute.nested(),
                 FAMILY_ID => id = Some(attribute.rare_number(2)? as u16),
                 FAMILY_VERSION => family.version = Some(attribute.rare_number(4)?),
                 HEADER_SIZE => family.header_size = Some(attribute.rare_number(4)?),
@@ -137,9 +140,7 @@ impl<'a, E: Order> Family<'a, E> {
     where
         E: 'a,
     {
-        self.attributes
-            .nest_at(self.operations)
-            .entries(|entry| Operation::read(&entry))
+        self.operations.entries(|entry| Operation::read(&entry))
     }
 
     /// Its multicast groups. Ends after the first error.
@@ -147,9 +148,7 @@ impl<'a, E: Order> Family<'a, E> {
     where
         E: 'a,
     {
-        self.attributes
-            .nest_at(self.groups)
-            .entries(|entry| Group::read(&entry))
+        self.groups.entries(|entry| Group::read(&entry))
     }
 
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP`.
@@ -158,11 +157,13 @@ impl<'a, E: Order> Family<'a, E> {
     /// wrong with any of them is an error.
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut found = None;
-        for entry in self.attributes.nest_at(self.groups) {
-            let group = Group::read(&entry?)?;
-            if group.name.as_bytes() == name.as_bytes() {
-                found = Some(group.id);
-            }
+        for entry in self.groups {
+            let entry = entry?;
+            let id = match Group::usual(&entry) {
+                Some(group) => group.id_of(name),
+                None => Group::unusual(entry.nested())?.id_of(name),
+            };
+            found = id.or(found);
         }
         Ok(found)
     }
@@ -217,15 +218,46 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// A group as the kernel sends it: id and name, nothing else.
+    #[inline(always)]
+    fn usual<E: Order>(entry: &Attribute<'a, E>) -> Option<Self> {
+        let (head, rest) = entry.payload().split_first_chunk::<12>()?;
+        let [i0, i1, i2, i3, id @ .., n0, n1, n2, n3] = *head;
+        if E::attribute_word([i0, i1, i2, i3]) != u32::from(GROUP_ID) << 16 | 8 {
+            return None;
+        }
+        // If it is of another type, this is longer than any attribute.
+        let len = E::attribute_word([n0, n1, n2, n3]) ^ u32::from(GROUP_NAME) << 16;
+        let len = (len as usize).wrapping_sub(4);
+        if rest.len().wrapping_sub(len) > 3 {
+            return None;
+        }
+        let name = Text::usual(rest.get(..len)?)?;
+        let id = E::u32(id);
+        Some(Self { name, id })
+    }
+
+    /// Its id, if it has this name.
+    #[inline(always)]
+    fn id_of(&self, name: &str) -> Option<u32> {
+        (self.name.as_bytes() == name.as_bytes()).then_some(self.id)
+    }
+
     #[inline(always)]
     fn read<E: Order>(entry: &Attribute<'a, E>) -> Result<Self, Error> {
+        match Self::usual(entry) {
+            Some(group) => Ok(group),
+            // In pieces: a reference would keep the whole of it in memory.
+            None => Self::unusual(entry.nested()),
+        }
+    }
+
+    /// Any group.
+    #[cold]
+    #[inline(never)]
+    fn unusual<E: Order>(inside: Attributes<'a, E>) -> Result<Self, Error> {
         let mut group = Self::default();
-        let mut left = entry.nested();
-        loop {
-            if let Some(bytes) = left.take_exact::<4, 8>(GROUP_ID) {
-                group.id = E::u32(bytes);
-            }
-            let Some(attribute) = left.next() else { break };
+        for attribute in inside {
             let attribute = attribute?;
             match attribute.kind() {
                 GROUP_NAME => group.name = attribute.text()?,

@@ -140,11 +140,18 @@ impl<'a, E: Order> Entries<'a, E> {
         if let Err(error) = self.rule.update(attribute.nested()) {
             return self.fail(error);
         }
-        Some(Ok(Entry::Attribute {
+        Some(Ok(self.told()))
+    }
+
+    /// The last rule. Not inlined: it is copied on the stack, which is needed
+    /// while it is read.
+    #[inline(never)]
+    fn told(&self) -> Entry {
+        Entry::Attribute {
             policy: self.policy,
             attribute: self.attribute,
             rule: self.rule,
-        }))
+        }
     }
 }
 

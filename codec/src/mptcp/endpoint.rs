@@ -49,6 +49,7 @@ attribute_set! {
         /// The address, if it is IPv6.
         4 ADDR6 addr6 / with_addr6: in6,
     }
+    sent [FAMILY PORT ID FLAGS] [IF_IDX] [ADDR4] [ADDR6]
 }
 
 impl Endpoint {
@@ -246,6 +247,27 @@ mod tests {
         assert_eq!((endpoint.id(), endpoint.family()), (Some(8), Some(2)));
         assert_eq!(endpoint.unknown(), 1);
         assert!(endpoint.address().is_some());
+    }
+
+    #[test]
+    fn flags_in_a_type_and_missing_padding_change_nothing() {
+        // Numbers in network order, as their flag says; the rest as it is.
+        let nest = bytes(
+            "0600 0140 000a0000 0600 0540 00070000 0800 0640 00000002 0500 02c0 09000000
+             1400 04c0 20010db8000000000000000000000001 0500 0200 08",
+        );
+        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Little>::with_order(&nest));
+        let wanted = Endpoint::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
+            .with_port(7)
+            .with_id(8)
+            .with_flags(EndpointFlags::SUBFLOW);
+        assert_eq!(endpoint, Ok(wanted));
+        let nest = bytes(
+            "0006 4001 000a0000 0006 c005 00070000 0008 4006 00000002 0005 c002 09000000
+             0014 c004 20010db8000000000000000000000001 0005 0002 08",
+        );
+        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Big>::with_order(&nest));
+        assert_eq!(endpoint, Ok(wanted));
     }
 
     #[test]

@@ -97,6 +97,9 @@ impl EventKind {
 
 attribute_set! {
     /// The attributes of an event (`MPTCP_ATTR_*`).
+    // In order: else a result has its error where two addresses are next to
+    // each other, and both are read as one, which waits until both are written.
+    #[repr(C)]
     pub struct EventAttributes {
         /// The connection, on this host.
         1 TOKEN token / with_token: u32,
@@ -139,6 +142,12 @@ attribute_set! {
         /// Flags of an MP_TCPRST: 1 is transient.
         17 RESET_FLAGS reset_flags / with_reset_flags: u32,
     }
+    sent [TOKEN] [SERVER_SIDE] [FLAGS]
+        [FAMILY SADDR4 DADDR4 SPORT DPORT LOC_ID REM_ID]
+        [FAMILY SADDR6 DADDR6 SPORT DPORT LOC_ID REM_ID]
+        [BACKUP]
+        [REM_ID DPORT DADDR4]
+        [FAMILY SPORT SADDR4]
 }
 
 impl EventAttributes {
@@ -264,6 +273,52 @@ mod tests {
             event.fields.destination(),
             Some(IpAddr::V6(Ipv6Addr::LOCALHOST))
         );
+    }
+
+    #[test]
+    fn a_run_that_is_broken_anywhere_is_read_all_the_same() {
+        let whole: [&[u8]; 9] = [
+            &[8, 0, 1, 0, 1, 2, 3, 4],
+            &[6, 0, 2, 0, 2, 0, 0, 0],
+            &[8, 0, 5, 0, 10, 0, 0, 1],
+            &[8, 0, 7, 0, 10, 0, 0, 2],
+            &[6, 0, 9, 0, 1, 2, 0, 0],
+            &[6, 0, 10, 0, 3, 4, 0, 0],
+            &[5, 0, 3, 0, 1, 0, 0, 0],
+            &[5, 0, 4, 0, 2, 0, 0, 0],
+            &[5, 0, 11, 0, 1, 0, 0, 0],
+        ];
+        let read = |parts: &[&[u8]]| {
+            let bytes = parts.concat();
+            EventAttributes::decode(Attributes::<Little>::with_order(&bytes)).unwrap()
+        };
+        let wanted = read(&whole);
+        assert_eq!((wanted.rem_id(), wanted.backup()), (Some(2), Some(1)));
+        for at in 0..=whole.len() {
+            // An unknown attribute in between, and one that is there twice.
+            let (front, behind) = whole.split_at(at);
+            let unknown: &[u8] = &[4, 0, 99, 0];
+            let read_so = read(&[front, &[unknown], behind].concat());
+            assert_eq!(read_so.unknown(), 1);
+            assert_eq!(
+                read_so,
+                EventAttributes {
+                    unknown: 1,
+                    ..wanted
+                }
+            );
+            let other: &[u8] = &[5, 0, 4, 0, 7, 0, 0, 0];
+            let last = if at == whole.len() || at > 7 { 7 } else { 2 };
+            let read_so = read(&[front, &[other], behind].concat());
+            assert_eq!(read_so, wanted.with_rem_id(last));
+            // One is missing, and they are turned round.
+            if let Some((_, behind)) = behind.split_first() {
+                let read_so = read(&[front, behind].concat());
+                assert_eq!(read_so.present.count_ones(), 8);
+                assert_eq!(read_so.present | wanted.present, wanted.present);
+            }
+            assert_eq!(read(&[behind, front].concat()), wanted);
+        }
     }
 
     #[test]

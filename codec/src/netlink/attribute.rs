@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{align, behind};
+use super::behind;
 use crate::error::{Error, ErrorKind};
 use crate::order::{Big, Native, Order};
 
@@ -12,6 +12,8 @@ use crate::order::{Big, Native, Order};
 pub(crate) const HEADER: usize = 4;
 /// `NLA_F_NESTED | NLA_F_NET_BYTEORDER`.
 const FLAGS_MASK: u16 = 0xc000;
+/// Type and length without them.
+pub(crate) const BARE: u32 = !((FLAGS_MASK as u32) << 16);
 
 const NESTED: u16 = 0x8000;
 const NET_BYTEORDER: u16 = 0x4000;
@@ -37,6 +39,11 @@ impl Form {
     /// So many bytes, in whatever order they are.
     pub(crate) const fn bytes(len: usize) -> Self {
         Self(len as u8 & Self::LEN)
+    }
+
+    /// The bytes it has; 0 where they may be any number.
+    pub(crate) const fn len(self) -> usize {
+        (self.0 & Self::LEN) as usize
     }
 
     /// What is wrong with a value.
@@ -228,10 +235,7 @@ impl<'a, E: Order> Attribute<'a, E> {
     /// the first.
     #[inline]
     pub fn text(&self) -> Result<Text<'a>, Error> {
-        match self.payload.split_last() {
-            Some((0, text)) if !has_nul(text) => Ok(Text(text)),
-            _ => padded_text(self.payload).ok_or_else(|| self.error(ErrorKind::BadString)),
-        }
+        Text::read(self.payload).ok_or_else(|| self.error(ErrorKind::BadString))
     }
 
     /// Whether it is what it has to be.
@@ -281,8 +285,8 @@ fn rare_number<E: Order>(raw: u16, offset: u32, payload: &[u8], len: usize) -> R
     Ok(number.unwrap_or(0) as u32)
 }
 
-/// A string that may have more/// A string that may have more than one NUL at its end, byte by byte: small
-/// where [`Attribute::text`] is fast.
+/// A string that is short or has more than one NUL at its end, byte by byte:
+/// small where [`Text::read`] is fast.
 #[cold]
 fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     let end = payload.iter().position(|&b| b == 0)?;
@@ -290,30 +294,14 @@ fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     tail.iter().all(|&b| b == 0).then_some(Text(text))
 }
 
-/// Whether one of the bytes is 0.
-#[inline]
-fn has_nul(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some((chunk, tail)) = rest.split_first_chunk() {
-        if word_has_nul(*chunk) {
-            return true;
-        }
-        rest = tail;
-    }
-    match bytes.last_chunk() {
-        // What is left, and some bytes for the second time.
-        Some(chunk) => word_has_nul(*chunk),
-        None => rest.contains(&0),
-    }
-}
-
-/// Whether one of eight bytes is 0: subtracting 1 from each borrows into the
-/// top bit of the lowest one that is.
+/// The top bit of each byte up to the first that is 0, if it is; what is set
+/// above that means nothing. Subtracting 1 from each borrows into the top bit
+/// of the lowest one that is 0.
 #[inline(always)]
-fn word_has_nul(bytes: [u8; 8]) -> bool {
+fn nuls(bytes: [u8; 8]) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     let word = u64::from_le_bytes(bytes);
-    word.wrapping_sub(ONES) & !word & ONES << 7 != 0
+    word.wrapping_sub(ONES) & !word & ONES << 7
 }
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
@@ -322,6 +310,34 @@ fn word_has_nul(bytes: [u8; 8]) -> bool {
 pub struct Text<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Text<'a> {
+    /// The string in a payload, if it is one.
+    #[inline]
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        Self::usual(payload).or_else(|| padded_text(payload))
+    }
+
+    /// The string in a payload that is not short and has one NUL, at its end.
+    #[inline(always)]
+    pub(crate) fn usual(payload: &'a [u8]) -> Option<Self> {
+        // The last eight bytes first: they may overlap those in front of them.
+        let (front, end) = payload.split_last_chunk()?;
+        if nuls(*end) != 1 << 63 {
+            return None;
+        }
+        let mut left = front.len();
+        let mut rest = payload;
+        while left > 0 {
+            let (chunk, tail) = rest.split_first_chunk()?;
+            if nuls(*chunk) != 0 {
+                return None;
+            }
+            rest = tail;
+            left = left.saturating_sub(chunk.len());
+        }
+        let (_, text) = payload.split_last()?;
+        Some(Self(text))
+    }
+
     /// The bytes, none of them 0.
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
@@ -409,11 +425,11 @@ impl<'a, E: Order> Attributes<'a, E> {
     /// [`Attributes::find_last`] finds it.
     #[inline]
     pub fn find_nest(self, kind: u16) -> Result<Option<Self>, Error> {
-        // The usual case: it is the only one and fills all.
+        // The usual case: it is flagged, the only one, and fills all.
         if let Some((head, inside)) = self.rest.split_first_chunk::<HEADER>() {
             let word = E::attribute_word(*head);
             let (raw, len) = ((word >> 16) as u16, (word & 0xffff) as usize);
-            if raw & !FLAGS_MASK == kind && len == self.rest.len() {
+            if raw == kind | NESTED && len == self.rest.len() {
                 return Ok(Some(self.continued_at(inside)));
             }
         }
@@ -421,34 +437,44 @@ impl<'a, E: Order> Attributes<'a, E> {
         Ok(found.map(|attribute| attribute.nested()))
     }
 
-    /// Takes the next attribute of a fixed size: its value in the machine's
-    /// order goes into `value`, zeros behind it, and its type is returned; 0,
-    /// which stands for none, where it is not in `forms`.
+    /// Takes the next attribute, which is unusual, and writes it as it would
+    /// usually be: without flags, in order `E`, with zeros behind it. Whether it
+    /// is in `forms`. None of sixteen bytes comes here: flags do not make those
+    /// unusual.
+    #[cold]
     #[inline(never)]
-    pub(crate) fn take_value(&mut self, forms: &Forms, value: &mut [u8; 16]) -> Result<u16, Error> {
+    pub(crate) fn take_odd(&mut self, forms: &Forms, usual: &mut [u8; 16]) -> Result<bool, Error> {
         let Some(attribute) = self.next() else {
-            return Ok(0);
+            return Ok(true);
         };
         let attribute = attribute?;
         let Some((kind, form)) = forms.iter().find(|(kind, _)| *kind == attribute.kind()) else {
-            return Ok(0);
+            return Ok(false);
         };
-        let len = usize::from(form.0 & Form::LEN);
-        if len != attribute.payload.len() && len != 0 {
+        let payload = attribute.payload;
+        let len = form.len();
+        if len != payload.len() && len != 0 {
             return Err(attribute.error(ErrorKind::BadSize));
         }
-        let payload = attribute.payload;
-        let reversed =
-            form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
-        for (at, to) in value.iter_mut().enumerate() {
-            let from = if reversed {
-                payload.len().wrapping_sub(1 + at)
-            } else {
-                at
-            };
-            *to = payload.get(from).copied().unwrap_or(0);
+        let word = u32::from(*kind) << 16 | (HEADER + len) as u32;
+        let [w0, w1, w2, w3, value @ ..] = usual;
+        [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
+        let number = if form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() {
+            Big::number(payload)
+        } else {
+            E::number(payload)
+        };
+        let number = number.unwrap_or(0);
+        // The number comes first, whatever the order.
+        let front = E::put_u64(if E::u16([1, 0]) == 1 {
+            number
+        } else {
+            number.wrapping_shl(64u32.wrapping_sub(8 * len as u32))
+        });
+        if let Some(to) = value.first_chunk_mut() {
+            *to = front;
         }
-        Ok(*kind)
+        Ok(true)
     }
 
     /// Checks all attributes against what they have to be. `values` has a place
@@ -536,22 +562,27 @@ impl<'a, E: Order> Attributes<'a, E> {
         })
     }
 
-    /// Takes the value of the next attribute, if it is of this type, has just
-    /// this size, and is as usual in everything else. `ALL` is its length with
-    /// header and padding.
+    /// Takes what comes next, if it is these attributes, of up to four bytes
+    /// each, and as usual in everything: their values with padding. `ALL` is
+    /// their length.
     #[inline(always)]
-    pub(crate) fn take_exact<const LEN: usize, const ALL: usize>(
+    pub(crate) fn take_run<const N: usize, const ALL: usize>(
         &mut self,
-        kind: u16,
-    ) -> Option<[u8; LEN]> {
-        const { assert!(ALL == HEADER + align(LEN)) };
-        let (chunk, rest) = self.rest.split_first_chunk::<ALL>()?;
-        let (head, value) = chunk.split_first_chunk()?;
-        if E::attribute_word(*head) != u32::from(kind) << 16 | (HEADER + LEN) as u32 {
-            return None;
+        words: [u32; N],
+    ) -> Option<[[u8; 4]; N]> {
+        const { assert!(ALL == N * 2 * HEADER) };
+        let (run, rest) = self.rest.split_first_chunk::<ALL>()?;
+        let mut values = [[0; 4]; N];
+        let pairs = run.chunks_exact(2 * HEADER);
+        for ((value, pair), word) in values.iter_mut().zip(pairs).zip(words) {
+            let (head, tail) = pair.split_first_chunk()?;
+            if E::attribute_word(*head) != word {
+                return None;
+            }
+            *value = *tail.first_chunk()?;
         }
         self.rest = rest;
-        value.first_chunk().copied()
+        Some(values)
     }
 
     /// The last attribute of type `kind`, as the kernel chooses among

@@ -60,7 +60,7 @@ pub use message::{Content, Message, Messages};
 pub use rule::Rule;
 pub use writer::Writer;
 
-pub(crate) use attribute::{nothing, Form, Forms, Present, Spot, HEADER as ATTRIBUTE_HEADER};
+pub(crate) use attribute::{nothing, Form, Forms, Present, Spot, BARE, HEADER as ATTRIBUTE_HEADER};
 
 /// Rounds a length up to the next multiple of four (`NLMSG_ALIGN`,
 /// `NLA_ALIGN`); saturates instead of wrapping.

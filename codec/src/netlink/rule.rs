@@ -4,7 +4,7 @@ attribute_set! {
     /// The kernel's rule for an attribute (`NL_POLICY_TYPE_ATTR_*` in
     /// `linux/netlink.h`): in a refusal for the attribute at fault, and in a
     /// dump of a family's [policy](crate::generic::policy).
-    pub struct Rule rare {
+    pub struct Rule {
         /// What it is; see [`Rule::type_name`].
         1 TYPE type_number / with_type_number: u32,
         /// Least value of a signed number.
