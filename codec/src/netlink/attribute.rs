@@ -459,20 +459,15 @@ impl<'a, E: Order> Attributes<'a, E> {
         let word = u32::from(*kind) << 16 | (HEADER + len) as u32;
         let [w0, w1, w2, w3, value @ ..] = usual;
         [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
-        let number = if form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() {
-            Big::number(payload)
-        } else {
-            E::number(payload)
-        };
-        let number = number.unwrap_or(0);
-        // The number comes first, whatever the order.
-        let front = E::put_u64(if E::u16([1, 0]) == 1 {
-            number
-        } else {
-            number.wrapping_shl(64u32.wrapping_sub(8 * len as u32))
-        });
-        if let Some(to) = value.first_chunk_mut() {
-            *to = front;
+        let reversed =
+            form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
+        for (at, to) in value.iter_mut().enumerate() {
+            let from = if reversed {
+                len.wrapping_sub(1 + at)
+            } else {
+                at
+            };
+            *to = payload.get(from).copied().unwrap_or(0);
         }
         Ok(true)
     }
