@@ -19,7 +19,6 @@
 )]
 
 #[macro_use]
-#[allow(unused_macros)]
 mod table;
 
 pub mod diag;
