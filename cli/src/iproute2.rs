@@ -74,7 +74,7 @@ impl<'a> Caller<'a> {
     fn unknown_option(&self, word: &str) -> Error {
         self.unknown("Option", word, " -help").meant(&|near| {
             let mut rows = OPTIONS;
-            while let Some((name, ours, _)) = next_option(&mut rows) {
+            while let Some((name, ours, _)) = next_option(&mut rows, "") {
                 if ours != NOTHING {
                     near.offer(name.as_bytes());
                 }
@@ -128,16 +128,26 @@ const OPTIONS: &str = "\
 /// What an option without effect is for argh.
 const NOTHING: &str = ".";
 
-/// Takes the next row of [`OPTIONS`].
-fn next_option(rows: &mut &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+/// Takes the next row of [`OPTIONS`], of those whose name has the same letter
+/// as `like` behind the dash, or of all where there is none.
+fn next_option(
+    rows: &mut &'static str,
+    like: &str,
+) -> Option<(&'static str, &'static str, &'static str)> {
     fn cut(text: &'static str, end: u8) -> (&'static str, &'static str) {
         let (piece, rest) = text
             .split_at_checked(find(text.as_bytes(), end))
             .unwrap_or((text, ""));
         (piece, rest.get(1..).unwrap_or(""))
     }
-    let (row, rest) = cut(rows, b'\n');
-    *rows = rest;
+    let letter = like.as_bytes().get(1);
+    let row = loop {
+        let (row, rest) = cut(rows, b'\n');
+        *rows = rest;
+        if row.is_empty() || letter.is_none() || row.as_bytes().get(1) == letter {
+            break row;
+        }
+    };
     let (name, row) = cut(row, b' ');
     let (ours, called) = cut(row, b' ');
     (!name.is_empty()).then_some((name, ours, called))
@@ -218,7 +228,7 @@ fn option<'a>(
     };
     let mut rows = OPTIONS;
     let (whole, ours, called) = loop {
-        let Some(row) = next_option(&mut rows) else {
+        let Some(row) = next_option(&mut rows, short) else {
             return Err(caller.unknown_option(short));
         };
         if match row {

@@ -880,7 +880,8 @@ pub struct Memory {
 
 const PIECE: usize = 64 * 1024;
 
-#[repr(align(16))]
+// To itself: a command that needs little touches as few pages as can be.
+#[repr(align(4096))]
 // Only reached through pointers.
 struct Piece(#[allow(dead_code)] [u8; PIECE]);
 
