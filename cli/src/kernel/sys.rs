@@ -871,17 +871,19 @@ pub unsafe fn arguments(
 /// Freed pieces of the first kind are not used again, unless they were the
 /// last: commands that run for long outgrow it once and use the C library
 /// from then on.
+// The numbers and what is handed out first lie in one page: a command that
+// needs little touches as few as can be.
+#[repr(C, align(4096))]
 pub struct Memory {
-    piece: UnsafeCell<Piece>,
     used: Cell<usize>,
     // Nothing behind this has ever been handed out: it is still zero.
     fresh: Cell<usize>,
+    piece: UnsafeCell<Piece>,
 }
 
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 64 * 1024 - 16;
 
-// To itself: a command that needs little touches as few pages as can be.
-#[repr(align(4096))]
+#[repr(align(16))]
 // Only reached through pointers.
 struct Piece(#[allow(dead_code)] [u8; PIECE]);
 
@@ -893,9 +895,9 @@ impl Memory {
     #[allow(clippy::new_without_default)] // a default would be made at run time
     pub const fn new() -> Self {
         Self {
-            piece: UnsafeCell::new(Piece([0; PIECE])),
             used: Cell::new(0),
             fresh: Cell::new(0),
+            piece: UnsafeCell::new(Piece([0; PIECE])),
         }
     }
 
