@@ -88,14 +88,7 @@ fn parts<'a, E: Order>(
 impl<'a, E: Order> Socket<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query).
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        if message.header.kind != BY_FAMILY {
-            return Err(Error::new(ErrorKind::WrongType, 4));
-        }
-        let payload = message.payload();
-        let Some((fixed, rest)) = payload.split_first_chunk::<FIXED>() else {
-            return Err(Error::new(ErrorKind::Truncated, HEADER_LEN));
-        };
-        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
+        let (fixed, attributes) = parts(message)?;
         let mut values = nothing::<6>();
         attributes.pick(FORMS, &mut values)?;
         // The call first: what is read behind it needs no stack.
