@@ -74,7 +74,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
     }
     let out = &mut session.out;
     if out.style.json {
-        out.end_array()?;
+        out.end_array();
     }
     out.flush()?;
     complain(match hidden {
@@ -361,7 +361,7 @@ impl Printer<'_> {
         if json {
             self.out.begin_array(Item::Subflows.name());
         } else {
-            self.out.end_line()?;
+            self.out.end_line();
         }
         let (mut total, mut count) = (0_u64, 0);
         for subflow in connection.subflows() {
@@ -379,8 +379,8 @@ impl Printer<'_> {
             side.widest = 0;
         }
         if json {
-            self.out.end_array()?;
-            self.out.end_object()?;
+            self.out.end_array();
+            self.out.end_object();
         } else if self.out.style.oneline {
             self.out.text("\n");
         }
@@ -476,7 +476,8 @@ impl Printer<'_> {
                 subflow.tcp_info().as_bytes(),
             );
         }
-        self.finish()
+        self.out.end_record();
+        Ok(())
     }
 
     fn flags(&mut self, subflow: &Subflow) {
@@ -516,23 +517,14 @@ impl Printer<'_> {
         if !matches(self.said, ends) {
             return Ok(());
         }
-        if self.out.style.json {
-            self.out.begin_object("");
-        }
+        self.out.begin_record("");
         self.word(Item::Listen, "LISTEN");
         self.ends(ends.get(..1).unwrap_or_default());
         self.number(Item::Pending, socket.receive_queue().into());
         self.number(Item::Backlog, socket.send_queue().into());
         self.owner(socket);
-        self.finish()
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        if self.out.style.json {
-            self.out.end_object()
-        } else {
-            self.out.end_line()
-        }
+        self.out.end_record();
+        Ok(())
     }
 
     fn state(&mut self, state: State) {
@@ -713,8 +705,7 @@ impl Printer<'_> {
 
     fn end(&mut self) {
         if self.out.style.json {
-            // Within another: nothing is written yet.
-            let _ = self.out.end_object();
+            self.out.end_object();
         }
     }
 }

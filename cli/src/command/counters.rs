@@ -47,7 +47,7 @@ pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
         now.read()?;
         print(&mut session.out, &now, &before, asked.all)?;
         if !session.out.style.json {
-            session.out.end_line()?;
+            session.out.end_line();
         }
         session.out.flush()?;
         core::mem::swap(&mut before, &mut now);
@@ -91,7 +91,7 @@ fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) ->
                     out.byte(b' ');
                 }
                 out.number(value);
-                out.end_line()?;
+                out.end_line();
             }
         }
         if zero || !all {
@@ -100,7 +100,7 @@ fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) ->
         zero = true;
     }
     if json {
-        out.end_object()?;
+        out.end_object();
     }
     Ok(())
 }
@@ -117,12 +117,12 @@ pub fn expose(metrics: &mut Metrics, counters: &Counters) -> Result<()> {
         if name == GAUGE {
             gauge = Some(value);
         } else {
-            metrics.labelled("counter", name, value)?;
+            metrics.labelled("counter", name, value);
         }
     }
     if let Some(value) = gauge {
         metrics.begin("mptcp_established gauge MPTCP connections established now.");
-        metrics.sample(value)?;
+        metrics.sample(value);
     }
     Ok(())
 }

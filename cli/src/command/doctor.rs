@@ -66,10 +66,10 @@ pub fn run(session: &mut Session) -> Result<u8> {
     }
     let out = &mut doctor.session.out;
     if json {
-        out.end_array()?;
+        out.end_array();
     } else if doctor.count == 0 {
         out.text("nothing is wrong");
-        out.end_line()?;
+        out.end_line();
     }
     Ok(if doctor.count == 0 { 0 } else { WRONG })
 }
@@ -154,11 +154,11 @@ impl Doctor<'_> {
             if at == 0 {
                 out.text(": ");
             } else {
-                out.end_line()?;
+                out.end_line();
             }
         }
         if json {
-            self.session.out.end_object()?;
+            self.session.out.end_object();
         }
         Ok(())
     }

@@ -327,10 +327,12 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
             None | Some(0) => &[],
             Some(index) => names.get(path_manager, index),
         };
-        print(out, endpoint, name)?;
+        out.begin_record("");
+        members(out, endpoint, name);
+        out.end_record();
     }
     if out.style.json {
-        out.end_array()?;
+        out.end_array();
     }
     Ok(0)
 }
@@ -363,17 +365,6 @@ pub fn interface_name(path_manager: &mut PathManager, index: i32, name: &mut Vec
     if let Ok(found) = sys::interface_name(path_manager.socket().fd(), index as u32) {
         let len = find(&found, 0);
         name.extend_from_slice(found.get(..len).unwrap_or(&found));
-    }
-}
-
-fn print(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) -> Result<()> {
-    if out.style.json {
-        out.begin_object("");
-        members(out, endpoint, interface);
-        out.end_object()
-    } else {
-        members(out, endpoint, interface);
-        out.end_line()
     }
 }
 

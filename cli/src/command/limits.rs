@@ -37,10 +37,10 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         out.named_number("subflows", number.into());
     }
     if out.style.json {
-        out.end_object()?;
-        out.end_array()?;
+        out.end_object();
+        out.end_array();
     } else {
-        out.end_line()?;
+        out.end_line();
     }
     Ok(0)
 }

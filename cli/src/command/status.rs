@@ -50,7 +50,7 @@ pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
     if asked.prometheus {
         measure(&mut session.out, &mut host, counted)?;
     } else {
-        print(&mut session.out, &mut host, counted, &features)?;
+        print(&mut session.out, &mut host, counted, &features);
     }
     Ok(0)
 }
@@ -87,23 +87,6 @@ fn begin(out: &mut Output, name: &str) {
         out.begin_object(name);
     } else {
         out.text(name);
-    }
-}
-
-/// Begins an object that text has not.
-#[inline(never)]
-fn open(out: &mut Output, name: &str) {
-    if out.style.json {
-        out.begin_object(name);
-    }
-}
-
-#[inline(never)]
-fn end(out: &mut Output) -> Result<()> {
-    if out.style.json {
-        out.end_object()
-    } else {
-        out.end_line()
     }
 }
 
@@ -146,9 +129,9 @@ fn feature(out: &mut Output, name: &str, known: Option<bool>) {
 
 /// In text and in JSON.
 #[inline(never)]
-fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) -> Result<()> {
+fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) {
     let has = |number: u8| Some(features.commands >> number & 1 != 0);
-    open(out, "");
+    out.begin_record("");
     begin(out, "kernel");
     feature(out, "events", Some(features.events));
     feature(out, "change", has(command::SET_FLAGS));
@@ -156,13 +139,13 @@ fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) 
     feature(out, "endpoints_by_token", features.tokens);
     // Only adding such an endpoint would tell.
     feature(out, "laminar", None);
-    end(out)?;
-    sysctls(out)?;
+    out.end_record();
+    sysctls(out);
     begin(out, "limits");
     number(out, "add_addr_accepted", host.add_addr_accepted.into());
     number(out, "subflows", host.more_subflows.into());
-    end(out)?;
-    endpoints(out, host)?;
+    out.end_record();
+    endpoints(out, host);
     let json = out.style.json;
     if !json {
         out.text("connections");
@@ -177,16 +160,16 @@ fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) 
         number(out, "fallbacks", host.fallbacks);
         if !host.hidden {
             number(out, "subflows", host.subflows);
-            interfaces(out, host)?;
+            interfaces(out, host);
         }
     } else if !json {
         out.text(" unknown");
     }
-    end(out)
+    out.end_record();
 }
 
 #[inline(never)]
-fn endpoints(out: &mut Output, host: &mut Host) -> Result<()> {
+fn endpoints(out: &mut Output, host: &mut Host) {
     let json = out.style.json;
     if json {
         out.begin_array("endpoints");
@@ -196,17 +179,16 @@ fn endpoints(out: &mut Output, host: &mut Host) -> Result<()> {
         let index = host.places.of_endpoint(endpoint);
         members(out, endpoint, device(&mut host.places.names, index));
         word(out, "state", host.presence(endpoint).name());
-        end(out)?;
+        out.end_record();
     }
     if json {
-        out.end_array()?;
+        out.end_array();
     }
-    Ok(())
 }
 
 /// How many subflows each interface has.
 #[inline(never)]
-fn interfaces(out: &mut Output, host: &mut Host) -> Result<()> {
+fn interfaces(out: &mut Output, host: &mut Host) {
     let json = out.style.json;
     if json {
         out.begin_array("interfaces");
@@ -217,9 +199,9 @@ fn interfaces(out: &mut Output, host: &mut Host) -> Result<()> {
             out.begin_object("");
             out.json_string("dev", name);
             out.json_number("subflows", *count);
-            out.end_object()?;
+            out.end_object();
         } else {
-            out.end_line()?;
+            out.end_line();
             out.text("subflows dev ");
             out.bytes(name);
             out.byte(b' ');
@@ -227,37 +209,35 @@ fn interfaces(out: &mut Output, host: &mut Host) -> Result<()> {
         }
     }
     if json {
-        out.end_array()?;
+        out.end_array();
     }
-    Ok(())
 }
 
 /// The sysctls that there are.
 #[inline(never)]
-fn sysctls(out: &mut Output) -> Result<()> {
-    open(out, "sysctl");
+fn sysctls(out: &mut Output) {
+    out.begin_record("sysctl");
     let mut names = Vec::new();
     // What cannot be listed is as good as missing.
     let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
     let mut value = Vec::new();
     for name in &names {
-        sysctl(out, name, &mut value)?;
+        sysctl(out, name, &mut value);
     }
     if out.style.json {
-        out.end_object()?;
+        out.end_object();
     }
-    Ok(())
 }
 
 /// A sysctl of this name, if the kernel lets it be read, and what it is by
 /// default. Those of newer kernels have no default here.
-fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) -> Result<()> {
+fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
     proc::sysctl(name, value);
     let Ok(key) = core::str::from_utf8(name) else {
-        return Ok(());
+        return;
     };
     if value.is_empty() {
-        return Ok(());
+        return;
     }
     let (mut defaults, mut default) = (DEFAULTS, &b""[..]);
     while !defaults.is_empty() {
@@ -281,7 +261,7 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) -> Result<()> {
         out.bytes(default);
         out.byte(b')');
     }
-    end(out)
+    out.end_record();
 }
 
 /// In Prometheus' format.
@@ -291,12 +271,12 @@ fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
     metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
     let mut enabled = Vec::new();
     proc::sysctl(b"enabled", &mut enabled);
-    metrics.sample((proc::decimal(&enabled) != 0).into())?;
+    metrics.sample((proc::decimal(&enabled) != 0).into());
     metrics.begin("mptcp_limit gauge Limits of the path manager.");
     let accepted = host.add_addr_accepted.into();
-    metrics.labelled("limit", b"add_addr_accepted", accepted)?;
+    metrics.labelled("limit", b"add_addr_accepted", accepted);
     let subflows = host.more_subflows.into();
-    metrics.labelled("limit", b"subflows", subflows)?;
+    metrics.labelled("limit", b"subflows", subflows);
     metrics.begin(
         "mptcp_endpoint_up gauge Whether packets can leave from the address of an endpoint.",
     );
@@ -308,19 +288,19 @@ fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
         metrics.label("dev");
         let index = host.places.of_endpoint(endpoint);
         metrics.value(device(&mut host.places.names, index));
-        metrics.sample((host.presence(endpoint) == Presence::Up).into())?;
+        metrics.sample((host.presence(endpoint) == Presence::Up).into());
     }
     if counted {
         metrics
             .begin("mptcp_connections gauge MPTCP connections; fallback: those that became TCP.");
         let multipath = host.connections - host.fallbacks;
-        metrics.labelled("fallback", b"no", multipath)?;
-        metrics.labelled("fallback", b"yes", host.fallbacks)?;
+        metrics.labelled("fallback", b"no", multipath);
+        metrics.labelled("fallback", b"yes", host.fallbacks);
         if !host.hidden {
             metrics.begin("mptcp_subflows gauge Subflows by interface.");
             for (index, count) in &host.by_interface {
                 let dev = name(&mut host.places.names, *index, None);
-                metrics.labelled("dev", dev, *count)?;
+                metrics.labelled("dev", dev, *count);
             }
         }
     }

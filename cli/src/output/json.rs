@@ -6,7 +6,6 @@
 use std::net::IpAddr;
 
 use super::{Output, Text};
-use crate::error::Result;
 
 /// Where we are in a document.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +57,7 @@ impl Output {
     }
 
     // The outermost ends its line.
-    fn end(&mut self, bracket: u8) -> Result<()> {
+    fn end(&mut self, bracket: u8) {
         self.json.depth = self.json.depth.saturating_sub(1);
         if self.json.follows {
             if bracket == b']' {
@@ -72,7 +71,7 @@ impl Output {
         if !self.json.follows {
             self.byte(b'\n');
         }
-        self.flush_full()
+        self.flush_full();
     }
 
     /// Begins a JSON array: the outermost, or the value of `key`.
@@ -81,8 +80,8 @@ impl Output {
     }
 
     /// Ends a JSON array; a newline follows the outermost.
-    pub fn end_array(&mut self) -> Result<()> {
-        self.end(b']')
+    pub fn end_array(&mut self) {
+        self.end(b']');
     }
 
     /// Begins a JSON object: in an array, the outermost, or the value of
@@ -92,8 +91,8 @@ impl Output {
     }
 
     /// Ends a JSON object; a newline follows the outermost.
-    pub fn end_object(&mut self) -> Result<()> {
-        self.end(b'}')
+    pub fn end_object(&mut self) {
+        self.end(b'}');
     }
 
     /// A string member of an object, or element of an array where `key` is
@@ -125,12 +124,6 @@ impl Output {
     pub fn json_number(&mut self, key: &str, value: u64) {
         self.key(key);
         self.number(value);
-    }
-
-    /// A signed number member.
-    pub fn json_signed(&mut self, key: &str, value: i64) {
-        self.key(key);
-        self.signed(value);
     }
 
     /// A true or false member.

@@ -197,18 +197,34 @@ impl Output {
     }
 
     /// Ends a line: a newline, or a backslash with `-oneline`.
-    pub fn end_line(&mut self) -> Result<()> {
+    pub fn end_line(&mut self) {
         self.byte(if self.style.oneline { b'\\' } else { b'\n' });
-        self.flush_full()
+        self.flush_full();
+    }
+
+    /// Begins what is an object in JSON, the value of `key` or an element of
+    /// an array, and a line in text.
+    pub fn begin_record(&mut self, key: &str) {
+        if self.style.json {
+            self.begin_object(key);
+        }
+    }
+
+    /// Ends it.
+    pub fn end_record(&mut self) {
+        if self.style.json {
+            self.end_object();
+        } else {
+            self.end_line();
+        }
     }
 
     // What fails is kept for the next who flushes, as everybody does in the
     // end: whoever prints need not look at each piece.
-    fn flush_full(&mut self) -> Result<()> {
+    fn flush_full(&mut self) {
         if self.text.as_bytes().len() >= FULL && self.patience.is_none() {
             self.failure = self.flush().err();
         }
-        Ok(())
     }
 
     /// Text in a colour.
@@ -245,8 +261,7 @@ impl Output {
         if self.style.json {
             self.json_number(name, value);
         } else {
-            self.text(name);
-            self.byte(b' ');
+            self.word(name.as_bytes());
             self.number(value);
             self.byte(b' ');
         }
@@ -257,10 +272,8 @@ impl Output {
         if self.style.json {
             self.json_string(name, value);
         } else {
-            self.text(name);
-            self.byte(b' ');
-            self.bytes(value);
-            self.byte(b' ');
+            self.word(name.as_bytes());
+            self.word(value);
         }
     }
 
@@ -269,9 +282,13 @@ impl Output {
         if self.style.json {
             self.json_bool(name, true);
         } else {
-            self.text(name);
-            self.byte(b' ');
+            self.word(name.as_bytes());
         }
+    }
+
+    fn word(&mut self, word: &[u8]) {
+        self.bytes(word);
+        self.byte(b' ');
     }
 
     /// An address with `after` behind it, inside the colour.

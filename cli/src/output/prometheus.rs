@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::{take, Output};
-use crate::error::Result;
 
 /// Writes metrics, one after the other.
 pub struct Metrics<'o> {
@@ -75,7 +74,7 @@ impl<'o> Metrics<'o> {
     }
 
     /// A sample, with the labels that were given.
-    pub fn sample(&mut self, value: u64) -> Result<()> {
+    pub fn sample(&mut self, value: u64) {
         let out = &mut *self.out;
         if self.labelled {
             self.labelled = false;
@@ -86,11 +85,11 @@ impl<'o> Metrics<'o> {
         out.byte(b' ');
         out.number(value);
         out.byte(b'\n');
-        out.flush_full()
+        out.flush_full();
     }
 
     /// A sample with one label.
-    pub fn labelled(&mut self, label: &str, of: &[u8], value: u64) -> Result<()> {
+    pub fn labelled(&mut self, label: &str, of: &[u8], value: u64) {
         self.label(label);
         self.value(of);
         self.sample(value)

@@ -487,7 +487,7 @@ impl Namespace {
             let out = &mut screen.session.out;
             record::attributes(out, &fields, self.interface(&fields));
             record::unnamed(out, &fields, attributes);
-            record::end(out)?;
+            out.end_record();
             screen.dropping = out.kept() as u64 >= screen.wanted.buffer;
         }
         Ok(())
@@ -543,6 +543,7 @@ impl Namespace {
             }
         }
         record::number(out, "lost", lost.map(|lost| lost as i64));
-        record::end(out)
+        out.end_record();
+        Ok(())
     }
 }

@@ -7,7 +7,6 @@ use mptcp_codec::netlink::Attributes;
 
 use super::zone::Zone;
 use super::Screen;
-use crate::error::Result;
 use crate::kernel::sys;
 use crate::output::{self, Colour, Output};
 
@@ -56,15 +55,6 @@ fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     }
     if !netns.is_empty() {
         string(out, "netns", netns);
-    }
-}
-
-/// Ends a record.
-pub fn end(out: &mut Output) -> Result<()> {
-    if out.style.json {
-        out.end_object()
-    } else {
-        out.end_line()
     }
 }
 

@@ -156,7 +156,8 @@ impl Source {
         let out = &mut screen.session.out;
         record::number(out, "connections", Some(found.connections));
         record::number(out, "subflows", Some(found.subflows));
-        record::end(out)
+        out.end_record();
+        Ok(())
     }
 }
 
@@ -219,13 +220,13 @@ impl Namespace {
             let out = &mut screen.session.out;
             record::fact(out, "established", phase == ESTABLISHED);
             record::fact(out, "fallback", connection.is_fallback());
-            record::end(out)?;
+            out.end_record();
             found.connections += 1;
         }
         for subflow in &found.open {
             if self.is_wanted(screen, subflow)? {
                 self.describe(screen, "subflow", subflow);
-                record::end(&mut screen.session.out)?;
+                screen.session.out.end_record();
                 found.subflows += 1;
             }
         }

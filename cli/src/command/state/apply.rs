@@ -108,11 +108,11 @@ impl Job {
         }
         for step in &self.plan.steps {
             if step.error.is_none() {
-                print(out, path_manager, &mut self.names, step)?;
+                print(out, path_manager, &mut self.names, step);
             }
         }
         if out.style.json {
-            out.end_array()?;
+            out.end_array();
         }
         Ok(())
     }

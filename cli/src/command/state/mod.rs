@@ -258,16 +258,12 @@ fn name_of<'n>(path_manager: &mut PathManager, names: &'n mut Names, entry: &Ent
 }
 
 /// Prints a step: as a command, or as an object.
-fn print(
-    out: &mut Output,
-    path_manager: &mut PathManager,
-    names: &mut Names,
-    step: &Step,
-) -> Result<()> {
+fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, step: &Step) {
     let name = name_of(path_manager, names, &step.entry);
     if !out.style.json {
         step.print(out.buffer(), name);
-        return out.end_line();
+        out.end_line();
+        return;
     }
     out.begin_object("");
     out.json_string("action", step.name().as_bytes());
@@ -283,5 +279,5 @@ fn print(
     if step.has_entry() {
         members(out, &step.entry.endpoint(), name);
     }
-    out.end_object()
+    out.end_object();
 }

@@ -292,7 +292,8 @@ impl Follower<'_> {
         let (line, address) = (step.line, step.entry.address);
         let no_room = step.left_out();
         let Some(error) = step.error.take() else {
-            return print(out, path_manager, names, step);
+            print(out, path_manager, names, step);
+            return Ok(());
         };
         if no_room {
             if self.is_new(line, b"", address) {
@@ -342,7 +343,7 @@ impl Follower<'_> {
             push(&mut plan.steps, Action::Delete, there);
             carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
             for step in &plan.steps {
-                print(out, path_manager, &mut names, step)?;
+                print(out, path_manager, &mut names, step);
             }
         }
         Ok(())
