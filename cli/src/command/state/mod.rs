@@ -111,7 +111,7 @@ fn read_text(
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        opened = sys::open(c_str(&path_of(file)))?;
+        opened = sys::open_joined(&[file.as_bytes()])?;
         &opened
     };
     *cannot = "Cannot read";
