@@ -5,8 +5,6 @@ mod changes;
 mod save;
 mod watch;
 
-use std::ffi::CStr;
-
 use super::endpoint::{device, members, Names};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::limits::LimitWords;
@@ -88,16 +86,6 @@ impl Teller {
 fn file_error(what: &str, name: &str, error: Errno) -> Error {
     let message = [what, " \"", name, "\""];
     Error::system(Kind::File, status::FAILED, &message, error).about(name)
-}
-
-/// A path as the system takes it, which [`c_str`] makes of it.
-fn path_of(file: &str) -> Vec<u8> {
-    [file.as_bytes(), b"\0"].concat()
-}
-
-/// What [`path_of`] made, for the system. No word has a NUL in it.
-fn c_str(path: &[u8]) -> &CStr {
-    CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
 /// Reads all of the file. `cannot` says what could not be done to it.

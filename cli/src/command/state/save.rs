@@ -1,6 +1,8 @@
 //! `save`.
 
-use super::{c_str, entries, file_error, limits, path_of};
+use std::ffi::CStr;
+
+use super::{entries, file_error, limits};
 use crate::args::Save;
 use crate::command::endpoint::interface_name;
 use crate::error::Result;
@@ -54,6 +56,16 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         out.byte(b'\n');
     }
     Ok(())
+}
+
+/// A path as the system takes it, which [`c_str`] makes of it.
+fn path_of(file: &str) -> Vec<u8> {
+    [file.as_bytes(), b"\0"].concat()
+}
+
+/// What [`path_of`] made, for the system. No word has a NUL in it.
+fn c_str(path: &[u8]) -> &CStr {
+    CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
 /// Replaces the file at once: the new content is on the disk before it gets
