@@ -8,16 +8,8 @@ use crate::output::take;
 /// no length beforehand.
 pub fn read(path: &[&[u8]], content: &mut Vec<u8>) -> Result<(), Errno> {
     content.clear();
-    let file = sys::open_joined(path)?;
-    loop {
-        let len = content.len();
-        content.resize(len + 4096, 0);
-        let got = sys::read(&file, content.get_mut(len..).unwrap_or(&mut []))?;
-        content.truncate(len + got);
-        if got == 0 {
-            return Ok(());
-        }
-    }
+    // The kernel may write as much as it likes.
+    sys::read_all(&sys::open_joined(path)?, content, usize::MAX)
 }
 
 /// Takes the first word off a line; nothing where there is none.

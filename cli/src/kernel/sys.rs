@@ -277,6 +277,24 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
+/// Reads all that there is to come, behind what `content` has; `EFBIG` where it
+/// becomes more than `most` bytes.
+#[inline(never)]
+pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno> {
+    loop {
+        let len = content.len();
+        if len > most {
+            return Err(Errno(libc::EFBIG as u32));
+        }
+        content.resize(len + 4096, 0);
+        let got = read(fd, content.get_mut(len..).unwrap_or(&mut []))?;
+        content.truncate(len + got);
+        if got == 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// Opens a file for reading.
 pub fn open(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_RDONLY)

@@ -103,19 +103,7 @@ fn read_text(
         &opened
     };
     *cannot = "Cannot read";
-    loop {
-        let len = text.len();
-        if len > LARGEST {
-            return Err(Errno(libc::EFBIG as u32));
-        }
-        text.resize(len + 4096, 0);
-        let room = text.get_mut(len..).unwrap_or(&mut []);
-        let got = sys::read(input, room)?;
-        text.truncate(len + got);
-        if got == 0 {
-            return Ok(());
-        }
-    }
+    sys::read_all(input, text, LARGEST)
 }
 
 /// A state file, and what is made of it.
