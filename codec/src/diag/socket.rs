@@ -71,24 +71,22 @@ const FORMS: &Forms = &[
     (attribute::ULP_INFO, Form::ANY),
 ];
 
-/// The fixed part of a message, and the attributes behind it.
+/// The fixed part of a message, and the bytes of the attributes behind it:
+/// attributes that are handed up would take more stack than is promised.
 #[inline(always)]
-fn parts<'a, E: Order>(
-    message: &Message<'a, E>,
-) -> Result<(&'a [u8; FIXED], Attributes<'a, E>), Error> {
+fn parts<'a, E: Order>(message: &Message<'a, E>) -> Result<(&'a [u8; FIXED], &'a [u8]), Error> {
     if message.header.kind != BY_FAMILY {
         return Err(Error::new(ErrorKind::WrongType, 4));
     }
-    match message.payload().split_first_chunk::<FIXED>() {
-        Some((fixed, rest)) => Ok((fixed, Attributes::at(rest, HEADER_LEN + FIXED))),
-        None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
-    }
+    let parts = message.payload().split_first_chunk();
+    parts.ok_or(Error::new(ErrorKind::Truncated, HEADER_LEN))
 }
 
 impl<'a, E: Order> Socket<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query).
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (fixed, attributes) = parts(message)?;
+        let (fixed, rest) = parts(message)?;
+        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
         let mut values = nothing::<6>();
         attributes.pick(FORMS, &mut values)?;
         // The call first: what is read behind it needs no stack.
@@ -237,7 +235,8 @@ impl<'a, E: Order> SocketView<'a, E> {
     /// As [`Socket::decode`], with the same errors.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (fixed, attributes) = parts(message)?;
+        let (fixed, rest) = parts(message)?;
+        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
         let mut values = nothing::<6>();
         attributes.pick(FORMS, &mut values)?;
         let [info, _, _, _, upper, _] = values;
