@@ -9,6 +9,9 @@
 //! The exchange checks sequence number and port, skips what is not its own,
 //! and knows when the answer is over: the acknowledgement where one was asked
 //! for, DONE for a dump, the one message else.
+//!
+//! Each request on a socket needs a sequence number of its own, and none
+//! should have 0, which is that of events.
 
 use crate::error::{Error, ErrorKind};
 use crate::netlink::{flags, kind, verdict, ExtendedAck, Header, Message, Messages, HEADER_LEN};
@@ -36,7 +39,7 @@ enum Ends {
 impl Exchange {
     /// For this request, as one of the request functions made it. Whether it
     /// is a dump, wants an acknowledgement, and its sequence number are read
-    /// from its header.
+    /// from its header; [`ErrorKind::Truncated`] if it is shorter than that.
     pub fn new(request: &[u8]) -> Result<Self, Error> {
         Self::with_order::<Native>(request)
     }
@@ -48,7 +51,9 @@ impl Exchange {
             return Err(Error::new(ErrorKind::Truncated, 0));
         };
         let header = Header::from_bytes::<E>(head);
-        let ends = if header.flags & flags::DUMP != 0 {
+        // One of the two bits alone is another flag: in a request that makes
+        // something NLM_F_REPLACE or NLM_F_EXCL.
+        let ends = if header.flags & flags::DUMP == flags::DUMP {
             Ends::Done
         } else if header.flags & flags::ACK != 0 {
             Ends::Ack
@@ -237,6 +242,9 @@ mod tests {
     const GET: &str = "14000000 1e00 0100 07000000 00000000 06010000";
     const SET: &str = "14000000 1e00 0500 07000000 00000000 04010000";
     const DUMP: &str = "14000000 1e00 0103 07000000 00000000 03010000";
+    // NLM_F_REQUEST | NLM_F_ACK | NLM_F_EXCL | NLM_F_CREATE, and NLM_F_REPLACE.
+    const CREATE: &str = "14000000 1e00 0506 07000000 00000000 01010000";
+    const REPLACE: &str = "14000000 1e00 0501 07000000 00000000 01010000";
 
     const ITEM: &str = "14000000 1e00 0000 07000000 05000000 06010000";
     const PART: &str = "14000000 1e00 0200 07000000 05000000 03010000";
@@ -283,6 +291,9 @@ mod tests {
             (SET, &[ACK], "e", true),
             (SET, &[ITEM, ACK], "ie", true),
             (SET, &[REFUSED], "r", true),
+            (CREATE, &[ACK], "e", true),
+            (REPLACE, &[ACK], "e", true),
+            (CREATE, &[REFUSED], "r", true),
             (DUMP, &[PART, PART, DONE], "iie", true),
             (DUMP, &[ACK, PART, DONE], "ie", true),
             (DUMP, &[PART], "i", false),
