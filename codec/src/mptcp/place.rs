@@ -5,7 +5,7 @@ use core::fmt;
 use super::{attribute, Endpoint};
 use crate::generic::GENERIC_HEADER_LEN;
 use crate::netlink::{Attribute, Attributes, ExtendedAck, HEADER_LEN};
-use crate::order::Order;
+use crate::order::{Native, Order};
 
 /// A place in a request to the path manager: an attribute, or an attribute in
 /// an address. `Display` writes it as `ADDR.PORT`.
@@ -31,10 +31,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// What the kernel found fault with, or missed, in `request`.
+    /// What the kernel found fault with, or missed, in `request`, which is of
+    /// the same machine as its answer.
     pub fn of_fault<E: Order>(request: &[u8], ack: &ExtendedAck<'_, E>) -> Option<Self> {
         if let Some(offset) = ack.offset() {
-            return Self::at_offset(request, offset as usize);
+            return Self::with_order::<E>(request, offset as usize);
         }
         let missing = u16::try_from(ack.missing_type()?).ok()?;
         match ack.missing_nest() {
@@ -44,7 +45,7 @@ impl Place {
             }),
             Some(nest) => Some(Self {
                 inner: Some(Endpoint::name(missing)?),
-                ..Self::at_offset(request, nest as usize)?
+                ..Self::with_order::<E>(request, nest as usize)?
             }),
         }
     }
@@ -52,8 +53,14 @@ impl Place {
     /// What begins at `offset`, counted in bytes from the start of `request`,
     /// as one of the functions of [`request`](super::request) made it.
     pub fn at_offset(request: &[u8], offset: usize) -> Option<Self> {
+        Self::with_order::<Native>(request, offset)
+    }
+
+    /// As [`Place::at_offset`], for a request that was captured on a machine of
+    /// order `E`.
+    pub fn with_order<E: Order>(request: &[u8], offset: usize) -> Option<Self> {
         const START: usize = HEADER_LEN + GENERIC_HEADER_LEN;
-        let attributes: Attributes = Attributes::at(request.get(START..)?, START);
+        let attributes = Attributes::<E>::at(request.get(START..)?, START);
         let around = find(attributes, offset)?;
         let outer = attribute::name(around.kind())?;
         let inner = if around.offset() == offset {
@@ -69,7 +76,7 @@ impl Place {
 }
 
 /// The attribute that begins at `offset` or has it inside.
-fn find(attributes: Attributes<'_>, offset: usize) -> Option<Attribute<'_>> {
+fn find<E: Order>(attributes: Attributes<'_, E>, offset: usize) -> Option<Attribute<'_, E>> {
     attributes.flatten().find(|attribute| {
         let start = attribute.offset();
         let end = attribute.nested().offset() + attribute.payload().len();
