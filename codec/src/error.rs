@@ -1,4 +1,11 @@
 //! What can be wrong with bytes.
+//!
+//! What walks through messages or attributes fails with
+//! [`Truncated`](ErrorKind::Truncated) and [`BadLength`](ErrorKind::BadLength);
+//! what decodes them also with [`BadSize`](ErrorKind::BadSize) and
+//! [`BadString`](ErrorKind::BadString). What builds a request fails with
+//! [`NoSpace`](ErrorKind::NoSpace). Whatever can fail otherwise says so where
+//! it is described.
 
 use core::fmt;
 

@@ -83,7 +83,8 @@ fn parts<'a, E: Order>(message: &Message<'a, E>) -> Result<(&'a [u8; FIXED], &'a
 }
 
 impl<'a, E: Order> Socket<'a, E> {
-    /// Reads one message of the answer to a [`Query`](super::Query).
+    /// Reads one message of the answer to a [`Query`](super::Query);
+    /// [`ErrorKind::WrongType`] if it is none.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, rest) = parts(message)?;
         let attributes = Attributes::at(rest, HEADER_LEN + FIXED);

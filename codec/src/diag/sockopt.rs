@@ -131,7 +131,7 @@ pub struct SubflowAddresses {
 }
 
 impl SubflowAddresses {
-    /// Reads the 256 bytes.
+    /// Reads the 256 bytes; [`ErrorKind::BadSize`] if they are not so many.
     pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.split_at_checked(SOCKADDR_STORAGE) {
             Some((local, remote)) if remote.len() == SOCKADDR_STORAGE => Ok(Self {
@@ -155,7 +155,8 @@ pub struct FullSubflow {
 
 impl FullSubflow {
     /// Reads an element: the id, and the addresses at its end, which 64-bit
-    /// machines align to 8 bytes.
+    /// machines align to 8 bytes. One of neither length is
+    /// [`ErrorKind::BadSize`].
     pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
         let addresses = bytes
             .len()

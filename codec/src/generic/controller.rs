@@ -34,7 +34,8 @@ const OP_FLAGS: u16 = 2;
 const GROUP_NAME: u16 = 1;
 const GROUP_ID: u16 = 2;
 
-/// Asks for the family named `name`. A kernel without it answers `ENOENT`.
+/// Asks for the family named `name`, in which a NUL is
+/// [`ErrorKind::BadValue`]. A kernel without the family answers `ENOENT`.
 pub fn family_by_name<'b>(
     buffer: &'b mut [u8],
     seq: u32,
@@ -79,8 +80,9 @@ pub struct Family<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Family<'a, E> {
-    /// Reads the answer to [`family_by_name`] and its like. Operations and
-    /// groups are only found here; they are read when they are asked for.
+    /// Reads the answer to [`family_by_name`] and its like:
+    /// [`ErrorKind::Missing`] without an id. Operations and groups are only
+    /// found here; they are read when they are asked for.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
@@ -151,7 +153,8 @@ impl<'a, E: Order> Family<'a, E> {
         self.groups.entries(|entry| Group::read(&entry))
     }
 
-    /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP`.
+    /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP` on a
+    /// socket that is bound.
     ///
     /// All groups are read, also those behind the one that is found: what is
     /// wrong with any of them is an error.
@@ -185,7 +188,7 @@ impl<E: Order> fmt::Debug for Family<'_, E> {
 /// A command of a family.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operation {
-    /// Its number.
+    /// Its number; 0, which no command has, if the kernel did not send it.
     pub command: u32,
     /// `GENL_*` bits: 1 needs the administrator of the machine, 2 can be
     /// done, 4 can be dumped, 8 has a policy, 16 needs the administrator of
@@ -211,9 +214,10 @@ impl Operation {
 /// A multicast group of a family.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group<'a> {
-    /// Its name, unique in the family.
+    /// Its name, unique in the family; empty if the kernel did not send it.
     pub name: Text<'a>,
-    /// Its id, unique on the machine, given out when the kernel starts.
+    /// Its id, unique on the machine, given out when the kernel starts; 0,
+    /// which no group has, if the kernel did not send it.
     pub id: u32,
 }
 

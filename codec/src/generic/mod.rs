@@ -37,7 +37,13 @@ pub struct Generic<'a, E: Order = Native> {
 
 impl<'a, E: Order> Generic<'a, E> {
     /// Reads the header of a message of a family without a header of its own
-    /// (`hdrsize` 0, as the controller and `mptcp_pm`).
+    /// (`hdrsize` 0, as the controller and `mptcp_pm`), or
+    /// [`ErrorKind::Truncated`].
+    ///
+    /// Neither this nor what is decoded with it looks at the type of the
+    /// message: that it is no control message
+    /// ([`Message::content`], [`Exchange`](crate::Exchange)) and of the right
+    /// family is up to who has received it.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         match message.payload().split_first_chunk::<GENERIC_HEADER_LEN>() {

@@ -86,7 +86,8 @@ pub struct Entries<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Entries<'a, E> {
-    /// Reads one message of the answer to [`dump`].
+    /// Reads one message of the answer to [`dump`];
+    /// [`ErrorKind::WrongType`] if it is none.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
         if message.header.kind != controller::ID || generic.command != GET_POLICY {

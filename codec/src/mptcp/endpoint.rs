@@ -74,7 +74,8 @@ impl Endpoint {
         inet::either(self.addr4(), self.addr6())
     }
 
-    /// Reads a reply to GET_ADDR, or one message of its dump.
+    /// Reads a reply to GET_ADDR, or one message of its dump:
+    /// [`ErrorKind::Missing`] where no address is in it.
     #[inline]
     pub fn from_message<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;

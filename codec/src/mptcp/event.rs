@@ -207,7 +207,9 @@ pub struct Event<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Event<'a, E> {
-    /// Reads a message of the family `mptcp_pm` from the events group.
+    /// Reads a message of the family `mptcp_pm` from the events group. On a
+    /// socket that also asks, events are those with the sequence number 0:
+    /// commands have the same numbers.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;

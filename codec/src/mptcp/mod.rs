@@ -28,8 +28,9 @@ pub use place::Place;
 
 /// `MPTCP_PM_NAME`: the family to ask the controller for.
 pub const FAMILY: &str = "mptcp_pm";
-/// `MPTCP_PM_EV_GRP_NAME`: the multicast group of the events. Joining needs
-/// `CAP_NET_ADMIN`.
+/// `MPTCP_PM_EV_GRP_NAME`: the multicast group of the events. Joining
+/// (`NETLINK_ADD_MEMBERSHIP`) needs `CAP_NET_ADMIN`, and the socket must be
+/// bound or have sent something: groups reach only sockets that have a port.
 pub const EVENT_GROUP: &str = "mptcp_pm_events";
 /// `MPTCP_PM_VER`.
 pub const VERSION: u8 = 1;

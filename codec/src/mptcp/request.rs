@@ -2,8 +2,10 @@
 //!
 //! Each function writes one whole message into `buffer`, for the family id
 //! that the [controller](crate::generic::controller) told and with a sequence
-//! number of the caller's, and returns it. 128 bytes are enough for any of
-//! them. Setting commands ask for an acknowledgement.
+//! number of the caller's (not 0, which is that of events), and returns it. 128
+//! bytes are enough for any of them; a smaller buffer that does not suffice is
+//! [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace), the only error. Setting
+//! commands ask for an acknowledgement.
 
 use super::{attribute, Endpoint, Limits, VERSION};
 use crate::error::Error;

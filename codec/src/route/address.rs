@@ -49,7 +49,8 @@ impl Address<'_> {
 }
 
 impl<'a, E: Order> Address<'a, E> {
-    /// Reads RTM_NEWADDR or RTM_DELADDR.
+    /// Reads RTM_NEWADDR or RTM_DELADDR;
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         Self::read(message)
     }

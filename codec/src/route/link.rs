@@ -44,7 +44,8 @@ pub struct Link<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Link<'a, E> {
-    /// Reads RTM_NEWLINK or RTM_DELLINK.
+    /// Reads RTM_NEWLINK or RTM_DELLINK;
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         Self::read(message)
     }

@@ -64,8 +64,9 @@ use crate::order::{Native, Order};
 /// `NETLINK_ROUTE`, the protocol to open a socket with.
 pub const PROTOCOL: i32 = 0;
 
-/// Multicast groups (`RTNLGRP_*`), for `NETLINK_ADD_MEMBERSHIP`; the bit of a
-/// group in `nl_groups` of a socket's address is `1 << (group - 1)`.
+/// Multicast groups (`RTNLGRP_*`), for `NETLINK_ADD_MEMBERSHIP` on a socket
+/// that is bound; the bit of a group in `nl_groups` of a socket's address is
+/// `1 << (group - 1)`.
 pub mod group {
     /// Links come, change and go.
     pub const LINK: u32 = 1;

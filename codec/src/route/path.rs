@@ -59,7 +59,8 @@ pub struct Route<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Route<'a, E> {
-    /// Reads RTM_NEWROUTE or RTM_DELROUTE.
+    /// Reads RTM_NEWROUTE or RTM_DELROUTE;
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         Self::read(message)
     }

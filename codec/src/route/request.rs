@@ -1,8 +1,8 @@
 //! Asking for links, addresses and routes.
 //!
 //! Each function writes one whole message into `buffer` and returns it; 128
-//! bytes are enough for any of them. All of them hold up to
-//! `NETLINK_GET_STRICT_CHK`.
+//! bytes are enough for any of them, and one that does not suffice is
+//! [`ErrorKind::NoSpace`]. All of them hold up to `NETLINK_GET_STRICT_CHK`.
 
 use core::net::IpAddr;
 
@@ -146,7 +146,8 @@ impl Lookup {
     }
 
     /// The request; its answer is one [`Route`](super::Route), or `ENETUNREACH`
-    /// where there is no way.
+    /// where there is no way. Addresses of two families are
+    /// [`ErrorKind::BadValue`].
     pub fn encode<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
         let family = inet::family_of(self.destination);
         if self
