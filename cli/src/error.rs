@@ -168,9 +168,9 @@ impl Error {
             Kind::Usage,
             status::USAGE,
             &[
-                "Command line is not complete: \"",
+                "Command line is not complete. Try option \"help\"\n\"",
                 keyword,
-                "\" needs a value. Try option \"help\"",
+                "\" needs a value",
             ],
         )
         .about(keyword)

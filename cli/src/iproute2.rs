@@ -8,7 +8,7 @@ use argh::SubCommands;
 
 use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::{find, is_dashed, shortens, Near};
+use crate::grammar::{find, is_dashed, number, shortens, Near};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -251,8 +251,15 @@ fn option<'a>(
             return Err(Error::invalid(argument, "invalid protocol family"));
         }
     }
+    if whole == "-rcvbuf" && number(argument).is_none() {
+        let message = ["Invalid rcvbuf size '", argument, "'"];
+        return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
+    }
     if ours == "--color" {
-        argument = value.unwrap_or("always");
+        argument = match value {
+            None | Some("") => "always",
+            Some(when) => when,
+        };
         if !["always", "auto", "never"].contains(&argument) {
             return Err(caller.unknown_option(short));
         }

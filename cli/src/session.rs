@@ -70,7 +70,6 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
     let mut spelled = Spelled::default();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     *json = spelled.options.contains(&"--json");
-    let target = understood?;
     let mut session = Session::default();
     if !spelled.options.is_empty() {
         session.options = match options(&caller, &spelled) {
@@ -79,6 +78,13 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         };
     }
     let options = &mut session.options;
+    session.receive_buffer = options.rcvbuf.and_then(number);
+    // As with `ip`, what is wrong with a namespace comes before what is wrong
+    // behind it.
+    for name in &options.netns {
+        netns::enter(name)?;
+    }
+    let target = understood?;
     if options.version {
         let version = [
             caller.program,
@@ -87,15 +93,6 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
             "\n",
         ];
         return print(&version.concat());
-    }
-    if let Some(word) = options.rcvbuf {
-        session.receive_buffer = Some(number(word).ok_or_else(|| {
-            let message = ["Invalid rcvbuf size '", word, "'"];
-            Error::new(Kind::Argument, status::USAGE, &message).about(word)
-        })?);
-    }
-    for name in &options.netns {
-        netns::enter(name)?;
     }
     session.out.style = Style {
         json: options.json,

@@ -48,7 +48,9 @@ pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> 
     if let Ok(index) = sys::interface_index(fd, name.as_bytes()) {
         return Ok(index);
     }
+    // Decimal, also behind zeros.
     name.strip_prefix("if")
+        .map(|index| index.trim_start_matches('0'))
         .and_then(number)
         .filter(|index| *index != 0)
         .filter(|index| gone || sys::interface_name(fd, *index).is_ok())

@@ -43,7 +43,7 @@ pub fn open(name: &str) -> Result<Fd> {
 /// Enters the namespace that [`open`] has opened under this name.
 pub fn enter_opened(name: &str, opened: &Fd) -> Result<()> {
     sys::enter_network_namespace(opened).map_err(|error| {
-        let before = "Setting the network namespace \"";
+        let before = "setting the network namespace \"";
         failed(before, name, "\" failed", error)
     })
 }
