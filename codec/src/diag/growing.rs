@@ -16,6 +16,7 @@ impl Field {
     /// A field; the structure of a kernel that does not have it ends at `padded`.
     pub(super) const fn new(offset: usize, len: usize, padded: usize) -> Self {
         let end = offset + len;
+        assert!(end <= 255 && padded < 255);
         Self {
             offset: offset as u8,
             len: len as u8,
@@ -29,10 +30,6 @@ impl Field {
         if structure.len() < usize::from(self.least) {
             return None;
         }
-        self.number::<E>(structure)
-    }
-
-    fn number<E: Order>(self, structure: &[u8]) -> Option<u64> {
         let start = usize::from(self.offset);
         E::number(structure.get(start..start + usize::from(self.len))?)
     }
@@ -78,7 +75,7 @@ impl<E: Order> Iterator for Fields<'_, E> {
             let (len, field) = self.rows.next()?;
             let (name, names) = self.names.split_at_checked(usize::from(*len))?;
             self.names = names;
-            if let Some(value) = field.number::<E>(self.structure) {
+            if let Some(value) = field.read::<E>(self.structure) {
                 return Some((name, value));
             }
         }

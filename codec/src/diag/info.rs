@@ -255,6 +255,20 @@ mod tests {
             assert_eq!(info.rcv_nxt().is_some(), len >= 40);
             assert_eq!(info.last_data_sent().is_some(), len > 88);
             assert_eq!(info.last_ack_recv().is_some(), len >= 96);
+
+            let rows = MptcpInfo::LAYOUT.rows.iter();
+            let read = rows.filter_map(|(_, field)| info.read(*field));
+            assert!(info.fields().map(|(_, value)| value).eq(read), "{len}");
+            let told = |name| info.fields().any(|(known, _)| known == name);
+            assert_eq!(told("retransmits"), info.retransmits().is_some());
+            assert_eq!(told("endp_laminar_max"), info.endp_laminar_max().is_some());
+            assert_eq!(told("last_data_sent"), info.last_data_sent().is_some());
+        }
+        // As i386 has it, which aligns 64 bits to 4 bytes: 44 bytes from 5.12
+        // on, 84 from 6.8 on.
+        for (len, fields) in [(40, 11), (44, 14), (48, 14), (80, 19), (84, 20), (88, 20)] {
+            let info = MptcpInfo::<Little>::with_order(&new[..len]);
+            assert_eq!(info.fields().count(), fields, "{len}");
         }
     }
 
