@@ -1,4 +1,4 @@
-//! What five real kernels said, byte for byte.
+//! What real kernels said, byte for byte.
 //!
 //! The files in `tests/captures/` hold what `sendto` took and `recvfrom` and
 //! `getsockopt` gave on each kernel, in the byte order of its machine:
@@ -20,11 +20,13 @@
 //! targets includes it as it is.
 
 /// The files, by the name they are known under.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("amd64-6.1", include_str!("../captures/amd64-6.1.txt")),
     ("amd64-6.18", include_str!("../captures/amd64-6.18.txt")),
     ("amd64-7.2", include_str!("../captures/amd64-7.2.txt")),
     ("armhf-6.1", include_str!("../captures/armhf-6.1.txt")),
+    ("mips-5.10", include_str!("../captures/mips-5.10.txt")),
+    ("mips-6.12", include_str!("../captures/mips-6.12.txt")),
     ("s390x-6.1", include_str!("../captures/s390x-6.1.txt")),
 ];
 
@@ -79,9 +81,21 @@ pub struct Named {
 }
 
 impl Capture {
+    /// Whether the kernel is of this version or newer.
+    pub fn is_since(&self, version: (u32, u32)) -> bool {
+        let mut numbers = self.kernel.split(['.', '-']).map_while(|n| n.parse().ok());
+        let mut next = || numbers.next().unwrap_or(0);
+        (next(), next()) >= version
+    }
+
     /// The exchange of this name.
     pub fn exchange(&self, name: &str) -> &Exchange {
         find(&self.exchanges, name, |e| e.name, self.name)
+    }
+
+    /// Whether the kernel has events: from 5.12 on.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// The datagrams of the events of this name.
@@ -244,6 +258,8 @@ mod tests {
                 ("amd64-6.18", (86, 32, 49), 51_976),
                 ("amd64-7.2", (86, 32, 49), 89_356),
                 ("armhf-6.1", (86, 24, 37), 45_820),
+                ("mips-5.10", (82, 0, 0), 27_648),
+                ("mips-6.12", (93, 32, 49), 57_876),
                 ("s390x-6.1", (86, 24, 37), 45_820),
             ]
         );
