@@ -2,7 +2,7 @@
 //! is found, a sound set-up has none, and figures are those that the kernel gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 
 use ip_mptcp_tests::connection::{connect, listen, Connection};
@@ -302,6 +302,31 @@ fn an_address_without_a_route_by_its_interface_is_found() {
     endpoints(&[endpoint]);
     route();
     finds(&[]);
+}
+
+/// The kernel binds the socket of a subflow to the interface of its endpoint, and then a
+/// route by another one does not matter, however good.
+#[test]
+fn an_ipv6_address_with_a_route_by_its_interface_is_not_found() {
+    let Some(_paths) = TwoPaths::fresh() else {
+        return;
+    };
+    limits(2, 2);
+    let gateway = |path: u16| IpAddr::from([0x2001, 0xdb8, path, 0, 0, 0, 0, 1]);
+    let default = |path, name, metric| add_route([0; 8].into(), 0, gateway(path), name, metric);
+    default(1, "c1", 100);
+    endpoints(&["2001:db8:2::2 id 2 dev c2 subflow"]);
+    finds(&[(
+        "no-route",
+        "endpoint 2001:db8:2::2 id 2 dev c2; to 2001:db8:ffff::1 as to any host: no route",
+    )]);
+    default(2, "c2", 200);
+    finds(&[]);
+    endpoints(&["2001:db8:2::2 id 3 subflow"]);
+    finds(&[(
+        "wrong-way",
+        "to 2001:db8:ffff::1 as to any host: by c1, the address is on c2",
+    )]);
 }
 
 #[test]

@@ -513,6 +513,11 @@ impl Doctor<'_> {
             let free = self.way;
             if is_bound(&self.endpoint) {
                 self.ask(source, index)?;
+                // Asked with a source, IPv6 takes the interface for a wish, but
+                // the socket of a subflow is bound to it.
+                if self.way != index && !ipv4 {
+                    self.ask(0, index)?;
+                }
             }
             let finding: &Finding = if self.way == 0 {
                 b"no-route\n\
