@@ -235,6 +235,9 @@ fn endpoints_that_are_of_no_use_to_their_host_are_found() {
     let Some(sound) = Sound::fresh() else { return };
     endpoints(&["10.0.2.2 dev c2 signal"]);
     finds(&[("signal-only", "no endpoint has the flag subflow")]);
+    // That the kernel listens there serves nobody.
+    endpoints(&["10.0.2.2 dev c2 port 7777 signal"]);
+    finds(&[("signal-only", "no endpoint has the flag subflow")]);
     sound.paths.server.inside(|| {
         endpoints(&["10.0.2.1 dev s2 subflow"]);
         finds(&[("subflow-only", "no endpoint has the flag signal")]);
@@ -385,6 +388,14 @@ fn an_announced_address_at_which_nobody_listens_is_found() {
     let six = sound.paths.listen("[::]:0");
     server.inside(|| finds(&[]));
     drop(six);
+    // 0.0.0.0 is all addresses of IPv4 only.
+    let four = sound.paths.listen("0.0.0.0:0");
+    server.inside(|| {
+        finds(&[]);
+        endpoints(&["2001:db8:2::1 id 2 dev s2 signal"]);
+        finds(&[("signal-unheard", "endpoint 2001:db8:2::1 id 2 dev s2; ")]);
+    });
+    drop(four);
     // For an announced port the kernel listens itself.
     server.inside(|| {
         endpoints(&["10.0.2.1 id 2 port 7777 dev s2 signal"]);

@@ -447,15 +447,14 @@ impl Doctor<'_> {
     /// so itself for an endpoint with a port.
     #[inline(never)]
     fn check_heard(&mut self) -> Result<()> {
-        let bound = match self.host.listening.first() {
-            Some(bound) if !self.host.hears_all => *bound,
-            _ => return Ok(()),
+        let Some(bound) = self.host.listening.first() else {
+            return Ok(());
         };
-        self.peer = bound;
+        self.peer = *bound;
         while self.next() {
             if self.has(EndpointFlags::SIGNAL)
                 && self.endpoint.port().unwrap_or(0) == 0
-                && !self.host.listening.contains(&key_of(&self.endpoint))
+                && !self.host.hears(key_of(&self.endpoint))
             {
                 self.find(
                     b"signal-unheard\n\

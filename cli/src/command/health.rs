@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::places::{is_bound, key_of, name, Key, Places};
+use super::places::{is_bound, is_ipv4, key_of, name, Key, Places};
 use crate::connections::{self, Role, Selection};
 use crate::error::Result;
 use crate::kernel::Diagnostics;
@@ -38,8 +38,6 @@ pub struct Host {
     pub peers: Vec<Key>,
     /// Where connections are accepted, if that was asked for.
     pub listening: Vec<Key>,
-    /// One of these stands for all addresses of the host.
-    pub hears_all: bool,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -66,6 +64,11 @@ impl Presence {
         nth(NAMES, b' ', self as usize)
     }
 }
+
+/// `::`, where IPv4 is heard too.
+const ALL: Key = 0;
+/// `0.0.0.0`.
+const ALL_IPV4: Key = 0xffff << 32;
 
 /// So many peers are a fair sample.
 const PEERS: usize = 8;
@@ -161,15 +164,23 @@ impl Host {
         if listening {
             connections::listeners(&mut diagnostics, &mut |socket| {
                 let [here, _] = socket.ends();
-                if let Some(address) = here.address() {
+                // Where the kernel listens itself, for an endpoint with a port,
+                // nobody is served; those sockets show no port.
+                if here.port != 0 {
                     self.serves = true;
-                    self.hears_all |= address.to_canonical().is_unspecified();
                     self.listening.push(here.number);
                 }
                 Ok(())
             })?;
         }
         Ok(())
+    }
+
+    /// Whether somebody listens at this address, or at all of its family.
+    pub fn hears(&self, address: Key) -> bool {
+        let all = if is_ipv4(address) { ALL_IPV4 } else { ALL };
+        let listening = &mut self.listening.iter();
+        listening.any(|here| *here == address || *here == ALL || *here == all)
     }
 
     fn note_peer(&mut self, peer: Key) {
