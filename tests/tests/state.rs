@@ -908,6 +908,12 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
         output.stderr(),
         "-:1: waited 0 s in vain for interface \"wan\"\n"
     );
+    let output = apply("--wait 0.1", text).run().failure(1);
+    assert!(
+        output.stderr().contains("waited 0.1 s"),
+        "{}",
+        output.report()
+    );
     let running = apply("--wait 30", text).start();
     let waits = || {
         let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));

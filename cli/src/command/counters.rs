@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::number;
+use crate::grammar::milliseconds;
 use crate::kernel::proc::Counters;
 use crate::kernel::sys::{self, Errno, Polled};
 use crate::output::prometheus::Metrics;
@@ -24,10 +24,10 @@ pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
         }
         return Ok(0);
     };
-    // Longer than a month is a mistake.
-    let seconds = match number(word) {
-        Some(seconds @ 1..=2_592_000) => seconds,
-        _ => return Err(Error::invalid(word, "1 to 2592000 seconds")),
+    // Longer than poll can wait is a mistake.
+    let interval = match milliseconds(word).map(i32::try_from) {
+        Some(Ok(interval @ 1..)) => interval,
+        _ => return Err(Error::invalid(word, "0.001 to 2147483 seconds")),
     };
     if asked.prometheus {
         let why = "Prometheus makes differences itself";
@@ -39,8 +39,7 @@ pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
     before.read()?;
     loop {
         let polled = &mut [Polled::read(&signals)];
-        sys::poll_all(polled, (seconds * 1000) as i32)
-            .map_err(|error| cannot("cannot wait", error))?;
+        sys::poll_all(polled, interval).map_err(|error| cannot("cannot wait", error))?;
         if polled[0].is_ready() {
             return Ok(0);
         }

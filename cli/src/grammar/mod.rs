@@ -14,7 +14,9 @@ pub mod state;
 mod value;
 
 pub use near::Near;
-pub use value::{address, interface_name, number, number_u16, number_u8, same, token};
+pub use value::{
+    address, interface_name, milliseconds, number, number_u16, number_u8, same, token,
+};
 
 use std::net::IpAddr;
 

@@ -54,6 +54,29 @@ pub fn number_u8(word: &str) -> Option<u8> {
     number(word)?.try_into().ok()
 }
 
+/// `5`, `.5`, `2.125`: seconds with at most three digits behind the point.
+pub fn milliseconds(word: &str) -> Option<u64> {
+    let mut value: u64 = 0;
+    // How many digits may still come behind the point.
+    let mut places: u32 = 3;
+    let (mut point, mut digits) = (false, false);
+    for byte in word.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                value = value.checked_mul(10)?.checked_add((byte - b'0').into())?;
+                places = places.checked_sub(point.into())?;
+                digits = true;
+            }
+            b'.' if !point => (point, digits) = (true, false),
+            _ => return None,
+        }
+    }
+    for _ in 0..places {
+        value = value.checked_mul(10)?;
+    }
+    digits.then_some(value)
+}
+
 /// A token as `monitor` and `ss` print it: hexadecimal, `0x` in front or not.
 pub fn token(word: &str) -> Option<u32> {
     let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
@@ -175,6 +198,28 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+
+    #[test]
+    fn seconds_are_decimal() {
+        for (word, value) in [
+            ("0", Some(0)),
+            ("5", Some(5000)),
+            ("0.5", Some(500)),
+            ("2.125", Some(2125)),
+            ("2.05", Some(2050)),
+            ("2.1255", None),
+            ("2.", None),
+            (".5", Some(500)),
+            (".", None),
+            ("1..5", None),
+            ("-1", None),
+            ("1e3", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(milliseconds(word), value, "{word:?}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_strtoul_reads_them_but_never_wrap() {

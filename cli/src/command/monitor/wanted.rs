@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::EventKind;
 
 use crate::args;
 use crate::error::{Error, Result};
-use crate::grammar::{interface_name, number, token};
+use crate::grammar::{interface_name, milliseconds, number, token};
 
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
 /// and more, in whatever form.
@@ -111,52 +111,9 @@ fn kind(name: &str) -> Option<u32> {
     number(name).filter(|number| *number < 64)
 }
 
-/// `5`, `0.5`, `2.125`: seconds with at most three digits behind the point.
-fn milliseconds(word: &str) -> Option<u64> {
-    let mut value: u64 = 0;
-    // How many digits may still come behind the point.
-    let mut places: u32 = 3;
-    let (mut point, mut digits) = (false, false);
-    for byte in word.bytes() {
-        match byte {
-            b'0'..=b'9' => {
-                value = value.checked_mul(10)?.checked_add((byte - b'0').into())?;
-                places = places.checked_sub(point.into())?;
-                digits = true;
-            }
-            b'.' if digits && !point => (point, digits) = (true, false),
-            _ => return None,
-        }
-    }
-    for _ in 0..places {
-        value = value.checked_mul(10)?;
-    }
-    digits.then_some(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_are_decimal() {
-        for (word, value) in [
-            ("0", Some(0)),
-            ("5", Some(5000)),
-            ("0.5", Some(500)),
-            ("2.125", Some(2125)),
-            ("2.05", Some(2050)),
-            ("2.1255", None),
-            ("2.", None),
-            (".5", None),
-            ("-1", None),
-            ("1e3", None),
-            ("", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(milliseconds(word), value, "{word:?}");
-        }
-    }
 
     #[test]
     fn events_are_named_in_any_case_or_numbered() {

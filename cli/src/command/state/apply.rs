@@ -7,7 +7,7 @@ use mptcp_codec::{generic, route};
 use super::{print, with_file, Job, Teller};
 use crate::args::Apply;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::number;
+use crate::grammar::milliseconds;
 use crate::grammar::state::Declared;
 use crate::kernel::sys::{self, Polled};
 use crate::kernel::{receive_error, Interfaces, CHANGES};
@@ -17,23 +17,28 @@ use crate::session::Session;
 
 #[inline(never)]
 pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
-    let mut seconds = None;
+    let mut wait = None;
     if let Some(word) = apply.wait {
-        seconds = number(word);
-        if seconds.is_none() {
-            return Err(Error::invalid(word, "a number of seconds is expected"));
-        }
+        let Some(time) = milliseconds(word) else {
+            return Err(Error::invalid(word, "expected seconds"));
+        };
+        wait = Some((word, time));
     }
     with_file(session, apply.file, &mut |session, job| {
-        job.apply(session, apply, seconds)
+        job.apply(session, apply, wait)
     })
 }
 
 impl Job {
     /// Goes on while there is no mistake to tell.
-    fn apply(&mut self, session: &mut Session, apply: &Apply, wait: Option<u32>) -> Result<()> {
-        if let Some(seconds) = wait {
-            self.wait(session, seconds)?;
+    fn apply(
+        &mut self,
+        session: &mut Session,
+        apply: &Apply,
+        wait: Option<(&str, u64)>,
+    ) -> Result<()> {
+        if let Some((seconds, time)) = wait {
+            self.wait(session, seconds, time)?;
             if self.teller.status != 0 {
                 return Ok(());
             }
@@ -117,11 +122,12 @@ impl Job {
         Ok(())
     }
 
-    /// Waits for MPTCP and for what the file names; what did not come is told.
+    /// Waits for MPTCP and for what the file names, so many milliseconds, which
+    /// were said as `seconds`; what did not come is told.
     #[inline(never)]
-    fn wait(&mut self, session: &mut Session, seconds: u32) -> Result<()> {
+    fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
-        let end = sys::milliseconds() + u64::from(seconds) * 1000;
+        let end = sys::milliseconds().saturating_add(time);
         let mut news = Interfaces::listen(buffer, generic::PROTOCOL, FAMILIES)?;
         while let Err(error) = session.path_manager() {
             if error.errno() != libc::ENOENT as u32 || !await_news(&mut news, end)? {
@@ -137,12 +143,11 @@ impl Job {
                 break;
             }
         }
-        let seconds = crate::output::number(seconds.into());
         for declared in &self.file.endpoints {
             let what = lack(declared, &self.plan.seen);
             if !what.is_empty() {
                 let dev = &declared.dev;
-                let message = ["Error: waited ", seconds.as_str(), what, dev, "\""];
+                let message = ["Error: waited ", seconds, what, dev, "\""];
                 let error = Error::new(Kind::Kernel, status::FAILED, &message).about(dev);
                 self.teller.tell(declared.line, error);
             }
