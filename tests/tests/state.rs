@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -158,6 +159,43 @@ fn a_named_file_is_replaced_whole_and_keeps_its_links() {
     let full = Run::tool("save /dev/full").run().failure(1);
     assert!(full.stderr().contains("No space left"), "{}", full.report());
     Run::tool("save /proc/no/such").run().failure(1);
+    assert_eq!(std::fs::read_to_string(&file.0).expect("read"), save());
+}
+
+#[test]
+fn a_file_that_is_replaced_is_for_whom_it_was() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("private", "");
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&file.0, mode(0o600)).expect("permissions");
+    Run::tool("save").arg(&file.0).run().success();
+    let found = std::fs::metadata(&file.0).expect("a file").permissions();
+    assert_eq!(found.mode() & 0o7777, 0o600);
+    let both = "{ echo '# mine'; \"$0\" save /dev/stdout; } >\"$1\"";
+    let program = Run::program("sh".as_ref()).arg("-c").arg(both);
+    program.arg(binary()).arg(&file.0).run().success();
+    let text = std::fs::read_to_string(&file.0).expect("read");
+    assert_eq!(text, ["# mine\n", &save()].concat());
+}
+
+/// After a boot processes have the numbers of those of the boot before.
+#[test]
+fn what_a_save_left_that_was_cut_short_is_not_in_the_way() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("cut", "");
+    // The shell leaves it and becomes the program.
+    let left = "echo torn >\"$2.$$\"; exec \"$0\" \"$1\" \"$2\"";
+    let program = Run::program("sh".as_ref()).arg("-c").arg(left);
+    program
+        .arg(binary())
+        .arg("save")
+        .arg(&file.0)
+        .run()
+        .success();
     assert_eq!(std::fs::read_to_string(&file.0).expect("read"), save());
 }
 

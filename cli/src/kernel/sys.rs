@@ -359,9 +359,21 @@ pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Whether this is a file of bytes on a disk: not a device, not a pipe.
-pub fn is_regular(path: &CStr) -> Result<bool, Errno> {
-    status(libc::AT_FDCWD, path, 0).map(|status| status.is_regular())
+/// What the kernel tells of a file.
+pub fn file_status(path: &CStr) -> Result<Status, Errno> {
+    status(libc::AT_FDCWD, path, 0)
+}
+
+/// Gives an open file the owner, as far as that is allowed, and the
+/// permissions of another.
+pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
+    let mode = u32::from(other.mode) & 0o7777;
+    // SAFETY: plain calls without pointers.
+    check(unsafe {
+        libc::fchown(fd.0, other.owner, other.group);
+        libc::fchmod(fd.0, mode)
+    } as isize)
+    .map(drop)
 }
 
 /// The number by which the kernel tells what is open from all else of its kind
@@ -371,9 +383,12 @@ pub fn inode(fd: &Fd) -> u64 {
 }
 
 /// struct statx of linux/stat.h, the same on every machine (kernel 4.11).
+#[derive(Debug)]
 #[repr(C)]
-struct Status {
-    other: [u32; 7],
+pub struct Status {
+    other: [u32; 5],
+    owner: u32,
+    group: u32,
     mode: u16,
     spare: u16,
     inode: u64,
@@ -381,7 +396,8 @@ struct Status {
 }
 
 impl Status {
-    fn is_regular(&self) -> bool {
+    /// Whether it is a file of bytes on a disk: not a device, not a pipe.
+    pub fn is_regular(&self) -> bool {
         u32::from(self.mode) & libc::S_IFMT == libc::S_IFREG
     }
 }
@@ -389,7 +405,8 @@ impl Status {
 /// What the kernel tells of a file: statx, without the older calls that the C
 /// library tries where a kernel does not have it.
 fn status(folder: c_int, path: &CStr, flags: c_int) -> Result<Status, Errno> {
-    const MODE_AND_INODE: c_uint = 1 | 0x100;
+    // Type and mode, owner, group, inode.
+    const WANTED: c_uint = 3 | 8 | 0x10 | 0x100;
     // SAFETY: zero is valid for these numbers.
     let mut status: Status = unsafe { zeroed() };
     // SAFETY: the path ends with NUL and outlives the call, and so does the
@@ -400,7 +417,7 @@ fn status(folder: c_int, path: &CStr, flags: c_int) -> Result<Status, Errno> {
             folder,
             path.as_ptr(),
             flags,
-            MODE_AND_INODE,
+            WANTED,
             &raw mut status,
         ) as isize
     })?;

@@ -20,7 +20,8 @@ pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
     put_all(session.path_manager()?, &mut text)?;
     let text = text.as_bytes();
     match save.file {
-        None | Some(STANDARD_INPUT) => session.out.bytes(text),
+        // By this name too it may be a file that others write to.
+        None | Some(STANDARD_INPUT | "/dev/stdout") => session.out.bytes(text),
         Some(file) => {
             write(file, text).map_err(|error| file_error("Cannot write", file, error))?;
         }
@@ -73,19 +74,24 @@ fn c_str(path: &[u8]) -> &CStr {
 #[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let mut path = path_of(file);
-    match sys::is_regular(c_str(&path)) {
-        Ok(false) => return write_all(&sys::open_to_write(c_str(&path))?, text),
-        Ok(true) => {}
-        Err(Errno(number)) if number == libc::ENOENT as u32 => {}
+    let old = match sys::file_status(c_str(&path)) {
+        Ok(old) if old.is_regular() => Some(old),
+        Ok(_) => return write_all(&sys::open_to_write(c_str(&path))?, text),
+        Err(Errno(number)) if number == libc::ENOENT as u32 => None,
         Err(error) => return Err(error),
-    }
+    };
     resolve(&mut path)?;
     let target = path.strip_suffix(b"\0").unwrap_or(&path);
     let process = number(sys::process().into());
     let new = [target, b".", process.as_bytes(), b"\0"].concat();
     let (target, new) = (c_str(&path), c_str(&new));
+    // One with our number was cut short.
+    let _ = sys::remove(new);
     let output = sys::create(new)?;
-    let mut result = write_all(&output, text).and_then(|()| sys::synchronise(&output));
+    let mut result = old.map_or(Ok(()), |old| sys::make_like(&output, &old));
+    result = result
+        .and_then(|()| write_all(&output, text))
+        .and_then(|()| sys::synchronise(&output));
     if result.is_ok() {
         result = sys::rename(new, target);
     }
