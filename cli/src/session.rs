@@ -284,18 +284,18 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
             answer(&mut session.out, number, &result);
             session.out.flush()?;
         }
-        let failed = match result {
+        let error = match result {
             Ok(0) => continue,
-            Ok(status) => status,
-            Err(error) if session.options.answer => error.status(),
-            Err(error) => {
-                // What went before stands in front of the complaint, where
-                // both go to the same place.
-                session.out.flush()?;
-                complain(&error.report(session.options.json, Some((file, number))));
-                error.status()
-            }
+            Ok(status) => ended(status),
+            Err(error) => error,
         };
+        let failed = error.status();
+        if !session.options.answer {
+            // What went before stands in front of the complaint, where both go
+            // to the same place.
+            session.out.flush()?;
+            complain(&error.report(session.options.json, Some((file, number))));
+        }
         // A refusal counts as a failed line, a mistake as what it is.
         worst = worst.max(if failed == status::USAGE {
             failed
@@ -307,6 +307,13 @@ fn batch(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
             return Ok(worst);
         }
     }
+}
+
+/// That a command of a batch ended with a status that is not 0, and no error.
+fn ended(status: u8) -> Error {
+    let number = crate::output::number(status.into());
+    let message = ["Error: the exit status is ", number.as_str()];
+    Error::new(Kind::Batch, status, &message)
 }
 
 /// What became of a line of a batch, for whoever waits for that: behind the
