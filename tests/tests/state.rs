@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -18,7 +19,7 @@ use ip_mptcp_tests::namespace::{
 };
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, strace, Output, Run};
-use ip_mptcp_tests::wait::until;
+use ip_mptcp_tests::wait::{skip, until};
 
 /// The exit status of a dry run that has something to say.
 const WOULD_CHANGE: i32 = 3;
@@ -792,6 +793,48 @@ fn an_apply_waits_for_the_one_before_it() {
     drop((other, _waiting));
     running.finish().success();
     assert_eq!(kernel::endpoints().len(), 1);
+}
+
+/// The name of the lock is free for all to take.
+#[test]
+fn whoever_may_change_nothing_does_not_hold_up_an_apply() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let name = SocketAddr::from_abstract_name("ip-mptcp/apply").expect("a name");
+    let effective = |user: i32| {
+        // The call itself is about this thread only; the library's is about all.
+        let called = unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) };
+        called == 0
+    };
+    let ours = unsafe { libc::geteuid() } as i32;
+    if effective(65534) {
+        let other = UnixListener::bind_addr(&name).expect("the lock");
+        assert!(effective(ours));
+        apply("", "endpoint add 10.0.0.1\n").run().success();
+        assert_eq!(kernel::endpoints().len(), 1);
+        drop(other);
+    } else {
+        skip("there is no other user here");
+    }
+    // Taken, but not as we do.
+    let mute = unsafe {
+        let mute = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
+        let mut address: libc::sockaddr_un = std::mem::zeroed();
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        for (to, from) in address.sun_path[1..].iter_mut().zip(b"ip-mptcp/apply") {
+            *to = *from as libc::c_char;
+        }
+        let len = 3 + "ip-mptcp/apply".len() as u32;
+        until("the name to be free", || {
+            let bound = libc::bind(mute, (&raw const address).cast(), len);
+            (bound == 0).then_some(())
+        });
+        std::os::fd::OwnedFd::from_raw_fd(mute)
+    };
+    apply("", "endpoint add 10.0.0.2\n").run().success();
+    assert_eq!(kernel::endpoints()[0].to_string(), "10.0.0.2 id 1");
+    drop(mute);
 }
 
 #[test]

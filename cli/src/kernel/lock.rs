@@ -10,6 +10,8 @@ use crate::error::{status, Error, Kind, Result};
 use crate::output::number;
 
 const NAME: &[u8] = b"ip-mptcp/apply";
+/// Longer than it takes to listen at a name that one has.
+const LISTENING: u64 = 1000;
 /// Longer than any set of changes takes.
 const PATIENCE: u64 = 30_000;
 
@@ -35,17 +37,22 @@ impl Lock {
             if end == 0 {
                 end = now + PATIENCE;
             }
-            let holder = match sys::await_name(NAME) {
-                Ok(fd) => fd,
-                // Gone meanwhile, or not listening yet.
-                Err(Errno(number)) if number == libc::ECONNREFUSED as u32 => continue,
-                Err(error) => return Err(failed(error)),
-            };
             let left = end.saturating_sub(now);
-            if left == 0 {
-                return Err(busy(&holder));
+            match sys::await_name(NAME) {
+                // Of one who may change nothing here it is worth nothing.
+                Ok(holder) if !sys::peer(&holder).is_ok_and(|(_, may)| may) => return Ok(()),
+                Ok(holder) if left == 0 => return Err(busy(&holder)),
+                Ok(holder) => sys::poll_all(&mut [Polled::read(&holder)], left as i32),
+                Err(Errno(number)) => match number as i32 {
+                    // Gone meanwhile, or not listening yet. We always do, at once.
+                    libc::ECONNREFUSED | libc::EAGAIN if left + LISTENING < PATIENCE => {
+                        return Ok(())
+                    }
+                    libc::ECONNREFUSED | libc::EAGAIN => sys::poll_all(&mut [], 1),
+                    _ => Err(Errno(number)),
+                },
             }
-            sys::poll_all(&mut [Polled::read(&holder)], left as i32).map_err(failed)?;
+            .map_err(failed)?;
         }
     }
 
@@ -61,7 +68,8 @@ fn failed(error: Errno) -> Error {
 }
 
 fn busy(holder: &Fd) -> Error {
-    let process = number(sys::peer_process(holder).unwrap_or(0).into());
+    let (process, _) = sys::peer(holder).unwrap_or((0, false));
+    let process = number(process.into());
     let what = ["Error: another apply is at work in this network namespace: process "];
     let mut error = Error::new(Kind::Kernel, status::FAILED, &what);
     error.push(process.as_bytes());

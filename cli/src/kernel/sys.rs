@@ -803,7 +803,8 @@ fn unix_socket(
     name: &[u8],
     call: unsafe extern "C" fn(c_int, *const libc::sockaddr, libc::socklen_t) -> c_int,
 ) -> Result<Fd, Errno> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // Whoever has the name need not let others in: nobody waits for that.
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: plain call without pointers.
     let fd = Fd::new(unsafe { libc::socket(libc::AF_UNIX, kind, 0) } as isize)?;
     // SAFETY: zero is a valid address.
@@ -835,8 +836,9 @@ pub fn await_name(name: &[u8]) -> Result<Fd, Errno> {
     unix_socket(name, libc::connect)
 }
 
-/// The process at the other end of a socket of [`await_name`].
-pub fn peer_process(fd: &Fd) -> Result<u32, Errno> {
+/// The process at the other end of a socket of [`await_name`], and whether it is
+/// root's or of our own user.
+pub fn peer(fd: &Fd) -> Result<(u32, bool), Errno> {
     // SAFETY: zero is valid for these numbers.
     let mut peer: libc::ucred = unsafe { zeroed() };
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
@@ -851,7 +853,9 @@ pub fn peer_process(fd: &Fd) -> Result<u32, Errno> {
         )
     };
     check(result as isize)?;
-    Ok(peer.pid as u32)
+    // SAFETY: plain call without pointers.
+    let own = unsafe { libc::geteuid() };
+    Ok((peer.pid as u32, peer.uid == 0 || peer.uid == own))
 }
 
 /// Seconds since 1970, and microseconds.
