@@ -72,6 +72,16 @@ fn finds(expected: &[(&str, &str)]) {
     );
 }
 
+/// Expects the doctor to name this remedy.
+#[track_caller]
+fn remedy(line: &str) {
+    let said = Run::tool("doctor").run().stdout();
+    assert!(
+        said.contains(&format!("    remedy: {line}\n")),
+        "no {line} in {said}"
+    );
+}
+
 fn limits(add_addr_accepted: u32, subflows: u32) {
     kernel::set_limits(Limits {
         add_addr_accepted,
@@ -143,8 +153,13 @@ impl Sound {
 
 /// The way to path 1's server over path 2.
 fn route() {
+    route_by("c2");
+}
+
+/// The same, with this name of the client's interface of path 2.
+fn route_by(name: &str) {
     let [network, gateway] = [[10, 0, 1, 0], [10, 0, 2, 1]].map(Into::into);
-    add_route(network, 24, gateway, "c2", 100);
+    add_route(network, 24, gateway, name, 100);
 }
 
 #[test]
@@ -330,6 +345,10 @@ fn an_ipv6_address_with_a_route_by_its_interface_is_not_found() {
         "wrong-way",
         "to 2001:db8:ffff::1 as to any host: by c1, the address is on c2",
     )]);
+    remedy(
+        "ip -6 route add default via GATEWAY dev c2 table 100; \
+         ip -6 rule add from 2001:db8:2::2 table 100",
+    );
 }
 
 #[test]
@@ -409,18 +428,19 @@ fn remedies_name_the_endpoint() {
     let Some(_sound) = Sound::with(2, &["10.0.2.2 id 7 dev c2 subflow"], 2, false) else {
         return;
     };
-    let remedy = |line: &str| {
-        let said = Run::tool("doctor").run().stdout();
-        assert!(
-            said.contains(&format!("    remedy: {line}\n")),
-            "no {line} in {said}"
-        );
-    };
     remedy(
         "ip route add default via GATEWAY dev c2 table 100; ip rule add from 10.0.2.2 table 100",
     );
+    // Names of VLANs have dots, which sysctl would take for slashes.
     link_down("c2");
-    remedy("ip link set dev c2 up");
+    link_rename("c2", "c.2");
+    link_up("c.2");
+    route_by("c.2");
+    endpoints(&["10.0.2.2 id 7 dev c.2 subflow"]);
+    filter("c.2", "1");
+    remedy("sysctl -w net/ipv4/conf/c.2/rp_filter=2, or give the address its own routes (ip rule)");
+    link_down("c.2");
+    remedy("ip link set dev c.2 up");
     endpoints(&["10.0.2.9 id 8 subflow"]);
     remedy("ip address add 10.0.2.9 dev IF, or ip-mptcp endpoint delete id 8");
 }

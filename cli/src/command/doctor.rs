@@ -126,7 +126,7 @@ const PHRASES: &[u8] = b"endpoint %A id %N%D\0\
     ip-mptcp endpoint delete id \0\
     ip-mptcp endpoint add \0\
     ip-mptcp limits set \0\
-    ip route add default via GATEWAY dev %I table 100; ip rule add from %A table 100";
+    ip%v route add default via GATEWAY dev %I table 100; ip%v rule add from %A table 100";
 
 impl Doctor<'_> {
     /// Something is wrong.
@@ -192,6 +192,9 @@ impl Doctor<'_> {
                 0 => self.text.bytes(b"IF"),
                 index => self.put_interface(index),
             },
+            // The option of its family for ip(8).
+            b'v' if is_ipv4(key_of(&self.endpoint)) => {}
+            b'v' => self.text.bytes(b" -6"),
             // The interface that it names, if it does.
             b'D' if is_bound(&self.endpoint) => self.fill(b" dev %I"),
             b'D' => {}
@@ -532,7 +535,7 @@ impl Doctor<'_> {
                 b"rp-filter\n\
                   answers to an endpoint are dropped: by the routes they should come in elsewhere\n\
                   %0; to %P%h; rp_filter is 1 on %I\n\
-                  sysctl -w net.ipv4.conf.%I.rp_filter=2, \
+                  sysctl -w net/ipv4/conf/%I/rp_filter=2, \
                   or give the address its own routes (ip rule)"
             } else {
                 continue;
