@@ -240,8 +240,14 @@ fn limits_that_allow_nothing_or_less_than_there_is_are_found() {
     ]);
     limits(2, 1);
     finds(&[("limit-subflows", "subflows 1; endpoints of one kind: 3")]);
-    // One of them may be the address of the first subflow.
+    // The first subflow is on path 1, so that all of them are for further ones.
     limits(2, 2);
+    finds(&[("limit-subflows", "subflows 2; endpoints of one kind: 3")]);
+    limits(2, 3);
+    finds(&[]);
+    // It takes none where one has its address.
+    endpoints(&["10.0.1.2 dev c1 subflow", "10.0.2.2 dev c2 subflow"]);
+    limits(2, 1);
     finds(&[]);
 }
 

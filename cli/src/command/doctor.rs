@@ -342,6 +342,7 @@ impl Doctor<'_> {
     /// Whether the kernel's path manager can do with limits and endpoints what
     /// is expected of it.
     fn check_endpoints(&mut self) -> Result<()> {
+        self.find_peers()?;
         self.check_use()?;
         self.check_heard()?;
         while self.next() {
@@ -367,10 +368,11 @@ impl Doctor<'_> {
     fn check_use(&mut self) -> Result<()> {
         let mut all = EndpointFlags::default();
         let mut none = true;
-        // A connection is of one family, mostly, and its first subflow takes
-        // one of the addresses. So each kind is counted for each family, in a
-        // byte: there are not more ids.
+        // A connection is of one family, mostly. So each kind is counted for
+        // each family, in a byte: there are not more ids. One of the addresses
+        // may be that of the first subflow.
         let mut counts = 0_u32;
+        let mut firsts = 0x0101_u32;
         while self.next() {
             if !self.has(EndpointFlags::default()) {
                 continue;
@@ -379,11 +381,16 @@ impl Doctor<'_> {
             all |= self.endpoint.flags().unwrap_or_default();
             let family = 8 * u32::from(is_ipv4(key_of(&self.endpoint)));
             counts += u32::from(self.has(EndpointFlags::SIGNAL)) << family;
-            counts += u32::from(self.has(EndpointFlags::SUBFLOW)) << (16 + family);
+            if self.has(EndpointFlags::SUBFLOW) {
+                counts += 1 << (16 + family);
+                firsts |= u32::from(self.is_first()?) << (16 + family);
+            }
         }
         self.number = 0;
-        for count in counts.to_ne_bytes() {
+        let mut further = 0;
+        for (count, first) in counts.to_ne_bytes().into_iter().zip(firsts.to_ne_bytes()) {
             self.number = self.number.max(count.into());
+            further = further.max(u32::from(count.saturating_sub(first)));
         }
         if self.host.more_subflows == 0 {
             self.find(
@@ -392,7 +399,7 @@ impl Doctor<'_> {
                   %1; endpoints of one kind: %#\n\
                   %4subflows %+",
             )?;
-        } else if self.number > u64::from(self.host.more_subflows) + 1 {
+        } else if further > self.host.more_subflows {
             self.find(
                 b"limit-subflows\n\
                   there are more endpoints than connections may have subflows\n\
@@ -473,9 +480,9 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Whether packets find their way from each endpoint to the peers.
+    /// Where no peer is known, any is one.
     #[inline(never)]
-    fn check_ways(&mut self) -> Result<()> {
+    fn find_peers(&mut self) -> Result<()> {
         if self.host.peers.is_empty() {
             for peer in &ANYWHERE {
                 self.peer = *peer;
@@ -487,6 +494,32 @@ impl Doctor<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Whether the first subflow of a connection may be from this endpoint:
+    /// such a one is not a further one.
+    fn is_first(&mut self) -> Result<bool> {
+        let ipv4 = is_ipv4(key_of(&self.endpoint));
+        let mut known = false;
+        let mut at = 0;
+        while let Some(peer) = self.host.peers.get(at) {
+            self.peer = *peer;
+            at += 1;
+            if is_ipv4(self.peer) == ipv4 {
+                known = true;
+                self.ask(0, 0)?;
+                if self.way == self.host.places.of_endpoint(&self.endpoint) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(!known)
+    }
+
+    /// Whether packets find their way from each endpoint to the peers.
+    #[inline(never)]
+    fn check_ways(&mut self) -> Result<()> {
         while self.next() {
             if self.has(EndpointFlags::SUBFLOW)
                 && self.host.presence(&self.endpoint) == Presence::Up
