@@ -1,21 +1,14 @@
 //! `limits set`, `limits show`.
 
 use super::state::{self, set_limits};
-use crate::error::{status, Error, Kind, Result};
+use crate::error::Result;
 use crate::grammar::limits::{self, LimitWords};
 use crate::grammar::Words;
 use crate::session::Session;
 
 pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = LimitWords::default();
-    limits::parse(Words::new(words), &mut said)?;
-    if said.subflows.is_none() && said.add_addr_accepted.is_none() {
-        return Err(Error::new(
-            Kind::Usage,
-            status::USAGE,
-            &["Error: nothing to set: subflows N or add_addr_accepted N is required"],
-        ));
-    }
+    limits::parse_some(words, &mut said)?;
     set_limits(session.path_manager()?, &said)?;
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use mptcp_codec::mptcp::Limits;
 
 use super::{number, shortens, Words};
-use crate::error::{Error, Result};
+use crate::error::{status, Error, Kind, Result};
 
 /// What was said about limits.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -55,4 +55,16 @@ pub fn parse(mut words: Words, limits: &mut LimitWords) -> Result<()> {
         *limit = Some(number(value).ok_or_else(|| Error::invalid(value, why))?);
     }
     Ok(())
+}
+
+/// The same, where something must be said.
+pub fn parse_some(words: &[&str], limits: &mut LimitWords) -> Result<()> {
+    if words.is_empty() {
+        return Err(Error::new(
+            Kind::Usage,
+            status::USAGE,
+            &["Error: nothing to set: subflows N or add_addr_accepted N is required"],
+        ));
+    }
+    parse(Words::new(words), limits)
 }

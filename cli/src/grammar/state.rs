@@ -125,7 +125,7 @@ fn other(words: &[&str]) -> Error {
 }
 
 fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    limits::parse(Words::new(words), &mut file.limits)?;
+    limits::parse_some(words, &mut file.limits)?;
     file.limits_line = line;
     Ok(())
 }
@@ -425,8 +425,10 @@ mod tests {
                     endpoint add 10.0.0.3 id 0\nendpoint add 10.0.0.3 implicit\n\
                     endpoint add 10.0.0.3 port 80 signal subflow\nendpoint add 10.0.0.3 -6\n\
                     endpoint add dev x\nendpoint add dev x -4 backup\nlimits set x\n\
+                    limits set\n\
                     endpoint add dev x port 5 signal\n'\n\\";
-        assert_eq!(mistakes(text), [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16]);
+        let wrong = [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 14, 16, 17];
+        assert_eq!(mistakes(text), wrong);
         assert_eq!(mistakes(&"x\n".repeat(1000)).len(), MOST_MISTAKES);
     }
 }
