@@ -105,9 +105,14 @@ impl Error {
     }
 
     /// The same about this word.
+    pub fn about(self, word: &str) -> Self {
+        self.about_bytes(word.as_bytes())
+    }
+
+    /// The same about this word, which may be no UTF-8.
     #[cold]
-    pub fn about(mut self, word: &str) -> Self {
-        self.0.word = Some(word.as_bytes().to_vec());
+    pub fn about_bytes(mut self, word: &[u8]) -> Self {
+        self.0.word = Some(word.to_vec());
         self
     }
 

@@ -222,10 +222,8 @@ fn option<'a>(
         Some(stripped) if is_dashed(stripped) => stripped,
         _ => word,
     };
-    let (name, value) = match short.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (short, None),
-    };
+    let equals = find(short.as_bytes(), b'=');
+    let name = short.get(..equals).unwrap_or(short);
     let mut rows = OPTIONS;
     let (whole, ours, called) = loop {
         let Some(row) = next_option(&mut rows, short) else {
@@ -256,7 +254,7 @@ fn option<'a>(
         return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
     }
     if ours == "--color" {
-        argument = match value {
+        argument = match short.get(equals + 1..) {
             None | Some("") => "always",
             Some(when) => when,
         };
@@ -526,9 +524,7 @@ pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
 
 /// Adds the commands to the help that argh makes of the options.
 pub fn help_for_commands(text: &mut String) {
-    if let Some(end) = text.find('\n') {
-        text.insert_str(end, " COMMAND ...");
-    }
+    text.insert_str(find(text.as_bytes(), b'\n'), " COMMAND ...");
     text.push_str("\nCommands:\n");
     let mut say = |name: &str, about: &str| {
         text.push_str("  ");

@@ -149,9 +149,10 @@ fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str
     let mut words = Vec::with_capacity(argv.len());
     for word in argv {
         words.push(core::str::from_utf8(word).map_err(|_| {
-            let shown = String::from_utf8_lossy(word);
-            let message = ["Error: argument \"", &*shown, "\" is not valid UTF-8"];
-            Error::new(Kind::Argument, status::USAGE, &message).about(&shown)
+            let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
+            error.push(word);
+            error.push(b"\" is not valid UTF-8");
+            error.about_bytes(word)
         })?);
     }
     Ok(words)

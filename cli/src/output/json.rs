@@ -139,10 +139,11 @@ pub fn string(out: &mut Text, value: &[u8]) {
     // Mostly that is all.
     let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
     let plain = value.iter().take_while(is_plain).count();
-    let (plain, rest) = value.split_at(plain);
+    let (plain, mut rest) = value.split_at(plain);
     out.bytes(plain);
-    for chunk in rest.utf8_chunks() {
-        for byte in chunk.valid().bytes() {
+    while !rest.is_empty() {
+        let (valid, broken) = take_utf8(&mut rest);
+        for &byte in valid {
             let escaped = match byte {
                 b'"' | b'\\' => byte,
                 b'\n' => b'n',
@@ -160,9 +161,47 @@ pub fn string(out: &mut Text, value: &[u8]) {
             };
             out.bytes(&[b'\\', escaped]);
         }
-        if !chunk.invalid().is_empty() {
+        if broken {
             out.bytes("\u{fffd}".as_bytes());
         }
     }
     out.byte(b'"');
+}
+
+/// Takes what is UTF-8 off the front of `rest`, and what is none behind it;
+/// whether there was such.
+fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
+    let Err(error) = core::str::from_utf8(rest) else {
+        return (core::mem::take(rest), false);
+    };
+    let valid = error.valid_up_to();
+    let (valid, behind) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
+    let broken = error.error_len().unwrap_or(behind.len());
+    *rest = behind.get(broken..).unwrap_or(&[]);
+    (valid, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_utf8_is_replaced_as_the_standard_library_does() {
+        for value in [
+            &b"caf\xe9 \"x\""[..],
+            b"\xff\xfe",
+            b"\xe2\x82",
+            b"a\xf0\x90\x80z\xc3\xa9",
+            b"\xed\xa0\x80\n",
+            "h\u{e9}".as_bytes(),
+            b"",
+        ] {
+            let mut out = Text::default();
+            string(&mut out, value);
+            let expected = String::from_utf8_lossy(value);
+            let expected = expected.replace('"', "\\\"").replace('\n', "\\n");
+            let expected = ["\"", &expected, "\""].concat();
+            assert_eq!(out.as_bytes(), expected.as_bytes(), "{value:?}");
+        }
+    }
 }
