@@ -7,7 +7,7 @@
 #
 # Each target runs `cargo test -p mptcp-codec`, examples in the documentation
 # included, and the codec_* tests of tests/ that need no kernel: the captures
-# of five kernels, a million mutants, the inputs of the fuzz targets. The last
+# of all kernels, a million mutants, the inputs of the fuzz targets. The last
 # step builds the codec for a processor that has no operating system, against
 # core and nothing else.
 #

@@ -103,12 +103,13 @@ attribute_set! {
     pub struct EventAttributes {
         /// The connection, on this host.
         1 TOKEN token / with_token: u32,
-        /// 1 on the host that accepted the connection; also a bit of
-        /// [`flags`](Self::flags) from kernel 6.18 on.
+        /// 1 on the host that accepted the connection; on the other 0, or
+        /// absent from kernel 6.18 on. That has it as a bit of
+        /// [`flags`](Self::flags) too.
         18 SERVER_SIDE server_side / with_server_side: u8,
         /// Properties of the connection (kernel 6.18).
         13 FLAGS flags / with_flags: event_flags,
-        /// `AF_INET` (2) or `AF_INET6` (10). Some kernels leave it out of
+        /// `AF_INET` (2) or `AF_INET6` (10). Kernels up to 7.2 leave it out of
         /// ANNOUNCED: which address is present tells the family there.
         2 FAMILY family / with_family: u16,
         /// Local address, IPv4.
