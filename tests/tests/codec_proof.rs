@@ -9,7 +9,7 @@
 //! The same machine code tells how much stack a call takes at most, whatever
 //! the bytes: the frames on the deepest way through it, added up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -105,6 +105,51 @@ fn a_panic_that_is_put_in_is_seen() {
         };
         assert!(names.iter().any(|n| n == "panics"), "{feature}");
         assert!(!panicking(&names).is_empty(), "{feature} was not seen");
+    }
+}
+
+/// Names of the public functions in a source file, tests left out.
+fn public_functions(source: &str) -> Vec<&str> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or(source);
+    let lines = source.lines().map(str::trim_start);
+    let signatures = lines.filter_map(|line| {
+        line.strip_prefix("pub fn ")
+            .or_else(|| line.strip_prefix("pub const fn "))
+    });
+    // What macros name is another function each time.
+    let names = signatures.filter_map(|rest| rest.split(['(', '<']).next());
+    names.filter(|name| !name.starts_with('$')).collect()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.file_name().is_some_and(|name| name != "testing.rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_public_function_is_in_the_library_that_is_looked_at() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = ["lib.rs", "calls.rs"].map(|file| {
+        let path = here.join("proof/no_panic/src").join(file);
+        std::fs::read_to_string(path).expect("its source")
+    });
+    let library = library.concat();
+    let words: BTreeSet<&str> = library
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    let mut files = Vec::new();
+    sources(&here.join("../codec/src"), &mut files);
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("a source");
+        for name in public_functions(&source) {
+            assert!(words.contains(name), "{}: {name}", file.display());
+        }
     }
 }
 

@@ -179,6 +179,8 @@ fn upper_name<'a, E: Order>(
     }
 }
 
+// Inlined, so that what calls it needs no frame of its own beside this one's.
+#[inline(always)]
 fn read_subflow<E: Order>(
     attributes: &Attributes<'_, E>,
     upper: Spot,

@@ -3,21 +3,27 @@
 //! wants it, as it does in a program.
 
 use core::hint::black_box;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mptcp_codec::diag::sockopt::{FullInfo, FullSubflow, SubflowAddresses, Subflows};
-use mptcp_codec::diag::{Filter, MptcpInfo, Query, Socket, SocketMemory, SubflowInfo, TcpInfo};
+use mptcp_codec::diag::{
+    End, Field, Filter, MptcpInfo, Query, Socket, SocketMemory, SocketView, SubflowInfo, TcpInfo,
+};
 use mptcp_codec::exchange::{Exchange, Replies};
 use mptcp_codec::generic::controller::{self, Family};
 use mptcp_codec::generic::policy::{self, Entries};
 use mptcp_codec::generic::{self, Generic};
-use mptcp_codec::mptcp::{request, Endpoint, Event, EventAttributes, Limits, Place};
+use mptcp_codec::inet;
+use mptcp_codec::mptcp::{
+    request, Endpoint, EndpointFlags, Event, EventAttributes, Limits, Place,
+};
 use mptcp_codec::netlink::{
-    Attribute, Attributes, ExtendedAck, Header, Message, Messages, Rule, Writer,
+    self, Attribute, Attributes, ExtendedAck, Header, Message, Messages, Rule, Writer,
 };
 use mptcp_codec::order::{Big, Little};
 use mptcp_codec::route::request as ask;
 use mptcp_codec::route::{Address, Change, Link, Route};
+use mptcp_codec::{Error, ErrorKind};
 
 /// Exports a function for each row. What is large comes behind a reference:
 /// arguments, too, are the caller's.
@@ -82,19 +88,37 @@ decoders! {
     call_socket call_socket_be(m: Message<'_, Little>, Message<'_, Big>) Socket::decode(m);
     call_upper_name call_upper_name_be(s: Socket<'_, Little>, Socket<'_, Big>) s.upper_name();
     call_subflow call_subflow_be(s: Socket<'_, Little>, Socket<'_, Big>) s.subflow();
+    call_view call_view_be(m: Message<'_, Little>, Message<'_, Big>) SocketView::decode(m);
+    call_view_ends call_view_ends_be(s: SocketView<'_, Little>, SocketView<'_, Big>) s.ends();
+    call_view_numbers call_view_numbers_be(s: SocketView<'_, Little>, SocketView<'_, Big>)
+        (s.state(), s.interface(), s.cookie(), s.receive_queue(), s.send_queue(), s.uid(), s.inode());
+    call_view_infos call_view_infos_be(s: SocketView<'_, Little>, SocketView<'_, Big>) (s.mptcp_info(), s.tcp_info());
+    call_view_upper_name call_view_upper_name_be(s: SocketView<'_, Little>, SocketView<'_, Big>) s.upper_name();
+    call_view_subflow call_view_subflow_be(s: (SocketView<'_, Little>, SubflowInfo), (SocketView<'_, Big>, SubflowInfo))
+        s.0.read_subflow(&mut s.1);
     call_subflow_set call_subflow_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) SubflowInfo::decode(*a);
     call_mptcp_info call_mptcp_info_be(i: MptcpInfo<'_, Little>, MptcpInfo<'_, Big>) i.fields().next();
     call_tcp_info call_tcp_info_be(i: TcpInfo<'_, Little>, TcpInfo<'_, Big>) i.fields().next();
+    call_read_info call_read_info_be(i: (MptcpInfo<'_, Little>, Field), (MptcpInfo<'_, Big>, Field)) i.0.read(i.1);
     call_memory call_memory_be(i: SocketMemory<'_, Little>, SocketMemory<'_, Big>) i.fields().next();
     call_tcp_infos call_tcp_infos_be(s: Subflows<'_, Little>, Subflows<'_, Big>) s.tcp_infos().next();
     call_addresses call_addresses_be(s: Subflows<'_, Little>, Subflows<'_, Big>) s.addresses().next();
+    call_elements call_elements_be(s: Subflows<'_, Little>, Subflows<'_, Big>) s.elements().next();
     call_link call_link_be(m: Message<'_, Little>, Message<'_, Big>) Link::decode(m);
     call_address call_address_be(m: Message<'_, Little>, Message<'_, Big>) Address::decode(m);
+    call_address_ends call_address_ends_be(a: Address<'_, Little>, Address<'_, Big>) (a.address(), a.peer());
+    call_address_cache call_address_cache_be(a: Address<'_, Little>, Address<'_, Big>) a.cache();
+    call_route_ends call_route_ends_be(r: Route<'_, Little>, Route<'_, Big>) (r.destination(), r.source());
+    call_gateway call_gateway_be(r: Route<'_, Little>, Route<'_, Big>) (r.gateway(), r.preferred_source());
+    call_output_of call_output_of_be(m: Message<'_, Little>, Message<'_, Big>) Route::output_of(m);
     call_route call_route_be(m: Message<'_, Little>, Message<'_, Big>) Route::decode(m);
     call_change call_change_be(m: Message<'_, Little>, Message<'_, Big>) Change::decode(m);
     call_reply call_reply_be(r: Replies<'_, '_, Little>, Replies<'_, '_, Big>) r.next();
     call_put_numbers call_put_numbers_be(w: Writer<'_, Little>, Writer<'_, Big>) {
         w.put_u8(1, 1).put_u16(2, 1).put_u32(3, 1).put_u64(4, 1).put_be16(5, 1).put_i32(6, 1);
+    };
+    call_put_addresses call_put_addresses_be(w: Writer<'_, Little>, Writer<'_, Big>) {
+        w.put_ipv4(1, black_box(Ipv4Addr::LOCALHOST)).put_ipv6(2, black_box(Ipv6Addr::LOCALHOST));
     };
     call_put_bytes call_put_bytes_be(w: Writer<'_, Little>, Writer<'_, Big>) { w.put_bytes(1, black_box(&[])); };
     call_put_text call_put_text_be(w: Writer<'_, Little>, Writer<'_, Big>) { w.put_text(1, black_box(&[])); };
@@ -103,13 +127,25 @@ decoders! {
 
 calls! {
     call_exchange(b: &[u8]) Exchange::new(b);
+    call_is_dump(e: &Exchange) e.is_dump();
     call_feed(e: &mut Exchange, b: &[u8]) e.feed(b);
+    call_feed_messages(e: &mut Exchange, m: &Messages<'_, Big>) e.feed_messages(*m);
+    call_header(b: &[u8; 16]) Header::from_bytes::<Big>(b);
+    call_align(len: usize) netlink::align(len);
+    call_error(at: usize) Error::about(ErrorKind::BadValue, 1, at);
     call_subflows(b: &[u8]) Subflows::<Little>::decode(b);
     call_full_info(b: &[u8]) FullInfo::<Little>::decode(b);
     call_full_subflow(b: &[u8]) FullSubflow::decode::<Little>(b);
     call_subflow_addresses(b: &[u8]) SubflowAddresses::decode::<Little>(b);
     call_place_of_fault(b: &[u8], e: &ExtendedAck<'_>) Place::of_fault(b, e);
     call_place_at(b: &[u8], at: usize) Place::at_offset(b, at);
+    call_place_at_be(b: &[u8], at: usize) Place::with_order::<Big>(b, at);
+    call_end_address(e: &End) e.address();
+    call_rule_name(r: &Rule) r.type_name();
+    call_has_remote_key(i: &MptcpInfo<'_>) i.has_remote_key();
+    call_contains(f: &EndpointFlags) (f.contains(EndpointFlags::BACKUP), f.unknown());
+    call_family_of(a: &IpAddr) (inet::family_of(*a), inet::bits_of(*a));
+    call_with_address(e: &Endpoint, a: &IpAddr) e.with_address(*a);
     call_endpoint_new(a: &IpAddr) Endpoint::new(*a).with_id(1).with_port(2);
     call_endpoint_encode(e: &Endpoint, w: &mut Writer<'_>) { e.encode(w); };
     call_limits_encode(l: &Limits, w: &mut Writer<'_>) { l.encode(w); };
@@ -144,8 +180,9 @@ calls! {
     call_link_by_name(b: &mut [u8], name: &[u8]) ask::link_by_name(b, 1, name);
     call_dump_interface(b: &mut [u8]) ask::dump_addresses(b, 1, 2, 3);
     call_lookup(b: &mut [u8], l: &ask::Lookup) l.encode(b, 1);
-    call_lookup_new(a: &IpAddr) ask::Lookup::new(*a).with_source(*a).with_output(1);
+    call_lookup_new(a: &IpAddr) ask::Lookup::new(*a).with_source(*a).with_output(1).matching_route();
     call_filter(a: &IpAddr) Filter::ANY.with_source(*a, 1).with_destination(*a, 2);
+    call_filter_of(ends: &[(Option<IpAddr>, u16); 2]) Filter::of(ends);
     call_query_dump(b: &mut [u8], q: &Query) q.dump(b, 1);
     call_query_by_token(b: &mut [u8], q: &Query) q.by_token(b, 1, 2);
 }
