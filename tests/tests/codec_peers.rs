@@ -92,7 +92,7 @@ fn core_attributes(attributes: Attributes<'_>) {
 #[test]
 fn messages_and_attributes_are_walked_as_netlink_packet_core_walks_them() {
     let mut attributes = 0;
-    for (_, datagram) in datagrams() {
+    for (name, datagram) in datagrams() {
         let core = core_walk(&datagram).expect("well-formed");
         let ours: Vec<_> = messages(&datagram)
             .iter()
@@ -102,7 +102,7 @@ fn messages_and_attributes_are_walked_as_netlink_packet_core_walks_them() {
         for message in messages(&datagram) {
             let skip = match message.header.kind {
                 2 | 3 => continue,
-                20 => 72,
+                _ if name.starts_with("diag") => 72,
                 _ => 4,
             };
             core_attributes(message.attributes(skip).expect("long enough"));
