@@ -18,14 +18,16 @@ pub fn all() -> Seeds {
         let order = Order {
             big: capture.order == captures::ByteOrder::Big,
         };
-        for (_, datagram) in capture.datagrams() {
+        for (name, datagram) in capture.datagrams() {
+            // A family can have the number that inet_diag has for its messages.
+            let is_diag = name.starts_with("diag");
             // A walk of the longest dumps finds nothing that shorter ones
             // do not, only later.
             if datagram.len() > 1024 {
-                add_messages(&mut seeds, datagram, order, 4);
+                add_messages(&mut seeds, datagram, order, is_diag, 4);
             } else {
                 add(&mut seeds, &["messages", "rebuild"], datagram);
-                add_messages(&mut seeds, datagram, order, usize::MAX);
+                add_messages(&mut seeds, datagram, order, is_diag, usize::MAX);
             }
         }
         for option in &capture.getsockopt {
@@ -86,7 +88,7 @@ fn add(seeds: &mut Seeds, targets: &[&'static str], bytes: &[u8]) {
 
 /// The payloads of the messages, for the targets that put a header in front
 /// themselves.
-fn add_messages(seeds: &mut Seeds, datagram: &[u8], order: Order, most: usize) {
+fn add_messages(seeds: &mut Seeds, datagram: &[u8], order: Order, is_diag: bool, most: usize) {
     let (messages, fault) = reference::messages(datagram, order);
     assert_eq!(fault, None, "captures are well-formed");
     for message in messages.into_iter().take(most) {
@@ -107,7 +109,7 @@ fn add_messages(seeds: &mut Seeds, datagram: &[u8], order: Order, most: usize) {
                     add(seeds, &["policy"], attribute.payload);
                 }
             }
-            20 => {
+            20 if is_diag => {
                 add(seeds, &["diag"], payload);
                 // The nests inside, subflows among them.
                 for attribute in attributes_of(payload, 72, order) {
