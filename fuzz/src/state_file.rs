@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use ip_mptcp::grammar::batch::Line;
+use ip_mptcp::grammar::limits::LimitWords;
 use ip_mptcp::grammar::state::{parse, put_limits, Declared, File};
 use ip_mptcp::iproute2::{self, Caller};
 use ip_mptcp::output::Text;
@@ -84,8 +85,10 @@ fn accepted(text: &[u8]) -> File {
 /// A file without mistakes, printed, is the same file.
 fn whole(file: &File) {
     let mut text = Text::default();
-    put_limits(&mut text, &file.limits);
-    text.byte(b'\n');
+    if file.limits != LimitWords::default() {
+        put_limits(&mut text, &file.limits);
+        text.byte(b'\n');
+    }
     for declared in &file.endpoints {
         declared.print(&mut text);
         text.byte(b'\n');
