@@ -377,11 +377,19 @@ fn named<'w, 'a>(
             return Err(caller.unknown_command(word, &|_| ()));
         }
     }
+    let mut options = true;
     for word in rest {
-        out.push(match *word {
-            "-" if takes_file => STANDARD_INPUT,
-            word => word,
-        });
+        options &= *word != "--";
+        match *word {
+            "-" if takes_file => out.push(STANDARD_INPUT),
+            // argh takes a value as a word of its own.
+            word => match word.split_once('=') {
+                Some((option, value)) if options && option.starts_with("--") => {
+                    out.extend([option, value]);
+                }
+                _ => out.push(word),
+            },
+        }
     }
     Ok(Target::Command)
 }

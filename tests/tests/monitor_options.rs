@@ -332,8 +332,10 @@ fn exit_statuses_tell_why_it_ended() {
     assert_eq!(output.stdout().lines().count(), 3);
     let output = short.running.finish().success();
     assert_eq!(output.stdout().lines().count(), 1);
-    let output = Run::tool("monitor --timeout 0.05").run();
-    assert_eq!((output.code(), output.stdout()), (124, String::new()));
+    for words in ["monitor --timeout 0.05", "monitor --timeout=0.05"] {
+        let output = Run::tool(words).run();
+        assert_eq!((output.code(), output.stdout()), (124, String::new()));
+    }
     for (words, signal, code) in [
         ("monitor", libc::SIGINT, 0),
         ("monitor", libc::SIGTERM, 0),
@@ -347,6 +349,8 @@ fn exit_statuses_tell_why_it_ended() {
         "--count 0",
         "--count x",
         "--timeout -1",
+        "--timeout=",
+        "--snapshot=x",
         "--timeout 1.0005",
         "--event NOTHING",
         "--token xyz",
