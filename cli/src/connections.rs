@@ -109,9 +109,11 @@ impl Subflow {
 
     /// Bytes that it carried, in both directions, as far as they arrived.
     pub fn bytes(&self) -> u64 {
-        let acked = self.tcp_info().bytes_acked().unwrap_or(0);
-        let received = self.tcp_info().bytes_received().unwrap_or(0);
-        acked.saturating_add(received)
+        let info = self.tcp_info();
+        // The ends of a connection are acked like bytes, but are none.
+        let sent = info.bytes_sent().unwrap_or(u64::MAX);
+        let acked = info.bytes_acked().unwrap_or(0).min(sent);
+        acked.saturating_add(info.bytes_received().unwrap_or(0))
     }
 }
 

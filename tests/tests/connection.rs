@@ -146,6 +146,27 @@ fn the_tree_is_right_while_a_transfer_runs_and_after_a_path_is_cut() {
 }
 
 #[test]
+fn a_subflow_has_no_share_of_bytes_that_others_carried() {
+    let Some((_paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    // So few that the beginning of a subflow, which is acked too, would count.
+    connection.exchange(1);
+    let here = one("-j connection show");
+    let ends = ["10.0.1.2", "10.0.2.2"].map(|local| subflow(&here, local));
+    let carried = ends.map(|end| {
+        let number = |name: &str| end[name].as_u64().expect("a number");
+        number("bytes_acked").min(number("bytes_sent")) + number("bytes_received")
+    });
+    let total: u64 = carried.iter().sum();
+    assert_eq!(
+        ends.map(|end| end["share_percent"].clone()),
+        carried.map(|bytes| Value::from(bytes * 100 / total)),
+        "{here:#}"
+    );
+}
+
+#[test]
 fn a_subflow_that_is_closed_leaves_the_tree() {
     let Some((paths, _listener, connection)) = over_two_paths() else {
         return;
