@@ -759,6 +759,13 @@ fn status_shows_the_endpoints_limits_sysctls_and_connections_that_there_are() {
     assert!(kernel
         .values()
         .all(|known| ["yes", "no", "unknown"].contains(&known.as_str().unwrap_or(""))));
+    // An endpoint that has the flag tells that the kernel knows it.
+    assert_eq!(kernel["laminar"], "unknown");
+    kernel::add("10.9.9.7 id 4 laminar");
+    let kept = kernel::state().iter().any(|held| held.contains("laminar"));
+    let known = if kept { "yes" } else { "unknown" };
+    assert_eq!(json("-j status")["kernel"]["laminar"], known);
+    Run::tool("endpoint delete id 4").run().success();
     // All that this kernel has, known or not.
     let all = std::fs::read_dir("/proc/sys/net/mptcp")
         .expect("sysctls")

@@ -1,7 +1,7 @@
 //! `status`.
 
 use mptcp_codec::mptcp::request::command;
-use mptcp_codec::mptcp::EVENT_GROUP;
+use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
 
 use super::counters::expose;
 use super::endpoint::members;
@@ -137,8 +137,13 @@ fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) 
     feature(out, "change", has(command::SET_FLAGS));
     feature(out, "user_space", has(command::ANNOUNCE));
     feature(out, "endpoints_by_token", features.tokens);
-    // Only adding such an endpoint would tell.
-    feature(out, "laminar", None);
+    // Only such an endpoint tells.
+    let mut flags = EndpointFlags::default();
+    for endpoint in &host.places.endpoints {
+        flags |= endpoint.flags().unwrap_or_default();
+    }
+    let laminar = flags.contains(EndpointFlags::LAMINAR).then_some(true);
+    feature(out, "laminar", laminar);
     out.end_record();
     sysctls(out);
     begin(out, "limits");
