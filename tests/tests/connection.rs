@@ -239,6 +239,9 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
         ("sport 0", 255),
         ("dport 65536", 255),
         ("bogus", 1),
+        ("listen dev c2", 255),
+        ("fallback listen", 255),
+        ("token 1 listen", 255),
     ] {
         Run::tool(&format!("connection show {words}"))
             .run()

@@ -76,6 +76,10 @@ pub fn parse(
             only_address(word, &mut said.address)?;
         }
     }
+    if said.listen && (said.fallback || said.token.is_some() || said.dev.is_some()) {
+        let why = "what listens is selected by address and port only";
+        return Err(Error::invalid("listen", why));
+    }
     Ok(())
 }
 
