@@ -5,22 +5,24 @@ use crate::order::Order;
 /// Where a number is in a structure that grows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    // A byte each, since there are tables of these: the structures are short.
-    offset: u8,
-    len: u8,
+    // Small, since there are tables of these: the offset and, in the upper four
+    // bits, the length as a power of two.
+    place: u16,
     // Where the kernel has the field, the structure is at least this long.
-    least: u8,
+    least: u16,
 }
+
+/// The bits of [`Field::place`] that are the offset.
+const OFFSET: u16 = 0xfff;
 
 impl Field {
     /// A field; the structure of a kernel that does not have it ends at `padded`.
     pub(super) const fn new(offset: usize, len: usize, padded: usize) -> Self {
         let end = offset + len;
-        assert!(end <= 255 && padded < 255);
+        assert!(end <= OFFSET as usize && padded < OFFSET as usize && len.is_power_of_two());
         Self {
-            offset: offset as u8,
-            len: len as u8,
-            least: if padded < end { end } else { padded + 1 } as u8,
+            place: offset as u16 | (len.trailing_zeros() as u16) << OFFSET.trailing_ones(),
+            least: if padded < end { end } else { padded + 1 } as u16,
         }
     }
 
@@ -30,8 +32,9 @@ impl Field {
         if structure.len() < usize::from(self.least) {
             return None;
         }
-        let start = usize::from(self.offset);
-        E::number(structure.get(start..start + usize::from(self.len))?)
+        let start = usize::from(self.place & OFFSET);
+        let len = 1 << (self.place >> OFFSET.trailing_ones());
+        E::number(structure.get(start..start + len)?)
     }
 }
 

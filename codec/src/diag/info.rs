@@ -197,13 +197,27 @@ growing_struct! {
         242 total_rto_recoveries: u16,
         /// Time spent in them, milliseconds (6.7).
         244 total_rto_time: u32,
+        /// Segments received with a congestion mark (6.18, as all that follow).
+        248 received_ce: u32,
+        /// Bytes delivered that were marked ECT(1), as the peer counts them.
+        252 delivered_e1_bytes: u32,
+        /// The same marked ECT(0).
+        256 delivered_e0_bytes: u32,
+        /// The same with a congestion mark.
+        260 delivered_ce_bytes: u32,
+        /// Bytes received that were marked ECT(1).
+        264 received_e1_bytes: u32,
+        /// The same marked ECT(0).
+        268 received_e0_bytes: u32,
+        /// The same with a congestion mark.
+        272 received_ce_bytes: u32,
     }
 }
 
 impl TcpInfo<'_> {
     /// How long the structure is that has all fields known here, and nothing
     /// else.
-    pub const LEN: usize = 248;
+    pub const LEN: usize = 276;
 }
 
 #[cfg(test)]
@@ -287,11 +301,16 @@ mod tests {
             named("total_rto_time"),
             Some(("total_rto_time", 0xf7f6_f5f4))
         );
-        assert_eq!(info.fields().count(), 56);
+        // Beyond what a byte can count.
         assert_eq!(
-            TcpInfo::<Little>::with_order(&sent[..247]).fields().count(),
-            55
+            named("received_ce_bytes"),
+            Some(("received_ce_bytes", 0x1312_1110))
         );
+        for (len, fields) in [(276, 63), (275, 62), (248, 56), (247, 55)] {
+            let info = TcpInfo::<Little>::with_order(&sent[..len]);
+            assert_eq!(info.fields().count(), fields, "{len}");
+            assert_eq!(info.received_ce_bytes().is_some(), len == 276);
+        }
 
         let old = MptcpInfo::<Little>::with_order(&sent[..88]);
         assert_eq!(old.read(MptcpInfo::FIELDS.bytes_acked), old.bytes_acked());
