@@ -44,10 +44,25 @@ row() {
 "
 }
 
-names=$(printf '%s' "$TARGETS" | awk 'NF { print $1 }')
-
 # The second and third column of a target.
-target() { printf '%s' "$TARGETS" | awk -v name="$1" '$1 == name { print $2, $3 }'; }
+target() { printf '%s' "$TARGETS" | awk -v name="$1" 'NF && $1 == name { print $2, $3 }'; }
+
+names=$(printf '%s' "$TARGETS" | awk 'NF { printf "%s%s", space, $1; space = " " }')
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $names
+# Before anything is installed for it.
+for name; do
+    case $name in
+    -h | --help)
+        sed -n '2,/^set/{ /^#/!d; s/^# \{0,1\}//; p; }' "$0"
+        exit 0
+        ;;
+    esac
+    [ -n "$(target "$name")" ] || {
+        say "unknown target \"$name\", one of: $names"
+        exit 2
+    }
+done
 
 may_install() { [ -z "${NO_INSTALL-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
@@ -162,9 +177,11 @@ LINKER
 # ---- a target ---------------------------------------------------------------
 
 compile() {
-    env -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
-        RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" \
-        RUSTFLAGS="-Clinker=$work/link-$1 -Clinker-flavor=ld -Clink-self-contained=no -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no" \
+    # Between the flags stands a byte that no path has: that of the linker may have spaces.
+    flags=$(printf '%s\037' "-Clinker=$work/link-$1" -Clinker-flavor=ld -Clink-self-contained=no \
+        -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no)
+    env -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
+        RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" CARGO_ENCODED_RUSTFLAGS="${flags%?}" \
         "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" --target-dir "$work/build" \
         --package ip-mptcp --bin ip-mptcp --profile dist --target "$2" \
         -Zbuild-std=core,alloc,std,panic_abort -Zbuild-std-features=optimize_for_size >"$work/$1.log" 2>&1
@@ -208,15 +225,6 @@ try() {
     esac
     if ${runner:+"$runner"} "$work/$1/ip-mptcp" -V >/dev/null 2>&1; then echo runs; else echo 'DOES NOT RUN'; return 1; fi
 }
-
-# shellcheck disable=SC2086
-[ $# -gt 0 ] || set -- $names
-for name; do
-    [ -n "$(target "$name")" ] || {
-        say "unknown target \"$name\", one of:" "$names"
-        exit 2
-    }
-done
 
 failed='' built=''
 row target bytes how
