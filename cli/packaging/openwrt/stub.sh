@@ -49,7 +49,7 @@ config_get() { eval "$1=\"\${${2}_$3:-${4-}}\""; }
 
 config_get_bool() {
 	config_get "$@"
-	eval "case \$$1 in 1 | on | true | yes | enabled) $1=1 ;; *) $1=0 ;; esac"
+	eval "case \$$1 in 1 | on | true | yes | enabled) $1=1 ;; 0 | off | false | no | disabled) $1=0 ;; *) $1=$4 ;; esac"
 }
 
 config_foreach() {
@@ -59,13 +59,6 @@ config_foreach() {
 		eval "type=\$type_$each"
 		[ "$type" != "$2" ] || "$1" "$each"
 	done
-}
-
-config_list_foreach() {
-	local values each
-
-	config_get values "$1" "$2"
-	for each in $values; do "$3" "$each"; done
 }
 
 logger() {
