@@ -341,8 +341,32 @@ deb() {
 	dpkg --root="$root" --purge ip-mptcp
 	files >/mnt/after
 	diff /mnt/before /mnt/after || fail 'something stays behind'
+	new_initramfs
 	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
 	echo ok
+}
+
+# The images of an initramfs are made again where the program is in one. In the
+# place of what would make them, something that takes note.
+new_initramfs() {
+	probe=/mnt/probe
+	mkdir -p "$probe/DEBIAN" "$root/etc/initramfs-tools"
+	printf 'Package: probe\nVersion: 1\nArchitecture: all\nMaintainer: none\nDescription: none\n' >"$probe/DEBIAN/control"
+	echo 'interest-noawait update-initramfs' >"$probe/DEBIAN/triggers"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\n[ "$1" != triggered ] || echo "$2" >>/tmp/triggered\n' >"$probe/DEBIAN/postinst"
+	chmod +x "$probe/DEBIAN/postinst"
+	dpkg-deb --build "$probe" "$root/tmp/probe.deb" >/dev/null
+	dpkg --root="$root" --install "$root/tmp/probe.deb" >/dev/null
+	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
+	[ ! -f "$root/tmp/triggered" ] || fail 'a new initramfs for somebody who has nothing of this in it'
+	: >"$root/etc/initramfs-tools/mptcp.state"
+	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
+	dpkg --root="$root" --remove ip-mptcp >/dev/null
+	[ "$(cat "$root/tmp/triggered")" = 'update-initramfs
+update-initramfs' ] || fail 'no new initramfs with and without it'
+	dpkg --root="$root" --purge probe >/dev/null
+	rm "$root/etc/initramfs-tools/mptcp.state"
 }
 
 # The files in their places, where there is no package.
