@@ -971,6 +971,16 @@ impl Memory {
     }
 }
 
+/// A block of the C library. Where it has none, the program ends here: whoever
+/// asked could only abort, without a word.
+fn given(block: *mut c_void) -> *mut u8 {
+    if block.is_null() {
+        let _ = write(&Fd::STDERR, b"Error: Cannot allocate memory\n");
+        exit(1);
+    }
+    block.cast()
+}
+
 // SAFETY: pieces are handed out once, aligned and within bounds, or come from
 // the C library, whose blocks are aligned for everything up to 16 bytes;
 // larger alignments are refused.
@@ -980,7 +990,7 @@ unsafe impl GlobalAlloc for Memory {
             Some(pointer) => pointer,
             None if layout.align() > 16 => null_mut(),
             // SAFETY: malloc takes any size.
-            None => unsafe { libc::malloc(layout.size()) }.cast(),
+            None => given(unsafe { libc::malloc(layout.size()) }),
         }
     }
 
@@ -995,7 +1005,7 @@ unsafe impl GlobalAlloc for Memory {
             }
             None if layout.align() > 16 => null_mut(),
             // SAFETY: calloc takes any size.
-            None => unsafe { libc::calloc(1, layout.size()) }.cast(),
+            None => given(unsafe { libc::calloc(1, layout.size()) }),
         }
     }
 
@@ -1011,7 +1021,7 @@ unsafe impl GlobalAlloc for Memory {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(at) = self.offset(pointer) else {
             // SAFETY: what is not in the piece came from malloc.
-            return unsafe { libc::realloc(pointer.cast(), size) }.cast();
+            return given(unsafe { libc::realloc(pointer.cast(), size) });
         };
         if at + layout.size() == self.used.get() {
             if let Some(pointer) = self.take(at, size) {
