@@ -333,6 +333,13 @@ pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_WRONLY)
 }
 
+/// Has a write past the limit of a file's size refused (`EFBIG`): by default the
+/// program ends there, with half of the file behind it.
+pub fn survive_size_limit() {
+    // SAFETY: no handler, nothing to call.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Waits until what was written to a file is on the disk.
 pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.

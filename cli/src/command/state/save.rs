@@ -85,6 +85,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let process = number(sys::process().into());
     let new = [target, b".", process.as_bytes(), b"\0"].concat();
     let (target, new) = (c_str(&path), c_str(&new));
+    sys::survive_size_limit();
     // One with our number was cut short.
     let _ = sys::remove(new);
     let output = sys::create(new)?;
