@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::Namespace;
-use ip_mptcp_tests::program::{binary, Run};
+use ip_mptcp_tests::program::{binary, strace, Run};
+use ip_mptcp_tests::table;
 
 /// A run with a limit of the shell's `ulimit`.
 fn limited(limit: &str, words: &str) -> Run {
@@ -12,6 +14,17 @@ fn limited(limit: &str, words: &str) -> Run {
         .arg("-c")
         .arg(format!("ulimit {limit} && exec \"$0\" {words}"))
         .arg(binary())
+}
+
+/// A run in which a call fails, as strace(1) takes it.
+fn failing(fault: &str, words: &str) -> Option<Run> {
+    Some(
+        Run::program(&strace()?)
+            .words("-D -qq -o /dev/null -e")
+            .arg(format!("inject={fault}"))
+            .arg(binary())
+            .words(words),
+    )
 }
 
 #[test]
@@ -43,4 +56,62 @@ fn a_file_that_may_not_become_so_large_stays_what_it_was() {
     assert_eq!(output.code(), 1, "{}", output.report());
     assert_eq!(output.stderr(), expected);
     assert_eq!((names, after.as_str()), (vec![file], "before"));
+}
+
+#[test]
+fn endpoints_that_cannot_be_read_are_not_told_to_be_none() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("127.0.0.2 id 1 subflow dev lo");
+    for words in ["connection show", "doctor"] {
+        let Some(run) = failing("/^recvmmsg:error=ENOBUFS:when=1", words) else {
+            return;
+        };
+        let output = run.run().failure(2);
+        assert!(
+            output
+                .stderr()
+                .starts_with("netlink receive error: No buffer space"),
+            "{words}: {}",
+            output.report()
+        );
+    }
+}
+
+#[test]
+fn an_interface_that_cannot_be_looked_for_is_not_one_that_has_gone() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("127.0.0.2 id 1 subflow dev lo");
+    let before = kernel::state();
+    for words in ["save", "apply -"] {
+        let Some(run) = failing("ioctl:error=EPERM", words) else {
+            return;
+        };
+        let output = run.stdin("endpoint add dev lo subflow\n").run().failure(2);
+        let shape = "RTNETLINK answers: Operation not permitted*\n";
+        assert!(
+            output.stdout.is_empty() && table::matches(shape, &output.stderr()),
+            "{words}: {}",
+            output.report()
+        );
+        assert_eq!(kernel::state(), before, "{words}");
+    }
+}
+
+#[test]
+fn namespaces_that_cannot_be_listed_are_not_told_to_be_none() {
+    let Some(namespace) = Namespace::fresh() else {
+        return;
+    };
+    let _name = namespace.name("faults");
+    let words = "monitor --all-netns --timeout 0.1";
+    let Some(run) = failing("getdents64:error=EIO:when=1", words) else {
+        return;
+    };
+    let output = run.run().failure(1);
+    let expected = "Cannot read /var/run/netns: Input/output error\n";
+    assert_eq!(output.stderr(), expected);
 }

@@ -45,8 +45,10 @@ fn read(
 /// not exist.
 pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> Result<u32> {
     let fd = path_manager.socket().fd();
-    if let Ok(index) = sys::interface_index(fd, name.as_bytes()) {
-        return Ok(index);
+    match sys::interface_index(fd, name.as_bytes()) {
+        Ok(index) => return Ok(index),
+        Err(Errno(number)) if number == libc::ENODEV as u32 => {}
+        Err(error) => return Err(Error::answer(error).about(name)),
     }
     // Decimal, also behind zeros.
     name.strip_prefix("if")

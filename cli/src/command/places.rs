@@ -99,11 +99,11 @@ impl Places {
     /// Asks the kernel.
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let buffer = session.receive_buffer();
-        // Some kernels do not show them to everybody.
-        // What cannot be read is not there.
         let path_manager = session.path_manager()?;
-        if path_manager.endpoints(None, &mut self.endpoints).is_err() {
-            self.endpoints.clear();
+        match path_manager.endpoints(None, &mut self.endpoints) {
+            // Some kernels do not show them to everybody.
+            Err(error) if error.errno() == libc::EPERM as u32 => self.endpoints.clear(),
+            read => read?,
         }
         for endpoint in &self.endpoints {
             self.keys.push(key_of(endpoint));

@@ -637,8 +637,7 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
                 buffer.as_mut_ptr(),
                 buffer.len(),
             ) as isize
-        });
-        let read = read.unwrap_or(0);
+        })?;
         if read == 0 {
             names.sort_unstable();
             return Ok(());

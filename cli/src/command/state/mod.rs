@@ -162,7 +162,7 @@ impl Job {
     fn find_interfaces(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
         for declared in &mut self.file.endpoints {
-            declared.entry.index = index_of(path_manager, &declared.dev);
+            declared.entry.index = index_of(path_manager, &declared.dev)?;
         }
         Ok(())
     }
@@ -188,10 +188,14 @@ impl Job {
 }
 
 /// The index of the interface that `dev` names, 0 where there is none.
-fn index_of(path_manager: &mut PathManager, dev: &str) -> u32 {
-    match dev {
-        "" => 0,
-        dev => device(path_manager, dev, false).unwrap_or(0),
+fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<u32> {
+    if dev.is_empty() {
+        return Ok(0);
+    }
+    match device(path_manager, dev, false) {
+        // Whether there is one could be told.
+        Err(error) if error.errno() == 0 => Ok(0),
+        found => found,
     }
 }
 

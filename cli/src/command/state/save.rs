@@ -4,14 +4,13 @@ use std::ffi::CStr;
 
 use super::{entries, file_error, limits};
 use crate::args::Save;
-use crate::command::endpoint::interface_name;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{can_name, put_limits};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::PathManager;
-use crate::output::{number, vanished, Text};
+use crate::output::{number, take, vanished, Text};
 use crate::session::Session;
 
 #[inline(never)]
@@ -43,8 +42,11 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         let mut gone = false;
         name.clear();
         if entry.index != 0 {
-            interface_name(path_manager, entry.index as i32, &mut name);
-            gone = name.is_empty();
+            match sys::interface_name(path_manager.socket().fd(), entry.index) {
+                Ok(found) => name.extend_from_slice(take(&mut &found[..], 0)),
+                Err(Errno(number)) if number == libc::ENODEV as u32 => gone = true,
+                Err(error) => return Err(Error::answer(error)),
+            }
             // What a line cannot name is found again by its number while it lives.
             if !can_name(&name) {
                 name = vanished(entry.index);

@@ -190,7 +190,8 @@ impl Follower<'_> {
     fn has_moved(&self, session: &mut Session) -> Result<bool> {
         let path_manager = session.path_manager()?;
         for declared in &self.job.file.endpoints {
-            if index_of(path_manager, &declared.dev) != declared.entry.index {
+            // What cannot be told, the next round tells.
+            if index_of(path_manager, &declared.dev).ok() != Some(declared.entry.index) {
                 return Ok(true);
             }
         }
