@@ -1,12 +1,15 @@
 //! What the system refuses, such as memory, room on the disk, or a call: it is said, with a
 //! status that is not 0, and what was there stays.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::table;
+use ip_mptcp_tests::wait::until;
 
 /// A run with a limit of the shell's `ulimit`.
 fn limited(limit: &str, words: &str) -> Run {
@@ -114,4 +117,23 @@ fn namespaces_that_cannot_be_listed_are_not_told_to_be_none() {
     let output = run.run().failure(1);
     let expected = "Cannot read /var/run/netns: Input/output error\n";
     assert_eq!(output.stderr(), expected);
+}
+
+#[test]
+fn what_standard_error_has_no_room_for_yet_is_told_when_it_has() {
+    let (mut reader, mut writer) = UnixStream::pair().expect("a socket");
+    writer.set_nonblocking(true).expect("O_NONBLOCK");
+    while writer.write(b".").is_ok() {}
+    let run = Run::tool("endpoint shox").stderr(writer).start();
+    // It has tried by then.
+    until("it to wait", || {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", run.pid())).ok()?;
+        state.contains(") S ").then_some(())
+    });
+    let mut text = Vec::new();
+    reader.read_to_end(&mut text).expect("all of it");
+    assert_eq!(run.finish().code(), 255);
+    let said = text.iter().skip_while(|byte| **byte == b'.').copied();
+    let said = String::from_utf8(said.collect()).expect("text");
+    assert!(said.starts_with("Command \"shox\" is unknown"), "{said}");
 }

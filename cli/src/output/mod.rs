@@ -317,6 +317,12 @@ pub fn complain(mut text: &[u8]) {
     while !text.is_empty() {
         match sys::write(&Fd::STDERR, text) {
             Ok(written) if written > 0 => text = text.get(written..).unwrap_or(&[]),
+            // Somebody else has set O_NONBLOCK.
+            Err(Errno(number)) if number == libc::EAGAIN as u32 => {
+                if sys::poll_all(&mut [Polled::write(&Fd::STDERR)], -1).is_err() {
+                    return;
+                }
+            }
             _ => return,
         }
     }
