@@ -6,10 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use ip_mptcp_tests::kernel;
+use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::table;
-use ip_mptcp_tests::wait::until;
+use ip_mptcp_tests::wait::{aloud, until};
 
 /// A run with a limit of the shell's `ulimit`.
 fn limited(limit: &str, words: &str) -> Run {
@@ -136,4 +137,28 @@ fn what_standard_error_has_no_room_for_yet_is_told_when_it_has() {
     let said = text.iter().skip_while(|byte| **byte == b'.').copied();
     let said = String::from_utf8(said.collect()).expect("text");
     assert!(said.starts_with("Command \"shox\" is unknown"), "{said}");
+}
+
+/// The C library's call of a 32-bit machine ends there; this one can be made to tell any
+/// time, which on others no call of the kernel does.
+#[test]
+fn time_goes_on_after_2038() {
+    let program = std::fs::read(binary()).expect("the program");
+    // EI_CLASS: ELFCLASS32.
+    if program.get(4) != Some(&1) {
+        return aloud("no 32-bit program is tested, so its clock is not\n");
+    }
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    // 2^31 seconds and 5.006007 more.
+    const TIME: &str = "0500008000000000d8a85b0000000000";
+    let fault = format!("clock_gettime64:poke_exit=@arg2={TIME}");
+    let Some(run) = failing(&fault, "-ts monitor --count 1") else {
+        return;
+    };
+    let monitor = Monitor::start(run.env("TZ", "UTC"));
+    let _listener = ip_mptcp_tests::connection::listen("127.0.0.1:0");
+    let text = monitor.wait_for("an event", |text| text.contains("\n"));
+    assert!(text.contains("2038-01-19T03:14:13.006007"), "{text}");
 }

@@ -865,6 +865,7 @@ pub fn peer(fd: &Fd) -> Result<(u32, bool), Errno> {
 }
 
 /// Seconds since 1970, and microseconds.
+#[cfg(not(target_pointer_width = "32"))]
 pub fn now() -> (u64, u32) {
     // SAFETY: zero is valid for this plain structure, which the call fills
     // in.
@@ -874,6 +875,20 @@ pub fn now() -> (u64, u32) {
         now
     };
     (now.tv_sec as u64, (now.tv_nsec / 1000) as u32)
+}
+
+/// Seconds since 1970, and microseconds. The call of the C library that the
+/// libc crate knows has seconds of 32 bits on these machines: they end in 2038.
+#[cfg(target_pointer_width = "32")]
+pub fn now() -> (u64, u32) {
+    // The same on every machine (kernel 5.1), but that MIPS counts from 4000.
+    const CLOCK_GETTIME64: libc::c_long = libc::SYS_statx / 4000 * 4000 + 403;
+    // struct __kernel_timespec: seconds and nanoseconds.
+    let mut now = [0_u64; 2];
+    // SAFETY: the two numbers are as large as the structure and outlive the
+    // call.
+    unsafe { libc::syscall(CLOCK_GETTIME64, libc::CLOCK_REALTIME, &raw mut now) };
+    (now[0], now[1] as u32 / 1000)
 }
 
 /// The environment variable `name`, ended by its NUL.
