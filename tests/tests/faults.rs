@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use ip_mptcp_tests::connection::listen;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::Namespace;
@@ -139,6 +140,23 @@ fn what_standard_error_has_no_room_for_yet_is_told_when_it_has() {
     assert!(said.starts_with("Command \"shox\" is unknown"), "{said}");
 }
 
+#[test]
+fn a_batch_is_waited_for_where_standard_input_does_not_wait() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let (reader, mut writer) = UnixStream::pair().expect("a socket");
+    reader.set_nonblocking(true).expect("O_NONBLOCK");
+    let run = Run::tool("-b - -answer").stdin_from(reader).start();
+    for line in 1..=3 {
+        let answers = format!("line {line} status 0\n");
+        writer.write_all(b"endpoint show\n").expect("a reader");
+        run.wait_for_output("the answer", |text| text.ends_with(answers.as_bytes()));
+    }
+    drop(writer);
+    run.finish().success();
+}
+
 /// The C library's call of a 32-bit machine ends there; this one can be made to tell any
 /// time, which on others no call of the kernel does.
 #[test]
@@ -158,7 +176,7 @@ fn time_goes_on_after_2038() {
         return;
     };
     let monitor = Monitor::start(run.env("TZ", "UTC"));
-    let _listener = ip_mptcp_tests::connection::listen("127.0.0.1:0");
+    let _listener = listen("127.0.0.1:0");
     let text = monitor.wait_for("an event", |text| text.contains("\n"));
     assert!(text.contains("2038-01-19T03:14:13.006007"), "{text}");
 }

@@ -271,8 +271,20 @@ pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
     retry(|| unsafe { libc::write(fd.0, bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Reads some bytes; 0 is the end.
+/// Reads some bytes, waiting for them; 0 is the end.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match read_now(fd, buffer) {
+            // Somebody else has set O_NONBLOCK.
+            Err(Errno(number)) if number == libc::EAGAIN as u32 => {
+                poll_all(&mut [Polled::read(fd)], -1)?;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn read_now(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
     retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
@@ -664,7 +676,7 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
 pub fn caught(signals: &Fd) -> Option<u8> {
     // struct signalfd_siginfo, which begins with the number.
     let mut information = [0; 128];
-    match read(signals, &mut information) {
+    match read_now(signals, &mut information) {
         Ok(128..) => {
             let [a, b, c, d, ..] = information;
             Some(u32::from_ne_bytes([a, b, c, d]) as u8)
