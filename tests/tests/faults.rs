@@ -157,6 +157,20 @@ fn a_batch_is_waited_for_where_standard_input_does_not_wait() {
     run.finish().success();
 }
 
+#[test]
+fn a_filter_that_refuses_newer_calls_does_not_silence_the_monitor() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(run) = failing("pwritev2:error=EPERM", "monitor --count 1") else {
+        return;
+    };
+    let monitor = Monitor::start(run);
+    let _listener = listen("127.0.0.1:0");
+    let text = monitor.wait_for("an event", |text| text.contains('\n'));
+    assert!(text.starts_with("[LISTENER_CREATED]"), "{text}");
+}
+
 /// The C library's call of a 32-bit machine ends there; this one can be made to tell any
 /// time, which on others no call of the kernel does.
 #[test]

@@ -603,7 +603,10 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
         });
         match written {
             Err(Errno(number)) => match number as i32 {
-                libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL => *patience = Patience::Pieces,
+                // Filters of system calls refuse what is newer than they are.
+                libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM => {
+                    *patience = Patience::Pieces;
+                }
                 _ => return written,
             },
             Ok(_) => return written,
