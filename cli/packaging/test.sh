@@ -495,6 +495,8 @@ in-netns) in_netns; exit ;;
 in-overlay) in_overlay; exit ;;
 esac
 [ -x "$IP_MPTCP_BIN" ] || fail "no program $IP_MPTCP_BIN: build it, or name it in IP_MPTCP_BIN"
+# What it is given to works in other folders.
+IP_MPTCP_BIN=$(CDPATH='' cd -- "$(dirname -- "$IP_MPTCP_BIN")" && pwd)/${IP_MPTCP_BIN##*/}
 [ $# -gt 0 ] || set -- scripts openwrt system
 for part; do
 	case $part in
