@@ -435,6 +435,48 @@ fn several_namespaces_are_watched_at_once_and_named() {
 }
 
 #[test]
+fn a_namespace_is_watched_once_whatever_it_is_called() {
+    let Some(here) = Namespace::fresh() else {
+        return;
+    };
+    let (_one, _two) = (here.name("left"), here.name("right"));
+    for words in [
+        "-j -n left -n left monitor",
+        "-j -n left -n /run/netns/right monitor",
+        "-j -n /run/netns/left monitor --all-netns",
+    ] {
+        let monitor = Monitor::start(Run::tool(words));
+        drop(listen("127.0.0.1:0"));
+        monitor.wait_for("the end", |text| text.contains("LISTENER_CLOSED"));
+        let output = monitor.stop(libc::SIGTERM).success();
+        assert_eq!(records(&output.stdout()).len(), 2, "{}", output.report());
+    }
+}
+
+/// One that was asked for by its name is watched on, and what has the name then, too.
+#[test]
+fn a_name_that_is_given_to_another_namespace_is_followed() {
+    let Some(here) = Namespace::fresh() else {
+        return;
+    };
+    let name = here.name("given");
+    let monitor = Monitor::start(Run::tool("-j -n given monitor --all-netns"));
+    drop(name);
+    let there = Namespace::another();
+    let _name = there.name("given");
+    let mut kept = Vec::new();
+    until("events of both", || {
+        kept.push(here.inside(|| listen("127.0.0.1:4001")));
+        kept.push(there.inside(|| listen("127.0.0.1:4002")));
+        kept.clear();
+        let text = monitor.wait_for("output", |_| true);
+        let of = |port: u16| records(&text).iter().any(|record| record["sport"] == port);
+        (of(4001) && of(4002)).then_some(())
+    });
+    assert_eq!(monitor.stop(libc::SIGTERM).code(), 0);
+}
+
+#[test]
 fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
     let Some(here) = Namespace::fresh() else {
         return;

@@ -159,8 +159,8 @@ impl Screen<'_> {
         };
         let inode = sys::inode(&opened);
         for source in &mut *sources {
-            let same = source.namespace.name == name;
-            if !asked && same && (source.stays || source.inode == inode) {
+            // Whatever it is called, each event is shown once.
+            if source.inode == inode {
                 source.stays = true;
                 return Ok(());
             }
