@@ -521,6 +521,77 @@ fn joins_that_the_limits_refuse_are_found() {
 }
 
 #[test]
+fn one_refused_join_of_many_is_no_fault() {
+    let Some(sound) = Sound::with(2, &["10.0.2.2 id 2 dev c2 subflow"], 0, true) else {
+        return;
+    };
+    let server = &sound.paths.server;
+    server.inside(|| {
+        counted("MPJoinRejected");
+        limits(2, 2);
+        finds(&[("join-refused", "MPJoinRejected 1 MPJoinSynRx 1")]);
+    });
+    let more: Vec<Connection> = (0..8).map(|_| sound.connect()).collect();
+    for connection in &more {
+        until("the second subflow", || {
+            connection.exchange(1);
+            connection.subflows().filter(|count| *count == 1)
+        });
+    }
+    server.inside(|| finds(&[]));
+}
+
+#[test]
+fn a_peer_that_takes_no_subflows_is_found() {
+    let Some(sound) = Sound::with(2, &["10.0.2.2 id 2 dev c2 subflow"], 0, true) else {
+        return;
+    };
+    until("the end of the subflow", || {
+        sound.connection.subflows().filter(|count| *count == 0)?;
+        (netstat()["MPJoinSynAckRx"] > 0).then_some(())
+    });
+    let evidence = "connections without them now: 1; MPJoinSynTx 1 MPJoinSynAckRx 1";
+    finds(&[("join-lost", evidence)]);
+    // One that takes them shows that it is not this host.
+    sound.paths.server.inside(|| limits(2, 2));
+    let connection = sound.connect();
+    until("the second subflow", || {
+        connection.exchange(1);
+        connection.subflows().filter(|count| *count == 1)
+    });
+    finds(&[]);
+}
+
+/// The kernel counts endpoints of the other family as used.
+#[test]
+fn a_connection_of_another_family_than_the_endpoint_has_lost_nothing() {
+    let Some(sound) = Sound::fresh() else { return };
+    let listener = sound.paths.listen("[2001:db8:1::1]:0");
+    let connection = connect(listener.local_addr().expect("its address")).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    drop(sound.connection);
+    finds(&[]);
+    drop((connection, server));
+}
+
+#[test]
+fn joins_that_are_not_answered_any_more_are_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    let own = [10, 0, 2, 2].into();
+    sound.paths.server.inside(|| add_address("s1", own, 32));
+    let another = sound.connect();
+    until("another join", || {
+        another.exchange(1);
+        (netstat()["MPJoinSynTx"] == 2).then_some(())
+    });
+    // Whoever accepts connections tries it in vain with clients.
+    let listener = listen("127.0.0.1:0");
+    finds(&[]);
+    drop(listener);
+    finds(&[("join-unanswered", "MPJoinSynTx 2 MPJoinSynAckRx 1")]);
+}
+
+#[test]
 fn joins_that_reach_another_host_are_found() {
     let Some(sound) = Sound::with(2, &[], 2, false) else {
         return;
@@ -560,6 +631,61 @@ fn announcements_that_are_not_used_are_found() {
         (netstat()["AddAddr"] > 0).then_some(())
     });
     finds(&[("add-addr-ignored", "AddAddr 1; limits: add_addr_accepted 0")]);
+    // It is the same fault where there is nothing else to open subflows.
+    endpoints(&[]);
+    finds(&[("add-addr-ignored", "AddAddr 1; limits: add_addr_accepted 0")]);
+    endpoints(&["10.0.2.2 id 2 dev c2 subflow fullmesh"]);
+    finds(&[("fullmesh-idle", "limits: add_addr_accepted 0")]);
+}
+
+/// An announcement that is not answered is not made again, so that counters rest.
+fn once() {
+    sysctl("mptcp/add_addr_timeout", "0").expect("no time-out");
+}
+
+#[test]
+fn announcements_that_do_not_arrive_are_found() {
+    let Some(sound) = Sound::fresh() else { return };
+    // The client takes its own address in a packet for forged.
+    add_address("c2", [10, 0, 1, 1].into(), 32);
+    sound.paths.server.inside(|| {
+        once();
+        kernel::add("10.0.2.1 id 2 dev s2 signal");
+        counted("AddAddrTx");
+        finds(&[("add-addr-unanswered", "AddAddrTx 1 EchoAdd 0")]);
+    });
+}
+
+/// Whether anybody listens is one fact for the whole machine.
+#[test]
+fn announcements_that_are_dropped_are_found_unless_they_are_few() {
+    let _silence = Listening::forbidden();
+    let Some(sound) = Sound::fresh() else { return };
+    if sysctl("mptcp/path_manager", "userspace").is_err() {
+        return skip("this kernel cannot choose a user-space path manager by name");
+    }
+    sound.paths.server.inside(|| {
+        once();
+        kernel::add("10.0.2.1 id 2 dev s2 signal");
+    });
+    let mut all = vec![sound.connect(), sound.connect()];
+    all.push(sound.connection);
+    until("three announcements, and two drops", || {
+        all.iter().for_each(|connection| connection.exchange(1));
+        let now = netstat();
+        (now["AddAddr"] == 3 && now["AddAddrDrop"] == 2).then_some(())
+    });
+    sysctl("mptcp/path_manager", "kernel").expect("the kernel's");
+    finds(&[("add-addr-dropped", "AddAddrDrop 2")]);
+    for _ in 0..2 {
+        let connection = sound.paths.connect(&sound.listener);
+        until("the announced subflow", || {
+            connection.exchange(1);
+            connection.subflows().filter(|count| *count == 2)
+        });
+        all.push(connection);
+    }
+    finds(&[]);
 }
 
 #[test]

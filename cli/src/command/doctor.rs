@@ -23,6 +23,8 @@ struct Doctor<'s> {
     counters: Counters,
     // So much is wrong.
     count: usize,
+    // Among it are endpoints from which packets find no way.
+    astray: bool,
     // The line that is being filled in.
     text: Text,
     // The value of a sysctl.
@@ -42,6 +44,7 @@ pub fn run(session: &mut Session) -> Result<u8> {
         host: &mut Host::new(),
         counters: Counters::default(),
         count: 0,
+        astray: false,
         text: Text::default(),
         value: Vec::new(),
         at: 0,
@@ -252,10 +255,24 @@ impl Doctor<'_> {
         self.host.serves && !self.host.calls
     }
 
-    /// No join was answered, and that is amiss: a server with an endpoint for
-    /// subflows tries it too, but clients do not listen.
+    /// No join was answered, or so few that it tells, and that is amiss: a
+    /// server with an endpoint for subflows tries it too, but clients do not
+    /// listen.
     fn misses_answers(&self) -> bool {
-        self.sum(b"MPJoinSynTx") > 0 && self.sum(b"MPJoinSynAckRx") == 0 && !self.only_serves()
+        let sent = self.sum(b"MPJoinSynTx");
+        let answered = self.sum(b"MPJoinSynAckRx");
+        let few = answered == 0 || answered * 2 <= sent && !self.host.serves;
+        sent > 0 && few && !self.only_serves()
+    }
+
+    /// Announcements go out, again and again, and peers do not confirm them.
+    fn misses_echoes(&self) -> bool {
+        self.sum(b"EchoAdd") * 2 < self.sum(b"AddAddrTx")
+    }
+
+    /// Peers announce addresses, and this host is not to use them.
+    fn ignores(&self) -> bool {
+        self.sum(b"AddAddr") > 0 && self.host.add_addr_accepted == 0 && self.host.calls
     }
 
     /// Goes on to the next endpoint; behind the last comes the first again.
@@ -305,7 +322,7 @@ impl Doctor<'_> {
         self.host.count(self.session, true)?;
         // Where there are none, none tells that something is wrong.
         let _ = self.counters.read();
-        if self.misses_answers() {
+        if self.misses_answers() || self.misses_echoes() {
             // The answer may be on its way. Time over, or a signal: go on.
             let _ = sys::poll_all(&mut [], ANSWER);
             let _ = self.counters.read();
@@ -343,8 +360,9 @@ impl Doctor<'_> {
     /// is expected of it.
     fn check_endpoints(&mut self) -> Result<()> {
         self.find_peers()?;
-        self.check_use()?;
+        let told = self.check_use()?;
         self.check_heard()?;
+        let before = self.count;
         while self.next() {
             let presence = self.host.presence(&self.endpoint);
             if presence != Presence::Up {
@@ -352,7 +370,8 @@ impl Doctor<'_> {
             }
         }
         self.check_ways()?;
-        if self.sum(b"AddAddr") > 0 && self.host.add_addr_accepted == 0 && self.host.calls {
+        self.astray = self.count > before;
+        if self.ignores() && !told {
             self.find(
                 b"add-addr-ignored\n\
                   addresses that peers announce are not used\n\
@@ -360,12 +379,25 @@ impl Doctor<'_> {
                   %4add_addr_accepted 2",
             )?;
         }
+        self.number = self.host.bereft;
+        let lost = self.number > 0 && !self.host.joined;
+        if lost && !self.astray && !self.misses_answers() {
+            self.find(
+                b"join-lost\n\
+                  further subflows were opened and are gone: the peer takes none, \
+                  or something on the way breaks them\n\
+                  connections without them now: %#;%(MPJoinSynTx MPJoinSynAckRx)\n\
+                  at the peer: %4subflows 8; \
+                  ip-mptcp monitor --event SF_CLOSED tells when it happens again",
+            )?;
+        }
         Ok(())
     }
 
-    /// Whether limits and endpoints are of use to this host.
+    /// Whether limits and endpoints are of use to this host; tells whether
+    /// announced addresses are a part of what is wrong.
     #[inline(never)]
-    fn check_use(&mut self) -> Result<()> {
+    fn check_use(&mut self) -> Result<bool> {
         let mut all = EndpointFlags::default();
         let mut none = true;
         // A connection is of one family, mostly. So each kind is counted for
@@ -412,15 +444,15 @@ impl Doctor<'_> {
         let serves = self.host.serves;
         let deaf = self.host.add_addr_accepted == 0;
         if none {
-            if serves || !deaf {
-                return Ok(());
+            if serves || !deaf || self.ignores() {
+                return Ok(false);
             }
             self.find(
                 b"no-endpoints\n\
                   nothing makes this host open further subflows\n\
                   no endpoints; %1\n\
                   %3ADDRESS dev IF subflow, for each further path",
-            )
+            )?;
         } else if !serves && !any(wide | EndpointFlags::SUBFLOW) {
             self.find(
                 b"signal-only\n\
@@ -428,10 +460,10 @@ impl Doctor<'_> {
                   no subflow is opened from them\n\
                   no endpoint has the flag subflow; no MPTCP socket listens\n\
                   %2N; %3ADDRESS dev IF subflow",
-            )
+            )?;
         } else if self.only_serves() {
             if any(EndpointFlags::SIGNAL) {
-                return Ok(());
+                return Ok(false);
             }
             self.find(
                 b"subflow-only\n\
@@ -439,7 +471,7 @@ impl Doctor<'_> {
                   a server: they have to learn of the addresses\n\
                   no endpoint has the flag signal; MPTCP sockets listen, none has connected\n\
                   %2N; %3ADDRESS signal",
-            )
+            )?;
         } else if deaf && any(wide) {
             self.find(
                 b"fullmesh-idle\n\
@@ -447,10 +479,10 @@ impl Doctor<'_> {
                   and none is accepted\n\
                   %1\n\
                   %4add_addr_accepted 2",
-            )
-        } else {
-            Ok(())
+            )?;
+            return Ok(true);
         }
+        Ok(false)
     }
 
     /// Whether somebody listens where peers are asked to come. The kernel does
@@ -604,17 +636,20 @@ impl Doctor<'_> {
                   tcpdump -v 'tcp[tcpflags] & tcp-syn != 0' for mptcp",
             )?;
         }
-        if self.misses_answers() {
+        if self.misses_answers() && !self.astray {
+            self.number = self.sum(b"MPJoinSynAckRx");
             self.find(
                 b"join-unanswered\n\
-                  no further subflow was answered: the peer refuses them, \
+                  further subflows are not answered: the peer refuses them, \
                   or something on the way drops them\n\
-                  %(MPJoinSynTx MPRstRx) MPJoinSynAckRx 0\n\
+                  %(MPJoinSynTx MPRstRx) MPJoinSynAckRx %#\n\
                   at the peer, whose server has to listen on all addresses: \
                   %4subflows 8; look for firewalls on the further paths",
             )?;
         }
-        if self.sum(b"MPJoinRejected") > 0 {
+        // Now and then the kernel of a client opens one more than it may.
+        let refused = self.sum(b"MPJoinRejected");
+        if refused > 0 && refused * 8 >= self.sum(b"MPJoinSynRx") {
             self.find(
                 b"join-refused\n\
                   subflows of peers were refused here: more than the limits allow, \
@@ -636,12 +671,26 @@ impl Doctor<'_> {
                   and announce an address of each server",
             )?;
         }
-        if self.sum(b"AddAddrDrop AddAddrTxDrop EchoAddTxDrop") > 0 {
+        // One that comes close behind another is dropped, and comes again.
+        if self.sum(b"AddAddrDrop") * 2 > self.sum(b"AddAddr")
+            || self.sum(b"AddAddrTxDrop EchoAddTxDrop") > 0
+        {
             self.find(
                 b"add-addr-dropped\n\
                   announcements of addresses were dropped\n\
                   %(AddAddrDrop AddAddrTxDrop EchoAddTxDrop)\n\
                   %2N: announce fewer addresses, and none of IPv6 with a port",
+            )?;
+        }
+        if self.misses_echoes() {
+            self.number = self.sum(b"EchoAdd");
+            self.find(
+                b"add-addr-unanswered\n\
+                  announcements of addresses do not arrive: \
+                  something on the way drops or removes them\n\
+                  %(AddAddrTx) EchoAdd %#\n\
+                  look on the way with tcpdump -v tcp for add-addr; \
+                  clients reach an address without that by their own endpoints",
             )?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What `status` and `doctor` look at.
 
-use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::diag::State;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::places::{is_bound, is_ipv4, key_of, name, Key, Places};
 use crate::connections::{self, Role, Selection};
@@ -30,6 +31,10 @@ pub struct Host {
     pub by_interface: Vec<(u32, u64)>,
     /// The kernel kept the subflows from this reader.
     pub hidden: bool,
+    /// Established connections that were opened here and lost their further
+    /// subflows, and a connection opened here that has some.
+    pub bereft: u64,
+    pub joined: bool,
     /// A connection was opened here.
     pub calls: bool,
     /// A connection was accepted here.
@@ -137,6 +142,17 @@ impl Host {
             match connection.role() {
                 Some(Role::Client) => {
                     self.calls = true;
+                    let info = socket.mptcp_info();
+                    let used = info.and_then(|info| info.local_addr_used());
+                    let further = info.and_then(|info| info.subflows()).unwrap_or(0);
+                    self.joined |= further > 0;
+                    // Those that are being opened are counted too.
+                    let lost = used.unwrap_or(0) > 0 && further == 0;
+                    let lives = socket.state() == State::Established;
+                    if lost && lives && !connection.is_fallback() {
+                        let here = socket.ends()[0].number;
+                        self.bereft += u64::from(self.has_another(here));
+                    }
                     self.note_peer(socket.ends()[1].number);
                 }
                 Some(Role::Server) => self.serves = true,
@@ -181,6 +197,18 @@ impl Host {
         let all = if is_ipv4(address) { ALL_IPV4 } else { ALL };
         let listening = &mut self.listening.iter();
         listening.any(|here| *here == address || *here == ALL || *here == all)
+    }
+
+    /// Whether there is an endpoint for subflows beside this address and of its
+    /// family: the kernel counts those of the other one as used, too.
+    fn has_another(&self, here: Key) -> bool {
+        self.places.endpoints.iter().any(|endpoint| {
+            let address = key_of(endpoint);
+            let flags = endpoint.flags().unwrap_or_default();
+            address != here
+                && is_ipv4(address) == is_ipv4(here)
+                && flags.contains(EndpointFlags::SUBFLOW)
+        })
     }
 
     fn note_peer(&mut self, peer: Key) {
