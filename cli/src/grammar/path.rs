@@ -92,6 +92,9 @@ pub fn parse(
         "from ADDRESS"
     } else if takes & takes::ENDS != 0 && remote.address.is_none() {
         "to ADDRESS"
+    } else if takes & takes::ID != 0 && takes & takes::ENDS != 0 && remote.port.unwrap_or(0) == 0 {
+        // The kernel would take port 0 for one.
+        "to ADDRESS port P"
     } else {
         return Ok(());
     };
