@@ -206,6 +206,10 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
         (format!("to {six_token:08x}"), vec![six_token]),
         ("dev c2".into(), vec![both]),
         ("dev lo".into(), vec![]),
+        // It is there, and not what else is wanted.
+        (format!("token {both:x} dev lo"), vec![]),
+        (format!("token {six_token:x} -4"), vec![]),
+        (format!("fallback token {both:x}"), vec![]),
         ("local 10.0.1.2".into(), vec![both, four_token]),
         ("local 2001:db8:1::2".into(), vec![six_token]),
         ("remote 2001:db8:1::1".into(), vec![six_token]),
@@ -232,6 +236,7 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
     }
     for (words, status) in [
         ("token 1", 2),
+        ("token 1 dev c2", 2),
         ("token x", 255),
         ("token", 255),
         ("dev nowhere", 255),

@@ -262,7 +262,7 @@ struct Printer<'p> {
     places: &'p mut Places,
     said: &'p ConnectionWords,
     stats: bool,
-    // There was a connection to print.
+    // There is such a connection, whether or not it is what else was said.
     found: bool,
     // Here and there.
     sides: [Side; 2],
@@ -332,10 +332,10 @@ impl Printer<'_> {
     }
 
     fn connection(&mut self, connection: &Connection) -> Result<()> {
+        self.found = true;
         if !self.is_wanted(connection) {
             return Ok(());
         }
-        self.found = true;
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
