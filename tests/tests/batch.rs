@@ -2,12 +2,15 @@
 //! was not fully read.
 
 use std::fmt::Write;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 
 use ip_mptcp_tests::contract::Expectation;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{Call, Run};
 use ip_mptcp_tests::table;
+use ip_mptcp_tests::wait::until;
 
 #[test]
 fn batches_do_what_their_lines_say() {
@@ -186,4 +189,30 @@ fn a_thousand_lines_are_a_thousand_commands() {
         .map(|round| format!("add_addr_accepted 0 subflows {} \n", round % 9))
         .collect();
     assert_eq!(output.stdout(), expected);
+}
+
+/// Whether SIGINT does nothing at once to a process.
+fn blocks_sigint(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = u64::from_str_radix(blocked.expect("a set").trim(), 16).expect("a number");
+    blocked >> (libc::SIGINT - 1) & 1 != 0
+}
+
+#[test]
+fn a_command_that_a_signal_ends_leaves_signals_to_the_batch() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for command in ["counters --interval 100\n", "watch /dev/null\n"] {
+        let (reader, mut writer) = UnixStream::pair().expect("a socket");
+        let run = Run::tool("-b - -answer").stdin_from(reader).start();
+        writer.write_all(command.as_bytes()).expect("a reader");
+        until("it to run", || blocks_sigint(run.pid()).then_some(()));
+        run.signal(libc::SIGINT);
+        run.wait_for_output("the answer", |text| text.ends_with(b"line 1 status 0\n"));
+        run.signal(libc::SIGINT);
+        let output = run.finish();
+        assert_eq!(output.code(), -libc::SIGINT, "{}", output.report());
+    }
 }

@@ -674,12 +674,17 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
     }
 }
 
-/// The signal that has come, by the descriptor of [`catch_signals`].
+/// Signals that are read, with [`caught`], where there is something to read.
+/// Dropped, they do what they always do: a batch goes on.
+#[derive(Debug)]
+pub struct Signals(pub Fd);
+
+/// The signal that has come.
 #[inline(never)]
-pub fn caught(signals: &Fd) -> Option<u8> {
+pub fn caught(signals: &Signals) -> Option<u8> {
     // struct signalfd_siginfo, which begins with the number.
     let mut information = [0; 128];
-    match read_now(signals, &mut information) {
+    match read_now(&signals.0, &mut information) {
         Ok(128..) => {
             let [a, b, c, d, ..] = information;
             Some(u32::from_ne_bytes([a, b, c, d]) as u8)
@@ -688,12 +693,23 @@ pub fn caught(signals: &Fd) -> Option<u8> {
     }
 }
 
-/// Turns these signals into something to read, with [`caught`].
-pub fn catch_signals(signals: &[c_int]) -> Result<Fd, Errno> {
+/// Turns these signals, of SIGHUP, SIGINT and SIGTERM, into something to read.
+pub fn catch_signals(signals: &[c_int]) -> Result<Signals, Errno> {
     let set = mask(libc::SIG_BLOCK, signals);
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the set outlives the call.
-    Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)
+    Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize).map(Signals)
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // Whoever sent one twice meant the same.
+        while caught(self).is_some() {}
+        mask(
+            libc::SIG_UNBLOCK,
+            &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM],
+        );
+    }
 }
 
 /// Blocks these signals, or lets them through; returns them as a set.
