@@ -618,6 +618,23 @@ fn joins_that_reach_another_host_are_found() {
     finds(&[("join-unanswered", "MPJoinSynTx 1 MPJoinSynAckRx 0")]);
 }
 
+/// What is wrong with an endpoint or its routes explains that nothing answers.
+#[test]
+fn joins_that_go_astray_are_one_fault() {
+    let endpoint = "10.0.2.2 id 2 dev c2 subflow";
+    let Some(_sound) = Sound::with(2, &[], 2, true) else {
+        return;
+    };
+    filter("c2", "1");
+    kernel::add(endpoint);
+    counted("MPJoinSynTx");
+    finds(&[("rp-filter", "rp_filter is 1 on c2")]);
+    // That mended, the join that is sent again is answered.
+    filter("c2", "0");
+    counted("MPJoinSynAckRx");
+    finds(&[]);
+}
+
 #[test]
 fn announcements_that_are_not_used_are_found() {
     let Some(sound) = Sound::fresh() else { return };
@@ -1110,6 +1127,28 @@ fn prometheus_reads_what_is_written_for_it() {
         assert_eq!(value("mptcp_subflows", &[("dev", "c1")]), 1);
         assert_eq!(value("mptcp_subflows", &[("dev", odd)]), 1);
     }
+}
+
+#[test]
+fn a_sysctl_that_cannot_be_read_is_not_taken_for_0() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    let output = Run::program(&strace)
+        .words("-qq -o /dev/null -P /proc/sys/net/mptcp/enabled")
+        .words("-e inject=open,openat:error=EACCES")
+        .arg(binary())
+        .words("status --prometheus")
+        .run()
+        .success();
+    let metrics = metrics(&output.stdout());
+    assert!(
+        !metrics.contains_key("mptcp_enabled"),
+        "{}",
+        output.report()
+    );
+    assert!(metrics.contains_key("mptcp_limit"));
 }
 
 /// Nothing is changed, and nothing else happens than that something is missing.

@@ -273,10 +273,13 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
 #[inline(never)]
 fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
     let metrics = &mut Metrics::new(out);
-    metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
     let mut enabled = Vec::new();
     proc::sysctl(b"enabled", &mut enabled);
-    metrics.sample((proc::decimal(&enabled) != 0).into());
+    // What cannot be read is not 0.
+    if !enabled.is_empty() {
+        metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
+        metrics.sample((proc::decimal(&enabled) != 0).into());
+    }
     metrics.begin("mptcp_limit gauge Limits of the path manager.");
     let accepted = host.add_addr_accepted.into();
     metrics.labelled("limit", b"add_addr_accepted", accepted);
