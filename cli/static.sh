@@ -177,9 +177,12 @@ LINKER
 # ---- a target ---------------------------------------------------------------
 
 compile() {
+    features=+crt-static
+    # Every processor of armv7 knows the denser instructions.
+    [ "$1" != armv7 ] || features=$features,+thumb-mode
     # Between the flags stands a byte that no path has: that of the linker may have spaces.
     flags=$(printf '%s\037' "-Clinker=$work/link-$1" -Clinker-flavor=ld -Clink-self-contained=no \
-        -Ctarget-feature=+crt-static -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no)
+        "-Ctarget-feature=$features" -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no)
     env -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
         RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" CARGO_ENCODED_RUSTFLAGS="${flags%?}" \
         "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" --target-dir "$work/build" \
