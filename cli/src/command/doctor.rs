@@ -414,8 +414,11 @@ impl Doctor<'_> {
             let family = 8 * u32::from(is_ipv4(key_of(&self.endpoint)));
             counts += u32::from(self.has(EndpointFlags::SIGNAL)) << family;
             if self.has(EndpointFlags::SUBFLOW) {
-                counts += 1 << (16 + family);
-                firsts |= u32::from(self.is_first()?) << (16 + family);
+                let one = 1 << (16 + family);
+                counts += one;
+                if firsts & one == 0 && self.is_first()? {
+                    firsts |= one;
+                }
             }
         }
         self.number = 0;
@@ -532,21 +535,30 @@ impl Doctor<'_> {
     /// Whether the first subflow of a connection may be from this endpoint:
     /// such a one is not a further one.
     fn is_first(&mut self) -> Result<bool> {
-        let ipv4 = is_ipv4(key_of(&self.endpoint));
         let mut known = false;
         let mut at = 0;
-        while let Some(peer) = self.host.peers.get(at) {
-            self.peer = *peer;
-            at += 1;
-            if is_ipv4(self.peer) == ipv4 {
-                known = true;
-                self.ask(0, 0)?;
-                if self.way == self.host.places.of_endpoint(&self.endpoint) {
-                    return Ok(true);
-                }
+        while self.next_peer(&mut at) {
+            known = true;
+            self.ask(0, 0)?;
+            if self.way == self.host.places.of_endpoint(&self.endpoint) {
+                return Ok(true);
             }
         }
         Ok(!known)
+    }
+
+    /// Goes on to the next peer of the family of the endpoint, from number `at`
+    /// on; whether there is one.
+    fn next_peer(&mut self, at: &mut usize) -> bool {
+        let ipv4 = is_ipv4(key_of(&self.endpoint));
+        while let Some(peer) = self.host.peers.get(*at) {
+            *at += 1;
+            if is_ipv4(*peer) == ipv4 {
+                self.peer = *peer;
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether packets find their way from each endpoint to the peers.
@@ -570,12 +582,7 @@ impl Doctor<'_> {
         let ipv4 = is_ipv4(source);
         let index = self.host.places.of_endpoint(&self.endpoint);
         let mut at = 0;
-        while let Some(peer) = self.host.peers.get(at) {
-            self.peer = *peer;
-            at += 1;
-            if is_ipv4(self.peer) != ipv4 {
-                continue;
-            }
+        while self.next_peer(&mut at) {
             self.ask(source, 0)?;
             let free = self.way;
             if is_bound(&self.endpoint) {
