@@ -39,10 +39,12 @@ impl Lock {
             }
             let left = end.saturating_sub(now);
             match sys::await_name(NAME) {
-                // Of one who may change nothing here it is worth nothing.
-                Ok(holder) if !sys::peer(&holder).is_ok_and(|(_, may)| may) => return Ok(()),
-                Ok(holder) if left == 0 => return Err(busy(&holder)),
-                Ok(holder) => sys::poll_all(&mut [Polled::read(&holder)], left as i32),
+                Ok(holder) => match sys::peer(&holder) {
+                    Ok((process, true)) if left == 0 => return Err(busy(process)),
+                    Ok((_, true)) => sys::poll_all(&mut [Polled::read(&holder)], left as i32),
+                    // Of one who may change nothing here it is worth nothing.
+                    _ => return Ok(()),
+                },
                 Err(Errno(number)) => match number as i32 {
                     // Gone meanwhile, or not listening yet. We always do, at once.
                     libc::ECONNREFUSED | libc::EAGAIN if left + LISTENING < PATIENCE => {
@@ -67,8 +69,7 @@ fn failed(error: Errno) -> Error {
     Error::system(Kind::Kernel, status::FAILED, &what, error)
 }
 
-fn busy(holder: &Fd) -> Error {
-    let (process, _) = sys::peer(holder).unwrap_or((0, false));
+fn busy(process: u32) -> Error {
     let process = number(process.into());
     let what = ["Error: another apply is at work in this network namespace: process "];
     let mut error = Error::new(Kind::Kernel, status::FAILED, &what);
