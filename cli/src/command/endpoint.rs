@@ -354,8 +354,7 @@ impl Names {
     pub fn get(&mut self, path_manager: &mut PathManager, index: i32) -> &[u8] {
         if self.index != index {
             self.index = index;
-            interface_name(path_manager, index, &mut self.name);
-            if self.name.is_empty() {
+            if interface_name(path_manager, index as u32, &mut self.name).is_err() {
                 self.name = vanished(index as u32);
             }
         }
@@ -363,13 +362,17 @@ impl Names {
     }
 }
 
-/// Makes of `name` that of an interface; empty where it has gone.
-pub fn interface_name(path_manager: &mut PathManager, index: i32, name: &mut Vec<u8>) {
+/// Makes of `name` that of an interface; empty, and an error, where it has gone
+/// (`ENODEV`) or cannot be told.
+pub fn interface_name(
+    path_manager: &mut PathManager,
+    index: u32,
+    name: &mut Vec<u8>,
+) -> core::result::Result<(), Errno> {
     name.clear();
-    if let Ok(found) = sys::interface_name(path_manager.socket().fd(), index as u32) {
-        let len = find(&found, 0);
-        name.extend_from_slice(found.get(..len).unwrap_or(&found));
-    }
+    let found = sys::interface_name(path_manager.socket().fd(), index)?;
+    name.extend_from_slice(found.get(..find(&found, 0)).unwrap_or(&found));
+    Ok(())
 }
 
 /// What is told of an endpoint, as members of an object or as words.

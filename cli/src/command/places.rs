@@ -166,12 +166,15 @@ pub fn name<'n>(
     let known = names.iter().position(|(known, _)| *known == index);
     let at = known.unwrap_or_else(|| {
         let mut name = Vec::new();
-        match path_manager {
-            Some(path_manager) => interface_name(path_manager, index as i32, &mut name),
-            None if index == 0 => name.extend_from_slice(b"unknown"),
-            None => {}
-        }
-        if name.is_empty() {
+        let known = match path_manager {
+            Some(path_manager) => interface_name(path_manager, index, &mut name).is_ok(),
+            None if index == 0 => {
+                name.extend_from_slice(b"unknown");
+                true
+            }
+            None => false,
+        };
+        if !known {
             name = vanished(index);
         }
         names.push((index, name));

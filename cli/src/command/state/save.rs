@@ -4,13 +4,14 @@ use std::ffi::CStr;
 
 use super::{entries, file_error, limits};
 use crate::args::Save;
+use crate::command::endpoint::interface_name;
 use crate::error::{Error, Result};
 use crate::grammar::limits::LimitWords;
 use crate::grammar::state::{can_name, put_limits};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::PathManager;
-use crate::output::{number, take, vanished, Text};
+use crate::output::{number, vanished, Text};
 use crate::session::Session;
 
 #[inline(never)]
@@ -42,8 +43,8 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         let mut gone = false;
         name.clear();
         if entry.index != 0 {
-            match sys::interface_name(path_manager.socket().fd(), entry.index) {
-                Ok(found) => name.extend_from_slice(take(&mut &found[..], 0)),
+            match interface_name(path_manager, entry.index, &mut name) {
+                Ok(()) => {}
                 Err(Errno(number)) if number == libc::ENODEV as u32 => gone = true,
                 Err(error) => return Err(Error::answer(error)),
             }
