@@ -106,6 +106,17 @@ pub fn strace() -> Option<PathBuf> {
     Some(strace)
 }
 
+/// A run of the tool in which something is done to a call, as `inject` of strace(1) takes
+/// it; skipped aloud as by [`strace`].
+pub fn injected(fault: &str, words: &str) -> Option<Run> {
+    let run = Run::program(&strace()?)
+        .words("-D -qq -o /dev/null -e")
+        .arg(format!("inject={fault}"))
+        .arg(binary())
+        .words(words);
+    Some(run)
+}
+
 /// The three ways to call the tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {

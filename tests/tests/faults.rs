@@ -9,7 +9,7 @@ use ip_mptcp_tests::connection::listen;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::Namespace;
-use ip_mptcp_tests::program::{binary, strace, Run};
+use ip_mptcp_tests::program::{binary, injected, Run};
 use ip_mptcp_tests::table;
 use ip_mptcp_tests::wait::{aloud, until};
 
@@ -19,17 +19,6 @@ fn limited(limit: &str, words: &str) -> Run {
         .arg("-c")
         .arg(format!("ulimit {limit} && exec \"$0\" {words}"))
         .arg(binary())
-}
-
-/// A run in which a call fails, as strace(1) takes it.
-fn failing(fault: &str, words: &str) -> Option<Run> {
-    Some(
-        Run::program(&strace()?)
-            .words("-D -qq -o /dev/null -e")
-            .arg(format!("inject={fault}"))
-            .arg(binary())
-            .words(words),
-    )
 }
 
 #[test]
@@ -70,7 +59,7 @@ fn endpoints_that_cannot_be_read_are_not_told_to_be_none() {
     };
     kernel::add("127.0.0.2 id 1 subflow dev lo");
     for words in ["connection show", "doctor"] {
-        let Some(run) = failing("/^recvmmsg:error=ENOBUFS:when=1", words) else {
+        let Some(run) = injected("/^recvmmsg:error=ENOBUFS:when=1", words) else {
             return;
         };
         let output = run.run().failure(2);
@@ -92,7 +81,7 @@ fn an_interface_that_cannot_be_looked_for_is_not_one_that_has_gone() {
     kernel::add("127.0.0.2 id 1 subflow dev lo");
     let before = kernel::state();
     for words in ["save", "apply -"] {
-        let Some(run) = failing("ioctl:error=EPERM", words) else {
+        let Some(run) = injected("ioctl:error=EPERM", words) else {
             return;
         };
         let output = run.stdin("endpoint add dev lo subflow\n").run().failure(2);
@@ -113,7 +102,7 @@ fn namespaces_that_cannot_be_listed_are_not_told_to_be_none() {
     };
     let _name = namespace.name("faults");
     let words = "monitor --all-netns --timeout 0.1";
-    let Some(run) = failing("getdents64:error=EIO:when=1", words) else {
+    let Some(run) = injected("getdents64:error=EIO:when=1", words) else {
         return;
     };
     let output = run.run().failure(1);
@@ -162,7 +151,7 @@ fn a_filter_that_refuses_newer_calls_does_not_silence_the_monitor() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
-    let Some(run) = failing("pwritev2:error=EPERM", "monitor --count 1") else {
+    let Some(run) = injected("pwritev2:error=EPERM", "monitor --count 1") else {
         return;
     };
     let monitor = Monitor::start(run);
@@ -186,7 +175,7 @@ fn time_goes_on_after_2038() {
     // 2^31 seconds and 5.006007 more.
     const TIME: &str = "0500008000000000d8a85b0000000000";
     let fault = format!("clock_gettime64:poke_exit=@arg2={TIME}");
-    let Some(run) = failing(&fault, "-ts monitor --count 1") else {
+    let Some(run) = injected(&fault, "-ts monitor --count 1") else {
         return;
     };
     let monitor = Monitor::start(run.env("TZ", "UTC"));

@@ -13,7 +13,7 @@ use ip_mptcp_tests::namespace::{
     add_address, add_route, link_delete, link_down, link_rename, link_up, sysctl, veth, Namespace,
 };
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, strace, Run};
+use ip_mptcp_tests::program::{binary, injected, strace, Run};
 use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
@@ -201,12 +201,10 @@ fn a_kernel_without_mptcp_is_found() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
-    let Some(strace) = strace() else { return };
-    let output = Run::program(&strace)
-        .words("-qq -o /dev/null -e inject=sendto:error=ENOENT:when=1")
-        .arg(binary())
-        .words("-j doctor")
-        .run();
+    let Some(run) = injected("sendto:error=ENOENT:when=1", "-j doctor") else {
+        return;
+    };
+    let output = run.run();
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(output.code(), 1, "{}", output.report());
     assert_eq!(found.as_array().expect("an array").len(), 1);

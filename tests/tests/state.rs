@@ -18,7 +18,7 @@ use ip_mptcp_tests::namespace::{
     veth, Namespace,
 };
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, strace, Output, Run};
+use ip_mptcp_tests::program::{binary, injected, strace, Output, Run};
 use ip_mptcp_tests::wait::{skip, until};
 
 /// The exit status of a dry run that has something to say.
@@ -497,7 +497,6 @@ const QUESTIONS: usize = 3;
 
 #[test]
 fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
-    let Some(strace) = strace() else { return };
     for step in 1..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -506,17 +505,11 @@ fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
         let before = kernel::state();
         let dry = apply("--dry-run", text).run();
         assert_eq!(dry.stdout().lines().count(), 10, "{}", dry.report());
-        let output = Run::program(&strace)
-            .words("-qq -o /dev/null -e trace=sendto")
-            .arg("-e")
-            .arg(format!(
-                "inject=sendto:error=EACCES:when={}",
-                QUESTIONS + step
-            ))
-            .arg(binary())
-            .words("apply -")
-            .stdin(text)
-            .run();
+        let fault = format!("sendto:error=EACCES:when={}", QUESTIONS + step);
+        let Some(run) = injected(&fault, "apply -") else {
+            return;
+        };
+        let output = run.stdin(text).run();
         assert_eq!(output.code(), 2, "step {step}: {}", output.report());
         assert_eq!(kernel::state(), before, "step {step}: {}", output.report());
         let refused = dry
@@ -541,24 +534,17 @@ fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
 
 #[test]
 fn when_undoing_fails_too_the_message_says_what_is_missing() {
-    let Some(strace) = strace() else { return };
     for step in 2..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
         };
         let text = ten_changes();
         let before = kernel::state();
-        let output = Run::program(&strace)
-            .words("-qq -o /dev/null -e trace=sendto")
-            .arg("-e")
-            .arg(format!(
-                "inject=sendto:error=EACCES:when={}+",
-                QUESTIONS + step
-            ))
-            .arg(binary())
-            .words("apply -")
-            .stdin(text)
-            .run();
+        let fault = format!("sendto:error=EACCES:when={}+", QUESTIONS + step);
+        let Some(run) = injected(&fault, "apply -") else {
+            return;
+        };
+        let output = run.stdin(text).run();
         assert_eq!(output.code(), 2, "{}", output.report());
         assert_ne!(kernel::state(), before, "{}", output.report());
         let said = output.stderr();
@@ -688,23 +674,16 @@ fn a_file_may_name_as_many_endpoints_as_there_are_ids() {
 
 #[test]
 fn killed_at_any_change_apply_goes_on_where_it_was() {
-    let Some(strace) = strace() else { return };
     for step in 1..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
         };
         let text = ten_changes();
-        let killed = Run::program(&strace)
-            .words("-qq -o /dev/null -e trace=sendto")
-            .arg("-e")
-            .arg(format!(
-                "inject=sendto:signal=SIGKILL:when={}",
-                QUESTIONS + step
-            ))
-            .arg(binary())
-            .words("apply -")
-            .stdin(text)
-            .run();
+        let fault = format!("sendto:signal=SIGKILL:when={}", QUESTIONS + step);
+        let Some(run) = injected(&fault, "apply -") else {
+            return;
+        };
+        let killed = run.stdin(text).run();
         assert_eq!(killed.code(), -9, "{}", killed.report());
         apply("", text).run().success();
         assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
