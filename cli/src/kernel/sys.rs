@@ -265,19 +265,28 @@ pub fn receive_one(fd: &Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
     })
 }
 
-/// Writes some of the bytes; how many is told.
+/// Writes some of the bytes, waiting until it can; how many is told.
 pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    wait_for(Polled::write(fd), &mut || write_some(fd, bytes))
+}
+
+fn write_some(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
     retry(|| unsafe { libc::write(fd.0, bytes.as_ptr().cast(), bytes.len()) })
 }
 
 /// Reads some bytes, waiting for them; 0 is the end.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    wait_for(Polled::read(fd), &mut || read_now(fd, buffer))
+}
+
+/// Makes a call that waits, also where somebody else has set O_NONBLOCK.
+#[inline(never)]
+fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
-        match read_now(fd, buffer) {
-            // Somebody else has set O_NONBLOCK.
+        match call() {
             Err(Errno(number)) if number == libc::EAGAIN as u32 => {
-                poll_all(&mut [Polled::read(fd)], -1)?;
+                poll_all(&mut [what], -1)?;
             }
             result => return result,
         }
@@ -613,14 +622,14 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
         }
     }
     if *patience == Patience::File {
-        return write(fd, bytes);
+        return write_some(fd, bytes);
     }
     let mut polled = [Polled::write(fd)];
     poll_all(&mut polled, 0)?;
     if !polled[0].is_ready() {
         return Err(Errno(libc::EAGAIN as u32));
     }
-    write(fd, bytes.get(..libc::PIPE_BUF).unwrap_or(bytes))
+    write_some(fd, bytes.get(..libc::PIPE_BUF).unwrap_or(bytes))
 }
 
 /// Milliseconds of a clock that only goes forward.

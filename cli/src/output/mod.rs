@@ -7,7 +7,7 @@ mod text;
 use std::net::IpAddr;
 
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd, Patience, Polled};
+use crate::kernel::sys::{self, Errno, Fd, Patience};
 pub use text::{address, hexadecimal, nth, number, padded, take, vanished, Digits, Text};
 
 /// Which colours suit the terminal's background.
@@ -86,12 +86,7 @@ impl Output {
             self.forget();
             return Err(error);
         }
-        while !self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))? {
-            // Somebody else has set O_NONBLOCK.
-            let mut polled = [Polled::write(&Fd::STDOUT)];
-            sys::poll_all(&mut polled, -1).map_err(write_error)?;
-        }
-        Ok(())
+        self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))
     }
 
     /// Keeps everything from now on until it is written by
@@ -127,7 +122,7 @@ impl Output {
     fn write_out(
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         while let Some(rest @ [_, ..]) = self.text.as_bytes().get(self.written..) {
             match write(rest) {
                 Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
@@ -141,7 +136,7 @@ impl Output {
                         self.text.remove_front(self.written);
                         self.written = 0;
                     }
-                    return Ok(false);
+                    return Ok(());
                 }
                 Err(error) => {
                     self.forget();
@@ -150,7 +145,7 @@ impl Output {
             }
         }
         self.forget();
-        Ok(true)
+        Ok(())
     }
 
     /// Bytes as they are.
@@ -317,12 +312,6 @@ pub fn complain(mut text: &[u8]) {
     while !text.is_empty() {
         match sys::write(&Fd::STDERR, text) {
             Ok(written) if written > 0 => text = text.get(written..).unwrap_or(&[]),
-            // Somebody else has set O_NONBLOCK.
-            Err(Errno(number)) if number == libc::EAGAIN as u32 => {
-                if sys::poll_all(&mut [Polled::write(&Fd::STDERR)], -1).is_err() {
-                    return;
-                }
-            }
             _ => return,
         }
     }
