@@ -38,7 +38,7 @@ pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
         .map_err(|error| cannot("cannot wait for signals", error))?;
     before.read()?;
     loop {
-        let polled = &mut [Polled::read(&signals.0)];
+        let polled = &mut [Polled::read(&signals.fd)];
         sys::poll_all(polled, interval).map_err(|error| cannot("cannot wait", error))?;
         if polled[0].is_ready() {
             return Ok(0);

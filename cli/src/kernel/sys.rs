@@ -686,14 +686,18 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
 /// Signals that are read, with [`caught`], where there is something to read.
 /// Dropped, they do what they always do: a batch goes on.
 #[derive(Debug)]
-pub struct Signals(pub Fd);
+pub struct Signals {
+    /// To wait for one.
+    pub fd: Fd,
+    which: &'static [c_int],
+}
 
 /// The signal that has come.
 #[inline(never)]
 pub fn caught(signals: &Signals) -> Option<u8> {
     // struct signalfd_siginfo, which begins with the number.
     let mut information = [0; 128];
-    match read_now(&signals.0, &mut information) {
+    match read_now(&signals.fd, &mut information) {
         Ok(128..) => {
             let [a, b, c, d, ..] = information;
             Some(u32::from_ne_bytes([a, b, c, d]) as u8)
@@ -702,22 +706,20 @@ pub fn caught(signals: &Signals) -> Option<u8> {
     }
 }
 
-/// Turns these signals, of SIGHUP, SIGINT and SIGTERM, into something to read.
-pub fn catch_signals(signals: &[c_int]) -> Result<Signals, Errno> {
-    let set = mask(libc::SIG_BLOCK, signals);
+/// Turns these signals into something to read.
+pub fn catch_signals(which: &'static [c_int]) -> Result<Signals, Errno> {
+    let set = mask(libc::SIG_BLOCK, which);
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the set outlives the call.
-    Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize).map(Signals)
+    let fd = Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)?;
+    Ok(Signals { fd, which })
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
         // Whoever sent one twice meant the same.
         while caught(self).is_some() {}
-        mask(
-            libc::SIG_UNBLOCK,
-            &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM],
-        );
+        mask(libc::SIG_UNBLOCK, self.which);
     }
 }
 

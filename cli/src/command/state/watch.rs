@@ -122,7 +122,7 @@ impl Follower<'_> {
         }
         let mut due = Due::NEVER;
         loop {
-            let mut polled = [Polled::read(news.fd()), Polled::read(&signals.0)];
+            let mut polled = [Polled::read(news.fd()), Polled::read(&signals.fd)];
             let timeout = due.timeout(sys::milliseconds());
             sys::poll_all(&mut polled, timeout).map_err(receive_error)?;
             let [changed, signal] = polled;
