@@ -106,8 +106,9 @@ _ip_mptcp() {
     /*)
         candidates="$commands"
         [[ $word == -* ]] && candidates="--json --pretty --oneline --color --timestamp --tshort
-            --netns --stats --batch --force --answer --rcvbuf --ipv4 --ipv6 --version --help
-            -j -p -o -c -t -n -s -b -4 -6 -V"
+            --netns --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4
+            --ipv6 --version --help
+            -j -p -o -c -t -n -s -h -b -4 -6 -V"
         ;;
     monitor/--event)
         candidates="CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED SF_CLOSED

@@ -101,8 +101,9 @@ function __ip_mptcp
         case '/*'
             if string match -q -- '-*' $current
                 printf '%s\n' --json --pretty --oneline --color --timestamp --tshort --netns \
-                    --stats --batch --force --answer --rcvbuf --ipv4 --ipv6 --version --help \
-                    -j -p -o -c -t -n -s -b -4 -6 -V
+                    --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4 \
+                    --ipv6 --version --help \
+                    -j -p -o -c -t -n -s -h -b -4 -6 -V
             else
                 printf '%s\n' $commands
             end

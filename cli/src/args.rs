@@ -20,7 +20,7 @@ use crate::session::Session;
 #[argh(
     help_triggers("--help"),
     note = "Options may be written with one dash and shortened, as with ip(8): -j, -js, -json.\n\
-            Options of ip(8) that mean nothing here are accepted: -d -h -iec -r -N -a -br -l -f -echo -0 -M -B.",
+            Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l -f -echo -0 -M -B.",
     example = "Use a second uplink for further subflows:\n  ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow",
     example = "Watch connections come and go:\n  ip-mptcp -ts monitor"
 )]
@@ -49,6 +49,12 @@ pub struct Options {
     /// show every counter
     #[argh(switch)]
     pub stats: bool,
+    /// amounts in units: 1.23k
+    #[argh(switch, short = 'h')]
+    pub human_readable: bool,
+    /// the same in multiples of 1024: 1.21ki
+    #[argh(switch)]
+    pub iec: bool,
     /// read commands from a file, - for standard input
     #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
     pub batch: Option<&'static str>,

@@ -100,8 +100,8 @@ const OPTIONS: &str = "\
 -0 .
 -M .
 -B .
--human-readable .
--iec .
+-human-readable --human-readable
+-iec --iec
 -stats --stats
 -statistics --stats
 -details .

@@ -10,7 +10,7 @@ use crate::grammar::number;
 use crate::iproute2::{self, Caller, Spelled, Target};
 use crate::kernel::sys::{self, Errno, Fd};
 use crate::kernel::{self, netns, PathManager};
-use crate::output::{complain, Output, Palette, Style, Text};
+use crate::output::{complain, Output, Palette, Style, Text, Units};
 
 /// What the commands of a run share.
 #[derive(Debug, Default)]
@@ -99,6 +99,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
         pretty: options.pretty,
         oneline: options.oneline,
         palette: palette(options),
+        units: units(options),
     };
     let status = if let Some(file) = options.batch.take() {
         batch(&mut session, &caller, file)?
@@ -199,6 +200,15 @@ fn print(text: &str) -> Result<u8> {
     out.text(text);
     out.flush()?;
     Ok(0)
+}
+
+fn units(options: &Options) -> Units {
+    // As with `ip`, -iec only says which units.
+    match (options.human_readable && !options.json, options.iec) {
+        (false, _) => Units::Raw,
+        (true, false) => Units::Decimal,
+        (true, true) => Units::Binary,
+    }
 }
 
 fn palette(options: &Options) -> Option<Palette> {

@@ -3,12 +3,14 @@
 pub mod json;
 pub mod prometheus;
 mod text;
+mod units;
 
 use std::net::IpAddr;
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::sys::{self, Errno, Fd, Patience};
 pub use text::{address, hexadecimal, nth, number, padded, take, vanished, Digits, Text};
+pub use units::Units;
 
 /// Which colours suit the terminal's background.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Style {
     pub oneline: bool,
     /// Colours, where wanted.
     pub palette: Option<Palette>,
+    /// `-human-readable`, `-iec`: how amounts are written in text.
+    pub units: Units,
 }
 
 /// Standard output: one buffer, written when it is full or flushed.
@@ -171,6 +175,11 @@ impl Output {
     /// A number.
     pub fn number(&mut self, value: u64) {
         self.text.number(value);
+    }
+
+    /// An amount of something, in units where those are wanted.
+    pub fn amount(&mut self, value: u64) {
+        self.text.amount(value, self.style.units);
     }
 
     /// A number with at least so many digits.
