@@ -1,9 +1,14 @@
-//! Makes the test process harmless and able before it has any thread.
+//! Makes the test process harmless, and the same on every machine, before it has any
+//! thread.
 //!
 //! Each process enters a mount and a network namespace of its own, so that no test can
 //! touch the machine's endpoints, interfaces or `/run/netns`. Without the rights for
 //! that it enters a user namespace first, in which it is root. The kernel lets only a
 //! process with a single thread do that, hence before `main`.
+//!
+//! What a process inherits is set to what the tests expect, for they start programs that
+//! inherit it in turn: a shell without job control starts background jobs with SIGINT
+//! ignored, `nohup` ignores SIGHUP, and users have locales, umasks and time zones.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -24,12 +29,51 @@ pub(crate) fn refused() -> Option<std::io::Error> {
 }
 
 extern "C" fn enter() {
+    defaults();
     if let Err(error) = namespaces() {
         REFUSED.store(
             error.raw_os_error().unwrap_or(libc::EPERM),
             Ordering::Relaxed,
         );
     }
+}
+
+/// Signals, umask and environment as on a machine that nobody has set up.
+fn defaults() {
+    // Variables that change what programs print or run, besides LC_* and LANG.
+    const UNSET: [&str; 12] = [
+        "TZ",
+        "NO_COLOR",
+        "COLORFGBG",
+        "COLUMNS",
+        "LINES",
+        "POSIXLY_CORRECT",
+        "BASH_ENV",
+        "ENV",
+        "CDPATH",
+        "ZDOTDIR",
+        "MANPATH",
+        "MANOPT",
+    ];
+    // SAFETY: plain system calls and an empty set of signals; the process has one thread.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        // SIGPIPE is left to Rust's runtime, which ignores it here and resets it in children.
+        for signal in (1..libc::SIGRTMIN()).filter(|signal| *signal != libc::SIGPIPE) {
+            // SIGKILL and SIGSTOP are refused, which is fine.
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        libc::umask(0o022);
+    }
+    let locale = |name: &str| name.starts_with("LC_") || name.starts_with("LANG");
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if locale(&name) || UNSET.contains(&name.as_str()) {
+            std::env::remove_var(name);
+        }
+    }
+    std::env::set_var("LC_ALL", "C");
 }
 
 fn namespaces() -> std::io::Result<()> {
@@ -49,6 +93,13 @@ fn namespaces() -> std::io::Result<()> {
         mount(c"/run", Some(c"tmpfs"), 0)?;
         std::fs::create_dir("/run/netns")?;
     }
+    own_names()
+}
+
+/// Gives the calling thread an empty `/run/netns` that no other thread sees: tests run
+/// side by side, and `monitor --all-netns` shows every name there is.
+pub(crate) fn own_names() -> std::io::Result<()> {
+    unshare(libc::CLONE_NEWNS)?;
     mount(c"/run/netns", Some(c"tmpfs"), 0)
 }
 

@@ -17,7 +17,7 @@ pub struct Namespace {
 
 impl Namespace {
     /// Puts the calling thread (and whatever it starts or opens from now on) into a new
-    /// namespace with `lo` up. Says aloud that the test is skipped, and gives `None`,
+    /// namespace with `lo` up, and an empty `/run/netns` of its own. Says aloud that the test is skipped, and gives `None`,
     /// where the system does not allow it or its kernel has no MPTCP.
     pub fn fresh() -> Option<Namespace> {
         Namespace::try_fresh().map_err(|why| skip(&why)).ok()
@@ -30,6 +30,7 @@ impl Namespace {
                 "no network namespaces here ({error}); run as root, or allow user namespaces"
             ));
         }
+        before_main::own_names().map_err(|error| format!("no mount namespace here: {error}"))?;
         let namespace = Namespace::enter_new();
         kernel::try_limits()
             .map_err(|refusal| format!("this kernel has no MPTCP path manager: {refusal:?}"))?;

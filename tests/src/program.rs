@@ -274,9 +274,6 @@ impl Run {
             .args(&self.args)
             // Cargo's, which makes the loader search many folders.
             .env_remove("LD_LIBRARY_PATH")
-            .env_remove("NO_COLOR")
-            .env_remove("COLORFGBG")
-            .env("LC_ALL", "C")
             .envs(self.env)
             .stdin(captured(self.input))
             .stdout(captured(self.stdout))

@@ -55,14 +55,8 @@ impl Watch {
     /// Waits until it has done all it had to do: it waits, without an end to that.
     fn settle(&self) {
         until("watch to wait", || {
-            // Number of the call, descriptors, how many, time-out.
-            let call = self.proc("syscall");
-            let words: Vec<_> = call.split_whitespace().collect();
-            let waits = words.first().is_some_and(|number| {
-                number.parse() == Ok(libc::SYS_poll) && words.get(3) == Some(&"0xffffffff")
-            });
             // Nothing may be under way to it either.
-            (waits && self.unread() == 0).then_some(())
+            (waits_without_end(&self.proc("syscall")) && self.unread() == 0).then_some(())
         });
     }
 
@@ -93,6 +87,46 @@ impl Watch {
     fn stop(self) -> Output {
         self.0.signal(libc::SIGTERM);
         self.0.finish()
+    }
+}
+
+/// Whether `/proc/PID/syscall` shows a poll(2) without a time-out: the number of the call,
+/// then its arguments.
+fn waits_without_end(call: &str) -> bool {
+    let mut words = call.split_whitespace();
+    let number = words.next().and_then(|number| number.parse().ok());
+    let argument = words.nth(2).and_then(|word| {
+        let digits = word.strip_prefix("0x")?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    match (number, argument) {
+        // An int: C libraries differ in what they leave in the register's upper half.
+        #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm"))]
+        (Some(libc::SYS_poll), Some(time)) => time as u32 as i32 == -1,
+        // A pointer, null for no time-out.
+        (Some(libc::SYS_ppoll), Some(time)) => time == 0,
+        _ => false,
+    }
+}
+
+#[test]
+fn a_wait_without_end_is_known_however_the_c_library_passes_it() {
+    let poll = libc::SYS_ppoll;
+    assert!(waits_without_end(&format!(
+        "{poll} 0x7f 0x2 0x0 0x0 0x8 0x0 0x7f 0x7f"
+    )));
+    assert!(!waits_without_end(&format!(
+        "{poll} 0x7f 0x2 0x7fe8 0x0 0x8 0x0 0x7f 0x7f"
+    )));
+    assert!(!waits_without_end("running") && !waits_without_end(""));
+    #[cfg(target_arch = "x86_64")]
+    for (time, endless) in [
+        ("0xffffffff", true),
+        ("0xffffffffffffffff", true),
+        ("0x64", false),
+    ] {
+        let call = format!("7 0x7ffd 0x2 {time} 0x0 0x0 0x0 0x7ffd 0x7f");
+        assert_eq!(waits_without_end(&call), endless, "{call}");
     }
 }
 
