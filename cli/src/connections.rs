@@ -320,7 +320,9 @@ impl Reader<'_> {
                     &Filter::ANY,
                     &mut |socket| {
                         let token = token_of(socket);
-                        if self.wants(token) {
+                        // Without a token it is being destroyed: its end has
+                        // been reported already.
+                        if token != 0 && self.wants(token) {
                             self.found(token, Some(socket))
                         } else {
                             Ok(())

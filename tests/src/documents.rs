@@ -17,6 +17,16 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(workspace().join(path)).expect(path)
 }
 
+/// A path as one word of any shell.
+pub fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    assert!(
+        !path.contains('\''),
+        "a path that sh, zsh and fish quote differently: {path}"
+    );
+    format!("'{path}'")
+}
+
 /// A folder with the program under its own name, until the value is dropped.
 pub struct Folder {
     /// Where it is.

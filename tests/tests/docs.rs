@@ -8,7 +8,7 @@ use std::time::Duration;
 use argh::{FromArgs, SubCommands};
 use ip_mptcp::args::{Action, Command, Options, GROUPS};
 use ip_mptcp_tests::connection::Connection;
-use ip_mptcp_tests::documents::{installed, read, workspace, Folder};
+use ip_mptcp_tests::documents::{installed, quoted, read, workspace, Folder};
 use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, Output, Run};
@@ -283,7 +283,7 @@ fn ask(folder: &Folder, queries: &[Query]) {
             continue;
         };
         let file = workspace().join("cli/completions").join(file);
-        let mut script = format!("source {}\n{definition}\n", file.display());
+        let mut script = format!("source {}\n{definition}\n", quoted(&file));
         for query in queries {
             script.push_str("ask");
             for word in &query.words {
@@ -418,7 +418,7 @@ fn the_tour_says_what_to_do_where_namespaces_are_forbidden() {
     // Examples lie beside what tests are built beside of.
     let test = std::env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("the profile's folder");
-    let script = format!("{limit}; exec {}", folder.join("examples/tour").display());
+    let script = format!("{limit}; exec {}", quoted(&folder.join("examples/tour")));
     let output = Run::program(&unshare)
         .words("-Ur /bin/sh -c")
         .arg(script)
@@ -479,7 +479,7 @@ fn every_example_is_understood() {
     let all = examples();
     assert!(all.len() > 20, "{all:?}");
     for example in &all {
-        let line = example.replace("/etc/mptcp.state", &file.display().to_string());
+        let line = example.replace("/etc/mptcp.state", &quoted(&file));
         // What has no end of its own; the rest needs no more than its words.
         let endless = ["watch", "monitor", "--interval"];
         let line = match endless.iter().any(|word| line.contains(word)) {

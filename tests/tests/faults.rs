@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use ip_mptcp_tests::connection::listen;
+use ip_mptcp_tests::documents::quoted;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::Namespace;
@@ -40,7 +41,7 @@ fn a_file_that_may_not_become_so_large_stays_what_it_was() {
     std::fs::create_dir(&folder).expect("a folder");
     let file = folder.join("state");
     std::fs::write(&file, "before").expect("a file");
-    let words = format!("save {}", file.display());
+    let words = format!("save {}", quoted(&file));
     let output = limited("-f 0", &words).run();
     let names = std::fs::read_dir(&folder).expect("the folder");
     let names: Vec<PathBuf> = names.flatten().map(|entry| entry.path()).collect();

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ip_mptcp_tests::connection::Connection;
-use ip_mptcp_tests::documents::{installed, read, workspace, Folder};
+use ip_mptcp_tests::documents::{installed, quoted, read, workspace, Folder};
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::{link_down, link_rename, link_up, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
@@ -60,7 +60,7 @@ fn every_command_that_is_indented_works_as_it_stands() {
         return;
     }
     let folder = Folder::new("readme");
-    let file = folder.path.join("mptcp.state").display().to_string();
+    let file = quoted(&folder.path.join("mptcp.state"));
     let blocks = indented(&read("README.md"));
     let mut commands = 0;
     for block in &blocks {
@@ -322,8 +322,8 @@ impl Scene {
 
     /// What the command prints.
     fn play(&mut self, step: &Step) -> String {
-        let file = self.folder.path.join("mptcp.state").display().to_string();
-        let command = step.command.replace("/etc/mptcp.state", &file);
+        let file = self.folder.path.join("mptcp.state");
+        let command = step.command.replace("/etc/mptcp.state", &quoted(&file));
         let host = match step.host {
             "client" => &self.paths.client,
             _ => &self.paths.server,
@@ -364,6 +364,7 @@ impl Scene {
             "{command}: {}",
             output.report()
         );
+        let file = file.display().to_string();
         output.stdout().replace(&file, "/etc/mptcp.state")
     }
 
@@ -410,6 +411,10 @@ fn see(scene: &mut Scene, step: &Step) {
 
 #[test]
 fn every_session_shows_what_one_sees() {
+    // Of iproute2, for the routes of the sessions.
+    if installed("ip").is_none() {
+        return;
+    }
     let readme = read("README.md");
     let sessions = fenced(&readme).filter(|(mark, _)| mark.starts_with("console"));
     let mut scene = None;

@@ -513,7 +513,7 @@ fn announcing_where_nobody_listens_warns_and_the_peer_is_refused() {
         (refused + joined > 0).then_some((refused, joined))
     });
     if joined > refused {
-        skip("somebody on this machine listens to MPTCP events, outside these tests");
+        skip("a process outside these tests listens to MPTCP events");
     }
 }
 

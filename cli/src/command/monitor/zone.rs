@@ -388,8 +388,14 @@ mod tests {
             Europe/Berlin :Europe/Berlin :/usr/share/zoneinfo/Asia/Tokyo Asia/Kolkata
             /usr/share/zoneinfo/America/New_York Nowhere/Nothing bogus : :UTC0 /nowhere 5 <";
         for name in rules.split_whitespace().chain([""]) {
+            // A rule without dates where there is no such file either: POSIX leaves the
+            // dates to the implementation, and C libraries differ before 2007.
+            if name == "EST5EDT" && !Path::new("/usr/share/zoneinfo/EST5EDT").exists() {
+                continue;
+            }
             if !agree(Some(name)) {
-                eprintln!("skipped: date -f does not work here");
+                // Past the harness, which hides what a passing test prints.
+                let _ = std::io::stderr().write_all(b"SKIPPED: date -f does not work here\n");
                 return;
             }
         }
