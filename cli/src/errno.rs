@@ -4,7 +4,11 @@
 //! table is made from the C library's constants. The texts are glibc's, on
 //! every C library, so that messages do not depend on how this was built.
 
-use crate::output::take;
+use crate::text::take;
+
+/// An error number of this machine.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Errno(pub u32);
 
 /// The name, like `EEXIST`, and the text of an error number; `None` where it
 /// is not one that sockets, files or the path manager answer with.

@@ -1,9 +1,9 @@
 //! What went wrong, as the user is told it.
 
 use crate::errno;
-use crate::grammar::Near;
-use crate::kernel::sys::Errno;
-use crate::output::{json, number, Text};
+use crate::errno::Errno;
+use crate::near::Near;
+use crate::text::{join, json_string, number, Text};
 
 /// Exit statuses, as iproute2 gives them.
 pub mod status {
@@ -72,12 +72,6 @@ struct Content {
 
 /// The result of anything that can fail towards the user.
 pub type Result<T> = core::result::Result<T, Error>;
-
-/// Joins pieces of text.
-#[inline(never)]
-pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
-    pieces.concat()
-}
 
 impl From<mptcp_codec::Error> for Error {
     fn from(error: mptcp_codec::Error) -> Self {
@@ -357,28 +351,28 @@ impl Error {
             ..
         } = &*self.0;
         out.bytes(b"{\"kind\":");
-        json::string(out, kind.name().as_bytes());
+        json_string(out, kind.name().as_bytes());
         out.bytes(b",\"message\":");
-        json::string(out, self.plain());
+        json_string(out, self.plain());
         if *errno != 0 {
             out.bytes(b",\"errno\":");
             out.number((*errno).into());
             if let Some((name, _)) = errno::describe(*errno) {
                 out.bytes(b",\"name\":");
-                json::string(out, name);
+                json_string(out, name);
             }
         }
         if let Some(word) = word {
             out.bytes(b",\"word\":");
-            json::string(out, word);
+            json_string(out, word);
         }
         if !suggestion.is_empty() {
             out.bytes(b",\"suggestion\":");
-            json::string(out, suggestion);
+            json_string(out, suggestion);
         }
         if let Some((file, line)) = place {
             out.bytes(b",\"file\":");
-            json::string(out, file.as_bytes());
+            json_string(out, file.as_bytes());
             out.bytes(b",\"line\":");
             out.number(line.into());
         }

@@ -8,7 +8,9 @@ use argh::SubCommands;
 
 use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::{find, is_dashed, number, shortens, Near};
+use crate::grammar::{is_dashed, shortens};
+use crate::near::Near;
+use crate::text::{find, parse_number};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -249,7 +251,7 @@ fn option<'a>(
             return Err(Error::invalid(argument, "invalid protocol family"));
         }
     }
-    if whole == "-rcvbuf" && number(argument).is_none() {
+    if whole == "-rcvbuf" && parse_number(argument).is_none() {
         let message = ["Invalid rcvbuf size '", argument, "'"];
         return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
     }

@@ -10,15 +10,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod args;
+pub mod batch;
 pub mod command;
-pub mod connections;
+pub mod dispatch;
 pub mod errno;
 pub mod error;
 pub mod grammar;
+pub mod host;
 pub mod iproute2;
 pub mod kernel;
+pub mod near;
 pub mod output;
-pub mod plan;
+pub mod run;
 pub mod session;
+pub mod state;
+pub mod sys;
+pub mod text;
+pub mod zone;
 
-pub use session::run;
+pub use run::run;

@@ -7,7 +7,7 @@
 
 #![no_main]
 
-use ip_mptcp::kernel::sys;
+use ip_mptcp::sys;
 
 #[global_allocator]
 static MEMORY: sys::Memory = sys::Memory::new();

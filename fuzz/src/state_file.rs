@@ -9,10 +9,11 @@ use std::net::IpAddr;
 
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::grammar::limits::LimitWords;
-use ip_mptcp::grammar::state::{parse, put_limits, Declared, File};
 use ip_mptcp::iproute2::{self, Caller};
-use ip_mptcp::output::Text;
-use ip_mptcp::plan::{Action, Entry, Ids, Others, Plan, Sighting, Step};
+use ip_mptcp::kernel::LinkEvent;
+use ip_mptcp::state::file::{parse, put_limits, Declared, File};
+use ip_mptcp::state::plan::{Action, Entry, Ids, Others, Plan, Step};
+use ip_mptcp::text::Text;
 use mptcp_codec::mptcp::EndpointFlags;
 
 /// All of it is text, and its bytes are the numbers of the rest.
@@ -106,21 +107,21 @@ fn plan(file: &mut File, data: &[u8]) {
     let mut byte = || bytes.next().unwrap_or(0);
     let mut plan = Plan::default();
     for index in 0..u32::from(byte() % 4) {
-        plan.seen.push(Sighting {
+        plan.seen.push(LinkEvent {
             index,
             address: None,
-            there: true,
+            present: true,
             up: true,
-            good: byte() & 1 == 0,
+            usable: byte() & 1 == 0,
         });
     }
     for _ in 0..byte() % 8 {
-        plan.seen.push(Sighting {
+        plan.seen.push(LinkEvent {
             index: u32::from(byte() % 4),
             address: Some(IpAddr::from([10, 0, 0, byte() % 8])),
-            there: byte() & 7 != 0,
+            present: byte() & 7 != 0,
             up: false,
-            good: byte() & 3 != 0,
+            usable: byte() & 3 != 0,
         });
     }
     for declared in &mut file.endpoints {

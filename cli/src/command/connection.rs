@@ -8,22 +8,22 @@ use mptcp_codec::diag::{
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::order::Native;
 
-use super::endpoint::device;
-use super::places::{is_ipv4, key, Places};
-use crate::connections::{self, Connection, Hidden, Role, Selection, Subflow};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
-use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{complain, padded, Colour, Output, Text};
+use crate::host::places::{is_ipv4, key, Places};
+use crate::kernel::connections::{self, Connection, Hidden, Role, Selection, Subflow};
+use crate::kernel::{interface, Diagnostics, PathManager};
+use crate::output::{complain, Colour, Output};
 use crate::session::Session;
+use crate::text::{padded, Text};
 
 /// `connection show`.
 pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = ConnectionWords::default();
     parse(Words::new(words), &mut said, &mut |name| {
-        device(session.path_manager()?, name, true)
+        interface::index(session.path_manager()?.fd(), name, true)
     })?;
     let options = &session.options;
     if said.family.is_none() && options.ipv4 != options.ipv6 {
@@ -69,7 +69,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         let token = padded(token.into(), 8);
         let message = ["Error: no such connection: token ", token.as_str(), "."];
         return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
-            .with_errno(crate::kernel::sys::Errno(libc::ENOENT as u32))
+            .with_errno(crate::errno::Errno(libc::ENOENT as u32))
             .about(token.as_str()));
     }
     let out = &mut session.out;

@@ -1,13 +1,14 @@
 //! `counters`.
 
 use crate::args;
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::milliseconds;
 use crate::kernel::proc::Counters;
-use crate::kernel::sys::{self, Errno, Polled};
 use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
+use crate::sys::{self, Polled};
 
 /// The one that is a number of things that are there now.
 const GAUGE: &[u8] = b"MPCurrEstab";

@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 use mptcp_codec::route::request::Lookup;
 
-use super::health::{Host, Presence};
-use super::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::error::Result;
+use crate::host::health::{Host, Presence};
+use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::kernel::proc::{self, decimal, Counters};
-use crate::kernel::sys;
-use crate::output::{nth, take, Text};
 use crate::session::Session;
+use crate::sys;
+use crate::text::{nth, take, Text};
 
 /// The exit status where something is wrong.
 const WRONG: u8 = 1;

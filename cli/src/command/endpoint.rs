@@ -1,22 +1,20 @@
-//! `endpoint add`, `change`, `delete`, `show`, `flush`.
+//! `endpoint add`, `change`, `delete`, `show`, `flush`, `replace`.
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::state::{carry_out, entries, limits, set_flags};
-use super::user_space;
+use super::members::members;
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
-use crate::grammar::path::takes;
-use crate::grammar::{find, number, Words};
-use crate::kernel::sys::{self, Errno};
-use crate::kernel::PathManager;
-use crate::output::{padded, vanished, Colour, Output};
-use crate::plan::{push, same, Action, Entry, Others, Plan};
+use crate::grammar::{takes, Words};
+use crate::kernel::{interface, Names, PathManager};
 use crate::session::Session;
+use crate::state::changes::{carry_out, entries, limits};
+use crate::state::plan::{push, same, Action, Entry, Others, Plan};
 
 /// Reads the words of a command; names of interfaces are looked up as they
 /// are met.
@@ -27,7 +25,7 @@ fn read(
     said: &mut EndpointWords,
 ) -> Result<()> {
     parse(Words::new(words), purpose, said, &mut |name| {
-        device(session.path_manager()?, name, purpose.selects())
+        interface::index(session.path_manager()?.fd(), name, purpose.selects())
     })?;
     if purpose.selects() && said.family.is_none() {
         said.family = match (session.options.ipv4, session.options.ipv6) {
@@ -40,25 +38,6 @@ fn read(
     Ok(())
 }
 
-/// The index of an interface. `ifN` stands for index N, as endpoints of
-/// interfaces that have gone are shown; with `gone`, to select them, it need
-/// not exist.
-pub(super) fn device(path_manager: &mut PathManager, name: &str, gone: bool) -> Result<u32> {
-    let fd = path_manager.socket().fd();
-    match sys::interface_index(fd, name.as_bytes()) {
-        Ok(index) => return Ok(index),
-        Err(Errno(number)) if number == libc::ENODEV as u32 => {}
-        Err(error) => return Err(Error::answer(error).about(name)),
-    }
-    // Decimal, also behind zeros.
-    name.strip_prefix("if")
-        .map(|index| index.trim_start_matches('0'))
-        .and_then(number)
-        .filter(|index| *index != 0)
-        .filter(|index| gone || sys::interface_name(fd, *index).is_ok())
-        .ok_or_else(|| Error::invalid(name, "device does not exist"))
-}
-
 pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Add, &mut said)?;
@@ -66,33 +45,8 @@ pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
         return Err(Error::required("ADDRESS"));
     }
     check_new(&said)?;
-    let endpoint = describe(&said);
-    session
-        .path_manager()?
-        .set(&|buffer, family, seq| request::add_address(buffer, family, seq, &endpoint))?;
+    session.path_manager()?.add(&said.endpoint())?;
     Ok(0)
-}
-
-/// An endpoint as it was said.
-#[inline(never)]
-pub(super) fn describe(said: &EndpointWords) -> Endpoint {
-    let mut endpoint = Endpoint::EMPTY;
-    if let Some(address) = said.address {
-        endpoint = endpoint.with_address(address);
-    }
-    if let Some(id) = said.id {
-        endpoint = endpoint.with_id(id);
-    }
-    if said.set.0 != 0 {
-        endpoint = endpoint.with_flags(said.set);
-    }
-    if let Some(index) = said.dev {
-        endpoint = endpoint.with_if_idx(index as i32);
-    }
-    if let Some(port) = said.port.filter(|port| *port != 0) {
-        endpoint = endpoint.with_port(port);
-    }
-    endpoint
 }
 
 fn not_found() -> Error {
@@ -148,7 +102,9 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
     }
     let differ = EndpointFlags(old.flags.0 ^ new.flags.0) & !CHANGEABLE;
     if differ.0 == 0 && new.port == old.port && new.index == old.index {
-        return set_flags(path_manager, old.id, new.flags).map(|()| 0);
+        return path_manager
+            .set_flags(old.id, new.flags & CHANGEABLE)
+            .map(|()| 0);
     }
     check_whole(new.flags, new.port)?;
     // The kernel's own becomes one of ours.
@@ -242,7 +198,7 @@ pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
     }
     let path_manager = session.path_manager()?;
     if let Some(id) = only_id(&said) {
-        return delete_id(path_manager, id).map(|()| 0);
+        return path_manager.delete_id(id).map(|()| 0);
     }
     match delete_chosen(path_manager, &said)? {
         0 => Err(not_found()),
@@ -255,20 +211,14 @@ fn only_id(said: &EndpointWords) -> Option<u8> {
     said.id.filter(|_| said.kinds == takes::ID)
 }
 
-/// Deletes the endpoint with this id.
-pub fn delete_id(path_manager: &mut PathManager, id: u8) -> Result<()> {
-    let endpoint = Endpoint::EMPTY.with_id(id);
-    path_manager.set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))
-}
-
 /// Deletes the endpoints that are what was said; tells how many.
 fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result<u32> {
     let mut endpoints = Vec::new();
-    path_manager.endpoints(None, &mut endpoints)?;
+    path_manager.endpoints(&mut endpoints)?;
     let mut count = 0;
     for endpoint in &endpoints {
         if matches(endpoint, said) {
-            delete_id(path_manager, endpoint.id().unwrap_or(0))?;
+            path_manager.delete_id(endpoint.id().unwrap_or(0))?;
             count += 1;
         }
     }
@@ -284,10 +234,7 @@ fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<
             "address is needed for deleting id 0 address",
         ));
     }
-    let endpoint = describe(said);
-    session
-        .path_manager()?
-        .set(&|buffer, family, seq| request::delete_address(buffer, family, seq, &endpoint))?;
+    session.path_manager()?.delete(&said.endpoint())?;
     Ok(0)
 }
 
@@ -296,7 +243,7 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
     read(session, words, Purpose::Select, &mut said)?;
     let path_manager = session.path_manager()?;
     if said.is_empty() {
-        path_manager.set(&request::flush_addresses)?;
+        path_manager.flush()?;
         return Ok(0);
     }
     delete_chosen(path_manager, &said)?;
@@ -312,9 +259,9 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut endpoints = Vec::new();
     match (said.token, said.id) {
-        (Some(token), _) => user_space::endpoints(path_manager, token, &mut endpoints),
+        (Some(token), _) => path_manager.endpoints_of(token, &mut endpoints),
         (None, Some(id)) => path_manager.endpoint(id, &mut endpoints),
-        (None, None) => path_manager.endpoints(None, &mut endpoints),
+        (None, None) => path_manager.endpoints(&mut endpoints),
     }?;
     if !said.is_empty() {
         endpoints.retain(|endpoint| matches(endpoint, &said));
@@ -329,7 +276,7 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     for endpoint in &endpoints {
         let name = match endpoint.if_idx() {
             None | Some(0) => &[],
-            Some(index) => names.get(path_manager, index),
+            Some(index) => names.get(path_manager.fd(), index as u32),
         };
         out.begin_record("");
         members(out, endpoint, name);
@@ -339,74 +286,4 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
         out.end_array();
     }
     Ok(0)
-}
-
-/// The name of the interface that was looked up last: endpoints of one
-/// interface mostly stand together.
-#[derive(Debug, Default)]
-pub struct Names {
-    index: i32,
-    name: Vec<u8>,
-}
-
-impl Names {
-    /// The name, or `ifN` where the interface has gone.
-    pub fn get(&mut self, path_manager: &mut PathManager, index: i32) -> &[u8] {
-        if self.index != index {
-            self.index = index;
-            if interface_name(path_manager, index as u32, &mut self.name).is_err() {
-                self.name = vanished(index as u32);
-            }
-        }
-        &self.name
-    }
-}
-
-/// Makes of `name` that of an interface; empty, and an error, where it has gone
-/// (`ENODEV`) or cannot be told.
-pub fn interface_name(
-    path_manager: &mut PathManager,
-    index: u32,
-    name: &mut Vec<u8>,
-) -> core::result::Result<(), Errno> {
-    name.clear();
-    let found = sys::interface_name(path_manager.socket().fd(), index)?;
-    name.extend_from_slice(found.get(..find(&found, 0)).unwrap_or(&found));
-    Ok(())
-}
-
-/// What is told of an endpoint, as members of an object or as words.
-pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
-    let json = out.style.json;
-    match endpoint.address() {
-        Some(address) if json => {
-            out.json_address("address", Some(&address));
-        }
-        Some(address) => out.address(address, " "),
-        None => {}
-    }
-    if let Some(port) = endpoint.port().filter(|port| *port != 0) {
-        out.named_number("port", port.into());
-    }
-    if let Some(id) = endpoint.id() {
-        out.named_number("id", id.into());
-    }
-    let flags = endpoint.flags().unwrap_or_default();
-    for (flag, name) in &EndpointFlags::NAMES {
-        if flags.contains(*flag) {
-            out.named(name);
-        }
-    }
-    let unknown = flags.unknown();
-    if unknown.0 != 0 {
-        out.named_string("rawflags", padded(unknown.0.into(), 2).as_bytes());
-    }
-    if !interface.is_empty() {
-        if json {
-            out.json_string("dev", interface);
-        } else {
-            out.text("dev ");
-            out.coloured_with(Colour::Interface, interface, " ");
-        }
-    }
 }

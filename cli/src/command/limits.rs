@@ -1,6 +1,7 @@
 //! `limits set`, `limits show`.
 
-use super::state::{self, set_limits};
+use mptcp_codec::mptcp::Limits;
+
 use crate::error::Result;
 use crate::grammar::limits::{self, LimitWords};
 use crate::grammar::Words;
@@ -9,7 +10,9 @@ use crate::session::Session;
 pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut said = LimitWords::default();
     limits::parse_some(words, &mut said)?;
-    set_limits(session.path_manager()?, &said)?;
+    session
+        .path_manager()?
+        .set_limits(&said.over(Limits::EMPTY))?;
     Ok(0)
 }
 
@@ -17,7 +20,7 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     let mut limits = LimitWords::default();
     // Limits behind `show` mean nothing, but `ip` takes them.
     limits::parse(Words::new(words), &mut limits)?;
-    state::limits(session.path_manager()?, &mut limits)?;
+    limits = LimitWords::of(&session.path_manager()?.limits()?);
     let out = &mut session.out;
     if out.style.json {
         out.begin_array("");

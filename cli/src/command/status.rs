@@ -4,17 +4,17 @@ use mptcp_codec::mptcp::request::command;
 use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
 
 use super::counters::expose;
-use super::endpoint::members;
-use super::health::{Host, Presence};
-use super::places::name;
-use super::user_space::knows_tokens;
+use super::members::members;
 use crate::args::Status;
 use crate::error::Result;
+use crate::host::health::{Host, Presence};
 use crate::kernel::proc::{self, Counters};
-use crate::kernel::{sys, Names};
+use crate::kernel::Names;
 use crate::output::prometheus::Metrics;
-use crate::output::{nth, take, Output};
+use crate::output::Output;
 use crate::session::Session;
+use crate::sys;
+use crate::text::{nth, take};
 
 /// The kernel's defaults of sysctls below net/mptcp, where there is one to
 /// compare with.
@@ -67,7 +67,7 @@ impl Features {
             }
             Ok(())
         })?;
-        self.tokens = knows_tokens(path_manager);
+        self.tokens = path_manager.knows_tokens();
         Ok(())
     }
 }
@@ -76,7 +76,7 @@ impl Features {
 fn device(names: &mut Names, index: u32) -> &[u8] {
     match index {
         0 => &[],
-        index => name(names, index, None),
+        index => names.known(index),
     }
 }
 
@@ -199,7 +199,7 @@ fn interfaces(out: &mut Output, host: &mut Host) {
         out.begin_array("interfaces");
     }
     for (index, count) in &host.by_interface {
-        let name = name(&mut host.places.names, *index, None);
+        let name = host.places.names.known(*index);
         if json {
             out.begin_object("");
             out.json_string("dev", name);
@@ -307,7 +307,7 @@ fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
         if !host.hidden {
             metrics.begin("mptcp_subflows gauge Subflows by interface.");
             for (index, count) in &host.by_interface {
-                let dev = name(&mut host.places.names, *index, None);
+                let dev = host.places.names.known(*index);
                 metrics.labelled("dev", dev, *count);
             }
         }

@@ -4,8 +4,8 @@
 //! the next such quote. `#` begins a comment that ends with its line. A
 //! backslash at the end of a line joins it with the next.
 
-use super::find;
 use crate::error::{status, Error, Kind};
+use crate::text::find;
 
 /// What is wrong with a line.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::EndpointFlags;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::path::takes;
-use super::{number_u16, number_u8, only_address, shortens, Words};
+use super::{number_u16, number_u8, only_address, shortens, takes, Words};
 use crate::error::{Error, Result};
 
 /// What the words are for.
@@ -36,7 +35,7 @@ pub enum Family {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct EndpointWords {
     /// What was said of all that follows, as [`takes`] has it.
-    pub kinds: u8,
+    pub kinds: u16,
     /// The address.
     pub address: Option<IpAddr>,
     /// `id N`, 0 too.
@@ -78,6 +77,28 @@ impl EndpointWords {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.kinds == 0
+    }
+
+    /// The endpoint that the words describe.
+    #[inline(never)]
+    pub fn endpoint(&self) -> Endpoint {
+        let mut endpoint = Endpoint::EMPTY;
+        if let Some(address) = self.address {
+            endpoint = endpoint.with_address(address);
+        }
+        if let Some(id) = self.id {
+            endpoint = endpoint.with_id(id);
+        }
+        if self.set.0 != 0 {
+            endpoint = endpoint.with_flags(self.set);
+        }
+        if let Some(index) = self.dev {
+            endpoint = endpoint.with_if_idx(index as i32);
+        }
+        if let Some(port) = self.port.filter(|port| *port != 0) {
+            endpoint = endpoint.with_port(port);
+        }
+        endpoint
     }
 }
 
@@ -129,7 +150,7 @@ pub(super) fn common(
     words: &mut Words,
     new: bool,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
-) -> Result<u8> {
+) -> Result<u16> {
     if !matches!(word.as_bytes(), [b'a'..=b'z', ..]) {
         // An address, mostly.
         return Ok(0);

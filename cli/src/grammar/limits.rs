@@ -2,8 +2,9 @@
 
 use mptcp_codec::mptcp::Limits;
 
-use super::{number, shortens, Words};
+use super::{shortens, Words};
 use crate::error::{status, Error, Kind, Result};
+use crate::text::parse_number;
 
 /// What was said about limits.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn parse(mut words: Words, limits: &mut LimitWords) -> Result<()> {
             return Err(Error::invalid(word, "unknown limit").unknown());
         };
         let value = words.value(word)?;
-        *limit = Some(number(value).ok_or_else(|| Error::invalid(value, why))?);
+        *limit = Some(parse_number(value).ok_or_else(|| Error::invalid(value, why))?);
     }
     Ok(())
 }

@@ -8,19 +8,34 @@ pub mod batch;
 pub mod connection;
 pub mod endpoint;
 pub mod limits;
-mod near;
 pub mod path;
-pub mod state;
 mod value;
 
-pub use near::Near;
-pub use value::{
-    address, interface_name, milliseconds, number, number_u16, number_u8, same, token,
-};
+pub use value::{address, interface_name, milliseconds, number_u16, number_u8, same, token};
 
 use std::net::IpAddr;
 
 use crate::error::{Error, Result};
+
+/// Kinds of words, as bits: what a command takes, or what was given.
+pub mod takes {
+    /// A bare address of this host, which must be there.
+    pub const ADDRESS: u16 = 1;
+    /// `from ADDRESS` and `to ADDRESS`, which must be there.
+    pub const ENDS: u16 = 2;
+    /// `port P`.
+    pub const PORT: u16 = 4;
+    /// `id N`, which must be there.
+    pub const ID: u16 = 8;
+    /// `dev IF`.
+    pub const DEV: u16 = 16;
+    /// Flags; where there is no id, they must be `backup` or `nobackup`.
+    pub const FLAGS: u16 = 32;
+    /// `-4` or `-6`.
+    pub const FAMILY: u16 = 64;
+    /// `token T`.
+    pub const TOKEN: u16 = 128;
+}
 
 /// The words of a command, taken one after the other.
 #[derive(Debug)]
@@ -94,13 +109,6 @@ pub fn shortens(word: &str, whole: &str) -> bool {
     let (word, whole) = (word.as_bytes(), whole.as_bytes());
     // Byte by byte: most words differ in the first.
     !word.is_empty() && word.len() <= whole.len() && word.iter().zip(whole).all(|(a, b)| a == b)
-}
-
-/// Where the first such byte stands; the length where there is none.
-#[inline(never)]
-pub fn find(bytes: &[u8], byte: u8) -> usize {
-    let found = bytes.iter().position(|other| *other == byte);
-    found.unwrap_or(bytes.len())
 }
 
 /// Whether `word` looks like an option.

@@ -8,28 +8,8 @@
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::endpoint::{common, EndpointWords};
-use super::{only_address, shortens, Words};
+use super::{only_address, shortens, takes, Words};
 use crate::error::{Error, Result};
-
-/// What a command takes besides its token; several are joined by `|`.
-pub mod takes {
-    /// A bare address of this host, which must be there.
-    pub const ADDRESS: u8 = 1;
-    /// `from ADDRESS` and `to ADDRESS`, which must be there.
-    pub const ENDS: u8 = 2;
-    /// `port P`.
-    pub const PORT: u8 = 4;
-    /// `id N`, which must be there.
-    pub const ID: u8 = 8;
-    /// `dev IF`.
-    pub const DEV: u8 = 16;
-    /// Flags; where there is no id, they must be `backup` or `nobackup`.
-    pub const FLAGS: u8 = 32;
-    /// `-4` or `-6`.
-    pub const FAMILY: u8 = 64;
-    /// `token T`.
-    pub const TOKEN: u8 = 128;
-}
 
 /// What was said: this host's end with the token and all that is to be done
 /// with it, and the peer's address and port.
@@ -39,7 +19,7 @@ pub type PathWords = [EndpointWords; 2];
 /// token must be there. `index_of` finds the index of an interface.
 pub fn parse(
     mut words: Words,
-    takes: u8,
+    takes: u16,
     [local, remote]: &mut PathWords,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<()> {

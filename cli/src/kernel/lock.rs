@@ -5,9 +5,10 @@
 //! whoever ends, however, gives its name up. Who has to wait connects to the
 //! socket and is told by the kernel when that goes.
 
-use super::sys::{self, Errno, Fd, Polled};
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::output::number;
+use crate::sys::{self, Fd, Polled};
+use crate::text::number;
 
 const NAME: &[u8] = b"ip-mptcp/apply";
 /// Longer than it takes to listen at a name that one has.

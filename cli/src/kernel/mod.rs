@@ -1,17 +1,20 @@
-//! Talking to the kernel: a socket around the codec's exchange, and the path
-//! manager's family on top of it.
+//! Clients of the kernel: a socket around the codec's exchange, and what the
+//! tool asks by it. System calls are those of [`crate::sys`].
 
+pub mod connections;
 mod diag;
+pub mod interface;
 mod lock;
 pub mod netns;
 mod path_manager;
 pub mod proc;
+mod remedy;
 mod route;
 mod socket;
-pub mod sys;
 
 pub use diag::Diagnostics;
+pub use interface::Names;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};
-pub use route::{Interfaces, Names, CHANGES};
+pub use route::{LinkEvent, LinkEvents, RouteSocket, CHANGES};
 pub use socket::{receive_error, Socket};

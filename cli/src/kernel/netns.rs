@@ -1,7 +1,8 @@
 //! Network namespaces.
 
-use super::sys::{self, Errno, Fd};
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
+use crate::sys::{self, Fd};
 
 /// The names of all namespaces that have one, ascending.
 pub fn names() -> Result<Vec<Vec<u8>>> {

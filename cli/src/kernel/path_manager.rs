@@ -1,12 +1,14 @@
 //! The generic netlink family of the MPTCP path manager.
 
 use mptcp_codec::generic::controller::{self, Family};
-use mptcp_codec::mptcp::{self, request, Endpoint, Limits};
+use mptcp_codec::mptcp::{self, request, Endpoint, EndpointFlags, Limits};
 use mptcp_codec::{generic, netlink::Message};
 
+use super::remedy::{contains, with_remedy};
 use super::socket::{Socket, Written};
-use super::sys::Errno;
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
+use crate::sys::Fd;
 
 /// A socket that knows the family's id, asked for once.
 #[derive(Debug)]
@@ -14,6 +16,9 @@ pub struct PathManager {
     socket: Box<Socket>,
     family: u16,
 }
+
+/// As good as no connection has this token.
+const NOBODY: u32 = 1;
 
 /// The messages that the request functions of the codec write.
 type Write<'w> = &'w dyn for<'b> Fn(&'b mut [u8], u16, u32) -> Written<'b>;
@@ -36,13 +41,18 @@ impl PathManager {
         }
     }
 
+    /// The descriptor of its socket.
+    pub fn fd(&self) -> &Fd {
+        self.socket.fd()
+    }
+
     /// The socket.
     pub fn socket(&mut self) -> &mut Socket {
         &mut self.socket
     }
 
     /// Sends a request that is answered with an acknowledgement.
-    pub fn set(&mut self, write: Write) -> Result<()> {
+    fn set(&mut self, write: Write) -> Result<()> {
         let family = self.family;
         self.socket
             .call(&|buffer, seq| write(buffer, family, seq), &mut |_| Ok(()))
@@ -64,9 +74,48 @@ impl PathManager {
         Ok(limits)
     }
 
-    /// All endpoints, ascending by id as the kernel sends them; those of one
-    /// connection with a user-space path manager where `token` names it.
-    pub fn endpoints(&mut self, token: Option<u32>, into: &mut Vec<Endpoint>) -> Result<()> {
+    /// Sets those limits that are present.
+    pub fn set_limits(&mut self, limits: &Limits) -> Result<()> {
+        self.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, limits))
+    }
+
+    /// All endpoints, ascending by id as the kernel sends them.
+    pub fn endpoints(&mut self, into: &mut Vec<Endpoint>) -> Result<()> {
+        self.dump(None, into)
+    }
+
+    /// The addresses of one connection with a user-space path manager. The
+    /// kernel's answer to a request for one of them does not say whether the
+    /// connection or the address is missing, so all are asked for.
+    pub fn endpoints_of(&mut self, token: u32, into: &mut Vec<Endpoint>) -> Result<()> {
+        self.dump(Some(token), into).map_err(with_remedy)?;
+        if token != NOBODY && self.knows_tokens() == Some(false) {
+            return Err(Error::new(
+                Kind::Kernel,
+                status::FAILED,
+                &[
+                    "Error: this kernel cannot show the addresses of one connection: \
+                   Linux 6.10 or newer can",
+                ],
+            )
+            .about("token"));
+        }
+        Ok(())
+    }
+
+    /// Whether this kernel looks at the token in a request for endpoints:
+    /// kernels before 6.7 take no notice of it and show those of the namespace,
+    /// newer ones that do not know it either refuse it as unknown.
+    pub fn knows_tokens(&mut self) -> Option<bool> {
+        match self.dump(Some(NOBODY), &mut Vec::new()) {
+            Ok(_) => Some(false),
+            Err(error) if contains(error.message(), b"token") => Some(true),
+            Err(error) if contains(error.message(), b"nknown attribute") => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    fn dump(&mut self, token: Option<u32>, into: &mut Vec<Endpoint>) -> Result<()> {
         let family = self.family;
         // Mostly all that there are.
         into.reserve(16);
@@ -91,6 +140,87 @@ impl PathManager {
                 Ok(())
             },
         )
+    }
+
+    /// Makes a new endpoint.
+    pub fn add(&mut self, endpoint: &Endpoint) -> Result<()> {
+        self.set(&|buffer, family, seq| request::add_address(buffer, family, seq, endpoint))
+    }
+
+    /// Deletes an endpoint by its id; with id 0 and an address, closes the
+    /// first subflow of the connections from there.
+    pub fn delete(&mut self, endpoint: &Endpoint) -> Result<()> {
+        self.set(&|buffer, family, seq| request::delete_address(buffer, family, seq, endpoint))
+    }
+
+    /// Deletes the endpoint with this id.
+    pub fn delete_id(&mut self, id: u8) -> Result<()> {
+        self.delete(&Endpoint::EMPTY.with_id(id))
+    }
+
+    /// Deletes all endpoints.
+    pub fn flush(&mut self) -> Result<()> {
+        self.set(&request::flush_addresses)
+    }
+
+    /// Overwrites the flags that can be changed of the endpoint with this id.
+    pub fn set_flags(&mut self, id: u8, flags: EndpointFlags) -> Result<()> {
+        let endpoint = Endpoint::EMPTY.with_id(id).with_flags(flags);
+        self.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &endpoint))
+    }
+
+    /// Announces an address to the peer of a connection (ADD_ADDR).
+    pub fn announce(&mut self, token: u32, local: &Endpoint) -> Result<()> {
+        let local = local.with_flags(EndpointFlags::SIGNAL);
+        self.of_connection(&|buffer, family, seq| {
+            request::announce(buffer, family, seq, token, &local)
+        })
+    }
+
+    /// Takes an announced address back (RM_ADDR).
+    pub fn remove(&mut self, token: u32, id: u8) -> Result<()> {
+        self.of_connection(&|buffer, family, seq| request::remove(buffer, family, seq, token, id))
+    }
+
+    /// Opens a subflow.
+    pub fn create_subflow(
+        &mut self,
+        token: u32,
+        local: &Endpoint,
+        remote: &Endpoint,
+    ) -> Result<()> {
+        self.of_connection(&|buffer, family, seq| {
+            request::create_subflow(buffer, family, seq, token, local, remote)
+        })
+    }
+
+    /// Closes a subflow.
+    pub fn destroy_subflow(
+        &mut self,
+        token: u32,
+        local: &Endpoint,
+        remote: &Endpoint,
+    ) -> Result<()> {
+        self.of_connection(&|buffer, family, seq| {
+            request::destroy_subflow(buffer, family, seq, token, local, remote)
+        })
+    }
+
+    /// Makes a subflow a backup, or an ordinary one (MP_PRIO).
+    pub fn set_subflow_flags(
+        &mut self,
+        token: u32,
+        local: &Endpoint,
+        remote: &Endpoint,
+    ) -> Result<()> {
+        self.of_connection(&|buffer, family, seq| {
+            request::set_subflow_flags(buffer, family, seq, token, local, remote)
+        })
+    }
+
+    /// A request about one connection with a user-space path manager.
+    fn of_connection(&mut self, write: Write) -> Result<()> {
+        self.set(write).map_err(with_remedy)
     }
 
     /// The multicast group of the events; `None` where the kernel sends none.

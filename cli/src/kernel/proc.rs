@@ -1,8 +1,9 @@
 //! What the kernel tells in files below /proc.
 
-use super::sys::{self, Errno};
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
-use crate::output::take;
+use crate::sys;
+use crate::text::take;
 
 /// Reads a whole file, whose path is these pieces joined. Those of /proc have
 /// no length beforehand.

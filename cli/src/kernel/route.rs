@@ -9,29 +9,49 @@ use mptcp_codec::route::{
     self, group, kind, request, Address, AddressFlags, Link, LinkFlags, Route,
 };
 
+use super::interface::Names;
 use super::socket::{receive_error, Socket, Written};
-use super::sys::{self, Errno, Received};
+use crate::errno::Errno;
 use crate::error::Result;
-use crate::plan::{Seen, Sighting};
+use crate::sys::{self, Received};
+
+/// An interface or an address of one: as a dump lists it, or as a notification
+/// reports it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkEvent {
+    /// Index of the interface; 0 where notifications were lost, and anything
+    /// may have changed.
+    pub index: u32,
+    /// The address; none where it is about the interface itself.
+    pub address: Option<IpAddr>,
+    /// It exists. An address that may be a duplicate does not exist yet.
+    pub present: bool,
+    /// The interface is switched on.
+    pub up: bool,
+    /// The interface is up and has a carrier. New connections can have the
+    /// address as their source: of global scope, neither deprecated nor
+    /// temporary.
+    pub usable: bool,
+}
+
+/// Interfaces and their addresses, in the kernel's order.
+pub type LinkEvents = Vec<LinkEvent>;
 
 /// A socket that asks for interfaces and addresses.
 #[derive(Debug)]
-pub struct Interfaces {
+pub struct RouteSocket {
     socket: Box<Socket>,
 }
-
-/// Names of interfaces by their index.
-pub type Names = Vec<(u32, Vec<u8>)>;
 
 /// Room for one datagram of news.
 const NEWS: usize = 8192;
 /// As many are received by one call.
 const AT_ONCE: usize = 8;
 
-/// The groups for [`Interfaces::listen`].
+/// The groups for [`RouteSocket::listen`].
 pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
 
-impl Interfaces {
+impl RouteSocket {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
         Self::speaking(route::PROTOCOL, receive_buffer)
@@ -44,7 +64,7 @@ impl Interfaces {
         })
     }
 
-    /// Opens a socket for [`Interfaces::news`]: for nothing else.
+    /// Opens a socket for [`RouteSocket::news`]: for nothing else.
     pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
         let mut news = Self::speaking(protocol, receive_buffer)?;
         news.socket.listen(groups).map_err(receive_error)?;
@@ -57,7 +77,7 @@ impl Interfaces {
     }
 
     /// All interfaces and addresses there are.
-    pub fn look(&mut self, seen: &mut Seen) -> Result<()> {
+    pub fn look(&mut self, seen: &mut LinkEvents) -> Result<()> {
         seen.clear();
         self.list(&request::dump_links, seen, None)?;
         self.list(&dump_addresses, seen, None)
@@ -67,7 +87,7 @@ impl Interfaces {
     fn list(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
-        seen: &mut Seen,
+        seen: &mut LinkEvents,
         mut names: Option<&mut Names>,
     ) -> Result<()> {
         let before = seen.len();
@@ -76,12 +96,12 @@ impl Interfaces {
                 seen.truncate(before);
                 return Ok(());
             };
-            let mut found = Sighting::default();
+            let mut found = LinkEvent::default();
             let mut name = Vec::new();
             if decode(message, &mut found, names.is_some().then_some(&mut name))? {
                 seen.push(found);
                 if let Some(names) = &mut names {
-                    names.push((found.index, name));
+                    names.add(found.index, name);
                 }
             }
             Ok(())
@@ -91,7 +111,7 @@ impl Interfaces {
     /// Hands out all addresses with the index of their interface. An address
     /// can be on several.
     pub fn addresses(&mut self, each: &mut dyn FnMut(IpAddr, u32)) -> Result<()> {
-        let mut seen = Seen::new();
+        let mut seen = LinkEvents::new();
         self.list(&dump_addresses, &mut seen, None)?;
         for of in &seen {
             if let Some(address) = of.address {
@@ -102,7 +122,7 @@ impl Interfaces {
     }
 
     /// Adds all interfaces and their names.
-    pub fn interfaces(&mut self, seen: &mut Seen, names: &mut Names) -> Result<()> {
+    pub fn interfaces(&mut self, seen: &mut LinkEvents, names: &mut Names) -> Result<()> {
         self.list(&request::dump_links, seen, Some(names))
     }
 
@@ -126,10 +146,10 @@ impl Interfaces {
 
     /// Hands out all that is new, without waiting. What cannot be read is as
     /// good as lost.
-    pub fn news(&mut self, each: &mut dyn FnMut(&Sighting)) -> Result<()> {
+    pub fn news(&mut self, each: &mut dyn FnMut(&LinkEvent)) -> Result<()> {
         let mut buffer = [0; NEWS * AT_ONCE];
         let mut received = [Received::default(); AT_ONCE];
-        let lost = Sighting::default();
+        let lost = LinkEvent::default();
         loop {
             let count = match sys::receive(self.socket.fd(), &mut buffer, &mut received, false) {
                 Ok(count) => count,
@@ -176,7 +196,7 @@ fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
 #[inline(never)]
 fn decode(
     message: &Message,
-    into: &mut Sighting,
+    into: &mut LinkEvent,
     name: Option<&mut Vec<u8>>,
 ) -> core::result::Result<bool, mptcp_codec::Error> {
     let kind = message.header.kind;
@@ -188,9 +208,9 @@ fn decode(
                 return Ok(false);
             }
             into.index = link.index as u32;
-            into.there = kind == kind::NEWLINK;
+            into.present = kind == kind::NEWLINK;
             into.up = link.flags.contains(LinkFlags::UP);
-            into.good = link.is_usable();
+            into.usable = link.is_usable();
             if let (Some(name), Some(text)) = (name, link.name) {
                 name.extend_from_slice(text.as_bytes());
             }
@@ -208,8 +228,8 @@ fn decode(
             }
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
             into.index = of.index;
-            into.there = kind == kind::NEWADDR && of.flags.0 & unusable == 0;
-            into.good = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
+            into.present = kind == kind::NEWADDR && of.flags.0 & unusable == 0;
+            into.usable = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
         }
         _ => return Ok(false),
     }

@@ -3,9 +3,12 @@
 use mptcp_codec::exchange::{Exchange, Reply};
 use mptcp_codec::netlink::{ExtendedAck, Message};
 
-use super::sys::{self, Errno, Fd, Received};
-use crate::error::{join, status, Error, Kind, Result};
-use crate::output::{complain, number};
+use crate::errno::Errno;
+use crate::error::{status, Error, Kind, Result};
+use crate::output::complain;
+use crate::sys::{self, Fd, Received};
+use crate::text::join;
+use crate::text::number;
 
 // Of linux/netlink.h; the libc crate does not have them on every target.
 const SOL_NETLINK: i32 = 270;

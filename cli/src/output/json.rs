@@ -5,15 +5,8 @@
 
 use std::net::IpAddr;
 
-use super::{Output, Text};
-
-/// Where we are in a document.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Layout {
-    depth: usize,
-    // Something stands in front, at this level.
-    follows: bool,
-}
+use super::Output;
+use crate::text::json_string;
 
 impl Output {
     /// In front of a value: comma, line break and key as needed.
@@ -26,7 +19,7 @@ impl Output {
             return;
         }
         self.break_line();
-        string(&mut self.text, key.as_bytes());
+        json_string(&mut self.text, key.as_bytes());
         self.byte(b':');
         self.blank();
     }
@@ -99,7 +92,7 @@ impl Output {
     /// empty.
     pub fn json_string(&mut self, key: &str, value: &[u8]) {
         self.key(key);
-        string(&mut self.text, value);
+        json_string(&mut self.text, value);
     }
 
     /// A string member of `0x` and a number in hexadecimal.
@@ -130,78 +123,5 @@ impl Output {
     pub fn json_bool(&mut self, key: &str, value: bool) {
         self.key(key);
         self.bytes(if value { b"true" } else { b"false" });
-    }
-}
-
-/// A string with its quotes. What is not UTF-8 becomes U+FFFD.
-pub fn string(out: &mut Text, value: &[u8]) {
-    out.byte(b'"');
-    // Mostly that is all.
-    let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
-    let plain = value.iter().take_while(is_plain).count();
-    let (plain, mut rest) = value.split_at(plain);
-    out.bytes(plain);
-    while !rest.is_empty() {
-        let (valid, broken) = take_utf8(&mut rest);
-        for &byte in valid {
-            let escaped = match byte {
-                b'"' | b'\\' => byte,
-                b'\n' => b'n',
-                b'\t' => b't',
-                b'\r' => b'r',
-                0..=0x1f | 0x7f => {
-                    out.bytes(b"\\u00");
-                    out.hexadecimal(byte.into(), 2);
-                    continue;
-                }
-                _ => {
-                    out.byte(byte);
-                    continue;
-                }
-            };
-            out.bytes(&[b'\\', escaped]);
-        }
-        if broken {
-            out.bytes("\u{fffd}".as_bytes());
-        }
-    }
-    out.byte(b'"');
-}
-
-/// Takes what is UTF-8 off the front of `rest`, and what is none behind it;
-/// whether there was such.
-fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
-    let Err(error) = core::str::from_utf8(rest) else {
-        return (core::mem::take(rest), false);
-    };
-    let valid = error.valid_up_to();
-    let (valid, behind) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
-    let broken = error.error_len().unwrap_or(behind.len());
-    *rest = behind.get(broken..).unwrap_or(&[]);
-    (valid, true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_utf8_is_replaced_as_the_standard_library_does() {
-        for value in [
-            &b"caf\xe9 \"x\""[..],
-            b"\xff\xfe",
-            b"\xe2\x82",
-            b"a\xf0\x90\x80z\xc3\xa9",
-            b"\xed\xa0\x80\n",
-            "h\u{e9}".as_bytes(),
-            b"",
-        ] {
-            let mut out = Text::default();
-            string(&mut out, value);
-            let expected = String::from_utf8_lossy(value);
-            let expected = expected.replace('"', "\\\"").replace('\n', "\\n");
-            let expected = ["\"", &expected, "\""].concat();
-            assert_eq!(out.as_bytes(), expected.as_bytes(), "{value:?}");
-        }
     }
 }

@@ -2,14 +2,14 @@
 
 pub mod json;
 pub mod prometheus;
-mod text;
 mod units;
 
 use std::net::IpAddr;
 
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::sys::{self, Errno, Fd, Patience};
-pub use text::{address, hexadecimal, nth, number, padded, take, vanished, Digits, Text};
+use crate::sys::{self, Fd, Patience};
+use crate::text::Text;
 pub use units::Units;
 
 /// Which colours suit the terminal's background.
@@ -64,6 +64,14 @@ pub struct Style {
     pub units: Units,
 }
 
+/// Where we are in a JSON document.
+#[derive(Clone, Debug, Default)]
+struct Layout {
+    depth: usize,
+    // Something stands in front, at this level.
+    follows: bool,
+}
+
 /// Standard output: one buffer, written when it is full or flushed.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -76,7 +84,7 @@ pub struct Output {
     failure: Option<Error>,
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
-    json: json::Layout,
+    json: Layout,
 }
 
 /// The buffer is written out when it holds this much.

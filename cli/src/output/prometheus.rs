@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{take, Output};
+use super::Output;
+use crate::text::take;
 
 /// Writes metrics, one after the other.
 pub struct Metrics<'o> {

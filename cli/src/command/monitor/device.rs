@@ -2,10 +2,10 @@
 
 use mptcp_codec::mptcp::EventAttributes;
 
-use crate::command::places::{key, Addresses};
 use crate::error::Result;
-use crate::kernel::sys::{self, Fd};
-use crate::kernel::Interfaces;
+use crate::host::places::{key, Addresses};
+use crate::kernel::RouteSocket;
+use crate::sys::{self, Fd};
 
 /// An interface and the addresses of its namespace.
 ///
@@ -14,7 +14,7 @@ use crate::kernel::Interfaces;
 #[derive(Debug)]
 pub struct Device {
     index: u32,
-    routes: Interfaces,
+    routes: RouteSocket,
     // Those that have gone stay: what is over was there too.
     addresses: Addresses,
     /// An address that is not known is asked for, once after each time that
@@ -30,7 +30,7 @@ impl Device {
         };
         let mut device = Self {
             index,
-            routes: Interfaces::open(None)?,
+            routes: RouteSocket::open(None)?,
             addresses: Addresses::default(),
             fresh: false,
         };

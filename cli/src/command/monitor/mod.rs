@@ -18,7 +18,6 @@ mod device;
 mod record;
 mod snapshot;
 mod wanted;
-mod zone;
 
 use mptcp_codec::generic::Generic;
 use mptcp_codec::mptcp::EventAttributes;
@@ -27,13 +26,14 @@ use mptcp_codec::netlink::Messages;
 use self::device::Device;
 use self::snapshot::Known;
 use self::wanted::Wanted;
-use self::zone::Zone;
 use crate::args;
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::find;
-use crate::kernel::sys::{self, Errno, Fd, Interruption, Polled, Received, NAME_SIZE};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::session::Session;
+use crate::sys::{self, Fd, Interruption, Polled, Received, NAME_SIZE};
+use crate::text::find;
+use crate::zone::Zone;
 
 /// Default receive buffer: about 5,000 events.
 const RECEIVE_BUFFER: u32 = 4 << 20;

@@ -5,17 +5,18 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::{EventAttributes as A, EventFlags, EventKind};
 use mptcp_codec::netlink::Attributes;
 
-use super::zone::Zone;
 use super::Screen;
-use crate::kernel::sys;
-use crate::output::{self, Colour, Output};
+use crate::output::{Colour, Output};
+use crate::sys;
+use crate::text;
+use crate::zone::Zone;
 
 /// Begins the record of an event of this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
     match EventKind::from_command(command).name() {
         Some(name) => begin_named(screen, name, "", netns),
         None => {
-            let command = output::number(command.into());
+            let command = text::number(command.into());
             begin_named(screen, "UNKNOWN ", command.as_str(), netns);
         }
     }
@@ -163,7 +164,7 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
     }
     for attribute in sent.flatten() {
         if A::name(attribute.kind()).is_none() {
-            let kind = output::number(attribute.kind().into());
+            let kind = text::number(attribute.kind().into());
             out.key(&["attribute", kind.as_str()].concat());
             out.byte(b'"');
             for byte in attribute.payload() {

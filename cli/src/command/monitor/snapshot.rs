@@ -12,10 +12,11 @@ use mptcp_codec::diag::{End, State, SubflowFlags};
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
 use super::{record, Namespace, Screen, Source};
-use crate::command::places;
-use crate::connections::{self, Connection, Role, Selection};
-use crate::error::{join, Result};
-use crate::kernel::sys;
+use crate::error::Result;
+use crate::host::places;
+use crate::kernel::connections::{self, Connection, Role, Selection};
+use crate::sys;
+use crate::text::join;
 
 /// How long events are compared with a snapshot, in milliseconds.
 const COMPARED: u64 = 2000;

@@ -4,7 +4,8 @@ use mptcp_codec::mptcp::EventKind;
 
 use crate::args;
 use crate::error::{Error, Result};
-use crate::grammar::{interface_name, milliseconds, number, token};
+use crate::grammar::{interface_name, milliseconds, token};
+use crate::text::parse_number;
 
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
 /// and more, in whatever form.
@@ -42,13 +43,13 @@ impl Wanted {
         for name in &args.event {
             self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
-        let count = |word: &str| number(word).filter(|count| *count > 0).map(u64::from);
+        let count = |word: &str| parse_number(word).filter(|count| *count > 0).map(u64::from);
         value(args.count, count, "expected a count", &mut self.count)?;
         // The least that a timer takes; 0 would be none.
         let time = |word: &str| Some(milliseconds(word)?.max(1));
         value(args.timeout, time, "expected seconds", &mut self.timeout)?;
         let bytes = |word: &str| {
-            number(word)
+            parse_number(word)
                 .filter(|bytes| *bytes >= LEAST_BUFFER)
                 .map(u64::from)
         };
@@ -108,7 +109,7 @@ fn kind(name: &str) -> Option<u32> {
             return Some(command.into());
         }
     }
-    number(name).filter(|number| *number < 64)
+    parse_number(name).filter(|number| *number < 64)
 }
 
 #[cfg(test)]

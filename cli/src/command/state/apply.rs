@@ -8,12 +8,14 @@ use super::{print, with_file, Job, Teller};
 use crate::args::Apply;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::milliseconds;
-use crate::grammar::state::Declared;
-use crate::kernel::sys::{self, Polled};
-use crate::kernel::{receive_error, Interfaces, CHANGES};
-use crate::output::{complain, Text};
-use crate::plan::{is_meant, Others, Seen};
+use crate::kernel::LinkEvents;
+use crate::kernel::{receive_error, RouteSocket, CHANGES};
+use crate::output::complain;
 use crate::session::Session;
+use crate::state::file::Declared;
+use crate::state::plan::{is_meant, Others};
+use crate::sys::{self, Polled};
+use crate::text::Text;
 
 #[inline(never)]
 pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
@@ -128,13 +130,13 @@ impl Job {
     fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
         let end = sys::milliseconds().saturating_add(time);
-        let mut news = Interfaces::listen(buffer, generic::PROTOCOL, FAMILIES)?;
+        let mut news = RouteSocket::listen(buffer, generic::PROTOCOL, FAMILIES)?;
         while let Err(error) = session.path_manager() {
             if error.errno() != libc::ENOENT as u32 || !await_news(&mut news, end)? {
                 return Err(error);
             }
         }
-        news = Interfaces::listen(buffer, route::PROTOCOL, CHANGES)?;
+        news = RouteSocket::listen(buffer, route::PROTOCOL, CHANGES)?;
         loop {
             self.look_around(session)?;
             let seen = &self.plan.seen;
@@ -171,7 +173,7 @@ pub fn tell_no_room(teller: &Teller, line: u32, address: IpAddr, text: &mut Text
 }
 
 /// Waits until something is new, whatever it is; false where the time is over.
-fn await_news(news: &mut Interfaces, end: u64) -> Result<bool> {
+fn await_news(news: &mut RouteSocket, end: u64) -> Result<bool> {
     let left = end.saturating_sub(sys::milliseconds());
     if left == 0 {
         return Ok(false);
@@ -185,7 +187,7 @@ fn await_news(news: &mut Interfaces, end: u64) -> Result<bool> {
 
 /// What a line names that is not there, as the message has it; empty where all
 /// is.
-fn lack(declared: &Declared, seen: &Seen) -> &'static str {
+fn lack(declared: &Declared, seen: &LinkEvents) -> &'static str {
     if declared.dev.is_empty() {
         ""
     } else if declared.entry.index == 0 {

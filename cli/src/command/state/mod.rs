@@ -1,23 +1,23 @@
 //! `save`, `apply`, `watch`: what the kernel holds, as a file.
 
 mod apply;
-mod changes;
 mod save;
 mod watch;
 
-use super::endpoint::{device, members, Names};
+use super::members::members;
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::limits::LimitWords;
-use crate::grammar::state::{parse, File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::sys::{self, Errno, Fd};
-use crate::kernel::{Interfaces, Lock, PathManager};
-use crate::output::{complain, Output, Text};
-use crate::plan::{Entry, Plan, Step};
+use crate::kernel::{interface, Lock, Names, PathManager, RouteSocket};
+use crate::output::{complain, Output};
 use crate::session::Session;
+use crate::state::changes::{carry_out, entries, limits, name_of};
+use crate::state::file::{parse, File, Mistake};
+use crate::state::plan::{Plan, Step};
+use crate::sys::{self, Fd};
+use crate::text::Text;
 
 pub use apply::run as apply;
-pub use changes::{carry_out, set_flags, set_limits};
 pub use save::run as save;
 pub use watch::run as watch;
 
@@ -112,7 +112,7 @@ struct Job {
     file: File,
     plan: Plan,
     /// Who is asked for interfaces and their addresses, once that is needed.
-    asks: Option<Interfaces>,
+    asks: Option<RouteSocket>,
     names: Names,
     lock: Lock,
     /// Warnings, to be told at the end.
@@ -150,7 +150,7 @@ impl Job {
     /// Looks at interfaces and their addresses.
     fn look_around(&mut self, session: &mut Session) -> Result<()> {
         if self.asks.is_none() {
-            self.asks = Some(Interfaces::open(session.receive_buffer())?);
+            self.asks = Some(RouteSocket::open(session.receive_buffer())?);
         }
         if let Some(asks) = &mut self.asks {
             asks.look(&mut self.plan.seen)?;
@@ -192,48 +192,10 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<u32> {
     if dev.is_empty() {
         return Ok(0);
     }
-    match device(path_manager, dev, false) {
+    match interface::index(path_manager.fd(), dev, false) {
         // Whether there is one could be told.
         Err(error) if error.errno() == 0 => Ok(0),
         found => found,
-    }
-}
-
-/// The endpoints there are.
-pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
-    entries.clear();
-    let mut endpoints = Vec::new();
-    path_manager.endpoints(None, &mut endpoints)?;
-    for endpoint in &endpoints {
-        if let Some(address) = endpoint.address() {
-            entries.push(Entry::of(endpoint, address));
-        }
-    }
-    Ok(())
-}
-
-/// The limits in force.
-#[inline(never)]
-pub fn limits(path_manager: &mut PathManager, limits: &mut LimitWords) -> Result<()> {
-    *limits = LimitWords::of(&path_manager.limits()?);
-    Ok(())
-}
-
-/// The command of a step.
-fn command(path_manager: &mut PathManager, step: &Step) -> Text {
-    let mut text = Text::default();
-    step.print(
-        &mut text,
-        name_of(path_manager, &mut Names::default(), &step.entry),
-    );
-    text
-}
-
-/// The name of the interface of an endpoint; empty where it has none.
-fn name_of<'n>(path_manager: &mut PathManager, names: &'n mut Names, entry: &Entry) -> &'n [u8] {
-    match entry.index {
-        0 => &[],
-        index => names.get(path_manager, index as i32),
     }
 }
 

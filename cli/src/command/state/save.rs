@@ -2,17 +2,18 @@
 
 use std::ffi::CStr;
 
-use super::{entries, file_error, limits};
+use super::file_error;
 use crate::args::Save;
-use crate::command::endpoint::interface_name;
+use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::grammar::limits::LimitWords;
-use crate::grammar::state::{can_name, put_limits};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::sys::{self, Errno, Fd};
-use crate::kernel::PathManager;
-use crate::output::{number, vanished, Text};
+use crate::kernel::{interface, PathManager};
 use crate::session::Session;
+use crate::state::changes::{entries, limits};
+use crate::state::file::{can_name, put_limits};
+use crate::sys::{self, Fd};
+use crate::text::{number, vanished, Text};
 
 #[inline(never)]
 pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
@@ -43,7 +44,7 @@ fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
         let mut gone = false;
         name.clear();
         if entry.index != 0 {
-            match interface_name(path_manager, entry.index, &mut name) {
+            match interface::name(path_manager.fd(), entry.index, &mut name) {
                 Ok(()) => {}
                 Err(Errno(number)) if number == libc::ENODEV as u32 => gone = true,
                 Err(error) => return Err(Error::answer(error)),

@@ -5,17 +5,20 @@ use std::net::IpAddr;
 use mptcp_codec::route;
 
 use super::apply::tell_no_room;
-use super::{carry_out, command, entries, index_of, print, with_file, Job, Teller};
+use super::{index_of, print, with_file, Job, Teller};
 use crate::args::Watch;
-use crate::command::endpoint::Names;
 use crate::error::{status, Error, Kind, Result};
-use crate::grammar::state::{File, Mistake};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::sys::{self, Polled};
-use crate::kernel::{receive_error, Interfaces, CHANGES};
-use crate::output::{complain, Text};
-use crate::plan::{among, clashing, push, Action, Entry, Ids, Others, Sighting, Step};
+use crate::kernel::LinkEvent;
+use crate::kernel::Names;
+use crate::kernel::{receive_error, RouteSocket, CHANGES};
+use crate::output::complain;
 use crate::session::Session;
+use crate::state::changes::{carry_out, command, entries};
+use crate::state::file::{File, Mistake};
+use crate::state::plan::{among, clashing, push, Action, Entry, Ids, Others, Step};
+use crate::sys::{self, Polled};
+use crate::text::Text;
 
 /// After a change it is quiet for this long before it is followed, in
 /// milliseconds: news come in bursts.
@@ -115,7 +118,7 @@ impl Follower<'_> {
             })?;
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
-        let mut news = Interfaces::listen(buffer, route::PROTOCOL, CHANGES)?;
+        let mut news = RouteSocket::listen(buffer, route::PROTOCOL, CHANGES)?;
         self.round(session, true)?;
         if self.job.teller.status != 0 {
             return Ok(());
@@ -160,7 +163,7 @@ impl Follower<'_> {
         }
     }
 
-    fn weigh(&self, news: &Sighting) -> Weight {
+    fn weigh(&self, news: &LinkEvent) -> Weight {
         let index = news.index;
         if index == 0 {
             return Weight::Later;
@@ -175,13 +178,14 @@ impl Follower<'_> {
             return Weight::Nothing;
         }
         let mut seen = self.job.plan.seen.iter();
-        let known = seen.find(|old| old.there && old.index == index && old.address == news.address);
+        let known =
+            seen.find(|old| old.present && old.index == index && old.address == news.address);
         match known {
-            None if news.there => Weight::Later,
+            None if news.present => Weight::Later,
             None => Weight::Nothing,
-            Some(_) if !news.there => Weight::AtOnce,
-            Some(old) if old.good == news.good => Weight::Nothing,
-            Some(_) if news.good => Weight::Later,
+            Some(_) if !news.present => Weight::AtOnce,
+            Some(old) if old.usable == news.usable => Weight::Nothing,
+            Some(_) if news.usable => Weight::Later,
             Some(_) => Weight::AtOnce,
         }
     }

@@ -2,7 +2,8 @@
 //! (`CET-1CEST,M3.5.0,M10.5.0/3`), or a file of time zones (RFC 9636), which
 //! ends with such a rule. The C library does that too, with thrice the code.
 
-use crate::kernel::{proc, sys};
+use crate::kernel::proc;
+use crate::sys;
 
 /// Where files of time zones are.
 const FOLDERS: &[&[u8]] = &[

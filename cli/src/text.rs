@@ -1,8 +1,64 @@
-//! Numbers and addresses as text.
+//! Bytes and text: what everything else stands on.
+//!
+//! Searching and cutting, lists that are one text, numbers and addresses as
+//! text, strings of JSON.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::grammar::find;
+/// Where the first such byte stands; the length where there is none.
+#[inline(never)]
+pub fn find(bytes: &[u8], byte: u8) -> usize {
+    let found = bytes.iter().position(|other| *other == byte);
+    found.unwrap_or(bytes.len())
+}
+
+/// Joins pieces of text.
+#[inline(never)]
+pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
+    pieces.concat()
+}
+
+/// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
+/// leading 0; blanks and a sign may stand in front. Unlike there, a number
+/// that does not fit is none, whatever its sign.
+pub fn parse_number(word: &str) -> Option<u32> {
+    let mut digits = word.as_bytes();
+    while let [b' ' | b'\t'..=b'\r', rest @ ..] = digits {
+        digits = rest;
+    }
+    let negative = matches!(digits, [b'-', ..]);
+    if let [b'-' | b'+', rest @ ..] = digits {
+        digits = rest;
+    }
+    let (base, digits) = match digits {
+        [b'0', b'x' | b'X', rest @ ..] => (16, rest),
+        [b'0', rest @ ..] if !rest.is_empty() => (8, rest),
+        _ => (10, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value: u32 = 0;
+    for byte in digits {
+        let digit = parse_digit(*byte).filter(|digit| *digit < base)?;
+        value = value.checked_mul(base)?.checked_add(digit)?;
+    }
+    (!negative || value == 0).then_some(value)
+}
+
+/// A hexadecimal digit.
+#[inline(never)]
+pub fn parse_digit(byte: u8) -> Option<u32> {
+    Some(
+        match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        }
+        .into(),
+    )
+}
 
 /// A number as text.
 #[derive(Copy, Clone, Debug)]
@@ -188,7 +244,7 @@ impl Text {
         self.digits(value, 16, least);
     }
 
-    pub(super) fn digits(&mut self, mut value: u64, base: u64, least: usize) {
+    pub fn digits(&mut self, mut value: u64, base: u64, least: usize) {
         let mut rest = value;
         let mut len = 1;
         while rest >= base {
@@ -271,6 +327,54 @@ fn digit(value: u64) -> u8 {
     value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
+/// A JSON string with its quotes. What is not UTF-8 becomes U+FFFD.
+pub fn json_string(out: &mut Text, value: &[u8]) {
+    out.byte(b'"');
+    // Mostly that is all.
+    let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
+    let plain = value.iter().take_while(is_plain).count();
+    let (plain, mut rest) = value.split_at(plain);
+    out.bytes(plain);
+    while !rest.is_empty() {
+        let (valid, broken) = take_utf8(&mut rest);
+        for &byte in valid {
+            let escaped = match byte {
+                b'"' | b'\\' => byte,
+                b'\n' => b'n',
+                b'\t' => b't',
+                b'\r' => b'r',
+                0..=0x1f | 0x7f => {
+                    out.bytes(b"\\u00");
+                    out.hexadecimal(byte.into(), 2);
+                    continue;
+                }
+                _ => {
+                    out.byte(byte);
+                    continue;
+                }
+            };
+            out.bytes(&[b'\\', escaped]);
+        }
+        if broken {
+            out.bytes("\u{fffd}".as_bytes());
+        }
+    }
+    out.byte(b'"');
+}
+
+/// Takes what is UTF-8 off the front of `rest`, and what is none behind it;
+/// whether there was such.
+fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
+    let Err(error) = core::str::from_utf8(rest) else {
+        return (core::mem::take(rest), false);
+    };
+    let valid = error.valid_up_to();
+    let (valid, behind) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
+    let broken = error.error_len().unwrap_or(behind.len());
+    *rest = behind.get(broken..).unwrap_or(&[]);
+    (valid, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +415,53 @@ mod tests {
         assert_eq!(number(u64::MAX).as_str(), "18446744073709551615");
         assert_eq!(padded(0x1f, 8).as_str(), "0000001f");
         assert_eq!(hexadecimal(0xabc).as_str(), "abc");
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_replaced_as_the_standard_library_does() {
+        for value in [
+            &b"caf\xe9 \"x\""[..],
+            b"\xff\xfe",
+            b"\xe2\x82",
+            b"a\xf0\x90\x80z\xc3\xa9",
+            b"\xed\xa0\x80\n",
+            "h\u{e9}".as_bytes(),
+            b"",
+        ] {
+            let mut out = Text::default();
+            json_string(&mut out, value);
+            let expected = String::from_utf8_lossy(value);
+            let expected = expected.replace('"', "\\\"").replace('\n', "\\n");
+            let expected = ["\"", &expected, "\""].concat();
+            assert_eq!(out.as_bytes(), expected.as_bytes(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_strtoul_reads_them_but_never_wrap() {
+        for (word, value) in [
+            ("0", Some(0)),
+            ("255", Some(255)),
+            ("0x1f", Some(31)),
+            ("0X1F", Some(31)),
+            ("010", Some(8)),
+            ("00", Some(0)),
+            (" +5", Some(5)),
+            ("-0", Some(0)),
+            ("4294967295", Some(u32::MAX)),
+            ("4294967296", None),
+            ("-18446744073709551611", None),
+            ("-1", None),
+            ("08", None),
+            ("0x", None),
+            ("", None),
+            ("-", None),
+            ("+-5", None),
+            ("5 ", None),
+            ("5x", None),
+            ("٣", None),
+        ] {
+            assert_eq!(parse_number(word), value, "{word:?}");
+        }
     }
 }

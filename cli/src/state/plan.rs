@@ -13,39 +13,19 @@ use crate::error::Error;
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
 pub use crate::grammar::same;
-use crate::grammar::state::{family_of, put_limits, put_number, put_rest, Declared, File, Mistake};
-use crate::output::{address, number, Text};
-
-/// An interface or an address of one, as it is or as news.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sighting {
-    /// Index of the interface; 0 where news were lost, and anything may have
-    /// changed.
-    pub index: u32,
-    /// The address; none where it is about the interface itself.
-    pub address: Option<IpAddr>,
-    /// It is there, not gone. An address is not while it may be a duplicate.
-    pub there: bool,
-    /// The interface is switched on.
-    pub up: bool,
-    /// The interface is up and has a carrier. New connections can have the
-    /// address as their source: of global scope, neither deprecated nor
-    /// temporary.
-    pub good: bool,
-}
-
-/// What was seen of interfaces and their addresses, in the kernel's order.
-pub type Seen = Vec<Sighting>;
+use crate::kernel::{LinkEvent, LinkEvents};
+use crate::state::file::{family_of, put_limits, put_number, put_rest, Declared, File, Mistake};
+use crate::text::{address, number, Text};
 
 /// Whether the interface can carry packets.
-fn usable(seen: &Seen, index: u32) -> bool {
+fn usable(seen: &LinkEvents, index: u32) -> bool {
     seen.iter()
-        .any(|of| of.index == index && of.address.is_none() && of.good)
+        .any(|of| of.index == index && of.address.is_none() && of.usable)
 }
 
 /// Whether a line without an address stands for this one: for none while the
 /// interface of the line cannot carry packets.
-pub fn is_meant(declared: &Declared, seen: &Seen, of: &Sighting) -> bool {
+pub fn is_meant(declared: &Declared, seen: &LinkEvents, of: &LinkEvent) -> bool {
     let index = declared.entry.index;
     let fits = |address: &IpAddr| match declared.family {
         None => true,
@@ -53,8 +33,8 @@ pub fn is_meant(declared: &Declared, seen: &Seen, of: &Sighting) -> bool {
     };
     declared.spread
         && of.index == index
-        && of.there
-        && of.good
+        && of.present
+        && of.usable
         && index != 0
         && of.address.as_ref().is_some_and(fits)
         && usable(seen, index)
@@ -320,7 +300,7 @@ pub enum Others<'a> {
 #[derive(Debug)]
 pub struct Plan {
     /// Interfaces and their addresses.
-    pub seen: Seen,
+    pub seen: LinkEvents,
     /// The endpoints present.
     pub present: Vec<Entry>,
     /// The limits in force.
@@ -347,7 +327,7 @@ impl Default for Plan {
     #[inline(never)]
     fn default() -> Self {
         Self {
-            seen: Seen::new(),
+            seen: LinkEvents::new(),
             present: Vec::new(),
             limits: LimitWords::default(),
             wanted: Vec::new(),
@@ -409,9 +389,9 @@ impl Plan {
     /// Whether a line writes out an address and wants it now.
     fn stands(&self, declared: &Declared, follow: bool) -> bool {
         let entry = &declared.entry;
-        let has = |of: &Sighting| {
+        let has = |of: &LinkEvent| {
             of.index == entry.index
-                && of.there
+                && of.present
                 && of.address.is_some_and(|found| same(found, entry.address))
         };
         !declared.spread
@@ -570,7 +550,7 @@ fn kept(holder: &Entry, line: u32) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grammar::state::parse;
+    use crate::state::file::parse;
 
     /// The kernel's rules, as far as steps can break them.
     struct Kernel(Vec<Entry>);
@@ -777,17 +757,17 @@ mod tests {
         }
     }
 
-    fn seen() -> Seen {
-        let link = |index, good| Sighting {
+    fn seen() -> LinkEvents {
+        let link = |index, usable| LinkEvent {
             index,
             address: None,
-            there: true,
-            up: good,
-            good,
+            present: true,
+            up: usable,
+            usable,
         };
-        let address = |index, address: &str, good| Sighting {
+        let address = |index, address: &str, usable| LinkEvent {
             address: Some(address.parse().expect("an address")),
-            ..link(index, good)
+            ..link(index, usable)
         };
         vec![
             link(1, true),
@@ -800,8 +780,8 @@ mod tests {
             address(3, "10.1.0.1", true),
             address(3, "fd00::3", true),
             // It may be a duplicate.
-            Sighting {
-                there: false,
+            LinkEvent {
+                present: false,
                 ..address(3, "fd00::4", true)
             },
         ]

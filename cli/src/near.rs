@@ -2,8 +2,8 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use crate::error::join;
-use crate::output::take;
+use crate::text::join;
+use crate::text::take;
 
 /// Looks for the nearest word: in one place at most two letters are added,
 /// left out, changed or swapped, and fewer than half of the word's. Small and

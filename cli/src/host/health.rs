@@ -3,13 +3,13 @@
 use mptcp_codec::diag::State;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::places::{is_bound, is_ipv4, key_of, name, Key, Places};
-use crate::connections::{self, Role, Selection};
 use crate::error::Result;
+use crate::host::places::{is_bound, is_ipv4, key_of, Key, Places};
+use crate::kernel::connections::{self, Role, Selection};
 use crate::kernel::Diagnostics;
-use crate::output::nth;
-use crate::plan::Seen;
+use crate::kernel::LinkEvents;
 use crate::session::Session;
+use crate::text::nth;
 
 /// Limits, interfaces, addresses, endpoints and connections of the namespace.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub struct Host {
     pub more_subflows: u32,
     /// Addresses and endpoints.
     pub places: Places,
-    interfaces: Seen,
+    interfaces: LinkEvents,
     /// All connections.
     pub connections: u64,
     /// Those that fell back to TCP.
@@ -100,7 +100,7 @@ impl Host {
 
     /// The name of an interface; `ifN` where it has gone, `unknown` for 0.
     pub fn name(&mut self, index: u32) -> &[u8] {
-        name(&mut self.places.names, index, None)
+        self.places.names.known(index)
     }
 
     /// How an endpoint is.
@@ -120,7 +120,7 @@ impl Host {
             Presence::NoAddress
         } else if !self.places.addresses.has(address, index) {
             Presence::OtherDevice
-        } else if !interface.good {
+        } else if !interface.usable {
             Presence::NoCarrier
         } else {
             Presence::Up

@@ -12,9 +12,7 @@ use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, Ordering};
 
-/// An error number of this machine.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Errno(pub u32);
+use crate::errno::Errno;
 
 /// The last error of this thread.
 fn errno() -> Errno {

@@ -1,16 +1,14 @@
 //! Carrying out steps, all or none of them.
 
-use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, Limits};
+use mptcp_codec::mptcp::{EndpointFlags, Limits};
 
-use super::{command, entries};
-use crate::command::endpoint::delete_id;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::LimitWords;
-use crate::grammar::state::Mistake;
-use crate::kernel::PathManager;
-use crate::output::number;
-use crate::plan::{clashing, Action, Entry, Plan, Step};
+use crate::kernel::{Names, PathManager};
+use crate::state::file::Mistake;
+use crate::state::plan::{clashing, Action, Entry, Plan, Step};
+use crate::text::{number, Text};
 
 /// Carries out the steps of the plan.
 ///
@@ -144,50 +142,36 @@ fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) 
     let entry = &step.entry;
     match step.action {
         Action::Limits => {
-            set_limits(path_manager, &step.limits)?;
+            path_manager.set_limits(&step.limits.over(Limits::EMPTY))?;
             limits.add(&step.limits);
             Ok(())
         }
         Action::Flush => {
-            path_manager.set(&request::flush_addresses)?;
+            path_manager.flush()?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
             let mut left = LimitWords::default();
-            super::limits(path_manager, &mut left)?;
+            self::limits(path_manager, &mut left)?;
             if left == *limits {
                 return Ok(());
             }
-            set_limits(path_manager, limits)
+            path_manager.set_limits(&limits.over(Limits::EMPTY))
         }
-        Action::Delete => delete_id(path_manager, entry.id),
-        Action::Change => set_flags(path_manager, entry.id, entry.flags),
+        Action::Delete => path_manager.delete_id(entry.id),
+        Action::Change => path_manager.set_flags(entry.id, entry.flags & CHANGEABLE),
         Action::Add => add(path_manager, entry),
     }
-}
-
-/// Sets those limits that are said.
-pub fn set_limits(path_manager: &mut PathManager, to: &LimitWords) -> Result<()> {
-    let limits = to.over(Limits::EMPTY);
-    path_manager.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, &limits))
-}
-
-/// Sets the flags that can be changed as they are in `flags`.
-pub fn set_flags(path_manager: &mut PathManager, id: u8, flags: EndpointFlags) -> Result<()> {
-    let changed = Endpoint::EMPTY.with_id(id).with_flags(flags & CHANGEABLE);
-    path_manager.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &changed))
 }
 
 /// The newest flag is dropped by kernels that do not know it: what they took
 /// is looked at then.
 fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
-    let endpoint = entry.endpoint();
-    path_manager
-        .set(&|buffer, family, seq| request::add_address(buffer, family, seq, &endpoint))?;
+    path_manager.add(&entry.endpoint())?;
     let mut found = *entry;
     if entry.flags.contains(EndpointFlags::LAMINAR)
         && find(path_manager, &mut found)?
         && !found.flags.contains(EndpointFlags::LAMINAR)
     {
-        delete_id(path_manager, found.id)?;
+        path_manager.delete_id(found.id)?;
         let why = "Error: this kernel does not know the flag laminar.";
         return Err(Error::new(Kind::Kernel, status::REFUSED, &[why]));
     }
@@ -203,4 +187,46 @@ fn find(path_manager: &mut PathManager, entry: &mut Entry) -> Result<bool> {
         *entry = *there;
     }
     Ok(there.is_some())
+}
+
+/// The endpoints there are.
+pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
+    entries.clear();
+    let mut endpoints = Vec::new();
+    path_manager.endpoints(&mut endpoints)?;
+    for endpoint in &endpoints {
+        if let Some(address) = endpoint.address() {
+            entries.push(Entry::of(endpoint, address));
+        }
+    }
+    Ok(())
+}
+
+/// The limits in force.
+#[inline(never)]
+pub fn limits(path_manager: &mut PathManager, limits: &mut LimitWords) -> Result<()> {
+    *limits = LimitWords::of(&path_manager.limits()?);
+    Ok(())
+}
+
+/// The command of a step.
+pub fn command(path_manager: &mut PathManager, step: &Step) -> Text {
+    let mut text = Text::default();
+    step.print(
+        &mut text,
+        name_of(path_manager, &mut Names::default(), &step.entry),
+    );
+    text
+}
+
+/// The name of the interface of an endpoint; empty where it has none.
+pub fn name_of<'n>(
+    path_manager: &mut PathManager,
+    names: &'n mut Names,
+    entry: &Entry,
+) -> &'n [u8] {
+    match entry.index {
+        0 => &[],
+        index => names.get(path_manager.fd(), index),
+    }
 }

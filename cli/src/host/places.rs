@@ -4,11 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::endpoint::interface_name;
-use crate::connections::Subflow;
 use crate::error::Result;
-use crate::kernel::{Interfaces, Names, PathManager};
-use crate::output::vanished;
+use crate::kernel::connections::Subflow;
+use crate::kernel::{Names, PathManager, RouteSocket};
 use crate::session::Session;
 
 /// An address as one number, which is compared at once: IPv4 as it is mapped
@@ -52,7 +50,7 @@ pub struct Addresses(Vec<(Key, u32)>);
 
 impl Addresses {
     /// Adds those that there are now. Those that have gone stay.
-    pub fn read(&mut self, routes: &mut Interfaces) -> Result<()> {
+    pub fn read(&mut self, routes: &mut RouteSocket) -> Result<()> {
         routes.addresses(&mut |address, index| {
             let entry = (key(address), index);
             if !self.0.contains(&entry) {
@@ -84,7 +82,7 @@ impl Addresses {
 #[derive(Debug, Default)]
 pub struct Places {
     /// Where they were asked for.
-    pub routes: Option<Interfaces>,
+    pub routes: Option<RouteSocket>,
     /// All addresses.
     pub addresses: Addresses,
     /// All endpoints.
@@ -100,7 +98,7 @@ impl Places {
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let buffer = session.receive_buffer();
         let path_manager = session.path_manager()?;
-        match path_manager.endpoints(None, &mut self.endpoints) {
+        match path_manager.endpoints(&mut self.endpoints) {
             // Some kernels do not show them to everybody.
             Err(error) if error.errno() == libc::EPERM as u32 => self.endpoints.clear(),
             read => read?,
@@ -108,7 +106,7 @@ impl Places {
         for endpoint in &self.endpoints {
             self.keys.push(key_of(endpoint));
         }
-        let routes = self.routes.insert(Interfaces::open(buffer)?);
+        let routes = self.routes.insert(RouteSocket::open(buffer)?);
         self.addresses.read(routes)
     }
 
@@ -152,33 +150,6 @@ impl Places {
 
     /// The name of an interface; `ifN` where it has gone.
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
-        name(&mut self.names, index, Some(path_manager))
+        self.names.get(path_manager.fd(), index)
     }
-}
-
-/// The name of an interface: known, or asked for where the caller can ask;
-/// `ifN` where it has gone, `unknown` for 0.
-pub fn name<'n>(
-    names: &'n mut Names,
-    index: u32,
-    path_manager: Option<&mut PathManager>,
-) -> &'n [u8] {
-    let known = names.iter().position(|(known, _)| *known == index);
-    let at = known.unwrap_or_else(|| {
-        let mut name = Vec::new();
-        let known = match path_manager {
-            Some(path_manager) => interface_name(path_manager, index, &mut name).is_ok(),
-            None if index == 0 => {
-                name.extend_from_slice(b"unknown");
-                true
-            }
-            None => false,
-        };
-        if !known {
-            name = vanished(index);
-        }
-        names.push((index, name));
-        names.len() - 1
-    });
-    names.get(at).map_or(&[], |(_, name)| name)
 }

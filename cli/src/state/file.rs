@@ -15,14 +15,14 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::batch::{self, Line};
-use super::endpoint::{self, EndpointWords, Family, Purpose};
-use super::limits::{self, LimitWords};
-use super::Words;
 use crate::error::{Error, Result};
+use crate::grammar::batch::{self, Line};
+use crate::grammar::endpoint::{self, EndpointWords, Family, Purpose};
+use crate::grammar::limits::{self, LimitWords};
+use crate::grammar::{interface_name, Words};
 use crate::iproute2::{self, Caller, Spelled, Target};
-use crate::output::{address, number, Text};
-use crate::plan::Entry;
+use crate::state::plan::Entry;
+use crate::text::{address, number, Text};
 
 /// What a state file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -334,8 +334,7 @@ fn put_word(out: &mut Text, word: &[u8]) {
 
 /// Whether a state file can hold this name of an interface.
 pub fn can_name(name: &[u8]) -> bool {
-    core::str::from_utf8(name)
-        .is_ok_and(|name| super::interface_name(name) && !iproute2::is_help(name))
+    core::str::from_utf8(name).is_ok_and(|name| interface_name(name) && !iproute2::is_help(name))
         && quote(name).is_some()
 }
 

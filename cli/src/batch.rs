@@ -1,0 +1,248 @@
+//! The commands of a file, one after the other.
+
+use crate::dispatch::{early_exit, options, run_target};
+use crate::errno::Errno;
+use crate::error::{status, Error, Kind, Result};
+use crate::grammar::batch::{plain, Line, PLAIN};
+use crate::iproute2::{self, Caller, Spelled};
+use crate::output::{complain, Output};
+use crate::session::Session;
+use crate::sys::{self, Fd};
+use crate::text::Text;
+
+/// Runs the commands of a file.
+pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
+    let opened;
+    let input = if file == "-" {
+        &Fd::STDIN
+    } else {
+        opened = sys::open_joined(&[file.as_bytes()]).map_err(|error| {
+            let message = ["Cannot open file \"", file, "\" for reading"];
+            Error::system(Kind::File, status::FAILED, &message, error).about(file)
+        })?;
+        &opened
+    };
+    let mut worst = 0;
+    let mut lines = Lines::default();
+    let mut line = Line::default();
+    let mut number = 0;
+    let unreadable = |error: Errno, json: bool, number: u32| {
+        let what = ["Cannot read \"", file, "\""];
+        let error = Error::system(Kind::File, status::FAILED, &what, error);
+        complain(&error.report(json, Some((file, number))));
+        status::FAILED
+    };
+    loop {
+        if !lines.has_line() {
+            // Whoever sends commands one by one wants the answer before the
+            // next; a file comes in few pieces.
+            session.out.flush()?;
+            match lines.wait(input) {
+                Ok(true) => {}
+                Ok(false) => return Ok(worst),
+                Err(error) => {
+                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+                }
+            }
+        }
+        number += 1;
+        let mut words = [""; PLAIN];
+        let result = match plain(lines.rest(), &mut words) {
+            Some((count, len)) => {
+                let words = words.get(..count).filter(|words| !words.is_empty());
+                let result = words.map(|words| run_line(session, *caller, words));
+                lines.start += len;
+                match result {
+                    Some(result) => result,
+                    None => continue,
+                }
+            }
+            None => {
+                if let Err(error) = lines.join(input, &mut line, &mut number) {
+                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+                }
+                if line.is_empty() {
+                    continue;
+                }
+                match line.words() {
+                    Ok(words) => run_line(session, *caller, &words),
+                    Err(mistake) => Err(mistake.error()),
+                }
+            }
+        };
+        if session.options.answer {
+            answer(&mut session.out, number, &result);
+            session.out.flush()?;
+        }
+        let error = match result {
+            Ok(0) => continue,
+            Ok(status) => ended(status),
+            Err(error) => error,
+        };
+        let failed = error.status();
+        if !session.options.answer {
+            // What went before stands in front of the complaint, where both go
+            // to the same place.
+            session.out.flush()?;
+            complain(&error.report(session.options.json, Some((file, number))));
+        }
+        // A refusal counts as a failed line, a mistake as what it is.
+        worst = worst.max(if failed == status::USAGE {
+            failed
+        } else {
+            status::FAILED
+        });
+        if !session.options.force && !session.options.answer {
+            session.out.flush()?;
+            return Ok(worst);
+        }
+    }
+}
+
+/// That a command of a batch ended with a status that is not 0, and no error.
+fn ended(status: u8) -> Error {
+    let number = crate::text::number(status.into());
+    let message = ["Error: the exit status is ", number.as_str()];
+    Error::new(Kind::Batch, status, &message)
+}
+
+/// What became of a line of a batch, for whoever waits for that: behind the
+/// output of its command, on the same stream, one line.
+fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
+    let (status, error) = match result {
+        Ok(status) => (*status, None),
+        Err(error) => (error.status(), Some(error)),
+    };
+    if out.style.json {
+        out.text("{\"line\":");
+        out.number(line.into());
+        out.text(",\"status\":");
+        out.number(status.into());
+        if let Some(error) = error {
+            out.text(",\"error\":");
+            let mut object = Text::default();
+            error.object(&mut object, None);
+            out.bytes(object.as_bytes());
+        }
+        out.text("}\n");
+        return;
+    }
+    out.text("line ");
+    out.number(line.into());
+    out.text(" status ");
+    out.number(status.into());
+    if let Some(error) = error {
+        out.text(": ");
+        // A usage text has many lines, an answer is one.
+        for part in error.message().split(|byte| *byte == b'\n') {
+            out.bytes(part);
+            out.text(" ");
+        }
+    }
+    out.text("\n");
+}
+
+fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {
+    let mut spelled = Spelled::default();
+    let target = iproute2::line(&mut caller, words, &mut spelled)?;
+    if !spelled.options.is_empty() {
+        return options(&caller, &spelled).map_or_else(|early| early_exit(early, ""), |_| Ok(0));
+    }
+    run_target(session, &caller, target, &spelled)
+}
+
+/// Longest line of a batch.
+const LONGEST_LINE: usize = 1 << 16;
+
+/// The lines of a file, read as they come.
+#[derive(Default)]
+struct Lines {
+    buffer: Vec<u8>,
+    // What has been read and not yet taken is start..filled; up to `whole`
+    // it is lines with their newlines.
+    start: usize,
+    whole: usize,
+    filled: usize,
+    ended: bool,
+    begun: bool,
+}
+
+impl Lines {
+    /// Whether the next line is here already.
+    fn has_line(&self) -> bool {
+        self.start < self.whole
+    }
+
+    /// Waits for the next line; tells whether there is one.
+    fn wait(&mut self, input: &Fd) -> core::result::Result<bool, Errno> {
+        while !self.has_line() && !self.ended {
+            self.fill(input)?;
+        }
+        Ok(!self.rest().is_empty())
+    }
+
+    /// Whole lines that have been read and not taken; the last line of all may
+    /// lack its newline.
+    fn rest(&self) -> &[u8] {
+        let end = if self.ended { self.filled } else { self.whole };
+        self.buffer.get(self.start..end).unwrap_or(&[])
+    }
+
+    /// Puts a command together from the next line, and those that belong to
+    /// it; `number` is that of the first, then of the last.
+    fn join(
+        &mut self,
+        input: &Fd,
+        line: &mut Line,
+        number: &mut u32,
+    ) -> core::result::Result<(), Errno> {
+        line.clear();
+        loop {
+            let rest = self.rest();
+            let (behind, more) = line.take(rest);
+            self.start += rest.len() - behind.len();
+            if !more {
+                return Ok(());
+            }
+            if !self.wait(input)? {
+                line.end_of_file();
+                return Ok(());
+            }
+            *number += 1;
+        }
+    }
+
+    fn fill(&mut self, input: &Fd) -> core::result::Result<(), Errno> {
+        self.buffer.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
+        self.start = 0;
+        if self.filled == self.buffer.len() {
+            if self.filled >= LONGEST_LINE {
+                return Err(Errno(libc::EFBIG as u32));
+            }
+            // The first piece is fresh memory, which costs nothing to clear.
+            let mut larger = vec![0; (2 * self.filled).max(16384)];
+            if let Some(place) = larger.get_mut(..self.filled) {
+                place.copy_from_slice(&self.buffer);
+            }
+            self.buffer = larger;
+        }
+        let room = self.buffer.get_mut(self.filled..).unwrap_or(&mut []);
+        let got = sys::read(input, room)?;
+        let new = room.get(..got).unwrap_or(&[]);
+        self.whole = match new.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => self.filled + at + 1,
+            None => 0,
+        };
+        self.filled += got;
+        self.ended = got == 0;
+        // A byte-order mark is not part of the first command.
+        if !self.begun && (self.filled >= 3 || self.ended) {
+            self.begun = true;
+            if self.buffer.starts_with(b"\xef\xbb\xbf") {
+                self.start = 3;
+            }
+        }
+        Ok(())
+    }
+}

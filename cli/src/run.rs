@@ -1,0 +1,119 @@
+//! One run of the program: options, then one command or a batch of them.
+
+use crate::args::Options;
+use crate::batch;
+use crate::dispatch::{early_exit, options, print, run_target};
+use crate::error::{status, Error, Kind, Result};
+use crate::iproute2::{self, Caller, Spelled};
+use crate::kernel::netns;
+use crate::output::{complain, Palette, Style, Units};
+use crate::session::Session;
+use crate::sys::{self, Fd};
+use crate::text::parse_number;
+
+/// Runs the program with these words, its own name first; returns its exit
+/// status.
+pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
+    let mut json = false;
+    match start(argv, &mut json) {
+        Ok(status) => status,
+        Err(error) => {
+            complain(&error.report(json, None));
+            error.status()
+        }
+    }
+}
+
+fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> Result<u8> {
+    let words = utf8(argv)?;
+    let (argv0, words) = words
+        .split_first()
+        .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
+    let mut caller = Caller::new(argv0);
+    let mut spelled = Spelled::default();
+    let understood = iproute2::spell(&mut caller, words, &mut spelled);
+    *json = spelled.options.contains(&"--json");
+    let mut session = Session::default();
+    if !spelled.options.is_empty() {
+        session.options = match options(&caller, &spelled) {
+            Ok(options) => options,
+            Err(early) => return early_exit(early, ""),
+        };
+    }
+    let options = &mut session.options;
+    session.receive_buffer = options.rcvbuf.and_then(parse_number);
+    // As with `ip`, what is wrong with a namespace comes before what is wrong
+    // behind it.
+    for name in &options.netns {
+        netns::enter(name)?;
+    }
+    let target = understood?;
+    if options.version {
+        let version = [
+            caller.program,
+            " utility, ip-mptcp-",
+            env!("CARGO_PKG_VERSION"),
+            "\n",
+        ];
+        return print(&version.concat());
+    }
+    session.out.style = Style {
+        json: options.json,
+        pretty: options.pretty,
+        oneline: options.oneline,
+        palette: palette(options),
+        units: units(options),
+    };
+    let status = if let Some(file) = options.batch.take() {
+        batch::run(&mut session, &caller, file)?
+    } else {
+        run_target(&mut session, &caller, target, &spelled)?
+    };
+    session.out.flush()?;
+    // The process ends now: closing and freeing would only take time.
+    core::mem::forget(session);
+    Ok(status)
+}
+
+/// All words as text, or which one is not.
+fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str>> {
+    let mut words = Vec::with_capacity(argv.len());
+    for word in argv {
+        words.push(core::str::from_utf8(word).map_err(|_| {
+            let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
+            error.push(word);
+            error.push(b"\" is not valid UTF-8");
+            error.about_bytes(word)
+        })?);
+    }
+    Ok(words)
+}
+
+fn palette(options: &Options) -> Option<Palette> {
+    let wanted = match options.color {
+        Some("always") => true,
+        Some("auto") => sys::is_terminal(&Fd::STDOUT),
+        _ => false,
+    };
+    if !wanted || options.json {
+        return None;
+    }
+    // rxvt and others tell their colours: "foreground;background".
+    let background = sys::environment(c"COLORFGBG").and_then(|value| {
+        let at = value.iter().rposition(|b| *b == b';')?;
+        value.get(at + 1..)
+    });
+    Some(match background {
+        None | Some([b'0'..=b'6' | b'8']) => Palette::Dark,
+        Some(_) => Palette::Light,
+    })
+}
+
+fn units(options: &Options) -> Units {
+    // As with `ip`, -iec only says which units.
+    match (options.human_readable && !options.json, options.iec) {
+        (false, _) => Units::Raw,
+        (true, false) => Units::Decimal,
+        (true, true) => Units::Binary,
+    }
+}

@@ -1,0 +1,5 @@
+//! State files: what they say, and the changes that make the kernel hold it.
+
+pub mod changes;
+pub mod file;
+pub mod plan;
