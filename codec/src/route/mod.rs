@@ -14,6 +14,9 @@
 //!                                      |              flags                |
 //!                                        1 DST  2 SRC  4 OIF u32  5 GATEWAY
 //!                                        6 PRIORITY u32  7 PREFSRC
+//!                                        9 MULTIPATH: | len | flags | hops |
+//!                                                     |     interface      |
+//!                                                       5 GATEWAY  18 VIA
 //!                                        15 TABLE u32  18 VIA
 //! ```
 //!
@@ -48,11 +51,13 @@ fn of_family<const N: usize>(tables: ByFamily<N>, family: u8) -> &'static Forms 
 }
 
 mod address;
+mod hop;
 mod link;
 mod path;
 pub mod request;
 
 pub use address::{Address, AddressFlags, CacheInfo};
+pub use hop::{NextHop, NextHops, Rule};
 pub use link::{Link, LinkFlags, OperState};
 pub use path::{Route, RouteKind};
 
@@ -100,6 +105,12 @@ pub mod kind {
     pub const DELROUTE: u16 = 25;
     /// Asks for routes.
     pub const GETROUTE: u16 = 26;
+    /// A rule.
+    pub const NEWRULE: u16 = 32;
+    /// A rule is gone.
+    pub const DELRULE: u16 = 33;
+    /// Asks for rules.
+    pub const GETRULE: u16 = 34;
 }
 
 /// A message of one of the [`group`]s, or of an answer.

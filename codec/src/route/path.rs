@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{kind, of_family, split, ByFamily};
+use super::{kind, of_family, split, ByFamily, NextHops};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
 use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot};
@@ -13,12 +13,16 @@ pub(super) const DST: u16 = 1;
 pub(super) const SRC: u16 = 2;
 const IIF: u16 = 3;
 pub(super) const OIF: u16 = 4;
-const GATEWAY: u16 = 5;
+pub(super) const GATEWAY: u16 = 5;
 const PRIORITY: u16 = 6;
 const PREFSRC: u16 = 7;
-const TABLE: u16 = 15;
+pub(super) const MULTIPATH: u16 = 9;
+pub(super) const TABLE: u16 = 15;
 pub(super) const MARK: u16 = 16;
-const VIA: u16 = 18;
+pub(super) const VIA: u16 = 18;
+pub(super) const IP_PROTO: u16 = 27;
+pub(super) const SPORT: u16 = 28;
+pub(super) const DPORT: u16 = 29;
 
 /// A route, or the way that the kernel chose: `struct rtmsg` and the
 /// attributes `RTA_*`.
@@ -49,7 +53,7 @@ pub struct Route<'a, E: Order = Native> {
     pub output: Option<u32>,
     /// `PRIORITY`: the metric; the least wins.
     pub priority: Option<u32>,
-    /// Everything that was sent behind the fixed part, `MULTIPATH` (9) too.
+    /// Everything that was sent behind the fixed part.
     pub attributes: Attributes<'a, E>,
     destination: Spot,
     source: Spot,
@@ -143,8 +147,17 @@ impl<'a, E: Order> Route<'a, E> {
         if self.gateway.is_behind(self.via) {
             return self.address(self.gateway);
         }
-        let (family, address) = self.attributes.picked(self.via)?.split_first_chunk()?;
-        inet::from_bytes(u8::try_from(E::u16(*family)).ok()?, address)
+        via::<E>(self.attributes.picked(self.via)?)
+    }
+
+    /// `MULTIPATH`: the next hops of a route with several. There are none
+    /// where [`output`](Self::output) names the only one, nor where the kernel
+    /// answers with the number of a nexthop object alone
+    /// (`net.ipv4.nexthop_compat_mode=0`).
+    pub fn next_hops(&self) -> Result<NextHops<'a, E>, Error> {
+        let found = self.attributes.find_last(MULTIPATH)?;
+        let inside = found.map_or(self.attributes.continued_at(&[]), |hops| hops.nested());
+        Ok(NextHops::new(self.family, inside))
     }
 
     /// `PREFSRC`: the source address that the kernel would take.
@@ -191,6 +204,12 @@ fn check_vias<E: Order>(
         }
     }
     found
+}
+
+/// The address in a `struct rtvia`.
+pub(super) fn via<E: Order>(bytes: &[u8]) -> Option<IpAddr> {
+    let (family, address) = bytes.split_first_chunk()?;
+    inet::from_bytes(u8::try_from(E::u16(*family)).ok()?, address)
 }
 
 /// Whether this is a `struct rtvia`: a family and an address of that family.
@@ -271,6 +290,24 @@ mod tests {
             route.preferred_source(),
             Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)))
         );
+    }
+
+    #[test]
+    fn a_lookup_for_tcp_fits_the_buffer_and_has_ports_in_network_order() {
+        let mut buffer = [0; 128];
+        let lookup = Lookup::new(IpAddr::V6(Ipv6Addr::LOCALHOST))
+            .with_source(IpAddr::V6(Ipv6Addr::LOCALHOST))
+            .with_output(4)
+            .with_mark(5)
+            .with_protocol(6)
+            .with_source_port(0x1234)
+            .with_destination_port(443);
+        let message = native(lookup.encode(&mut buffer, 1).unwrap());
+        let attributes = message.attributes(12).unwrap();
+        let value = |kind| attributes.find_last(kind).unwrap().unwrap().payload();
+        assert_eq!(value(IP_PROTO), [6]);
+        assert_eq!(value(SPORT), [0x12, 0x34]);
+        assert_eq!(value(DPORT), [0x01, 0xbb]);
     }
 
     #[test]

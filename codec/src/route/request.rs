@@ -92,6 +92,18 @@ pub fn dump_addresses(
     begin(buffer, kind::GETADDR, DUMP, seq, fixed).finish()
 }
 
+/// Asks for all routes of `family`, those of every table.
+pub fn dump_routes(buffer: &mut [u8], seq: u32, family: u8) -> Result<&mut [u8], Error> {
+    let fixed = [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    begin(buffer, kind::GETROUTE, DUMP, seq, fixed).finish()
+}
+
+/// Asks for the rules of policy routing of `family`.
+pub fn dump_rules(buffer: &mut [u8], seq: u32, family: u8) -> Result<&mut [u8], Error> {
+    let fixed = [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    begin(buffer, kind::GETRULE, DUMP, seq, fixed).finish()
+}
+
 /// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
@@ -99,6 +111,8 @@ pub struct Lookup {
     source: Option<IpAddr>,
     output: Option<u32>,
     mark: Option<u32>,
+    protocol: Option<u8>,
+    ports: [Option<u16>; 2],
     route: bool,
 }
 
@@ -110,6 +124,8 @@ impl Lookup {
             source: None,
             output: None,
             mark: None,
+            protocol: None,
+            ports: [None; 2],
             route: false,
         }
     }
@@ -133,6 +149,28 @@ impl Lookup {
     #[must_use]
     pub const fn with_mark(mut self, mark: u32) -> Self {
         self.mark = Some(mark);
+        self
+    }
+
+    /// For packets of this protocol (`IPPROTO_*`), as rules of policy routing
+    /// may ask for (kernel 4.17).
+    #[must_use]
+    pub const fn with_protocol(mut self, protocol: u8) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    /// For packets from this port, where the protocol has ports (kernel 4.17).
+    #[must_use]
+    pub const fn with_source_port(mut self, port: u16) -> Self {
+        self.ports[0] = Some(port);
+        self
+    }
+
+    /// For packets to this port (kernel 4.17).
+    #[must_use]
+    pub const fn with_destination_port(mut self, port: u16) -> Self {
+        self.ports[1] = Some(port);
         self
     }
 
@@ -176,6 +214,15 @@ impl Lookup {
         }
         if let Some(mark) = self.mark {
             writer.put_u32(path::MARK, mark);
+        }
+        if let Some(protocol) = self.protocol {
+            writer.put_u8(path::IP_PROTO, protocol);
+        }
+        for (kind, port) in [path::SPORT, path::DPORT].into_iter().zip(self.ports) {
+            if let Some(port) = port {
+                // The bytes are in network order, the attribute is not flagged.
+                writer.put_bytes(kind, &port.to_be_bytes());
+            }
         }
         writer.finish()
     }
