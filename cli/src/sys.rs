@@ -296,22 +296,25 @@ fn read_now(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Reads all that there is to come, behind what `content` has; `EFBIG` where it
-/// becomes more than `most` bytes.
+/// Reads to the end of the file and appends it to `content`; `EFBIG` where that
+/// becomes more than `most` bytes. The room is not zeroed first: that would take
+/// longer than the reading, as most files have a few bytes.
 #[inline(never)]
 pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno> {
-    loop {
-        let len = content.len();
-        if len > most {
-            return Err(Errno(libc::EFBIG as u32));
-        }
-        content.resize(len + 4096, 0);
-        let got = read(fd, content.get_mut(len..).unwrap_or(&mut []))?;
-        content.truncate(len + got);
+    while content.len() <= most {
+        content.reserve(4096);
+        let room = content.spare_capacity_mut();
+        let got = wait_for(Polled::read(fd), &mut || {
+            // SAFETY: the room outlives the call, its length is its own.
+            retry(|| unsafe { libc::read(fd.0, room.as_mut_ptr().cast(), room.len()) })
+        })?;
         if got == 0 {
             return Ok(());
         }
+        // SAFETY: the kernel has filled so many bytes of the room.
+        unsafe { content.set_len(content.len() + got) };
     }
+    Err(Errno(libc::EFBIG as u32))
 }
 
 /// Opens a file for reading.
@@ -981,7 +984,10 @@ pub struct Memory {
     piece: UnsafeCell<Piece>,
 }
 
-const PIECE: usize = 64 * 1024 - 16;
+/// Enough for all that a command needs but the lists of a busy host, the buffer
+/// for sockets (64 KiB) among it: the C library would clear that. What is not
+/// used takes no memory.
+const PIECE: usize = 256 * 1024 - 16;
 
 #[repr(align(16))]
 // Only reached through pointers.
