@@ -408,7 +408,7 @@ Example:
         name: "connection",
         about: "MPTCP connections, with their subflows.",
         default: "show",
-        words: "  token T         hexadecimal
+        words: "  token T         hexadecimal; none: fallen back before there was one
   dev IF          interface of a subflow
   ADDRESS         on either side
   local ADDRESS   here

@@ -13,7 +13,9 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::Words;
 use crate::host::places::{is_ipv4, key, Places};
-use crate::kernel::connections::{self, Connection, Hidden, Role, Selection, Subflow};
+use crate::kernel::connections::{
+    self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
+};
 use crate::kernel::{interface, Diagnostics, PathManager};
 use crate::output::{complain, Colour, Output};
 use crate::session::Session;
@@ -61,7 +63,11 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
             token: said.token,
             filter: Filter::of(&said.ends),
         };
-        hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
+        let detail = match stats {
+            true => Detail::All,
+            false => Detail::Figures,
+        };
+        hidden = connections::each(&mut diagnostics, &selection, detail, &mut |connection| {
             printer.connection(connection)
         })?;
     }
@@ -183,6 +189,7 @@ items! {
     WrongState "state" " "
     Fallback "fallback" " FALLBACK"
     Incomplete "incomplete" " INCOMPLETE"
+    Lost "lost" " LOST "
     NotEstablished "" " not_fully_established"
 }
 
@@ -232,28 +239,6 @@ static OF_CONNECTION: [(Item, Field); 7] = [
     (Item::LastDataReceived, MptcpInfo::FIELDS.last_data_recv),
     (Item::LastAckReceived, MptcpInfo::FIELDS.last_ack_recv),
 ];
-
-/// Numbers of a subflow that one looks at first.
-static OF_SUBFLOW: [(Item, Field); 8] = [
-    (Item::Rtt, TcpInfo::FIELDS.rtt),
-    (Item::CongestionWindow, TcpInfo::FIELDS.snd_cwnd),
-    (Item::BytesSent, TcpInfo::FIELDS.bytes_sent),
-    (Item::BytesAcked, TcpInfo::FIELDS.bytes_acked),
-    (Item::ReceivedHere, TcpInfo::FIELDS.bytes_received),
-    (Item::RttMicroseconds, TcpInfo::FIELDS.rtt),
-    (Item::RttVariation, TcpInfo::FIELDS.rttvar),
-    (Item::TotalRetransmits, TcpInfo::FIELDS.total_retrans),
-];
-
-/// When something last came or went.
-static TIMES: [(Item, Field); 3] = [
-    (Item::LastDataSent, TcpInfo::FIELDS.last_data_sent),
-    (Item::LastDataReceived, TcpInfo::FIELDS.last_data_recv),
-    (Item::LastAckReceived, TcpInfo::FIELDS.last_ack_recv),
-];
-
-/// What was lost, told at the end.
-static RETRANSMITS: [(Item, Field); 1] = [(Item::Retransmits, TcpInfo::FIELDS.total_retrans)];
 
 /// Prints connections.
 struct Printer<'p> {
@@ -313,7 +298,7 @@ impl Side {
 impl Printer<'_> {
     /// Whether a connection is what was said: itself in every word, or one of
     /// its subflows in every word.
-    fn is_wanted(&self, connection: &Connection) -> bool {
+    fn is_wanted(&mut self, connection: &Connection) -> bool {
         let said = self.said;
         if said.fallback && !connection.is_fallback() {
             return false;
@@ -324,7 +309,7 @@ impl Printer<'_> {
             }
         }
         connection.subflows().any(|subflow| {
-            matches(said, &subflow.ends)
+            matches(said, &subflow.ends())
                 && said
                     .dev
                     .is_none_or(|index| self.places.interface(subflow) == index)
@@ -342,7 +327,10 @@ impl Printer<'_> {
             self.out.json_hexadecimal("token", connection.token.into());
         } else {
             self.out.text("token ");
-            self.out.hexadecimal(connection.token.into(), 8);
+            match connection.token {
+                0 => self.out.text("none"),
+                token => self.out.hexadecimal(token.into(), 8),
+            }
         }
         if let Some(role) = connection.role() {
             let role = match role {
@@ -351,13 +339,16 @@ impl Printer<'_> {
             };
             self.word(Item::Role, role);
         }
-        if let Some(socket) = connection.socket {
-            self.state(socket.state());
-            self.ends(&socket.ends());
+        if let Some(state) = connection.state() {
+            self.state(state);
+        }
+        if let Some(ends) = connection.ends() {
+            self.ends(&ends);
         }
         self.mark(Item::Fallback, connection.is_fallback());
         self.mark(Item::Incomplete, connection.incomplete);
-        self.counters(connection.socket);
+        self.number(Item::Lost, connection.lost as u64);
+        self.counters(connection.socket, connection.lost as u64);
         if json {
             self.out.begin_array(Item::Subflows.name());
         } else {
@@ -365,15 +356,15 @@ impl Printer<'_> {
         }
         let (mut total, mut count) = (0_u64, 0);
         for subflow in connection.subflows() {
-            total = total.saturating_add(subflow.bytes());
+            total = total.saturating_add(subflow.figures.bytes());
             count += 1;
-            self.measure(&subflow.ends);
+            self.measure(&subflow.ends());
         }
         if connection.incomplete || !json && count < 2 {
             total = 0;
         }
-        for subflow in connection.subflows() {
-            self.subflow(subflow, total)?;
+        for (at, subflow) in connection.subflows().enumerate() {
+            self.subflow(subflow, connection.structures(at), total)?;
         }
         for side in &mut self.sides {
             side.widest = 0;
@@ -389,14 +380,15 @@ impl Printer<'_> {
 
     /// What is known of the connection as a whole.
     #[inline(never)]
-    fn counters(&mut self, socket: Option<&SocketView>) {
+    fn counters(&mut self, socket: Option<&SocketView>, lost: u64) {
         let Some(socket) = socket else { return };
         let Some(info) = socket.mptcp_info() else {
             return;
         };
         if !self.out.style.json {
             let total = info.subflows_total().or(info.subflows());
-            self.number_of(Item::Subflows, total.map(u64::from));
+            let total = total.map(|count| u64::from(count).saturating_sub(lost));
+            self.number_of(Item::Subflows, total);
         }
         self.figures(&OF_CONNECTION, 4, info.as_bytes());
         self.owner(socket);
@@ -415,7 +407,12 @@ impl Printer<'_> {
 
     /// `total` is what all of the connection carried, 0 where its share is not
     /// told.
-    fn subflow(&mut self, subflow: &Subflow, total: u64) -> Result<()> {
+    fn subflow(
+        &mut self,
+        subflow: &Subflow,
+        structures: Option<&Structures>,
+        total: u64,
+    ) -> Result<()> {
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
@@ -428,14 +425,14 @@ impl Printer<'_> {
                 (false, false) => "first ",
             },
         );
-        self.ends(&subflow.ends);
+        self.ends(&subflow.ends());
         if json || subflow.state != State::Established {
             self.state(subflow.state);
         }
-        let info = &subflow.info;
-        self.number_of(Item::LocalId, info.id_loc().map(u64::from));
-        self.number_of(Item::RemoteId, info.id_rem().map(u64::from));
-        let (endpoint, index) = self.places.of(subflow);
+        self.number_of(Item::LocalId, subflow.local_id.map(u64::from));
+        self.number_of(Item::RemoteId, subflow.remote_id.map(u64::from));
+        let endpoint = self.places.endpoint(subflow);
+        let index = self.places.interface(subflow);
         if endpoint != 0 {
             self.number(Item::Endpoint, endpoint.into());
         }
@@ -450,9 +447,10 @@ impl Printer<'_> {
         }
         self.flags(subflow);
         // A hundredth of much is exact enough.
-        let share = match subflow.bytes().checked_mul(100) {
-            Some(bytes) => bytes.checked_div(total),
-            None => subflow.bytes().checked_div(total / 100),
+        let bytes = subflow.figures.bytes();
+        let share = match bytes.checked_mul(100) {
+            Some(hundredfold) => hundredfold.checked_div(total),
+            None => bytes.checked_div(total / 100),
         };
         if let Some(share) = share {
             self.number(Item::Share, share);
@@ -461,7 +459,8 @@ impl Printer<'_> {
             }
         }
         self.of_tcp(subflow);
-        if self.stats {
+        if let Some(structures) = structures {
+            let info = &structures.info;
             self.begin(Item::Mptcp);
             self.number_of(Item::TokenRem, info.token_rem().map(u64::from));
             self.number_of(Item::RelwriteSeq, info.relwrite_seq().map(u64::from));
@@ -473,7 +472,7 @@ impl Printer<'_> {
             self.fields(
                 Item::TcpInfo,
                 TcpInfo::LAYOUT,
-                subflow.tcp_info().as_bytes(),
+                structures.tcp_info().as_bytes(),
             );
         }
         self.out.end_record();
@@ -502,14 +501,35 @@ impl Printer<'_> {
 
     /// The figures of TCP that one looks at first.
     fn of_tcp(&mut self, subflow: &Subflow) {
-        let info = subflow.tcp_info().as_bytes();
-        self.figures(&OF_SUBFLOW, 5, info);
+        let figures = &subflow.figures;
+        let json = self.out.style.json;
+        self.number(Item::Rtt, figures.rtt.into());
+        self.number(Item::CongestionWindow, figures.cwnd.into());
+        self.number(Item::BytesSent, figures.bytes_sent);
+        self.number(Item::BytesAcked, figures.bytes_acked);
+        self.number(Item::ReceivedHere, figures.bytes_received);
+        if json {
+            self.number(Item::RttMicroseconds, figures.rtt.into());
+            self.number(Item::RttVariation, figures.rttvar.into());
+            self.number(Item::TotalRetransmits, figures.retransmits.into());
+        }
         // Without a connection the kernel counts these times from its start.
         if subflow.state != State::SynSent {
-            let last = self.figures(&TIMES, 0, info);
-            self.number_of(Item::Last, last);
+            let times = [
+                (Item::LastDataSent, figures.last_data_sent),
+                (Item::LastDataReceived, figures.last_data_recv),
+                (Item::LastAckReceived, figures.last_ack_recv),
+            ];
+            let mut last = u32::MAX;
+            for (item, time) in times {
+                last = last.min(time);
+                if json {
+                    self.number(item, time.into());
+                }
+            }
+            self.number(Item::Last, last.into());
         }
-        self.figures(&RETRANSMITS, 1, info);
+        self.number(Item::Retransmits, figures.retransmits.into());
     }
 
     fn listener(&mut self, socket: &SocketView) -> Result<()> {
@@ -653,24 +673,15 @@ impl Printer<'_> {
         }
     }
 
-    /// Figures, as far as the kernel sent them; in text the first few, which
-    /// have a front there, or none. The least of them.
-    fn figures(&mut self, figures: &[(Item, Field)], in_text: usize, sent: &[u8]) -> Option<u64> {
-        let told = in_text != 0 || self.out.style.json;
-        let count = match told && !self.out.style.json {
-            true => in_text,
-            false => figures.len(),
+    /// Figures, as far as the kernel sent them; in text the first few.
+    fn figures(&mut self, figures: &[(Item, Field)], in_text: usize, sent: &[u8]) {
+        let count = match self.out.style.json {
+            true => figures.len(),
+            false => in_text,
         };
-        let mut least = None;
         for (item, field) in figures.iter().take(count) {
-            if let Some(value) = field.read::<Native>(sent) {
-                least = Some(value.min(least.unwrap_or(value)));
-                if told {
-                    self.number(*item, value);
-                }
-            }
+            self.number_of(*item, field.read::<Native>(sent));
         }
-        least
     }
 
     /// All fields of a structure that the kernel sent.

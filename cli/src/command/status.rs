@@ -8,8 +8,9 @@ use super::members::members;
 use crate::args::Status;
 use crate::error::Result;
 use crate::host::health::{Host, Presence};
+use crate::kernel::connections::{is_fallback, survey, Detail, Found};
 use crate::kernel::proc::{self, Counters};
-use crate::kernel::Names;
+use crate::kernel::{Diagnostics, Names};
 use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
@@ -40,17 +41,65 @@ struct Features {
     tokens: Option<bool>,
 }
 
+/// How many connections and subflows there are.
+#[derive(Default)]
+struct Counts {
+    connections: u64,
+    /// Those that have become TCP.
+    fallbacks: u64,
+    subflows: u64,
+    /// The same by index of the interface, ascending; 0 where that is unknown.
+    by_interface: Vec<(u32, u64)>,
+    /// The kernel hides subflows from this reader.
+    hidden: bool,
+}
+
+impl Counts {
+    /// Counts while the kernel lists them: nothing is kept.
+    #[inline(never)]
+    fn read(&mut self, session: &mut Session, host: &mut Host) -> Result<()> {
+        let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
+        let hidden = survey(&mut diagnostics, Detail::Place, &mut |found| {
+            let subflow = match found {
+                Found::Connection { socket, .. } => {
+                    self.connections += 1;
+                    self.fallbacks += u64::from(is_fallback(socket));
+                    return Ok(());
+                }
+                Found::Subflow { of, subflow, .. } => {
+                    let alone = u64::from(of.is_none());
+                    self.connections += alone;
+                    self.fallbacks += alone;
+                    subflow
+                }
+            };
+            self.subflows += 1;
+            let index = host.places.interface(subflow);
+            let at = self.by_interface.partition_point(|(one, _)| *one < index);
+            match self.by_interface.get_mut(at) {
+                Some((known, count)) if *known == index => *count += 1,
+                _ => self.by_interface.insert(at, (index, 1)),
+            }
+            Ok(())
+        })?;
+        self.hidden = hidden.subflows;
+        Ok(())
+    }
+}
+
 #[inline(never)]
 pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
     let mut features = Features::default();
     features.look(session)?;
     let mut host = Host::new();
     host.read(session)?;
-    let counted = host.count(session, false).is_ok();
+    let mut counts = Counts::default();
+    let counted = counts.read(session, &mut host).is_ok();
+    let counts = counted.then_some(&counts);
     if asked.prometheus {
-        measure(&mut session.out, &mut host, counted)?;
+        measure(&mut session.out, &mut host, counts)?;
     } else {
-        print(&mut session.out, &mut host, counted, &features);
+        print(&mut session.out, &mut host, counts, &features);
     }
     Ok(0)
 }
@@ -129,7 +178,7 @@ fn feature(out: &mut Output, name: &str, known: Option<bool>) {
 
 /// In text and in JSON.
 #[inline(never)]
-fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) {
+fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &Features) {
     let has = |number: u8| Some(features.commands >> number & 1 != 0);
     out.begin_record("");
     begin(out, "kernel");
@@ -155,17 +204,17 @@ fn print(out: &mut Output, host: &mut Host, counted: bool, features: &Features) 
     if !json {
         out.text("connections");
     }
-    if counted {
+    if let Some(counts) = counts {
         if json {
-            out.json_number("connections", host.connections);
+            out.json_number("connections", counts.connections);
         } else {
             out.byte(b' ');
-            out.number(host.connections);
+            out.number(counts.connections);
         }
-        number(out, "fallbacks", host.fallbacks);
-        if !host.hidden {
-            number(out, "subflows", host.subflows);
-            interfaces(out, host);
+        number(out, "fallbacks", counts.fallbacks);
+        if !counts.hidden {
+            number(out, "subflows", counts.subflows);
+            interfaces(out, host, counts);
         }
     } else if !json {
         out.text(" unknown");
@@ -193,12 +242,12 @@ fn endpoints(out: &mut Output, host: &mut Host) {
 
 /// How many subflows each interface has.
 #[inline(never)]
-fn interfaces(out: &mut Output, host: &mut Host) {
+fn interfaces(out: &mut Output, host: &mut Host, counts: &Counts) {
     let json = out.style.json;
     if json {
         out.begin_array("interfaces");
     }
-    for (index, count) in &host.by_interface {
+    for (index, count) in &counts.by_interface {
         let name = host.places.names.known(*index);
         if json {
             out.begin_object("");
@@ -271,7 +320,7 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
 
 /// In Prometheus' format.
 #[inline(never)]
-fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
+fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result<()> {
     let metrics = &mut Metrics::new(out);
     let mut enabled = Vec::new();
     proc::sysctl(b"enabled", &mut enabled);
@@ -298,15 +347,15 @@ fn measure(out: &mut Output, host: &mut Host, counted: bool) -> Result<()> {
         metrics.value(device(&mut host.places.names, index));
         metrics.sample((host.presence(endpoint) == Presence::Up).into());
     }
-    if counted {
+    if let Some(counts) = counts {
         metrics
             .begin("mptcp_connections gauge MPTCP connections; fallback: those that became TCP.");
-        let multipath = host.connections - host.fallbacks;
+        let multipath = counts.connections - counts.fallbacks;
         metrics.labelled("fallback", b"no", multipath);
-        metrics.labelled("fallback", b"yes", host.fallbacks);
-        if !host.hidden {
+        metrics.labelled("fallback", b"yes", counts.fallbacks);
+        if !counts.hidden {
             metrics.begin("mptcp_subflows gauge Subflows by interface.");
-            for (index, count) in &host.by_interface {
+            for (index, count) in &counts.by_interface {
                 let dev = host.places.names.known(*index);
                 metrics.labelled("dev", dev, *count);
             }

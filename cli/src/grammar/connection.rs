@@ -1,4 +1,4 @@
-//! `[ token T ] [ dev IF ] [ local ADDRESS ] [ remote ADDRESS ] [ sport N ]
+//! `[ token T | none ] [ dev IF ] [ local ADDRESS ] [ remote ADDRESS ] [ sport N ]
 //! [ dport N ] [ ADDRESS ] [ fallback ] [ listen ] [ -4 | -6 ]`
 
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// What was said about connections.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionWords {
-    /// `token T`.
+    /// `token T`; 0 for `token none`.
     pub token: Option<u32>,
     /// `dev IF`, as its index.
     pub dev: Option<u32>,
@@ -61,7 +61,10 @@ pub fn parse(
         } else if let Some(family) = family(word) {
             said.family = Some(family);
         } else if shortens(word, "token") {
-            said.token = Some(words.token(word)?);
+            said.token = Some(match words.rest.as_slice() {
+                ["none", ..] => words.next().map_or(0, |_| 0),
+                _ => words.token(word)?,
+            });
         } else if shortens(word, "dev") {
             said.dev = Some(words.dev(word, index_of)?);
         } else if let Some(at) = OF_ENDS.iter().position(|whole| shortens(word, whole)) {

@@ -5,7 +5,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Result;
 use crate::host::places::{is_bound, is_ipv4, key_of, Key, Places};
-use crate::kernel::connections::{self, Role, Selection};
+use crate::kernel::connections::{self, Detail, Role, Selection};
 use crate::kernel::Diagnostics;
 use crate::kernel::LinkEvents;
 use crate::session::Session;
@@ -25,12 +25,6 @@ pub struct Host {
     pub connections: u64,
     /// Those that fell back to TCP.
     pub fallbacks: u64,
-    /// All subflows.
-    pub subflows: u64,
-    /// The same by index of the interface, ascending; 0 where that is unknown.
-    pub by_interface: Vec<(u32, u64)>,
-    /// The kernel kept the subflows from this reader.
-    pub hidden: bool,
     /// Established connections that were opened here and lost their further
     /// subflows, and a connection opened here that has some.
     pub bereft: u64,
@@ -133,12 +127,13 @@ impl Host {
     pub fn count(&mut self, session: &mut Session, listening: bool) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
         let selection = Selection::default();
-        let hidden = connections::each(&mut diagnostics, &selection, &mut |connection| {
+        let detail = Detail::Place;
+        connections::each(&mut diagnostics, &selection, detail, &mut |connection| {
+            self.connections += 1;
+            self.fallbacks += u64::from(connection.is_fallback());
             let Some(socket) = &connection.socket else {
                 return Ok(());
             };
-            self.connections += 1;
-            self.fallbacks += u64::from(connection.is_fallback());
             match connection.role() {
                 Some(Role::Client) => {
                     self.calls = true;
@@ -158,25 +153,8 @@ impl Host {
                 Some(Role::Server) => self.serves = true,
                 None => {}
             }
-            for subflow in connection.subflows() {
-                self.subflows += 1;
-                let index = self.places.interface(subflow);
-                let mut before = 0;
-                let mut known = false;
-                for (other, count) in &mut self.by_interface {
-                    before += usize::from(*other < index);
-                    if *other == index {
-                        *count += 1;
-                        known = true;
-                    }
-                }
-                if !known {
-                    self.by_interface.insert(before, (index, 1));
-                }
-            }
             Ok(())
         })?;
-        self.hidden = hidden.subflows;
         if listening {
             connections::listeners(&mut diagnostics, &mut |socket| {
                 let [here, _] = socket.ends();

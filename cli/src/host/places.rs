@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
 use crate::kernel::connections::Subflow;
@@ -71,11 +72,23 @@ impl Addresses {
         found
     }
 
+    /// The interface that has this address; 0 where none does, or several do.
+    pub fn only_interface(&self, address: Key) -> u32 {
+        let mut with_it = self.0.iter().filter(|(here, _)| *here == address);
+        match (with_it.next(), with_it.next()) {
+            (Some((_, index)), None) => *index,
+            _ => 0,
+        }
+    }
+
     /// Whether this interface has this address.
     pub fn has(&self, address: Key, index: u32) -> bool {
         self.0.contains(&(address, index))
     }
 }
+
+/// Addresses and ports of a subflow.
+type Ends = ([Key; 2], [u16; 2]);
 
 /// The addresses and endpoints of a namespace, and names of interfaces as they
 /// are asked for.
@@ -89,6 +102,10 @@ pub struct Places {
     pub endpoints: Vec<Endpoint>,
     // Their addresses, which are compared with each subflow's.
     keys: Vec<Key>,
+    // Interfaces by which packets are routed: those asked for lately, by both
+    // addresses and ports.
+    outputs: Vec<(Ends, u32)>,
+    looked_up: usize,
     /// Names that are known.
     pub names: Names,
 }
@@ -119,33 +136,70 @@ impl Places {
         }
     }
 
-    /// The interface of a subflow: that which its socket is bound to, or its
-    /// endpoint, or which has its address; 0 where none does.
-    pub fn interface(&self, subflow: &Subflow) -> u32 {
-        self.of(subflow).1
+    /// The interface that a subflow uses: the one that its socket is bound to, or
+    /// by which the kernel routes its packets. If there is no route, the only one
+    /// that has its address; 0 where that cannot be told.
+    pub fn interface(&mut self, subflow: &Subflow) -> u32 {
+        match subflow.interface {
+            0 => self.output(subflow),
+            bound => bound,
+        }
     }
 
-    /// The id of the endpoint whose address a subflow has, 0 for none, and the
-    /// interface.
-    pub fn of(&self, subflow: &Subflow) -> (u8, u32) {
-        let local = subflow.ends[0].number;
-        let wanted = subflow.info.id_loc();
+    /// The id of the endpoint that a subflow belongs to, 0 for none.
+    pub fn endpoint(&self, subflow: &Subflow) -> u8 {
+        let [local, _] = subflow.addresses;
         let mut found: Option<&Endpoint> = None;
         for (endpoint, key) in self.endpoints.iter().zip(&self.keys) {
             // The first subflow has the id 0, whichever endpoint has its
             // address.
-            if *key == local && (found.is_none() || endpoint.id() == wanted) {
+            if *key == local && (found.is_none() || endpoint.id() == subflow.local_id) {
                 found = Some(endpoint);
             }
         }
-        let id = found.and_then(|endpoint| endpoint.id()).unwrap_or(0);
-        let named = found.and_then(|endpoint| endpoint.if_idx()).unwrap_or(0);
-        let interface = match (subflow.interface, named) {
-            (0, 0) => self.addresses.interface(local),
-            (0, named) => named as u32,
-            (bound, _) => bound,
+        found.and_then(|endpoint| endpoint.id()).unwrap_or(0)
+    }
+
+    /// By which interface the kernel routes the packets of a subflow.
+    fn output(&mut self, subflow: &Subflow) -> u32 {
+        const TCP: u8 = 6;
+        // A power of two: on most hosts each subflow is looked up once then.
+        const SLOTS: usize = 64;
+        let [local, remote] = subflow.ends();
+        // Rules and the choice among several next hops may depend on ports.
+        // Where there are many subflows, those to one service share a look-up.
+        let mut ports = [local.port, remote.port];
+        if self.looked_up >= SLOTS {
+            ports = [0, local.port.min(remote.port)];
+        }
+        let key = (subflow.addresses, ports);
+        let mixed = local.number ^ remote.number ^ remote.number >> 64;
+        let mixed = mixed as usize ^ usize::from(ports[0]) ^ usize::from(ports[1]) << 3;
+        let slot = (mixed ^ mixed >> 8 ^ mixed >> 16) % SLOTS;
+        if let Some((known, index)) = self.outputs.get(slot) {
+            if *known == key {
+                return *index;
+            }
+        }
+        self.looked_up += 1;
+        let lookup = Lookup::new(address(remote.number))
+            .with_source(address(local.number))
+            .with_protocol(TCP)
+            .with_source_port(local.port)
+            .with_destination_port(remote.port);
+        let routes = self.routes.as_mut();
+        let way = routes.map_or(Ok(None), |routes| routes.way(&lookup));
+        let index = match way {
+            Ok(Some(index)) => index,
+            _ => self.addresses.only_interface(local.number),
         };
-        (id, interface)
+        while self.outputs.len() < SLOTS {
+            self.outputs.push((([0; 2], [0; 2]), 0));
+        }
+        if let Some(known) = self.outputs.get_mut(slot) {
+            *known = (key, index);
+        }
+        index
     }
 
     /// The name of an interface; `ifN` where it has gone.

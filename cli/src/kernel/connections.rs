@@ -1,13 +1,32 @@
-//! MPTCP connections, each with its subflows.
+//! MPTCP connections and their subflows.
 //!
-//! The kernel lists them apart: connections as sockets of MPTCP, subflows
-//! among all sockets of TCP. Subflows are read first and kept, sorted by the
-//! token of their connection; then connections are handed on as they come,
-//! each joined with what was kept for it.
+//! The kernel lists them apart: connections as sockets of MPTCP, subflows among
+//! all sockets of TCP, each with the token of its connection. There are two
+//! ways to read them:
 //!
-//! The kernel goes through its tables piece by piece, and they change
-//! meanwhile: what comes twice is taken once, what seems to lack something is
-//! looked at again, and if it still does it is marked as incomplete.
+//! * [`each`] joins them: it keeps the subflows, sorted by token, and hands out
+//!   every connection with its own.
+//! * [`survey`] hands out all connections, then all subflows, each with the
+//!   number of its connection. It keeps nothing but the tokens.
+//!
+//! The kernel walks its tables piece by piece while they change. What comes
+//! twice is handed out once. A connection that seems to lack subflows is read
+//! again with them:
+//!
+//! ```text
+//! first reading ──► whole? ──► handed out
+//!      ▲               │ no
+//!      │               ▼
+//!      └────────── pending, with the number of subflows that it counted
+//! ```
+//!
+//! If it counts the same number before and after its subflows were read, the
+//! missing ones do not exist any more: they are lost. Otherwise it changed while
+//! it was read, and is incomplete.
+//!
+//! A connection that fell back to TCP before it had a token is not in the
+//! kernel's list of connections. Its only trace is the subflow, with the token
+//! 0: it is handed out as a connection of its own.
 
 use core::cell::Cell;
 
@@ -20,43 +39,40 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use crate::error::Result;
 use crate::kernel::Diagnostics;
 
-/// Connections are looked up one by one as long as there are no more.
+/// Up to this many connections are looked up one by one.
 const FEW: usize = 32;
 
 /// Which connections; the kernel itself picks them, as far as it can.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Selection {
-    /// Just the connection with this token.
+    /// Only the connection with this token, or with 0 all that have none.
     pub token: Option<u32>,
-    /// Those that pass, and those with a subflow that does. Where it is given,
-    /// connections come that have one, with all their subflows.
+    /// Connections that pass or have a subflow that passes, with all their
+    /// subflows.
     pub filter: Option<Filter>,
 }
 
-/// What the kernel kept from this reader, who lacks CAP_NET_ADMIN.
+/// How much is read of each subflow.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// All of [`Subflow`] but the figures.
+    Place,
+    /// The figures too.
+    Figures,
+    /// And [`Structures`].
+    All,
+}
+
+/// What the kernel hides from a reader without CAP_NET_ADMIN.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// Which connection a subflow belongs to: none could be joined.
+    /// The connection of a subflow: none could be joined.
     pub subflows: bool,
     /// Sequence numbers of subflows.
     pub sequences: bool,
 }
 
-/// A connection and the subflows that were found for it.
-#[derive(Debug)]
-pub struct Connection<'a> {
-    /// Its token.
-    pub token: u32,
-    /// What the kernel says of it; `None` where only subflows were found.
-    pub socket: Option<&'a SocketView<'a>>,
-    /// Something changed while it was read, or is hidden: subflows are
-    /// missing, or have gone since.
-    pub incomplete: bool,
-    all: &'a [Subflow],
-    keys: &'a [Key],
-}
-
-/// Which end of a connection this machine is.
+/// Which end of a connection this host is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It connected.
@@ -65,60 +81,188 @@ pub enum Role {
     Server,
 }
 
-/// A subflow: what is kept of its TCP socket.
+/// What TCP counts of a subflow.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Figures {
+    /// Bytes sent, retransmissions included.
+    pub bytes_sent: u64,
+    /// Bytes that the peer acknowledged.
+    pub bytes_acked: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Smoothed round-trip time, microseconds.
+    pub rtt: u32,
+    /// Its variation, microseconds.
+    pub rttvar: u32,
+    /// Congestion window, segments.
+    pub cwnd: u32,
+    /// Milliseconds since data was last sent.
+    pub last_data_sent: u32,
+    /// Milliseconds since data was last received.
+    pub last_data_recv: u32,
+    /// Milliseconds since an acknowledgement was last received.
+    pub last_ack_recv: u32,
+    /// Segments sent again over the whole life.
+    pub retransmits: u32,
+}
+
+impl Figures {
+    fn of(info: TcpInfo) -> Self {
+        Self {
+            bytes_sent: info.bytes_sent().unwrap_or(0),
+            bytes_acked: info.bytes_acked().unwrap_or(0),
+            bytes_received: info.bytes_received().unwrap_or(0),
+            rtt: info.rtt().unwrap_or(0),
+            rttvar: info.rttvar().unwrap_or(0),
+            cwnd: info.snd_cwnd().unwrap_or(0),
+            last_data_sent: info.last_data_sent().unwrap_or(0),
+            last_data_recv: info.last_data_recv().unwrap_or(0),
+            last_ack_recv: info.last_ack_recv().unwrap_or(0),
+            retransmits: info.total_retrans().unwrap_or(0),
+        }
+    }
+
+    /// Bytes carried in both directions, as far as they arrived.
+    pub fn bytes(&self) -> u64 {
+        // Both ends of the stream are acknowledged like a byte, but are none.
+        let acked = self.bytes_acked.min(self.bytes_sent);
+        acked.saturating_add(self.bytes_received)
+    }
+}
+
+/// A subflow: what is kept of its TCP socket. There may be tens of thousands,
+/// so it is small.
 #[derive(Clone, Debug)]
 pub struct Subflow {
+    /// Addresses as [`End::number`], the local one first.
+    pub addresses: [u128; 2],
+    /// What TCP counts; all 0 where that was not asked for or not sent.
+    pub figures: Figures,
+    /// Index of the interface that the socket is bound to, 0 for none.
+    pub interface: u32,
+    /// The socket's inode: that of its connection, 0 once it has no owner.
+    pub inode: u32,
+    ports: [u16; 2],
+    flags: u16,
     /// The TCP state.
     pub state: State,
-    /// Index of the interface that it is bound to, 0 for none.
-    pub interface: u32,
-    /// Its ends, the local one first.
-    pub ends: [End; 2],
-    /// Its part of MPTCP.
-    pub info: SubflowInfo,
-    inode: u32,
-    // Its connection was handed on.
+    /// The ids of both addresses; `None` where the kernel did not send them.
+    pub local_id: Option<u8>,
+    /// The id of the remote address.
+    pub remote_id: Option<u8>,
+    family: u8,
+    // Its connection was handed out, or is to be read again.
     done: Cell<bool>,
-    // What TCP knows of it, as much as we do, and how long that is.
-    tcp_len: usize,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Subflow>() <= 112);
+
+/// The kernel's structures about a subflow, whole.
+#[derive(Clone, Debug)]
+pub struct Structures {
+    /// What MPTCP knows of it.
+    pub info: SubflowInfo,
     tcp_info: [u8; TcpInfo::LEN],
+    tcp_info_len: usize,
+}
+
+impl Structures {
+    fn of(socket: &SocketView, info: SubflowInfo) -> Self {
+        let mut kept = Self {
+            info,
+            tcp_info: [0; TcpInfo::LEN],
+            tcp_info_len: 0,
+        };
+        let sent = socket.tcp_info().map_or(&[][..], |info| info.as_bytes());
+        let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);
+        if let Some(room) = kept.tcp_info.get_mut(..sent.len()) {
+            room.copy_from_slice(sent);
+            kept.tcp_info_len = sent.len();
+        }
+        kept
+    }
+
+    /// What TCP knows of it.
+    pub fn tcp_info(&self) -> TcpInfo<'_> {
+        TcpInfo::new(self.tcp_info.get(..self.tcp_info_len).unwrap_or_default())
+    }
 }
 
 impl Subflow {
-    /// What TCP knows of it.
-    pub fn tcp_info(&self) -> TcpInfo<'_> {
-        TcpInfo::new(self.tcp_info.get(..self.tcp_len).unwrap_or_default())
+    /// What is kept of a socket of which MPTCP knows `info`.
+    #[inline(never)]
+    fn of(socket: &SocketView, info: &SubflowInfo, detail: Detail) -> Self {
+        let [local, remote] = socket.ends();
+        let figures = match socket.tcp_info() {
+            Some(info) if detail > Detail::Place => Figures::of(info),
+            _ => Figures::default(),
+        };
+        Self {
+            addresses: [local.number, remote.number],
+            figures,
+            interface: socket.interface(),
+            inode: socket.inode(),
+            ports: [local.port, remote.port],
+            flags: info.flags().unwrap_or_default().0 as u16,
+            state: socket.state(),
+            local_id: info.id_loc(),
+            remote_id: info.id_rem(),
+            family: local.family,
+            done: Cell::new(false),
+        }
     }
 
-    /// Its flags.
+    /// Its ends, the local one first.
+    pub fn ends(&self) -> [End; 2] {
+        [0, 1].map(|side| End {
+            number: self.addresses[side],
+            port: self.ports[side],
+            family: self.family,
+        })
+    }
+
+    /// The flags that the codec knows.
     pub fn flags(&self) -> SubflowFlags {
-        self.info.flags().unwrap_or_default()
+        SubflowFlags(self.flags.into())
     }
 
-    /// It was joined to a connection that was there already.
+    /// It was joined to a connection that existed already.
     pub fn is_joined(&self) -> bool {
         let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
         self.flags().0 & joined != 0
     }
 
-    /// It is there to stay: its opening is over, its closing has not begun
-    /// here.
+    /// Its opening is over, its closing has not begun here.
     pub fn is_alive(&self) -> bool {
-        matches!(self.state, State::Established | State::CloseWait)
-    }
-
-    /// Bytes that it carried, in both directions, as far as they arrived.
-    pub fn bytes(&self) -> u64 {
-        let info = self.tcp_info();
-        // The ends of a connection are acked like bytes, but are none.
-        let sent = info.bytes_sent().unwrap_or(u64::MAX);
-        let acked = info.bytes_acked().unwrap_or(0).min(sent);
-        acked.saturating_add(info.bytes_received().unwrap_or(0))
+        is_alive(self.state)
     }
 }
 
+fn is_alive(state: State) -> bool {
+    matches!(state, State::Established | State::CloseWait)
+}
+
+/// A connection and the subflows that were found for it.
+#[derive(Debug)]
+pub struct Connection<'a> {
+    /// Its token; 0 if it fell back to TCP before it had one.
+    pub token: u32,
+    /// What the kernel knows of it; `None` where only subflows were found, as of
+    /// those without a token.
+    pub socket: Option<&'a SocketView<'a>>,
+    /// It changed while it was read, or is hidden: subflows are missing, or do
+    /// not exist any more.
+    pub incomplete: bool,
+    /// How many subflows it still counts whose sockets no longer exist.
+    pub lost: usize,
+    all: &'a [Subflow],
+    structures: &'a [Structures],
+    keys: &'a [Key],
+}
+
 impl<'a> Connection<'a> {
-    /// The subflows, those that were there from the start first.
+    /// The subflows, those that existed from the start first.
     pub fn subflows(&self) -> impl Iterator<Item = &'a Subflow> + '_ {
         let mut at = 0;
         core::iter::from_fn(move || {
@@ -128,44 +272,98 @@ impl<'a> Connection<'a> {
         })
     }
 
-    /// It fell back to TCP.
-    pub fn is_fallback(&self) -> bool {
-        let info = self.socket.and_then(|socket| socket.mptcp_info());
-        info.is_some_and(|info| info.is_fallback())
+    /// With [`Detail::All`], the structures of its subflow number `at`.
+    pub fn structures(&self, at: usize) -> Option<&'a Structures> {
+        self.structures.get(self.keys.get(at)?.place())
     }
 
-    /// Which end this is, as the first subflow tells while it lives.
-    pub fn role(&self) -> Option<Role> {
-        for subflow in self.subflows() {
-            let flags = subflow.flags();
-            if subflow.is_joined() {
-            } else if flags.contains(SubflowFlags::MCAP_LOC) {
-                return Some(Role::Client);
-            } else if flags.contains(SubflowFlags::MCAP_REM) {
-                return Some(Role::Server);
-            } else {
-                break;
-            }
+    /// Its state, where that is known: of a connection without a token that of
+    /// its only subflow.
+    pub fn state(&self) -> Option<State> {
+        match self.socket {
+            Some(socket) => Some(socket.state()),
+            None if self.token == 0 => self.subflows().next().map(|subflow| subflow.state),
+            None => None,
         }
-        None
+    }
+
+    /// Its ends, the local one first, where its state is known.
+    pub fn ends(&self) -> Option<[End; 2]> {
+        match self.socket {
+            Some(socket) => Some(socket.ends()),
+            None if self.token == 0 => self.subflows().next().map(Subflow::ends),
+            None => None,
+        }
+    }
+
+    /// It has become TCP.
+    pub fn is_fallback(&self) -> bool {
+        self.socket.map_or(self.token == 0, is_fallback)
+    }
+
+    /// Which end this host is, as the first subflow shows while it exists.
+    pub fn role(&self) -> Option<Role> {
+        let first = self.subflows().find(|subflow| !subflow.is_joined())?;
+        let flags = first.flags();
+        // Without any flag it fell back while it was opened from here: one that
+        // peers open as TCP is no socket of MPTCP.
+        Some(match flags.contains(SubflowFlags::MCAP_REM) {
+            true if !flags.contains(SubflowFlags::MCAP_LOC) => Role::Server,
+            _ => Role::Client,
+        })
     }
 }
 
-/// Which subflow was kept at a place, as one number. Sorted, those of a
-/// connection are together, the first before those that joined.
+/// Whether a connection has become TCP. While nobody has answered, the kernel's
+/// mark says only that it tries without MPTCP now: the path may be dead.
+pub fn is_fallback(socket: &SocketView) -> bool {
+    let info = socket.mptcp_info();
+    socket.state() != State::SynSent && info.is_some_and(|info| info.is_fallback())
+}
+
+/// What [`survey`] finds.
+#[derive(Debug)]
+pub enum Found<'f> {
+    /// A connection. They come first, and are numbered from 0 as they come.
+    Connection {
+        /// Its token.
+        token: u32,
+        /// Its socket.
+        socket: &'f SocketView<'f>,
+    },
+    /// A subflow.
+    Subflow {
+        /// The number of its connection; `None` for one that fell back before
+        /// it had a token, which is a connection of its own.
+        of: Option<usize>,
+        /// What names its socket on this host, for as long as that exists.
+        cookie: u64,
+        /// The rest.
+        subflow: &'f Subflow,
+    },
+}
+
+/// A token and more, as one number. Sorted, the subflows of a connection are
+/// together, the first before those that joined.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
     /// How far from the lower end its parts are: the token, a bit for those
-    /// that joined, the cookie, and the place in what is left.
+    /// that joined, the cookie, and in what is left the place in a list, or
+    /// another number.
     const TOKEN: u32 = 96;
     const JOINED: u32 = 95;
     const COOKIE: u32 = 31;
 
-    /// The connection as a whole, or all that is wanted of it.
-    fn of(token: u32) -> Self {
-        Self(u128::from(token) << Self::TOKEN)
+    fn of(token: u32, number: usize) -> Self {
+        Self(u128::from(token) << Self::TOKEN | number as u128)
+    }
+
+    fn of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Self {
+        let Self(key) = Self::of(token, place);
+        let joined = u128::from(subflow.is_joined()) << Self::JOINED;
+        Self(key | joined | u128::from(cookie) << Self::COOKIE)
     }
 
     fn token(self) -> u32 {
@@ -207,23 +405,25 @@ fn query(protocol: Protocol, family: u8, states: States) -> Query {
         .with_extensions(extension::INFO)
 }
 
-/// Hands the sockets of a protocol in these states that pass to `each`.
+/// Hands the sockets of a protocol in these states that pass to `each`; with
+/// an `inode` that is not 0, only those that have this one or none.
 #[inline(never)]
 fn dump(
     diagnostics: &mut Diagnostics,
     protocol: Protocol,
     states: States,
     filter: &Filter,
+    inode: u32,
     each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<()> {
     for family in [AF_INET, AF_INET6] {
         let query = query(protocol, family, states).with_filter(*filter);
-        diagnostics.dump(&query, each)?;
+        diagnostics.dump(&query, inode, each)?;
     }
     Ok(())
 }
 
-/// Hands the connection with this token to `each`; tells whether there is one.
+/// Hands the connection with this token to `each`; returns whether it exists.
 #[inline(never)]
 fn by_token(
     diagnostics: &mut Diagnostics,
@@ -238,242 +438,259 @@ fn token_of(socket: &SocketView) -> u32 {
     info.and_then(|info| info.token()).unwrap_or(0)
 }
 
-/// What is done with a connection that was found.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Pass {
-    /// Whether all of its subflows have been read is all that is asked.
-    Check,
-    /// It is handed on, unless it has to be looked at again.
-    First,
-    /// It is handed on as it is.
-    Last,
+/// The token of a subflow's connection, and into `info` what MPTCP knows of the
+/// subflow; `None` if the socket is no subflow or the kernel hides it.
+#[inline(never)]
+fn token_of_subflow(
+    socket: &SocketView,
+    info: &mut SubflowInfo,
+    hidden: &mut Hidden,
+) -> Result<Option<u32>> {
+    if !socket.read_subflow(info)? {
+        let upper = socket.upper_name()?;
+        hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
+        return Ok(None);
+    }
+    let token = info.token_loc();
+    hidden.sequences |= token.is_some() && info.relwrite_seq().is_none();
+    Ok(token)
+}
+
+/// How many subflows a connection counts: all of them, or on kernels before 6.8
+/// at least those beyond the first.
+fn counted(socket: &SocketView) -> (Option<usize>, usize) {
+    let Some(info) = socket.mptcp_info() else {
+        return (None, 0);
+    };
+    let all = info.subflows_total().map(usize::from);
+    let least = all.or(info.subflows().map(usize::from));
+    (all, least.unwrap_or(0))
 }
 
 /// Joins connections with the subflows that were read before.
 struct Reader<'r> {
     each: &'r mut dyn FnMut(&Connection) -> Result<()>,
-    pass: Pass,
-    // The connections that are wanted; all where there is none. Sorted, as
-    // are the keys of the subflows.
+    detail: Detail,
+    // The connections that are read now, sorted; empty for all. The number is
+    // that of the subflows it counted before, and 1; 0 where that is unknown.
     wanted: Vec<Key>,
+    // The inode of the only one, where it has one.
+    inode: u32,
     subflows: Vec<Subflow>,
+    structures: Vec<Structures>,
+    // Of the subflows, sorted.
     keys: Vec<Key>,
-    // Connections that lack something.
-    again: Vec<Key>,
+    // The connections that have to be read again.
+    pending: Vec<Key>,
+    // Nothing is read again after this reading.
+    last: bool,
     hidden: Hidden,
 }
 
 impl Reader<'_> {
-    /// Goes through all connections of the selection.
     #[inline(never)]
-    fn run(&mut self, diagnostics: &mut Diagnostics, selection: &Selection) -> Result<()> {
-        // All subflows of the wanted connections have been read.
-        let mut whole = false;
-        if let Some(token) = selection.token {
-            if !by_token(diagnostics, token, &mut |_| Ok(()))? {
-                return Ok(());
+    fn read(&mut self, diagnostics: &mut Diagnostics, selection: &Selection) -> Result<()> {
+        match selection.token {
+            Some(0) => {
+                self.wanted.push(Key::of(0, 0));
+                self.read_subflows(diagnostics, &Filter::ANY)?;
+                self.without_token()?;
             }
-            self.wanted.push(Key::of(token));
-        } else if let Some(filter) = &selection.filter {
-            self.read(diagnostics, filter)?;
-            for key in &self.keys {
-                self.wanted.push(Key::of(key.token()));
-            }
-            let wanted = &mut self.wanted;
-            dump(
-                diagnostics,
-                Protocol::Mptcp,
-                CONNECTED,
-                filter,
-                &mut |socket| {
-                    wanted.push(Key::of(token_of(socket)));
+            Some(token) => {
+                by_token(diagnostics, token, &mut |socket| {
+                    self.inode = socket.inode();
+                    self.pend(token, Some(counted(socket).1));
                     Ok(())
-                },
-            )?;
-            sort(wanted);
-            if wanted.is_empty() {
-                return Ok(());
+                })?;
             }
-            // All of their subflows are wanted. Where the filter has let them
-            // all through, the large dump is saved.
-            if wanted.len() <= FEW {
-                self.pass = Pass::Check;
-                self.look_up(diagnostics)?;
-                self.pass = Pass::First;
-                whole = self.again.is_empty();
-                self.again.clear();
+            None => {
+                let filter = selection.filter.unwrap_or(Filter::ANY);
+                self.read_subflows(diagnostics, &filter)?;
+                self.without_token()?;
+                self.read_connections(diagnostics, &filter)?;
+                // What the filter kept back is still to be read.
+                self.last = false;
+                self.unclaimed()?;
+                self.last = selection.filter.is_none();
             }
         }
-        loop {
-            if !whole {
-                self.read(diagnostics, &Filter::ANY)?;
-            }
-            whole = false;
-            let few = !self.wanted.is_empty() && self.wanted.len() <= FEW;
-            if few || self.pass == Pass::Last {
+        while !self.pending.is_empty() {
+            core::mem::swap(&mut self.wanted, &mut self.pending);
+            self.pending.clear();
+            sort(&mut self.wanted);
+            self.read_subflows(diagnostics, &Filter::ANY)?;
+            if self.wanted.len() <= FEW {
                 self.look_up(diagnostics)?;
             } else {
-                dump(
-                    diagnostics,
-                    Protocol::Mptcp,
-                    CONNECTED,
-                    &Filter::ANY,
-                    &mut |socket| {
-                        let token = token_of(socket);
-                        // Without a token it is being destroyed: its end has
-                        // been reported already.
-                        if token != 0 && self.wants(token) {
-                            self.found(token, Some(socket))
-                        } else {
-                            Ok(())
-                        }
-                    },
-                )?;
+                self.read_connections(diagnostics, &Filter::ANY)?;
             }
-            if self.pass == Pass::Last {
-                return Ok(());
-            }
-            // What lives has a connection.
-            for key in &self.keys {
-                if let Some(subflow) = self.subflows.get(key.place()) {
-                    if subflow.is_alive() && !subflow.done.get() {
-                        self.again.push(Key::of(key.token()));
-                    }
-                }
-            }
-            if self.again.is_empty() {
-                return Ok(());
-            }
-            sort(&mut self.again);
-            core::mem::swap(&mut self.wanted, &mut self.again);
-            self.pass = Pass::Last;
+            self.unclaimed()?;
+            self.last = true;
         }
+        Ok(())
     }
 
-    fn wants(&self, token: u32) -> bool {
-        self.wanted.is_empty() || !of_token(&self.wanted, token).is_empty()
+    /// The connection has to be read again; it counted this many subflows.
+    fn pend(&mut self, token: u32, counted: Option<usize>) {
+        let number = counted.map_or(0, |count| count + 1);
+        self.pending.push(Key::of(token, number));
+    }
+
+    /// Where this connection is among the wanted; `None` if it is not.
+    fn wanted(&self, token: u32) -> Option<Key> {
+        of_token(&self.wanted, token).first().copied()
     }
 
     /// Reads the subflows anew: those of the wanted connections that pass.
-    fn read(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
+    fn read_subflows(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
         self.subflows.clear();
+        self.structures.clear();
         self.keys.clear();
-        dump(
-            diagnostics,
-            Protocol::Tcp,
-            CONNECTED,
-            filter,
-            &mut |socket| self.keep(socket),
-        )?;
+        let inode = self.inode;
+        let tcp = Protocol::Tcp;
+        dump(diagnostics, tcp, CONNECTED, filter, inode, &mut |socket| {
+            self.keep(socket)
+        })?;
         sort(&mut self.keys);
         Ok(())
     }
 
     fn keep(&mut self, socket: &SocketView) -> Result<()> {
-        let mut subflow = Subflow {
-            state: socket.state(),
-            interface: socket.interface(),
-            ends: socket.ends(),
-            info: SubflowInfo::EMPTY,
-            inode: socket.inode(),
-            done: Cell::new(false),
-            tcp_len: 0,
-            tcp_info: [0; TcpInfo::LEN],
-        };
-        if !socket.read_subflow(&mut subflow.info)? {
-            let upper = socket.upper_name()?;
-            self.hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
-            return Ok(());
-        }
-        let Some(token) = subflow.info.token_loc() else {
+        let mut info = SubflowInfo::EMPTY;
+        let Some(token) = token_of_subflow(socket, &mut info, &mut self.hidden)? else {
             return Ok(());
         };
-        self.hidden.sequences |= subflow.info.relwrite_seq().is_none();
-        if !self.wants(token) {
+        if !self.wanted.is_empty() && self.wanted(token).is_none() {
             return Ok(());
         }
-        if let Some(sent) = socket.tcp_info() {
-            let sent = sent.as_bytes();
-            let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);
-            if let Some(room) = subflow.tcp_info.get_mut(..sent.len()) {
-                room.copy_from_slice(sent);
-                subflow.tcp_len = sent.len();
-            }
-        }
-        let Key(connection) = Key::of(token);
-        self.keys.push(Key(connection
-            | u128::from(subflow.is_joined()) << Key::JOINED
-            | u128::from(socket.cookie()) << Key::COOKIE
-            | self.subflows.len() as u128));
+        let subflow = Subflow::of(socket, &info, self.detail);
+        let place = self.subflows.len();
+        let key = Key::of_subflow(token, &subflow, socket.cookie(), place);
+        self.keys.push(key);
         self.subflows.push(subflow);
+        if self.detail == Detail::All {
+            self.structures.push(Structures::of(socket, info));
+        }
         Ok(())
+    }
+
+    /// Hands out the connections that are nothing but a subflow.
+    fn without_token(&mut self) -> Result<()> {
+        for key in of_token(&self.keys, 0) {
+            (self.each)(&Connection {
+                token: 0,
+                socket: None,
+                incomplete: false,
+                lost: 0,
+                all: &self.subflows,
+                structures: &self.structures,
+                keys: core::slice::from_ref(key),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Goes through the wanted connections that pass.
+    fn read_connections(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
+        let mptcp = Protocol::Mptcp;
+        dump(diagnostics, mptcp, CONNECTED, filter, 0, &mut |socket| {
+            let token = token_of(socket);
+            if !self.wanted.is_empty() && self.wanted(token).is_none() {
+                return Ok(());
+            }
+            self.found(token, socket)
+        })
     }
 
     /// Looks the wanted connections up one by one.
     fn look_up(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         let mut at = 0;
-        while let Some(key) = self.wanted.get(at) {
+        while let Some(token) = self.wanted.get(at).map(|key| key.token()) {
             at += 1;
-            let token = key.token();
-            let found = by_token(diagnostics, token, &mut |socket| {
-                self.found(token, Some(socket))
-            })?;
-            if !found && self.pass == Pass::Last {
-                self.found(token, None)?;
-            }
+            by_token(diagnostics, token, &mut |socket| self.found(token, socket))?;
         }
         Ok(())
     }
 
-    /// A connection was found, or just subflows of one.
-    fn found(&mut self, token: u32, socket: Option<&SocketView>) -> Result<()> {
-        let mut connection = Connection {
-            token,
-            socket,
-            incomplete: true,
-            all: &self.subflows,
-            keys: of_token(&self.keys, token),
-        };
+    /// A connection was found: it is handed out, or has to be read again.
+    #[inline(never)]
+    fn found(&mut self, token: u32, socket: &SocketView) -> Result<()> {
+        let mut keys = of_token(&self.keys, token);
         let (mut alive, mut foreign, mut done) = (0, false, false);
-        for subflow in connection.subflows() {
+        for key in keys {
+            let Some(subflow) = self.subflows.get(key.place()) else {
+                continue;
+            };
             alive += usize::from(subflow.is_alive());
-            // A token may be given out again, an inode not so soon: whoever
-            // has another one belongs to a connection that has gone.
-            let inode = socket.map_or(0, SocketView::inode);
+            // A token may be given out again, an inode not so soon: a subflow
+            // with another one belongs to a connection that no longer exists.
+            let inode = socket.inode();
             foreign |= subflow.inode != 0 && inode != 0 && subflow.inode != inode;
-            if self.pass != Pass::Check {
-                // The kernel may show it twice.
-                done |= subflow.done.replace(true);
-            }
+            // The kernel may show a connection twice.
+            done |= subflow.done.replace(true);
         }
         if done {
             return Ok(());
         }
-        match socket {
-            Some(socket) if !foreign => {
-                let info = socket.mptcp_info();
-                let count = |of: Option<u8>| of.map(usize::from);
-                let total = info.and_then(|info| count(info.subflows_total()));
-                // Older kernels count only those beyond the first.
-                let extra = info.and_then(|info| count(info.subflows()));
-                let least = total.or(extra).unwrap_or(0);
-                connection.incomplete =
-                    connection.keys.len() < least || alive > total.unwrap_or(alive);
-            }
-            Some(_) => connection.keys = &[],
-            // What closes may outlive its connection; what lives has one.
-            None if alive == 0 => return Ok(()),
-            None => {}
+        if foreign {
+            keys = &[];
+            alive = 0;
         }
-        let again = match self.pass {
-            Pass::Check => connection.incomplete,
-            Pass::First => connection.incomplete && !self.hidden.subflows,
-            Pass::Last => false,
+        let (all, least) = counted(socket);
+        let missing = least.saturating_sub(keys.len());
+        let whole = missing == 0 && alive <= all.unwrap_or(alive);
+        // It counted the same before its subflows were read.
+        let before = self.wanted(token).map(Key::place);
+        let steady = before == Some(least + 1);
+        if !whole && !steady && !self.last && !self.hidden.subflows {
+            self.pend(token, Some(least));
+            return Ok(());
+        }
+        // One that is being closed loses its subflows as it should.
+        let lost = match steady && is_alive(socket.state()) {
+            true => missing,
+            false => 0,
         };
-        if again {
-            self.again.push(Key::of(token));
-        } else if self.pass != Pass::Check {
-            (self.each)(&connection)?;
+        (self.each)(&Connection {
+            token,
+            socket: Some(socket),
+            incomplete: !whole && !steady,
+            lost,
+            all: &self.subflows,
+            structures: &self.structures,
+            keys,
+        })
+    }
+
+    /// Connections that were not found, though they have a living subflow, are
+    /// read again, and handed out without a socket if they are not found then.
+    fn unclaimed(&mut self) -> Result<()> {
+        let mut rest = &self.keys[..];
+        while let Some(first) = rest.first() {
+            let keys = of_token(rest, first.token());
+            rest = rest.get(keys.len()..).unwrap_or_default();
+            let mut lives = false;
+            for key in keys {
+                if let Some(subflow) = self.subflows.get(key.place()) {
+                    lives |= subflow.is_alive() && !subflow.done.get();
+                }
+            }
+            if !lives || first.token() == 0 {
+                continue;
+            }
+            if !self.last {
+                self.pending.push(Key::of(first.token(), 0));
+                continue;
+            }
+            (self.each)(&Connection {
+                token: first.token(),
+                socket: None,
+                incomplete: true,
+                lost: 0,
+                all: &self.subflows,
+                structures: &self.structures,
+                keys,
+            })?;
         }
         Ok(())
     }
@@ -484,19 +701,59 @@ impl Reader<'_> {
 pub fn each(
     diagnostics: &mut Diagnostics,
     selection: &Selection,
+    detail: Detail,
     each: &mut dyn FnMut(&Connection) -> Result<()>,
 ) -> Result<Hidden> {
     let mut reader = Reader {
         each,
-        pass: Pass::First,
+        detail,
         wanted: Vec::new(),
+        inode: 0,
         subflows: Vec::new(),
+        structures: Vec::new(),
         keys: Vec::new(),
-        again: Vec::new(),
+        pending: Vec::new(),
+        last: false,
         hidden: Hidden::default(),
     };
-    reader.run(diagnostics, selection)?;
+    reader.read(diagnostics, selection)?;
     Ok(reader.hidden)
+}
+
+/// Hands out all connections, then all of their subflows, and keeps neither.
+/// Subflows of connections that were opened meanwhile are left out.
+pub fn survey(
+    diagnostics: &mut Diagnostics,
+    detail: Detail,
+    each: &mut dyn FnMut(Found) -> Result<()>,
+) -> Result<Hidden> {
+    let any = &Filter::ANY;
+    let mut hidden = Hidden::default();
+    let mut tokens = Vec::new();
+    let mptcp = Protocol::Mptcp;
+    dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
+        let token = token_of(socket);
+        tokens.push(Key::of(token, tokens.len()));
+        each(Found::Connection { token, socket })
+    })?;
+    sort(&mut tokens);
+    let tcp = Protocol::Tcp;
+    dump(diagnostics, tcp, CONNECTED, any, 0, &mut |socket| {
+        let mut info = SubflowInfo::EMPTY;
+        let Some(token) = token_of_subflow(socket, &mut info, &mut hidden)? else {
+            return Ok(());
+        };
+        let of = of_token(&tokens, token).first().map(|key| key.place());
+        if of.is_none() && token != 0 {
+            return Ok(());
+        }
+        each(Found::Subflow {
+            of,
+            cookie: socket.cookie(),
+            subflow: &Subflow::of(socket, &info, detail),
+        })
+    })?;
+    Ok(hidden)
 }
 
 /// Hands each listening socket of MPTCP to `each`.
@@ -505,5 +762,5 @@ pub fn listeners(
     each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<()> {
     let states = States::LISTEN;
-    dump(diagnostics, Protocol::Mptcp, states, &Filter::ANY, each)
+    dump(diagnostics, Protocol::Mptcp, states, &Filter::ANY, 0, each)
 }

@@ -1,6 +1,7 @@
 //! inet_diag: the sockets of this namespace.
 
 use mptcp_codec::diag::{self, Query, SocketView};
+use mptcp_codec::netlink::Message;
 
 use super::socket::Socket;
 use crate::error::{Error, Result};
@@ -22,13 +23,15 @@ impl Diagnostics {
         Ok(Self { socket })
     }
 
-    /// Hands every socket that `query` finds to `each`.
+    /// Hands every socket that `query` finds to `each`; with an `inode` that is
+    /// not 0, those of other owners are left out before they are decoded.
     pub fn dump(
         &mut self,
         query: &Query,
+        inode: u32,
         each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<()> {
-        self.ask(query, None, each).map_err(unknown)
+        self.ask(query, None, inode, each).map_err(unknown)
     }
 
     /// Hands the MPTCP connection with this token to `each`; tells whether
@@ -39,7 +42,7 @@ impl Diagnostics {
         token: u32,
         each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<bool> {
-        match self.ask(query, Some(token), each) {
+        match self.ask(query, Some(token), 0, each) {
             Ok(()) => Ok(true),
             Err(error) if error.errno() == libc::ENOENT as u32 => Ok(false),
             Err(error) => Err(error),
@@ -51,13 +54,26 @@ impl Diagnostics {
         &mut self,
         query: &Query,
         token: Option<u32>,
+        inode: u32,
         each: &mut dyn FnMut(&SocketView) -> Result<()>,
     ) -> Result<()> {
         self.socket.call(
             &|buffer, seq| query.request(buffer, seq, token),
-            &mut |message| each(&SocketView::decode(message)?),
+            &mut |message| match inode_of(message) {
+                other if inode != 0 && other != 0 && other != inode => Ok(()),
+                _ => each(&SocketView::decode(message)?),
+            },
         )
     }
+}
+
+/// The inode in a message about a socket; 0 where there is none.
+fn inode_of(message: &Message) -> u32 {
+    // `idiag_inode`, the last member of `struct inet_diag_msg`.
+    const PLACE: usize = 68;
+    let rest = message.payload().get(PLACE..);
+    let bytes = rest.and_then(|rest| rest.first_chunk::<4>());
+    bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
 /// Says what a kernel lacks that knows no such sockets.

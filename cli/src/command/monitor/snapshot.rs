@@ -14,7 +14,7 @@ use mptcp_codec::mptcp::{EventAttributes, EventKind};
 use super::{record, Namespace, Screen, Source};
 use crate::error::Result;
 use crate::host::places;
-use crate::kernel::connections::{self, Connection, Role, Selection};
+use crate::kernel::connections::{self, Connection, Detail, Role, Selection};
 use crate::sys;
 use crate::text::join;
 
@@ -147,7 +147,7 @@ impl Source {
             token: screen.wanted.token,
             filter: None,
         };
-        connections::each(diagnostics, &selection, &mut |connection| {
+        connections::each(diagnostics, &selection, Detail::Place, &mut |connection| {
             namespace.show(screen, connection, &mut found)?;
             screen.make_room()
         })?;
@@ -184,11 +184,11 @@ impl Namespace {
             if subflow.is_joined() || flags.contains(SubflowFlags::FULLY_ESTABLISHED) {
                 phase = ESTABLISHED;
             }
-            let mut fields = describe(token, subflow.ends, subflow.interface);
-            if let Some(id) = subflow.info.id_loc() {
+            let mut fields = describe(token, subflow.ends(), subflow.interface);
+            if let Some(id) = subflow.local_id {
                 fields = fields.with_loc_id(id);
             }
-            if let Some(id) = subflow.info.id_rem() {
+            if let Some(id) = subflow.remote_id {
                 fields = fields.with_rem_id(id);
             }
             let backup = flags.contains(SubflowFlags::BKUP_REM);
