@@ -35,6 +35,7 @@ expect() { # text, command…
 		sleep 0.05
 	done
 	printf '%s\nwanted: %s\ngot:    %s\n' "FAILED $*" "$wanted" "$got" >&2
+	[ ! -f "${work-}/log" ] || cat "$work/log" "$work/ip-mptcp.state" >&2
 	exit 1
 }
 
@@ -43,7 +44,7 @@ expect() { # text, command…
 scripts() {
 	step shellcheck
 	installed shellcheck || { skip 'shellcheck: it is not installed' && return; }
-	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/mptcp.init openwrt/ip-mptcp/files/mptcp.hotplug debian/* \
+	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/ip-mptcp.init openwrt/ip-mptcp/files/ip-mptcp.hotplug debian/* \
 		initramfs-tools/hooks/* initramfs-tools/scripts/*/* dracut/*/*.sh)
 }
 
@@ -65,9 +66,10 @@ openwrt_package() {
 Version: $version-1
 Depends: @KERNEL_MPTCP
 Build-Depends: none
-License: MIT OR Apache-2.0
-LicenseFiles: LICENSE-MIT LICENSE-APACHE
-Conffiles: /etc/config/mptcp" makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
+Maintainer: Your Name <you@example.org>
+License: (MIT OR Apache-2.0) AND BSD-3-Clause
+LicenseFiles: LICENSE-MIT LICENSE-APACHE cli/packaging/licenses/argh.BSD-3-Clause
+Conffiles: /etc/config/ip-mptcp /etc/mptcp.state" makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
 	makefile IP_MPTCP_BINARY="$IP_MPTCP_BIN" >/dev/null
 	expect "$openwrt_files" installed_files
 	cmp "$IP_MPTCP_BIN" "$scratch/root/usr/sbin/ip-mptcp"
@@ -81,17 +83,20 @@ Conffiles: /etc/config/mptcp" makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
 	mv "$scratch/root" "$scratch/made-before"
 	CARGO_TARGET_DIR=$scratch/target makefile >"$scratch/log" 2>&1 || { cat "$scratch/log" && fail 'the package built from the sources'; }
 	expect "$openwrt_files" installed_files
-	# In the profile that is shipped.
+	# In the profile that is shipped, whatever the environment says of others.
 	[ -d "$scratch/target/dist" ] || fail 'another profile than dist'
+	ours=$(grep -- '--crate-name ip_mptcp ' "$scratch/log")
+	case $ours in *'overflow-checks=on'* | *'debug-assertions=on'*) fail "the build environment changes the profile: $ours" ;; esac
+	case $ours in *'-C panic=abort'*) ;; *) fail "the build environment changes the profile: $ours" ;; esac
 	"$scratch/root/usr/sbin/ip-mptcp" -V
 	rm -rf "$scratch/root" "$scratch/target"
 	mv "$scratch/made-before" "$scratch/root"
 	echo 'ok, from the sources'
 }
 
-openwrt_files='-rw------- etc/config/mptcp
--rw-r--r-- etc/hotplug.d/iface/90-mptcp
--rwxr-xr-x etc/init.d/mptcp
+openwrt_files='-rw------- etc/config/ip-mptcp
+-rw-r--r-- etc/hotplug.d/iface/90-ip-mptcp
+-rwxr-xr-x etc/init.d/ip-mptcp
 -rw-r--r-- lib/upgrade/keep.d/ip-mptcp
 -rwxr-xr-x usr/sbin/ip-mptcp'
 makefile() { make -s -r -C "$here/openwrt/ip-mptcp" TOPDIR="$here/openwrt/stub-sdk" BUILD_DIR="$scratch" "$@"; }
@@ -118,12 +123,12 @@ openwrt_service() {
 
 service() {
 	# shellcheck disable=SC2086
-	STUB=$work UCI_CONFIG_DIR=$work/root/etc/config IPKG_INSTROOT=$work/root IP_MPTCP_STATE=$work/mptcp.state \
-		IP_MPTCP_BIN=$work/root/usr/sbin/ip-mptcp ${in_shell:-sh} "$here/openwrt/stub.sh" "$work/root/etc/init.d/mptcp" "$1"
+	STUB=$work UCI_CONFIG_DIR=$work/root/etc/config IPKG_INSTROOT=$work/root IP_MPTCP_STATE=$work/ip-mptcp.state \
+		IP_MPTCP_BIN=$work/root/usr/sbin/ip-mptcp ${in_shell:-sh} "$here/openwrt/stub.sh" "$work/root/etc/init.d/ip-mptcp" "$1"
 }
 hotplug() { # action, network
 	# The hook calls the service by its place on a router.
-	sed 's,/etc/init.d/mptcp,service,g' "$work/root/etc/hotplug.d/iface/90-mptcp" >"$work/hook"
+	sed 's,/etc/init.d/ip-mptcp,service,g' "$work/root/etc/hotplug.d/iface/90-ip-mptcp" >"$work/hook"
 	# shellcheck disable=SC2034
 	ACTION=$1 INTERFACE=$2
 	# shellcheck source=/dev/null
@@ -131,57 +136,89 @@ hotplug() { # action, network
 }
 endpoints() { "$IP_MPTCP_BIN" endpoint show | sed 's/ *$//'; }
 limits() { "$IP_MPTCP_BIN" limits show | sed 's/ *$//'; }
+# Addresses and flags, without the ids that the kernel chose.
+addresses() { endpoints | sed 's/ id [0-9]*//' | LC_ALL=C sort; }
+log_has() { grep -qF -- "$1" "$work/log" || { cat "$work/log" && fail "the log has no: $1"; }; }
 
 in_netns() {
 	work=$(mktemp -d)
 	trap 'service stop; rm -rf "$work"' EXIT
-	ip link set lo up
-	mkdir -p "$work/net" "$work/phys"
+	mkdir -p "$work/net" "$work/phys" "$work/addr" "$work/proto"
 	cp -a "${openwrt_root:?}" "$work/root"
 	mkdir -p "$work/root/lib/functions"
-	config=$work/root/etc/config/mptcp
+	config=$work/root/etc/config/ip-mptcp
 	: >"$work/root/lib/functions/network.sh"
-	for device in wan0 lte0; do
+	cp "$config" "$work/shipped"
+	ip link set lo up
+	for device in wan0 lte0 eth1; do
 		ip link add "$device" type veth peer name "$device-peer"
 		ip link set "$device" up
 		ip link set "$device-peer" up
 	done
 	ip address add 192.0.2.10/24 dev wan0
 	ip address add 2001:db8::10/64 dev wan0 nodad
+	ip address add fd12:3456::10/64 dev wan0 nodad
 	ip address add 198.51.100.5/24 dev lte0
+	ip address add 192.168.100.2/24 dev eth1
 	echo wan0 >"$work/net/wan"
-	"$IP_MPTCP_BIN" endpoint add 203.0.113.1
+	foreign='203.0.113.1 id 1 signal'
+	"$IP_MPTCP_BIN" endpoint add 203.0.113.1 id 1 signal
+	"$IP_MPTCP_BIN" limits set subflows 7 add_addr_accepted 6
 
-	# What is shipped. Hotplug leaves a service alone that nobody has enabled.
+	openwrt_changes_nothing
+	openwrt_networks
+	openwrt_mistakes
+	openwrt_same_device
+	openwrt_layer_3
+	openwrt_multipath
+	openwrt_alone
+	echo ok
+}
+
+# Installed, enabled at boot and called by hotplug, as it is shipped and with
+# nothing to do: what others made stays.
+openwrt_changes_nothing() {
 	hotplug ifup wan || true
-	expect 'add_addr_accepted 0 subflows 2' limits
 	service enable
 	service start
-	expect 'add_addr_accepted 4 subflows 4' limits
-	expect '' endpoints
-	expect mptcp cat "$work/triggers"
+	hotplug ifup wan
+	sed "s/enabled '0'/enabled '1'/" "$work/shipped" >"$config"
+	grep -q "enabled '1'" "$config" || fail 'what is shipped is not off'
+	service reload
+	hotplug ifdown wan
+	[ ! -f "$work/pid" ] || fail 'it runs although nothing is configured'
+	expect "$foreign" endpoints
+	expect 'add_addr_accepted 6 subflows 7' limits
+	expect 'ip-mptcp network' cat "$work/triggers"
+	# A section that is not enabled is none.
+	printf "config endpoint\n\toption disabled '1'\n\toption interface 'wan'\n" >>"$config"
+	service reload
+	[ ! -f "$work/pid" ] || fail 'it runs although no section is enabled'
+	expect "$foreign" endpoints
+}
 
+openwrt_networks() {
 	cat >"$config" <<'CONFIG'
 config globals 'globals'
 	option enabled '1'
 	option subflows '3'
-	option add_addr_accepted '2'
+	option add_addr_accepted "2"
 
 config endpoint 'wan'
 	option interface 'wan'
 	option family 'ipv4'
-	option id '1'
+	option id '11'
 	list flag 'subflow'
 	list flag 'fullmesh'
 
 config endpoint 'lte'
 	option interface 'lte'
-	option id '2'
+	option id '12'
 	option flag 'subflow backup'
 
 config endpoint 'mail'
 	option address '2001:db8::10'
-	option id '7'
+	option id '17'
 	option port '8080'
 	list flag 'signal'
 
@@ -189,11 +226,12 @@ config endpoint 'spare'
 	option disabled '1'
 	option address '192.0.2.77'
 CONFIG
-	one='192.0.2.10 id 1 subflow fullmesh dev wan0'
-	two='198.51.100.5 id 2 subflow backup dev lte0'
-	seven='2001:db8::10 port 8080 id 7 signal'
+	one='192.0.2.10 id 11 subflow fullmesh dev wan0'
+	two='198.51.100.5 id 12 subflow backup dev lte0'
+	seven='2001:db8::10 port 8080 id 17 signal'
 	service reload
-	expect "$one
+	expect "$foreign
+$one
 $seven" endpoints
 	expect 'add_addr_accepted 2 subflows 3' limits
 	follower=$(cat "$work/pid")
@@ -201,58 +239,276 @@ $seven" endpoints
 	# A network comes up, loses its carrier, has it again, goes down.
 	echo lte0 >"$work/net/lte"
 	hotplug ifup lte
-	expect "$one
+	expect "$foreign
+$one
 $two
 $seven" endpoints
 	ip link set lte0 down
-	expect "$one
+	expect "$foreign
+$one
 $seven" endpoints
 	ip link set lte0 up
 	ip address replace 198.51.100.5/24 dev lte0
-	expect "$one
+	expect "$foreign
+$one
 $two
 $seven" endpoints
 	rm "$work/net/lte"
 	hotplug ifdown lte
-	expect "$one
+	expect "$foreign
+$one
+$seven" endpoints
+	# Another lease.
+	ip address add 192.0.2.20/24 dev wan0
+	ip address delete 192.0.2.10/24 dev wan0
+	ip address replace 192.0.2.20/24 dev wan0
+	hotplug ifupdate wan
+	expect "$foreign
+192.0.2.20 id 11 subflow fullmesh dev wan0
+$seven" endpoints
+	ip address add 192.0.2.10/24 dev wan0
+	ip address delete 192.0.2.20/24 dev wan0
+	ip address replace 192.0.2.10/24 dev wan0
+	hotplug ifupdate wan
+	expect "$foreign
+$one
 $seven" endpoints
 	[ "$(cat "$work/pid")" = "$follower" ] || fail 'the follower was started again by a reload'
+	# A follower that ends by itself comes back, five seconds later.
+	kill -KILL "$follower"
+	expect revived revived
+	follower=$(cat "$work/pid")
+}
 
-	# A value that would be words of its own changes nothing, and is named.
+revived() { [ "$(cat "$work/pid")" = "$follower" ] || ! kill -0 "$(cat "$work/pid")" || echo revived; }
+
+# Each mistake is named by the section that has it, as uci names that, and the
+# other sections work.
+openwrt_mistakes() {
 	cp "$config" "$work/good"
-	printf "config endpoint 'bad'\n\toption address '192.0.2.11 backup'\n" >>"$config"
-	service reload 2>"$work/complaints"
-	grep -q 'bad: address: "192.0.2.11 backup"' "$work/complaints" || fail 'no complaint about "bad"'
-	[ "$(cat "$work/pid")" = "$follower" ] || fail 'a mistake ended the follower'
-	# The follower still lives, and follows.
-	ip address delete 192.0.2.10/24 dev wan0
-	expect "$seven" endpoints
-	ip address add 192.0.2.10/24 dev wan0
-	expect "$one
-$seven" endpoints
+	cat >>"$config" <<'CONFIG'
 
-	# Without a follower: at once, and again when hotplug says so.
-	sed "s/enabled '1'/&\n\toption follow '0'/" "$work/good" >"$config"
-	"$IP_MPTCP_BIN" endpoint flush
+config endpoint
+	option address '192.0.2.11 backup'
+
+config endpoint
+	option interface 'wan'
+	option family 'ipv5'
+
+config endpoint 'far'
+	option address '198.51.100.77'
+	option id '300'
+
+config endpoint
+	option address '198.51.100.78'
+	option id '11'
+
+config endpoint
+	option address '198.51.100.79'
+	list flag 'sub$flow'
+
+config endpoint
+	list flag 'subflow'
+
+config endpoint
+	option address '198.51.100.80'
+	list flag 'signal'
+	option id '20'
+CONFIG
+	service reload 2>/dev/null
+	log_has 'ip-mptcp.@endpoint[4]: address: "192.0.2.11 backup"'
+	log_has 'ip-mptcp.@endpoint[5]: family: "ipv5"'
+	log_has 'ip-mptcp.far: argument "300" is wrong'
+	log_has 'ip-mptcp.@endpoint[7]: argument "11" is wrong'
+	# shellcheck disable=SC2016
+	log_has 'ip-mptcp.@endpoint[8]: flag: "sub$flow"'
+	log_has 'ip-mptcp.@endpoint[9]: an address, an interface or a device is needed'
+	[ "$(cat "$work/pid")" = "$follower" ] || fail 'a mistake ended the follower'
+	ip address add 198.51.100.80/24 dev lte0
+	expect "$foreign
+$one
+$seven
+198.51.100.80 id 20 signal" endpoints
+	# The follower still lives, and follows.
+	ip address delete 198.51.100.80/24 dev lte0
+	ip address delete 192.0.2.10/24 dev wan0
+	cp "$work/good" "$config"
 	service reload
+	expect "$foreign
+$seven" endpoints
+	ip address add 192.0.2.10/24 dev wan0
+	hotplug ifupdate wan
+	expect "$foreign
+$one
+$seven" endpoints
+	service stop
+	expect "$foreign
+$one
+$seven" endpoints
+	"$IP_MPTCP_BIN" endpoint flush
+}
+
+# wan and wan6 are one device: each section means the addresses of its network,
+# of aliases too, and two that mean the same do no harm.
+openwrt_same_device() {
+	echo wan0 >"$work/net/wan6"
+	echo 192.0.2.10 >"$work/addr/wan"
+	printf '2001:db8::10\nfd12:3456::10\nfe80::1\n' >"$work/addr/wan6"
+	cat >"$config" <<'CONFIG'
+config globals 'globals'
+	option enabled '1'
+config endpoint
+	option interface 'wan'
+	list flag 'subflow'
+config endpoint
+	option interface 'wan6'
+	list flag 'subflow'
+	list flag 'backup'
+CONFIG
+	service start
+	expect '192.0.2.10 subflow dev wan0
+2001:db8::10 subflow backup dev wan0' addresses
+	# netifd may know both addresses for both.
+	rm "$work/addr/wan" "$work/addr/wan6"
+	service reload
+	expect '192.0.2.10 subflow dev wan0
+2001:db8::10 subflow dev wan0' addresses
+	# An alias on the same device, and one of a device that is named as such.
+	ip address add 198.18.0.1/24 dev wan0
+	ip address add 198.18.1.1/24 dev wan0
+	echo wan0 >"$work/net/alias"
+	echo 198.18.0.1 >"$work/addr/alias"
+	echo 192.0.2.10 >"$work/addr/wan"
+	echo 2001:db8::10 >"$work/addr/wan6"
+	printf "config endpoint\n\toption interface 'alias'\n\tlist flag 'signal'\nconfig endpoint\n\toption device 'wan0'\n\toption family 'ipv4'\n" >>"$config"
+	service reload
+	expect '192.0.2.10 subflow dev wan0
+198.18.0.1 signal dev wan0
+198.18.1.1 dev wan0
+2001:db8::10 subflow backup dev wan0' addresses
+	[ ! -s "$work/log" ] || [ -f "$work/pid" ] || fail 'the follower has ended'
+	ip address delete 198.18.0.1/24 dev wan0
+	ip address delete 198.18.1.1/24 dev wan0
+	rm "$work/net/alias" "$work/addr/"*
+	service stop
+	"$IP_MPTCP_BIN" endpoint flush
+}
+
+# Of PPPoE, modems and tunnels the layer-3 device or nothing: never the Ethernet
+# below, whatever addresses that has.
+openwrt_layer_3() {
+	rm "$work/net/wan" "$work/net/wan6"
+	echo eth1 >"$work/phys/wan"
+	cat >"$config" <<'CONFIG'
+config globals 'globals'
+	option enabled '1'
+	option remove_on_stop '1'
+config endpoint 'wan'
+	option interface 'wan'
+	option id '1'
+	list flag 'subflow'
+config endpoint 'wwan'
+	option interface 'wwan'
+	list flag 'subflow'
+config endpoint 'vpn'
+	option interface 'vpn'
+	option family 'ipv4'
+	list flag 'backup'
+CONFIG
+	service start
+	ip link add pppoe-wan type veth peer name ppp-peer
+	ip link set ppp-peer up
+	ip link set pppoe-wan up
+	ip address add 203.0.113.7/32 peer 203.0.113.254 dev pppoe-wan
+	expect '' endpoints
+	echo pppoe-wan >"$work/net/wan"
+	hotplug ifup wan
+	expect '203.0.113.7 id 1 subflow dev pppoe-wan' endpoints
+	rm "$work/net/wan"
+	hotplug ifdown wan
+	expect '' endpoints
+	# A modem's network has no addresses, those that netifd adds to it have.
+	echo lte0 >"$work/net/wwan"
+	echo lte0 >"$work/net/wwan_4"
+	: >"$work/addr/wwan"
+	# Nobody tells netifd what OpenVPN does.
+	echo wan0 >"$work/net/vpn"
+	echo none >"$work/proto/vpn"
+	: >"$work/addr/vpn"
+	hotplug ifup wwan_4
+	expect '192.0.2.10 backup dev wan0
+198.51.100.5 subflow dev lte0' addresses
+	service stop
+	expect '' endpoints
+	rm "$work/net/"* "$work/addr/"* "$work/proto/"*
+}
+
+# The words that OpenWrt's wiki, OpenMPTCProuter and OverTheBox have for it.
+openwrt_multipath() {
+	echo wan0 >"$work/net/wan"
+	echo lte0 >"$work/net/lte"
+	printf "config globals 'globals'\n\toption enabled '1'\n" >"$config"
+	cat >"$work/root/etc/config/network" <<'CONFIG'
+config globals 'globals'
+	option ula_prefix 'fd12:3456::/48'
+	option multipath 'disable'
+config interface 'wan'
+	option proto 'dhcp'
+	option multipath 'master'
+config interface 'lte'
+	option proto 'qmi'
+	option multipath 'backup'
+config interface 'lan'
+	option multipath 'off'
+config interface 'guest'
+CONFIG
+	service start
+	[ ! -f "$work/pid" ] || fail 'it runs although multipath is disabled'
+	sed -i 's/disable/enable/' "$work/root/etc/config/network"
+	service reload
+	expect '192.0.2.10 subflow dev wan0
+198.51.100.5 subflow backup dev lte0
+2001:db8::10 subflow dev wan0' addresses
+	sed -i 's/master/signal/; s/backup/maybe/' "$work/root/etc/config/network"
+	service reload 2>/dev/null
+	expect '192.0.2.10 signal dev wan0
+2001:db8::10 signal dev wan0' addresses
+	log_has 'network.lte.multipath: "maybe"'
+	# A section for a network takes the place of its word.
+	printf "config endpoint\n\toption interface 'wan'\n\toption family 'ipv4'\n\tlist flag 'backup'\n" >>"$config"
+	service reload 2>/dev/null
+	expect '192.0.2.10 backup dev wan0' addresses
+	service stop
+	rm "$work/root/etc/config/network"
+	"$IP_MPTCP_BIN" endpoint flush
+}
+
+# Without a follower: at once, and again when hotplug says so. Without "keep",
+# and with a state file.
+openwrt_alone() {
+	sed "s/enabled '1'/&\n\toption follow '0'\n\toption keep '0'/" "$work/good" >"$config"
+	printf "config endpoint 'wrong'\n\toption address '192.0.2.66'\n\toption id '999'\n" >>"$config"
+	"$IP_MPTCP_BIN" endpoint add 203.0.113.1
+	rm -f "$work/net/lte"
+	service reload 2>/dev/null
 	[ ! -f "$work/pid" ] || fail 'a follower although follow is 0'
 	expect "$one
 $seven" endpoints
+	log_has 'ip-mptcp.wrong: argument "999" is wrong'
 	echo lte0 >"$work/net/lte"
-	hotplug ifup lte
+	hotplug ifup lte 2>/dev/null
 	expect "$one
 $two
 $seven" endpoints
 
 	# A plain state file, and its end with the service.
 	echo 'endpoint add 198.51.100.5 id 9 subflow' >"$work/plain"
-	printf "config globals 'globals'\n\toption enabled '1'\n\toption remove_on_stop '1'\n\toption state '%s'\n" \
+	printf "config globals 'globals'\n\toption enabled '1'\n\toption remove_on_stop '1'\n\toption keep '0'\n\toption state '%s'\n" \
 		"$work/plain" >"$config"
 	service reload
 	expect '198.51.100.5 id 9 subflow' endpoints
 	service stop
 	expect '' endpoints
-	echo ok
 }
 
 # ---- a whole system ---------------------------------------------------------

@@ -7,7 +7,7 @@ PKG_INSTALL_DIR ?= $(PKG_BUILD_DIR)/ipkg-install
 
 define BuildPackage
 $(eval $(Package/$(1)))
-$(foreach field,TITLE CATEGORY SECTION,$(if $($(field)),,$(error Package/$(1) has no $(field))))
+$(foreach field,TITLE CATEGORY SECTION URL,$(if $($(field)),,$(error Package/$(1) has no $(field))))
 $(foreach part,description install,$(if $(Package/$(1)/$(part)),,$(error Package/$(1)/$(part) is missing)))
 
 dumpinfo:
@@ -15,6 +15,7 @@ dumpinfo:
 	@echo 'Version: $(PKG_VERSION)-$(PKG_RELEASE)'
 	@echo 'Depends: $(strip $(DEPENDS))'
 	@echo 'Build-Depends: $(or $(PKG_BUILD_DEPENDS),none)'
+	@echo 'Maintainer: $(PKG_MAINTAINER)'
 	@echo 'License: $(PKG_LICENSE)'
 	@echo 'LicenseFiles: $(PKG_LICENSE_FILES)'
 	@echo 'Conffiles: $(strip $(Package/$(1)/conffiles))'
