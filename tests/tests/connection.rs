@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use ip_mptcp_tests::connection::{subflow_addresses, Connection};
+use ip_mptcp_tests::connection::{connect, listen, subflow_addresses, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::{descriptors, Load};
-use ip_mptcp_tests::namespace::{link_delete, sysctl};
+use ip_mptcp_tests::namespace::{add_address, add_route, link_delete, sysctl, veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::Run;
 use ip_mptcp_tests::schema;
@@ -329,4 +329,243 @@ fn hundreds_of_connections_are_joined_without_a_mistake() {
     }
     let text = Run::tool("connection show").run().success().stdout();
     assert_eq!(text.lines().count(), COUNT * 5);
+}
+
+/// Makes the namespace of the server drop packets that match, and the kernel of the client
+/// give up on MPTCP after one SYN that was sent again; whether that is possible here.
+fn drop_on_the_way(paths: &TwoPaths, what: &str) -> bool {
+    if sysctl("mptcp/syn_retrans_before_tcp_fallback", "1").is_err() {
+        skip("this kernel does not look for blackholes of MPTCP (it is older than 6.12)");
+        return false;
+    }
+    let rules = format!(
+        "add table ip way; \
+         add chain ip way in {{ type filter hook prerouting priority 0; }}; \
+         add rule ip way in {what} drop"
+    );
+    paths.server.inside(|| nft(&rules))
+}
+
+#[test]
+fn a_path_that_answers_nothing_is_no_fallback() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let listener = paths.listen("0.0.0.0:0");
+    let port = listener.local_addr().expect("its address").port();
+    if !drop_on_the_way(&paths, "ip protocol tcp") {
+        return;
+    }
+    let opening = std::thread::spawn(move || connect(([10, 0, 1, 1], port).into()));
+    // The second that is sent again is without MPTCP, and the kernel marks the connection.
+    let waiting = until("a SYN without MPTCP", || {
+        let waiting = shown("-j connection show").into_iter().next()?;
+        let sent_again = waiting["subflows"][0]["retransmits"].as_u64() >= Some(2);
+        sent_again.then_some(waiting)
+    });
+    assert_eq!(waiting["state"], "SYN_SENT");
+    assert_eq!(waiting["fallback"], false, "{waiting:#}");
+    assert_eq!(waiting["role"], "client");
+    assert_eq!(shown("-j connection show fallback").len(), 0);
+    assert_eq!(status_counts(), [1, 0, 1]);
+    assert!(paths.server.inside(|| nft("delete table ip way")));
+    let _open = opening.join().expect("the thread").expect("connect");
+    assert_eq!(
+        one("-j connection show")["fallback"],
+        true,
+        "TCP was answered"
+    );
+}
+
+/// Where SYNs with MPTCP vanish and the one without comes through, the kernel takes MPTCP
+/// for blocked (`Blackhole`) and opens the next connections as TCP: sockets of MPTCP that
+/// never get a token.
+#[test]
+fn connections_without_a_token_are_one_each() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let listeners = [paths.listen("0.0.0.0:0"), paths.listen("0.0.0.0:0")];
+    let address = |at: usize| {
+        let port = listeners[at].local_addr().expect("its address").port();
+        SocketAddr::from(([10, 0, 1, 1], port))
+    };
+    if !drop_on_the_way(&paths, "tcp option 30 exists") {
+        return;
+    }
+    let _first = connect(address(0)).expect("connect");
+    let _others = [0, 1, 1].map(|at| connect(address(at)).expect("connect"));
+    let all = shown("-j connection show");
+    assert_eq!(all.len(), 4, "{all:#?}");
+    for one in &all {
+        let facts = ["fallback", "incomplete", "role", "state"].map(|name| one[name].clone());
+        let expected: [Value; 4] = [
+            true.into(),
+            false.into(),
+            "client".into(),
+            "ESTABLISHED".into(),
+        ];
+        assert_eq!(facts, expected, "{one:#}");
+        assert_eq!(one["subflows"].as_array().map(Vec::len), Some(1), "{one:#}");
+        assert_eq!(end(one, "remote"), end(&one["subflows"][0], "remote"));
+    }
+    let tokens = all.iter().map(token);
+    assert_eq!(tokens.filter(|token| *token == 0).count(), 3, "{all:#?}");
+    // However they are asked for, they are the same.
+    for (words, count) in [
+        ("fallback", 4),
+        ("token none", 3),
+        ("token 0x0", 3),
+        ("token none fallback", 3),
+        (&format!("dport {}", address(1).port()), 2),
+        (&format!("token none dport {}", address(0).port()), 1),
+        ("token none dport 1", 0),
+    ] {
+        let found = shown(&format!("-j connection show {words}"));
+        assert_eq!(found.len(), count, "{words}: {found:#?}");
+        let text = Run::tool(&format!("connection show {words}"))
+            .run()
+            .success();
+        let lines = text.stdout();
+        let heads = lines.lines().filter(|line| line.starts_with("token "));
+        assert_eq!(heads.count(), count, "{lines}");
+    }
+    let text = Run::tool("connection show").run().success().stdout();
+    assert_eq!(
+        text.matches("token none client ESTABLISHED").count(),
+        3,
+        "{text}"
+    );
+    assert_eq!(status_counts(), [4, 4, 4]);
+    let counters = Run::tool("-j counters").run().success().stdout();
+    let counters: Value = serde_json::from_str(&counters).expect("JSON");
+    assert_eq!(counters["MPCurrEstab"], 4);
+    let listed = Run::tool("connection show token none sport 1").run();
+    assert_eq!(listed.code(), 0, "{}", listed.report());
+}
+
+/// Connections, fallbacks and subflows, as `status` counts them.
+fn status_counts() -> [u64; 3] {
+    let status = Run::tool("-j status").run().success().stdout();
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    let text = Run::tool("status").run().success().stdout();
+    let counts = ["connections", "fallbacks", "subflows"].map(|name| {
+        status[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name}: {status:#}"))
+    });
+    let [connections, fallbacks, subflows] = counts;
+    let line = format!("connections {connections} fallbacks {fallbacks} subflows {subflows}");
+    assert!(text.contains(&line), "{text}");
+    counts
+}
+
+/// Gives the packet filter of the thread's namespace these rules; says so where there is
+/// no `nft`, and that the test is skipped.
+fn nft(rules: &str) -> bool {
+    match std::process::Command::new("nft").arg(rules).output() {
+        Ok(done) => {
+            assert!(done.status.success(), "{rules}: {done:?}");
+            true
+        }
+        Err(error) => {
+            skip(&format!("no nft to change packets with: {error}"));
+            false
+        }
+    }
+}
+
+/// A checksum that fails (MP_FAIL) ends a subflow, which the kernel goes on counting.
+#[test]
+fn a_subflow_that_failed_its_checksum_is_lost_and_nothing_is_incomplete() {
+    let rules = "add table ip change; \
+        add chain ip change in { type filter hook prerouting priority 0; }; \
+        add rule ip change in iif c2 ip length > 1000 @th,6400,8 set 0x41";
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    for namespace in [&paths.client, &paths.server] {
+        namespace.inside(|| {
+            sysctl("mptcp/checksum_enabled", "1").expect("a sysctl");
+            limits(2, 2);
+        });
+    }
+    paths.server.inside(|| kernel::add("10.0.2.1 id 2 signal"));
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    until("the second subflow", || {
+        connection.ping();
+        (truth(&connection.client).len() == 2).then_some(())
+    });
+    assert_eq!(one("-j connection show")["lost"], 0);
+    if !nft(rules) {
+        return;
+    }
+    until("the end of the second subflow", || {
+        connection.exchange(100_000);
+        let left = Run::tool("-j connection show").run().success().stdout();
+        let left: Value = serde_json::from_str(&left).expect("JSON");
+        (left[0]["subflows"].as_array().map(Vec::len) == Some(1)).then_some(())
+    });
+    let (token, _) = connection.tokens();
+    for words in [
+        String::new(),
+        format!("token {token:x}"),
+        "remote 10.0.1.1".into(),
+    ] {
+        let found = one(&format!("-j connection show {words}"));
+        assert_eq!(found["lost"], 1, "{words}: {found:#}");
+        assert_eq!(found["incomplete"], false, "{words}: {found:#}");
+        assert_eq!(found["subflows"][0]["local_address"], "10.0.1.2");
+        let text = Run::tool(&format!("connection show {words}"))
+            .run()
+            .success();
+        let text = text.stdout();
+        assert!(text.contains(" LOST 1 subflows 1 "), "{text}");
+    }
+    assert_eq!(status_counts(), [1, 0, 1]);
+}
+
+/// Two modems that give the same address; the way goes by the second.
+#[test]
+fn the_interface_of_a_subflow_is_the_one_that_its_packets_take() {
+    let Some(_client) = Namespace::fresh() else {
+        return;
+    };
+    let server = Namespace::another();
+    let address = |text: &str| text.parse().expect("an address");
+    for (here, there) in [("lte0", "m0"), ("lte1", "m1")] {
+        veth(here, there, Some(&server));
+        add_address(here, address("10.0.8.2"), 24);
+        add_address(here, address("2001:db8:8::2"), 64);
+    }
+    server.inside(|| {
+        add_address("m1", address("10.0.8.1"), 24);
+        add_address("m1", address("2001:db8:8::1"), 64);
+        add_address("lo", address("10.50.0.1"), 32);
+        add_address("lo", address("2001:db8:50::1"), 128);
+    });
+    add_route(address("10.50.0.1"), 32, address("10.0.8.1"), "lte1", 1);
+    add_route(
+        address("2001:db8:50::1"),
+        128,
+        address("2001:db8:8::1"),
+        "lte1",
+        1,
+    );
+    let listener = server.inside(|| listen("[::]:0"));
+    let port = listener.local_addr().expect("its address").port();
+    let _both = ["10.50.0.1", "2001:db8:50::1"].map(|server| {
+        let connection = Connection::open_to(&listener, SocketAddr::new(address(server), port));
+        connection.exchange(1);
+        connection
+    });
+    let all = shown("-j connection show");
+    let devices: Vec<_> = all.iter().map(|one| &one["subflows"][0]["dev"]).collect();
+    assert_eq!(devices, ["lte1", "lte1"]);
+    assert_eq!(shown("-j connection show dev lte1").len(), 2);
+    assert_eq!(shown("-j connection show dev lte0").len(), 0);
+    let text = Run::tool("status").run().success().stdout();
+    assert!(text.contains("\nsubflows dev lte1 2\n"), "{text}");
+    assert!(!text.contains("subflows dev lte0"), "{text}");
 }
