@@ -3,6 +3,7 @@
 #
 #   cli/static.sh                 every target below
 #   cli/static.sh x86_64 mipsel   only these
+#   cli/static.sh --install mips  installs Debian's packages first, where they are missing
 #
 # The standard library is built again, for size and with every panic turned
 # into an immediate abort, which leaves out all that would print or unwind one.
@@ -10,10 +11,11 @@
 # reads. The result is target/static/TARGET/ip-mptcp (CARGO_TARGET_DIR is
 # honoured), followed by a table: target, bytes, how it was built and tried.
 #
-# Needed: a Rust toolchain with its library's source, and zig, which brings
-# musl and lld for every target. What is missing is installed, for root from
-# Debian's packages, zig from PyPI into the target folder; NO_INSTALL=1 forbids
-# that, and ZIG names a zig of your own.
+# Needed: a Rust toolchain of 1.92 or later with its library's source, and zig,
+# which brings musl and lld for every target. Nothing on the machine is changed
+# without --install, which lets root install Debian's packages; before that, what
+# is missing is named. zig comes from PyPI into the target folder, with the
+# machine's python3, unless ZIG names one or NO_INSTALL=1 forbids that.
 #
 # Exit status: 0 built; 1 a target failed to compile or to run; 2 unknown target; 3 none
 # of the targets can be built on this machine, the table says why.
@@ -48,21 +50,28 @@ row() {
 target() { printf '%s' "$TARGETS" | awk -v name="$1" 'NF && $1 == name { print $2, $3 }'; }
 
 names=$(printf '%s' "$TARGETS" | awk 'NF { printf "%s%s", space, $1; space = " " }')
-# shellcheck disable=SC2086
-[ $# -gt 0 ] || set -- $names
-# Before anything is installed for it.
+# Before anything is installed for it. Options go, the names of targets stay.
+install=
 for name; do
+    shift
     case $name in
     -h | --help)
         sed -n '2,/^set/{ /^#/!d; s/^# \{0,1\}//; p; }' "$0"
         exit 0
+        ;;
+    --install)
+        install=1
+        continue
         ;;
     esac
     [ -n "$(target "$name")" ] || {
         say "unknown target \"$name\", one of: $names"
         exit 2
     }
+    set -- "$@" "$name"
 done
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $names
 
 may_install() { [ -z "${NO_INSTALL-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
@@ -70,7 +79,11 @@ may_install() { [ -z "${NO_INSTALL-}" ] && [ "$(id -u)" = 0 ] && command -v apt-
 # wanted here, and a machine that has it keeps it.
 install_packages() {
     may_install || return 1
-    say "installing $*"
+    if [ -z "$install" ]; then
+        say "missing: Debian's $*; with --install they are installed"
+        return 1
+    fi
+    say "installing Debian's $*"
     { apt-get -q update && apt-get -q -y --no-install-recommends --no-remove install "$@"; } \
         >"$work/install.log" 2>&1 </dev/null || { say "that failed, see $work/install.log"; return 1; }
 }
@@ -78,16 +91,26 @@ install_packages() {
 # ---- the compiler -----------------------------------------------------------
 
 # A toolchain serves if it has the library's source beside it and knows the
-# panic strategy; a stable one does too, RUSTC_BOOTSTRAP opens it.
+# panic strategy; a stable one does too, RUSTC_BOOTSTRAP opens it. What each that
+# does not serve lacks is kept in $unfit.
 serves() {
-    [ -x "$1/bin/cargo" ] && [ -f "$1/lib/rustlib/src/rust/library/std/Cargo.toml" ] &&
-        RUSTC_BOOTSTRAP=1 "$1/bin/rustc" -Zunstable-options -Cpanic=immediate-abort --print cfg >/dev/null 2>&1
+    [ -x "$1/bin/rustc" ] || return 1
+    lacks=
+    [ -x "$1/bin/cargo" ] || lacks="has no cargo"
+    [ -f "$1/lib/rustlib/src/rust/library/std/Cargo.toml" ] ||
+        lacks="${lacks:+$lacks and }has no source of its library"
+    RUSTC_BOOTSTRAP=1 "$1/bin/rustc" -Zunstable-options -Cpanic=immediate-abort --print cfg >/dev/null 2>&1 ||
+        lacks="${lacks:+$lacks and }is too old (1.92 or later is needed)"
+    [ -n "$lacks" ] || return 0
+    unfit="${unfit-}; $("$1/bin/rustc" --version | cut -d' ' -f1,2) in $1 $lacks"
+    return 1
 }
 
 find_rust() {
+    unfit=
     for rust in $({ rustc --print sysroot
         rustup toolchain list | while read -r name _; do rustc "+$name" --print sysroot; done
-        echo /usr; } 2>/dev/null); do
+        echo /usr; } 2>/dev/null | awk '!seen[$0]++'); do
         serves "$rust" && return
     done
     rust=
@@ -95,7 +118,7 @@ find_rust() {
 }
 
 find_rust || { install_packages rustc-web cargo-web rust-web-src && find_rust; } ||
-    missing="no Rust toolchain with the source of its library: rustup component add rust-src, or Debian's rustc-web cargo-web rust-web-src"
+    missing="no Rust toolchain of 1.92 or later with the source of its library$unfit; rustup component add rust-src, or Debian's rustc-web cargo-web rust-web-src, brings one"
 
 # ---- the linker and the C library -------------------------------------------
 
@@ -152,12 +175,12 @@ libc_for() {
 # On powerpc two closures of the unwinder stay, called by nothing; the names
 # that they want are given away as 0.
 linker_for() {
-    cat >"$work/layout.ld" <<'LAYOUT'
+    cat >"$work/layout.ld.new" <<'LAYOUT'
 SECTIONS {
     /DISCARD/ : { *(.eh_frame) *(.comment) *(.note.*) *(.pdr) *(.mdebug.*) *(.gnu.attributes) *(.ARM.exidx*) *(.ARM.extab*) }
 } INSERT AFTER .text;
 LAYOUT
-    cat >"$work/link-$1" <<LINKER
+    cat >"$work/link-$1.new" <<LINKER
 #!/bin/sh
 left=\$#
 for word; do
@@ -171,7 +194,13 @@ exec "$ZIG" ld.lld "\$@" -z norelro -z noseparate-code --no-rosegment --icf=all 
     --build-id=none --defsym=_Unwind_GetTextRelBase=0 --defsym=_Unwind_GetDataRelBase=0 \\
     -T "$work/layout.ld" "$work/libc/$1"/crt1.o "$work/libc/$1"/*.a
 LINKER
-    chmod +x "$work/link-$1"
+    chmod +x "$work/link-$1.new"
+    # Cargo does not see what these files say: without its result it links again.
+    if ! cmp -s "$work/layout.ld.new" "$work/layout.ld" || ! cmp -s "$work/link-$1.new" "$work/link-$1"; then
+        rm -f "$work/build/$2/dist/deps"/ip_mptcp-* "$work/build/$2/dist/ip-mptcp"
+    fi
+    mv "$work/layout.ld.new" "$work/layout.ld"
+    mv "$work/link-$1.new" "$work/link-$1"
 }
 
 # ---- a target ---------------------------------------------------------------
@@ -201,7 +230,7 @@ build() {
         row "$1" - "cannot be built here: zig gives no musl for $3, see $work/libc/$1/log"
         return 0
     fi
-    linker_for "$1"
+    linker_for "$1" "$2"
     say "building $1"
     if ! compile "$1" "$2"; then
         tail -n 20 "$work/$1.log" >&2
