@@ -325,7 +325,8 @@ mod tests {
         };
         let piped = date.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut date = piped.stderr(Stdio::null()).spawn().ok()?;
-        let lines: String = times.iter().map(|time| format!("@{time}\n")).collect();
+        let lines: Vec<_> = times.iter().map(|time| format!("@{time}\n")).collect();
+        let lines = lines.concat();
         let mut input = date.stdin.take()?;
         let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
         let output = date.wait_with_output().ok()?;

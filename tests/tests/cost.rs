@@ -32,12 +32,10 @@ fn system_calls(strace: &Path, program: &Path, line: &str, stdin: &str) -> u32 {
         .filter_map(|number| number.parse::<u32>().ok())
         .collect();
     // Integers only: usecs/call and calls, perhaps errors.
-    let calls = match total[..] {
-        [_, calls, ..] => calls,
-        [calls] => calls,
+    match total[..] {
+        [_, calls, ..] | [calls] => calls,
         [] => panic!("no count in {text}"),
-    };
-    calls
+    }
 }
 
 /// A program that does nothing, linked like the binary: what its system calls are, the

@@ -76,10 +76,9 @@ fn selecting_works_on_as_many_endpoints_as_the_kernel_takes() {
         count = host;
     }
     let shown = Run::tool("endpoint show").run().success().stdout();
-    let expected: String = (1..=count)
-        .map(|host| format!("10.0.0.{host} id {host} subflow \n"))
-        .collect();
-    assert_eq!(shown, expected);
+    let line = |host| format!("10.0.0.{host} id {host} subflow \n");
+    let expected: Vec<_> = (1..=count).map(line).collect();
+    assert_eq!(shown, expected.concat());
     Run::tool("endpoint delete subflow").run().success();
     assert!(kernel::endpoints().is_empty(), "{:?}", kernel::endpoints());
 }
