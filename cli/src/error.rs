@@ -341,6 +341,27 @@ impl Error {
         out.byte(b'\n');
     }
 
+    /// A warning, as it is written to standard error: the message has
+    /// "Warning: " in front where it is text, and JSON has what follows that.
+    pub fn warning(as_json: bool, place: Option<(&str, u32)>, message: &[u8], out: &mut Text) {
+        if as_json {
+            out.bytes(b"{\"warning\":{\"message\":");
+            json_string(out, message);
+            put_place(place, out);
+            out.bytes(b"}}\n");
+            return;
+        }
+        out.bytes(b"Warning: ");
+        if let Some((file, line)) = place {
+            out.bytes(file.as_bytes());
+            out.byte(b':');
+            out.number(line.into());
+            out.bytes(b": ");
+        }
+        out.bytes(message);
+        out.bytes(b".\n");
+    }
+
     /// The error as a JSON object; `place` is the file and line of a batch.
     pub fn object(&self, out: &mut Text, place: Option<(&str, u32)>) {
         let Content {
@@ -370,12 +391,17 @@ impl Error {
             out.bytes(b",\"suggestion\":");
             json_string(out, suggestion);
         }
-        if let Some((file, line)) = place {
-            out.bytes(b",\"file\":");
-            json_string(out, file.as_bytes());
-            out.bytes(b",\"line\":");
-            out.number(line.into());
-        }
+        put_place(place, out);
         out.byte(b'}');
+    }
+}
+
+/// The members of a file and a line in it.
+fn put_place(place: Option<(&str, u32)>, out: &mut Text) {
+    if let Some((file, line)) = place {
+        out.bytes(b",\"file\":");
+        json_string(out, file.as_bytes());
+        out.bytes(b",\"line\":");
+        out.number(line.into());
     }
 }

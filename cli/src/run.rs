@@ -14,25 +14,28 @@ use crate::text::parse_number;
 /// Runs the program with these words, its own name first; returns its exit
 /// status.
 pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
-    let mut json = false;
-    match start(argv, &mut json) {
+    match start(argv) {
         Ok(status) => status,
         Err(error) => {
-            complain(&error.report(json, None));
+            complain(&error.report(sys::json_errors(), None));
             error.status()
         }
     }
 }
 
-fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> Result<u8> {
-    let words = utf8(argv)?;
+fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<u8> {
+    let mut broken = None;
+    let words = utf8(argv, &mut broken);
     let (argv0, words) = words
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
     let mut caller = Caller::new(argv0);
     let mut spelled = Spelled::default();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
-    *json = spelled.options.contains(&"--json");
+    sys::set_json_errors(spelled.options.contains(&"--json"));
+    if let Some(error) = broken {
+        return Err(error);
+    }
     let mut session = Session::default();
     if !spelled.options.is_empty() {
         session.options = match options(&caller, &spelled) {
@@ -75,18 +78,25 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>, json: &mut bool) -> 
     Ok(status)
 }
 
-/// All words as text, or which one is not.
-fn utf8<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Vec<&'a str>> {
+/// All words as text. The first that is not valid UTF-8 is an error, which waits
+/// until the options say how it is to be written.
+fn utf8<'a>(
+    argv: impl ExactSizeIterator<Item = &'a [u8]>,
+    broken: &mut Option<Error>,
+) -> Vec<&'a str> {
     let mut words = Vec::with_capacity(argv.len());
     for word in argv {
-        words.push(core::str::from_utf8(word).map_err(|_| {
-            let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
-            error.push(word);
-            error.push(b"\" is not valid UTF-8");
-            error.about_bytes(word)
-        })?);
+        words.push(core::str::from_utf8(word).unwrap_or_else(|_| {
+            broken.get_or_insert_with(|| {
+                let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
+                error.push(word);
+                error.push(b"\" is not valid UTF-8");
+                error.about_bytes(word)
+            });
+            ""
+        }));
     }
-    Ok(words)
+    words
 }
 
 fn palette(options: &Options) -> Option<Palette> {

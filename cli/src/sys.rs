@@ -10,7 +10,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_short, c_uint, c_void, CStr};
 use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::errno::Errno;
 
@@ -1038,11 +1038,32 @@ impl Memory {
     }
 }
 
-/// A block of the C library. Where it has none, the program ends here: whoever
-/// asked could only abort, without a word.
+/// Whether standard error is JSON. Of the whole process, as standard error is,
+/// for what has no options at hand: the allocator, a warning of the kernel's.
+static JSON_ERRORS: AtomicBool = AtomicBool::new(false);
+
+/// Whether standard error is JSON.
+pub fn json_errors() -> bool {
+    JSON_ERRORS.load(Ordering::Relaxed)
+}
+
+/// Makes standard error JSON, or text.
+pub fn set_json_errors(json: bool) {
+    JSON_ERRORS.store(json, Ordering::Relaxed);
+}
+
+/// A block of the C library. Where it has none, the program ends here: the
+/// caller could only abort, without a word.
 fn given(block: *mut c_void) -> *mut u8 {
     if block.is_null() {
-        let _ = write(&Fd::STDERR, b"Error: Cannot allocate memory\n");
+        let message: &[u8] = match json_errors() {
+            true => {
+                b"{\"error\":{\"kind\":\"kernel\",\"message\":\"Cannot allocate memory\",\
+                  \"errno\":12,\"name\":\"ENOMEM\"}}\n"
+            }
+            false => b"Error: Cannot allocate memory\n",
+        };
+        let _ = write(&Fd::STDERR, message);
         exit(1);
     }
     block.cast()

@@ -4,10 +4,13 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 
+use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::kernel::{self, Endpoint};
 use ip_mptcp_tests::monitor::events_group;
-use ip_mptcp_tests::namespace::{link_delete, link_index, link_rename, sysctl, veth, Namespace};
-use ip_mptcp_tests::program::{broken_pipe, Output, Run};
+use ip_mptcp_tests::namespace::{
+    add_address, link_delete, link_index, link_rename, sysctl, veth, Namespace,
+};
+use ip_mptcp_tests::program::{binary, broken_pipe, Output, Run};
 use ip_mptcp_tests::table;
 use ip_mptcp_tests::wait::skip;
 
@@ -82,6 +85,98 @@ fn json_error(output: &Output) -> serde_json::Value {
         .unwrap_or_else(|error| panic!("{error}: {}", output.report()));
     assert!(output.stdout.is_empty(), "{}", output.report());
     object["error"].clone()
+}
+
+/// Every line of standard error is an object with an error or a warning that has a
+/// message; all are returned.
+fn json_lines(output: &Output) -> Vec<serde_json::Value> {
+    let lines = output.stderr();
+    assert!(!lines.is_empty(), "{}", output.report());
+    lines
+        .lines()
+        .map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("{error}: {}", output.report()));
+            let kinds = ["error", "warning"].map(|kind| object[kind]["message"].is_string());
+            assert!(kinds[0] != kinds[1], "{}", output.report());
+            object
+        })
+        .collect()
+}
+
+/// Also where the words cannot be read, the kernel warns, or memory has run out (ENOMEM).
+#[test]
+fn with_json_all_of_standard_error_is_json() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    // Words with quotes, control bytes, and no UTF-8, before and after -j.
+    for word in [
+        &b"\xff\"\\\n\x01"[..],
+        b"a\"b",
+        b"\x1b[31m\x7f",
+        b"\xc3",
+        b"\xe2\x82",
+    ] {
+        let word = OsStr::from_bytes(word);
+        for start in [
+            "-j endpoint add",
+            "-j limits",
+            "-j",
+            "-j -n",
+            "-j monitor --event",
+        ] {
+            let error = json_error(&Run::tool(start).arg(word).run());
+            assert!(error["word"].is_string(), "{start} {word:?}: {error}");
+        }
+        let run = Run::tool("-n").arg(word).words("-j endpoint show");
+        json_lines(&run.run());
+        let state = [b"endpoint add ", word.as_bytes(), b"\n"].concat();
+        for command in ["-j apply -", "-j -b -", "-j -force -b -"] {
+            let lines = json_lines(&Run::tool(command).stdin(&state).run());
+            let places = lines.iter().all(|line| line["error"]["line"].is_u64());
+            assert!(places, "{command}: {lines:?}");
+        }
+    }
+    // Files and namespaces that are not there.
+    for words in [
+        "-j apply /no/such",
+        "-j -b /no/such",
+        "-j save /no/such",
+        "-j -n none limits",
+    ] {
+        json_lines(&Run::tool(words).run());
+    }
+    // No memory.
+    let long = "#\n".repeat(500_000);
+    let limited = Run::program("/bin/sh".as_ref())
+        .arg("-c")
+        .arg("ulimit -d 1000 && exec \"$0\" -j apply -")
+        .arg(binary());
+    let lines = json_lines(&limited.stdin(long).run());
+    assert_eq!(lines[0]["error"]["name"], "ENOMEM", "{lines:?}");
+    // What only root may see is missing.
+    let listener = listen("127.0.0.1:0");
+    let _connection = Connection::open(&listener);
+    let lines = json_lines(&Run::tool("-j -s connection show").unprivileged().run());
+    assert!(lines[0]["warning"].is_object(), "{lines:?}");
+    // More addresses than the kernel has room for.
+    for host in 1..=255_u8 {
+        for net in 0..2 {
+            add_address("wan", [10, 1, net, host].into(), 16);
+        }
+    }
+    let apply = Run::tool("-j apply -").stdin("endpoint add dev wan -4 subflow\n");
+    let output = apply.run();
+    assert_eq!(output.code(), 0, "{}", output.report());
+    for line in json_lines(&output) {
+        let warning = &line["warning"];
+        assert_eq!(
+            (&warning["file"], &warning["line"]),
+            (&"-".into(), &1.into())
+        );
+    }
 }
 
 #[test]

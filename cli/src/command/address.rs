@@ -3,7 +3,7 @@
 use super::user_space::ask;
 use crate::error::Result;
 use crate::grammar::takes;
-use crate::output::complain;
+use crate::output::warn;
 use crate::session::Session;
 
 pub fn announce(session: &mut Session, words: &[&str]) -> Result<u8> {
@@ -12,9 +12,9 @@ pub fn announce(session: &mut Session, words: &[&str]) -> Result<u8> {
         path_manager.announce(token, local)
     })?;
     if session.path_manager()?.has_listener() == Some(false) {
-        complain(
-            b"Warning: nobody in this network namespace listens to events: the kernel refuses \
-              the subflows that the peer opens unless somebody does (ip-mptcp monitor).\n",
+        warn(
+            b"nobody in this network namespace listens to events: the kernel refuses \
+              the subflows that the peer opens unless somebody does (ip-mptcp monitor)",
         );
     }
     Ok(0)

@@ -17,7 +17,7 @@ use crate::kernel::connections::{
     self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
 };
 use crate::kernel::{interface, Diagnostics, PathManager};
-use crate::output::{complain, Colour, Output};
+use crate::output::{warn, Colour, Output};
 use crate::session::Session;
 use crate::text::{padded, Text};
 
@@ -83,19 +83,17 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> 
         out.end_array();
     }
     out.flush()?;
-    complain(match hidden {
-        Hidden { subflows: true, .. } => {
-            b"Subflows are not shown: this kernel shows them to root \
-              (CAP_NET_ADMIN in this network namespace) only.\n"
-        }
-        Hidden {
-            sequences: true, ..
-        } => {
-            b"Sequence numbers of subflows are not shown: the kernel shows them to root \
-              (CAP_NET_ADMIN in this network namespace) only.\n"
-        }
-        _ => b"",
-    });
+    if hidden.subflows {
+        warn(
+            b"subflows are not shown: this kernel shows them to root only \
+              (CAP_NET_ADMIN in this network namespace)",
+        );
+    } else if hidden.sequences && stats {
+        warn(
+            b"sequence numbers of subflows are not shown: the kernel shows them to root only \
+              (CAP_NET_ADMIN in this network namespace)",
+        );
+    }
     Ok(0)
 }
 

@@ -5,9 +5,8 @@ use mptcp_codec::netlink::{ExtendedAck, Message};
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::output::complain;
+use crate::output::warn;
 use crate::sys::{self, Fd, Received};
-use crate::text::join;
 use crate::text::number;
 
 // Of linux/netlink.h; the libc crate does not have them on every target.
@@ -261,7 +260,7 @@ impl Answer<'_> {
                     }
                 }
                 Reply::End { extended } => {
-                    warn(&extended);
+                    show_warning(&extended);
                     continue;
                 }
                 Reply::Refused { errno, extended } => {
@@ -335,16 +334,12 @@ fn refused(errno: u32, extended: &ExtendedAck) -> Error {
 }
 
 /// What the kernel has to say although it did what was asked.
-fn warn(extended: &ExtendedAck) {
+fn show_warning(extended: &ExtendedAck) {
     if extended.attributes.as_bytes().is_empty() {
         return;
     }
     if let Some(text) = extended.message() {
-        let end: &[u8] = if text.as_bytes().ends_with(b".") {
-            b"\n"
-        } else {
-            b".\n"
-        };
-        complain(&join(&[b"Warning: ", text.as_bytes(), end]));
+        let text = text.as_bytes();
+        warn(text.strip_suffix(b".").unwrap_or(text));
     }
 }

@@ -324,6 +324,14 @@ fn write_error(error: Errno) -> Error {
     )
 }
 
+/// Writes a warning, which ends in no full stop, to standard error.
+#[cold]
+pub fn warn(message: &[u8]) {
+    let mut text = Text::default();
+    Error::warning(sys::json_errors(), None, message, &mut text);
+    complain(text.as_bytes());
+}
+
 /// Writes to standard error. There is nobody left to tell if that fails.
 pub fn complain(mut text: &[u8]) {
     while !text.is_empty() {

@@ -163,13 +163,12 @@ const FAMILIES: &[u32] = &[16];
 
 /// The warning about an address that is left out.
 pub fn tell_no_room(teller: &Teller, line: u32, address: IpAddr, text: &mut Text) {
-    text.bytes(b"Warning: ");
-    text.bytes(teller.name().as_bytes());
-    text.byte(b':');
-    text.number(line.into());
-    text.bytes(b": the kernel has no room for another endpoint: ");
-    text.address(address);
-    text.bytes(b" is left out.\n");
+    let mut message = Text::default();
+    message.bytes(b"the kernel has no room for another endpoint: ");
+    message.address(address);
+    message.bytes(b" is left out");
+    let place = Some((teller.name(), line));
+    Error::warning(teller.json, place, message.as_bytes(), text);
 }
 
 /// Waits until something is new, whatever it is; false where the time is over.
