@@ -4,7 +4,7 @@
 //! [`Truncated`](ErrorKind::Truncated) and [`BadLength`](ErrorKind::BadLength);
 //! what decodes them also with [`BadSize`](ErrorKind::BadSize) and
 //! [`BadString`](ErrorKind::BadString). What builds a request fails with
-//! [`NoSpace`](ErrorKind::NoSpace). Whatever can fail otherwise says so where
+//! [`NoSpace`](ErrorKind::NoSpace) and [`TooLong`](ErrorKind::TooLong). Whatever can fail otherwise says so where
 //! it is described.
 
 use core::fmt;
@@ -14,7 +14,7 @@ use core::fmt;
 /// Eight bytes, `Copy`, no text inside: making one costs nothing, reading one
 /// is up to [`Display`](fmt::Display).
 // The kind comes first, where a `Result` tells success by looking at one byte.
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Error {
     kind: ErrorKind,
@@ -23,7 +23,7 @@ pub struct Error {
 }
 
 /// The kinds of [`Error`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum ErrorKind {
@@ -42,8 +42,8 @@ pub enum ErrorKind {
     WrongType,
     /// An attribute that must be there is not.
     Missing,
-    /// The datagram was longer than the buffer it was received into.
-    DatagramCut,
+    /// A value longer than an attribute can be, whatever the buffer.
+    TooLong,
     /// A value that this request cannot carry.
     BadValue,
 }
@@ -104,7 +104,7 @@ impl ErrorKind {
             Self::NoSpace => "buffer too small",
             Self::WrongType => "unexpected message type",
             Self::Missing => "required attribute missing",
-            Self::DatagramCut => "datagram cut short by the receive buffer",
+            Self::TooLong => "value too long for an attribute",
             Self::BadValue => "value cannot be sent",
         }
     }

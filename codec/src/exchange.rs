@@ -14,7 +14,9 @@
 //! should have 0, which is that of events.
 
 use crate::error::{Error, ErrorKind};
-use crate::netlink::{flags, kind, verdict, ExtendedAck, Header, Message, Messages, HEADER_LEN};
+use crate::netlink::{
+    flags, message_type, verdict, ExtendedAck, Header, Message, Messages, HEADER_LEN,
+};
 use crate::order::Native;
 use crate::order::Order;
 
@@ -24,8 +26,21 @@ pub struct Exchange {
     seq: u32,
     port: Option<u32>,
     ends: Ends,
-    over: bool,
+    outcome: Option<Outcome>,
     interrupted: bool,
+}
+
+/// How an exchange ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The request was carried out, or the answer is complete.
+    Success,
+    /// The request was refused, or the answer broke off: a positive error
+    /// number of the machine.
+    Refused(u32),
+    /// What was received could not be read.
+    Broken(Error),
 }
 
 /// What the answer ends with.
@@ -64,7 +79,7 @@ impl Exchange {
             seq: header.seq,
             port: None,
             ends,
-            over: false,
+            outcome: None,
             interrupted: false,
         })
     }
@@ -73,13 +88,13 @@ impl Exchange {
     /// it the first reply decides: the kernel delivers a reply to nobody but
     /// the socket that asked.
     #[must_use]
-    pub const fn with_port(mut self, port: u32) -> Self {
+    pub const fn with_port_id(mut self, port: u32) -> Self {
         self.port = Some(port);
         self
     }
 
     /// The port of the socket, as given or as the first reply told it.
-    pub const fn port(&self) -> Option<u32> {
+    pub const fn port_id(&self) -> Option<u32> {
         self.port
     }
 
@@ -88,9 +103,20 @@ impl Exchange {
         matches!(self.ends, Ends::Done)
     }
 
+    /// The sequence number of the request.
+    pub const fn seq(&self) -> u32 {
+        self.seq
+    }
+
     /// Whether nothing more will come.
     pub const fn is_over(&self) -> bool {
-        self.over
+        self.outcome.is_some()
+    }
+
+    /// How it ended; `None` as long as it goes on. This is the same as the
+    /// replies told, for a program that does not look at each of them.
+    pub const fn outcome(&self) -> Option<Outcome> {
+        self.outcome
     }
 
     /// Whether the kernel said that the data changed while it was dumped
@@ -101,8 +127,24 @@ impl Exchange {
     }
 
     /// What a datagram of the kernel brings. The caller has made sure that
-    /// the kernel sent it (`nl_pid` 0) and that it was received whole
-    /// ([`ErrorKind::DatagramCut`] else).
+    /// the kernel sent it (`nl_pid` 0) and that it was received whole.
+    ///
+    /// The replies need not be walked to their end: what is left when they are
+    /// dropped still counts for [`is_over`](Self::is_over),
+    /// [`outcome`](Self::outcome) and [`is_interrupted`](Self::is_interrupted);
+    /// only its items are lost. So of a command that sets something the end is
+    /// all one has to look at:
+    ///
+    /// ```
+    /// # use mptcp_codec::{exchange::Outcome, Exchange};
+    /// # fn run(request: &[u8], mut receive: impl FnMut() -> Vec<u8>) -> Result<(), mptcp_codec::Error> {
+    /// let mut exchange = Exchange::new(request)?;
+    /// while !exchange.is_over() {
+    ///     drop(exchange.feed(&receive()));
+    /// }
+    /// assert_eq!(exchange.outcome(), Some(Outcome::Success));
+    /// # Ok(()) }
+    /// ```
     ///
     /// After an error the rest of the datagram is lost; the exchange then
     /// counts as over.
@@ -128,10 +170,10 @@ impl Exchange {
             return false;
         }
         match self.port {
-            Some(port) if port != header.port => return false,
-            _ => self.port = Some(header.port),
+            Some(port) if port != header.port_id => return false,
+            _ => self.port = Some(header.port_id),
         }
-        if header.flags & flags::DUMP_INTR != 0 && header.kind != kind::ERROR {
+        if header.flags & flags::DUMP_INTR != 0 && header.message_type != message_type::ERROR {
             self.interrupted = true;
         }
         true
@@ -147,21 +189,22 @@ impl Exchange {
         let verdict = match verdict::<E>(payload, header) {
             Ok(verdict) => verdict,
             Err(error) => {
-                self.over = true;
+                self.outcome = Some(Outcome::Broken(error));
                 return Some(Err(error));
             }
         };
         let errno = verdict.errno;
         // A dump is acknowledged before it begins where both flags were set;
         // only a refusal ends it.
-        if errno == 0 && self.ends == Ends::Done && header.kind == kind::ERROR {
+        if errno == 0 && self.ends == Ends::Done && header.message_type == message_type::ERROR {
             return None;
         }
-        self.over = true;
         let extended = verdict.extended(payload);
         Some(Ok(if errno == 0 {
+            self.outcome = Some(Outcome::Success);
             Reply::End { extended }
         } else {
+            self.outcome = Some(Outcome::Refused(errno));
             Reply::Refused { errno, extended }
         }))
     }
@@ -169,6 +212,7 @@ impl Exchange {
 
 /// What the kernel said to a request.
 #[derive(Copy, Clone, Debug)]
+#[non_exhaustive]
 pub enum Reply<'a, E: Order = Native> {
     /// A message of the answer.
     Item(Message<'a, E>),
@@ -190,6 +234,7 @@ pub enum Reply<'a, E: Order = Native> {
 
 /// What one datagram brings: made by [`Exchange::feed`].
 #[derive(Debug)]
+#[must_use = "items come from walking the replies; `drop` them where only the outcome counts"]
 pub struct Replies<'x, 'a, E: Order = Native> {
     exchange: &'x mut Exchange,
     messages: Messages<'a, E>,
@@ -200,11 +245,11 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.exchange.over {
+        while self.exchange.outcome.is_none() {
             let message = match self.messages.next()? {
                 Ok(message) => message,
                 Err(error) => {
-                    self.exchange.over = true;
+                    self.exchange.outcome = Some(Outcome::Broken(error));
                     return Some(Err(error));
                 }
             };
@@ -212,25 +257,44 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
             if !self.exchange.owns(header) {
                 continue;
             }
-            match header.kind {
-                kind::NOOP => {}
-                kind::OVERRUN => return Some(Ok(Reply::Overrun)),
-                kind::ERROR | kind::DONE => {
+            match header.message_type {
+                message_type::OVERRUN => return Some(Ok(Reply::Overrun)),
+                message_type::ERROR | message_type::DONE => {
                     let end = self.exchange.end(message.payload(), header);
                     if end.is_some() {
                         return end;
                     }
                 }
-                _ => {
+                message_type::MIN.. => {
                     if self.exchange.ends == Ends::Reply && header.flags & flags::MULTI == 0 {
-                        self.exchange.over = true;
+                        self.exchange.outcome = Some(Outcome::Success);
                     }
                     return Some(Ok(Reply::Item(message)));
                 }
+                // NOOP, and what has no meaning yet.
+                _ => {}
             }
         }
         None
     }
+}
+
+impl<E: Order> core::iter::FusedIterator for Replies<'_, '_, E> {}
+
+impl<E: Order> Drop for Replies<'_, '_, E> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.messages.is_empty() && self.exchange.outcome.is_none() {
+            finish(self);
+        }
+    }
+}
+
+/// Takes what is left for its effect on the exchange.
+#[cold]
+#[inline(never)]
+fn finish<E: Order>(replies: &mut Replies<'_, '_, E>) {
+    while replies.next().is_some() {}
 }
 
 #[cfg(test)]
@@ -311,11 +375,37 @@ mod tests {
     }
 
     #[test]
+    fn replies_that_are_not_walked_to_their_end_count_all_the_same() {
+        for (request, datagram, outcome) in [
+            (SET, ACK, Outcome::Success),
+            (SET, REFUSED, Outcome::Refused(1)),
+            (GET, ITEM, Outcome::Success),
+            (DUMP, &[PART, INTERRUPTED, DONE].concat(), Outcome::Success),
+            (DUMP, &[PART, REFUSED].concat(), Outcome::Refused(1)),
+            (
+                DUMP,
+                &[PART, BROKEN].concat(),
+                Outcome::Broken(Error::new(ErrorKind::BadLength, 20)),
+            ),
+        ] {
+            let datagram = bytes(datagram);
+            for walked in 0..3 {
+                let exchange = Exchange::with_order::<Little>(&bytes(request));
+                let mut exchange = exchange.unwrap();
+                let messages = Messages::<Little>::with_order(&datagram);
+                for _ in exchange.feed_messages(messages).take(walked) {}
+                assert_eq!(exchange.outcome(), Some(outcome), "{walked}");
+                assert_eq!(exchange.is_interrupted(), datagram.len() == 60);
+            }
+        }
+    }
+
+    #[test]
     fn the_first_port_is_kept_to() {
         let (letters, exchange) = play(DUMP, &[PART, OTHER_PORT, DONE]);
-        assert_eq!((letters.len(), exchange.port()), (2, Some(5)));
+        assert_eq!((letters.len(), exchange.port_id()), (2, Some(5)));
         let exchange = Exchange::with_order::<Little>(&bytes(GET)).unwrap();
-        let mut exchange = exchange.with_port(6);
+        let mut exchange = exchange.with_port_id(6);
         let item = bytes(ITEM);
         let messages = Messages::<Little>::with_order(&item);
         assert_eq!(exchange.feed_messages(messages).count(), 0);

@@ -8,15 +8,20 @@ use crate::netlink::Writer;
 use crate::order::Order;
 
 /// `AF_UNSPEC`: of any family.
-pub const AF_UNSPEC: u8 = 0;
+pub const AF_UNSPEC: u16 = 0;
 /// `AF_INET`, the same on all architectures of Linux.
-pub const AF_INET: u8 = 2;
+pub const AF_INET: u16 = 2;
 /// `AF_INET6`, the same on all architectures of Linux.
-pub const AF_INET6: u8 = 10;
+pub const AF_INET6: u16 = 10;
+
+/// A family for a structure that has a byte for it.
+pub(crate) fn byte(family: u16) -> Result<u8, Error> {
+    u8::try_from(family).map_err(|_| Error::new(ErrorKind::BadValue, 0))
+}
 
 /// The family of an address: [`AF_INET`] or [`AF_INET6`].
 #[inline]
-pub const fn family_of(address: IpAddr) -> u8 {
+pub const fn family_of(address: IpAddr) -> u16 {
     match address {
         IpAddr::V4(_) => AF_INET,
         IpAddr::V6(_) => AF_INET6,
@@ -45,7 +50,7 @@ pub(crate) const fn either(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option
 /// The address of `family` that `bytes` begin with; `None` where the family has
 /// addresses of another kind.
 #[inline(never)]
-pub(crate) fn from_bytes(family: u8, bytes: &[u8]) -> Option<IpAddr> {
+pub(crate) fn from_bytes(family: u16, bytes: &[u8]) -> Option<IpAddr> {
     match family {
         AF_INET => Some(IpAddr::V4(Ipv4Addr::from(*bytes.first_chunk::<4>()?))),
         AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(*bytes.first_chunk::<16>()?))),
@@ -73,12 +78,12 @@ pub(crate) fn from_sockaddr<E: Order>(bytes: &[u8]) -> Result<Option<(IpAddr, u1
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(short)?;
     let [f0, f1, p0, p1] = *head;
     let port = u16::from_be_bytes([p0, p1]);
-    Ok(match u8::try_from(E::u16([f0, f1])) {
-        Ok(AF_INET) => {
+    Ok(match E::u16([f0, f1]) {
+        AF_INET => {
             let address = rest.first_chunk::<4>().ok_or(short)?;
             Some((IpAddr::V4(Ipv4Addr::from(*address)), port))
         }
-        Ok(AF_INET6) => {
+        AF_INET6 => {
             // The flow label comes first.
             let address = rest.get(4..).and_then(|rest| rest.first_chunk::<16>());
             Some((IpAddr::V6(Ipv6Addr::from(*address.ok_or(short)?)), port))

@@ -19,6 +19,8 @@
 )]
 
 #[macro_use]
+mod numbers;
+#[macro_use]
 mod table;
 
 pub mod diag;

@@ -303,6 +303,25 @@ macro_rules! attribute_set {
                 }
             )*
 
+            /// The same without the attribute of this number.
+            #[must_use]
+            #[inline]
+            pub const fn without(mut self, number: u16) -> Self {
+                match number {
+                    $(
+                        $number => {
+                            self.present &= !(1 << $number);
+                            self.$field = Self::EMPTY.$field;
+                        }
+                    )*
+                    _ => {}
+                }
+                self
+            }
+
+            /// Bytes that [`encode`](Self::encode) writes at most.
+            pub const MAX_LEN: usize = 0 $( + 4 + crate::netlink::align(field!(len $kind)) )*;
+
             /// How many attributes were met that are not in this set; they
             /// are skipped here and can be reached through the raw
             /// attributes.
@@ -311,8 +330,8 @@ macro_rules! attribute_set {
             }
 
             /// The kernel's name of an attribute of this set.
-            pub const fn name(kind: u16) -> Option<&'static str> {
-                match kind {
+            pub const fn name(number: u16) -> Option<&'static str> {
+                match number {
                     $( $number => Some(stringify!($name)), )*
                     _ => None,
                 }
@@ -321,7 +340,7 @@ macro_rules! attribute_set {
             /// Reads a set. An attribute that is there twice counts as its
             /// last, as in the kernel.
             #[inline]
-            pub fn decode<E: crate::order::Order>(
+            pub fn from_attributes<E: crate::order::Order>(
                 attributes: crate::netlink::Attributes<'_, E>,
             ) -> Result<Self, crate::error::Error> {
                 let mut set = Self::EMPTY;

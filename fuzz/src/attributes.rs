@@ -60,7 +60,7 @@ fn walk<E: Order>(attributes: Attributes<'_, E>, data: &[u8], big: bool) {
 }
 
 fn one<E: Order>(a: &Attribute<'_, E>, judge: &reference::Attribute<'_>, order: reference::Order) {
-    assert_eq!(a.kind(), judge.kind());
+    assert_eq!(a.number(), judge.number());
     assert_eq!(a.is_nested(), judge.raw & 0x8000 != 0);
     assert_eq!(a.is_net_byteorder(), judge.raw & 0x4000 != 0);
     assert_eq!(a.offset(), judge.at);

@@ -15,6 +15,22 @@ pub fn agree<T: PartialEq + std::fmt::Debug>(codec: Result<T, Error>, judge: Res
     }
 }
 
+/// As [`agree`], for a message of the set where it is `right`; another one is
+/// refused as such.
+pub fn agree_where<T: PartialEq + std::fmt::Debug>(
+    right: bool,
+    codec: Result<T, Error>,
+    judge: Result<T, Fault>,
+) {
+    if right {
+        return agree(codec, judge);
+    }
+    match codec {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::WrongType),
+        Ok(codec) => panic!("another message was taken for {codec:?}"),
+    }
+}
+
 /// The codec's error says what the judge says.
 pub fn same_fault(error: Error, fault: Fault) {
     super::print(format_args!("{error} {error:?}"));

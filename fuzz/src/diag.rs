@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
 
 fn one<E: Order>(data: &[u8], big: bool) {
     let order = reference::Order { big };
-    let nest = SubflowInfo::decode(Attributes::<E>::with_order(data));
+    let nest = SubflowInfo::from_attributes(Attributes::<E>::with_order(data));
     agree(
         nest.map(|s| subflow(&s)),
         reference::subflow(data, order, 0),
@@ -40,7 +40,7 @@ fn one<E: Order>(data: &[u8], big: bool) {
     let judge = reference::socket(data, order);
     agree(
         socket.map(|s| reference::Socket {
-            family: s.family,
+            family: s.family as u8,
             state: s.state.number(),
             timer: s.timer,
             retransmits: s.retransmits,
@@ -162,7 +162,7 @@ fn ask(wish: &Wish) {
     } else {
         Protocol::Tcp
     };
-    let query = Query::new(protocol, wish.family)
+    let query = Query::new(protocol, wish.family.into())
         .with_states(States(wish.states))
         .with_extensions(wish.extensions)
         .with_filter(filter);

@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::{Endpoint, Limits};
 use mptcp_codec::netlink::{Attributes, Messages};
 use mptcp_codec::order::{Big, Little, Order};
 
-use super::compare::{self, agree};
+use super::compare::{self, agree, agree_where};
 use super::print_all;
 use super::reference::{self, Fault};
 
@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
 
 fn one<E: Order>(data: &[u8], big: bool) {
     let order = reference::Order { big };
-    let endpoint = Endpoint::decode(Attributes::<E>::with_order(data));
+    let endpoint = Endpoint::from_attributes(Attributes::<E>::with_order(data));
     if let Ok(endpoint) = &endpoint {
         print_all!(endpoint);
         if let Some(flags) = endpoint.flags() {
@@ -30,7 +30,7 @@ fn one<E: Order>(data: &[u8], big: bool) {
         endpoint.map(|e| compare::endpoint(&e)),
         reference::endpoint(data, order, 0),
     );
-    let limits = Limits::decode(Attributes::<E>::with_order(data));
+    let limits = Limits::from_attributes(Attributes::<E>::with_order(data));
     if let Ok(limits) = &limits {
         print_all!(limits);
     }
@@ -43,11 +43,13 @@ fn one<E: Order>(data: &[u8], big: bool) {
     let mut messages = Messages::<E>::with_order(&bytes);
     let message = messages.next().expect("a message").expect("well-formed");
     agree(
-        Endpoint::from_message(&message).map(|e| compare::endpoint(&e)),
+        Endpoint::decode(&message).map(|e| compare::endpoint(&e)),
         reply(data, order),
     );
-    agree(
-        Limits::from_message(&message).map(|l| compare::limits(&l)),
+    let command = data.first().filter(|_| data.len() >= 4);
+    agree_where(
+        matches!(command, None | Some(5 | 6)),
+        Limits::decode(&message).map(|l| compare::limits(&l)),
         match data.get(4..) {
             Some(rest) => reference::limits(rest, order, 20),
             None => Err(Fault::Truncated(16)),

@@ -29,8 +29,8 @@ fn one<E: Order>(data: &[u8], big: bool) {
     );
     let Ok(event) = event else { return };
     print_all!(event);
-    assert_eq!(event.kind.command(), data[0]);
-    assert_eq!(event.kind, EventKind::from_command(data[0]));
+    assert_eq!(event.kind.number(), data[0]);
+    assert_eq!(event.kind, EventKind::from_number(data[0]));
     assert_eq!(
         event.kind.name().is_none(),
         matches!(event.kind, EventKind::Unknown(_))

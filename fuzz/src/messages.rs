@@ -32,10 +32,10 @@ fn walk<E: Order>(data: &[u8], big: bool) {
         assert_eq!(
             (
                 header.len,
-                header.kind,
+                header.message_type,
                 header.flags,
                 header.seq,
-                header.port
+                header.port_id
             ),
             (judge.len, judge.kind, judge.flags, judge.seq, judge.port)
         );
@@ -58,9 +58,14 @@ fn content<E: Order>(message: &mptcp_codec::netlink::Message<'_, E>, kind: u16) 
                 Content::Done(_) => 3,
                 Content::Overrun => 4,
                 Content::Data => {
-                    assert!(!(1..=4).contains(&kind));
+                    assert!(kind >= 16);
                     kind
                 }
+                Content::Reserved => {
+                    assert!(kind == 0 || (5..16).contains(&kind));
+                    kind
+                }
+                _ => unreachable!("content that is not known"),
             };
             assert_eq!(number, kind);
         }

@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
         let family = u16::from_ne_bytes([head[0], head[1]]);
         let command = (head[2] & 1 == 0).then_some(u32::from(head[3]));
         let room = usize::from(head[4]);
-        match policy::dump(&mut vec![0; room], 7, family, command) {
+        match policy::dump(&mut vec![0; room], family, 7, command) {
             Ok(message) => assert_eq!(message.len(), 28 + command.map_or(0, |_| 8)),
             Err(_) => assert!(room < 36),
         }
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
 fn one<E: Order>(data: &[u8], big: bool) {
     let order = reference::Order { big };
     agree(
-        Rule::decode(Attributes::<E>::with_order(data)).map(|r| values(&r)),
+        Rule::from_attributes(Attributes::<E>::with_order(data)).map(|r| values(&r)),
         reference::rule(data, order, 0),
     );
     let bytes = super::message(16, 2, data, big);
@@ -91,19 +91,19 @@ fn read(bytes: &[u8], order: reference::Order) -> Result<Vec<Judged>, Fault> {
         let inside = reference::whole(command.payload, order, 0)?;
         let (mut on_do, mut on_dump) = (None, None);
         for a in &inside {
-            match a.kind() {
+            match a.number() {
                 1 => on_do = Some(a.u32(order)?),
                 2 => on_dump = Some(a.u32(order)?),
                 _ => {}
             }
         }
-        entries.push(Judged::Command(command.kind(), on_do, on_dump));
+        entries.push(Judged::Command(command.number(), on_do, on_dump));
     }
     for policy in reference::whole(nest(8), order, 0)? {
         for rule in reference::whole(policy.payload, order, 0)? {
             entries.push(Judged::Attribute(
-                policy.kind(),
-                rule.kind(),
+                policy.number(),
+                rule.number(),
                 reference::rule(rule.payload, order, 0)?,
             ));
         }

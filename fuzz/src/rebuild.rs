@@ -37,7 +37,7 @@ fn raw<E: Order>(message: &Message<'_, E>, buffer: &mut [u8]) {
         for a in &list {
             let nested = u16::from(a.is_nested()) << 15;
             let order = u16::from(a.is_net_byteorder()) << 14;
-            writer.put_bytes(a.kind() | nested | order, a.payload());
+            writer.put_bytes(a.number() | nested | order, a.payload());
         }
         let built = &*writer.finish().expect("padding is all that is added");
         let mut messages = Messages::<E>::with_order(built);
@@ -63,11 +63,11 @@ fn typed<E: Order>(message: &Message<'_, E>, buffer: &mut [u8]) {
     };
     macro_rules! again {
         ($set:ident, $attributes:expr) => {
-            if let Ok(set) = $set::decode($attributes) {
+            if let Ok(set) = $set::from_attributes($attributes) {
                 let mut writer = Writer::<E>::with_order(buffer, message.header);
                 set.encode(&mut writer);
                 let built = &*writer.finish().expect("no longer than what was read");
-                let again = $set::decode(Attributes::<E>::with_order(&built[16..]));
+                let again = $set::from_attributes(Attributes::<E>::with_order(&built[16..]));
                 let again = again.expect("just built");
                 assert_eq!(again.unknown(), 0);
                 if set.unknown() == 0 {

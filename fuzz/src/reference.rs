@@ -113,7 +113,7 @@ pub struct Attribute<'a> {
 
 impl Attribute<'_> {
     /// `nla_type` without its flags.
-    pub fn kind(&self) -> u16 {
+    pub fn number(&self) -> u16 {
         self.raw % 0x4000
     }
 
@@ -221,7 +221,7 @@ pub struct Endpoint {
     pub addr6: Option<Ipv6Addr>,
     pub port: Option<u16>,
     pub flags: Option<u32>,
-    pub if_idx: Option<i32>,
+    pub if_idx: Option<u32>,
     pub unknown: u16,
 }
 
@@ -230,14 +230,14 @@ pub fn endpoint(bytes: &[u8], order: Order, base: usize) -> Result<Endpoint, Fau
     let mut to = Endpoint::default();
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => to.family = Some(a.u16(order)?),
             2 => to.id = Some(a.u8()?),
             3 => to.addr4 = Some(a.ipv4()?),
             4 => to.addr6 = Some(a.ipv6()?),
             5 => to.port = Some(a.u16(order)?),
             6 => to.flags = Some(a.u32(order)?),
-            7 => to.if_idx = Some(a.u32(order)? as i32),
+            7 => to.if_idx = Some(a.u32(order)?),
             _ => to.unknown = to.unknown.saturating_add(1),
         }
     }
@@ -258,7 +258,7 @@ pub fn limits(bytes: &[u8], order: Order, base: usize) -> Result<Limits, Fault> 
     let mut to = Limits::default();
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             2 => to.add_addr_accepted = Some(a.u32(order)?),
             3 => to.subflows = Some(a.u32(order)?),
             _ => to.unknown = to.unknown.saturating_add(1),
@@ -285,7 +285,7 @@ pub struct Event {
     pub error: Option<u8>,
     pub flags: Option<u16>,
     pub timeout: Option<u32>,
-    pub if_idx: Option<i32>,
+    pub if_idx: Option<u32>,
     pub reset_reason: Option<u32>,
     pub reset_flags: Option<u32>,
     pub server_side: Option<u8>,
@@ -297,7 +297,7 @@ pub fn event(bytes: &[u8], order: Order, base: usize) -> Result<Event, Fault> {
     let mut to = Event::default();
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => to.token = Some(a.u32(order)?),
             2 => to.family = Some(a.u16(order)?),
             3 => to.loc_id = Some(a.u8()?),
@@ -312,7 +312,7 @@ pub fn event(bytes: &[u8], order: Order, base: usize) -> Result<Event, Fault> {
             12 => to.error = Some(a.u8()?),
             13 => to.flags = Some(a.u16(order)?),
             14 => to.timeout = Some(a.u32(order)?),
-            15 => to.if_idx = Some(a.u32(order)? as i32),
+            15 => to.if_idx = Some(a.u32(order)?),
             16 => to.reset_reason = Some(a.u32(order)?),
             17 => to.reset_flags = Some(a.u32(order)?),
             18 => to.server_side = Some(a.u8()?),
@@ -402,7 +402,7 @@ fn tlvs<'a>(
     }
     let (list, fault) = attributes(&message.payload[start..], order, 16 + start);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => ack.message = Some(a.text()?.to_vec()),
             2 => ack.offset = Some(a.u32(order)?),
             3 => ack.cookie = Some(a.payload),
@@ -432,7 +432,7 @@ pub fn family(bytes: &[u8], order: Order, base: usize) -> Result<Family, Fault> 
     let mut id = None;
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => id = Some(a.u16(order)?),
             2 => to.name = Some(a.text()?.to_vec()),
             3 => to.version = Some(a.u32(order)?),
@@ -450,7 +450,7 @@ pub fn family(bytes: &[u8], order: Order, base: usize) -> Result<Family, Fault> 
 
 /// The last attribute of a type, as the kernel chooses.
 pub fn last<'a, 'b>(list: &'b [Attribute<'a>], kind: u16) -> Option<&'b Attribute<'a>> {
-    list.iter().rev().find(|a| a.kind() == kind)
+    list.iter().rev().find(|a| a.number() == kind)
 }
 
 /// `CTRL_ATTR_OPS`: (command, flags) each.
@@ -460,7 +460,7 @@ pub fn operations(nest: &[u8], order: Order) -> Result<Vec<(u32, u32)>, Fault> {
         let mut operation = (0, 0);
         let (list, fault) = attributes(entry.payload, order, 0);
         for a in &list {
-            match a.kind() {
+            match a.number() {
                 1 => operation.0 = a.u32(order)?,
                 2 => operation.1 = a.u32(order)?,
                 _ => {}
@@ -481,7 +481,7 @@ pub fn groups(nest: &[u8], order: Order) -> Result<Vec<(Vec<u8>, u32)>, Fault> {
         let mut group = (Vec::new(), 0);
         let (list, fault) = attributes(entry.payload, order, 0);
         for a in &list {
-            match a.kind() {
+            match a.number() {
                 1 => group.0 = a.text()?.to_vec(),
                 2 => group.1 = a.u32(order)?,
                 _ => {}
@@ -563,7 +563,7 @@ pub fn socket(payload: &[u8], order: Order) -> Result<(Socket, Option<Nest<'_>>)
     let mut upper = None;
     let (list, fault) = attributes(&payload[72..], order, 16 + 72);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             2 => to.info = Some(a.payload.to_vec()),
             4 => to.congestion = Some(a.text()?.to_vec()),
             7 => to.memory = Some(a.payload.to_vec()),
@@ -597,7 +597,7 @@ pub fn subflow(bytes: &[u8], order: Order, base: usize) -> Result<Subflow, Fault
     let mut to = Subflow::default();
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => to.token_rem = Some(a.u32(order)?),
             2 => to.token_loc = Some(a.u32(order)?),
             3 => to.relwrite_seq = Some(a.u32(order)?),
@@ -626,7 +626,7 @@ pub fn rule(bytes: &[u8], order: Order, base: usize) -> Result<Rule, Fault> {
     let mut unknown = 0u16;
     let (list, fault) = attributes(bytes, order, base);
     for a in &list {
-        let value = match a.kind() {
+        let value = match a.number() {
             1 | 6..=10 => u64::from(a.u32(order)?),
             2..=5 | 12 => a.u64(order)?,
             // The space in front of the 64-bit ones.
@@ -636,7 +636,7 @@ pub fn rule(bytes: &[u8], order: Order, base: usize) -> Result<Rule, Fault> {
                 continue;
             }
         };
-        values.insert(a.kind(), value);
+        values.insert(a.number(), value);
     }
     fault.map_or(Ok((values, unknown)), Err)
 }

@@ -24,7 +24,7 @@ struct Address {
     addr6: Option<Ipv6Addr>,
     port: Option<u16>,
     flags: Option<u32>,
-    if_idx: Option<i32>,
+    if_idx: Option<u32>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -63,7 +63,7 @@ struct Event {
     error: Option<u8>,
     flags: Option<u16>,
     timeout: Option<u32>,
-    if_idx: Option<i32>,
+    if_idx: Option<u32>,
     reset_reason: Option<u32>,
     reset_flags: Option<u32>,
     server_side: Option<u8>,
@@ -86,9 +86,11 @@ const NATIVE: reference::Order = reference::Order {
 
 /// Builds and reads back.
 pub fn run(data: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else {
+    let Ok(mut input) = Input::arbitrary_take_rest(Unstructured::new(data)) else {
         return;
     };
+    // Numbers below that are of control messages, no family has one.
+    input.family = input.family.max(16);
     event::<Little>(&input.event, false);
     event::<Big>(&input.event, true);
     let mut buffer = [0xaa; 70_000];
@@ -115,6 +117,10 @@ pub fn run(data: &[u8]) {
         }
         Err(error) => {
             assert!(room < whole.len(), "{error} in {room} bytes");
+            // A name that no attribute can hold, whatever the room.
+            if error.kind() == ErrorKind::TooLong {
+                return;
+            }
             assert_eq!(error.kind(), ErrorKind::NoSpace);
             valid_prefix(&small, error);
         }
@@ -266,20 +272,17 @@ fn check(bytes: &[u8], input: &Input<'_>) {
     let message = messages.next().expect("a message").expect("well-formed");
     print_all!(message);
     if let Request::Add(a) = &input.request {
-        assert_eq!(Endpoint::from_message(&message), Ok(endpoint(a)));
+        assert_eq!(Endpoint::decode(&message), Ok(endpoint(a)));
     }
     if let Request::SetLimits(accepted, subflows) = &input.request {
-        assert_eq!(
-            Limits::from_message(&message),
-            Ok(limits(*accepted, *subflows))
-        );
+        assert_eq!(Limits::decode(&message), Ok(limits(*accepted, *subflows)));
     }
     if let Request::Create(_, l, r) = &input.request {
         let generic = Generic::decode(&message).expect("a generic message");
         for (kind, sent) in [(attribute::ADDR, l), (attribute::ADDR_REMOTE, r)] {
             let nest = generic.attributes.find_last(kind).expect("well-formed");
             let nest = nest.expect("the nest").nested();
-            assert_eq!(Endpoint::decode(nest), Ok(endpoint(sent)));
+            assert_eq!(Endpoint::from_attributes(nest), Ok(endpoint(sent)));
         }
     }
 }
@@ -348,7 +351,7 @@ fn event<E: Order>(event: &Event, big: bool) {
     set.encode(&mut writer);
     let bytes = &*writer.finish().expect("room enough");
     assert_eq!(
-        EventAttributes::decode(Attributes::<E>::with_order(&bytes[16..])),
+        EventAttributes::from_attributes(Attributes::<E>::with_order(&bytes[16..])),
         Ok(set)
     );
     let judge = reference::event(&bytes[16..], reference::Order { big }, 0);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use arbitrary::{Arbitrary, Unstructured};
 use mptcp_codec::netlink::Messages;
 use mptcp_codec::order::{Big, Little, Order};
-use mptcp_codec::route::{kind, request, Address, Change, Link, Route};
+use mptcp_codec::route::{message_type, request, Address, Change, Link, Route};
 use mptcp_codec::{Error, ErrorKind};
 
 use super::compare::agree;
@@ -36,12 +36,12 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
     let change = Change::decode(&message);
     print_all!(change);
     match number {
-        kind::NEWLINK | kind::DELLINK => {
+        message_type::NEWLINK | message_type::DELLINK => {
             let link = Link::decode(&message);
             agree(link.map(|l| link_of(&l)), judge_link(payload, order));
             assert_eq!(link.is_ok(), change.is_ok());
         }
-        kind::NEWADDR | kind::DELADDR => {
+        message_type::NEWADDR | message_type::DELADDR => {
             let address = Address::decode(&message);
             agree(
                 address.map(|a| {
@@ -59,7 +59,7 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
             );
             assert_eq!(address.is_ok(), change.is_ok());
         }
-        kind::NEWROUTE | kind::DELROUTE => {
+        message_type::NEWROUTE | message_type::DELROUTE => {
             let route = Route::decode(&message);
             agree(
                 route.map(|r| {
@@ -80,7 +80,7 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
     }
 }
 
-type JudgedLink = (u8, i32, u32, Option<Vec<u8>>, [Option<u32>; 2], [bool; 2]);
+type JudgedLink = (u16, u32, u32, Option<Vec<u8>>, [Option<u32>; 2], [bool; 2]);
 
 fn link_of<E: Order>(l: &Link<'_, E>) -> JudgedLink {
     print_all!((l.state.map(|s| s.name()), l.is_usable()));
@@ -92,8 +92,8 @@ fn link_of<E: Order>(l: &Link<'_, E>) -> JudgedLink {
 fn judge_link(payload: &[u8], order: reference::Order) -> Result<JudgedLink, Fault> {
     let rest = payload.get(16..).ok_or(Fault::Truncated(16))?;
     let mut link = (
-        payload[0],
-        order.u32(&payload[4..8]) as i32,
+        u16::from(payload[0]),
+        order.u32(&payload[4..8]),
         order.u32(&payload[8..12]),
         None,
         [None, None],
@@ -101,7 +101,7 @@ fn judge_link(payload: &[u8], order: reference::Order) -> Result<JudgedLink, Fau
     );
     let (list, fault) = reference::attributes(rest, order, 32);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             3 => link.3 = Some(a.text()?.to_vec()),
             4 => link.4[0] = Some(a.u32(order)?),
             10 => link.4[1] = Some(a.u32(order)?),
@@ -113,7 +113,7 @@ fn judge_link(payload: &[u8], order: reference::Order) -> Result<JudgedLink, Fau
     fault.map_or(Ok(link), Err)
 }
 
-fn address_in(a: &reference::Attribute<'_>, family: u8) -> Result<Option<IpAddr>, Fault> {
+fn address_in(a: &reference::Attribute<'_>, family: u16) -> Result<Option<IpAddr>, Fault> {
     match family {
         2 => a.ipv4().map(|a| Some(a.into())),
         10 => a.ipv6().map(|a| Some(a.into())),
@@ -121,16 +121,16 @@ fn address_in(a: &reference::Attribute<'_>, family: u8) -> Result<Option<IpAddr>
     }
 }
 
-type JudgedAddress = (u8, u8, u32, u8, u32, Option<IpAddr>, Option<IpAddr>);
+type JudgedAddress = (u16, u8, u32, u8, u32, Option<IpAddr>, Option<IpAddr>);
 
 fn judge_address(payload: &[u8], order: reference::Order) -> Result<JudgedAddress, Fault> {
     let rest = payload.get(8..).ok_or(Fault::Truncated(16))?;
-    let family = payload[0];
+    let family = u16::from(payload[0]);
     let mut flags = u32::from(payload[2]);
     let (mut address, mut local) = (None, None);
     let (list, fault) = reference::attributes(rest, order, 24);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => address = address_in(a, family)?,
             2 => local = address_in(a, family)?,
             3 => a.text().map(|_| ())?,
@@ -153,7 +153,7 @@ fn judge_address(payload: &[u8], order: reference::Order) -> Result<JudgedAddres
 }
 
 type JudgedRoute = (
-    (u8, u32, u32, Option<u32>, Option<u32>, Option<u32>),
+    (u16, u32, u32, Option<u32>, Option<u32>, Option<u32>),
     Option<IpAddr>,
     Option<IpAddr>,
     Option<IpAddr>,
@@ -162,7 +162,7 @@ type JudgedRoute = (
 
 fn judge_route(payload: &[u8], order: reference::Order) -> Result<JudgedRoute, Fault> {
     let rest = payload.get(12..).ok_or(Fault::Truncated(16))?;
-    let family = payload[0];
+    let family = u16::from(payload[0]);
     let mut r: JudgedRoute = (
         (
             family,
@@ -179,7 +179,7 @@ fn judge_route(payload: &[u8], order: reference::Order) -> Result<JudgedRoute, F
     );
     let (list, fault) = reference::attributes(rest, order, 28);
     for a in &list {
-        match a.kind() {
+        match a.number() {
             1 => r.1 = address_in(a, family)?,
             2 => r.2 = address_in(a, family)?,
             3 => r.0 .3 = Some(a.u32(order)?),
@@ -207,7 +207,7 @@ fn judge_route(payload: &[u8], order: reference::Order) -> Result<JudgedRoute, F
 #[derive(Arbitrary, Debug)]
 enum Wish<'a> {
     Links,
-    ByIndex(i32),
+    ByIndex(u32),
     ByName(&'a [u8]),
     Addresses(u8, u32),
     Route(IpAddr, Option<IpAddr>, Option<u32>, Option<u32>),
@@ -219,7 +219,9 @@ fn ask(wish: &Wish<'_>) {
             Wish::Links => request::dump_links(buffer, 7),
             Wish::ByIndex(index) => request::link_by_index(buffer, 7, *index),
             Wish::ByName(name) => request::link_by_name(buffer, 7, name),
-            Wish::Addresses(family, index) => request::dump_addresses(buffer, 7, *family, *index),
+            Wish::Addresses(family, index) => {
+                request::dump_addresses(buffer, (*family).into(), 7, *index)
+            }
             Wish::Route(to, from, output, mark) => {
                 let mut lookup = request::Lookup::new(*to);
                 if let Some(from) = from {

@@ -271,7 +271,7 @@ fn one<E: Order>(
     verdicts: &mut Verdicts,
 ) {
     let control = match judge.kind {
-        1 | 4 => Some(Ok(reference::Ack::default())),
+        0 | 1 | 4..=15 => Some(Ok(reference::Ack::default())),
         2 => Some(reference::error(judge, order)),
         3 => Some(reference::done(judge, order)),
         _ => None,
@@ -291,9 +291,24 @@ fn one<E: Order>(
         return;
     }
     let generic = judge.payload.get(4..).ok_or(Fault::Truncated(16));
+    let command = judge.payload.first();
+    // A message that is none of the set is refused, not read as an empty one.
+    let right = match about {
+        About::Limits => matches!(command, Some(5 | 6)),
+        About::Family => judge.kind == 16 && matches!(command, Some(1 | 2 | 7 | 8)),
+        _ => true,
+    };
+    if !right {
+        let codec = match about {
+            About::Limits => Limits::decode(message).err(),
+            _ => Family::decode(message).err(),
+        };
+        assert!(codec.is_some(), "took another message");
+        return;
+    }
     match about {
         About::Endpoints => verdicts.weigh(
-            Endpoint::from_message(message).map(|e| compare::endpoint(&e)),
+            Endpoint::decode(message).map(|e| compare::endpoint(&e)),
             generic.and_then(|attributes| {
                 let all = reference::whole(attributes, order, 0)?;
                 let nest = reference::last(&all, 1).ok_or(Fault::Missing)?;
@@ -301,7 +316,7 @@ fn one<E: Order>(
             }),
         ),
         About::Limits => verdicts.weigh(
-            Limits::from_message(message).map(|l| compare::limits(&l)),
+            Limits::decode(message).map(|l| compare::limits(&l)),
             generic.and_then(|attributes| reference::limits(attributes, order, 0)),
         ),
         About::Events => verdicts.weigh(
@@ -388,7 +403,7 @@ fn policy(attributes: &[u8], order: reference::Order) -> Result<usize, Fault> {
     let mut count = 0;
     for command in reference::whole(nest(9), order, 0)? {
         for a in reference::whole(command.payload, order, 0)? {
-            if matches!(a.kind(), 1 | 2) {
+            if matches!(a.number(), 1 | 2) {
                 a.u32(order)?;
             }
         }

@@ -58,10 +58,10 @@ fn core_walk(datagram: &[u8]) -> Result<Vec<(Header, &[u8])>, String> {
         let buffer = NetlinkBuffer::new_checked(rest).map_err(|e| e.to_string())?;
         let header = Header {
             len: buffer.length(),
-            kind: buffer.message_type(),
+            message_type: buffer.message_type(),
             flags: buffer.flags(),
             seq: buffer.sequence_number(),
-            port: buffer.port_number(),
+            port_id: buffer.port_number(),
         };
         list.push((header, buffer.payload()));
         rest = rest
@@ -79,7 +79,7 @@ fn core_attributes(attributes: Attributes<'_>) {
     let ours: Vec<Attribute<'_>> = attributes.map(|a| a.expect("well-formed")).collect();
     assert_eq!(ours.len(), core.len());
     for (ours, core) in ours.iter().zip(&core) {
-        assert_eq!(ours.kind(), core.kind());
+        assert_eq!(ours.number(), core.kind());
         assert_eq!(ours.is_nested(), core.nested_flag());
         assert_eq!(ours.is_net_byteorder(), core.network_byte_order_flag());
         assert_eq!(ours.payload(), core.value());
@@ -100,7 +100,7 @@ fn messages_and_attributes_are_walked_as_netlink_packet_core_walks_them() {
             .collect();
         assert_eq!(ours, core);
         for message in messages(&datagram) {
-            let skip = match message.header.kind {
+            let skip = match message.header.message_type {
                 2 | 3 => continue,
                 _ if name.starts_with("diag") => 72,
                 _ => 4,
@@ -200,7 +200,7 @@ fn bindings_endpoint(nest: mptcp_pm::IterableAddress<'_>) -> Endpoint {
             Address::Addr6(v) => e.with_addr6(six(v)),
             Address::Port(v) => e.with_port(v),
             Address::Flags(v) => e.with_flags(EndpointFlags(v)),
-            Address::IfIdx(v) => e.with_if_idx(v),
+            Address::IfIdx(v) => e.with_if_idx(v as u32),
         };
     }
     e
@@ -229,7 +229,7 @@ fn bindings_event(attributes: &[u8]) -> EventAttributes {
             EventAttr::Error(v) => e.with_error(v),
             EventAttr::Flags(v) => e.with_flags(mptcp_codec::mptcp::EventFlags(v)),
             EventAttr::Timeout(v) => e.with_timeout(v),
-            EventAttr::IfIdx(v) => e.with_if_idx(v),
+            EventAttr::IfIdx(v) => e.with_if_idx(v as u32),
             EventAttr::ResetReason(v) => e.with_reset_reason(v),
             EventAttr::ResetFlags(v) => e.with_reset_flags(v),
             EventAttr::ServerSide(v) => e.with_server_side(v),
@@ -243,7 +243,7 @@ fn endpoints_limits_and_events_are_read_as_netlink_bindings_reads_them() {
     let (mut endpoints, mut limits, mut events) = (0, 0, 0);
     for (name, datagram) in datagrams() {
         for message in messages(&datagram) {
-            if message.header.kind < 20 || name.starts_with("diag") {
+            if message.header.message_type < 20 || name.starts_with("diag") {
                 continue;
             }
             let generic = Generic::decode(&message).expect("generic");
@@ -269,10 +269,10 @@ fn endpoints_limits_and_events_are_read_as_netlink_bindings_reads_them() {
                 }
             }
             if let Some(address) = address {
-                assert_eq!(Endpoint::from_message(&message), Ok(address));
+                assert_eq!(Endpoint::decode(&message), Ok(address));
                 endpoints += 1;
             } else {
-                assert_eq!(Limits::from_message(&message), Ok(from_bindings));
+                assert_eq!(Limits::decode(&message), Ok(from_bindings));
                 limits += 1;
             }
         }
@@ -292,7 +292,7 @@ fn families_are_read_as_netlink_bindings_reads_them() {
     let mut families = 0;
     for (_, datagram) in datagrams() {
         for message in messages(&datagram) {
-            if message.header.kind != 16 || message.payload()[0] != 1 {
+            if message.header.message_type != 16 || message.payload()[0] != 1 {
                 continue;
             }
             let ours = Family::decode(&message).expect("a family");
@@ -370,7 +370,7 @@ fn policies_of_commands_have_a_level_that_netlink_bindings_leaves_out() {
         let mut known = std::collections::BTreeSet::new();
         let mut used = std::collections::BTreeSet::new();
         for message in messages(&datagram) {
-            if message.header.kind != 16 {
+            if message.header.message_type != 16 {
                 continue;
             }
             for entry in Entries::decode(&message).expect("a policy") {
@@ -416,14 +416,14 @@ fn attributes_of(kind: u16, payload: &[u8], buffer: &mut [u8]) -> Vec<u8> {
 fn numbers_of_another_size_are_refused_where_netlink_bindings_cuts_them() {
     let mut buffer = [0; 64];
     let long = attributes_of(Endpoint::PORT, &80u32.to_ne_bytes(), &mut buffer);
-    let error = Endpoint::decode(Attributes::new(&long)).expect_err("refused");
+    let error = Endpoint::from_attributes(Attributes::new(&long)).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::BadSize);
     assert_eq!(error.attribute(), Some(Endpoint::PORT));
     let theirs = mptcp_pm::Address::new(&long).get_port().expect("taken");
     assert_eq!(theirs, if cfg!(target_endian = "big") { 0 } else { 80 });
     // Too short a one is refused by both.
     let short = attributes_of(Endpoint::PORT, &[80], &mut buffer);
-    assert!(Endpoint::decode(Attributes::new(&short)).is_err());
+    assert!(Endpoint::from_attributes(Attributes::new(&short)).is_err());
     assert!(mptcp_pm::Address::new(&short).any(|a| a.is_err()));
 }
 
@@ -434,7 +434,7 @@ fn numbers_of_another_size_are_refused_where_netlink_bindings_cuts_them() {
 fn the_flag_for_network_order_is_heeded() {
     let mut buffer = [0; 64];
     let bytes = attributes_of(Endpoint::PORT | 0x4000, &80u16.to_be_bytes(), &mut buffer);
-    let ours = Endpoint::decode(Attributes::new(&bytes)).expect("well-formed");
+    let ours = Endpoint::from_attributes(Attributes::new(&bytes)).expect("well-formed");
     assert_eq!(ours.port(), Some(80));
     let theirs = mptcp_pm::Address::new(&bytes).get_port().expect("taken");
     assert_eq!(theirs, 80u16.to_be());
@@ -447,7 +447,7 @@ fn the_flag_for_network_order_is_heeded() {
 fn the_last_of_two_counts() {
     let mut buffer = [0; 64];
     let bytes = attributes_of(Endpoint::ID, &[7], &mut buffer);
-    let ours = Endpoint::decode(Attributes::new(&bytes)).expect("well-formed");
+    let ours = Endpoint::from_attributes(Attributes::new(&bytes)).expect("well-formed");
     assert_eq!(ours.id(), Some(9));
     assert_eq!(mptcp_pm::Address::new(&bytes).get_id().ok(), Some(7));
 }
@@ -460,7 +460,7 @@ fn the_last_of_two_counts() {
 fn an_end_without_a_number_is_an_end() {
     let mut buffer = [0; 16];
     let header = Header {
-        kind: 3,
+        message_type: 3,
         ..Header::default()
     };
     let done = Writer::new(&mut buffer, header).finish().expect("room");
@@ -485,10 +485,10 @@ fn random_well_formed_messages_are_read_alike() {
     for _ in 0..20_000 {
         let mut buffer = [0; 512];
         let header = Header {
-            kind: 30,
+            message_type: 30,
             flags: random(0x1_0000) as u16,
             seq: random(1 << 32) as u32,
-            port: random(1 << 32) as u32,
+            port_id: random(1 << 32) as u32,
             len: 0,
         };
         let mut writer: Writer = Writer::new(&mut buffer, header);
@@ -540,13 +540,16 @@ fn random_well_formed_messages_are_read_alike() {
         // What netlink-bindings skips silently the codec counts.
         let unknown = ours
             .attributes
-            .filter(|a| matches!(a, Ok(a) if EventAttributes::name(a.kind()).is_none()));
+            .filter(|a| matches!(a, Ok(a) if EventAttributes::name(a.number()).is_none()));
         assert_eq!(usize::from(ours.fields.unknown()), unknown.count());
         // Writing leaves the unknown ones out.
         let mut buffer = [0; 256];
         let mut writer: Writer = Writer::new(&mut buffer, Header::default());
         ours.fields.encode(&mut writer);
         let written = &writer.finish().expect("room enough")[16..];
-        assert_eq!(EventAttributes::decode(Attributes::new(written)), Ok(known));
+        assert_eq!(
+            EventAttributes::from_attributes(Attributes::new(written)),
+            Ok(known)
+        );
     }
 }

@@ -73,7 +73,7 @@ fn keywords(action: &Action) -> BTreeSet<String> {
 }
 
 fn events() -> impl Iterator<Item = &'static str> {
-    (0..=255).filter_map(|command| EventKind::from_command(command).name())
+    (0..=255).filter_map(|command| EventKind::from_number(command).name())
 }
 
 /// The part of the man page about one command: from its item, with the items of its

@@ -52,7 +52,7 @@ fn what_is_recorded_is_what_was_said() {
     let endpoints: Vec<_> = replies
         .iter()
         .flat_map(|datagram| messages(datagram))
-        .map(|message| Endpoint::from_message(&message).expect("well-formed"))
+        .map(|message| Endpoint::decode(&message).expect("well-formed"))
         .collect();
     assert_eq!(endpoints.len(), 1);
     assert_eq!(endpoints[0].id(), Some(5));

@@ -108,7 +108,7 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
     }
     check_whole(new.flags, new.port)?;
     // The kernel's own becomes one of ours.
-    new.flags = new.flags & !EndpointFlags::IMPLICIT;
+    new.flags &= !EndpointFlags::IMPLICIT;
     // No other is in question.
     plan.present.clear();
     plan.present.push(old);
@@ -177,7 +177,7 @@ fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
             .is_none_or(|port| endpoint.port().unwrap_or(0) == port)
         && said
             .dev
-            .is_none_or(|index| endpoint.if_idx() == Some(index as i32))
+            .is_none_or(|index| endpoint.if_idx() == Some(index))
         && flags.contains(said.set)
         && (flags & said.clear).0 == 0
         && match said.family {
@@ -276,7 +276,7 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     for endpoint in &endpoints {
         let name = match endpoint.if_idx() {
             None | Some(0) => &[],
-            Some(index) => names.get(path_manager.fd(), index as u32),
+            Some(index) => names.get(path_manager.fd(), index),
         };
         out.begin_record("");
         members(out, endpoint, name);

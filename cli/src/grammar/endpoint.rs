@@ -93,7 +93,7 @@ impl EndpointWords {
             endpoint = endpoint.with_flags(self.set);
         }
         if let Some(index) = self.dev {
-            endpoint = endpoint.with_if_idx(index as i32);
+            endpoint = endpoint.with_if_idx(index);
         }
         if let Some(port) = self.port.filter(|port| *port != 0) {
             endpoint = endpoint.with_port(port);

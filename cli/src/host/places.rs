@@ -132,7 +132,7 @@ impl Places {
     pub fn of_endpoint(&self, endpoint: &Endpoint) -> u32 {
         match endpoint.if_idx() {
             None | Some(0) => self.addresses.interface(key_of(endpoint)),
-            Some(index) => index as u32,
+            Some(index) => index,
         }
     }
 

@@ -208,7 +208,7 @@ impl Subflow {
             state: socket.state(),
             local_id: info.id_loc(),
             remote_id: info.id_rem(),
-            family: local.family,
+            family: local.family as u8,
             done: Cell::new(false),
         }
     }
@@ -218,7 +218,7 @@ impl Subflow {
         [0, 1].map(|side| End {
             number: self.addresses[side],
             port: self.ports[side],
-            family: self.family,
+            family: self.family.into(),
         })
     }
 
@@ -399,7 +399,7 @@ fn of_token(keys: &[Key], token: u32) -> &[Key] {
 /// Everything that is connected, connections that were broken off too.
 const CONNECTED: States = States::CONNECTED.or(States::CLOSED);
 
-fn query(protocol: Protocol, family: u8, states: States) -> Query {
+fn query(protocol: Protocol, family: u16, states: States) -> Query {
     Query::new(protocol, family)
         .with_states(states)
         .with_extensions(extension::INFO)

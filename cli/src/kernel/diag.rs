@@ -18,7 +18,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Opens it in the network namespace that the program is in.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
-        let mut socket = Socket::open(diag::PROTOCOL, receive_buffer)?;
+        let mut socket = Socket::open(diag::NETLINK_SOCK_DIAG, receive_buffer)?;
         socket.set_reply_room(REPLY);
         Ok(Self { socket })
     }

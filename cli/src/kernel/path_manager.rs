@@ -26,7 +26,7 @@ type Write<'w> = &'w dyn for<'b> Fn(&'b mut [u8], u16, u32) -> Written<'b>;
 impl PathManager {
     /// Opens the socket and looks the family up.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
-        let mut socket = Socket::open(generic::PROTOCOL, receive_buffer)?;
+        let mut socket = Socket::open(generic::NETLINK_GENERIC, receive_buffer)?;
         let mut id = 0;
         let lookup = look_up(&mut socket, &mut |family| {
             id = family.id;
@@ -68,7 +68,7 @@ impl PathManager {
     pub fn limits(&mut self) -> Result<Limits> {
         let mut limits = Limits::default();
         self.get(&request::get_limits, &mut |message| {
-            limits = Limits::from_message(message)?;
+            limits = Limits::decode(message)?;
             Ok(())
         })?;
         Ok(limits)
@@ -123,7 +123,7 @@ impl PathManager {
             &|buffer, seq| request::dump_addresses(buffer, family, seq, token),
             &mut |message| {
                 match message {
-                    Some(message) => into.push(Endpoint::from_message(message)?),
+                    Some(message) => into.push(Endpoint::decode(message)?),
                     None => into.clear(),
                 }
                 Ok(())
@@ -136,7 +136,7 @@ impl PathManager {
         self.get(
             &|buffer, family, seq| request::get_address(buffer, family, seq, id, None),
             &mut |message| {
-                into.push(Endpoint::from_message(message)?);
+                into.push(Endpoint::decode(message)?);
                 Ok(())
             },
         )
@@ -268,7 +268,7 @@ impl PathManager {
 /// Asks the controller for the family.
 fn look_up(socket: &mut Socket, each: &mut dyn FnMut(&Family) -> Result<()>) -> Result<()> {
     socket.call(
-        &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY),
+        &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY_NAME),
         &mut |message| each(&Family::decode(message)?),
     )
 }

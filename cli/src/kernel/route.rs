@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::{Message, Messages};
 use mptcp_codec::route::{
-    self, group, kind, request, Address, AddressFlags, Link, LinkFlags, Route,
+    self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route,
 };
 
 use super::interface::Names;
@@ -54,7 +54,7 @@ pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADD
 impl RouteSocket {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
-        Self::speaking(route::PROTOCOL, receive_buffer)
+        Self::speaking(route::NETLINK_ROUTE, receive_buffer)
     }
 
     #[inline(never)]
@@ -188,7 +188,7 @@ impl RouteSocket {
 }
 
 fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
-    request::dump_addresses(buffer, seq, AF_UNSPEC, 0)
+    request::dump_addresses(buffer, AF_UNSPEC, seq, 0)
 }
 
 /// What a message says, if it is about interfaces or their addresses; the name
@@ -199,23 +199,23 @@ fn decode(
     into: &mut LinkEvent,
     name: Option<&mut Vec<u8>>,
 ) -> core::result::Result<bool, mptcp_codec::Error> {
-    let kind = message.header.kind;
+    let kind = message.header.message_type;
     match kind {
-        kind::NEWLINK | kind::DELLINK => {
+        message_type::NEWLINK | message_type::DELLINK => {
             let link = Link::decode(message)?;
             // Bridges and others tell their own news about an interface.
             if link.family != 0 {
                 return Ok(false);
             }
-            into.index = link.index as u32;
-            into.present = kind == kind::NEWLINK;
+            into.index = link.index;
+            into.present = kind == message_type::NEWLINK;
             into.up = link.flags.contains(LinkFlags::UP);
             into.usable = link.is_usable();
             if let (Some(name), Some(text)) = (name, link.name) {
                 name.extend_from_slice(text.as_bytes());
             }
         }
-        kind::NEWADDR | kind::DELADDR => {
+        message_type::NEWADDR | message_type::DELADDR => {
             let of = Address::decode(message)?;
             into.address = of.address();
             if into.address.is_none() {
@@ -228,7 +228,7 @@ fn decode(
             }
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
             into.index = of.index;
-            into.present = kind == kind::NEWADDR && of.flags.0 & unusable == 0;
+            into.present = kind == message_type::NEWADDR && of.flags.0 & unusable == 0;
             into.usable = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
         }
         _ => return Ok(false),

@@ -172,7 +172,7 @@ impl Socket {
         let request = write(room, self.seq)?;
         let mut exchange = Exchange::new(request)?;
         if let Some(port) = self.port {
-            exchange = exchange.with_port(port);
+            exchange = exchange.with_port_id(port);
         }
         // Every attribute of a dump request is to be checked by the kernel.
         if exchange.is_dump() && request.len() > BARE {
@@ -207,7 +207,7 @@ impl Socket {
                 answer.take(&received, half)?;
             }
         }
-        self.port = answer.exchange.port();
+        self.port = answer.exchange.port_id();
         if answer.refused && !answer.begun && !self.explains {
             Self::switch_on(&self.fd, NETLINK_EXT_ACK, &mut self.explains);
             return Ok(Ended::Refused);
@@ -268,6 +268,8 @@ impl Answer<'_> {
                     refused(errno, &extended)
                 }
                 Reply::Overrun => receive_error(Errno(libc::ENOBUFS as u32)),
+                // Nothing that this version of the codec knows.
+                _ => continue,
             };
             self.error.get_or_insert(error);
         }

@@ -72,7 +72,7 @@ impl Entry {
             port: endpoint.port().unwrap_or(0),
             id: endpoint.id().unwrap_or(0),
             flags: endpoint.flags().unwrap_or_default(),
-            index: endpoint.if_idx().unwrap_or(0) as u32,
+            index: endpoint.if_idx().unwrap_or(0),
         }
     }
 
@@ -87,7 +87,7 @@ impl Entry {
             endpoint = endpoint.with_flags(self.flags);
         }
         if self.index != 0 {
-            endpoint = endpoint.with_if_idx(self.index as i32);
+            endpoint = endpoint.with_if_idx(self.index);
         }
         if self.port != 0 {
             endpoint = endpoint.with_port(self.port);
@@ -672,7 +672,7 @@ mod tests {
                 let mut entry = random.entry(id);
                 if let (Some(there), 0) = (present.first(), random.below(3)) {
                     entry = Entry { id, ..*there };
-                    entry.flags = entry.flags & !EndpointFlags::IMPLICIT;
+                    entry.flags &= !EndpointFlags::IMPLICIT;
                 }
                 let had = random.below(12) as u8;
                 let apart = |other: &Step| {

@@ -62,6 +62,7 @@ impl Layout {
 
 /// The fields of a structure that were received, by name and as numbers.
 #[derive(Clone, Debug)]
+#[must_use = "iterators are lazy"]
 pub struct Fields<'a, E: Order> {
     // The names and rows of those to come.
     names: &'static str,

@@ -38,7 +38,7 @@
 //! let request = query.dump(&mut buffer, 0)?;
 //! let mut exchange = Exchange::new(request)?;
 //! while !exchange.is_over() {
-//!     let datagram = receive(request); // socket(AF_NETLINK, SOCK_RAW, diag::PROTOCOL)
+//!     let datagram = receive(request); // socket(AF_NETLINK, SOCK_RAW, diag::NETLINK_SOCK_DIAG)
 //!     for reply in exchange.feed(&datagram) {
 //!         if let Reply::Item(message) = reply? {
 //!             let socket = diag::Socket::decode(&message)?;
@@ -63,8 +63,8 @@ pub use query::{Filter, Protocol, Query, States};
 pub use socket::{End, MemoryFields, Socket, SocketMemory, SocketView, State};
 pub use subflow::{SubflowFlags, SubflowInfo};
 
-/// `NETLINK_SOCK_DIAG`, the protocol to open a socket with.
-pub const PROTOCOL: i32 = 4;
+/// The protocol to open a socket with.
+pub const NETLINK_SOCK_DIAG: i32 = 4;
 
 /// `SOCK_DIAG_BY_FAMILY`: the type of requests and answers.
 pub const BY_FAMILY: u16 = 20;
@@ -94,8 +94,12 @@ pub mod extension {
 /// Types of the attributes of an answer (`INET_DIAG_*`), for
 /// [`Socket::attributes`].
 pub mod attribute {
+    /// Four numbers of 32 bits, see [`extension::MEMINFO`](super::extension).
+    pub const MEMINFO: u16 = 1;
     /// `struct tcp_info` or `struct mptcp_info`.
     pub const INFO: u16 = 2;
+    /// `struct tcpvegas_info`.
+    pub const VEGASINFO: u16 = 3;
     /// String: the congestion control.
     pub const CONG: u16 = 4;
     /// u8.
@@ -106,16 +110,34 @@ pub mod attribute {
     pub const SKMEMINFO: u16 = 7;
     /// u8: 1 no more is received, 2 no more is sent.
     pub const SHUTDOWN: u16 = 8;
+    /// `struct tcp_dctcp_info`.
+    pub const DCTCPINFO: u16 = 9;
+    /// u8: the protocol of a raw socket.
+    pub const PROTOCOL: u16 = 10;
     /// u8: a socket of IPv6 that takes no IPv4.
     pub const SKV6ONLY: u16 = 11;
+    /// Local addresses of SCTP, each a `struct sockaddr_storage`.
+    pub const LOCALS: u16 = 12;
+    /// Remote addresses of SCTP, likewise.
+    pub const PEERS: u16 = 13;
+    /// Fills space in front of 64-bit ones.
+    pub const PAD: u16 = 14;
     /// u32; only for readers with `CAP_NET_ADMIN`.
     pub const MARK: u16 = 15;
+    /// `struct tcp_bbr_info`.
+    pub const BBRINFO: u16 = 16;
     /// u32.
     pub const CLASS_ID: u16 = 17;
+    /// TCP-MD5 keys, only for readers with `CAP_NET_ADMIN`.
+    pub const MD5SIG: u16 = 18;
     /// Nest of [`ULP_NAME`] and [`ULP_MPTCP`].
     pub const ULP_INFO: u16 = 19;
-    /// u64.
+    /// Nest: storage that BPF keeps with the socket.
+    pub const SK_BPF_STORAGES: u16 = 20;
+    /// u64: the control group it was made in.
     pub const CGROUP_ID: u16 = 21;
+    /// `struct inet_diag_sockopt`: options as bits (kernel 5.10).
+    pub const SOCKOPT: u16 = 22;
 
     /// In [`ULP_INFO`], string: the protocol on top of TCP.
     pub const ULP_NAME: u16 = 1;

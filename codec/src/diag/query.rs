@@ -33,12 +33,37 @@ impl Protocol {
     }
 }
 
-/// A set of [`State`]s: bit `n` is the state with the number `n`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct States(
-    /// The bits.
-    pub u32,
-);
+flags! {
+    /// A set of [`State`]s: bit `n` is the state with the number `n`.
+    pub struct States: u32 {
+        /// [`State::Established`].
+        0x2 ESTABLISHED "ESTABLISHED",
+        /// [`State::SynSent`].
+        0x4 SYN_SENT "SYN_SENT",
+        /// [`State::SynRecv`].
+        0x8 SYN_RECV "SYN_RECV",
+        /// [`State::FinWait1`].
+        0x10 FIN_WAIT1 "FIN_WAIT1",
+        /// [`State::FinWait2`].
+        0x20 FIN_WAIT2 "FIN_WAIT2",
+        /// [`State::TimeWait`].
+        0x40 TIME_WAIT "TIME_WAIT",
+        /// [`State::Close`]: connected no more, or not yet.
+        0x80 CLOSED "CLOSE",
+        /// [`State::CloseWait`].
+        0x100 CLOSE_WAIT "CLOSE_WAIT",
+        /// [`State::LastAck`].
+        0x200 LAST_ACK "LAST_ACK",
+        /// [`State::Listen`].
+        0x400 LISTEN "LISTEN",
+        /// [`State::Closing`].
+        0x800 CLOSING "CLOSING",
+        /// [`State::NewSynRecv`].
+        0x1000 NEW_SYN_RECV "NEW_SYN_RECV",
+        /// [`State::BoundInactive`].
+        0x2000 BOUND_INACTIVE "BOUND_INACTIVE",
+    }
+}
 
 impl States {
     /// All, also those newer than this crate.
@@ -46,20 +71,19 @@ impl States {
     /// All but TIME_WAIT, of which nothing but the addresses is left, and
     /// sockets that are not connected.
     pub const CONNECTED: Self = Self(0x0b3e);
-    /// Sockets that are connected no more, or not yet.
-    pub const CLOSED: Self = Self(1 << 7);
-    /// Listeners.
-    pub const LISTEN: Self = Self(1 << 10);
 
     /// Just this state.
-    pub fn only(state: State) -> Self {
-        Self(1u32.checked_shl(u32::from(state.number())).unwrap_or(0))
+    pub const fn only(state: State) -> Self {
+        match 1u32.checked_shl(state.number() as u32) {
+            Some(bit) => Self(bit),
+            None => Self::EMPTY,
+        }
     }
+}
 
-    /// The states of both.
-    #[must_use]
-    pub const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+impl From<State> for States {
+    fn from(state: State) -> Self {
+        Self::only(state)
     }
 }
 
@@ -67,7 +91,7 @@ impl States {
 #[derive(Copy, Clone, Debug)]
 pub struct Query {
     protocol: Protocol,
-    family: u8,
+    family: u16,
     states: States,
     extensions: u8,
     filter: Filter,
@@ -75,8 +99,9 @@ pub struct Query {
 
 impl Query {
     /// All sockets of `protocol` and `family` (`AF_INET` or `AF_INET6`): a
-    /// dump covers just one family. An IPv6 connection can have IPv4 subflows.
-    pub const fn new(protocol: Protocol, family: u8) -> Self {
+    /// dump covers just one family; one above 255 cannot be asked for
+    /// ([`ErrorKind::BadValue`](crate::ErrorKind::BadValue)). An IPv6 connection can have IPv4 subflows.
+    pub const fn new(protocol: Protocol, family: u16) -> Self {
         Self {
             protocol,
             family,
@@ -140,7 +165,7 @@ impl Query {
             None => (self.protocol, flags::REQUEST | flags::DUMP, [0, 0]),
         };
         let header = Header {
-            kind: BY_FAMILY,
+            message_type: BY_FAMILY,
             flags,
             seq,
             ..Header::default()
@@ -151,7 +176,7 @@ impl Query {
         let tcp = Protocol::Tcp.number() as u8;
         // Between states and cookie: ports, addresses, interface.
         let mut fixed = [0; 56];
-        fixed[..4].copy_from_slice(&[self.family, tcp, self.extensions, 0]);
+        fixed[..4].copy_from_slice(&[inet::byte(self.family)?, tcp, self.extensions, 0]);
         fixed[4..8].copy_from_slice(&Native::put_u32(self.states.0));
         fixed[48..52].copy_from_slice(&Native::put_u32(cookie[0]));
         fixed[52..].copy_from_slice(&Native::put_u32(cookie[1]));
@@ -334,7 +359,7 @@ impl Program {
             None => return,
         };
         let mut operands = [0; HOST_LEN + 16];
-        operands[0] = family;
+        operands[0] = family as u8;
         operands[1] = host.bits;
         operands[4..HOST_LEN]
             .copy_from_slice(&Native::put_u32(host.port.map_or(u32::MAX, u32::from)));
@@ -363,7 +388,10 @@ mod tests {
         let mut buffer = [0; 160];
         let query = Query::new(Protocol::Mptcp, 10).with_extensions(2);
         let message = native(query.dump(&mut buffer, 7).unwrap());
-        assert_eq!((message.header.kind, message.header.flags), (20, 0x301));
+        assert_eq!(
+            (message.header.message_type, message.header.flags),
+            (20, 0x301)
+        );
         assert_eq!(message.payload()[..4], [10, 6, 2, 0]);
         let attributes = message.attributes(56).unwrap();
         let protocol = attributes.find_last(REQ_PROTOCOL).unwrap().unwrap();
@@ -406,6 +434,16 @@ mod tests {
         assert_eq!(Filter::of(&[(None, 0), (None, 0)]), None);
         let wanted = Filter::ANY.with_source(v4, 32).with_destination_port(80);
         assert_eq!(Filter::of(&[(Some(v4), 0), (None, 80)]), Some(wanted));
+    }
+
+    #[test]
+    fn the_bit_of_a_state_is_its_number() {
+        for state in State::ALL {
+            let states = States::from(state);
+            let (_, name) = States::NAMES[usize::from(state.number()) - 1];
+            assert_eq!((states.0, Some(name)), (1 << state.number(), state.name()));
+        }
+        assert_eq!(States::only(State::Unknown(200)), States::EMPTY);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const FIXED: usize = 72;
 #[derive(Copy, Clone)]
 pub struct Socket<'a, E: Order = Native> {
     /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
-    pub family: u8,
+    pub family: u16,
     /// The TCP state.
     pub state: State,
     /// Which timer runs: 0 none, 1 retransmission, 2 keep-alive, 3 TIME_WAIT,
@@ -75,7 +75,7 @@ const FORMS: &Forms = &[
 /// attributes that are handed up would take more stack than is promised.
 #[inline(always)]
 fn parts<'a, E: Order>(message: &Message<'a, E>) -> Result<(&'a [u8; FIXED], &'a [u8]), Error> {
-    if message.header.kind != BY_FAMILY {
+    if message.header.message_type != BY_FAMILY {
         return Err(Error::new(ErrorKind::WrongType, 4));
     }
     let parts = message.payload().split_first_chunk();
@@ -100,9 +100,9 @@ impl<'a, E: Order> Socket<'a, E> {
             let bytes = fixed.get(at..).and_then(|b| b.first_chunk::<2>());
             bytes.map_or(0, |b| u16::from_be_bytes(*b))
         };
-        let address = |at: usize| inet::from_bytes(fixed[0], fixed.get(at..)?);
+        let address = |at: usize| inet::from_bytes(fixed[0].into(), fixed.get(at..)?);
         Ok(Self {
-            family: fixed[0],
+            family: fixed[0].into(),
             state: State::from_number(fixed[1]),
             timer: fixed[2],
             retransmits: fixed[3],
@@ -201,7 +201,7 @@ pub struct End {
     /// The port.
     pub port: u16,
     /// `AF_INET` or `AF_INET6`.
-    pub family: u8,
+    pub family: u16,
 }
 
 impl End {
@@ -309,7 +309,7 @@ impl<'a, E: Order> SocketView<'a, E> {
     fn end(&self, port: usize, address: usize) -> End {
         let port = self.fixed.get(port..).and_then(|rest| rest.first_chunk());
         let address = self.fixed.get(address..).unwrap_or_default();
-        let family = self.fixed[0];
+        let family = u16::from(self.fixed[0]);
         let number = match (family, address.first_chunk(), address.first_chunk()) {
             (AF_INET, Some(v4), _) => u128::from(u32::from_be_bytes(*v4)) | 0xffff << 32,
             (AF_INET6, _, Some(v6)) => u128::from_be_bytes(*v6),
@@ -386,98 +386,36 @@ growing_struct! {
     }
 }
 
-/// State of a TCP socket; an MPTCP connection uses the same numbers.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum State {
-    /// Open.
-    Established,
-    /// A SYN was sent.
-    SynSent,
-    /// A SYN was received.
-    SynRecv,
-    /// Closed here; the peer has not acknowledged that.
-    FinWait1,
-    /// Closed here; the peer has acknowledged that.
-    FinWait2,
-    /// Over; waits for stray segments.
-    TimeWait,
-    /// Not connected.
-    Close,
-    /// Closed by the peer.
-    CloseWait,
-    /// Closed by both; the peer has not acknowledged that.
-    LastAck,
-    /// Takes connections.
-    Listen,
-    /// Closed by both at once.
-    Closing,
-    /// A SYN was received; no socket of its own yet.
-    NewSynRecv,
-    /// Has a port and nothing else (kernel 6.7).
-    BoundInactive,
-    /// A number newer than this crate.
-    Unknown(u8),
-}
-
-/// The states, each at its number less one.
-const STATES: [State; 13] = [
-    State::Established,
-    State::SynSent,
-    State::SynRecv,
-    State::FinWait1,
-    State::FinWait2,
-    State::TimeWait,
-    State::Close,
-    State::CloseWait,
-    State::LastAck,
-    State::Listen,
-    State::Closing,
-    State::NewSynRecv,
-    State::BoundInactive,
-];
-
-/// Their names.
-const NAMES: [&str; 13] = [
-    "ESTABLISHED",
-    "SYN_SENT",
-    "SYN_RECV",
-    "FIN_WAIT1",
-    "FIN_WAIT2",
-    "TIME_WAIT",
-    "CLOSE",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "LISTEN",
-    "CLOSING",
-    "NEW_SYN_RECV",
-    "BOUND_INACTIVE",
-];
-
-impl State {
-    /// From the kernel's number.
-    pub fn from_number(number: u8) -> Self {
-        match STATES.get(usize::from(number).wrapping_sub(1)) {
-            Some(state) => *state,
-            None => Self::Unknown(number),
-        }
-    }
-
-    /// The kernel's number.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Unknown(number) => number,
-            known => {
-                let at = STATES.iter().position(|state| *state == known);
-                at.map_or(0, |at| at as u8 + 1)
-            }
-        }
-    }
-
-    /// The kernel's name without `TCP_`; `None` for an unknown number.
-    pub fn name(self) -> Option<&'static str> {
-        let at = STATES.iter().position(|state| *state == self)?;
-        NAMES.get(at).copied()
+numbered! {
+    /// State of a TCP socket (`TCP_*`); an MPTCP connection uses the same
+    /// numbers.
+    pub enum State: u8 {
+        /// Open.
+        1 Established "ESTABLISHED",
+        /// A SYN was sent.
+        2 SynSent "SYN_SENT",
+        /// A SYN was received.
+        3 SynRecv "SYN_RECV",
+        /// Closed here; the peer has not acknowledged that.
+        4 FinWait1 "FIN_WAIT1",
+        /// Closed here; the peer has acknowledged that.
+        5 FinWait2 "FIN_WAIT2",
+        /// Over; waits for stray segments.
+        6 TimeWait "TIME_WAIT",
+        /// Not connected.
+        7 Close "CLOSE",
+        /// Closed by the peer.
+        8 CloseWait "CLOSE_WAIT",
+        /// Closed by both; the peer has not acknowledged that.
+        9 LastAck "LAST_ACK",
+        /// Takes connections.
+        10 Listen "LISTEN",
+        /// Closed by both at the same time.
+        11 Closing "CLOSING",
+        /// A SYN was received; no socket of its own yet.
+        12 NewSynRecv "NEW_SYN_RECV",
+        /// Has a port and nothing else (kernel 6.7).
+        13 BoundInactive "BOUND_INACTIVE",
     }
 }
 
@@ -529,14 +467,5 @@ mod tests {
         assert_eq!(view.read_subflow(&mut info), Ok(true));
         assert_eq!(info, subflow);
         assert_eq!(view.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
-    }
-
-    #[test]
-    fn every_state_keeps_its_number() {
-        for number in 0..=255 {
-            let state = State::from_number(number);
-            assert_eq!(state.number(), number);
-            assert_eq!(state.name().is_none(), matches!(state, State::Unknown(_)));
-        }
     }
 }

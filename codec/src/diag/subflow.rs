@@ -1,7 +1,5 @@
 //! A subflow's part of MPTCP.
 
-use core::fmt;
-
 attribute_set! {
     /// What MPTCP keeps with the TCP socket of a subflow (`MPTCP_SUBFLOW_ATTR_*`
     /// in `linux/mptcp.h`), in the nest `INET_ULP_INFO_MPTCP`.
@@ -34,76 +32,41 @@ attribute_set! {
     }
 }
 
-/// What a subflow is (`MPTCP_SUBFLOW_FLAG_*`). Unknown bits are kept.
-#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
-pub struct SubflowFlags(
-    /// The bits.
-    pub u32,
-);
-
-impl SubflowFlags {
-    /// The peer's MP_CAPABLE has been received.
-    pub const MCAP_REM: Self = Self(1);
-    /// MP_CAPABLE was sent.
-    pub const MCAP_LOC: Self = Self(2);
-    /// The peer's MP_JOIN has been received.
-    pub const JOIN_REM: Self = Self(4);
-    /// MP_JOIN was sent.
-    pub const JOIN_LOC: Self = Self(8);
-    /// The peer wants it for a backup.
-    pub const BKUP_REM: Self = Self(16);
-    /// It is a backup here.
-    pub const BKUP_LOC: Self = Self(32);
-    /// Its handshake is over: data may be sent.
-    pub const FULLY_ESTABLISHED: Self = Self(64);
-    /// It is connected.
-    pub const CONNECTED: Self = Self(128);
-    /// It holds a mapping.
-    pub const MAPVALID: Self = Self(256);
-
-    /// The known bits with the letters that `ss` shows for them.
-    pub const LETTERS: [(Self, char); 9] = [
-        (Self::MCAP_REM, 'M'),
-        (Self::MCAP_LOC, 'm'),
-        (Self::JOIN_REM, 'J'),
-        (Self::JOIN_LOC, 'j'),
-        (Self::BKUP_REM, 'B'),
-        (Self::BKUP_LOC, 'b'),
-        (Self::FULLY_ESTABLISHED, 'e'),
-        (Self::CONNECTED, 'c'),
-        (Self::MAPVALID, 'v'),
-    ];
-
-    /// Whether all bits of `flags` are set.
-    #[inline]
-    pub const fn contains(self, flags: Self) -> bool {
-        self.0 & flags.0 == flags.0
-    }
-
-    /// The bits that have no name here.
-    pub const fn unknown(self) -> Self {
-        Self(self.0 & !0x1ff)
-    }
-}
-
-impl fmt::Display for SubflowFlags {
-    /// The letters, unknown bits in hexadecimal behind them.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for (flag, letter) in Self::LETTERS {
-            if self.contains(flag) {
-                f.write_char(letter)?;
+/// Flags of a subflow, each with the letter that `ss` shows for it.
+macro_rules! subflow_flags {
+    ($($(#[$doc:meta])* $bits:literal $flag:ident $name:literal $letter:literal,)+) => {
+        flags! {
+            /// What a subflow is (`MPTCP_SUBFLOW_FLAG_*`).
+            pub struct SubflowFlags: u32 {
+                $($(#[$doc])* $bits $flag $name,)+
             }
         }
-        match self.unknown().0 {
-            0 => Ok(()),
-            bits => write!(f, "[{bits:#x}]"),
+
+        impl SubflowFlags {
+            /// The known bits with the letters that `ss` shows for them.
+            pub const LETTERS: [(Self, char); Self::NAMES.len()] =
+                [$((Self::$flag, $letter)),+];
         }
-    }
+    };
 }
 
-impl fmt::Debug for SubflowFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+subflow_flags! {
+    /// The peer's MP_CAPABLE has been received.
+    0x1 MCAP_REM "mcap_rem" 'M',
+    /// MP_CAPABLE was sent.
+    0x2 MCAP_LOC "mcap_loc" 'm',
+    /// The peer's MP_JOIN has been received.
+    0x4 JOIN_REM "join_rem" 'J',
+    /// MP_JOIN was sent.
+    0x8 JOIN_LOC "join_loc" 'j',
+    /// The peer wants it for a backup.
+    0x10 BKUP_REM "bkup_rem" 'B',
+    /// It is a backup here.
+    0x20 BKUP_LOC "bkup_loc" 'b',
+    /// Its handshake is over: data may be sent.
+    0x40 FULLY_ESTABLISHED "fully_established" 'e',
+    /// It is connected.
+    0x80 CONNECTED "connected" 'c',
+    /// It holds a mapping.
+    0x100 MAPVALID "mapvalid" 'v',
 }

@@ -11,15 +11,21 @@ use core::fmt;
 
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Attribute, Attributes, Message, Text};
+use crate::netlink::{flags, Attribute, Attributes, Message, Text, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
 pub const ID: u16 = 16;
 /// `CTRL_CMD_NEWFAMILY`: what an answer or announcement carries.
 pub const NEW_FAMILY: u8 = 1;
+/// `CTRL_CMD_DELFAMILY`: announces that a family is gone.
+pub const DELETED_FAMILY: u8 = 2;
 /// `CTRL_CMD_GETFAMILY`.
 pub const GET_FAMILY: u8 = 3;
+/// `CTRL_CMD_NEWMCAST_GRP`: announces a multicast group.
+pub const NEW_GROUP: u8 = 7;
+/// `CTRL_CMD_DELMCAST_GRP`: announces that a multicast group is gone.
+pub const DELETED_GROUP: u8 = 8;
 
 pub(super) const VERSION: u8 = 2;
 const FAMILY_ID: u16 = 1;
@@ -41,22 +47,22 @@ pub fn family_by_name<'b>(
     seq: u32,
     name: &str,
 ) -> Result<&'b mut [u8], Error> {
-    let mut writer = request(buffer, ID, flags::REQUEST, seq, GET_FAMILY, VERSION);
+    let mut writer = request(buffer, ID, seq, flags::REQUEST, GET_FAMILY, VERSION);
     writer.put_text(FAMILY_NAME, name.as_bytes());
     writer.finish()
 }
 
 /// Asks for the family with this id.
 pub fn family_by_id(buffer: &mut [u8], seq: u32, id: u16) -> Result<&mut [u8], Error> {
-    let mut writer = request(buffer, ID, flags::REQUEST, seq, GET_FAMILY, VERSION);
+    let mut writer = request(buffer, ID, seq, flags::REQUEST, GET_FAMILY, VERSION);
     writer.put_u16(FAMILY_ID, id);
     writer.finish()
 }
 
 /// Asks for all families.
 pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
-    let kind = flags::REQUEST | flags::DUMP;
-    request(buffer, ID, kind, seq, GET_FAMILY, VERSION).finish()
+    let flags = flags::REQUEST | flags::DUMP;
+    request(buffer, ID, seq, flags, GET_FAMILY, VERSION).finish()
 }
 
 /// What the controller says of a family. Fields are `None` where the kernel
@@ -81,11 +87,22 @@ pub struct Family<'a, E: Order = Native> {
 
 impl<'a, E: Order> Family<'a, E> {
     /// Reads the answer to [`family_by_name`] and its like:
-    /// [`ErrorKind::Missing`] without an id. Operations and groups are only
+    /// [`ErrorKind::Missing`] without an id, [`ErrorKind::WrongType`] if it is
+    /// no such message. Operations and groups are only
     /// found here; they are read when they are asked for.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let attributes = Generic::decode(message)?.attributes;
+        let generic = Generic::decode(message)?;
+        if message.header.message_type != ID {
+            return Err(Error::new(ErrorKind::WrongType, 4));
+        }
+        if !matches!(
+            generic.command,
+            NEW_FAMILY | DELETED_FAMILY | NEW_GROUP | DELETED_GROUP
+        ) {
+            return Err(Error::new(ErrorKind::WrongType, HEADER_LEN));
+        }
+        let attributes = generic.attributes;
         let mut id = None;
         let mut family = Self {
             id: 0,
@@ -100,7 +117,7 @@ impl<'a, E: Order> Family<'a, E> {
         let mut left = attributes;
         while let Some(attribute) = left.next() {
             let attribute = attribute?;
-            match attribute.kind() {
+            match attribute.number() {
                 FAMILY_NAME => {
                     family.name = Some(attribute.text()?);
                     // So the kernel goes on.
@@ -201,7 +218,7 @@ impl Operation {
         let mut operation = Self::default();
         for attribute in entry.nested() {
             let attribute = attribute?;
-            match attribute.kind() {
+            match attribute.number() {
                 OP_ID => operation.command = attribute.u32()?,
                 OP_FLAGS => operation.flags = attribute.u32()?,
                 _ => {}
@@ -263,7 +280,7 @@ impl<'a> Group<'a> {
         let mut group = Self::default();
         for attribute in inside {
             let attribute = attribute?;
-            match attribute.kind() {
+            match attribute.number() {
                 GROUP_NAME => group.name = attribute.text()?,
                 GROUP_ID => group.id = attribute.rare_number(4)?,
                 _ => {}

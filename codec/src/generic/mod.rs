@@ -15,14 +15,14 @@ pub mod controller;
 pub mod policy;
 
 use crate::error::{Error, ErrorKind};
-use crate::netlink::{Attributes, Header, Message, Writer, HEADER_LEN};
+use crate::netlink::{message_type, Attributes, Header, Message, Writer, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// Length of `struct genlmsghdr` (`GENL_HDRLEN`).
 pub const GENERIC_HEADER_LEN: usize = 4;
 
-/// `NETLINK_GENERIC`, the protocol to open a socket with.
-pub const PROTOCOL: i32 = 16;
+/// The protocol to open a socket with.
+pub const NETLINK_GENERIC: i32 = 16;
 
 /// A message behind its generic netlink header.
 #[derive(Copy, Clone, Debug)]
@@ -38,14 +38,16 @@ pub struct Generic<'a, E: Order = Native> {
 impl<'a, E: Order> Generic<'a, E> {
     /// Reads the header of a message of a family without a header of its own
     /// (`hdrsize` 0, as the controller and `mptcp_pm`), or
-    /// [`ErrorKind::Truncated`].
+    /// [`ErrorKind::Truncated`]; [`ErrorKind::WrongType`] for a control message.
     ///
-    /// Neither this nor what is decoded with it looks at the type of the
-    /// message: that it is no control message
-    /// ([`Message::content`], [`Exchange`](crate::Exchange)) and of the right
-    /// family is up to who has received it.
-    #[inline]
+    /// Ids of families are given out when the kernel starts: neither this nor
+    /// what is decoded with it can know whether the message is of the right
+    /// family. That is up to the caller.
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
+        if message.header.message_type < message_type::MIN {
+            return Err(Error::new(ErrorKind::WrongType, 4));
+        }
         match message.payload().split_first_chunk::<GENERIC_HEADER_LEN>() {
             Some(([command, version, _, _], rest)) => Ok(Self {
                 command: *command,
@@ -62,17 +64,17 @@ impl<'a, E: Order> Generic<'a, E> {
 pub fn request(
     buffer: &mut [u8],
     family: u16,
-    flags: u16,
     seq: u32,
+    flags: u16,
     command: u8,
     version: u8,
 ) -> Writer<'_> {
     let header = Header {
         len: 0,
-        kind: family,
+        message_type: family,
         flags,
         seq,
-        port: 0,
+        port_id: 0,
     };
     let mut writer = Writer::new(buffer, header);
     writer.bytes([command, version, 0, 0]);

@@ -29,16 +29,16 @@ const DUMP: u16 = 2;
 /// where `command` is given (kernel 5.10).
 pub fn dump(
     buffer: &mut [u8],
-    seq: u32,
     family: u16,
+    seq: u32,
     command: Option<u32>,
 ) -> Result<&mut [u8], Error> {
     let flags = flags::REQUEST | flags::DUMP;
     let mut writer: Writer = request(
         buffer,
         controller::ID,
-        flags,
         seq,
+        flags,
         GET_POLICY,
         controller::VERSION,
     );
@@ -74,6 +74,7 @@ pub enum Entry {
 
 /// The entries of a message: an iterator that ends after its first error.
 #[derive(Copy, Clone, Debug)]
+#[must_use = "iterators are lazy"]
 pub struct Entries<'a, E: Order = Native> {
     commands: Attributes<'a, E>,
     policies: Attributes<'a, E>,
@@ -90,7 +91,7 @@ impl<'a, E: Order> Entries<'a, E> {
     /// [`ErrorKind::WrongType`] if it is none.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
-        if message.header.kind != controller::ID || generic.command != GET_POLICY {
+        if message.header.message_type != controller::ID || generic.command != GET_POLICY {
             return Err(Error::new(ErrorKind::WrongType, 4));
         }
         let none = Attributes::at(&[], generic.attributes.offset());
@@ -104,7 +105,7 @@ impl<'a, E: Order> Entries<'a, E> {
         };
         for attribute in generic.attributes {
             let attribute = attribute?;
-            match attribute.kind() {
+            match attribute.number() {
                 POLICY => entries.policies = attribute.nested(),
                 OP_POLICY => entries.commands = attribute.nested(),
                 _ => {}
@@ -136,7 +137,7 @@ impl<'a, E: Order> Entries<'a, E> {
             Ok(attribute) => attribute,
             Err(error) => return self.fail(error),
         };
-        self.attribute = attribute.kind();
+        self.attribute = attribute.number();
         self.rule = Rule::EMPTY;
         if let Err(error) = self.rule.update(attribute.nested()) {
             return self.fail(error);
@@ -169,7 +170,7 @@ impl<E: Order> Iterator for Entries<'_, E> {
             }
             match self.policies.next()? {
                 Ok(policy) => {
-                    self.policy = policy.kind();
+                    self.policy = policy.number();
                     self.rules = policy.nested();
                 }
                 Err(error) => return self.fail(error),
@@ -185,14 +186,14 @@ fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
     let mut on_dump = None;
     for attribute in entry.nested() {
         let attribute = attribute?;
-        match attribute.kind() {
+        match attribute.number() {
             DO => on_do = Some(attribute.u32()?),
             DUMP => on_dump = Some(attribute.u32()?),
             _ => {}
         }
     }
     Ok(Entry::Command {
-        command: entry.kind(),
+        command: entry.number(),
         on_do,
         on_dump,
     })

@@ -1,8 +1,6 @@
 //! Addresses of the path manager.
 
-use core::fmt;
 use core::net::IpAddr;
-use core::ops::{BitAnd, BitOr, BitOrAssign, Not};
 
 use super::attribute;
 use crate::error::{Error, ErrorKind};
@@ -43,7 +41,7 @@ attribute_set! {
         6 FLAGS flags / with_flags: endpoint_flags,
         /// Index of the interface it is bound to; the kernel sends none when
         /// it is bound to none.
-        7 IF_IDX if_idx / with_if_idx: i32,
+        7 IF_IDX if_idx / with_if_idx: u32,
         /// The address, if it is IPv4.
         3 ADDR4 addr4 / with_addr4: in4,
         /// The address, if it is IPv6.
@@ -58,14 +56,15 @@ impl Endpoint {
         Self::EMPTY.with_address(address.into())
     }
 
-    /// The same with this address and its family.
+    /// The same with this address and its family; an address of the other
+    /// family is taken out.
     #[must_use]
     pub const fn with_address(self, address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(address) => self.with_addr4(address),
-            IpAddr::V6(address) => self.with_addr6(address),
+            IpAddr::V4(address) => self.without(Self::ADDR6).with_addr4(address),
+            IpAddr::V6(address) => self.without(Self::ADDR4).with_addr6(address),
         }
-        .with_family(inet::family_of(address) as u16)
+        .with_family(inet::family_of(address))
     }
 
     /// The address, of whichever family.
@@ -76,11 +75,13 @@ impl Endpoint {
 
     /// Reads a reply to GET_ADDR, or one message of its dump:
     /// [`ErrorKind::Missing`] where no address is in it.
-    #[inline]
-    pub fn from_message<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
+    // Inlined also where a program calls it from several places: the result
+    // is read out of registers then.
+    #[inline(always)]
+    pub fn decode<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
         match attributes.find_nest(attribute::ADDR)? {
-            Some(address) => Self::decode(address),
+            Some(address) => Self::from_attributes(address),
             None => Err(Error::about(
                 ErrorKind::Missing,
                 attribute::ADDR,
@@ -90,105 +91,23 @@ impl Endpoint {
     }
 }
 
-/// What an endpoint is used for (`MPTCP_PM_ADDR_FLAG_*`). Bits that this
-/// crate does not know are kept.
-#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
-pub struct EndpointFlags(
-    /// The bits.
-    pub u32,
-);
-
-impl EndpointFlags {
-    /// Announced to peers (ADD_ADDR).
-    pub const SIGNAL: Self = Self(1);
-    /// Used for additional subflows of connections opened from here.
-    pub const SUBFLOW: Self = Self(2);
-    /// Its subflows carry data only when others cannot.
-    pub const BACKUP: Self = Self(4);
-    /// Subflows to all addresses of the peer (kernel 5.15).
-    pub const FULLMESH: Self = Self(8);
-    /// Made by the kernel itself, for a subflow that no endpoint asked for
-    /// (kernel 5.18); cannot be created.
-    pub const IMPLICIT: Self = Self(16);
-    /// Used for subflows towards announced addresses only (kernel 6.18).
-    pub const LAMINAR: Self = Self(32);
-
-    /// The known bits with their names, in the order of `ip mptcp`.
-    pub const NAMES: [(Self, &'static str); 6] = [
-        (Self::SIGNAL, "signal"),
-        (Self::SUBFLOW, "subflow"),
-        (Self::BACKUP, "backup"),
-        (Self::FULLMESH, "fullmesh"),
-        (Self::IMPLICIT, "implicit"),
-        (Self::LAMINAR, "laminar"),
-    ];
-
-    /// Whether all bits of `flags` are set.
-    #[inline]
-    pub const fn contains(self, flags: Self) -> bool {
-        self.0 & flags.0 == flags.0
-    }
-
-    /// The bits that have no name here.
-    pub const fn unknown(self) -> Self {
-        Self(self.0 & !63)
-    }
-}
-
-impl BitOr for EndpointFlags {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for EndpointFlags {
-    fn bitor_assign(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-}
-
-impl BitAnd for EndpointFlags {
-    type Output = Self;
-    fn bitand(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-}
-
-impl Not for EndpointFlags {
-    type Output = Self;
-    fn not(self) -> Self {
-        Self(!self.0)
-    }
-}
-
-impl fmt::Display for EndpointFlags {
-    /// Names joined by `|`, unknown bits in hexadecimal behind them.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (flag, name) in Self::NAMES {
-            if self.contains(flag) {
-                if !first {
-                    f.write_str("|")?;
-                }
-                first = false;
-                f.write_str(name)?;
-            }
-        }
-        let unknown = self.unknown();
-        if unknown.0 != 0 || first {
-            if !first {
-                f.write_str("|")?;
-            }
-            write!(f, "{:#x}", unknown.0)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for EndpointFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+flags! {
+    /// What an endpoint is used for (`MPTCP_PM_ADDR_FLAG_*`), named as
+    /// `ip mptcp` names it and in its order.
+    pub struct EndpointFlags: u32 {
+        /// Announced to peers (ADD_ADDR).
+        0x1 SIGNAL "signal",
+        /// Used for additional subflows of connections opened from here.
+        0x2 SUBFLOW "subflow",
+        /// Its subflows carry data only when others cannot.
+        0x4 BACKUP "backup",
+        /// Subflows to all addresses of the peer (kernel 5.15).
+        0x8 FULLMESH "fullmesh",
+        /// Made by the kernel itself, for a subflow that no endpoint asked for
+        /// (kernel 5.18); cannot be created.
+        0x10 IMPLICIT "implicit",
+        /// Used for subflows towards announced addresses only (kernel 6.18).
+        0x20 LAMINAR "laminar",
     }
 }
 
@@ -210,7 +129,7 @@ mod tests {
     fn there_and_back<E: Order>(hexadecimal: &str) -> Endpoint {
         let bytes = bytes(hexadecimal);
         let message = message::<E>(&bytes);
-        let endpoint = Endpoint::from_message(&message).unwrap();
+        let endpoint = Endpoint::decode(&message).unwrap();
         let mut buffer = [0; 128];
         let mut writer = Writer::<E>::with_order(
             &mut buffer,
@@ -238,12 +157,24 @@ mod tests {
     }
 
     #[test]
+    fn an_address_takes_the_place_of_one_of_the_other_family() {
+        let v4 = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1));
+        let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        for (first, then) in [(v4, v6), (v6, v4), (v4, v4), (v6, v6)] {
+            let endpoint = Endpoint::new(first).with_address(then);
+            assert_eq!(endpoint.address(), Some(then));
+            assert_eq!(endpoint, Endpoint::new(then));
+        }
+    }
+
+    #[test]
     fn attributes_come_in_any_order_and_unknown_ones_are_counted() {
         let nest = bytes(
             "0500 0200 07000000 0800 ff00 01020304 0600 0180 02000000 0800 0300 0a000001
              0500 0200 08",
         );
-        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Little>::with_order(&nest));
+        let endpoint =
+            Endpoint::from_attributes(crate::netlink::Attributes::<Little>::with_order(&nest));
         let endpoint = endpoint.unwrap();
         assert_eq!((endpoint.id(), endpoint.family()), (Some(8), Some(2)));
         assert_eq!(endpoint.unknown(), 1);
@@ -257,7 +188,8 @@ mod tests {
             "0600 0140 000a0000 0600 0540 00070000 0800 0640 00000002 0500 02c0 09000000
              1400 04c0 20010db8000000000000000000000001 0500 0200 08",
         );
-        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Little>::with_order(&nest));
+        let endpoint =
+            Endpoint::from_attributes(crate::netlink::Attributes::<Little>::with_order(&nest));
         let wanted = Endpoint::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
             .with_port(7)
             .with_id(8)
@@ -267,7 +199,8 @@ mod tests {
             "0006 4001 000a0000 0006 c005 00070000 0008 4006 00000002 0005 c002 09000000
              0014 c004 20010db8000000000000000000000001 0005 0002 08",
         );
-        let endpoint = Endpoint::decode(crate::netlink::Attributes::<Big>::with_order(&nest));
+        let endpoint =
+            Endpoint::from_attributes(crate::netlink::Attributes::<Big>::with_order(&nest));
         assert_eq!(endpoint, Ok(wanted));
     }
 
@@ -291,17 +224,9 @@ mod tests {
         ] {
             let nest = bytes(nest);
             let nest = crate::netlink::Attributes::<Little>::with_order(&nest);
-            let error = Endpoint::decode(nest).unwrap_err();
+            let error = Endpoint::from_attributes(nest).unwrap_err();
             assert_eq!((error.kind(), error.attribute()), (kind, Some(attribute)));
             assert_eq!(error.offset(), offset);
         }
-    }
-
-    #[test]
-    fn flags_are_shown_by_name_and_unknown_bits_as_numbers() {
-        extern crate std;
-        let shown = std::format!("{}", EndpointFlags(0x105));
-        assert_eq!(shown, "signal|backup|0x100");
-        assert_eq!(std::format!("{}", EndpointFlags(0)), "0x0");
     }
 }

@@ -1,8 +1,9 @@
 //! Limits of the path manager.
 
-use crate::error::Error;
+use super::request::command;
+use crate::error::{Error, ErrorKind};
 use crate::generic::Generic;
-use crate::netlink::Message;
+use crate::netlink::{Message, HEADER_LEN};
 use crate::order::Order;
 
 attribute_set! {
@@ -19,9 +20,14 @@ attribute_set! {
 }
 
 impl Limits {
-    /// Reads the reply to GET_LIMITS.
-    pub fn from_message<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
-        Self::decode(Generic::decode(message)?.attributes)
+    /// Reads the reply to GET_LIMITS, or a request that sets limits;
+    /// [`ErrorKind::WrongType`] if it is neither.
+    pub fn decode<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
+        let generic = Generic::decode(message)?;
+        match generic.command {
+            command::SET_LIMITS | command::GET_LIMITS => Self::from_attributes(generic.attributes),
+            _ => Err(Error::new(ErrorKind::WrongType, HEADER_LEN)),
+        }
     }
 }
 
@@ -40,10 +46,7 @@ mod tests {
             "00000024 001a 0000 00000088 00000001 06010000 0008 0002 00000003 0008 0003 00000002",
         );
         let wanted = Limits::EMPTY.with_add_addr_accepted(3).with_subflows(2);
-        assert_eq!(
-            Limits::from_message(&message::<Little>(&little)),
-            Ok(wanted)
-        );
-        assert_eq!(Limits::from_message(&message::<Big>(&big)), Ok(wanted));
+        assert_eq!(Limits::decode(&message::<Little>(&little)), Ok(wanted));
+        assert_eq!(Limits::decode(&message::<Big>(&big)), Ok(wanted));
     }
 }

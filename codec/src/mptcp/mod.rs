@@ -8,7 +8,7 @@
 //!   2 RCV_ADD_ADDRS  u32
 //!   3 SUBFLOWS       u32        address:
 //!   4 TOKEN          u32          1 FAMILY u16  2 ID u8  3 ADDR4  4 ADDR6
-//!   5 LOC_ID         u8           5 PORT u16    6 FLAGS u32  7 IF_IDX s32
+//!   5 LOC_ID         u8           5 PORT u16    6 FLAGS u32  7 IF_IDX u32
 //!   6 ADDR_REMOTE { address }
 //! ```
 //!
@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub use place::Place;
 
 /// `MPTCP_PM_NAME`: the family to ask the controller for.
-pub const FAMILY: &str = "mptcp_pm";
+pub const FAMILY_NAME: &str = "mptcp_pm";
 /// `MPTCP_PM_EV_GRP_NAME`: the multicast group of the events. Joining
 /// (`NETLINK_ADD_MEMBERSHIP`) needs `CAP_NET_ADMIN`, and the socket must be
 /// bound or have sent something: groups reach only sockets that have a port.
@@ -51,8 +51,8 @@ pub mod attribute {
     pub const ADDR_REMOTE: u16 = 6;
 
     /// The kernel's name of such an attribute.
-    pub const fn name(kind: u16) -> Option<&'static str> {
-        Some(match kind {
+    pub const fn name(number: u16) -> Option<&'static str> {
+        Some(match number {
             ADDR => "ADDR",
             RCV_ADD_ADDRS => "RCV_ADD_ADDRS",
             SUBFLOWS => "SUBFLOWS",

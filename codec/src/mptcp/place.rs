@@ -62,12 +62,12 @@ impl Place {
         const START: usize = HEADER_LEN + GENERIC_HEADER_LEN;
         let attributes = Attributes::<E>::at(request.get(START..)?, START);
         let around = find(attributes, offset)?;
-        let outer = attribute::name(around.kind())?;
+        let outer = attribute::name(around.number())?;
         let inner = if around.offset() == offset {
             None
-        } else if matches!(around.kind(), attribute::ADDR | attribute::ADDR_REMOTE) {
+        } else if matches!(around.number(), attribute::ADDR | attribute::ADDR_REMOTE) {
             let inside = find(around.nested(), offset)?;
-            Some(Endpoint::name(inside.kind())?)
+            Some(Endpoint::name(inside.number())?)
         } else {
             None
         };

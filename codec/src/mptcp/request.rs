@@ -2,15 +2,20 @@
 //!
 //! Each function writes one whole message into `buffer`, for the family id
 //! that the [controller](crate::generic::controller) told and with a sequence
-//! number of the caller's (not 0, which is that of events), and returns it. 128
-//! bytes are enough for any of them; a smaller buffer that does not suffice is
-//! [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace), the only error. Setting
+//! number of the caller's (not 0, which is that of events), and returns it.
+//! [`MAX_LEN`] bytes are enough for any of them; a smaller buffer that does not
+//! suffice is [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace), the only error. Setting
 //! commands ask for an acknowledgement.
 
 use super::{attribute, Endpoint, Limits, VERSION};
 use crate::error::Error;
-use crate::generic;
-use crate::netlink::{flags, Writer};
+use crate::generic::{self, GENERIC_HEADER_LEN};
+use crate::netlink::{flags, Writer, ATTRIBUTE_HEADER, HEADER_LEN};
+
+/// Length of the longest request: a token and two addresses in which nothing
+/// is left out.
+pub const MAX_LEN: usize =
+    HEADER_LEN + GENERIC_HEADER_LEN + 8 + 2 * (ATTRIBUTE_HEADER + Endpoint::MAX_LEN);
 
 /// Numbers of the commands.
 pub mod command {
@@ -44,7 +49,7 @@ const DUMP: u16 = flags::REQUEST | flags::DUMP;
 
 #[inline(always)]
 fn begin(buffer: &mut [u8], family: u16, flags: u16, seq: u32, command: u8) -> Writer<'_> {
-    generic::request(buffer, family, flags, seq, command, VERSION)
+    generic::request(buffer, family, seq, flags, command, VERSION)
 }
 
 /// A setting command about an address: on a connection where there is a token,
@@ -66,9 +71,9 @@ fn about<'b>(
         (attribute::ADDR, Some(local)),
         (attribute::ADDR_REMOTE, remote),
     ];
-    for (kind, end) in ends {
+    for (number, end) in ends {
         if let Some(end) = end {
-            writer.nest(kind, |nest| end.encode(nest));
+            writer.nest(number, |nest| end.encode(nest));
         }
     }
     writer.finish()
@@ -302,7 +307,46 @@ mod tests {
     }
 
     #[test]
-    fn every_command_fits_128_bytes_and_reads_back() {
+    fn no_request_is_longer_than_promised_whatever_is_present() {
+        use core::net::Ipv6Addr;
+        let full = Endpoint::EMPTY
+            .with_family(10)
+            .with_port(1)
+            .with_id(1)
+            .with_flags(EndpointFlags::SIGNAL)
+            .with_if_idx(1)
+            .with_addr4(Ipv4Addr::LOCALHOST)
+            .with_addr6(Ipv6Addr::LOCALHOST);
+        let limits = Limits::EMPTY.with_subflows(1).with_add_addr_accepted(1);
+        let mut longest = 0;
+        // All combinations of what an address can have.
+        for left_out in 0..1u16 << 7 {
+            let kinds = (1..=7).filter(|kind| left_out >> (kind - 1) & 1 != 0);
+            let end = kinds.fold(full, |end, kind| end.without(kind));
+            let mut b = [0; MAX_LEN];
+            for len in [
+                add_address(&mut b, 30, 1, &end).map(|b| b.len()),
+                delete_address(&mut b, 30, 1, &end).map(|b| b.len()),
+                get_address(&mut b, 30, 1, 1, Some(1)).map(|b| b.len()),
+                dump_addresses(&mut b, 30, 1, Some(1)).map(|b| b.len()),
+                flush_addresses(&mut b, 30, 1).map(|b| b.len()),
+                set_limits(&mut b, 30, 1, &limits).map(|b| b.len()),
+                get_limits(&mut b, 30, 1).map(|b| b.len()),
+                set_flags(&mut b, 30, 1, &end).map(|b| b.len()),
+                set_subflow_flags(&mut b, 30, 1, 1, &end, &full).map(|b| b.len()),
+                announce(&mut b, 30, 1, 1, &end).map(|b| b.len()),
+                remove(&mut b, 30, 1, 1, 1).map(|b| b.len()),
+                create_subflow(&mut b, 30, 1, 1, &end, &full).map(|b| b.len()),
+                destroy_subflow(&mut b, 30, 1, 1, &end, &full).map(|b| b.len()),
+            ] {
+                longest = longest.max(len.unwrap());
+            }
+        }
+        assert_eq!(longest, MAX_LEN);
+    }
+
+    #[test]
+    fn every_command_reads_back() {
         type Made<'b> = Result<&'b mut [u8], Error>;
         type Make = fn(&mut [u8]) -> Made<'_>;
         let table: [(u8, u16, Make); 13] = [
@@ -329,17 +373,17 @@ mod tests {
             }),
         ];
         for (command, flags, make) in table {
-            let mut buffer = [0; 128];
+            let mut buffer = [0; MAX_LEN];
             let message = native(make(&mut buffer).unwrap());
-            assert_eq!((message.header.kind, message.header.seq), (30, 9));
+            assert_eq!((message.header.message_type, message.header.seq), (30, 9));
             assert_eq!(message.header.flags, flags);
             let generic = Generic::decode(&message).unwrap();
             assert_eq!((generic.command, generic.version), (command, VERSION));
             for attribute in generic.attributes {
                 let attribute = attribute.unwrap();
-                if let attribute::ADDR | attribute::ADDR_REMOTE = attribute.kind() {
+                if let attribute::ADDR | attribute::ADDR_REMOTE = attribute.number() {
                     assert!(attribute.is_nested());
-                    let address = Endpoint::decode(attribute.nested()).unwrap();
+                    let address = Endpoint::from_attributes(attribute.nested()).unwrap();
                     assert_eq!(address.id(), Some(7));
                 }
             }

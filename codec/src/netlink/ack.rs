@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::header::{flags, kind, Header, HEADER_LEN};
+use super::header::{flags, message_type, Header, HEADER_LEN};
 use super::{align, Attribute, Attributes, Form, Forms, Message, Rule, Text};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
@@ -94,11 +94,11 @@ pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdi
             }
         }
         // Old protocols end without the number.
-        None if payload.is_empty() && header.kind == kind::DONE => 0,
+        None if payload.is_empty() && header.message_type == message_type::DONE => 0,
         None => return Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
     };
     let mut at = 4;
-    if header.kind == kind::ERROR {
+    if header.message_type == message_type::ERROR {
         let (head, rest) = request(payload)?;
         let len = repeated(header, errno, &Header::from_bytes::<E>(head));
         if len > rest.len() {
@@ -173,8 +173,8 @@ pub struct ExtendedAck<'a, E: Order = Native> {
 
 impl<'a, E: Order> ExtendedAck<'a, E> {
     #[cold]
-    fn find(&self, kind: u16) -> Option<Attribute<'a, E>> {
-        self.attributes.find_last(kind).ok().flatten()
+    fn find(&self, number: u16) -> Option<Attribute<'a, E>> {
+        self.attributes.find_last(number).ok().flatten()
     }
 
     /// `MSG` (1): a sentence for people, without a full stop.
@@ -215,7 +215,7 @@ impl<'a, E: Order> ExtendedAck<'a, E> {
     pub fn unknown(&self) -> u16 {
         let known = MESSAGE..=MISSING_NEST;
         let others = self.attributes.flatten();
-        let others = others.filter(|a| !known.contains(&a.kind()));
+        let others = others.filter(|a| !known.contains(&a.number()));
         others.fold(0, |count, _| count.saturating_add(1))
     }
 

@@ -115,9 +115,9 @@ pub struct Attribute<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Attribute<'a, E> {
-    /// The type number, flags taken off.
+    /// The number of its type (`nla_type`), flags taken off.
     #[inline(always)]
-    pub const fn kind(&self) -> u16 {
+    pub const fn number(&self) -> u16 {
         self.raw & !FLAGS_MASK
     }
 
@@ -146,7 +146,7 @@ impl<'a, E: Order> Attribute<'a, E> {
     /// An error of this kind about this attribute.
     #[inline(always)]
     pub fn error(&self, kind: ErrorKind) -> Error {
-        Error::about(kind, self.kind(), self.offset as usize)
+        Error::about(kind, self.number(), self.offset as usize)
     }
 
     #[inline(always)]
@@ -260,7 +260,7 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
         write!(
             f,
             "#{}{nested} @{} {:02x?}",
-            self.kind(),
+            self.number(),
             self.offset,
             self.payload
         )
@@ -363,8 +363,20 @@ impl fmt::Display for Text<'_> {
 }
 
 impl fmt::Debug for Text<'_> {
+    /// In quotes and escaped as `str` is: whoever may name an interface must
+    /// not write to the terminal of the reader.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
+        if let Some(text) = self.to_str() {
+            return fmt::Debug::fmt(text, f);
+        }
+        f.write_str("\"")?;
+        for chunk in self.0.utf8_chunks() {
+            write!(f, "{}", chunk.valid().escape_debug())?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        f.write_str("\"")
     }
 }
 
@@ -373,6 +385,7 @@ impl fmt::Debug for Text<'_> {
 /// Yields each attribute, or one error and then nothing more. The last
 /// attribute may lack its padding.
 #[derive(Copy, Clone)]
+#[must_use = "iterators are lazy"]
 pub struct Attributes<'a, E: Order = Native> {
     rest: &'a [u8],
     // Where `rest` ends, in bytes from the start of the message. The walk
@@ -421,19 +434,19 @@ impl<'a, E: Order> Attributes<'a, E> {
         self.end.wrapping_sub(self.rest.len())
     }
 
-    /// What is inside the last attribute of type `kind`, as
+    /// What is inside the last attribute with this number, as
     /// [`Attributes::find_last`] finds it.
     #[inline]
-    pub fn find_nest(self, kind: u16) -> Result<Option<Self>, Error> {
+    pub fn find_nest(self, number: u16) -> Result<Option<Self>, Error> {
         // The usual case: it is flagged, the only one, and fills all.
         if let Some((head, inside)) = self.rest.split_first_chunk::<HEADER>() {
             let word = E::attribute_word(*head);
             let (raw, len) = ((word >> 16) as u16, (word & 0xffff) as usize);
-            if raw == kind | NESTED && len == self.rest.len() {
+            if raw == number | NESTED && len == self.rest.len() {
                 return Ok(Some(self.continued_at(inside)));
             }
         }
-        let found = self.find_last(kind)?;
+        let found = self.find_last(number)?;
         Ok(found.map(|attribute| attribute.nested()))
     }
 
@@ -448,7 +461,10 @@ impl<'a, E: Order> Attributes<'a, E> {
             return Ok(true);
         };
         let attribute = attribute?;
-        let Some((kind, form)) = forms.iter().find(|(kind, _)| *kind == attribute.kind()) else {
+        let Some((number, form)) = forms
+            .iter()
+            .find(|(number, _)| *number == attribute.number())
+        else {
             return Ok(false);
         };
         let payload = attribute.payload;
@@ -456,7 +472,7 @@ impl<'a, E: Order> Attributes<'a, E> {
         if len != payload.len() && len != 0 {
             return Err(attribute.error(ErrorKind::BadSize));
         }
-        let word = u32::from(*kind) << 16 | (HEADER + len) as u32;
+        let word = u32::from(*number) << 16 | (HEADER + len) as u32;
         let [w0, w1, w2, w3, value @ ..] = usual;
         [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
         let reversed =
@@ -479,7 +495,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     pub(crate) fn pick(&self, forms: &Forms, values: &mut [u32]) -> Result<(), Error> {
         for attribute in *self {
             let attribute = attribute?;
-            let row = forms.iter().position(|row| row.0 == attribute.kind());
+            let row = forms.iter().position(|row| row.0 == attribute.number());
             let Some(row) = row else { continue };
             let Some((_, form)) = forms.get(row) else {
                 continue;
@@ -580,13 +596,13 @@ impl<'a, E: Order> Attributes<'a, E> {
         Some(values)
     }
 
-    /// The last attribute of type `kind`, as the kernel chooses among
+    /// The last attribute with this number, as the kernel chooses among
     /// several; an error in front of it or behind it is an error.
-    pub fn find_last(self, kind: u16) -> Result<Option<Attribute<'a, E>>, Error> {
+    pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
         let mut found = None;
         for attribute in self {
             let attribute = attribute?;
-            if attribute.kind() == kind {
+            if attribute.number() == number {
                 found = Some(attribute);
             }
         }
@@ -614,8 +630,8 @@ impl<'a, E: Order> Iterator for Attributes<'a, E> {
         let len = ((word & 0xffff) as usize).wrapping_sub(HEADER);
         let Some(payload) = rest.get(..len) else {
             self.rest = &[];
-            let kind = raw & !FLAGS_MASK;
-            return Some(Err(Error::about(ErrorKind::BadLength, kind, offset)));
+            let number = raw & !FLAGS_MASK;
+            return Some(Err(Error::about(ErrorKind::BadLength, number, offset)));
         };
         self.rest = behind(rest, len);
         Some(Ok(Attribute {
@@ -706,6 +722,18 @@ mod tests {
                 .len(),
             9
         );
+    }
+
+    #[test]
+    fn a_text_is_shown_as_it_is_and_debugged_without_control_characters() {
+        use std::format;
+        extern crate std;
+        for text in ["eth0", "it's \"x\" \\", "\u{1b}[31m\n", "\u{200b}ü\u{300}"] {
+            assert_eq!(format!("{:?}", Text(text.as_bytes())), format!("{text:?}"));
+            assert_eq!(format!("{}", Text(text.as_bytes())), text);
+        }
+        assert_eq!(format!("{:?}", Text(b"a\xff\x1b")), "\"a\\xff\\u{1b}\"");
+        assert_eq!(format!("{}", Text(b"a\xff")), "a\\xff");
     }
 
     #[test]

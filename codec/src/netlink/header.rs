@@ -10,14 +10,14 @@ pub const HEADER_LEN: usize = 16;
 pub struct Header {
     /// `nlmsg_len`: bytes of header and payload, without the padding behind.
     pub len: u32,
-    /// `nlmsg_type`: one of [`kind`], or the id of a generic netlink family.
-    pub kind: u16,
+    /// `nlmsg_type`: one of [`message_type`], or the id of a generic netlink family.
+    pub message_type: u16,
     /// `nlmsg_flags`: see [`flags`].
     pub flags: u16,
     /// `nlmsg_seq`: chosen by who asks, repeated in every answer; 0 in events.
     pub seq: u32,
     /// `nlmsg_pid`: the port of the socket that asked; 0 in events.
-    pub port: u32,
+    pub port_id: u32,
 }
 
 impl Header {
@@ -26,10 +26,10 @@ impl Header {
     pub fn from_bytes<E: Order>(b: &[u8; HEADER_LEN]) -> Self {
         Self {
             len: E::u32([b[0], b[1], b[2], b[3]]),
-            kind: E::u16([b[4], b[5]]),
+            message_type: E::u16([b[4], b[5]]),
             flags: E::u16([b[6], b[7]]),
             seq: E::u32([b[8], b[9], b[10], b[11]]),
-            port: E::u32([b[12], b[13], b[14], b[15]]),
+            port_id: E::u32([b[12], b[13], b[14], b[15]]),
         }
     }
 
@@ -38,17 +38,17 @@ impl Header {
     pub fn to_bytes<E: Order>(&self) -> [u8; HEADER_LEN] {
         let mut b = [0; HEADER_LEN];
         b[0..4].copy_from_slice(&E::put_u32(self.len));
-        b[4..6].copy_from_slice(&E::put_u16(self.kind));
+        b[4..6].copy_from_slice(&E::put_u16(self.message_type));
         b[6..8].copy_from_slice(&E::put_u16(self.flags));
         b[8..12].copy_from_slice(&E::put_u32(self.seq));
-        b[12..16].copy_from_slice(&E::put_u32(self.port));
+        b[12..16].copy_from_slice(&E::put_u32(self.port_id));
         b
     }
 }
 
 /// Values of `nlmsg_type` that mean the same in every netlink protocol
 /// (`linux/netlink.h`); below 16 they are control messages.
-pub mod kind {
+pub mod message_type {
     /// `NLMSG_NOOP`: to be ignored.
     pub const NOOP: u16 = 1;
     /// `NLMSG_ERROR`: an acknowledgement or a refusal.
@@ -57,7 +57,8 @@ pub mod kind {
     pub const DONE: u16 = 3;
     /// `NLMSG_OVERRUN`: data was lost.
     pub const OVERRUN: u16 = 4;
-    /// `NLMSG_MIN_TYPE`: the first that is not a control message.
+    /// `NLMSG_MIN_TYPE`: the first that is not a control message; those below it
+    /// that have no name here are reserved.
     pub const MIN: u16 = 16;
 }
 
@@ -75,6 +76,27 @@ pub mod flags {
     pub const DUMP_INTR: u16 = 0x10;
     /// `NLM_F_DUMP_FILTERED`: the kernel applied the filter of the request.
     pub const DUMP_FILTERED: u16 = 0x20;
+    /// `NLM_F_ROOT`: the whole table, in a request that reads.
+    pub const ROOT: u16 = 0x100;
+    /// `NLM_F_MATCH`: all that fit, in a request that reads.
+    pub const MATCH: u16 = 0x200;
+    /// `NLM_F_ATOMIC`: as of one moment, in a request that reads.
+    pub const ATOMIC: u16 = 0x400;
+    /// `NLM_F_REPLACE`: replaces what is there, in a request that makes
+    /// something.
+    pub const REPLACE: u16 = 0x100;
+    /// `NLM_F_EXCL`: refused where it is there, in a request that makes
+    /// something.
+    pub const EXCL: u16 = 0x200;
+    /// `NLM_F_CREATE`: makes what is not there.
+    pub const CREATE: u16 = 0x400;
+    /// `NLM_F_APPEND`: puts it at the end of the list.
+    pub const APPEND: u16 = 0x800;
+    /// `NLM_F_NONREC`: does not delete what is inside, in a request that
+    /// deletes.
+    pub const NONREC: u16 = 0x100;
+    /// `NLM_F_BULK`: deletes several, in a request that deletes.
+    pub const BULK: u16 = 0x200;
     /// `NLM_F_DUMP`: all entries (`NLM_F_ROOT | NLM_F_MATCH`), in a request.
     pub const DUMP: u16 = 0x300;
     /// `NLM_F_CAPPED`: in an acknowledgement: of the request only its header

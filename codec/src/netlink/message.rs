@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::header::{kind, Header, HEADER_LEN};
+use super::header::{message_type, Header, HEADER_LEN};
 use super::{behind, Ack, Attributes, Done};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
@@ -13,6 +13,7 @@ use crate::order::{Native, Order};
 /// Yields each message, or one error and then nothing more. The last message
 /// may lack its padding.
 #[derive(Copy, Clone)]
+#[must_use = "iterators are lazy"]
 pub struct Messages<'a, E: Order = Native> {
     rest: &'a [u8],
     len: usize,
@@ -37,6 +38,14 @@ impl<'a, E: Order> Messages<'a, E> {
             len: datagram.len(),
             order: PhantomData,
         }
+    }
+}
+
+impl<E: Order> Messages<'_, E> {
+    /// Whether all have been walked.
+    #[inline(always)]
+    pub const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 }
 
@@ -113,13 +122,26 @@ impl<'a, E: Order> Message<'a, E> {
     }
 
     /// What kind of message it is, with the control messages decoded.
+    // Inlined for what nearly all messages are, also where a program calls it
+    // from several places.
+    #[inline(always)]
     pub fn content(&self) -> Result<Content<'a, E>, Error> {
-        Ok(match self.header.kind {
-            kind::NOOP => Content::Noop,
-            kind::OVERRUN => Content::Overrun,
-            kind::ERROR => Content::Ack(Ack::decode(self)?),
-            kind::DONE => Content::Done(Done::decode(self)?),
-            _ => Content::Data,
+        if self.header.message_type >= message_type::MIN {
+            return Ok(Content::Data);
+        }
+        self.control()
+    }
+
+    /// What a control message is.
+    #[cold]
+    #[inline(never)]
+    fn control(&self) -> Result<Content<'a, E>, Error> {
+        Ok(match self.header.message_type {
+            message_type::NOOP => Content::Noop,
+            message_type::OVERRUN => Content::Overrun,
+            message_type::ERROR => Content::Ack(Ack::decode(self)?),
+            message_type::DONE => Content::Done(Done::decode(self)?),
+            _ => Content::Reserved,
         })
     }
 }
@@ -127,13 +149,16 @@ impl<'a, E: Order> Message<'a, E> {
 impl<E: Order> fmt::Debug for Message<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header {
-            kind,
+            message_type,
             flags,
             seq,
-            port,
+            port_id,
             ..
         } = self.header;
-        write!(f, "type {kind} flags {flags:#x} seq {seq} port {port}: ")?;
+        write!(
+            f,
+            "type {message_type} flags {flags:#x} seq {seq} port {port_id}: "
+        )?;
         match self.content() {
             Ok(Content::Data) => write!(f, "{:02x?}", self.payload),
             Ok(content) => content.fmt(f),
@@ -144,6 +169,7 @@ impl<E: Order> fmt::Debug for Message<'_, E> {
 
 /// What a message is to netlink itself.
 #[derive(Copy, Clone, Debug)]
+#[non_exhaustive]
 pub enum Content<'a, E: Order = Native> {
     /// Nothing; to be skipped.
     Noop,
@@ -153,8 +179,10 @@ pub enum Content<'a, E: Order = Native> {
     Ack(Ack<'a, E>),
     /// A multi-part answer is over.
     Done(Done<'a, E>),
-    /// Anything else: what was asked for, or an event.
+    /// What was asked for, or an event.
     Data,
+    /// A control message whose type has no meaning yet; to be skipped.
+    Reserved,
 }
 
 #[cfg(test)]
@@ -166,7 +194,7 @@ mod tests {
     fn walk<E: Order>(datagram: &[u8]) -> Vec<Result<(u16, usize), (ErrorKind, usize)>> {
         Messages::<E>::with_order(datagram)
             .map(|message| match message {
-                Ok(message) => Ok((message.header.kind, message.payload().len())),
+                Ok(message) => Ok((message.header.message_type, message.payload().len())),
                 Err(error) => Err((error.kind(), error.offset())),
             })
             .collect()
@@ -181,6 +209,23 @@ mod tests {
         assert_eq!(walk::<Little>(&little), [Ok((30, 5)), Ok((31, 1))]);
         let big = bytes("00000015 001e 0002 00000001 00000000 aabbccdd ee");
         assert_eq!(walk::<Big>(&big), [Ok((30, 5))]);
+    }
+
+    #[test]
+    fn reserved_control_types_are_no_data() {
+        for kind in 0..=20u16 {
+            let header = Header {
+                len: 16,
+                message_type: kind,
+                ..Header::default()
+            };
+            let bytes = header.to_bytes::<Little>();
+            let message = crate::testing::message::<Little>(&bytes);
+            let data = matches!(message.content(), Ok(Content::Data));
+            assert_eq!(data, kind >= 16, "{kind}");
+            let reserved = matches!(message.content(), Ok(Content::Reserved));
+            assert_eq!(reserved, kind == 0 || (5..16).contains(&kind), "{kind}");
+        }
     }
 
     #[test]

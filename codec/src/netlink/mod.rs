@@ -55,7 +55,7 @@ mod writer;
 pub(crate) use ack::verdict;
 pub use ack::{Ack, Done, ExtendedAck};
 pub use attribute::{Attribute, Attributes, Text};
-pub use header::{flags, kind, Header, HEADER_LEN};
+pub use header::{flags, message_type, Header, HEADER_LEN};
 pub use message::{Content, Message, Messages};
 pub use rule::Rule;
 pub use writer::Writer;
@@ -72,6 +72,6 @@ pub const fn align(len: usize) -> usize {
 /// What is behind an item of `len` bytes and its padding, which the last item
 /// may lack.
 #[inline(always)]
-fn behind(bytes: &[u8], len: usize) -> &[u8] {
+pub(crate) fn behind(bytes: &[u8], len: usize) -> &[u8] {
     bytes.get(align(len).min(bytes.len())..).unwrap_or(&[])
 }

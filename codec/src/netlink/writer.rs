@@ -21,7 +21,7 @@ const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
 /// ```
 /// use mptcp_codec::netlink::{flags, Header, Messages, Writer};
 /// let mut buffer = [0; 64];
-/// let header = Header { kind: 30, flags: flags::REQUEST, seq: 1, ..Header::default() };
+/// let header = Header { message_type: 30, flags: flags::REQUEST, seq: 1, ..Header::default() };
 /// let mut message = Writer::new(&mut buffer, header);
 /// message.bytes([3, 1, 0, 0]);
 /// message.nest(1, |nest| nest.put_u8(2, 7));
@@ -105,13 +105,13 @@ impl<'b, E: Order> Writer<'b, E> {
     #[inline(always)]
     fn fixed<const LEN: usize, const ALL: usize>(
         &mut self,
-        kind: u16,
+        number: u16,
         value: [u8; LEN],
     ) -> &mut Self {
         const { assert!(ALL == ATTRIBUTE_HEADER + align(LEN)) };
         if let Some(to) = self.take::<ALL>() {
             *to = [0; ALL];
-            let word = u32::from(kind) << 16 | (ATTRIBUTE_HEADER + LEN) as u32;
+            let word = u32::from(number) << 16 | (ATTRIBUTE_HEADER + LEN) as u32;
             to[..4].copy_from_slice(&E::put_attribute_word(word));
             to[4..4 + LEN].copy_from_slice(&value);
         }
@@ -120,78 +120,79 @@ impl<'b, E: Order> Writer<'b, E> {
 
     /// One byte.
     #[inline]
-    pub fn put_u8(&mut self, kind: u16, value: u8) -> &mut Self {
-        self.fixed::<1, 8>(kind, [value])
+    pub fn put_u8(&mut self, number: u16, value: u8) -> &mut Self {
+        self.fixed::<1, 8>(number, [value])
     }
 
     /// A number in the machine's order.
     #[inline]
-    pub fn put_u16(&mut self, kind: u16, value: u16) -> &mut Self {
-        self.fixed::<2, 8>(kind, E::put_u16(value))
+    pub fn put_u16(&mut self, number: u16, value: u16) -> &mut Self {
+        self.fixed::<2, 8>(number, E::put_u16(value))
     }
 
     /// A number in the machine's order.
     #[inline]
-    pub fn put_u32(&mut self, kind: u16, value: u32) -> &mut Self {
-        self.fixed::<4, 8>(kind, E::put_u32(value))
+    pub fn put_u32(&mut self, number: u16, value: u32) -> &mut Self {
+        self.fixed::<4, 8>(number, E::put_u32(value))
     }
 
     /// A number in the machine's order.
     #[inline]
-    pub fn put_i32(&mut self, kind: u16, value: i32) -> &mut Self {
-        self.put_u32(kind, value as u32)
+    pub fn put_i32(&mut self, number: u16, value: i32) -> &mut Self {
+        self.put_u32(number, value as u32)
     }
 
     /// A number in the machine's order.
     #[inline]
-    pub fn put_u64(&mut self, kind: u16, value: u64) -> &mut Self {
-        self.fixed::<8, 12>(kind, E::put_u64(value))
+    pub fn put_u64(&mut self, number: u16, value: u64) -> &mut Self {
+        self.fixed::<8, 12>(number, E::put_u64(value))
     }
 
     /// A 16-bit number in network order.
     #[inline]
-    pub fn put_be16(&mut self, kind: u16, value: u16) -> &mut Self {
-        self.fixed::<2, 8>(kind, value.to_be_bytes())
+    pub fn put_be16(&mut self, number: u16, value: u16) -> &mut Self {
+        self.fixed::<2, 8>(number, value.to_be_bytes())
     }
 
     /// An IPv4 address.
     #[inline]
-    pub fn put_ipv4(&mut self, kind: u16, value: Ipv4Addr) -> &mut Self {
-        self.fixed::<4, 8>(kind, value.octets())
+    pub fn put_ipv4(&mut self, number: u16, value: Ipv4Addr) -> &mut Self {
+        self.fixed::<4, 8>(number, value.octets())
     }
 
     /// An IPv6 address.
     #[inline]
-    pub fn put_ipv6(&mut self, kind: u16, value: Ipv6Addr) -> &mut Self {
-        self.fixed::<16, 20>(kind, value.octets())
+    pub fn put_ipv6(&mut self, number: u16, value: Ipv6Addr) -> &mut Self {
+        self.fixed::<16, 20>(number, value.octets())
     }
 
     /// An attribute of any length, as it is.
     #[inline]
-    pub fn put_bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
-        self.put_value(kind, value, value.len())
+    pub fn put_bytes(&mut self, number: u16, value: &[u8]) -> &mut Self {
+        self.put_value(number, value, value.len())
     }
 
     /// A string; its NUL is added. One that has a NUL in it cannot be sent:
     /// [`ErrorKind::BadValue`].
-    pub fn put_text(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+    pub fn put_text(&mut self, number: u16, value: &[u8]) -> &mut Self {
         if value.contains(&0) {
-            self.fail(Error::about(ErrorKind::BadValue, kind, self.len));
+            self.fail(Error::about(ErrorKind::BadValue, number, self.len));
         }
-        self.put_value(kind, value, value.len() + 1)
+        self.put_value(number, value, value.len().saturating_add(1))
     }
 
     /// An attribute of `len` bytes, of which `value` is the first; zeros follow.
-    fn put_value(&mut self, kind: u16, value: &[u8], len: usize) -> &mut Self {
-        let len = ATTRIBUTE_HEADER + len;
+    fn put_value(&mut self, number: u16, value: &[u8], len: usize) -> &mut Self {
+        let len = ATTRIBUTE_HEADER.saturating_add(len);
         let room = self
             .buffer
             .get_mut(self.len..)
             .and_then(|rest| rest.get_mut(..align(len)))
             .and_then(|room| room.split_first_chunk_mut());
         match (room, u16::try_from(len)) {
+            (_, Err(_)) => self.fail(Error::about(ErrorKind::TooLong, number, self.len)),
             (Some((head, room)), Ok(_)) if self.failure.is_none() => {
-                *head = E::put_attribute_word(u32::from(kind) << 16 | len as u32);
+                *head = E::put_attribute_word(u32::from(number) << 16 | len as u32);
                 room.fill(0);
                 for (to, from) in room.iter_mut().zip(value) {
                     *to = *from;
@@ -207,7 +208,7 @@ impl<'b, E: Order> Writer<'b, E> {
     /// closed when `fill` returns; if something in it did not fit, it is
     /// taken back whole.
     #[inline]
-    pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self) -> &mut Self) -> &mut Self {
+    pub fn nest(&mut self, number: u16, fill: impl FnOnce(&mut Self) -> &mut Self) -> &mut Self {
         let start = self.len;
         if self.take::<ATTRIBUTE_HEADER>().is_none() {
             return self;
@@ -220,11 +221,14 @@ impl<'b, E: Order> Writer<'b, E> {
             .and_then(|rest| rest.first_chunk_mut::<4>());
         match (head, u16::try_from(len)) {
             (Some(head), Ok(_)) if self.failure.is_none() => {
-                let word = u32::from(kind | 0x8000) << 16 | len as u32;
+                let word = u32::from(number | 0x8000) << 16 | len as u32;
                 *head = E::put_attribute_word(word);
             }
-            _ => {
-                self.fail(NO_SPACE);
+            (_, fits) => {
+                self.fail(match fits {
+                    Ok(_) => NO_SPACE,
+                    Err(_) => Error::about(ErrorKind::TooLong, number, start),
+                });
                 self.len = start;
             }
         }
@@ -233,7 +237,7 @@ impl<'b, E: Order> Writer<'b, E> {
 
     /// The message, or why it could not be built: [`ErrorKind::NoSpace`] with
     /// the length of what fitted as its offset, or the error of the put that
-    /// failed.
+    /// failed ([`ErrorKind::TooLong`], [`ErrorKind::BadValue`]).
     #[inline]
     pub fn finish(self) -> Result<&'b mut [u8], Error> {
         let header = Header {
@@ -260,7 +264,7 @@ mod tests {
 
     fn write<E: Order>(buffer: &mut [u8]) -> Result<&mut [u8], Error> {
         let header = Header {
-            kind: 30,
+            message_type: 30,
             flags: 5,
             seq: 7,
             ..Header::default()
@@ -338,9 +342,21 @@ mod tests {
         assert!(writer.finish().is_ok());
         let mut writer = Writer::new(&mut buffer, Header::default());
         writer.put_bytes(1, &large);
-        assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::NoSpace);
+        let error = writer.finish().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attribute(), error.offset()),
+            (ErrorKind::TooLong, Some(1), HEADER_LEN)
+        );
         let mut writer = Writer::new(&mut buffer, Header::default());
         writer.nest(2, |nest| nest.put_bytes(1, &large[..65_531]));
-        assert_eq!(writer.finish().unwrap_err().offset(), HEADER_LEN);
+        let error = writer.finish().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attribute(), error.offset()),
+            (ErrorKind::TooLong, Some(2), HEADER_LEN)
+        );
+        // However little room there is.
+        let mut writer = Writer::new(&mut buffer[..20], Header::default());
+        writer.put_text(3, &[b'x'; 70_000]);
+        assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::TooLong);
     }
 }

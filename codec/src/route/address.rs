@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{kind, of_family, split, ByFamily};
+use super::{message_type, of_family, split, ByFamily};
 use crate::error::Error;
 use crate::inet;
 use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot, Text};
@@ -19,7 +19,7 @@ const FLAGS: u16 = 8;
 #[derive(Copy, Clone)]
 pub struct Address<'a, E: Order = Native> {
     /// `ifa_family`.
-    pub family: u8,
+    pub family: u16,
     /// `ifa_prefixlen`: bits of the network's prefix.
     pub prefix: u8,
     /// `FLAGS`, or `ifa_flags` where that is absent.
@@ -58,8 +58,9 @@ impl<'a, E: Order> Address<'a, E> {
     // Inlined where it ends up in a larger type: it is built in place there.
     #[inline(always)]
     pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (b, attributes) = split::<8, E>(message, [kind::NEWADDR, kind::DELADDR])?;
-        let family = b[0];
+        let (b, attributes) =
+            split::<8, E>(message, [message_type::NEWADDR, message_type::DELADDR])?;
+        let family = u16::from(b[0]);
         const fn forms(address: Form) -> [(u16, Form); 5] {
             [
                 (ADDRESS, address),
@@ -151,42 +152,40 @@ pub struct CacheInfo {
     pub updated: u32,
 }
 
-/// Flags of an address (`IFA_F_*`). Unknown bits are kept.
-#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
-pub struct AddressFlags(
-    /// The bits.
-    pub u32,
-);
-
-impl AddressFlags {
-    /// IPv4: not the first of its network on the interface.
-    pub const SECONDARY: Self = Self(0x1);
-    /// IPv6: made at random for privacy, changes from time to time.
-    pub const TEMPORARY: Self = Self(0x1);
-    /// Not tested for being a duplicate.
-    pub const NODAD: Self = Self(0x2);
-    /// Can be used while it is tested.
-    pub const OPTIMISTIC: Self = Self(0x4);
-    /// Turned out to be a duplicate.
-    pub const DADFAILED: Self = Self(0x8);
-    /// Not for new connections any more.
-    pub const DEPRECATED: Self = Self(0x20);
-    /// Still tested for being a duplicate: cannot be used yet.
-    pub const TENTATIVE: Self = Self(0x40);
-    /// Has no end.
-    pub const PERMANENT: Self = Self(0x80);
-
-    /// Whether all bits of `flags` are set.
-    #[inline]
-    pub const fn contains(self, flags: Self) -> bool {
-        self.0 & flags.0 == flags.0
+flags! {
+    /// Flags of an address (`IFA_F_*`).
+    pub struct AddressFlags: u32 {
+        /// IPv4: not the first of its network on the interface. IPv6 calls this
+        /// bit [`TEMPORARY`](Self::TEMPORARY).
+        0x1 SECONDARY "secondary",
+        /// Not tested for being a duplicate.
+        0x2 NODAD "nodad",
+        /// Can be used while it is tested.
+        0x4 OPTIMISTIC "optimistic",
+        /// Turned out to be a duplicate.
+        0x8 DADFAILED "dadfailed",
+        /// Home address of Mobile IPv6.
+        0x10 HOMEADDRESS "homeaddress",
+        /// Not for new connections any more.
+        0x20 DEPRECATED "deprecated",
+        /// Still tested for being a duplicate: cannot be used yet.
+        0x40 TENTATIVE "tentative",
+        /// Has no end.
+        0x80 PERMANENT "permanent",
+        /// The kernel makes temporary addresses of its prefix.
+        0x100 MANAGETEMPADDR "managetempaddr",
+        /// Comes without a route to its prefix.
+        0x200 NOPREFIXROUTE "noprefixroute",
+        /// Joins its multicast group by itself.
+        0x400 MCAUTOJOIN "mcautojoin",
+        /// Its interface identifier is the same on every network.
+        0x800 STABLE_PRIVACY "stable-privacy",
     }
 }
 
-impl fmt::Debug for AddressFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
+impl AddressFlags {
+    /// IPv6: made at random for privacy, changes from time to time.
+    pub const TEMPORARY: Self = Self::SECONDARY;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::path::{self, GATEWAY, VIA};
-use super::{kind, split};
+use super::{message_type, split};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
 use crate::netlink::{Attributes, Message};
@@ -17,8 +17,8 @@ const HEADER: usize = 8;
 /// it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct NextHop {
-    /// `rtnh_flags` (`RTNH_F_*`: 1 dead, 16 no carrier).
-    pub flags: u8,
+    /// `rtnh_flags`.
+    pub flags: NextHopFlags,
     /// `rtnh_hops`: its weight less one.
     pub hops: u8,
     /// `rtnh_ifindex`: index of the interface that packets leave by.
@@ -28,16 +28,36 @@ pub struct NextHop {
     pub gateway: Option<IpAddr>,
 }
 
+flags! {
+    /// What is known of a next hop (`RTNH_F_*`).
+    pub struct NextHopFlags: u8 {
+        /// Cannot be used: its interface is down.
+        0x1 DEAD "dead",
+        /// Looked up recursively.
+        0x2 PERVASIVE "pervasive",
+        /// The router is on the link, whatever the addresses say.
+        0x4 ONLINK "onlink",
+        /// Carried by hardware.
+        0x8 OFFLOAD "offload",
+        /// Its interface has no carrier.
+        0x10 LINKDOWN "linkdown",
+        /// Not resolved yet, of a multicast route.
+        0x20 UNRESOLVED "unresolved",
+        /// Hardware hands its packets to the kernel.
+        0x40 TRAP "trap",
+    }
+}
+
 /// The next hops of a route, from [`Route::next_hops`](super::Route::next_hops).
 #[derive(Copy, Clone)]
 pub struct NextHops<'a, E: Order = Native> {
-    family: u8,
+    family: u16,
     rest: Attributes<'a, E>,
 }
 
 impl<'a, E: Order> NextHops<'a, E> {
     /// Of a route of this family; `rest` is the payload of `MULTIPATH`.
-    pub(super) const fn new(family: u8, rest: Attributes<'a, E>) -> Self {
+    pub(super) const fn new(family: u16, rest: Attributes<'a, E>) -> Self {
         Self { family, rest }
     }
 
@@ -54,7 +74,7 @@ impl<'a, E: Order> NextHops<'a, E> {
         let len = usize::from(E::u16([l0, l1])).wrapping_sub(HEADER);
         let inside = inside.get(..len).ok_or(error(ErrorKind::BadLength))?;
         let mut hop = NextHop {
-            flags,
+            flags: NextHopFlags(flags),
             hops,
             output: E::u32([i0, i1, i2, i3]),
             gateway: None,
@@ -62,7 +82,7 @@ impl<'a, E: Order> NextHops<'a, E> {
         for attribute in Attributes::at(inside, offset + HEADER) {
             let attribute: crate::netlink::Attribute<'_, E> = attribute?;
             let payload = attribute.payload();
-            match attribute.kind() {
+            match attribute.number() {
                 GATEWAY => hop.gateway = inet::from_bytes(self.family, payload),
                 VIA => hop.gateway = path::via::<E>(payload),
                 _ => {}
@@ -97,7 +117,7 @@ impl<E: Order> fmt::Debug for NextHops<'_, E> {
 #[derive(Copy, Clone, Debug)]
 pub struct Rule<'a, E: Order = Native> {
     /// `family`.
-    pub family: u8,
+    pub family: u16,
     /// `TABLE`, or `table` where that is absent: where it sends packets.
     pub table: u32,
     /// `action`: 1 looks into the table.
@@ -110,13 +130,14 @@ impl<'a, E: Order> Rule<'a, E> {
     /// Reads RTM_NEWRULE or RTM_DELRULE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (b, attributes) = split::<12, E>(message, [kind::NEWRULE, kind::DELRULE])?;
+        let (b, attributes) =
+            split::<12, E>(message, [message_type::NEWRULE, message_type::DELRULE])?;
         let table = match attributes.find_last(path::TABLE)? {
             Some(table) => table.u32()?,
             None => u32::from(b[4]),
         };
         Ok(Self {
-            family: b[0],
+            family: b[0].into(),
             table,
             action: b[7],
             attributes,
@@ -155,7 +176,7 @@ mod tests {
             .unwrap();
         let gateway = |path| Some(IpAddr::from([10, 0, path, 1]));
         let hop = |flags, hops, output, gateway| NextHop {
-            flags,
+            flags: NextHopFlags(flags),
             hops,
             output,
             gateway,

@@ -1,8 +1,6 @@
 //! Network interfaces.
 
-use core::fmt;
-
-use super::{kind, split};
+use super::{message_type, split};
 use crate::error::Error;
 use crate::netlink::{nothing, Attributes, Form, Forms, Message, Present, Spot, Text};
 use crate::order::{Native, Order};
@@ -18,12 +16,12 @@ const CARRIER: u16 = 33;
 pub struct Link<'a, E: Order = Native> {
     /// `ifi_family`; not 0 when it is news of a bridge port or the like, which
     /// lacks most attributes.
-    pub family: u8,
+    pub family: u16,
     /// `ifi_type`: what hardware it is (`ARPHRD_*`; 1 Ethernet, 772 loopback).
     pub hardware: u16,
     /// `ifi_index`: the number of the interface, unique in its network
     /// namespace.
-    pub index: i32,
+    pub index: u32,
     /// `ifi_flags`.
     pub flags: LinkFlags,
     /// `ifi_change`: which flags changed, all ones where that is not told.
@@ -53,7 +51,8 @@ impl<'a, E: Order> Link<'a, E> {
     // Inlined where it ends up in a larger type: it is built in place there.
     #[inline(always)]
     pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (b, attributes) = split::<16, E>(message, [kind::NEWLINK, kind::DELLINK])?;
+        let (b, attributes) =
+            split::<16, E>(message, [message_type::NEWLINK, message_type::DELLINK])?;
         const FORMS: &Forms = &[
             (IFNAME, Form::TEXT),
             (MTU, Form::number(4)),
@@ -71,9 +70,9 @@ impl<'a, E: Order> Link<'a, E> {
         let state = present.then(3, state);
         let carrier = present.then(4, carrier);
         Ok(Self {
-            family: b[0],
+            family: b[0].into(),
             hardware: E::u16([b[2], b[3]]),
-            index: E::u32([b[4], b[5], b[6], b[7]]) as i32,
+            index: E::u32([b[4], b[5], b[6], b[7]]),
             flags: LinkFlags(E::u32([b[8], b[9], b[10], b[11]])),
             change: E::u32([b[12], b[13], b[14], b[15]]),
             name,
@@ -91,89 +90,68 @@ impl<'a, E: Order> Link<'a, E> {
     }
 }
 
-/// Flags of an interface (`IFF_*`). Unknown bits are kept.
-#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
-pub struct LinkFlags(
-    /// The bits.
-    pub u32,
-);
-
-impl LinkFlags {
-    /// Switched on by its administrator.
-    pub const UP: Self = Self(0x1);
-    /// The loopback interface.
-    pub const LOOPBACK: Self = Self(0x8);
-    /// Has one peer, at the other end.
-    pub const POINTOPOINT: Self = Self(0x10);
-    /// Up, and its operational state is up or unknown.
-    pub const RUNNING: Self = Self(0x40);
-    /// Has a carrier: the driver says that the cable is in.
-    pub const LOWER_UP: Self = Self(0x1_0000);
-    /// Carrier but no use yet.
-    pub const DORMANT: Self = Self(0x2_0000);
-
-    /// Whether all bits of `flags` are set.
-    #[inline]
-    pub const fn contains(self, flags: Self) -> bool {
-        self.0 & flags.0 == flags.0
+flags! {
+    /// Flags of an interface (`IFF_*`).
+    pub struct LinkFlags: u32 {
+        /// Switched on by its administrator.
+        0x1 UP "up",
+        /// Can broadcast.
+        0x2 BROADCAST "broadcast",
+        /// The driver is being debugged.
+        0x4 DEBUG "debug",
+        /// The loopback interface.
+        0x8 LOOPBACK "loopback",
+        /// Has one peer, at the other end.
+        0x10 POINTOPOINT "pointopoint",
+        /// Without trailers.
+        0x20 NOTRAILERS "notrailers",
+        /// Up, and its operational state is up or unknown.
+        0x40 RUNNING "running",
+        /// Without address resolution.
+        0x80 NOARP "noarp",
+        /// Receives everything.
+        0x100 PROMISC "promisc",
+        /// Receives all multicast.
+        0x200 ALLMULTI "allmulti",
+        /// Spreads load over others.
+        0x400 MASTER "master",
+        /// Part of such a one.
+        0x800 SLAVE "slave",
+        /// Can multicast.
+        0x1000 MULTICAST "multicast",
+        /// Its media can be chosen.
+        0x2000 PORTSEL "portsel",
+        /// Finds its media itself.
+        0x4000 AUTOMEDIA "automedia",
+        /// Its addresses go when it is switched off.
+        0x8000 DYNAMIC "dynamic",
+        /// Has a carrier: the driver says that the cable is in.
+        0x1_0000 LOWER_UP "lower_up",
+        /// Carrier but no use yet.
+        0x2_0000 DORMANT "dormant",
+        /// Repeats what was sent.
+        0x4_0000 ECHO "echo",
     }
 }
 
-impl fmt::Debug for LinkFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
-    }
-}
-
-/// Operational state of an interface (RFC 2863, `IF_OPER_*`).
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OperState {
-    /// The driver does not tell: as good as up.
-    Unspecified,
-    /// A part of it is missing.
-    NotPresent,
-    /// Down.
-    Down,
-    /// What it stands on is down.
-    LowerLayerDown,
-    /// Under test.
-    Testing,
-    /// Waits for something, such as authentication.
-    Dormant,
-    /// Up.
-    Up,
-    /// A number newer than this crate.
-    Unknown(u8),
-}
-
-impl OperState {
-    /// From the kernel's number.
-    pub const fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Unspecified,
-            1 => Self::NotPresent,
-            2 => Self::Down,
-            3 => Self::LowerLayerDown,
-            4 => Self::Testing,
-            5 => Self::Dormant,
-            6 => Self::Up,
-            other => Self::Unknown(other),
-        }
-    }
-
-    /// The name that `ip link` shows; `None` for an unknown number.
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Unspecified => "UNKNOWN",
-            Self::NotPresent => "NOTPRESENT",
-            Self::Down => "DOWN",
-            Self::LowerLayerDown => "LOWERLAYERDOWN",
-            Self::Testing => "TESTING",
-            Self::Dormant => "DORMANT",
-            Self::Up => "UP",
-            Self::Unknown(_) => return None,
-        })
+numbered! {
+    /// Operational state of an interface (RFC 2863, `IF_OPER_*`), with the
+    /// names that `ip link` shows.
+    pub enum OperState: u8 {
+        /// The driver does not report it: to be taken for up.
+        0 Unspecified "UNKNOWN",
+        /// A part of it is missing.
+        1 NotPresent "NOTPRESENT",
+        /// Down.
+        2 Down "DOWN",
+        /// What it stands on is down.
+        3 LowerLayerDown "LOWERLAYERDOWN",
+        /// Under test.
+        4 Testing "TESTING",
+        /// Waits for something, such as authentication.
+        5 Dormant "DORMANT",
+        /// Up.
+        6 Up "UP",
     }
 }
 

@@ -41,7 +41,7 @@ macro_rules! by_family {
 }
 
 /// The table for this family.
-fn of_family<const N: usize>(tables: ByFamily<N>, family: u8) -> &'static Forms {
+fn of_family<const N: usize>(tables: ByFamily<N>, family: u16) -> &'static Forms {
     let [v4, v6, other] = tables;
     match family {
         AF_INET => v4,
@@ -57,7 +57,7 @@ mod path;
 pub mod request;
 
 pub use address::{Address, AddressFlags, CacheInfo};
-pub use hop::{NextHop, NextHops, Rule};
+pub use hop::{NextHop, NextHopFlags, NextHops, Rule};
 pub use link::{Link, LinkFlags, OperState};
 pub use path::{Route, RouteKind};
 
@@ -66,8 +66,8 @@ use crate::inet::{AF_INET, AF_INET6};
 use crate::netlink::{Attributes, Form, Forms, Message, HEADER_LEN};
 use crate::order::{Native, Order};
 
-/// `NETLINK_ROUTE`, the protocol to open a socket with.
-pub const PROTOCOL: i32 = 0;
+/// The protocol to open a socket with.
+pub const NETLINK_ROUTE: i32 = 0;
 
 /// Multicast groups (`RTNLGRP_*`), for `NETLINK_ADD_MEMBERSHIP` on a socket
 /// that is bound; the bit of a group in `nl_groups` of a socket's address is
@@ -86,7 +86,7 @@ pub mod group {
 }
 
 /// Values of `nlmsg_type` (`RTM_*`).
-pub mod kind {
+pub mod message_type {
     /// A link came or changed.
     pub const NEWLINK: u16 = 16;
     /// A link is gone.
@@ -135,11 +135,17 @@ pub enum Change<'a, E: Order = Native> {
 impl<'a, E: Order> Change<'a, E> {
     /// Reads whatever the message is.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let new = |kind| message.header.kind == kind;
-        match message.header.kind {
-            kind::NEWLINK | kind::DELLINK => Self::link(message, new(kind::NEWLINK)),
-            kind::NEWADDR | kind::DELADDR => Self::address(message, new(kind::NEWADDR)),
-            kind::NEWROUTE | kind::DELROUTE => Self::route(message, new(kind::NEWROUTE)),
+        let new = |number| message.header.message_type == number;
+        match message.header.message_type {
+            message_type::NEWLINK | message_type::DELLINK => {
+                Self::link(message, new(message_type::NEWLINK))
+            }
+            message_type::NEWADDR | message_type::DELADDR => {
+                Self::address(message, new(message_type::NEWADDR))
+            }
+            message_type::NEWROUTE | message_type::DELROUTE => {
+                Self::route(message, new(message_type::NEWROUTE))
+            }
             other => Ok(Self::Other(other)),
         }
     }
@@ -183,7 +189,7 @@ fn split<'a, const N: usize, E: Order>(
     message: &Message<'a, E>,
     kinds: [u16; 2],
 ) -> Result<(&'a [u8; N], Attributes<'a, E>), Error> {
-    if !kinds.contains(&message.header.kind) {
+    if !kinds.contains(&message.header.message_type) {
         return Err(Error::new(ErrorKind::WrongType, 4));
     }
     match message.payload().split_first_chunk() {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{kind, of_family, split, ByFamily, NextHops};
+use super::{message_type, of_family, split, ByFamily, NextHops};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
 use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot};
@@ -11,7 +11,7 @@ use crate::order::{Native, Order};
 
 pub(super) const DST: u16 = 1;
 pub(super) const SRC: u16 = 2;
-const IIF: u16 = 3;
+pub(super) const IIF: u16 = 3;
 pub(super) const OIF: u16 = 4;
 pub(super) const GATEWAY: u16 = 5;
 const PRIORITY: u16 = 6;
@@ -20,16 +20,18 @@ pub(super) const MULTIPATH: u16 = 9;
 pub(super) const TABLE: u16 = 15;
 pub(super) const MARK: u16 = 16;
 pub(super) const VIA: u16 = 18;
+pub(super) const UID: u16 = 25;
 pub(super) const IP_PROTO: u16 = 27;
 pub(super) const SPORT: u16 = 28;
 pub(super) const DPORT: u16 = 29;
+const NH_ID: u16 = 30;
 
 /// A route, or the way that the kernel chose: `struct rtmsg` and the
 /// attributes `RTA_*`.
 #[derive(Copy, Clone)]
 pub struct Route<'a, E: Order = Native> {
     /// `rtm_family`.
-    pub family: u8,
+    pub family: u16,
     /// `rtm_dst_len`: bits of the prefix of the destination, 0 for a default
     /// route.
     pub destination_prefix: u8,
@@ -71,7 +73,8 @@ impl<'a, E: Order> Route<'a, E> {
 
     /// Reads [`output`](Self::output) alone, for who wants no more.
     pub fn output_of(message: &Message<'a, E>) -> Result<Option<u32>, Error> {
-        let (_, attributes) = split::<12, E>(message, [kind::NEWROUTE, kind::DELROUTE])?;
+        let (_, attributes) =
+            split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
         match attributes.find_last(OIF)? {
             Some(index) => index.u32().map(Some),
             None => Ok(None),
@@ -81,8 +84,9 @@ impl<'a, E: Order> Route<'a, E> {
     // Inlined where it ends up in a larger type: it is built in place there.
     #[inline(always)]
     pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (b, attributes) = split::<12, E>(message, [kind::NEWROUTE, kind::DELROUTE])?;
-        let family = b[0];
+        let (b, attributes) =
+            split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
+        let family = u16::from(b[0]);
         const fn forms(address: Form) -> [(u16, Form); 9] {
             [
                 (DST, address),
@@ -160,6 +164,14 @@ impl<'a, E: Order> Route<'a, E> {
         Ok(NextHops::new(self.family, inside))
     }
 
+    /// `NH_ID`: id of the nexthop object that it uses (kernel 5.3).
+    pub fn next_hop_id(&self) -> Result<Option<u32>, Error> {
+        match self.attributes.find_last(NH_ID)? {
+            Some(id) => id.u32().map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// `PREFSRC`: the source address that the kernel would take.
     pub fn preferred_source(&self) -> Option<IpAddr> {
         self.address(self.preferred)
@@ -186,6 +198,12 @@ impl<E: Order> fmt::Debug for Route<'_, E> {
     }
 }
 
+/// The address in a `struct rtvia`.
+pub(super) fn via<E: Order>(bytes: &[u8]) -> Option<IpAddr> {
+    let (family, address) = bytes.split_first_chunk()?;
+    inet::from_bytes(E::u16(*family), address)
+}
+
 /// Checks each `VIA`. What was found already is an error only where it comes
 /// first.
 #[cold]
@@ -199,17 +217,11 @@ fn check_vias<E: Order>(
         if found.is_err_and(|error| error.offset() <= attribute.offset()) {
             return found;
         }
-        if attribute.kind() == VIA && !is_via::<E>(attribute.payload()) {
+        if attribute.number() == VIA && !is_via::<E>(attribute.payload()) {
             return Err(attribute.error(ErrorKind::BadSize));
         }
     }
     found
-}
-
-/// The address in a `struct rtvia`.
-pub(super) fn via<E: Order>(bytes: &[u8]) -> Option<IpAddr> {
-    let (family, address) = bytes.split_first_chunk()?;
-    inet::from_bytes(u8::try_from(E::u16(*family)).ok()?, address)
 }
 
 /// Whether this is a `struct rtvia`: a family and an address of that family.
@@ -217,48 +229,40 @@ fn is_via<E: Order>(bytes: &[u8]) -> bool {
     let Some((family, address)) = bytes.split_first_chunk() else {
         return false;
     };
-    match u8::try_from(E::u16(*family)) {
-        Ok(inet::AF_INET) => address.len() == 4,
-        Ok(inet::AF_INET6) => address.len() == 16,
+    match E::u16(*family) {
+        inet::AF_INET => address.len() == 4,
+        inet::AF_INET6 => address.len() == 16,
         _ => true,
     }
 }
 
-/// What a route does with a packet (`RTN_*`).
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RouteKind {
-    /// Sends it on.
-    Unicast,
-    /// Takes it in: an address of this host.
-    Local,
-    /// Sends or takes it as a broadcast.
-    Broadcast,
-    /// Drops it.
-    Blackhole,
-    /// Refuses it as unreachable.
-    Unreachable,
-    /// Refuses it as prohibited.
-    Prohibit,
-    /// Goes on in another table.
-    Throw,
-    /// Another number.
-    Unknown(u8),
-}
-
-impl RouteKind {
-    /// From the kernel's number.
-    pub const fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::Unicast,
-            2 => Self::Local,
-            3 => Self::Broadcast,
-            6 => Self::Blackhole,
-            7 => Self::Unreachable,
-            8 => Self::Prohibit,
-            9 => Self::Throw,
-            other => Self::Unknown(other),
-        }
+numbered! {
+    /// What a route does with a packet (`RTN_*`), with the names of `ip route`.
+    pub enum RouteKind: u8 {
+        /// Nothing is said.
+        0 Unspecified "unspec",
+        /// Sends it on.
+        1 Unicast "unicast",
+        /// Takes it in: an address of this host.
+        2 Local "local",
+        /// Sends or takes it as a broadcast.
+        3 Broadcast "broadcast",
+        /// Takes it in as a broadcast, sends it on as unicast.
+        4 Anycast "anycast",
+        /// Sends or takes it as a multicast.
+        5 Multicast "multicast",
+        /// Drops it.
+        6 Blackhole "blackhole",
+        /// Refuses it as unreachable.
+        7 Unreachable "unreachable",
+        /// Refuses it as prohibited.
+        8 Prohibit "prohibit",
+        /// Goes on in another table.
+        9 Throw "throw",
+        /// Translates its address.
+        10 Nat "nat",
+        /// Asks a program.
+        11 Xresolve "xresolve",
     }
 }
 
@@ -293,21 +297,32 @@ mod tests {
     }
 
     #[test]
-    fn a_lookup_for_tcp_fits_the_buffer_and_has_ports_in_network_order() {
-        let mut buffer = [0; 128];
+    fn everything_that_a_lookup_can_ask_is_sent_in_its_order() {
+        let mut buffer = [0; crate::route::request::MAX_LEN];
         let lookup = Lookup::new(IpAddr::V6(Ipv6Addr::LOCALHOST))
             .with_source(IpAddr::V6(Ipv6Addr::LOCALHOST))
-            .with_output(4)
-            .with_mark(5)
+            .with_tos(0x10)
+            .with_input(1)
+            .with_output(2)
+            .with_mark(3)
+            .with_uid(4)
             .with_protocol(6)
             .with_source_port(0x1234)
             .with_destination_port(443);
-        let message = native(lookup.encode(&mut buffer, 1).unwrap());
+        let request = lookup.encode(&mut buffer, 1).unwrap();
+        assert_eq!(request.len(), crate::route::request::MAX_LEN);
+        let message = native(request);
+        assert_eq!(message.payload()[..4], [10, 128, 128, 0x10]);
         let attributes = message.attributes(12).unwrap();
-        let value = |kind| attributes.find_last(kind).unwrap().unwrap().payload();
-        assert_eq!(value(IP_PROTO), [6]);
-        assert_eq!(value(SPORT), [0x12, 0x34]);
-        assert_eq!(value(DPORT), [0x01, 0xbb]);
+        let get = |number| attributes.find_last(number).unwrap().unwrap();
+        // IIF, OIF, MARK, UID, IP_PROTO, SPORT, DPORT in linux/rtnetlink.h.
+        assert_eq!((get(3).u32(), get(4).u32()), (Ok(1), Ok(2)));
+        assert_eq!((get(16).u32(), get(25).u32()), (Ok(3), Ok(4)));
+        assert_eq!(
+            (get(27).u8(), get(28).payload()),
+            (Ok(6), &[0x12, 0x34][..])
+        );
+        assert_eq!(get(29).be16(), Ok(443));
     }
 
     #[test]
@@ -318,8 +333,8 @@ mod tests {
         let lookup = Lookup::new(destination).with_source(source).with_output(4);
         let message = native(lookup.encode(&mut buffer, 1).unwrap());
         assert_eq!(
-            (message.header.kind, message.header.flags),
-            (kind::GETROUTE, 1)
+            (message.header.message_type, message.header.flags),
+            (message_type::GETROUTE, 1)
         );
         assert_eq!(message.payload()[..4], [2, 32, 32, 0]);
         let attributes = message.attributes(12).unwrap();

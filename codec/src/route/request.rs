@@ -1,16 +1,20 @@
 //! Asking for links, addresses and routes.
 //!
-//! Each function writes one whole message into `buffer` and returns it; 128
+//! Each function writes one whole message into `buffer` and returns it; [`MAX_LEN`]
 //! bytes are enough for any of them, and one that does not suffice is
 //! [`ErrorKind::NoSpace`]. All of them hold up to `NETLINK_GET_STRICT_CHK`.
 
 use core::net::IpAddr;
 
-use super::{kind, link, path};
+use super::{link, message_type, path};
 use crate::error::{Error, ErrorKind};
-use crate::inet::{self, AF_UNSPEC};
-use crate::netlink::{flags, Header, Writer};
+use crate::inet;
+use crate::netlink::{flags, Header, Writer, HEADER_LEN};
 use crate::order::{Native, Order};
+
+/// Length of the longest request: a [`Lookup`] of IPv6 in which nothing is left
+/// out.
+pub const MAX_LEN: usize = HEADER_LEN + 12 + 2 * 20 + 7 * 8;
 
 const GET: u16 = flags::REQUEST;
 const DUMP: u16 = flags::REQUEST | flags::DUMP;
@@ -29,13 +33,13 @@ const FIB_MATCH: u32 = 0x2000;
 
 fn begin<const N: usize>(
     buffer: &mut [u8],
-    kind: u16,
+    message_type: u16,
     flags: u16,
     seq: u32,
     fixed: [u8; N],
 ) -> Writer<'_> {
     let header = Header {
-        kind,
+        message_type,
         flags,
         seq,
         ..Header::default()
@@ -45,10 +49,10 @@ fn begin<const N: usize>(
     writer
 }
 
-fn links(buffer: &mut [u8], flags: u16, seq: u32, index: i32) -> Writer<'_> {
-    let [a, b, c, d] = Native::put_u32(index as u32);
-    let fixed = [AF_UNSPEC, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
-    let mut writer = begin(buffer, kind::GETLINK, flags, seq, fixed);
+fn links(buffer: &mut [u8], flags: u16, seq: u32, index: u32) -> Writer<'_> {
+    let [a, b, c, d] = Native::put_u32(index);
+    let fixed = [0, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut writer = begin(buffer, message_type::GETLINK, flags, seq, fixed);
     writer.put_u32(EXT_MASK, SKIP_STATS);
     writer
 }
@@ -59,7 +63,7 @@ pub fn dump_links(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
 }
 
 /// Asks for the link with this index; `ENODEV` where there is none.
-pub fn link_by_index(buffer: &mut [u8], seq: u32, index: i32) -> Result<&mut [u8], Error> {
+pub fn link_by_index(buffer: &mut [u8], seq: u32, index: u32) -> Result<&mut [u8], Error> {
     links(buffer, GET, seq, index).finish()
 }
 
@@ -80,28 +84,30 @@ pub fn link_by_name<'b>(
 
 /// Asks for the addresses of `family` (`AF_UNSPEC` is all), of the interface
 /// with the index `index` where that is not 0. The kernel heeds the index only
-/// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer.
+/// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer. A
+/// family above 255 is [`ErrorKind::BadValue`], here and below.
 pub fn dump_addresses(
     buffer: &mut [u8],
+    family: u16,
     seq: u32,
-    family: u8,
     index: u32,
 ) -> Result<&mut [u8], Error> {
+    let family = inet::byte(family)?;
     let [a, b, c, d] = Native::put_u32(index);
     let fixed = [family, 0, 0, 0, a, b, c, d];
-    begin(buffer, kind::GETADDR, DUMP, seq, fixed).finish()
+    begin(buffer, message_type::GETADDR, DUMP, seq, fixed).finish()
 }
 
 /// Asks for all routes of `family`, those of every table.
-pub fn dump_routes(buffer: &mut [u8], seq: u32, family: u8) -> Result<&mut [u8], Error> {
-    let fixed = [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    begin(buffer, kind::GETROUTE, DUMP, seq, fixed).finish()
+pub fn dump_routes(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
+    let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    begin(buffer, message_type::GETROUTE, DUMP, seq, fixed).finish()
 }
 
 /// Asks for the rules of policy routing of `family`.
-pub fn dump_rules(buffer: &mut [u8], seq: u32, family: u8) -> Result<&mut [u8], Error> {
-    let fixed = [family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    begin(buffer, kind::GETRULE, DUMP, seq, fixed).finish()
+pub fn dump_rules(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
+    let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    begin(buffer, message_type::GETRULE, DUMP, seq, fixed).finish()
 }
 
 /// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
@@ -109,8 +115,11 @@ pub fn dump_rules(buffer: &mut [u8], seq: u32, family: u8) -> Result<&mut [u8], 
 pub struct Lookup {
     destination: IpAddr,
     source: Option<IpAddr>,
+    tos: u8,
+    input: Option<u32>,
     output: Option<u32>,
     mark: Option<u32>,
+    uid: Option<u32>,
     protocol: Option<u8>,
     ports: [Option<u16>; 2],
     route: bool,
@@ -122,8 +131,11 @@ impl Lookup {
         Self {
             destination,
             source: None,
+            tos: 0,
+            input: None,
             output: None,
             mark: None,
+            uid: None,
             protocol: None,
             ports: [None; 2],
             route: false,
@@ -149,6 +161,28 @@ impl Lookup {
     #[must_use]
     pub const fn with_mark(mut self, mark: u32) -> Self {
         self.mark = Some(mark);
+        self
+    }
+
+    /// For packets that came in by the interface with this index, instead of
+    /// those of this host.
+    #[must_use]
+    pub const fn with_input(mut self, index: u32) -> Self {
+        self.input = Some(index);
+        self
+    }
+
+    /// For packets with this type of service (`rtm_tos`).
+    #[must_use]
+    pub const fn with_tos(mut self, tos: u8) -> Self {
+        self.tos = tos;
+        self
+    }
+
+    /// For packets of this user (kernel 4.10).
+    #[must_use]
+    pub const fn with_uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
         self
     }
 
@@ -203,25 +237,41 @@ impl Lookup {
         };
         let route = if self.route { FIB_MATCH } else { 0 };
         let [a, b, c, d] = Native::put_u32(table | route);
-        let fixed = [family, bits, source_bits, 0, 0, 0, 0, 0, a, b, c, d];
-        let mut writer = begin(buffer, kind::GETROUTE, GET, seq, fixed);
+        let fixed = [
+            inet::byte(family)?,
+            bits,
+            source_bits,
+            self.tos,
+            0,
+            0,
+            0,
+            0,
+            a,
+            b,
+            c,
+            d,
+        ];
+        let mut writer = begin(buffer, message_type::GETROUTE, GET, seq, fixed);
         inet::put(&mut writer, path::DST, self.destination);
         if let Some(source) = self.source {
             inet::put(&mut writer, path::SRC, source);
         }
-        if let Some(index) = self.output {
-            writer.put_u32(path::OIF, index);
-        }
-        if let Some(mark) = self.mark {
-            writer.put_u32(path::MARK, mark);
+        for (number, value) in [
+            (path::IIF, self.input),
+            (path::OIF, self.output),
+            (path::MARK, self.mark),
+            (path::UID, self.uid),
+        ] {
+            if let Some(value) = value {
+                writer.put_u32(number, value);
+            }
         }
         if let Some(protocol) = self.protocol {
             writer.put_u8(path::IP_PROTO, protocol);
         }
-        for (kind, port) in [path::SPORT, path::DPORT].into_iter().zip(self.ports) {
+        for (number, port) in [path::SPORT, path::DPORT].into_iter().zip(self.ports) {
             if let Some(port) = port {
-                // The bytes are in network order, the attribute is not flagged.
-                writer.put_bytes(kind, &port.to_be_bytes());
+                writer.put_be16(number, port);
             }
         }
         writer.finish()

@@ -30,13 +30,13 @@ fn dump(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
         for message in Messages::new(datagram) {
             let message = message?;
             if let Content::Data = message.content()? {
-                let endpoint = mptcp::Endpoint::from_message(&message)?;
+                let endpoint = mptcp::Endpoint::decode(&message)?;
                 let endpoint = Endpoint {
                     family: endpoint.family().unwrap_or(0),
                     id: endpoint.id().unwrap_or(0),
                     port: endpoint.port().unwrap_or(0),
                     flags: endpoint.flags().unwrap_or_default().0,
-                    if_idx: endpoint.if_idx().unwrap_or(0),
+                    if_idx: endpoint.if_idx().unwrap_or(0) as i32,
                     address: address(endpoint.address()),
                 };
                 sum = sum.wrapping_add(endpoint.sum());
@@ -66,7 +66,7 @@ fn events(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
                 error: fields.error().unwrap_or(0),
                 flags: fields.flags().unwrap_or_default().0,
                 timeout: fields.timeout().unwrap_or(0),
-                if_idx: fields.if_idx().unwrap_or(0),
+                if_idx: fields.if_idx().unwrap_or(0) as i32,
                 reset_reason: fields.reset_reason().unwrap_or(0),
                 reset_flags: fields.reset_flags().unwrap_or(0),
                 server_side: fields.server_side().unwrap_or(0),
@@ -82,7 +82,7 @@ fn build(wanted: &Wanted, space: &mut Space) -> Result<usize, mptcp_codec::Error
         .with_id(wanted.id)
         .with_flags(EndpointFlags(wanted.flags))
         .with_port(wanted.port)
-        .with_if_idx(wanted.if_idx);
+        .with_if_idx(wanted.if_idx as u32);
     let request = request::add_address(&mut space.bytes, wanted.family, wanted.seq, &endpoint)?;
     Ok(request.len())
 }

@@ -46,7 +46,7 @@ impl Device {
     /// Whether what is told of is on this interface.
     pub fn has(&mut self, fields: &EventAttributes) -> Result<bool> {
         if let Some(bound) = fields.if_idx() {
-            return Ok(bound as u32 == self.index);
+            return Ok(bound == self.index);
         }
         let Some(source) = fields.source() else {
             return Ok(false);

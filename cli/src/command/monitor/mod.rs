@@ -129,7 +129,7 @@ struct Namespace {
     lost: u64,
     /// Names of interfaces, each looked up once in a while: one that has just
     /// been renamed may have its former name in an event.
-    names: Vec<(i32, [u8; NAME_SIZE])>,
+    names: Vec<(u32, [u8; NAME_SIZE])>,
     names_until: u64,
 }
 
@@ -468,7 +468,7 @@ impl Namespace {
                 attributes,
                 ..
             } = Generic::decode(&message?)?;
-            let fields = EventAttributes::decode(attributes)?;
+            let fields = EventAttributes::from_attributes(attributes)?;
             if self.known.tells(command, &fields)
                 || !screen.wanted.event(command)
                 || !self.is_wanted(screen, &fields)?
@@ -519,7 +519,7 @@ impl Namespace {
         let known = self.names.iter().position(|(known, _)| *known == index);
         let at = known.unwrap_or_else(|| {
             let fd = self.path_manager.socket().fd();
-            let name = sys::interface_name(fd, index as u32).unwrap_or_default();
+            let name = sys::interface_name(fd, index).unwrap_or_default();
             self.names.push((index, name));
             self.names.len() - 1
         });

@@ -13,7 +13,7 @@ use crate::zone::Zone;
 
 /// Begins the record of an event of this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
-    match EventKind::from_command(command).name() {
+    match EventKind::from_number(command).name() {
         Some(name) => begin_named(screen, name, "", netns),
         None => {
             let command = text::number(command.into());
@@ -163,8 +163,8 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
         return;
     }
     for attribute in sent.flatten() {
-        if A::name(attribute.kind()).is_none() {
-            let kind = text::number(attribute.kind().into());
+        if A::name(attribute.number()).is_none() {
+            let kind = text::number(attribute.number().into());
             out.key(&["attribute", kind.as_str()].concat());
             out.byte(b'"');
             for byte in attribute.payload() {

@@ -39,11 +39,11 @@ const OVER: u8 = 2;
 
 /// Which events tell that a connection, or a subflow, has come so far.
 const CHANGES: [(u8, bool, u8); 5] = [
-    (EventKind::Created.command(), false, CREATED),
-    (EventKind::Established.command(), false, ESTABLISHED),
-    (EventKind::Closed.command(), false, OVER),
-    (EventKind::SubflowEstablished.command(), true, ESTABLISHED),
-    (EventKind::SubflowClosed.command(), true, OVER),
+    (EventKind::Created.number(), false, CREATED),
+    (EventKind::Established.number(), false, ESTABLISHED),
+    (EventKind::Closed.number(), false, OVER),
+    (EventKind::SubflowEstablished.number(), true, ESTABLISHED),
+    (EventKind::SubflowClosed.number(), true, OVER),
 ];
 
 /// The key of a connection is its token, and zeros; that of a subflow the token
@@ -115,7 +115,7 @@ fn describe(token: u32, [local, remote]: [End; 2], interface: u32) -> EventAttri
         _ => {}
     }
     if interface != 0 {
-        fields = fields.with_if_idx(interface as i32);
+        fields = fields.with_if_idx(interface);
     }
     fields
 }

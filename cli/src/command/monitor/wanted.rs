@@ -92,7 +92,7 @@ fn value(
 fn unknown(name: &str) -> Error {
     Error::invalid(name, "unknown event").meant(&|near| {
         for command in 0..64 {
-            if let Some(name) = EventKind::from_command(command).name() {
+            if let Some(name) = EventKind::from_number(command).name() {
                 near.offer(name.as_bytes());
             }
         }
@@ -103,7 +103,7 @@ fn unknown(name: &str) -> Error {
 /// itself, for events that have no name here.
 fn kind(name: &str) -> Option<u32> {
     for command in 0..64 {
-        let known = EventKind::from_command(command).name().unwrap_or("");
+        let known = EventKind::from_number(command).name().unwrap_or("");
         let upper = name.bytes().map(|byte| byte.to_ascii_uppercase());
         if !known.is_empty() && upper.eq(known.bytes()) {
             return Some(command.into());

@@ -130,13 +130,13 @@ impl Job {
     fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
         let end = sys::milliseconds().saturating_add(time);
-        let mut news = RouteSocket::listen(buffer, generic::PROTOCOL, FAMILIES)?;
+        let mut news = RouteSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
         while let Err(error) = session.path_manager() {
             if error.errno() != libc::ENOENT as u32 || !await_news(&mut news, end)? {
                 return Err(error);
             }
         }
-        news = RouteSocket::listen(buffer, route::PROTOCOL, CHANGES)?;
+        news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         loop {
             self.look_around(session)?;
             let seen = &self.plan.seen;

@@ -118,7 +118,7 @@ impl Follower<'_> {
             })?;
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
-        let mut news = RouteSocket::listen(buffer, route::PROTOCOL, CHANGES)?;
+        let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         self.round(session, true)?;
         if self.job.teller.status != 0 {
             return Ok(());

@@ -22,7 +22,7 @@ use mptcp_codec::netlink::{
 };
 use mptcp_codec::order::{Big, Little};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{Address, Change, Link, Route};
+use mptcp_codec::route::{self, Address, Change, Link, NextHops, Route};
 use mptcp_codec::{Error, ErrorKind};
 
 /// Exports a function for each row. What is large comes behind a reference:
@@ -47,7 +47,7 @@ macro_rules! decoders {
 }
 
 decoders! {
-    call_message call_message_be(m: Messages<'_, Little>, Messages<'_, Big>) m.next();
+    call_message call_message_be(m: Messages<'_, Little>, Messages<'_, Big>) (m.is_empty(), m.next());
     call_content call_content_be(m: Message<'_, Little>, Message<'_, Big>) m.content();
     call_skip call_skip_be(m: Message<'_, Little>, Message<'_, Big>) m.attributes(black_box(4));
     call_attribute call_attribute_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.next();
@@ -71,7 +71,7 @@ decoders! {
     call_ack_missing_nest call_ack_missing_nest_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.missing_nest();
     call_ack_unknown call_ack_unknown_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.unknown();
     call_ack_rule call_ack_rule_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.rule();
-    call_rule call_rule_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Rule::decode(*a);
+    call_rule call_rule_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Rule::from_attributes(*a);
     call_generic call_generic_be(m: Message<'_, Little>, Message<'_, Big>) Generic::decode(m);
     call_family call_family_be(m: Message<'_, Little>, Message<'_, Big>) Family::decode(m);
     call_group call_group_be(f: Family<'_, Little>, Family<'_, Big>) f.group(black_box("mptcp_pm_events"));
@@ -79,12 +79,12 @@ decoders! {
     call_operations call_operations_be(f: Family<'_, Little>, Family<'_, Big>) f.operations().next();
     call_policies call_policies_be(m: Message<'_, Little>, Message<'_, Big>) Entries::decode(m);
     call_policy call_policy_be(e: Entries<'_, Little>, Entries<'_, Big>) e.next();
-    call_endpoint call_endpoint_be(m: Message<'_, Little>, Message<'_, Big>) Endpoint::from_message(m);
-    call_endpoint_set call_endpoint_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Endpoint::decode(*a);
-    call_limits call_limits_be(m: Message<'_, Little>, Message<'_, Big>) Limits::from_message(m);
-    call_limits_set call_limits_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Limits::decode(*a);
+    call_endpoint call_endpoint_be(m: Message<'_, Little>, Message<'_, Big>) Endpoint::decode(m);
+    call_endpoint_set call_endpoint_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Endpoint::from_attributes(*a);
+    call_limits call_limits_be(m: Message<'_, Little>, Message<'_, Big>) Limits::decode(m);
+    call_limits_set call_limits_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Limits::from_attributes(*a);
     call_event call_event_be(m: Message<'_, Little>, Message<'_, Big>) Event::decode(m);
-    call_event_set call_event_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) EventAttributes::decode(*a);
+    call_event_set call_event_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) EventAttributes::from_attributes(*a);
     call_socket call_socket_be(m: Message<'_, Little>, Message<'_, Big>) Socket::decode(m);
     call_upper_name call_upper_name_be(s: Socket<'_, Little>, Socket<'_, Big>) s.upper_name();
     call_subflow call_subflow_be(s: Socket<'_, Little>, Socket<'_, Big>) s.subflow();
@@ -96,7 +96,7 @@ decoders! {
     call_view_upper_name call_view_upper_name_be(s: SocketView<'_, Little>, SocketView<'_, Big>) s.upper_name();
     call_view_subflow call_view_subflow_be(s: (SocketView<'_, Little>, SubflowInfo), (SocketView<'_, Big>, SubflowInfo))
         s.0.read_subflow(&mut s.1);
-    call_subflow_set call_subflow_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) SubflowInfo::decode(*a);
+    call_subflow_set call_subflow_set_be(a: Attributes<'_, Little>, Attributes<'_, Big>) SubflowInfo::from_attributes(*a);
     call_mptcp_info call_mptcp_info_be(i: MptcpInfo<'_, Little>, MptcpInfo<'_, Big>) i.fields().next();
     call_tcp_info call_tcp_info_be(i: TcpInfo<'_, Little>, TcpInfo<'_, Big>) i.fields().next();
     call_read_info call_read_info_be(i: (MptcpInfo<'_, Little>, Field), (MptcpInfo<'_, Big>, Field)) i.0.read(i.1);
@@ -111,6 +111,9 @@ decoders! {
     call_route_ends call_route_ends_be(r: Route<'_, Little>, Route<'_, Big>) (r.destination(), r.source());
     call_gateway call_gateway_be(r: Route<'_, Little>, Route<'_, Big>) (r.gateway(), r.preferred_source());
     call_output_of call_output_of_be(m: Message<'_, Little>, Message<'_, Big>) Route::output_of(m);
+    call_next_hops call_next_hops_be(r: Route<'_, Little>, Route<'_, Big>) (r.next_hops(), r.next_hop_id());
+    call_next_hop call_next_hop_be(h: NextHops<'_, Little>, NextHops<'_, Big>) h.next();
+    call_routing_rule call_routing_rule_be(m: Message<'_, Little>, Message<'_, Big>) route::Rule::decode(m);
     call_route call_route_be(m: Message<'_, Little>, Message<'_, Big>) Route::decode(m);
     call_change call_change_be(m: Message<'_, Little>, Message<'_, Big>) Change::decode(m);
     call_reply call_reply_be(r: Replies<'_, '_, Little>, Replies<'_, '_, Big>) r.next();
@@ -127,7 +130,7 @@ decoders! {
 
 calls! {
     call_exchange(b: &[u8]) Exchange::new(b);
-    call_is_dump(e: &Exchange) e.is_dump();
+    call_is_dump(e: &Exchange) (e.is_dump(), e.seq(), e.outcome());
     call_feed(e: &mut Exchange, b: &[u8]) e.feed(b);
     call_feed_messages(e: &mut Exchange, m: &Messages<'_, Big>) e.feed_messages(*m);
     call_header(b: &[u8; 16]) Header::from_bytes::<Big>(b);
@@ -143,8 +146,9 @@ calls! {
     call_end_address(e: &End) e.address();
     call_rule_name(r: &Rule) r.type_name();
     call_has_remote_key(i: &MptcpInfo<'_>) i.has_remote_key();
-    call_contains(f: &EndpointFlags) (f.contains(EndpointFlags::BACKUP), f.unknown());
+    call_contains(f: &EndpointFlags) (f.contains(EndpointFlags::BACKUP), f.unknown(), f.is_empty(), f.or(*f));
     call_family_of(a: &IpAddr) (inet::family_of(*a), inet::bits_of(*a));
+    call_without(e: &Endpoint) e.without(black_box(3));
     call_with_address(e: &Endpoint, a: &IpAddr) e.with_address(*a);
     call_endpoint_new(a: &IpAddr) Endpoint::new(*a).with_id(1).with_port(2);
     call_endpoint_encode(e: &Endpoint, w: &mut Writer<'_>) { e.encode(w); };
@@ -178,9 +182,12 @@ calls! {
     call_dump_links(b: &mut [u8]) ask::dump_links(b, 1);
     call_link_by_index(b: &mut [u8]) ask::link_by_index(b, 1, 2);
     call_link_by_name(b: &mut [u8], name: &[u8]) ask::link_by_name(b, 1, name);
-    call_dump_interface(b: &mut [u8]) ask::dump_addresses(b, 1, 2, 3);
+    call_dump_interface(b: &mut [u8]) ask::dump_addresses(b, 2, 1, 3);
     call_lookup(b: &mut [u8], l: &ask::Lookup) l.encode(b, 1);
+    call_dump_routes(b: &mut [u8]) ask::dump_routes(b, 2, 1);
+    call_dump_rules(b: &mut [u8]) ask::dump_rules(b, 2, 1);
     call_lookup_new(a: &IpAddr) ask::Lookup::new(*a).with_source(*a).with_output(1).matching_route();
+    call_lookup_all(l: &ask::Lookup) l.with_input(1).with_tos(2).with_uid(3).with_protocol(6).with_source_port(4).with_destination_port(5).with_mark(6);
     call_filter(a: &IpAddr) Filter::ANY.with_source(*a, 1).with_destination(*a, 2);
     call_filter_of(ends: &[(Option<IpAddr>, u16); 2]) Filter::of(ends);
     call_query_dump(b: &mut [u8], q: &Query) q.dump(b, 1);

@@ -25,7 +25,7 @@ use mptcp_codec::netlink::{
 };
 use mptcp_codec::order::{Big, Little, Order};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{Address, Change, Link, Route};
+use mptcp_codec::route::{Address, Change, Link, Route, Rule as RoutingRule};
 use mptcp_codec::Error;
 
 #[panic_handler]
@@ -105,7 +105,7 @@ fn attributes<E: Order>(bytes: &[u8]) {
             return;
         };
         opaque((
-            a.kind(),
+            a.number(),
             a.is_nested(),
             a.is_net_byteorder(),
             a.payload(),
@@ -118,20 +118,20 @@ fn attributes<E: Order>(bytes: &[u8]) {
 }
 
 fn typed<E: Order>(bytes: &[u8]) {
-    opaque(Endpoint::decode(Attributes::<E>::with_order(bytes)));
-    opaque(Limits::decode(Attributes::<E>::with_order(bytes)));
-    opaque(EventAttributes::decode(Attributes::<E>::with_order(bytes)));
-    opaque(SubflowInfo::decode(Attributes::<E>::with_order(bytes)));
-    opaque(Rule::decode(Attributes::<E>::with_order(bytes)));
+    opaque(Endpoint::from_attributes(Attributes::<E>::with_order(bytes)));
+    opaque(Limits::from_attributes(Attributes::<E>::with_order(bytes)));
+    opaque(EventAttributes::from_attributes(Attributes::<E>::with_order(bytes)));
+    opaque(SubflowInfo::from_attributes(Attributes::<E>::with_order(bytes)));
+    opaque(Rule::from_attributes(Attributes::<E>::with_order(bytes)));
     each::<E>(bytes, |message| {
         opaque(Generic::decode(&message));
-        opaque(Endpoint::from_message(&message).map(|e| (e.address(), e.flags())));
-        opaque(Limits::from_message(&message));
+        opaque(Endpoint::decode(&message).map(|e| (e.address(), e.flags())));
+        opaque(Limits::decode(&message));
         let event = Event::decode(&message);
-        opaque(event.map(|e| (e.kind.command(), e.kind.name(), e.fields.source())));
+        opaque(event.map(|e| (e.kind.number(), e.kind.name(), e.fields.source())));
         opaque(event.map(|e| {
             (
-                EventKind::from_command(e.kind.command()),
+                EventKind::from_number(e.kind.number()),
                 e.fields.destination(),
             )
         }));
@@ -186,7 +186,12 @@ fn routes<E: Order>(bytes: &[u8]) {
         opaque(Change::decode(&message));
         opaque(Link::decode(&message).map(|l| (l, l.is_usable())));
         opaque(Address::decode(&message));
-        opaque(Route::decode(&message));
+        let route = Route::decode(&message);
+        opaque(route);
+        if let Ok(hops) = route.and_then(|route| route.next_hops()) {
+            hops.for_each(opaque);
+        }
+        opaque(RoutingRule::decode(&message));
     });
 }
 
@@ -195,7 +200,7 @@ pub fn exchange(request: &[u8], datagrams: &[&[u8]]) {
     let Ok(exchange) = Exchange::new(request) else {
         return;
     };
-    let mut exchange = exchange.with_port(black_box(1));
+    let mut exchange = exchange.with_port_id(black_box(1));
     for datagram in datagrams {
         for reply in exchange.feed(datagram) {
             match reply {
@@ -208,7 +213,7 @@ pub fn exchange(request: &[u8], datagrams: &[&[u8]]) {
         opaque((
             exchange.is_over(),
             exchange.is_interrupted(),
-            exchange.port(),
+            exchange.port_id(),
         ));
     }
 }
@@ -241,12 +246,12 @@ pub fn requests(
         14 => controller::family_by_name(buffer, seq, name),
         15 => controller::family_by_id(buffer, seq, family),
         16 => controller::all_families(buffer, seq),
-        17 => policy::dump(buffer, seq, family, Some(token)),
+        17 => policy::dump(buffer, family, seq, Some(token)),
         18 => ask::dump_links(buffer, seq),
-        19 => ask::link_by_index(buffer, seq, token as i32),
+        19 => ask::link_by_index(buffer, seq, token),
         20 => ask::link_by_name(buffer, seq, name.as_bytes()),
-        21 => ask::dump_addresses(buffer, seq, id, token),
-        _ => generic::request(buffer, family, 0, seq, id, id).finish(),
+        21 => ask::dump_addresses(buffer, family, seq, token),
+        _ => generic::request(buffer, family, seq, 0, id, id).finish(),
     };
     built.map(opaque)
 }
@@ -273,8 +278,8 @@ pub fn lookups(
         .with_destination(to, bits)
         .with_destination_port(port as u16)
         .with_interface(index);
-    let query = Query::new(Protocol::Mptcp, bits)
-        .with_states(States::only(State::from_number(bits)).or(States::LISTEN))
+    let query = Query::new(Protocol::Mptcp, bits.into())
+        .with_states(States::only(State::from_number(bits)) | States::LISTEN)
         .with_extensions(from_bits)
         .with_filter(filter);
     opaque(query.dump(buffer, seq)?);
