@@ -388,11 +388,10 @@ fn policies_of_commands_have_a_level_that_netlink_bindings_leaves_out() {
                 let Ok(CtrlAttrs::OpPolicy(theirs)) = attribute else {
                     continue;
                 };
-                for theirs in theirs {
-                    if let Ok(OpPolicyAttrs::Do(n) | OpPolicyAttrs::Dump(n)) = theirs {
-                        assert!(n > 0xffff, "netlink-bindings reads {n} now: compare it");
-                        met += 1;
-                    }
+                for theirs in theirs.flatten() {
+                    let (OpPolicyAttrs::Do(n) | OpPolicyAttrs::Dump(n)) = theirs;
+                    assert!(n > 0xffff, "netlink-bindings reads {n} now: compare it");
+                    met += 1;
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use ip_mptcp_tests::connection::Connection;
+use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::read;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::Monitor;
@@ -232,6 +232,10 @@ fn findings_changes_errors_and_answers() {
     let mut errors = printed(&json("endpoint delete id 99").stderr);
     let batch = Run::tool("-j -b -").stdin("endpoint add 10.0.0.1 sublow\n");
     errors.extend(printed(&batch.run().stderr));
+    let listener = listen("127.0.0.1:0");
+    let _connection = Connection::open(&listener);
+    let hidden = Run::tool("-j -s connection show").unprivileged();
+    errors.extend(printed(&hidden.run().stderr));
     agree("errors", &documented("JSON", "errors"), &errors, &[]);
 
     let answers = Run::tool("-j -answer -b -").stdin("limits set subflows 2\nx\n");
