@@ -1,17 +1,17 @@
 //! The commands of a file, one after the other.
 
-use crate::dispatch::{early_exit, options, run_target};
+use crate::dispatch;
 use crate::errno::Errno;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::batch::{plain, Line, PLAIN};
-use crate::iproute2::{self, Caller, Spelled};
+use crate::iproute2::{self, Caller};
 use crate::output::{complain, Output};
 use crate::session::Session;
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
 /// Runs the commands of a file.
-pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
+pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status> {
     let opened;
     let input = if file == "-" {
         &Fd::STDIN
@@ -100,15 +100,15 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<u8> {
 }
 
 /// That a command of a batch ended with a status that is not 0, and no error.
-fn ended(status: u8) -> Error {
-    let number = crate::text::number(status.into());
+fn ended(status: Status) -> Error {
+    let number = crate::text::number(status as u64);
     let message = ["Error: the exit status is ", number.as_str()];
     Error::new(Kind::Batch, status, &message)
 }
 
 /// What became of a line of a batch, for whoever waits for that: behind the
 /// output of its command, on the same stream, one line.
-fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
+fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
     let (status, error) = match result {
         Ok(status) => (*status, None),
         Err(error) => (error.status(), Some(error)),
@@ -117,7 +117,7 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
         out.text("{\"line\":");
         out.number(line.into());
         out.text(",\"status\":");
-        out.number(status.into());
+        out.number(status as u64);
         if let Some(error) = error {
             out.text(",\"error\":");
             let mut object = Text::default();
@@ -130,7 +130,7 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
     out.text("line ");
     out.number(line.into());
     out.text(" status ");
-    out.number(status.into());
+    out.number(status as u64);
     if let Some(error) = error {
         out.text(": ");
         // A usage text has many lines, an answer is one.
@@ -142,13 +142,9 @@ fn answer(out: &mut Output, line: u32, result: &Result<u8>) {
     out.text("\n");
 }
 
-fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<u8> {
-    let mut spelled = Spelled::default();
-    let target = iproute2::line(&mut caller, words, &mut spelled)?;
-    if !spelled.options.is_empty() {
-        return options(&caller, &spelled).map_or_else(|early| early_exit(early, ""), |_| Ok(0));
-    }
-    run_target(session, &caller, target, &spelled)
+fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<Status> {
+    let target = iproute2::line(&mut caller, words)?;
+    dispatch::run(session, &caller, target)
 }
 
 /// Longest line of a batch.

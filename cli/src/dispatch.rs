@@ -2,88 +2,47 @@
 
 use argh::FromArgs;
 
-use crate::args::{Command, Options};
-use crate::command;
-use crate::error::{status, Error, Kind, Result};
-use crate::iproute2::{self, Caller, Spelled, Target};
-use crate::output::Output;
+use crate::args::Options;
+use crate::error::{status, Error, Kind, Result, Status};
+use crate::grammar::keyword;
+use crate::help;
+use crate::iproute2::{self, Caller, Target};
 use crate::session::Session;
+use crate::session::{Command, Does};
 
-/// Reads the options.
+/// Reads options.
 #[inline(never)]
-pub fn options(
-    caller: &Caller,
-    spelled: &Spelled,
-) -> core::result::Result<Options, argh::EarlyExit> {
-    Options::from_args(&[&caller.name()], &spelled.options)
-}
-
-/// Runs a command.
-pub fn run_target(
-    session: &mut Session,
-    caller: &Caller,
-    target: Target,
-    spelled: &Spelled,
-) -> Result<u8> {
-    match target {
-        Target::Action(action, words) => {
-            (action.run)(session, words).map_err(|error| error.near(action.words))
-        }
-        Target::Help(group, action) => {
-            let help = iproute2::help(caller, group, action);
-            session.out.text(&help);
-            Ok(0)
-        }
-        Target::Command => {
-            let (name, rest) = spelled.command.split_first().unwrap_or((&"", &[]));
-            match Command::from_args(&[&caller.name(), name], rest) {
-                Ok(command) => command::run(session, command),
-                Err(early) => early_exit(early, name),
-            }
-        }
-        Target::Options => Err(iproute2::usage(caller)),
-    }
-}
-
-/// What argh wants to say instead of reading the options, or those of this
-/// command: help, or a mistake.
-pub fn early_exit(early: argh::EarlyExit, command: &str) -> Result<u8> {
-    let mut text = early.output;
-    if early.status.is_err() {
-        let text = text.trim_ascii_end();
-        let error = Error::new(Kind::Usage, status::USAGE, &["Error: ", text]);
-        return Err(match text.strip_prefix("Unrecognized argument: ") {
-            Some(word) => unknown_option(error.about(word), command),
-            None => error,
-        });
-    }
-    match command {
-        "" => iproute2::help_for_commands(&mut text),
-        "counters" => text.push_str(command::EXPLAINED),
-        _ => {}
-    }
-    print(&text)
-}
-
-/// The error with the option that was meant, of those in the command's help.
-fn unknown_option(error: Error, command: &str) -> Error {
-    let Err(help) = Command::from_args(&["", command], &["--help"]) else {
-        return error;
-    };
-    error.meant(&|near| {
-        for word in help.output.as_bytes().split(|b| *b <= b' ') {
-            // Behind the options, sentences may name them too.
-            if word.starts_with(b"--") && word.iter().all(|b| *b == b'-' || b.is_ascii_lowercase())
-            {
-                near.offer(word);
-            }
-        }
+pub fn options(words: &[&str]) -> Result<Options> {
+    Options::from_args(&[""], words).map_err(|early| {
+        let text = early.output.trim_ascii_end();
+        Error::new(Kind::Usage, status::USAGE, &["Error: ", text])
     })
 }
 
-pub fn print(text: &str) -> Result<u8> {
-    let mut out = Output::default();
-    out.text(text);
-    out.flush()?;
+/// Does what a command line asks for.
+pub fn run(session: &mut Session, caller: &Caller, target: Target) -> Result<Status> {
+    match target {
+        Target::Run(_, command, words) => return execute(session, command, words),
+        Target::Options | Target::Usage => return Err(help::usage(caller)),
+        Target::Program => help::program(caller, session.out.buffer()),
+        Target::Help(group, command) => {
+            help::command(caller, group, command, session.out.buffer());
+        }
+    }
     Ok(0)
+}
+
+/// Runs a command with its words.
+fn execute(session: &mut Session, command: &'static Command, words: &[&str]) -> Result<Status> {
+    match command.does {
+        Does::Words(run) => run(session, words)
+            .map_err(|error| error.near(&|near| keyword::offer(command.words, near))),
+        Does::Options(run) => {
+            let mut spelled = Vec::with_capacity(words.len());
+            iproute2::options(command, words, &mut spelled)?;
+            run(session, &options(&spelled)?)
+        }
+        // An action of it has been found.
+        Does::Group(_) => Ok(0),
+    }
 }

@@ -5,21 +5,25 @@ use crate::errno::Errno;
 use crate::near::Near;
 use crate::text::{join, json_string, number, Text};
 
+/// An exit status. As wide as a register: a `Result` of a byte would be returned
+/// through memory.
+pub type Status = usize;
+
 /// Exit statuses, as iproute2 gives them.
 pub mod status {
     /// A bad address, an unknown object, no MPTCP in the kernel, a failed
     /// line of a batch.
-    pub const FAILED: u8 = 1;
+    pub const FAILED: super::Status = 1;
     /// The kernel refused the request.
-    pub const REFUSED: u8 = 2;
+    pub const REFUSED: super::Status = 2;
     /// `apply --dry-run`: there is something to change.
-    pub const WOULD_CHANGE: u8 = 3;
+    pub const WOULD_CHANGE: super::Status = 3;
     /// The time that was given is over, as timeout(1) has it.
-    pub const TIMEOUT: u8 = 124;
+    pub const TIMEOUT: super::Status = 124;
     /// The monitor could not receive.
-    pub const RECEIVE: u8 = 254;
+    pub const RECEIVE: super::Status = 254;
     /// A mistake in the command line.
-    pub const USAGE: u8 = 255;
+    pub const USAGE: super::Status = 255;
 }
 
 /// What kind of mistake it is; the `kind` of an error in JSON.
@@ -59,7 +63,7 @@ pub struct Error(Box<Content>);
 #[derive(Debug)]
 struct Content {
     kind: Kind,
-    status: u8,
+    status: Status,
     errno: u32,
     word: Option<Vec<u8>>,
     // The word is one that no keyword is: another may have been meant.
@@ -82,7 +86,7 @@ impl From<mptcp_codec::Error> for Error {
 impl Error {
     /// An error whose message is these pieces joined.
     #[cold]
-    pub fn new(kind: Kind, status: u8, message: &[&str]) -> Self {
+    pub fn new(kind: Kind, status: Status, message: &[&str]) -> Self {
         let mut text = Vec::new();
         for piece in message {
             text.extend_from_slice(piece.as_bytes());
@@ -126,11 +130,12 @@ impl Error {
         self
     }
 
-    /// The same, with the one that was meant of the keywords of a command.
+    /// The same, if it is about a word that no keyword is, with the one that was
+    /// meant of the keywords that `offer` knows.
     #[cold]
-    pub fn near(self, keywords: &str) -> Self {
+    pub fn near(self, offer: &dyn Fn(&mut Near)) -> Self {
         if self.0.unknown {
-            return self.meant(&|near| near.offer_keywords(keywords));
+            return self.meant(offer);
         }
         self
     }
@@ -144,7 +149,7 @@ impl Error {
 
     /// The same with another exit status.
     #[cold]
-    pub fn with_status(mut self, status: u8) -> Self {
+    pub fn with_status(mut self, status: Status) -> Self {
         self.0.status = status;
         self
     }
@@ -188,7 +193,7 @@ impl Error {
     }
 
     /// A system call failed: "WHAT: TEXT".
-    pub fn system(kind: Kind, status: u8, what: &[&str], errno: Errno) -> Self {
+    pub fn system(kind: Kind, status: Status, what: &[&str], errno: Errno) -> Self {
         let mut error = Self::new(kind, status, what).with_errno(errno);
         error.push(b": ");
         error.push_errno(errno);
@@ -259,7 +264,7 @@ impl Error {
     }
 
     /// The exit status.
-    pub fn status(&self) -> u8 {
+    pub fn status(&self) -> Status {
         self.0.status
     }
 

@@ -3,18 +3,20 @@
 //! Options: one dash or two, whole or shortened, matched in the order in
 //! which `ip` tests them, so that every abbreviation means the same. The
 //! words of commands: shortened, the first that fits.
+//!
+//! No command is known here: the table of them comes with the [`Caller`].
 
-use argh::SubCommands;
-
-use crate::args::{self, Action, Group};
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{is_dashed, shortens};
-use crate::near::Near;
-use crate::text::{find, parse_number};
+use crate::session::{Command, Does, Group};
+use crate::text::{self, parse_number};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
 pub struct Caller<'a> {
+    /// The table of commands. The order decides between abbreviations: the
+    /// first that begins so is meant.
+    pub commands: &'static [Command],
     /// The program: `ip` or the name of the file.
     pub program: &'a str,
     /// It is called as `ip`: the object `mptcp` must be named.
@@ -25,32 +27,32 @@ pub struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// From the first word of the command line.
-    pub fn new(argv0: &'a str) -> Self {
+    pub fn new(argv0: &'a str, commands: &'static [Command]) -> Self {
         let program = behind_last(b'/', argv0);
         Self {
+            commands,
             program,
             is_ip: program == "ip",
             object: false,
         }
     }
 
-    /// What help calls the program.
-    pub fn name(&self) -> String {
-        let object = if self.is_ip || self.object {
-            " mptcp"
-        } else {
-            ""
-        };
-        [self.program, object].concat()
+    /// Whether the object stands before a command.
+    pub fn names_object(&self) -> bool {
+        self.is_ip || self.object
     }
 
     /// `Command "X" is unknown, try "ip mptcp help".`
-    fn unknown_command(&self, word: &str, known: &dyn Fn(&mut Near)) -> Error {
+    fn unknown_command(&self, word: &str, known: &[Command]) -> Error {
         let help = match self.object {
             true => " mptcp help",
             false => " help",
         };
-        self.unknown("Command", word, help).meant(known)
+        self.unknown("Command", word, help).meant(&|near| {
+            for command in known {
+                near.offer(command.name.as_bytes());
+            }
+        })
     }
 
     fn unknown_object(&self, word: &str) -> Error {
@@ -136,10 +138,10 @@ fn next_option(
     rows: &mut &'static str,
     like: &str,
 ) -> Option<(&'static str, &'static str, &'static str)> {
-    fn cut(text: &'static str, end: u8) -> (&'static str, &'static str) {
-        let (piece, rest) = text
-            .split_at_checked(find(text.as_bytes(), end))
-            .unwrap_or((text, ""));
+    fn cut(line: &'static str, end: u8) -> (&'static str, &'static str) {
+        let (piece, rest) = line
+            .split_at_checked(text::find(line.as_bytes(), end))
+            .unwrap_or((line, ""));
         (piece, rest.get(1..).unwrap_or(""))
     }
     let letter = like.as_bytes().get(1);
@@ -158,32 +160,25 @@ fn next_option(
 /// What a command line asks for.
 #[derive(Copy, Clone, Debug)]
 pub enum Target<'w, 'a> {
-    /// Nothing but options: one that acts at once, a batch, or no command.
+    /// Nothing but options that act by themselves: a batch, the version.
     Options,
-    /// A command with options of its own, which argh reads.
-    Command,
-    /// An action with its keyword list.
-    Action(&'static Action, &'w [&'a str]),
-    /// Help for a group, or for one action of it.
-    Help(&'static Group, Option<&'static Action>),
+    /// How the program is used.
+    Usage,
+    /// Help for the program.
+    Program,
+    /// Help for a command, or for an action of the group that stands first.
+    Help(Option<&'static Command>, &'static Command),
+    /// A command with its words, or an action of the group that stands first.
+    Run(Option<&'static Command>, &'static Command, &'w [&'a str]),
 }
 
-/// Words as argh takes them.
-#[derive(Debug, Default)]
-pub struct Spelled<'a> {
-    /// The options in front of the command.
-    pub options: Vec<&'a str>,
-    /// A command with options of its own: its name, and what follows.
-    pub command: Vec<&'a str>,
-}
-
-/// Turns the whole command line, without its first word, into what argh takes
-/// (`out`) and the rest. What had been understood before a mistake is in
-/// `out` as well.
+/// Turns the whole command line, without its first word, into the program's
+/// options as argh takes them (`out`) and what is to be done. What had been
+/// understood before a mistake is in `out` as well.
 pub fn spell<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
-    out: &mut Spelled<'a>,
+    out: &mut Vec<&'a str>,
 ) -> Result<Target<'w, 'a>> {
     let mut rest = words.iter();
     let mut batch = false;
@@ -192,9 +187,10 @@ pub fn spell<'w, 'a>(
         match rest.next() {
             Some(&"--") => break,
             Some(word) if is_dashed(word) => {
-                match option(caller, word, &mut rest, &mut out.options)? {
+                match option(caller, word, &mut rest, out)? {
                     // These act at once, whatever follows.
-                    "--version" | "--help" => return Ok(Target::Options),
+                    "--version" => return Ok(Target::Options),
+                    "--help" => return Ok(Target::Program),
                     "--batch" => batch = true,
                     _ => {}
                 }
@@ -209,7 +205,7 @@ pub fn spell<'w, 'a>(
     if batch {
         return Ok(Target::Options);
     }
-    command(caller, rest.as_slice(), out)
+    command(caller, rest.as_slice())
 }
 
 /// Adds one option and tells which, in argh's spelling.
@@ -224,12 +220,12 @@ fn option<'a>(
         Some(stripped) if is_dashed(stripped) => stripped,
         _ => word,
     };
-    let equals = find(short.as_bytes(), b'=');
+    let equals = text::find(short.as_bytes(), b'=');
     let name = short.get(..equals).unwrap_or(short);
     let mut rows = OPTIONS;
     let (whole, ours, called) = loop {
         let Some(row) = next_option(&mut rows, short) else {
-            return Err(caller.unknown_option(short));
+            break ours(word).ok_or_else(|| caller.unknown_option(short))?;
         };
         if match row {
             (whole @ "-echo", ..) => short == whole,
@@ -245,7 +241,7 @@ fn option<'a>(
     }
     if whole == "-family" {
         if argument == "help" {
-            return Ok(put(out, "--help", None));
+            return Ok("--help");
         }
         if !["inet", "inet6", "link", "mpls", "bridge"].contains(&argument) {
             return Err(Error::invalid(argument, "invalid protocol family"));
@@ -256,15 +252,18 @@ fn option<'a>(
         return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
     }
     if ours == "--color" {
-        argument = match short.get(equals + 1..) {
-            None | Some("") => "always",
-            Some(when) => when,
+        let is_when = |when: &str| ["always", "auto", "never"].contains(&when);
+        argument = match (short.get(equals + 1..), rest.as_slice()) {
+            // A word of its own, as options mostly have it.
+            (None, [when, ..]) if is_when(when) => rest.next().unwrap_or(when),
+            (None | Some(""), _) => "always",
+            (Some(when), _) => when,
         };
-        if !["always", "auto", "never"].contains(&argument) {
+        if !is_when(argument) {
             return Err(caller.unknown_option(short));
         }
     }
-    if ours != NOTHING {
+    if ours != NOTHING && ours != "--help" {
         let has_value = !called.is_empty() || !argument.is_empty();
         put(out, ours, has_value.then_some(argument));
     }
@@ -291,21 +290,17 @@ fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>)
 }
 
 /// Finds the command that the words name.
-fn command<'w, 'a>(
-    caller: &mut Caller,
-    words: &'w [&'a str],
-    out: &mut Spelled<'a>,
-) -> Result<Target<'w, 'a>> {
+fn command<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     let Some((word, rest)) = words.split_first() else {
-        return Ok(Target::Options);
+        return Ok(Target::Usage);
     };
     if is_object(word) {
-        return behind_object(caller, rest, out);
+        return behind_object(caller, rest);
     }
     if caller.is_ip && !is_help(word) && !shortens(word, "help") {
         return Err(caller.unknown_object(word));
     }
-    named(caller, word, rest, out)
+    named(caller, word, rest)
 }
 
 /// Whether a word is the object `mptcp`, shortened perhaps.
@@ -313,133 +308,149 @@ fn is_object(word: &str) -> bool {
     word.len() > 1 && shortens(word, "mptcp")
 }
 
-/// Finds the command that the words behind the object name.
-fn behind_object<'w, 'a>(
-    caller: &mut Caller,
-    words: &'w [&'a str],
-    out: &mut Spelled<'a>,
-) -> Result<Target<'w, 'a>> {
+/// Finds the command that the words after the object name.
+fn behind_object<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     caller.object = true;
     match words.split_first() {
-        Some((word, rest)) => named(caller, word, rest, out),
-        None => Err(usage(caller)),
+        Some((word, rest)) => named(caller, word, rest),
+        None => Ok(Target::Usage),
     }
 }
 
 /// Finds the command of a line of a batch, where `ip` too may leave the object
 /// out: the command must be written out there, for `ip` has objects of similar
 /// names.
-pub fn line<'w, 'a>(
-    caller: &mut Caller,
-    words: &'w [&'a str],
-    out: &mut Spelled<'a>,
-) -> Result<Target<'w, 'a>> {
+pub fn line<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     match words {
-        [word, rest @ ..] if is_object(word) => behind_object(caller, rest, out),
-        [word, rest @ ..] if find_command(&mut |name| name == *word).is_some() => {
-            named(caller, word, rest, out)
+        [word, rest @ ..] if is_object(word) => behind_object(caller, rest),
+        [word, rest @ ..] if caller.commands.iter().any(|command| command.name == *word) => {
+            named(caller, word, rest)
         }
-        _ => command(caller, words, out),
+        _ => command(caller, words),
     }
 }
 
-fn named<'w, 'a>(
-    caller: &Caller,
-    word: &'a str,
-    rest: &'w [&'a str],
-    out: &mut Spelled<'a>,
-) -> Result<Target<'w, 'a>> {
-    if let Some(group) = args::GROUPS.iter().find(|group| shortens(word, group.name)) {
-        return action(caller, group, rest);
-    }
+fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     if is_help(word) {
-        out.options.push("--help");
-        return Ok(Target::Options);
+        return Ok(Target::Program);
     }
-    if shortens(word, "help") {
-        return Err(usage(caller));
+    let command = find(caller.commands, word);
+    // Groups come first, also among abbreviations.
+    if command.is_none_or(|command| command.actions().is_empty()) && shortens(word, "help") {
+        return Ok(Target::Usage);
     }
-    let Some(command) = find_command(&mut |name| shortens(word, name)) else {
-        return Err(caller.unknown_command(word, &|near| {
-            find_command(&mut |name| {
-                near.offer(name.as_bytes());
-                false
-            });
-        }));
+    let Some(command) = command else {
+        return Err(caller.unknown_command(word, caller.commands));
     };
-    let out = &mut out.command;
-    out.push(command);
+    if let Does::Group(group) = command.does {
+        return action(caller, command, group, rest);
+    }
     if ask_for_help(rest) {
-        out.push("--help");
-        return Ok(Target::Command);
+        return Ok(Target::Help(None, command));
     }
-    let takes_file = ["save", "apply", "watch"].contains(&command);
-    if let Some(word) = rest.first().filter(|word| !is_dashed(word)) {
-        if !takes_file {
-            return Err(caller.unknown_command(word, &|_| ()));
+    match rest.first() {
+        Some(word) if !is_dashed(word) && !command.takes_file() => {
+            Err(caller.unknown_command(word, &[]))
         }
+        _ => Ok(Target::Run(None, command, rest)),
     }
-    let mut options = true;
-    for word in rest {
-        options &= *word != "--";
-        match *word {
-            "-" if takes_file => out.push(STANDARD_INPUT),
-            // argh takes a value as a word of its own.
-            word => match word.split_once('=') {
-                Some((option, value)) if options && option.starts_with("--") => {
-                    out.extend([option, value]);
-                }
-                _ => out.push(word),
-            },
-        }
+}
+
+/// The first command that a word shortens.
+fn find(commands: &'static [Command], word: &str) -> Option<&'static Command> {
+    commands.iter().find(|command| shortens(word, command.name))
+}
+
+/// Finds the action of a group that the words name.
+fn action<'w, 'a>(
+    caller: &Caller,
+    command: &'static Command,
+    group: &'static Group,
+    words: &'w [&'a str],
+) -> Result<Target<'w, 'a>> {
+    let (word, rest) = match words.split_first() {
+        Some((word, _)) if is_help(word) => return Ok(Target::Help(None, command)),
+        Some((word, rest)) => (*word, rest),
+        None => (group.default, words),
+    };
+    match find(group.actions, word) {
+        None => Err(caller.unknown_command(word, group.actions)),
+        Some(action) if ask_for_help(rest) => Ok(Target::Help(Some(command), action)),
+        Some(action) => Ok(Target::Run(Some(command), action, rest)),
     }
-    Ok(Target::Command)
 }
 
 /// What becomes of the file `-`, which argh would take for an option. No word
 /// of a command line has a NUL in it.
 pub const STANDARD_INPUT: &str = "\0";
 
-/// Finds the action of a group that the words name.
-fn action<'w, 'a>(
-    caller: &Caller,
-    group: &'static Group,
-    words: &'w [&'a str],
-) -> Result<Target<'w, 'a>> {
-    let (word, rest) = match words.split_first() {
-        Some((word, _)) if is_help(word) => return Ok(Target::Help(group, None)),
-        Some((word, rest)) => (*word, rest),
-        None => (group.default, words),
-    };
-    let action = group
-        .actions
-        .iter()
-        .find(|action| shortens(word, action.name));
-    match action {
-        None => Err(caller.unknown_command(word, &|near| {
-            for action in group.actions {
-                near.offer(action.name.as_bytes());
+/// Turns the words of a command that has options into what argh takes.
+pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
+    let mut options = true;
+    let mut value = false;
+    for word in words {
+        let word = *word;
+        if value {
+            value = false;
+            out.push(word);
+            continue;
+        }
+        if options && word == "--" {
+            options = false;
+            out.push(word);
+            continue;
+        }
+        if !options || !is_dashed(word) || word == "-" {
+            if !command.takes_file() {
+                return Err(unknown_option(command, word));
             }
-        })),
-        Some(action) if ask_for_help(rest) => Ok(Target::Help(group, Some(action))),
-        Some(action) => Ok(Target::Action(action, rest)),
+            out.push(if word == "-" { STANDARD_INPUT } else { word });
+            continue;
+        }
+        // argh takes a value as a word of its own.
+        let equals = text::find(word.as_bytes(), b'=');
+        let (option, given) = word.split_at_checked(equals).unwrap_or((word, ""));
+        let mut pieces = command.words();
+        if !option.starts_with("--") || !pieces.any(|piece| piece == option) {
+            return Err(unknown_option(command, option));
+        }
+        out.push(option);
+        let takes_value = pieces.next() != Some("]");
+        match given.get(1..) {
+            Some(given) if takes_value => out.push(given),
+            Some(given) => return Err(unknown_option(command, given)),
+            None => value = takes_value,
+        }
     }
+    Ok(())
 }
 
-/// The first command whose name fits: groups come first, also among
-/// abbreviations.
-fn find_command(fits: &mut dyn FnMut(&'static str) -> bool) -> Option<&'static str> {
-    for group in args::GROUPS {
-        if fits(group.name) {
-            return Some(group.name);
+/// The error with the option that was meant, of those that the command takes.
+fn unknown_option(command: &Command, word: &str) -> Error {
+    let message = ["Error: Unrecognized argument: ", word];
+    Error::new(Kind::Usage, status::USAGE, &message)
+        .about(word)
+        .meant(&|near| {
+            for word in command.words().filter(|word| word.starts_with("--")) {
+                near.offer(word.as_bytes());
+            }
+        })
+}
+
+/// Whether the program takes this option, in argh's spelling.
+pub fn is_program_option(name: &str) -> bool {
+    ours(name).is_some()
+}
+
+/// The row of an option in argh's spelling, as help has it.
+fn ours(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let mut rows = OPTIONS;
+    loop {
+        let row = next_option(&mut rows, "")?;
+        if row.1 == name {
+            return Some(row);
         }
     }
-    for command in args::Command::COMMANDS {
-        if fits(command.name) {
-            return Some(command.name);
-        }
-    }
-    None
 }
 
 /// Whether one of the words asks for help.
@@ -457,98 +468,4 @@ pub fn is_help(word: &str) -> bool {
 #[inline(never)]
 fn asks_for_help(word: &str) -> bool {
     matches!(word, "--help" | "-help")
-}
-
-/// How the program is used, as an answer to a command line that is none.
-pub fn usage(caller: &Caller) -> Error {
-    let object = if caller.is_ip { " mptcp" } else { "" };
-    let mut error = Error::new(Kind::Usage, status::USAGE, &["Usage:"]);
-    let start = ["\n  ", caller.program, object, " [ OPTIONS ] "].concat();
-    for group in args::GROUPS {
-        for action in group.actions {
-            push_all(
-                &mut error,
-                &[&start, group.name, " ", action.name, " ", action.words],
-            );
-        }
-    }
-    for command in args::Command::COMMANDS {
-        push_all(&mut error, &[&start, command.name]);
-    }
-    push_all(
-        &mut error,
-        &[
-            &start,
-            "help\n\nTry \"",
-            caller.program,
-            object,
-            " --help\".",
-        ],
-    );
-    error
-}
-
-fn push_all(error: &mut Error, pieces: &[&str]) {
-    for piece in pieces {
-        error.push(piece.as_bytes());
-    }
-}
-
-/// Help for a group of actions, or for one of them.
-pub fn help(caller: &Caller, group: &Group, action: Option<&Action>) -> String {
-    let name = caller.name();
-    let mut text = ["Usage: ", &name, " ", group.name, " "].concat();
-    let mut say = |pieces: &[&str]| {
-        for piece in pieces {
-            text.push_str(piece);
-        }
-    };
-    let words = ["\nWords:\n", group.words];
-    if let Some(action) = action {
-        say(&[action.name, " ", action.words, "\n\n", action.about, "\n"]);
-        if !action.words.is_empty() {
-            say(&words);
-        }
-        say(&["\n", action.help, "\n"]);
-        return text;
-    }
-    say(&["ACTION ...\n\n", group.about, "\n\n"]);
-    say(&["Actions:\n"]);
-    for action in group.actions {
-        say(&[
-            "  ",
-            action.name,
-            " ",
-            action.words,
-            "\n      ",
-            action.about,
-            "\n",
-        ]);
-    }
-    say(&words);
-    // Each help ends with an example; that of the first action serves.
-    let first = group.actions.first().map_or("", |action| action.help);
-    say(&["\nExample:\n", behind_last(b'\n', first), "\n"]);
-    text
-}
-
-/// Adds the commands to the help that argh makes of the options.
-pub fn help_for_commands(text: &mut String) {
-    text.insert_str(find(text.as_bytes(), b'\n'), " COMMAND ...");
-    text.push_str("\nCommands:\n");
-    let mut say = |name: &str, about: &str| {
-        text.push_str("  ");
-        text.push_str(name);
-        for _ in name.len()..18 {
-            text.push(' ');
-        }
-        text.push_str(about);
-        text.push('\n');
-    };
-    for group in args::GROUPS {
-        say(group.name, group.about);
-    }
-    for command in args::Command::COMMANDS {
-        say(command.name, command.description);
-    }
 }

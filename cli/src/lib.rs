@@ -16,6 +16,7 @@ pub mod dispatch;
 pub mod errno;
 pub mod error;
 pub mod grammar;
+pub mod help;
 pub mod host;
 pub mod iproute2;
 pub mod kernel;

@@ -1,9 +1,6 @@
 //! A word that is not known, and the one that may have been meant.
 
-use mptcp_codec::mptcp::EndpointFlags;
-
 use crate::text::join;
-use crate::text::take;
 
 /// Looks for the nearest word: in one place at most two letters are added,
 /// left out, changed or swapped, and fewer than half of the word's. Small and
@@ -44,24 +41,13 @@ impl<'w> Near<'w> {
         }
     }
 
-    /// The keywords of a command, in the short form that help shows: what is
-    /// written small in it; FLAG stands for all flags.
-    pub fn offer_keywords(&mut self, of: &str) {
-        let mut words = of.as_bytes();
-        while !words.is_empty() {
-            let word = take(&mut words, b' ');
-            if word.iter().all(|b| matches!(b, b'a'..=b'z' | b'_')) {
-                self.offer(word);
-            } else if word.ends_with(b"FLAG") {
-                for (_, name) in &EndpointFlags::NAMES {
-                    self.offer(name.as_bytes());
-                    if word.len() > 4 && self.word.starts_with(b"no") {
-                        self.right = 2;
-                        self.offer(name.as_bytes());
-                        self.right = 0;
-                    }
-                }
-            }
+    /// The same for a word whose beginning may be written too: a word that
+    /// begins so is compared by what follows.
+    pub fn offer_with(&mut self, beginning: &str, known: &str) {
+        if self.word.starts_with(beginning.as_bytes()) {
+            self.right = beginning.len();
+            self.offer(known.as_bytes());
+            self.right = 0;
         }
     }
 
@@ -96,8 +82,6 @@ fn distance(mut one: &[u8], mut other: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    const KEYWORDS: &str = "{ id N | ADDRESS [ port N ] } [ dev IF ] add_addr_accepted [no]FLAG";
-
     #[test]
     fn the_nearest_word_is_found_and_no_other() {
         for (word, meant) in [
@@ -126,7 +110,13 @@ mod tests {
             ("süb", ""),
         ] {
             let mut near = Near::new(word.as_bytes());
-            near.offer_keywords(KEYWORDS);
+            for known in ["id", "port", "dev", "add_addr_accepted"] {
+                near.offer(known.as_bytes());
+            }
+            for flag in ["signal", "subflow", "laminar", "backup", "fullmesh"] {
+                near.offer_with("", flag);
+                near.offer_with("no", flag);
+            }
             assert_eq!(near.found(), meant.as_bytes(), "{word:?}");
         }
         let long = "s".repeat(1 << 20);

@@ -1,47 +1,44 @@
 //! One run of the program: options, then one command or a batch of them.
 
 use crate::args::Options;
-use crate::batch;
-use crate::dispatch::{early_exit, options, print, run_target};
-use crate::error::{status, Error, Kind, Result};
-use crate::iproute2::{self, Caller, Spelled};
+use crate::command::COMMANDS;
+use crate::error::{status, Error, Kind, Result, Status};
+use crate::iproute2::{self, Caller};
 use crate::kernel::netns;
 use crate::output::{complain, Palette, Style, Units};
 use crate::session::Session;
 use crate::sys::{self, Fd};
 use crate::text::parse_number;
+use crate::{batch, dispatch};
 
 /// Runs the program with these words, its own name first; returns its exit
 /// status.
 pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
     match start(argv) {
-        Ok(status) => status,
+        Ok(status) => status as u8,
         Err(error) => {
             complain(&error.report(sys::json_errors(), None));
-            error.status()
+            error.status() as u8
         }
     }
 }
 
-fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<u8> {
+fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let mut broken = None;
     let words = utf8(argv, &mut broken);
     let (argv0, words) = words
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
-    let mut caller = Caller::new(argv0);
-    let mut spelled = Spelled::default();
+    let mut caller = Caller::new(argv0, COMMANDS);
+    let mut spelled = Vec::new();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
-    sys::set_json_errors(spelled.options.contains(&"--json"));
+    sys::set_json_errors(spelled.contains(&"--json"));
     if let Some(error) = broken {
         return Err(error);
     }
-    let mut session = Session::default();
-    if !spelled.options.is_empty() {
-        session.options = match options(&caller, &spelled) {
-            Ok(options) => options,
-            Err(early) => return early_exit(early, ""),
-        };
+    let mut session = Session::new(COMMANDS);
+    if !spelled.is_empty() {
+        session.options = dispatch::options(&spelled)?;
     }
     let options = &mut session.options;
     session.receive_buffer = options.rcvbuf.and_then(parse_number);
@@ -56,9 +53,14 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<u8> {
             caller.program,
             " utility, ip-mptcp-",
             env!("CARGO_PKG_VERSION"),
-            "\n",
+            "
+",
         ];
-        return print(&version.concat());
+        for piece in version {
+            session.out.text(piece);
+        }
+        session.out.flush()?;
+        return Ok(0);
     }
     session.out.style = Style {
         json: options.json,
@@ -70,7 +72,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<u8> {
     let status = if let Some(file) = options.batch.take() {
         batch::run(&mut session, &caller, file)?
     } else {
-        run_target(&mut session, &caller, target, &spelled)?
+        dispatch::run(&mut session, &caller, target)?
     };
     session.out.flush()?;
     // The process ends now: closing and freeing would only take time.

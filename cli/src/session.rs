@@ -1,15 +1,23 @@
-//! What the commands of a run share.
+//! What commands are made of, and what those of a run share.
+//!
+//! The table of commands is [`crate::command::COMMANDS`]: each command has its
+//! row in its own file. Spelling, usage, help and suggestions are given the
+//! table and know no command.
 
 use crate::args::Options;
-use crate::error::Result;
+use crate::error::{Result, Status};
+use crate::grammar::keyword::Keyword;
 use crate::kernel::{self, PathManager};
 use crate::output::Output;
+use crate::text::find;
 
 /// What the commands of a run share.
 #[derive(Debug, Default)]
 pub struct Session {
     /// The options, without the command.
     pub options: Options,
+    /// All commands that there are.
+    pub commands: &'static [Command],
     /// Standard output.
     pub out: Output,
     /// `-rcvbuf`, in bytes.
@@ -18,6 +26,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// Of a run that has these commands.
+    pub fn new(commands: &'static [Command]) -> Self {
+        Self {
+            commands,
+            ..Self::default()
+        }
+    }
+
     /// The path manager: looked up when a command first needs it, kept for
     /// the batch.
     pub fn path_manager(&mut self) -> Result<&mut PathManager> {
@@ -40,4 +56,78 @@ impl Session {
     pub fn receive_buffer(&self) -> Option<u32> {
         self.receive_buffer
     }
+}
+
+/// A command, or an action of one.
+#[derive(Debug)]
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does: one line.
+    pub about: &'static str,
+    /// What it takes after its name, as usage shows it; empty for a group.
+    /// Options and keywords that do not stand here are not taken.
+    pub words: &'static str,
+    /// Notes and examples. Lines are broken where they are too long, but for
+    /// those that begin with a blank. In a line that begins with a tab a name
+    /// comes first, and its explanation is put beside it.
+    pub help: &'static str,
+    /// What it does.
+    pub does: Does,
+}
+
+/// How a command reads its words, and what it does.
+#[derive(Debug)]
+pub enum Does {
+    /// Its first word is an action.
+    Group(&'static Group),
+    /// They are a keyword list.
+    Words(fn(&mut Session, &[&str]) -> Result<Status>),
+    /// They are options, which argh has read.
+    Options(fn(&mut Session, &Options) -> Result<Status>),
+}
+
+/// The actions of a command.
+#[derive(Debug)]
+pub struct Group {
+    /// The action that is meant where none is named.
+    pub default: &'static str,
+    /// The keywords of its actions.
+    pub keywords: &'static [Keyword],
+    /// In the order in which abbreviations are resolved.
+    pub actions: &'static [Command],
+}
+
+impl Command {
+    /// Its actions; none where it is no group.
+    pub fn actions(&self) -> &'static [Command] {
+        match self.does {
+            Does::Group(group) => group.actions,
+            _ => &[],
+        }
+    }
+
+    /// Whether it takes the name of a file.
+    pub fn takes_file(&self) -> bool {
+        self.words().any(|word| word == "FILE")
+    }
+
+    /// The pieces of its usage.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        pieces(self.words)
+    }
+}
+
+/// What blanks separate.
+pub fn pieces(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = find(rest.as_bytes(), b' ');
+        let piece = rest.get(..end);
+        rest = rest.get(end + 1..).unwrap_or("");
+        piece
+    })
 }

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::grammar::limits::LimitWords;
 use ip_mptcp::iproute2::{self, Caller};
@@ -21,7 +22,7 @@ pub fn run(data: &[u8]) {
     words(data);
     let mut file = File::default();
     let mut last = 0;
-    parse(data, &mut file, &mut |line, error| {
+    parse(data, COMMANDS, &mut file, &mut |line, error| {
         assert!(line > last, "mistakes come by line");
         last = line;
         let mut said = Text::default();
@@ -65,8 +66,8 @@ fn words(data: &[u8]) {
             continue;
         }
         if let Ok(words) = line.words() {
-            let mut caller = Caller::new("ip-mptcp");
-            let _ = iproute2::line(&mut caller, &words, &mut iproute2::Spelled::default());
+            let mut caller = Caller::new("ip-mptcp", COMMANDS);
+            let _ = iproute2::line(&mut caller, &words);
         }
         line.clear();
     }
@@ -76,7 +77,7 @@ fn words(data: &[u8]) {
 
 fn accepted(text: &[u8]) -> File {
     let mut file = File::default();
-    parse(text, &mut file, &mut |line, error| {
+    parse(text, COMMANDS, &mut file, &mut |line, error| {
         let text = String::from_utf8_lossy(text);
         panic!("{text:?}: {line}: {error:?}")
     });

@@ -5,23 +5,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use argh::{FromArgs, SubCommands};
-use ip_mptcp::args::{Action, Command, Options, GROUPS};
+use ip_mptcp::command::COMMANDS;
+use ip_mptcp::grammar::keyword;
+use ip_mptcp::session::Command;
 use ip_mptcp_tests::connection::Connection;
 use ip_mptcp_tests::documents::{installed, quoted, read, workspace, Folder};
 use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, Output, Run};
+use ip_mptcp_tests::program::{binary, Call, Output, Run};
 use ip_mptcp_tests::wait::skip;
-use mptcp_codec::mptcp::{EndpointFlags, EventKind};
+use mptcp_codec::mptcp::EventKind;
 
-/// Every option that argh knows at the level of `words`, from its help.
-fn options<T: FromArgs>(words: &[&str]) -> BTreeSet<String> {
-    let words = [words, &["--help"]].concat();
-    let help = match T::from_args(&["ip-mptcp"], &words) {
-        Ok(_) => panic!("--help is no option"),
-        Err(exit) => exit.output,
-    };
+/// Every option in the help that `words` ask for.
+fn options(words: &str) -> BTreeSet<String> {
+    let help = Run::tool(words).words("--help").run().success().stdout();
     let listed = help
         .lines()
         .skip_while(|line| *line != "Options:")
@@ -39,37 +36,26 @@ fn options<T: FromArgs>(words: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
-fn command_options(command: &str) -> BTreeSet<String> {
-    options::<Options>(&[command])
+/// Every keyword of an action.
+fn keywords(action: &Command) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    keyword::each(action.words, &mut |no, word| {
+        found.insert(format!("{no}{word}"));
+    });
+    found
 }
 
-/// Every keyword of an action: what is written small in its words, and the flags.
-fn keywords(action: &Action) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let is_keyword = |word: &&str| {
-        word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            || *word == "-4"
-            || *word == "-6"
-    };
-    found.extend(
-        action
-            .words
-            .split_whitespace()
-            .filter(is_keyword)
-            .map(str::to_owned),
-    );
-    if action.words.contains("FLAG") {
-        for (_, name) in EndpointFlags::NAMES {
-            let selects = action.words.contains("-4");
-            if name != "implicit" || selects {
-                found.insert(name.to_owned());
-            }
-            if name != "implicit" && action.words.contains("[no]FLAG") {
-                found.insert(format!("no{name}"));
-            }
-        }
-    }
-    found
+/// The commands that are groups of actions, and those that are not.
+fn groups() -> impl Iterator<Item = &'static Command> {
+    COMMANDS
+        .iter()
+        .filter(|command| !command.actions().is_empty())
+}
+
+fn single() -> impl Iterator<Item = &'static Command> {
+    COMMANDS
+        .iter()
+        .filter(|command| command.actions().is_empty())
 }
 
 fn events() -> impl Iterator<Item = &'static str> {
@@ -113,11 +99,11 @@ fn man_page_has_every_command_action_option_keyword_and_event() {
     let general = page
         .split(".Sh ")
         .find(|part| part.starts_with("OPTIONS\n"));
-    for option in options::<Options>(&[]) {
+    for option in options("") {
         wanted("options", general.unwrap_or(""), &roff(&option));
     }
-    for group in GROUPS {
-        for action in group.actions {
+    for group in groups() {
+        for action in group.actions() {
             let name = format!("{} {}", group.name, action.name);
             let about = section(&page, &format!("Cm {name}"));
             assert!(about.lines().count() > 1, "{name} is not explained");
@@ -129,9 +115,9 @@ fn man_page_has_every_command_action_option_keyword_and_event() {
             }
         }
     }
-    for command in Command::COMMANDS {
+    for command in single() {
         let about = section(&page, &format!("Cm {}", command.name));
-        for option in command_options(command.name) {
+        for option in options(command.name) {
             if option != "--help" {
                 wanted(command.name, about, &roff(&option));
             }
@@ -179,7 +165,7 @@ fn help_has_usage_a_line_for_each_word_and_an_example_at_every_level() {
     let help = |words: &str| {
         let output = Run::tool(words).words("--help").run().success();
         let help = output.stdout();
-        let usage = format!("Usage: ip-mptcp {words}");
+        let usage = format!("Usage: ip-mptcp [ OPTIONS ] {words}");
         let example = [listed(&help, "Example:"), listed(&help, "Examples:")].concat();
         assert!(help.starts_with(usage.trim_end()), "{words}: {help}");
         assert!(
@@ -189,13 +175,15 @@ fn help_has_usage_a_line_for_each_word_and_an_example_at_every_level() {
         help
     };
     let top = help("");
-    for group in GROUPS {
-        let line = format!("{:17} {}", group.name, group.about);
-        assert!(top.contains(&line), "{line}: {top}");
+    for group in groups() {
+        let about: String = top.split_whitespace().collect();
+        let line = format!("{}{}", group.name, group.about).replace(' ', "");
+        assert!(about.contains(&line), "{line}: {top}");
         let about = help(group.name);
-        for action in group.actions {
-            let line = format!("  {} {}", action.name, action.words);
-            assert!(about.contains(line.trim_end()), "{line}: {about}");
+        for action in group.actions() {
+            let line = format!("{} {}", action.name, action.words);
+            let words: Vec<_> = about.split_whitespace().collect();
+            assert!(words.join(" ").contains(line.trim_end()), "{line}: {about}");
             let text = help(&format!("{} {}", group.name, action.name));
             let explained = listed(&text, "Words");
             for keyword in keywords(action) {
@@ -213,7 +201,7 @@ fn help_has_usage_a_line_for_each_word_and_an_example_at_every_level() {
             }
         }
     }
-    for command in Command::COMMANDS {
+    for command in single() {
         assert!(!listed(&help(command.name), "Options:").is_empty());
     }
 }
@@ -234,24 +222,24 @@ fn query(line: &str, wanted: impl IntoIterator<Item = impl Into<String>>) -> Que
 
 /// All that is fixed.
 fn fixed() -> Vec<Query> {
-    let groups = GROUPS.iter().map(|group| group.name);
-    let commands = Command::COMMANDS.iter().map(|command| command.name);
+    let names = groups().map(|group| group.name);
+    let commands = single().map(|command| command.name);
     let mut queries = vec![
-        query("ip-mptcp ", groups.chain(commands)),
-        query("ip-mptcp -", options::<Options>(&[])),
+        query("ip-mptcp ", names.chain(commands)),
+        query("ip-mptcp -", options("")),
         query("ip-mptcp monitor --event ", events()),
     ];
-    for group in GROUPS {
-        let actions = group.actions.iter().map(|action| action.name);
+    for group in groups() {
+        let actions = group.actions().iter().map(|action| action.name);
         queries.push(query(&format!("ip-mptcp {} ", group.name), actions));
-        for action in group.actions {
+        for action in group.actions() {
             let line = format!("ip-mptcp {} {} ", group.name, action.name);
             queries.push(query(&line, keywords(action)));
         }
     }
-    for command in Command::COMMANDS {
+    for command in single() {
         let line = format!("ip-mptcp {} -", command.name);
-        queries.push(query(&line, command_options(command.name)));
+        queries.push(query(&line, options(command.name)));
     }
     queries
 }
@@ -451,11 +439,11 @@ fn examples() -> BTreeSet<String> {
     let chapter = page.split(".Sh EXAMPLES").nth(1).expect("examples");
     let mut text = chapter.split(".Sh ").next().expect("a piece").to_owned();
     let mut levels = vec![String::new()];
-    for group in GROUPS {
-        let action = |action: &Action| format!("{} {}", group.name, action.name);
-        levels.extend(group.actions.iter().map(action));
+    for group in groups() {
+        let action = |action: &Command| format!("{} {}", group.name, action.name);
+        levels.extend(group.actions().iter().map(action));
     }
-    levels.extend(Command::COMMANDS.iter().map(|one| one.name.to_owned()));
+    levels.extend(single().map(|one| one.name.to_owned()));
     for level in &levels {
         text += &Run::tool(level).words("--help").run().success().stdout();
     }
@@ -492,5 +480,114 @@ fn every_example_is_understood() {
             "{example}: {}",
             output.report()
         );
+    }
+}
+
+/// Help and usage of every level, by the words that ask for it.
+fn helps() -> Vec<(String, String)> {
+    let mut levels = vec![String::new()];
+    for command in COMMANDS {
+        levels.push(command.name.to_owned());
+        for action in command.actions() {
+            levels.push(format!("{} {}", command.name, action.name));
+        }
+    }
+    let mut helps: Vec<_> = levels
+        .into_iter()
+        .map(|level| {
+            let output = Run::tool(&level).words("--help").run().success();
+            (level, output.stdout())
+        })
+        .collect();
+    helps.push(("help".to_owned(), Run::tool("help").run().stderr()));
+    helps
+}
+
+#[test]
+fn help_fits_a_terminal_of_80_columns() {
+    for (level, help) in helps() {
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{level}: {line}");
+            assert!(!line.ends_with(' '), "{level}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn help_of_an_action_explains_its_own_words_only() {
+    for group in groups() {
+        for action in group.actions() {
+            let help = Run::tool(&format!("{} {} --help", group.name, action.name));
+            let help = help.run().success().stdout();
+            let usage = help.split("\n\n").next().expect("usage");
+            for line in listed(&help, "Words") {
+                let name = line.split([' ', ',']).next().expect("a name");
+                // What is deeper goes on with the line before.
+                let flag = usage.contains("FLAG") && !usage.contains(name);
+                assert!(
+                    name.is_empty() || usage.contains(name) || flag,
+                    "{} {} takes no {name}",
+                    group.name,
+                    action.name
+                );
+            }
+        }
+    }
+    let add = Run::tool("endpoint add --help").run().stdout();
+    for word in ["implicit", "-4", "token"] {
+        assert!(!has_word(&add, word), "endpoint add takes no {word}");
+    }
+}
+
+/// Scripts ask `ip mptcp help` what it can do, and grep for flags.
+#[test]
+fn usage_names_every_flag_and_every_argument() {
+    for words in ["mptcp help", "help"] {
+        let usage = Run::tool(words).run().stderr();
+        for word in ["signal", "subflow", "laminar", "backup", "fullmesh", "FILE"] {
+            assert!(has_word(&usage, word), "{words} names no {word}: {usage}");
+        }
+    }
+}
+
+/// Every option of the program, as help writes it.
+#[test]
+fn options_can_be_written_as_help_writes_them() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    for option in options("") {
+        let value = match option.trim_start_matches('-') {
+            "b" | "batch" => "/dev/null",
+            "n" | "netns" => "/proc/self/ns/net",
+            "c" | "color" => "never",
+            "rcvbuf" => "65536",
+            _ => "",
+        };
+        let run = Run::tool(&format!("{option} {value} limits show")).run();
+        assert!(run.code() == 0 && run.stderr.is_empty(), "{}", run.report());
+    }
+}
+
+/// The options stand before the object, also where the program is called `ip`.
+#[test]
+fn usage_shows_an_order_of_words_that_works() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    for (call, order) in [
+        (Call::Ip, "ip [ OPTIONS ] mptcp limits show"),
+        (Call::Object, "ip-mptcp [ OPTIONS ] mptcp limits show"),
+        (Call::Direct, "ip-mptcp [ OPTIONS ] limits show"),
+    ] {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let usage = Run::call(call, &words("mptcp help")).run().stderr();
+        assert!(usage.contains(order), "{usage}");
+        let help = Run::call(call, &words("mptcp limits show --help")).run();
+        assert!(help.success().stdout().contains(order));
+        let order = order.replace("[ OPTIONS ]", "-o");
+        let (_, order) = order.split_once(' ').expect("words");
+        let shown = Run::call(call, &words(order)).run();
+        shown.success();
     }
 }

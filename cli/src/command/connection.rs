@@ -8,9 +8,10 @@ use mptcp_codec::diag::{
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::order::Native;
 
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
+use crate::grammar::keyword;
 use crate::grammar::Words;
 use crate::host::places::{is_ipv4, key, Places};
 use crate::kernel::connections::{
@@ -19,10 +20,37 @@ use crate::kernel::connections::{
 use crate::kernel::{interface, Diagnostics, PathManager};
 use crate::output::{warn, Colour, Output};
 use crate::session::Session;
+use crate::session::{Command, Does, Group};
 use crate::text::{padded, Text};
 
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "connection",
+    about: "MPTCP connections, with their subflows.",
+    words: "",
+    help: "Example:
+  ip-mptcp -j conn show dport 443",
+    does: Does::Group(&Group {
+        default: "show",
+        keywords: keyword::CONNECTION,
+        actions: &[Command {
+            name: "show",
+            about: "Show connections: all, or those that match all words, or a subflow does.",
+            words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
+                    [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
+            help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+every counter by its name in the kernel (mptcp_info, tcp_info).
+INCOMPLETE: it changed while it was read.
+
+Example:
+  ip-mptcp -j conn show dport 443",
+            does: Does::Words(show),
+        }],
+    }),
+};
+
 /// `connection show`.
-pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = ConnectionWords::default();
     parse(Words::new(words), &mut said, &mut |name| {
         interface::index(session.path_manager()?.fd(), name, true)
@@ -37,7 +65,7 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
     list(session, &said)
 }
 
-pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<u8> {
+pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
     places.read(session)?;

@@ -1,19 +1,111 @@
 //! `counters`.
 
-use crate::args;
+use crate::args::Options;
 use crate::errno::Errno;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::kernel::proc::Counters;
 use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::sys::{self, Polled};
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "counters",
+    about: "Show the kernel's counters of MPTCP that are not 0.",
+    words: "[ --all ] [ --interval SECS ] [ --prometheus ]",
+    help: "They count from the start of the network namespace. With --interval, MPCurrEstab is \
+            what it is, all others are differences.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp counters --interval 5\n\
+            \n\
+            Counters:\n\
+            \tMPCapableSYNRX connections that peers asked for (MP_CAPABLE in a SYN)\n\
+            \tMPCapableSYNTX connections asked for from here\n\
+            \tMPCapableSYNACKRX peers that answered with MP_CAPABLE\n\
+            \tMPCapableACKRX connections accepted here\n\
+            \tMPCapableFallbackACK accepted connections that fell back to TCP at the third packet\n\
+            \tMPCapableFallbackSYNACK connections from here whose peer speaks no MPTCP, or something between does not\n\
+            \tMPCapableSYNTXDrop connections from here that were retried without MPTCP\n\
+            \tMPCapableSYNTXDisabled connections opened as TCP because MPTCP seemed blocked before\n\
+            \tMPCapableEndpAttempt connections to a port that takes joins only\n\
+            \tMPFallbackTokenInit fallbacks for want of a token\n\
+            \tMPTCPRetrans segments sent again on another subflow or the same\n\
+            \tMPJoinNoTokenFound joins of connections that are not here\n\
+            \tMPJoinSynRx subflows that peers asked for\n\
+            \tMPJoinSynBackupRx the same as backup\n\
+            \tMPJoinSynAckRx subflows from here that were answered\n\
+            \tMPJoinSynAckBackupRx the same as backup\n\
+            \tMPJoinSynAckHMacFailure answers whose HMAC was wrong\n\
+            \tMPJoinAckRx subflows of peers that were established\n\
+            \tMPJoinAckHMacFailure subflows of peers whose HMAC was wrong\n\
+            \tMPJoinRejected subflows of peers that the limits or the path manager refused\n\
+            \tMPJoinSynTx subflows asked for from here\n\
+            \tMPJoinSynTxCreatSkErr the same without a socket\n\
+            \tMPJoinSynTxBindErr the same whose local address could not be used\n\
+            \tMPJoinSynTxConnectErr the same without a way to the peer\n\
+            \tDSSNotMatching data mappings that do not fit the one before\n\
+            \tDSSCorruptionFallback fallbacks after a broken mapping\n\
+            \tDSSCorruptionReset subflows reset after a broken mapping\n\
+            \tInfiniteMapTx fallbacks in mid-connection from here\n\
+            \tInfiniteMapRx fallbacks in mid-connection from peers\n\
+            \tDSSNoMatchTCP mappings that do not fit their TCP segment\n\
+            \tDataCsumErr data with a wrong checksum\n\
+            \tOFOQueueTail segments queued behind all others out of order\n\
+            \tOFOQueue segments that came out of order\n\
+            \tOFOMerge segments out of order that were merged\n\
+            \tNoDSSInWindow data outside of the window\n\
+            \tDuplicateData data that had come before\n\
+            \tAddAddr addresses that peers announced\n\
+            \tAddAddrTx addresses announced from here\n\
+            \tAddAddrTxDrop announcements that found no room in a packet\n\
+            \tEchoAdd announcements that peers confirmed\n\
+            \tEchoAddTx announcements confirmed from here\n\
+            \tEchoAddTxDrop confirmations that found no room\n\
+            \tPortAdd announcements with a port\n\
+            \tAddAddrDrop announcements of peers that were not accepted\n\
+            \tMPJoinPortSynRx subflows of peers to an announced port\n\
+            \tMPJoinPortSynAckRx the same, answered\n\
+            \tMPJoinPortAckRx the same, established\n\
+            \tMismatchPortSynRx subflows to a port that was not announced\n\
+            \tMismatchPortAckRx the same, at the third packet\n\
+            \tRmAddr addresses that peers took back\n\
+            \tRmAddrDrop the same, not carried out\n\
+            \tRmAddrTx addresses taken back from here\n\
+            \tRmAddrTxDrop the same without room in a packet\n\
+            \tRmSubflow subflows closed as their address was taken back\n\
+            \tMPPrioTx changes of priority from here\n\
+            \tMPPrioRx changes of priority by peers\n\
+            \tMPFailTx checksum failures told to peers\n\
+            \tMPFailRx checksum failures told by peers\n\
+            \tMPFastcloseTx connections broken off from here\n\
+            \tMPFastcloseRx connections broken off by peers\n\
+            \tMPRstTx subflows reset from here\n\
+            \tMPRstRx subflows reset by peers\n\
+            \tSubflowStale subflows set aside because nothing got through\n\
+            \tSubflowRecover the same, back in use\n\
+            \tSndWndShared windows that another subflow had opened further\n\
+            \tRcvWndShared receive windows shared by subflows\n\
+            \tRcvWndConflictUpdate receive windows moved twice at once\n\
+            \tRcvWndConflict the same, given up\n\
+            \tMPCurrEstab connections that are established now\n\
+            \tBlackhole times that MPTCP was off because SYNs of it vanished\n\
+            \tMPCapableDataFallback fallbacks because the first data came without a mapping\n\
+            \tMD5SigFallback fallbacks for TCP MD5\n\
+            \tDssFallback fallbacks because of broken mappings\n\
+            \tSimultConnectFallback fallbacks because both sides connected at once\n\
+            \tFallbackFailed fallbacks that were not possible any more\n\
+            \tWinProbe windows probed",
+    does: Does::Options(run),
+};
 
 /// The one that is a number of things that are there now.
 const GAUGE: &[u8] = b"MPCurrEstab";
 
-pub fn run(session: &mut Session, asked: &args::Counters) -> Result<u8> {
+pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut before = Counters::default();
     let mut now = Counters::default();
     let Some(word) = asked.interval else {
@@ -126,83 +218,3 @@ pub fn expose(metrics: &mut Metrics, counters: &Counters) -> Result<()> {
     }
     Ok(())
 }
-
-/// What each counter counts, for `--help`.
-pub static EXPLAINED: &str = "\nCounters:\n\
-             \x20 MPCapableSYNRX connections that peers asked for (MP_CAPABLE in a SYN)\n\
-             \x20 MPCapableSYNTX connections asked for from here\n\
-             \x20 MPCapableSYNACKRX peers that answered with MP_CAPABLE\n\
-             \x20 MPCapableACKRX connections accepted here\n\
-             \x20 MPCapableFallbackACK accepted connections that fell back to TCP at the third packet\n\
-             \x20 MPCapableFallbackSYNACK connections from here whose peer speaks no MPTCP, or something between does not\n\
-             \x20 MPCapableSYNTXDrop connections from here that were retried without MPTCP\n\
-             \x20 MPCapableSYNTXDisabled connections opened as TCP because MPTCP seemed blocked before\n\
-             \x20 MPCapableEndpAttempt connections to a port that takes joins only\n\
-             \x20 MPFallbackTokenInit fallbacks for want of a token\n\
-             \x20 MPTCPRetrans segments sent again on another subflow or the same\n\
-             \x20 MPJoinNoTokenFound joins of connections that are not here\n\
-             \x20 MPJoinSynRx subflows that peers asked for\n\
-             \x20 MPJoinSynBackupRx the same as backup\n\
-             \x20 MPJoinSynAckRx subflows from here that were answered\n\
-             \x20 MPJoinSynAckBackupRx the same as backup\n\
-             \x20 MPJoinSynAckHMacFailure answers whose HMAC was wrong\n\
-             \x20 MPJoinAckRx subflows of peers that were established\n\
-             \x20 MPJoinAckHMacFailure subflows of peers whose HMAC was wrong\n\
-             \x20 MPJoinRejected subflows of peers that the limits or the path manager refused\n\
-             \x20 MPJoinSynTx subflows asked for from here\n\
-             \x20 MPJoinSynTxCreatSkErr the same without a socket\n\
-             \x20 MPJoinSynTxBindErr the same whose local address could not be used\n\
-             \x20 MPJoinSynTxConnectErr the same without a way to the peer\n\
-             \x20 DSSNotMatching data mappings that do not fit the one before\n\
-             \x20 DSSCorruptionFallback fallbacks after a broken mapping\n\
-             \x20 DSSCorruptionReset subflows reset after a broken mapping\n\
-             \x20 InfiniteMapTx fallbacks in mid-connection from here\n\
-             \x20 InfiniteMapRx fallbacks in mid-connection from peers\n\
-             \x20 DSSNoMatchTCP mappings that do not fit their TCP segment\n\
-             \x20 DataCsumErr data with a wrong checksum\n\
-             \x20 OFOQueueTail segments queued behind all others out of order\n\
-             \x20 OFOQueue segments that came out of order\n\
-             \x20 OFOMerge segments out of order that were merged\n\
-             \x20 NoDSSInWindow data outside of the window\n\
-             \x20 DuplicateData data that had come before\n\
-             \x20 AddAddr addresses that peers announced\n\
-             \x20 AddAddrTx addresses announced from here\n\
-             \x20 AddAddrTxDrop announcements that found no room in a packet\n\
-             \x20 EchoAdd announcements that peers confirmed\n\
-             \x20 EchoAddTx announcements confirmed from here\n\
-             \x20 EchoAddTxDrop confirmations that found no room\n\
-             \x20 PortAdd announcements with a port\n\
-             \x20 AddAddrDrop announcements of peers that were not accepted\n\
-             \x20 MPJoinPortSynRx subflows of peers to an announced port\n\
-             \x20 MPJoinPortSynAckRx the same, answered\n\
-             \x20 MPJoinPortAckRx the same, established\n\
-             \x20 MismatchPortSynRx subflows to a port that was not announced\n\
-             \x20 MismatchPortAckRx the same, at the third packet\n\
-             \x20 RmAddr addresses that peers took back\n\
-             \x20 RmAddrDrop the same, not carried out\n\
-             \x20 RmAddrTx addresses taken back from here\n\
-             \x20 RmAddrTxDrop the same without room in a packet\n\
-             \x20 RmSubflow subflows closed as their address was taken back\n\
-             \x20 MPPrioTx changes of priority from here\n\
-             \x20 MPPrioRx changes of priority by peers\n\
-             \x20 MPFailTx checksum failures told to peers\n\
-             \x20 MPFailRx checksum failures told by peers\n\
-             \x20 MPFastcloseTx connections broken off from here\n\
-             \x20 MPFastcloseRx connections broken off by peers\n\
-             \x20 MPRstTx subflows reset from here\n\
-             \x20 MPRstRx subflows reset by peers\n\
-             \x20 SubflowStale subflows set aside because nothing got through\n\
-             \x20 SubflowRecover the same, back in use\n\
-             \x20 SndWndShared windows that another subflow had opened further\n\
-             \x20 RcvWndShared receive windows shared by subflows\n\
-             \x20 RcvWndConflictUpdate receive windows moved twice at once\n\
-             \x20 RcvWndConflict the same, given up\n\
-             \x20 MPCurrEstab connections that are established now\n\
-             \x20 Blackhole times that MPTCP was off because SYNs of it vanished\n\
-             \x20 MPCapableDataFallback fallbacks because the first data came without a mapping\n\
-             \x20 MD5SigFallback fallbacks for TCP MD5\n\
-             \x20 DssFallback fallbacks because of broken mappings\n\
-             \x20 SimultConnectFallback fallbacks because both sides connected at once\n\
-             \x20 FallbackFailed fallbacks that were not possible any more\n\
-             \x20 WinProbe windows probed\n\
-             Those of newer kernels are shown as the kernel names them.\n";

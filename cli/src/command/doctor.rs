@@ -5,16 +5,32 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 use mptcp_codec::route::request::Lookup;
 
-use crate::error::Result;
+use crate::args::Options;
+use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
 use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::kernel::proc::{self, decimal, Counters};
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::sys;
 use crate::text::{nth, take, Text};
 
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "doctor",
+    about: "Find out why subflows do not appear.",
+    words: "",
+    help: "Each finding comes with its evidence and with what fixes it. Counters count from the \
+            start of the network namespace: what they show may be over.\n\
+            Exit status: 0 nothing is wrong, 1 something is.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp doctor || logger 'MPTCP is ill'",
+    does: Does::Options(run),
+};
+
 /// The exit status where something is wrong.
-const WRONG: u8 = 1;
+const WRONG: Status = 1;
 
 /// Whoever looks for what is wrong.
 struct Doctor<'s> {
@@ -38,7 +54,7 @@ struct Doctor<'s> {
 }
 
 #[inline(never)]
-pub fn run(session: &mut Session) -> Result<u8> {
+pub fn run(session: &mut Session, _: &Options) -> Result<Status> {
     let mut doctor = Doctor {
         session,
         host: &mut Host::new(),

@@ -6,15 +6,98 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::members::members;
 use crate::errno::Errno;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::{
     check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
 };
+use crate::grammar::keyword;
 use crate::grammar::{takes, Words};
 use crate::kernel::{interface, Names, PathManager};
 use crate::session::Session;
+use crate::session::{Command, Does, Group};
 use crate::state::changes::{carry_out, entries, limits};
 use crate::state::plan::{push, same, Action, Entry, Others, Plan};
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "endpoint",
+    about: "Addresses that are used for subflows or announced to peers.",
+    words: "",
+    help: "Example:
+  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
+    does: Does::Group(&Group {
+        default: "show",
+        keywords: keyword::ENDPOINT,
+        actions: &[
+            Command {
+                name: "add",
+                about: "Add an endpoint.",
+                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+                help: "Example:
+  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
+                does: Does::Words(add),
+            },
+            Command {
+                name: "change",
+                about: "Change an endpoint: what is named and nothing else.",
+                words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
+                help: "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port the
+endpoint is deleted and added again with its id: this ends its subflows.
+With id N the port is the new one, with ADDRESS it says which endpoint is meant.
+
+Examples:
+  ip-mptcp endpoint change id 3 signal nosubflow port 8080
+  ip-mptcp endpoint change id 3 backup",
+                does: Does::Words(change),
+            },
+            Command {
+                name: "delete",
+                about: "Delete the endpoints that match all words.",
+                words: SELECTOR,
+                help: "id 0 ADDRESS closes the first subflow of connections from there.
+
+Examples:
+  ip-mptcp endpoint delete id 3
+  ip-mptcp endpoint delete dev wwan0",
+                does: Does::Words(delete),
+            },
+            Command {
+                name: "show",
+                about: "Show endpoints: all, or those that match all words.",
+                words: "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ] \
+                        [ token T ]",
+                help: "Example:
+  ip-mptcp -j endpoint show signal",
+                does: Does::Words(show),
+            },
+            Command {
+                name: "flush",
+                about: "Delete all endpoints, or those that match all words.",
+                words: SELECTOR,
+                help: "Example:
+  ip-mptcp endpoint flush dev wwan0",
+                does: Does::Words(flush),
+            },
+            Command {
+                name: "replace",
+                about: "Add an endpoint, or make the one that is there what is said.",
+                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+                help: "The endpoint with this address and port, or with this id,
+is made equal to what is said, with the least change: said twice is said once.
+Without id N it keeps its id; with id N alone it keeps its address and port.
+Backup and fullmesh change in place, anything else ends its subflows.
+
+Example:
+  ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
+                does: Does::Words(replace),
+            },
+        ],
+    }),
+};
+
+/// What chooses endpoints.
+const SELECTOR: &str =
+    "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ]";
 
 /// Reads the words of a command; names of interfaces are looked up as they
 /// are met.
@@ -38,7 +121,7 @@ fn read(
     Ok(())
 }
 
-pub fn add(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn add(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Add, &mut said)?;
     if said.address.is_none() {
@@ -60,7 +143,7 @@ fn not_found() -> Error {
 
 /// The kernel overwrites backup and fullmesh together: what is not named is
 /// read first and sent back as it is.
-pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Change, &mut said)?;
     if said.id == Some(0) {
@@ -117,7 +200,7 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<u8> {
 
 /// Makes one of the endpoints present what is wanted, or adds it; others
 /// give way only where they have its id.
-fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Result<u8> {
+fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Result<Status> {
     push(&mut plan.wanted, Action::Add, wanted);
     // Others that give way are in no conflict.
     let _ = plan.compare(Others::GiveWay);
@@ -130,7 +213,7 @@ fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Resu
 }
 
 /// Add, or make what is there what is said.
-pub fn replace(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn replace(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Add, &mut said)?;
     if said.address.is_none() && said.id.is_none() {
@@ -187,7 +270,7 @@ fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
         }
 }
 
-pub fn delete(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn delete(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Select, &mut said)?;
     if said.id == Some(0) {
@@ -227,7 +310,7 @@ fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result
 
 /// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
 /// connections from that address.
-fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<u8> {
+fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<Status> {
     if said.address.is_none() {
         return Err(Error::invalid(
             "ID",
@@ -238,7 +321,7 @@ fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<
     Ok(0)
 }
 
-pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn flush(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Select, &mut said)?;
     let path_manager = session.path_manager()?;
@@ -250,7 +333,7 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<u8> {
     Ok(0)
 }
 
-pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
     read(session, words, Purpose::Show, &mut said)?;
     if said.id == Some(0) && said.token.is_none() {

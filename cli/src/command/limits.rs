@@ -2,12 +2,46 @@
 
 use mptcp_codec::mptcp::Limits;
 
-use crate::error::Result;
+use crate::error::{Result, Status};
+use crate::grammar::keyword;
 use crate::grammar::limits::{self, LimitWords};
 use crate::grammar::Words;
 use crate::session::Session;
+use crate::session::{Command, Does, Group};
 
-pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "limits",
+    about: "How many subflows and announced addresses a connection may have.",
+    words: "",
+    help: "Example:
+  ip-mptcp limits set subflows 4 add_addr_accepted 4",
+    does: Does::Group(&Group {
+        default: "show",
+        keywords: keyword::LIMITS,
+        actions: &[
+            // First, because `s` means it.
+            Command {
+                name: "set",
+                about: "Set limits; what is not named stays.",
+                words: "[ subflows N ] [ add_addr_accepted N ]",
+                help: "Example:
+  ip-mptcp limits set subflows 4 add_addr_accepted 4",
+                does: Does::Words(set),
+            },
+            Command {
+                name: "show",
+                about: "Show the limits.",
+                words: "",
+                help: "Example:
+  ip-mptcp -j limits show",
+                does: Does::Words(show),
+            },
+        ],
+    }),
+};
+
+pub fn set(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = LimitWords::default();
     limits::parse_some(words, &mut said)?;
     session
@@ -16,7 +50,7 @@ pub fn set(session: &mut Session, words: &[&str]) -> Result<u8> {
     Ok(0)
 }
 
-pub fn show(session: &mut Session, words: &[&str]) -> Result<u8> {
+pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut limits = LimitWords::default();
     // Limits behind `show` mean nothing, but `ip` takes them.
     limits::parse(Words::new(words), &mut limits)?;

@@ -5,8 +5,8 @@ use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
 
 use super::counters::expose;
 use super::members::members;
-use crate::args::Status;
-use crate::error::Result;
+use crate::args::Options;
+use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
 use crate::kernel::connections::{is_fallback, survey, Detail, Found};
 use crate::kernel::proc::{self, Counters};
@@ -14,8 +14,24 @@ use crate::kernel::{Diagnostics, Names};
 use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::sys;
 use crate::text::{nth, take};
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "status",
+    about: "Show in one view what MPTCP is set to and what it is doing.",
+    words: "[ --prometheus ]",
+    help: "The kernel is asked what it can do; what it does not say is unknown.\n\
+            States of endpoints: up, down, no-carrier, no-device (the device no longer exists), no-address \
+            (no interface has the address), other-device (another than the named one has it).\n\
+            \n\
+            Examples:\n\
+            \x20 ip-mptcp status\n\
+            \x20 ip-mptcp status --prometheus >/var/lib/node_exporter/mptcp.prom",
+    does: Does::Options(run),
+};
 
 /// The kernel's defaults of sysctls below net/mptcp, where there is one to
 /// compare with.
@@ -88,7 +104,7 @@ impl Counts {
 }
 
 #[inline(never)]
-pub fn run(session: &mut Session, asked: &Status) -> Result<u8> {
+pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut features = Features::default();
     features.look(session)?;
     let mut host = Host::new();

@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::Endpoint;
 
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::grammar::path::{self, PathWords};
 use crate::grammar::Words;
 use crate::kernel::{interface, PathManager};
@@ -20,7 +20,7 @@ pub fn read(session: &mut Session, words: &[&str], takes: u16, said: &mut PathWo
 type Request = fn(&mut PathManager, u32, &Endpoint, &Endpoint) -> Result<()>;
 
 /// Reads the words, which take what `takes` says, and sends the request.
-pub fn ask(session: &mut Session, words: &[&str], takes: u16, request: Request) -> Result<u8> {
+pub fn ask(session: &mut Session, words: &[&str], takes: u16, request: Request) -> Result<Status> {
     let mut said = PathWords::default();
     read(session, words, takes, &mut said)?;
     let [local, remote] = &said;

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod connection;
 pub mod endpoint;
+pub mod keyword;
 pub mod limits;
 pub mod path;
 mod value;

@@ -3,7 +3,7 @@
 //! As `ip -s -h` writes them: three digits where there are as many, and the
 //! number as it is below the first unit. No floating point.
 
-use super::Text;
+use crate::text::Text;
 
 /// How amounts are written.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -550,6 +550,7 @@ fn kept(holder: &Entry, line: u32) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::COMMANDS;
     use crate::state::file::parse;
 
     /// The kernel's rules, as far as steps can break them.
@@ -791,7 +792,9 @@ mod tests {
     fn file(text: &str) -> File {
         let mut file = File::default();
         let mut wrong = Vec::new();
-        parse(text.as_bytes(), &mut file, &mut |line, _| wrong.push(line));
+        parse(text.as_bytes(), COMMANDS, &mut file, &mut |line, _| {
+            wrong.push(line)
+        });
         assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
         for declared in &mut file.endpoints {
             let index = ["", "a", "b", "c"]

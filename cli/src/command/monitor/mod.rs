@@ -26,14 +26,33 @@ use mptcp_codec::netlink::Messages;
 use self::device::Device;
 use self::snapshot::Known;
 use self::wanted::Wanted;
-use crate::args;
+use crate::args::Options;
 use crate::errno::Errno;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::sys::{self, Fd, Interruption, Polled, Received, NAME_SIZE};
 use crate::text::find;
 use crate::zone::Zone;
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "monitor",
+    about: "Print events as they happen.",
+    words: "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
+            [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ]",
+    help: "A slow reader loses nothing before the buffer is full; OVERRUN then says how many \
+            events were lost.\n\
+            Exit status: 0 count reached, or a signal without --count and --timeout; 124 time \
+            over; 128+N signal N; 254 cannot receive.\n\
+            The kernel takes any listener to events, in any namespace, for a user-space path \
+            manager, where connections have one.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp monitor --event SF_CLOSED --dev wwan0 --count 1 --timeout 60",
+    does: Does::Options(run),
+};
 
 /// Default receive buffer: about 5,000 events.
 const RECEIVE_BUFFER: u32 = 4 << 20;
@@ -53,7 +72,7 @@ const NAME_AGE: u64 = 100;
 
 /// Prints events until there is an end.
 #[inline(never)]
-pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
+pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let several = args.all_netns || session.options.netns.len() > 1;
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
@@ -81,7 +100,7 @@ pub fn run(session: &mut Session, args: &args::Monitor) -> Result<u8> {
         0 => 0,
         SIGALRM => status::TIMEOUT,
         _ if args.count.is_none() && args.timeout.is_none() => 0,
-        signal => 128 + signal,
+        signal => 128 + Status::from(signal),
     })
 }
 
@@ -91,7 +110,7 @@ const SIGALRM: u8 = libc::SIGALRM as u8;
 /// Where records of all namespaces go.
 struct Screen<'s> {
     session: &'s mut Session,
-    args: &'s args::Monitor,
+    args: &'s Options,
     wanted: Wanted,
     /// Of the times that stand in front, where they are wanted.
     zone: Zone,

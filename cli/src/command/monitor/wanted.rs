@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::EventKind;
 
-use crate::args;
+use crate::args::Options;
 use crate::error::{Error, Result};
 use crate::grammar::{interface_name, milliseconds, token};
 use crate::text::parse_number;
@@ -39,7 +39,7 @@ impl Wanted {
     };
 
     /// Reads the options.
-    pub fn parse(&mut self, args: &args::Monitor) -> Result<()> {
+    pub fn parse(&mut self, args: &Options) -> Result<()> {
         for name in &args.event {
             self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }

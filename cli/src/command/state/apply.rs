@@ -5,20 +5,41 @@ use std::net::IpAddr;
 use mptcp_codec::{generic, route};
 
 use super::{print, with_file, Job, Teller};
-use crate::args::Apply;
-use crate::error::{status, Error, Kind, Result};
+use crate::args::Options;
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::kernel::LinkEvents;
 use crate::kernel::{receive_error, RouteSocket, CHANGES};
 use crate::output::complain;
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::state::file::Declared;
 use crate::state::plan::{is_meant, Others};
 use crate::sys::{self, Polled};
 use crate::text::Text;
 
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "apply",
+    about: "Make endpoints and limits those of a state file.",
+    words: "[ --dry-run ] [ --keep ] [ --wait SECS ] FILE",
+    help: "A state file is lines of these commands, with comments:\n\
+            \x20 limits set subflows 4 add_addr_accepted 4\n\
+            \x20 endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
+            \x20 endpoint add dev lte -4 subflow backup   # its usable addresses\n\
+            Endpoints that already match are left alone; unnamed limits keep their values. \
+            Where the kernel refuses a change, those before it are undone. Of addresses that \
+            dev stands for, those that the kernel has no room for are left out, with a warning.\n\
+            \n\
+            Exit status 3: --dry-run, and there is something to change.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp apply --wait 10 /etc/mptcp.state",
+    does: Does::Options(run),
+};
+
 #[inline(never)]
-pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
+pub fn run(session: &mut Session, apply: &Options) -> Result<Status> {
     let mut wait = None;
     if let Some(word) = apply.wait {
         let Some(time) = milliseconds(word) else {
@@ -26,7 +47,7 @@ pub fn run(session: &mut Session, apply: &Apply) -> Result<u8> {
         };
         wait = Some((word, time));
     }
-    with_file(session, apply.file, &mut |session, job| {
+    with_file(session, apply.file()?, &mut |session, job| {
         job.apply(session, apply, wait)
     })
 }
@@ -36,7 +57,7 @@ impl Job {
     fn apply(
         &mut self,
         session: &mut Session,
-        apply: &Apply,
+        apply: &Options,
         wait: Option<(&str, u64)>,
     ) -> Result<()> {
         if let Some((seconds, time)) = wait {
@@ -74,7 +95,7 @@ impl Job {
     }
 
     /// Makes of what is there what the file says.
-    fn make(&mut self, session: &mut Session, apply: &Apply) -> Result<()> {
+    fn make(&mut self, session: &mut Session, apply: &Options) -> Result<()> {
         let plan = &mut self.plan;
         plan.expand(&self.file, false);
         plan.compare_limits(&self.file);

@@ -6,30 +6,32 @@ mod watch;
 
 use super::members::members;
 use crate::errno::Errno;
-use crate::error::{status, Error, Kind, Result};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::{interface, Lock, Names, PathManager, RouteSocket};
 use crate::output::{complain, Output};
-use crate::session::Session;
+use crate::session::{Command, Session};
 use crate::state::changes::{carry_out, entries, limits, name_of};
 use crate::state::file::{parse, File, Mistake};
 use crate::state::plan::{Plan, Step};
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
-pub use apply::run as apply;
-pub use save::run as save;
-pub use watch::run as watch;
+pub use apply::COMMAND as APPLY;
+pub use save::COMMAND as SAVE;
+pub use watch::COMMAND as WATCH;
 
 /// A state file is not larger than this.
 const LARGEST: usize = 1 << 20;
 
 /// Who tells what is wrong with a state file.
 struct Teller {
+    /// The table of commands, of whose words the file is made.
+    commands: &'static [Command],
     json: bool,
     file: &'static str,
     /// The exit status that the first mistake leads to, 0 so far.
-    status: u8,
+    status: Status,
 }
 
 impl Teller {
@@ -78,7 +80,9 @@ impl Teller {
         let mut cannot = "Cannot open";
         read_text(self.file, &mut text, &mut cannot)
             .map_err(|error| file_error(cannot, self.name(), error))?;
-        parse(&text, into, &mut |line, error| self.tell(line, error));
+        parse(&text, self.commands, into, &mut |line, error| {
+            self.tell(line, error)
+        });
         Ok(())
     }
 }
@@ -125,9 +129,10 @@ fn with_file(
     session: &mut Session,
     file: &'static str,
     work: &mut dyn FnMut(&mut Session, &mut Job) -> Result<()>,
-) -> Result<u8> {
+) -> Result<Status> {
     let mut job = Job {
         teller: Teller {
+            commands: session.commands,
             json: session.options.json,
             file,
             status: 0,

@@ -3,20 +3,34 @@
 use std::ffi::CStr;
 
 use super::file_error;
-use crate::args::Save;
+use crate::args::Options;
 use crate::errno::Errno;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::grammar::limits::LimitWords;
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::{interface, PathManager};
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::state::changes::{entries, limits};
 use crate::state::file::{can_name, put_limits};
 use crate::sys::{self, Fd};
 use crate::text::{number, vanished, Text};
 
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "save",
+    about: "Print endpoints and limits as a state file.",
+    words: "[ FILE ]",
+    help: "A named file is replaced atomically. Endpoints that the kernel made, or whose \
+            interface has gone, are comments in it.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp save /etc/mptcp.state",
+    does: Does::Options(run),
+};
+
 #[inline(never)]
-pub fn run(session: &mut Session, save: &Save) -> Result<u8> {
+pub fn run(session: &mut Session, save: &Options) -> Result<Status> {
     let mut text = Text::default();
     put_all(session.path_manager()?, &mut text)?;
     let text = text.as_bytes();

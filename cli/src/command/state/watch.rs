@@ -6,19 +6,35 @@ use mptcp_codec::route;
 
 use super::apply::tell_no_room;
 use super::{index_of, print, with_file, Job, Teller};
-use crate::args::Watch;
-use crate::error::{status, Error, Kind, Result};
+use crate::args::Options;
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::LinkEvent;
 use crate::kernel::Names;
 use crate::kernel::{receive_error, RouteSocket, CHANGES};
 use crate::output::complain;
 use crate::session::Session;
+use crate::session::{Command, Does};
 use crate::state::changes::{carry_out, command, entries};
 use crate::state::file::{File, Mistake};
 use crate::state::plan::{among, clashing, push, Action, Entry, Ids, Others, Step};
 use crate::sys::{self, Polled};
 use crate::text::Text;
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "watch",
+    about: "Keep endpoints as a state file says while interfaces and addresses change.",
+    words: "[ --keep ] [ --remove-on-exit ] FILE",
+    help: "Applies the file, then follows: an interface that goes down or loses an address loses \
+            the endpoint immediately, one that comes back has it again with the same id. Lines \
+            with dev have endpoints only while the interface can carry packets. Prints each change.\n\
+            SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp watch /etc/mptcp.state",
+    does: Does::Options(run),
+};
 
 /// After a change it is quiet for this long before it is followed, in
 /// milliseconds: news come in bursts.
@@ -75,12 +91,13 @@ impl Due {
 }
 
 #[inline(never)]
-pub fn run(session: &mut Session, watch: &Watch) -> Result<u8> {
-    if watch.file == STANDARD_INPUT {
+pub fn run(session: &mut Session, watch: &Options) -> Result<Status> {
+    let file = watch.file()?;
+    if file == STANDARD_INPUT {
         let why = "a file that can be read again is needed";
         return Err(Error::invalid("-", why));
     }
-    with_file(session, watch.file, &mut |session, job| {
+    with_file(session, file, &mut |session, job| {
         let mut follower = Follower {
             job,
             keep: watch.keep,

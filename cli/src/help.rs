@@ -1,0 +1,304 @@
+//! Usage and help, made of the table of commands and of what argh says of
+//! options.
+
+use argh::FromArgs;
+
+use crate::args::Options;
+use crate::error::{status, Error, Kind};
+use crate::grammar::keyword::{each, Keyword};
+use crate::iproute2::{is_program_option, Caller};
+use crate::session::{pieces, Command, Does};
+use crate::text::{find, take, Text};
+
+/// Lines are not longer than this.
+const WIDTH: usize = 80;
+/// Where explanations of commands and options begin.
+const COLUMN: usize = 20;
+/// Where explanations of longer names begin.
+const LONG_COLUMN: usize = 27;
+
+/// A text whose lines are broken between words.
+struct Page<'t> {
+    out: &'t mut Text,
+    column: usize,
+}
+
+impl Page<'_> {
+    /// Text as it is, without a newline.
+    fn put(&mut self, text: &str) {
+        self.out.bytes(text.as_bytes());
+        self.column += text.len();
+    }
+
+    fn end_line(&mut self) {
+        self.out.byte(b'\n');
+        self.column = 0;
+    }
+
+    /// Blanks up to a column, one at least.
+    fn tabulate(&mut self, column: usize) {
+        self.put(" ");
+        while self.column < column {
+            self.put(" ");
+        }
+    }
+
+    /// Words, from here on; further lines begin in this column. What stands in
+    /// brackets stays together.
+    fn flow(&mut self, text: &str, column: usize) {
+        let mut rest = text;
+        let mut between = "";
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at_checked(unit(rest)).unwrap_or((rest, ""));
+            rest = behind.get(1..).unwrap_or("");
+            if self.column + between.len() + piece.len() > WIDTH && self.column > column {
+                self.end_line();
+                for _ in 0..column {
+                    self.put(" ");
+                }
+            } else {
+                self.put(between);
+            }
+            self.put(piece);
+            between = " ";
+        }
+        self.end_line();
+    }
+
+    /// What a command takes, after its names.
+    fn takes(&mut self, words: &str) {
+        if !words.is_empty() {
+            self.put(" ");
+        }
+        self.flow(words, 8);
+    }
+
+    /// A name and its explanation.
+    fn row(&mut self, name: &str, column: usize, about: &str) {
+        self.put("  ");
+        self.put(name);
+        self.tabulate(column);
+        self.flow(about, column);
+    }
+
+    /// "Usage: ip [ OPTIONS ] mptcp", and the names of a command.
+    fn call(&mut self, caller: &Caller, names: &[&str]) {
+        self.put(caller.program);
+        self.put(" [ OPTIONS ]");
+        if caller.names_object() {
+            self.put(" mptcp");
+        }
+        for name in names {
+            self.put(" ");
+            self.put(name);
+        }
+    }
+
+    /// The options that `wanted` takes, as argh explains them.
+    fn options(&mut self, wanted: &dyn Fn(&str) -> bool) {
+        let Err(help) = Options::from_args(&[""], &["--help"]) else {
+            return;
+        };
+        self.put("\nOptions:\n");
+        let mut rest = help.output.as_bytes();
+        let mut within = false;
+        while !rest.is_empty() {
+            let line = take(&mut rest, b'\n');
+            let line = core::str::from_utf8(line).unwrap_or("");
+            if line.starts_with("  -") {
+                let long = pieces_of(line).find(|word| word.starts_with("--"));
+                within = long.is_some_and(|long| long == "--help" || wanted(long));
+            } else if !line.starts_with("   ") {
+                within = false;
+            }
+            if within {
+                self.put(line);
+                self.end_line();
+            }
+        }
+        self.column = 0;
+    }
+}
+
+/// How long the first word is, or what stands in brackets.
+fn unit(text: &str) -> usize {
+    let mut depth = 0;
+    let mut end = 0;
+    for word in pieces_of(text) {
+        end += word.len();
+        match word.as_bytes() {
+            [b'[' | b'{'] => depth += 1,
+            [b']' | b'}', ..] if depth > 0 => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+        end += 1;
+    }
+    end.min(text.len())
+}
+
+fn pieces_of(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line.as_bytes();
+    core::iter::from_fn(move || {
+        (!rest.is_empty()).then(|| core::str::from_utf8(take(&mut rest, b' ')).unwrap_or(""))
+    })
+}
+
+/// How the program is used, as an answer to a command line that is none.
+pub fn usage(caller: &Caller) -> Error {
+    let mut text = Text::default();
+    let mut page = Page {
+        out: &mut text,
+        column: 0,
+    };
+    page.put("Usage:");
+    page.end_line();
+    let mut line = |names: &[&str], words: &str| {
+        page.put("  ");
+        page.call(caller, names);
+        page.takes(words);
+    };
+    for command in caller.commands {
+        for action in command.actions() {
+            line(&[command.name, action.name], action.words);
+        }
+        if command.actions().is_empty() {
+            line(&[command.name], command.words);
+        }
+    }
+    line(&["help"], "");
+    page.put("FLAG := {");
+    let mut between = " ";
+    each("FLAG", &mut |_, flag| {
+        page.put(between);
+        page.put(flag);
+        between = " | ";
+    });
+    page.put(" }\n\nTry \"");
+    page.put(caller.program);
+    page.put(if caller.names_object() {
+        " mptcp --help\"."
+    } else {
+        " --help\"."
+    });
+    let mut error = Error::new(Kind::Usage, status::USAGE, &[]);
+    error.push(text.as_bytes());
+    error
+}
+
+/// Help for the program.
+pub fn program(caller: &Caller, out: &mut Text) {
+    let mut page = Page { out, column: 0 };
+    page.put("Usage: ");
+    page.call(caller, &["COMMAND"]);
+    page.put(" ...\n\nConfigure and watch Multipath TCP.\n\nCommands:\n");
+    page.column = 0;
+    for command in caller.commands {
+        page.row(command.name, COLUMN, command.about);
+    }
+    page.options(&is_program_option);
+    page.put(
+        "\n\
+        Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
+        -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
+        -f -echo -0 -M -B.\n\
+        \n\
+        Examples:\n\
+        \x20 Use a second uplink for further subflows:\n\
+        \x20   ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow\n\
+        \x20 Watch connections come and go:\n\
+        \x20   ip-mptcp -ts monitor\n",
+    );
+}
+
+/// Help for a command, or for an action of `group`.
+pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out: &mut Text) {
+    let mut page = Page { out, column: 0 };
+    page.put("Usage: ");
+    match group {
+        None => page.call(caller, &[command.name]),
+        Some(group) => page.call(caller, &[group.name, command.name]),
+    }
+    page.takes(match command.does {
+        Does::Group(_) => "ACTION ...",
+        _ => command.words,
+    });
+    page.end_line();
+    page.flow(command.about, 0);
+    match (&command.does, group.map(|group| &group.does)) {
+        (Does::Group(actions), _) => {
+            page.put("\nActions:\n");
+            page.column = 0;
+            for action in actions.actions {
+                page.put("  ");
+                page.put(action.name);
+                page.takes(action.words);
+                page.put("      ");
+                page.flow(action.about, 6);
+            }
+            let mentioned = &|keyword: &Keyword| {
+                let mut actions = actions.actions.iter();
+                actions.any(|action| keyword.is_in(action.words))
+            };
+            keywords(&mut page, actions.keywords, mentioned);
+        }
+        (Does::Options(_), _) => {
+            page.options(&|long| command.words().any(|word| word == long));
+        }
+        (Does::Words(_), Some(Does::Group(of))) => {
+            keywords(&mut page, of.keywords, &|keyword| {
+                keyword.is_in(command.words)
+            });
+        }
+        _ => {}
+    }
+    let mut rest = command.help.as_bytes();
+    if !rest.is_empty() {
+        page.end_line();
+    }
+    while !rest.is_empty() {
+        let line = take(&mut rest, b'\n');
+        let line = core::str::from_utf8(line).unwrap_or("");
+        match line.strip_prefix('\t') {
+            // A name and its explanation.
+            Some(line) => {
+                let end = find(line.as_bytes(), b' ');
+                let (name, about) = line.split_at_checked(end).unwrap_or((line, ""));
+                page.row(name, LONG_COLUMN, about.trim_ascii_start());
+            }
+            None if line.starts_with(' ') => {
+                page.put(line);
+                page.end_line();
+            }
+            None => page.flow(line, 0),
+        }
+    }
+}
+
+/// Explains those keywords that are `wanted`.
+fn keywords(page: &mut Page, of: &[Keyword], wanted: &dyn Fn(&Keyword) -> bool) {
+    let wanted = || of.iter().filter(|keyword| wanted(keyword));
+    let widths = wanted().map(|keyword| keyword.name.len() + keyword.value.len());
+    let Some(width) = widths.max() else {
+        return;
+    };
+    page.put("\nWords:\n");
+    page.column = 0;
+    for keyword in wanted() {
+        page.put("  ");
+        page.put(keyword.name);
+        if !keyword.value.is_empty() {
+            page.put(" ");
+            page.put(keyword.value);
+        }
+        page.tabulate(width + 5);
+        page.flow(keyword.about, width + 5);
+    }
+}
+
+/// The options of a command that are near to `word`, for a suggestion.
+pub fn options_of(command: &'static Command) -> impl Iterator<Item = &'static str> {
+    pieces(command.words).filter(|word| word.starts_with("--"))
+}
