@@ -447,6 +447,8 @@ fn examples() -> BTreeSet<String> {
     for level in &levels {
         text += &Run::tool(level).words("--help").run().success().stdout();
     }
+    // A backslash joins a line with the next.
+    let text = text.replace(" \\\n", " ");
     text.lines()
         .filter_map(|line| line.trim_start().strip_prefix("ip-mptcp "))
         .filter_map(|line| line.split(['>', '|']).next())
