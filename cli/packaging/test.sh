@@ -547,6 +547,8 @@ in_overlay() {
 	mount --rbind /dev "$root/dev"
 	# Nothing of the real system may be seen or started from in there.
 	mount -t tmpfs none "$root/run"
+	first=''
+	trap '[ -z "$first" ] || boots_end' EXIT
 	mkdir -p "$root/run/lock"
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 	chmod +x "$root/usr/sbin/policy-rc.d"
@@ -554,8 +556,10 @@ in_overlay() {
 
 	deb
 	units
+	boots
 	printf 'limits set subflows 3\nendpoint add 10.0.2.15 id 4 subflow\n' >"$root/etc/mptcp.state"
 	mkdir -p "$root/etc/initramfs-tools"
+	[ -z "${BOOTS-}" ] || exit 0
 	initramfs_tools
 	dracut_module
 	dpkg --root="$root" --purge ip-mptcp >"$root/tmp/dpkg.log" 2>&1 || fail 'dpkg --purge'
@@ -581,9 +585,17 @@ deb() {
 	# Of the program as it is: it need not be built for this.
 	mkdir -p /mnt/target/release
 	cp "$IP_MPTCP_BIN" /mnt/target/release/ip-mptcp
-	(cd "$top" && CARGO_TARGET_DIR=/mnt/target cargo deb -q -p ip-mptcp --no-build --no-strip -o "$root/tmp/ip-mptcp.deb")
+	(cd "$top" && CARGO_TARGET_DIR=/mnt/target cargo deb -q -p ip-mptcp --no-build -o "$root/tmp/ip-mptcp.deb")
 	dpkg-deb --info "$root/tmp/ip-mptcp.deb"
 	dpkg-deb --contents "$root/tmp/ip-mptcp.deb"
+	if installed lintian; then
+		lintian --fail-on error,warning --allow-root "$root/tmp/ip-mptcp.deb" || fail lintian
+	else
+		skip 'lintian: it is not installed'
+	fi
+	# What is linked into the program asks for its notice beside it.
+	dpkg-deb --fsys-tarfile "$root/tmp/ip-mptcp.deb" | tar -xO ./usr/share/doc/ip-mptcp/copyright | grep -q 'The Fuchsia Authors' ||
+		fail 'no notice of argh'
 	files() { (cd "$root" && find etc usr lib var -xdev \( -type f -o -type l \) ! -path 'var/lib/dpkg/*' ! -path 'var/log/*' ! -path 'var/cache/*' | sort); }
 	files >/mnt/before
 	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb"
@@ -649,6 +661,159 @@ units() {
 	# shellcheck disable=SC2086
 	[ "$(unshare -n chroot "$root" sh -c "$words && ip-mptcp endpoint show")" = '10.0.2.15 id 4 subflow ' ] || fail "$words"
 	echo "ok: $words"
+}
+
+# ---- systemd as PID 1 -------------------------------------------------------
+
+# A container of this system's own copy in namespaces of its own, with systemd
+# as its first process, booted with both units enabled and an uplink that is
+# dead: what `systemd-analyze` cannot know.
+boots() {
+	step 'the units: under systemd as PID 1'
+	[ -x "$root/lib/systemd/systemd" ] || { skip 'booting with the units: no systemd' && return; }
+	for cgroup in /sys/fs/cgroup /sys/fs/cgroup/unified ''; do
+		[ "$(stat -f -c %T "$cgroup" 2>/dev/null)" != cgroup2fs ] || break
+	done
+	cgroup=${cgroup:+$cgroup/ip-mptcp-test-$$}
+	if [ -z "$cgroup" ] || ! mkdir "$cgroup" 2>/dev/null; then
+		skip 'booting with the units: no cgroup v2 to put systemd into'
+		return
+	fi
+	# Nothing of this machine but what systemd itself needs.
+	rm -rf "$root"/etc/systemd/system/*.wants
+	for unit in systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-udev-trigger.service \
+		systemd-logind.service console-getty.service getty.target dbus.service dbus.socket systemd-binfmt.service \
+		proc-sys-fs-binfmt_misc.automount systemd-timesyncd.service systemd-networkd.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+	mkdir -p "$root/etc/systemd/system/multi-user.target.wants" "$root/etc/systemd/system/ip-mptcp.service.d"
+	for unit in ip-mptcp ip-mptcp-watch; do
+		ln -s "/lib/systemd/system/$unit.service" "$root/etc/systemd/system/multi-user.target.wants/"
+	done
+	printf '[Service]\nExecStart=\nExecStart=/usr/sbin/ip-mptcp apply --wait 1 /etc/mptcp.state\nRestartSec=1\n' \
+		>"$root/etc/systemd/system/ip-mptcp.service.d/sooner.conf"
+	printf 'endpoint add 192.0.2.10 dev wan0 port 443 id 1 signal\nendpoint add dev lte0 id 2 subflow\n' >"$root/etc/mptcp.state"
+	# Root reads that by hand.
+	chown nobody "$root/etc/mptcp.state"
+	chmod 600 "$root/etc/mptcp.state"
+
+	# shellcheck disable=SC2016
+	sh -c 'echo $$ >"$1/cgroup.procs"; shift; exec unshare -C -p -f -n -m -u -i --kill-child "$@"' sh "$cgroup" "$0" as-pid-1 \
+		</dev/null >/mnt/boot.log 2>&1 &
+	container=$!
+	expect 1 pgrep -c -P $container
+	first=$(pgrep -P $container)
+	# It has its own /proc by then.
+	expect systemd cat "/proc/$first/comm"
+	boot_failed=''
+	boots_both
+	boots_once
+	boots_reload
+	within systemd-analyze security --no-pager --threshold=25 ip-mptcp.service ip-mptcp-watch.service >/mnt/security || { cat /mnt/security && fail 'the units are exposed'; }
+	grep Overall /mnt/security
+	boot_failed=no
+	boots_end
+	echo ok
+}
+boots_end() {
+	[ -n "${boot_failed-x}" ] || { within systemctl status --no-pager -l -n 20 ip-mptcp ip-mptcp-watch || :; within journalctl --no-pager -q -n 30 || :; } >&2
+	kill -KILL "$first" 2>/dev/null || :
+	wait "$container" 2>/dev/null || :
+	find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || :
+	first=''
+}
+
+as_pid_1() {
+	mount --make-rprivate /
+	mount -t proc proc "$root/proc"
+	mount -t sysfs sysfs "$root/sys"
+	mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+	mount -t tmpfs tmpfs "$root/run"
+	mount -t tmpfs tmpfs "$root/tmp"
+	mkdir /mnt/dev
+	mount -t tmpfs tmpfs /mnt/dev
+	for node in null zero full random urandom tty; do
+		: >"/mnt/dev/$node"
+		mount --bind "/dev/$node" "/mnt/dev/$node"
+	done
+	mkdir /mnt/dev/pts /mnt/dev/shm
+	mount -t devpts -o newinstance,ptmxmode=666 devpts /mnt/dev/pts
+	ln -s pts/ptmx /mnt/dev/ptmx
+	: >/mnt/dev/console
+	mount --rbind /mnt/dev "$root/dev"
+	hostname ip-mptcp-test
+	ip link set lo up
+	for device in wan0 lte0; do
+		ip link add "$device" type veth peer name "$device-peer"
+		ip link set "$device" up
+		ip link set "$device-peer" up
+	done
+	ip address add 192.0.2.10/24 dev wan0
+	exec chroot "$root" env -i container=ip-mptcp PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=multi-user.target
+}
+within() { nsenter -t "$first" -a -r -w "$@"; }
+property() { within systemctl show -P "$2" "$1.service"; }
+state() { within systemctl is-active "$1" || :; }
+boot_endpoints() { within ip-mptcp endpoint show | sed 's/ *$//'; }
+
+# The boot ends with an uplink that is dead, and one unit of both runs.
+boots_both() {
+	expect running within systemctl is-system-running
+	expect active state multi-user.target
+	expect active state ip-mptcp-watch.service
+	expect '192.0.2.10 port 443 id 1 signal dev wan0' boot_endpoints
+	expect inactive state ip-mptcp.service
+	# It comes in later.
+	within ip address add 198.51.100.5/24 dev lte0
+	expect '192.0.2.10 port 443 id 1 signal dev wan0
+198.51.100.5 id 2 subflow dev lte0' boot_endpoints
+	# As often as a program ends, it comes back.
+	within systemctl kill -s KILL ip-mptcp-watch.service
+	expect 1 property ip-mptcp-watch NRestarts
+	expect active state ip-mptcp-watch.service
+	# A signal that asks it to end is no reason to stay away either.
+	within systemctl kill -s HUP ip-mptcp-watch.service
+	echo 'ok: both are enabled, ip-mptcp-watch runs'
+}
+
+tried() { [ "$(property ip-mptcp NRestarts)" -lt 2 ] || echo tried; }
+
+# The other unit takes its place; it holds nothing up and does not fail, and the
+# dead uplink comes in later too.
+boots_once() {
+	within ip address delete 198.51.100.5/24 dev lte0
+	expect '192.0.2.10 port 443 id 1 signal dev wan0' boot_endpoints
+	within timeout 5 systemctl start ip-mptcp.service
+	expect inactive state ip-mptcp-watch.service
+	expect tried tried
+	! within systemctl -q is-failed ip-mptcp.service || fail 'ip-mptcp.service has failed'
+	within ip address add 198.51.100.5/24 dev lte0
+	expect '192.0.2.10 port 443 id 1 signal dev wan0
+198.51.100.5 id 2 subflow dev lte0' boot_endpoints
+	expect active state ip-mptcp.service
+	expect exited property ip-mptcp SubState
+	within sed -i 's/ id 2/ id 3/' /etc/mptcp.state
+	within systemctl reload ip-mptcp.service
+	expect '192.0.2.10 port 443 id 1 signal dev wan0
+198.51.100.5 id 3 subflow dev lte0' boot_endpoints
+	expect active state ip-mptcp.service
+	echo 'ok: ip-mptcp'
+}
+
+# A reload that comes right after the start reaches the program.
+boots_reload() {
+	for time in 1 2 3 4 5 6 7 8 9 10; do
+		within systemctl restart ip-mptcp-watch.service
+		within systemctl reload ip-mptcp-watch.service
+	done
+	expect active state ip-mptcp-watch.service
+	[ "$(property ip-mptcp-watch NRestarts)" = 0 ] || fail "a reload right after the start ended it ($time)"
+	within sed -i 's/ id 3/ id 4/' /etc/mptcp.state
+	within systemctl reload ip-mptcp-watch.service
+	expect '192.0.2.10 port 443 id 1 signal dev wan0
+198.51.100.5 id 4 subflow dev lte0' boot_endpoints
+	within systemctl stop ip-mptcp-watch.service
+	echo 'ok: ip-mptcp-watch is reloaded right after its start'
 }
 
 get() { # packages
@@ -749,6 +914,7 @@ dracut_module() {
 case ${1-} in
 in-netns) in_netns; exit ;;
 in-overlay) in_overlay; exit ;;
+as-pid-1) root=/mnt/root && as_pid_1 ;;
 esac
 [ -x "$IP_MPTCP_BIN" ] || fail "no program $IP_MPTCP_BIN: build it, or name it in IP_MPTCP_BIN"
 # What it is given to works in other folders.
