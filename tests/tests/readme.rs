@@ -153,10 +153,42 @@ fn shell_reads(block: &str) {
     );
 }
 
+/// As far as it goes without programs that use MPTCP: those that `mptcpize` starts are
+/// left out.
+#[test]
+fn the_lab_builds_two_paths() {
+    if Namespace::fresh().is_none() || installed("ip").is_none() {
+        return;
+    }
+    let readme = read("README.md");
+    let (_, lab) = fenced(&readme)
+        .find(|(mark, _)| *mark == "sh lab")
+        .expect("a lab");
+    shell_reads(lab);
+    assert!(lab.contains("mptcpize"), "{lab}");
+    let folder = Folder::new("lab");
+    let kept = |line: &&str| !line.contains("mptcpize") && !line.contains("/tmp/lab");
+    let lines: Vec<_> = lab.lines().filter(kept).collect();
+    let script = lines.join("\n")
+        + "\nip-mptcp -n client endpoint show\nip -n client route get 10.0.1.1 oif path2\n";
+    let output = shell(&folder, &script).run().success();
+    let said = output.stdout();
+    assert!(
+        said.starts_with("10.0.2.2 id 1 subflow dev path2"),
+        "{said}"
+    );
+    assert!(said.contains("dev path2 src 10.0.2.2"), "{said}");
+}
+
 /// Names of files between backquotes, as far as they are of the workspace.
 #[test]
 fn every_file_that_is_named_is_there() {
-    for document in ["README.md", "CONTRIBUTING.md", "cli/packaging/README.md"] {
+    for document in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "TROUBLESHOOTING.md",
+        "cli/packaging/README.md",
+    ] {
         let text = read(document);
         let folder = Path::new(document).parent().expect("a folder");
         let quoted = text.split('`').skip(1).step_by(2);
