@@ -64,7 +64,7 @@ _ip_mptcp() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local _ip_mptcp_program=${COMP_WORDS[0]} _ip_mptcp_netns=''
     local groups="endpoint limits connection address subflow"
-    local commands="$groups monitor status counters doctor save apply watch help"
+    local commands="$groups monitor status counters paths doctor save apply watch help"
     local command='' action='' actions='' at candidates=''
     local flags="signal subflow laminar backup fullmesh"
     COMPREPLY=()
@@ -120,11 +120,12 @@ _ip_mptcp() {
         [[ $action == add || $action == replace ]] || candidates=$(_ip_mptcp_ids)
         ;;
     subflow/id | address/id) candidates=$(_ip_mptcp_ids) ;;
-    subflow/from | connection/local) candidates=$(_ip_mptcp_addresses) ;;
-    */id | */port | */sport | */dport | subflow/to | connection/remote) ;;
+    subflow/from | connection/local | paths/local) candidates=$(_ip_mptcp_addresses) ;;
+    */id | */port | */sport | */dport | subflow/to | connection/remote | paths/remote) ;;
     */subflows | */add_addr_accepted) candidates="0 1 2 3 4 5 6 7 8" ;;
     monitor/--count | monitor/--timeout | monitor/--buffer) ;;
-    counters/--interval | apply/--wait) ;;
+    counters/--interval | apply/--wait | paths/--interval | paths/--count) ;;
+    paths/--by) candidates="path connection subflow" ;;
     *)
         if [[ -n $actions && -z $action ]]; then
             candidates="$actions"
@@ -157,6 +158,10 @@ _ip_mptcp() {
                 ;;
             status/*) candidates="--prometheus" ;;
             counters/*) candidates="--all --interval --prometheus" ;;
+            paths/*)
+                candidates="token dev local remote sport dport fallback -4 -6 --interval
+                    --count --by"
+                ;;
             save/*) ;;
             apply/*) candidates="--dry-run --keep --wait" ;;
             watch/*) candidates="--keep --remove-on-exit" ;;

@@ -45,7 +45,7 @@ function __ip_mptcp
     set -l current (commandline -ct)
     set -l previous $words[-1]
     set -l commands endpoint limits connection address subflow monitor status counters \
-        doctor save apply watch help
+        paths doctor save apply watch help
     set -l flags signal subflow laminar backup fullmesh
     set -l used
     set -l command ''
@@ -124,15 +124,19 @@ function __ip_mptcp
         case subflow/id address/id
             __ip_mptcp_ids
             return
-        case subflow/from connection/local
+        case subflow/from connection/local paths/local
             __ip_mptcp_addresses
             return
         case '*/subflows' '*/add_addr_accepted'
             seq 0 8
             return
-        case '*/id' '*/port' '*/sport' '*/dport' subflow/to connection/remote
+        case '*/id' '*/port' '*/sport' '*/dport' subflow/to connection/remote paths/remote
             return
-        case monitor/--count monitor/--timeout monitor/--buffer counters/--interval apply/--wait
+        case monitor/--count monitor/--timeout monitor/--buffer counters/--interval apply/--wait \
+            paths/--interval paths/--count
+            return
+        case paths/--by
+            printf '%s\n' path connection subflow
             return
     end
 
@@ -171,6 +175,9 @@ function __ip_mptcp
                     --buffer --all-netns
             case 'status/*'
                 set candidates --prometheus
+            case 'paths/*'
+                set candidates token dev local remote sport dport fallback -4 -6 --interval \
+                    --count --by
             case 'counters/*'
                 set candidates --all --interval --prometheus
             case 'apply/*'

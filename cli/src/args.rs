@@ -82,7 +82,7 @@ pub struct Options {
     /// only what is bound to this interface, or has an address of it
     #[argh(option, arg_name = "if", from_str_fn(lasting))]
     pub dev: Option<&'static str>,
-    /// end after this many events
+    /// end after this many events or intervals
     #[argh(option, arg_name = "n", from_str_fn(lasting))]
     pub count: Option<&'static str>,
     /// end after this many seconds, as 0.5
@@ -100,7 +100,7 @@ pub struct Options {
     /// show those that are 0 too, after the others
     #[argh(switch)]
     pub all: bool,
-    /// show what was added, every this many seconds
+    /// show what was added or carried, every this many seconds
     #[argh(option, arg_name = "secs", from_str_fn(lasting))]
     pub interval: Option<&'static str>,
     /// print the changes and make none; exit status 3 if there are any
@@ -115,6 +115,12 @@ pub struct Options {
     /// delete the endpoints of the file at the end
     #[argh(switch)]
     pub remove_on_exit: bool,
+    /// a row for each path, connection or subflow
+    #[argh(option, arg_name = "what", from_str_fn(lasting))]
+    pub by: Option<&'static str>,
+    /// a word of a keyword list among options
+    #[argh(option, arg_name = "word", from_str_fn(lasting))]
+    pub keyword: Vec<&'static str>,
     /// a state file, - for standard input or output
     #[argh(positional, from_str_fn(lasting))]
     pub file: Option<&'static str>,

@@ -40,7 +40,11 @@ fn execute(session: &mut Session, command: &'static Command, words: &[&str]) -> 
         Does::Options(run) => {
             let mut spelled = Vec::with_capacity(words.len());
             iproute2::options(command, words, &mut spelled)?;
-            run(session, &options(&spelled)?)
+            let result = run(session, &options(&spelled)?);
+            if !command.takes_keywords() {
+                return result;
+            }
+            result.map_err(|error| error.near(&|near| keyword::offer(command.words, near)))
         }
         // An action of it has been found.
         Does::Group(_) => Ok(0),

@@ -349,7 +349,7 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
         return Ok(Target::Help(None, command));
     }
     match rest.first() {
-        Some(word) if !is_dashed(word) && !command.takes_file() => {
+        Some(word) if !is_dashed(word) && !command.takes_file() && !command.takes_keywords() => {
             Err(caller.unknown_command(word, &[]))
         }
         _ => Ok(Target::Run(None, command, rest)),
@@ -384,6 +384,9 @@ fn action<'w, 'a>(
 /// of a command line has a NUL in it.
 pub const STANDARD_INPUT: &str = "\0";
 
+/// What stands before a keyword, for argh. No command takes this option.
+const KEYWORD: &str = "--keyword";
+
 /// Turns the words of a command that has options into what argh takes.
 pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
     let mut options = true;
@@ -398,6 +401,14 @@ pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>)
         if options && word == "--" {
             options = false;
             out.push(word);
+            continue;
+        }
+        let mut pieces = command.words();
+        if command.takes_keywords()
+            && (!options || !word.starts_with("--"))
+            && (!is_dashed(word) || pieces.any(|piece| piece == word))
+        {
+            out.extend([KEYWORD, word]);
             continue;
         }
         if !options || !is_dashed(word) || word == "-" {

@@ -112,6 +112,11 @@ impl Command {
         self.words().any(|word| word == "FILE")
     }
 
+    /// Whether it takes a keyword list among its options.
+    pub fn takes_keywords(&self) -> bool {
+        self.words().any(|word| word == "ADDRESS")
+    }
+
     /// The pieces of its usage.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         pieces(self.words)

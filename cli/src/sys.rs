@@ -471,6 +471,144 @@ pub fn is_terminal(fd: &Fd) -> bool {
     unsafe { libc::isatty(fd.0) == 1 }
 }
 
+/// What the terminal was before [`Terminal::take`], for whoever ends the
+/// program.
+struct Former {
+    /// The terminal, -1 where none was taken.
+    terminal: AtomicI32,
+    modes: UnsafeCell<MaybeUninit<libc::termios>>,
+}
+
+// SAFETY: the program starts no threads.
+unsafe impl Sync for Former {}
+
+static FORMER: Former = Former {
+    terminal: AtomicI32::new(-1),
+    modes: UnsafeCell::new(MaybeUninit::uninit()),
+};
+
+/// Another screen than that of the shell, without a cursor, and back.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
+const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
+/// How long, in milliseconds, a terminal that is held (Ctrl-S) is waited for.
+const HELD: c_int = 500;
+
+/// The terminal of standard output as a screen to draw on, with keys that come
+/// one by one. It is as it was before when this is dropped, and when the
+/// program ends by [`exit`].
+#[derive(Debug)]
+pub struct Terminal {
+    /// Not that which others have too: O_NONBLOCK is set.
+    fd: Fd,
+}
+
+impl Terminal {
+    /// Standard output, where it is a terminal of a known size that is no
+    /// serial line.
+    pub fn find() -> Option<Self> {
+        if !is_terminal(&Fd::STDOUT) || is_serial(&Fd::STDOUT) {
+            return None;
+        }
+        let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let fd = open_with(c"/proc/self/fd/1", flags).unwrap_or(Fd::STDOUT);
+        let terminal = Self { fd };
+        terminal.size().map(|_| terminal)
+    }
+
+    /// For waiting on it.
+    pub fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
+    /// Columns and lines, where they are known.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        // SAFETY: zero is valid for these numbers, which outlive the call.
+        let size = unsafe {
+            let mut size: libc::winsize = zeroed();
+            libc::ioctl(self.fd().0, libc::TIOCGWINSZ as _, &raw mut size);
+            size
+        };
+        (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
+    }
+
+    /// Takes the terminal, or takes it again after the program was stopped.
+    pub fn take(&self) {
+        let fd = self.fd().0;
+        let modes = FORMER.modes.get().cast::<libc::termios>();
+        let taken = FORMER.terminal.load(Ordering::Relaxed) >= 0;
+        // SAFETY: the structure outlives the calls, which are the only ones that
+        // touch it; it is read only where tcgetattr has filled it in.
+        unsafe {
+            if !taken && libc::tcgetattr(fd, modes) != 0 {
+                return;
+            }
+            FORMER.terminal.store(fd, Ordering::Relaxed);
+            let mut keys = *modes;
+            keys.c_lflag &= !(libc::ICANON | libc::ECHO);
+            keys.c_cc[libc::VMIN] = 1;
+            keys.c_cc[libc::VTIME] = 0;
+            libc::tcsetattr(fd, libc::TCSANOW, &raw const keys);
+        }
+        let _ = write_some(self.fd(), ENTER);
+    }
+
+    /// Puts it back.
+    pub fn release(&self) {
+        release_terminal();
+    }
+
+    /// Writes what it takes now.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        write_some(self.fd(), bytes)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        release_terminal();
+    }
+}
+
+/// Puts the terminal back, if it was taken.
+fn release_terminal() {
+    let raw = FORMER.terminal.swap(-1, Ordering::Relaxed);
+    if raw < 0 {
+        return;
+    }
+    let mut polled = [Polled::new(raw, libc::POLLOUT)];
+    let _ = poll_all(&mut polled, HELD);
+    // SAFETY: the descriptor is open as long as it stands in FORMER, and the
+    // modes have been filled in; both bytes and modes outlive the calls.
+    // Nothing can be done where they fail: the terminal has gone.
+    unsafe {
+        libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        libc::tcsetattr(raw, libc::TCSANOW, FORMER.modes.get().cast());
+    }
+}
+
+/// Whether a terminal is a serial line.
+fn is_serial(fd: &Fd) -> bool {
+    // struct serial_struct is half of that.
+    let mut settings = [0_u64; 32];
+    // SAFETY: the room is larger than what TIOCGSERIAL fills in and outlives
+    // the call.
+    unsafe { libc::ioctl(fd.0, libc::TIOCGSERIAL as _, settings.as_mut_ptr()) == 0 }
+}
+
+/// Stops the program as Ctrl-Z does, until it is to go on; SIGTSTP is blocked
+/// before and after.
+pub fn stop() {
+    mask(libc::SIG_UNBLOCK, &[libc::SIGTSTP]);
+    // SAFETY: plain call without pointers.
+    unsafe { libc::raise(libc::SIGTSTP) };
+    mask(libc::SIG_BLOCK, &[libc::SIGTSTP]);
+}
+
+/// Reads what there is to read; 0 is the end.
+pub fn read_ready(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    read_now(fd, buffer)
+}
+
 /// Longest interface name, its NUL counted (IFNAMSIZ).
 pub const NAME_SIZE: usize = libc::IFNAMSIZ;
 
@@ -950,6 +1088,7 @@ pub fn environment(name: &CStr) -> Option<&'static [u8]> {
 
 /// Ends the program. Nothing is flushed: whoever wrote has flushed.
 pub fn exit(status: u8) -> ! {
+    release_terminal();
     // SAFETY: never returns; no destructor is relied upon.
     unsafe { libc::_exit(c_int::from(status)) }
 }

@@ -244,6 +244,7 @@ impl Text {
         self.digits(value, 16, least);
     }
 
+    /// A number in this base, with at least so many digits.
     pub fn digits(&mut self, mut value: u64, base: u64, least: usize) {
         let mut rest = value;
         let mut len = 1;

@@ -342,3 +342,38 @@ pub fn add_route(destination: IpAddr, prefix: u8, gateway: IpAddr, name: &str, m
         .put(6, &metric.to_ne_bytes());
     route(RTM_NEWROUTE, CREATE, &request.0).expect("a route");
 }
+
+/// Lets interface `name` send no more than this many bytes a second (a token bucket
+/// filter, as `tc qdisc add dev NAME root tbf`).
+pub fn shape(name: &str, bytes_per_second: u32) {
+    const RTM_NEWQDISC: u16 = 36;
+    const TCA_KIND: u16 = 1;
+    const TCA_OPTIONS: u16 = 2;
+    const TCA_TBF_PARMS: u16 = 1;
+    const TCA_TBF_BURST: u16 = 6;
+    const ROOT: u32 = u32::MAX;
+    const ETHERNET: u8 = 1;
+    // What waits is sent within 60 ms.
+    let (limit, burst) = (bytes_per_second * 3 / 50, 8192_u32);
+    // struct tcmsg
+    let mut message = vec![0; 4];
+    message.extend(existing(name).to_ne_bytes());
+    message.extend(0_u32.to_ne_bytes());
+    message.extend(ROOT.to_ne_bytes());
+    message.extend(0_u32.to_ne_bytes());
+    // struct tc_tbf_qopt: the rate, no peak rate, limit, buffer in ticks of 64 ns, MTU.
+    let mut options = vec![0, ETHERNET, 0, 0, 0, 0, 0, 0];
+    options.extend(bytes_per_second.to_ne_bytes());
+    options.extend([0; 12]);
+    options.extend(limit.to_ne_bytes());
+    let ticks = u64::from(burst) * 1_000_000_000 / 64 / u64::from(bytes_per_second);
+    options.extend((ticks as u32).to_ne_bytes());
+    options.extend(0_u32.to_ne_bytes());
+    let options = Bytes::default()
+        .put(TCA_TBF_PARMS, &options)
+        .put(TCA_TBF_BURST, &burst.to_ne_bytes());
+    let request = Bytes(message)
+        .put(TCA_KIND, b"tbf\0")
+        .nest(TCA_OPTIONS, options);
+    route(RTM_NEWQDISC, CREATE, &request.0).expect("a token bucket filter");
+}

@@ -56,6 +56,7 @@ fn judge(root: &Value, schema: &Value, value: &Value, place: &str, found: &mut V
         Some("string") => value.is_string(),
         Some("boolean") => value.is_boolean(),
         Some("integer") => value.is_u64() || value.is_i64(),
+        Some("number") => value.is_number(),
         Some(other) => panic!("type {other} is not judged here"),
     };
     if !right {

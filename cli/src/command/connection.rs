@@ -127,7 +127,7 @@ pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<Stat
 
 /// Whether the ends of a socket are what was said.
 #[inline(never)]
-fn matches(said: &ConnectionWords, ends: &[End; 2]) -> bool {
+pub(super) fn matches(said: &ConnectionWords, ends: &[End; 2]) -> bool {
     let mut somewhere = said.address.is_none();
     for ((address, port), end) in said.ends.iter().zip(ends) {
         if !is(address, end) || *port != 0 && *port != end.port {

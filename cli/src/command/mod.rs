@@ -9,6 +9,7 @@ mod endpoint;
 mod limits;
 mod members;
 mod monitor;
+mod paths;
 mod state;
 mod status;
 mod subflow;
@@ -27,6 +28,7 @@ pub static COMMANDS: &[Command] = &[
     monitor::COMMAND,
     status::COMMAND,
     counters::COMMAND,
+    paths::COMMAND,
     doctor::COMMAND,
     state::SAVE,
     state::APPLY,

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use mptcp_codec::diag::End;
 use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route::request::Lookup;
 
@@ -140,8 +141,14 @@ impl Places {
     /// by which the kernel routes its packets. If there is no route, the only one
     /// that has its address; 0 where that cannot be told.
     pub fn interface(&mut self, subflow: &Subflow) -> u32 {
-        match subflow.interface {
-            0 => self.output(subflow),
+        self.interface_of(&subflow.ends(), subflow.interface)
+    }
+
+    /// The same of a socket with these ends, bound to this interface or to none
+    /// (0).
+    pub fn interface_of(&mut self, ends: &[End; 2], bound: u32) -> u32 {
+        match bound {
+            0 => self.output(ends),
             bound => bound,
         }
     }
@@ -149,11 +156,16 @@ impl Places {
     /// The id of the endpoint that a subflow belongs to, 0 for none.
     pub fn endpoint(&self, subflow: &Subflow) -> u8 {
         let [local, _] = subflow.addresses;
+        self.endpoint_of(local, subflow.local_id)
+    }
+
+    /// The same of a socket with this local address and its id.
+    pub fn endpoint_of(&self, local: Key, id: Option<u8>) -> u8 {
         let mut found: Option<&Endpoint> = None;
         for (endpoint, key) in self.endpoints.iter().zip(&self.keys) {
             // The first subflow has the id 0, whichever endpoint has its
             // address.
-            if *key == local && (found.is_none() || endpoint.id() == subflow.local_id) {
+            if *key == local && (found.is_none() || endpoint.id() == id) {
                 found = Some(endpoint);
             }
         }
@@ -161,18 +173,18 @@ impl Places {
     }
 
     /// By which interface the kernel routes the packets of a subflow.
-    fn output(&mut self, subflow: &Subflow) -> u32 {
+    fn output(&mut self, ends: &[End; 2]) -> u32 {
         const TCP: u8 = 6;
         // A power of two: on most hosts each subflow is looked up once then.
         const SLOTS: usize = 64;
-        let [local, remote] = subflow.ends();
+        let [local, remote] = ends;
         // Rules and the choice among several next hops may depend on ports.
         // Where there are many subflows, those to one service share a look-up.
         let mut ports = [local.port, remote.port];
         if self.looked_up >= SLOTS {
             ports = [0, local.port.min(remote.port)];
         }
-        let key = (subflow.addresses, ports);
+        let key = ([local.number, remote.number], ports);
         let mixed = local.number ^ remote.number ^ remote.number >> 64;
         let mixed = mixed as usize ^ usize::from(ports[0]) ^ usize::from(ports[1]) << 3;
         let slot = (mixed ^ mixed >> 8 ^ mixed >> 16) % SLOTS;

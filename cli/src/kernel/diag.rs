@@ -1,13 +1,25 @@
 //! inet_diag: the sockets of this namespace.
 
 use mptcp_codec::diag::{self, Query, SocketView};
-use mptcp_codec::netlink::Message;
+use mptcp_codec::netlink::{Message, Messages};
 
-use super::socket::Socket;
+use super::socket::{receive_error, Socket};
+use crate::errno::Errno;
 use crate::error::{Error, Result};
+use crate::sys::{self, Fd, Received};
 
 /// Room for answers: what the kernel puts into one datagram at most, twice.
 const REPLY: usize = 2 * 32768;
+
+/// Sockets of TCP that are destroyed (`SKNLGRP_INET_TCP_DESTROY` and the same of
+/// IPv6).
+const DESTROYED: &[u32] = &[1, 3];
+/// Room for one of them: it has `struct tcp_info` and little more.
+const NEWS: usize = 1024;
+/// As many are received by one call.
+const AT_ONCE: usize = 16;
+/// Room for some thousand of them in the kernel.
+const NEWS_BUFFER: u32 = 4 << 20;
 
 /// A socket to ask with.
 #[derive(Debug)]
@@ -21,6 +33,49 @@ impl Diagnostics {
         let mut socket = Socket::open(diag::NETLINK_SOCK_DIAG, receive_buffer)?;
         socket.set_reply_room(REPLY);
         Ok(Self { socket })
+    }
+
+    /// Opens a socket for [`Diagnostics::ends`]: for nothing else. Nobody but the
+    /// kernel notices.
+    pub fn listen_for_ends(receive_buffer: Option<u32>) -> Result<Self> {
+        let mut ends = Self::open(receive_buffer)?;
+        if receive_buffer.is_none() {
+            ends.socket.set_receive_buffer(NEWS_BUFFER);
+        }
+        ends.socket.listen(DESTROYED).map_err(receive_error)?;
+        Ok(ends)
+    }
+
+    /// The descriptor, for waiting on it.
+    pub fn fd(&self) -> &Fd {
+        self.socket.fd()
+    }
+
+    /// Hands out, without waiting, the TCP sockets that were destroyed, as they
+    /// were at their end. Those that found no room are lost.
+    pub fn ends(&mut self, each: &mut dyn FnMut(&SocketView)) -> Result<()> {
+        let mut buffer = [0; NEWS * AT_ONCE];
+        let mut received = [Received::default(); AT_ONCE];
+        loop {
+            let fd = self.socket.fd();
+            let count = match sys::receive(fd, &mut buffer, &mut received, false) {
+                Ok(count) => count,
+                Err(Errno(number)) => match number as i32 {
+                    libc::EAGAIN => return Ok(()),
+                    libc::EINTR | libc::ENOBUFS => continue,
+                    _ => return Err(receive_error(Errno(number))),
+                },
+            };
+            let datagrams = buffer.chunks_exact(NEWS).zip(&received).take(count);
+            for (datagram, Received { len, sender }) in datagrams {
+                let datagram = datagram.get(..*len).filter(|_| *sender == 0);
+                for message in Messages::new(datagram.unwrap_or_default()) {
+                    if let Ok(socket) = message.and_then(|message| SocketView::decode(&message)) {
+                        each(&socket);
+                    }
+                }
+            }
+        }
     }
 
     /// Hands every socket that `query` finds to `each`; with an `inode` that is

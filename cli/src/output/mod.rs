@@ -35,7 +35,11 @@ pub enum Colour {
 }
 
 impl Palette {
-    fn start(self, colour: Colour) -> &'static str {
+    /// What ends a colour.
+    pub const END: &'static str = "\x1b[0m";
+
+    /// What begins a colour.
+    pub fn start(self, colour: Colour) -> &'static str {
         match (self, colour) {
             (Self::Dark, Colour::Interface) => "\x1b[1;36m",
             (Self::Dark, Colour::Ipv4) => "\x1b[1;35m",
@@ -264,7 +268,7 @@ impl Output {
     /// What follows is in no colour.
     pub fn end_colour(&mut self) {
         if self.style.palette.is_some() {
-            self.text("\x1b[0m");
+            self.text(Palette::END);
         }
     }
 

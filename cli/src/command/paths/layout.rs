@@ -1,0 +1,839 @@
+//! Rows as lines of text, for a terminal of any size or for a pipe. Pure.
+
+use mptcp_codec::inet::AF_INET6;
+
+use super::rates::{By, Row, State, Total};
+use crate::output::{Colour, Palette, Units};
+use crate::text::Text;
+
+/// The order of rows.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// By what they carry, most first.
+    Rate,
+    /// By round-trip time, longest first.
+    Rtt,
+    /// By what was sent again, most first.
+    Retransmits,
+    /// By interface and address.
+    Path,
+}
+
+impl Sort {
+    /// The word for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Rtt => "rtt",
+            Self::Retransmits => "retransmits",
+            Self::Path => "path",
+        }
+    }
+
+    /// That which the key changes to.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Rate => Self::Rtt,
+            Self::Rtt => Self::Retransmits,
+            Self::Retransmits => Self::Path,
+            Self::Path => Self::Rate,
+        }
+    }
+
+    /// What rows are ordered by, ascending.
+    fn key(self, row: &Row) -> u64 {
+        match self {
+            Self::Rate => !row.bytes(),
+            Self::Rtt => !u64::from(row.rtt),
+            Self::Retransmits => !row.retransmits,
+            Self::Path => 0,
+        }
+    }
+}
+
+impl By {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Connection => "connection",
+            Self::Subflow => "subflow",
+        }
+    }
+
+    /// That which the key changes to.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Path => Self::Connection,
+            Self::Connection => Self::Subflow,
+            Self::Subflow => Self::Path,
+        }
+    }
+}
+
+/// Orders rows; those of a connection stay together, where they are of
+/// connections.
+pub fn sort(rows: &mut [Row], by: By, sort: Sort) {
+    // What is last decides where all else is the same, so that rows stay where
+    // they are from one look to the next.
+    let place = |row: &Row| {
+        let local = row.ends[0];
+        (row.interface, local.number, local.port, row.ends[1].port)
+    };
+    if by != By::Connection {
+        rows.sort_unstable_by_key(|row| (sort.key(row), place(row)));
+        return;
+    }
+    // The group of a row is ordered by the best of it.
+    let mut groups: Vec<(u32, u64)> = Vec::new();
+    rows.sort_unstable_by_key(|row| (u64::from(row.token), place(row)));
+    for row in &*rows {
+        let key = sort.key(row);
+        match groups.last_mut() {
+            Some((token, least)) if *token == row.token => *least = key.min(*least),
+            _ => groups.push((row.token, key)),
+        }
+    }
+    let group = |token| {
+        let at = groups.binary_search_by_key(&token, |(token, _)| *token);
+        at.ok()
+            .and_then(|at| groups.get(at))
+            .map_or(0, |(_, key)| *key)
+    };
+    rows.sort_unstable_by_key(|row| (group(row.token), (row.token, place(row))));
+}
+
+/// What is drawn.
+#[derive(Copy, Clone, Debug)]
+pub struct View<'v> {
+    /// In the order in which they are shown.
+    pub rows: &'v [Row],
+    /// What they stand for.
+    pub by: By,
+    /// All of them together.
+    pub total: Total,
+    /// What came and went.
+    pub news: News,
+    /// Milliseconds since the look before; 0 where this is the first.
+    pub elapsed: u64,
+    /// In which units amounts are.
+    pub units: Units,
+    /// Colours, where wanted.
+    pub palette: Option<Palette>,
+    /// Shown in the line of keys, where there is one.
+    pub sort: Sort,
+    /// The keys do something.
+    pub keys: bool,
+    /// Nothing new is shown for now.
+    pub paused: bool,
+}
+
+/// What came and went since the look before.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct News {
+    /// Connections that were opened; `None` where that is not known.
+    pub opened: Option<u64>,
+    /// Connections that ended.
+    pub ended: Option<u64>,
+    /// Subflows that came and went between two looks: what they carried is not
+    /// known.
+    pub unseen: u64,
+}
+
+/// What grew in so many milliseconds, as it grows in a second.
+pub fn a_second(amount: u64, elapsed: u64) -> u64 {
+    match elapsed {
+        0 => 0,
+        _ => amount.saturating_mul(1000).saturating_add(elapsed / 2) / elapsed,
+    }
+}
+
+/// Which part of all it is, in hundredths.
+pub fn share(part: u64, all: u64) -> u64 {
+    // A hundredth of much is exact enough.
+    let share = match part.checked_mul(100) {
+        Some(part) => part.saturating_add(all / 2).checked_div(all),
+        None => part.checked_div(all / 100),
+    };
+    share.unwrap_or(0).min(100)
+}
+
+/// A column, in the order in which they stand.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Device,
+    Address,
+    Endpoint,
+    State,
+    Share,
+    Received,
+    Sent,
+    Rtt,
+    Worst,
+    Retransmits,
+    Subflows,
+    Bar,
+}
+
+const COLUMNS: usize = 12;
+
+/// Each column with its title and its least width.
+const TITLES: [(Column, &str, usize); COLUMNS] = [
+    (Column::Device, "DEV", 3),
+    (Column::Address, "ADDRESS", 7),
+    (Column::Endpoint, "ID", 3),
+    (Column::State, "STATE", 6),
+    (Column::Share, "SHARE", 5),
+    (Column::Received, "IN/s", 6),
+    (Column::Sent, "OUT/s", 6),
+    (Column::Rtt, "RTTms", 5),
+    (Column::Worst, "MAXms", 5),
+    (Column::Retransmits, "RTX/s", 5),
+    (Column::Subflows, "SUB", 3),
+    (Column::Bar, "", SHORT_BAR),
+];
+
+/// Which columns there are where there is not room for all.
+const FIRST_OF_ALL: [Column; COLUMNS] = [
+    Column::Device,
+    Column::State,
+    Column::Sent,
+    Column::Received,
+    Column::Share,
+    Column::Rtt,
+    Column::Bar,
+    Column::Subflows,
+    Column::Retransmits,
+    Column::Address,
+    Column::Worst,
+    Column::Endpoint,
+];
+
+const SHORT_BAR: usize = 5;
+const LONG_BAR: usize = 40;
+/// In a pipe.
+const BAR: usize = 10;
+
+/// Draws at most `height` lines of at most `width` columns, each with its
+/// newline; all of it where these are 0. `name` gives the name of an interface.
+pub fn draw(
+    view: &View,
+    width: usize,
+    height: usize,
+    name: &mut dyn FnMut(u32, &mut Text),
+    out: &mut Text,
+) {
+    let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
+    let mut page = Page {
+        out,
+        column: 0,
+        width: unlimited(width),
+        palette: view.palette,
+    };
+    let height = unlimited(height);
+    page.summary(view);
+    let keys = view.keys && height > 4;
+    let room = height.saturating_sub(2 + usize::from(keys));
+    let mut table = Table {
+        view,
+        name,
+        cell: Text::default(),
+        widths: [0; COLUMNS],
+    };
+    let lines = |count: usize| table_lines(view, count);
+    // One line says how many more there are.
+    let mut shown = view.rows.len();
+    if lines(shown) > room {
+        while shown > 0 && lines(shown) >= room {
+            shown -= 1;
+        }
+    }
+    let rows = view.rows.get(..shown).unwrap_or_default();
+    table.measure(rows, page.width);
+    if height > 1 {
+        table.titles(&mut page);
+    }
+    let mut token = None;
+    for row in rows {
+        if view.by == By::Connection && token != Some(row.token) {
+            token = Some(row.token);
+            page.connection(row);
+        }
+        table.row(row, &mut page);
+    }
+    if shown < view.rows.len() && room > 0 {
+        page.put(b"... ");
+        page.number((view.rows.len() - shown) as u64);
+        page.put(b" more");
+        page.end();
+    }
+    if keys {
+        page.keys(view);
+    }
+}
+
+/// How many lines the first `count` rows take.
+fn table_lines(view: &View, count: usize) -> usize {
+    let rows = view.rows.get(..count).unwrap_or_default();
+    if view.by != By::Connection {
+        return count;
+    }
+    let mut lines = count;
+    let mut token = None;
+    for row in rows {
+        if token != Some(row.token) {
+            token = Some(row.token);
+            lines += 1;
+        }
+    }
+    lines
+}
+
+/// Lines that end at the right edge.
+struct Page<'p> {
+    out: &'p mut Text,
+    column: usize,
+    width: usize,
+    palette: Option<Palette>,
+}
+
+impl Page<'_> {
+    /// Puts text, as far as there is room. A terminal must not take any of it
+    /// for something else.
+    fn put(&mut self, text: &[u8]) {
+        for byte in text {
+            if self.column >= self.width {
+                return;
+            }
+            self.column += 1;
+            self.out.byte(match byte {
+                b' '..=b'~' => *byte,
+                _ => b'?',
+            });
+        }
+    }
+
+    fn blanks(&mut self, count: usize) {
+        for _ in 0..count {
+            self.put(b" ");
+        }
+    }
+
+    fn number(&mut self, value: u64) {
+        self.put(crate::text::number(value).as_bytes());
+    }
+
+    fn colour(&mut self, colour: Option<Colour>) {
+        if let (Some(palette), Some(colour)) = (self.palette, colour) {
+            self.out.bytes(palette.start(colour).as_bytes());
+        }
+    }
+
+    fn end_colour(&mut self, colour: Option<Colour>) {
+        if self.palette.is_some() && colour.is_some() {
+            self.out.bytes(Palette::END.as_bytes());
+        }
+    }
+
+    fn end(&mut self) {
+        self.out.byte(b'\n');
+        self.column = 0;
+    }
+
+    /// Puts a piece if there is room for the whole of it.
+    fn piece(&mut self, name: &[u8], value: &[u8]) {
+        let blank = usize::from(self.column > 0) * 2;
+        if self
+            .column
+            .saturating_add(blank + name.len() + 1 + value.len())
+            <= self.width
+        {
+            self.blanks(blank);
+            self.put(name);
+            self.put(b" ");
+            self.put(value);
+        }
+    }
+
+    /// The first line: all together.
+    fn summary(&mut self, view: &View) {
+        let total = &view.total;
+        let mut paths = Text::default();
+        let mut piece = |page: &mut Self, name: &str, value: u64, units, after: &[u8]| {
+            paths.clear();
+            paths.amount(value, units);
+            paths.bytes(after);
+            page.piece(name.as_bytes(), paths.as_bytes());
+        };
+        if view.paused {
+            self.put(b"PAUSED");
+        }
+        for (name, amount) in [("in", total.received), ("out", total.sent)] {
+            if view.elapsed > 0 {
+                let rate = a_second(amount, view.elapsed);
+                piece(self, name, rate, view.units, b"B/s");
+            }
+        }
+        if view.news.unseen > 0 {
+            piece(self, "unseen", view.news.unseen, Units::Raw, b"");
+        }
+        piece(self, "connections", total.connections, Units::Raw, b"");
+        piece(self, "subflows", total.subflows, Units::Raw, b"");
+        if total.fallbacks > 0 {
+            piece(self, "fallback", total.fallbacks, Units::Raw, b"");
+        }
+        for (name, count) in [("opened", view.news.opened), ("ended", view.news.ended)] {
+            if let Some(count) = count {
+                piece(self, name, count, Units::Raw, b"");
+            }
+        }
+        self.end();
+    }
+
+    /// The line above the paths of a connection.
+    fn connection(&mut self, row: &Row) {
+        self.put(b"token ");
+        self.put(crate::text::padded(row.token.into(), 8).as_bytes());
+        let mut peer = Text::default();
+        end_text(row, 1, true, &mut peer);
+        self.put(b" to ");
+        self.put(peer.as_bytes());
+        self.end();
+    }
+
+    /// The last line: what keys do.
+    fn keys(&mut self, view: &View) {
+        self.piece(b"q", b"quit");
+        self.piece(b"space", if view.paused { b"go on" } else { b"pause" });
+        self.piece(b"s sort:", view.sort.name().as_bytes());
+        self.piece(b"b by:", view.by.name().as_bytes());
+        self.end();
+    }
+}
+
+/// An end of a row, with its port perhaps.
+pub fn end_text(row: &Row, at: usize, port: bool, out: &mut Text) {
+    let Some(end) = row.ends.get(at) else { return };
+    let Some(address) = end.address() else { return };
+    let bracket = port && end.family == AF_INET6;
+    if bracket {
+        out.byte(b'[');
+    }
+    out.address(address);
+    if bracket {
+        out.byte(b']');
+    }
+    if port {
+        out.byte(b':');
+        out.number(end.port.into());
+    }
+}
+
+/// Rows in columns.
+struct Table<'t> {
+    view: &'t View<'t>,
+    name: &'t mut dyn FnMut(u32, &mut Text),
+    cell: Text,
+    /// 0 for a column that is not there.
+    widths: [usize; COLUMNS],
+}
+
+impl Table<'_> {
+    /// Makes the columns as wide as they have to be, as many as fit.
+    fn measure(&mut self, rows: &[Row], width: usize) {
+        let mut wanted = TITLES.map(|(_, _, least)| least);
+        for row in rows {
+            for (at, (column, _, _)) in TITLES.iter().enumerate() {
+                let fixed = !matches!(column, Column::Device | Column::Address)
+                    && self.view.units != Units::Binary;
+                if fixed || *column == Column::Bar {
+                    continue;
+                }
+                self.fill(*column, row, 0);
+                let len = self.cell.as_bytes().len();
+                if let Some(wanted) = wanted.get_mut(at) {
+                    *wanted = len.max(*wanted);
+                }
+            }
+        }
+        let mut room = width;
+        for column in FIRST_OF_ALL {
+            let at = column as usize;
+            let (Some(wanted), Some(place)) = (wanted.get(at), self.widths.get_mut(at)) else {
+                continue;
+            };
+            // A blank stands between two.
+            let blank = usize::from(room < width);
+            match room.checked_sub(wanted + blank) {
+                Some(left) => {
+                    *place = *wanted;
+                    room = left;
+                }
+                // A long name is cut rather than left out.
+                None if column == Column::Device => {
+                    *place = room;
+                    room = 0;
+                }
+                None => {}
+            }
+        }
+        if let Some(bar) = self.widths.last_mut().filter(|bar| **bar > 0) {
+            *bar = match width {
+                usize::MAX => BAR,
+                _ => (*bar + room).min(LONG_BAR),
+            };
+        }
+    }
+
+    fn titles(&mut self, page: &mut Page) {
+        let mut first = true;
+        for ((column, title, _), width) in TITLES.into_iter().zip(self.widths) {
+            if width == 0 || title.is_empty() {
+                continue;
+            }
+            if !core::mem::take(&mut first) {
+                page.blanks(1);
+            }
+            let title = match (column, self.view.by) {
+                (Column::Address, By::Subflow) => "PEER",
+                _ => title,
+            };
+            let pad = width.saturating_sub(title.len());
+            let left = is_left(column);
+            page.blanks(if left { 0 } else { pad });
+            page.put(title.as_bytes());
+            page.blanks(if left && column != Column::Bar {
+                pad
+            } else {
+                0
+            });
+        }
+        page.end();
+    }
+
+    fn row(&mut self, row: &Row, page: &mut Page) {
+        let mut first = true;
+        for ((column, _, _), width) in TITLES.into_iter().zip(self.widths) {
+            if width == 0 {
+                continue;
+            }
+            if !core::mem::take(&mut first) {
+                page.blanks(1);
+            }
+            self.fill(column, row, width);
+            let cell = self.cell.as_bytes();
+            let cell = cell.get(..width).unwrap_or(cell);
+            let pad = width - cell.len();
+            let colour = match column {
+                Column::Device => Some(Colour::Interface),
+                Column::Address if row.ends[0].family == AF_INET6 => Some(Colour::Ipv6),
+                Column::Address => Some(Colour::Ipv4),
+                Column::State | Column::Bar => {
+                    matches!(row.state, State::Stale | State::Down).then_some(Colour::Wrong)
+                }
+                _ => None,
+            };
+            let left = is_left(column);
+            page.blanks(if left { 0 } else { pad });
+            page.colour(colour);
+            page.put(cell);
+            page.end_colour(colour);
+            page.blanks(if left && column != Column::Bar {
+                pad
+            } else {
+                0
+            });
+        }
+        page.end();
+    }
+
+    /// What stands in a column.
+    fn fill(&mut self, column: Column, row: &Row, width: usize) {
+        let view = self.view;
+        let rate = |amount| (view.elapsed > 0).then_some(a_second(amount, view.elapsed));
+        let all = view.total.sent.saturating_add(view.total.received);
+        let cell = &mut self.cell;
+        cell.clear();
+        match column {
+            Column::Device => return (self.name)(row.interface, cell),
+            Column::Address => {
+                let by_subflow = view.by == By::Subflow;
+                return end_text(row, usize::from(by_subflow), by_subflow, cell);
+            }
+            Column::State
+                if row.state != State::Active && row.state != State::Idle || view.elapsed > 0 =>
+            {
+                return cell.bytes(row.state.name().as_bytes());
+            }
+            Column::Share if all > 0 => {
+                cell.number(share(row.bytes(), all));
+                return cell.byte(b'%');
+            }
+            Column::Endpoint if row.endpoint > 0 => return cell.number(row.endpoint.into()),
+            Column::Rtt if row.rtt > 0 => return milliseconds(row.rtt, cell),
+            Column::Worst if row.worst > 0 => return milliseconds(row.worst, cell),
+            Column::Subflows => return cell.number(row.subflows.into()),
+            Column::Bar => {
+                // What carries anything is seen.
+                let part = share(row.bytes(), all) as usize * width;
+                let full = ((part + 50) / 100).max(usize::from(row.bytes() > 0));
+                for at in 0..width {
+                    cell.byte(if at < full { b'#' } else { b'.' });
+                }
+                return;
+            }
+            Column::Received => {
+                if let Some(rate) = rate(row.received) {
+                    return cell.amount(rate, view.units);
+                }
+            }
+            Column::Sent => {
+                if let Some(rate) = rate(row.sent) {
+                    return cell.amount(rate, view.units);
+                }
+            }
+            Column::Retransmits => {
+                if let Some(rate) = rate(row.retransmits) {
+                    // Some is not none.
+                    return match rate {
+                        0 if row.retransmits > 0 => cell.bytes(b"<1"),
+                        _ => cell.amount(rate, Units::Decimal),
+                    };
+                }
+            }
+            _ => {}
+        }
+        cell.byte(b'-');
+    }
+}
+
+fn is_left(column: Column) -> bool {
+    matches!(
+        column,
+        Column::Device | Column::Address | Column::State | Column::Bar
+    )
+}
+
+/// Milliseconds, with as many digits behind the point as there is room for.
+fn milliseconds(microseconds: u32, out: &mut Text) {
+    let time = u64::from(microseconds);
+    let (unit, digits) = match time {
+        0..9_995 => (10, 2),
+        9_995..999_950 => (100, 1),
+        _ => (1000, 0),
+    };
+    let rounded = (time + unit / 2) / unit;
+    let scale = 1000 / unit;
+    out.number(rounded / scale);
+    if digits > 0 {
+        out.byte(b'.');
+        out.digits(rounded % scale, 10, digits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mptcp_codec::diag::End;
+    use mptcp_codec::inet::AF_INET;
+
+    fn row(interface: u32, address: u128, family: u16) -> Row {
+        let local = |number| End {
+            number,
+            port: 5000,
+            family,
+        };
+        let mut row = Row::empty(interface, interface as u8 - 1, local(address));
+        row.ends[1] = local(address + 100);
+        row.token = interface / 3;
+        row.subflows = 1;
+        row.rtt = 12_345;
+        row.worst = 1_234_567;
+        row.state = State::Active;
+        row
+    }
+
+    fn paths(count: u32) -> Vec<Row> {
+        let mut rows: Vec<Row> = (1..=count)
+            .map(|at| row(at, 0xffff_0a00_0000 + u128::from(at), AF_INET))
+            .collect();
+        for row in &mut rows {
+            row.sent = 1000 * u64::from(row.interface);
+        }
+        rows
+    }
+
+    fn view(rows: &[Row]) -> View<'_> {
+        let sent = rows.iter().map(|row| row.sent).sum();
+        View {
+            rows,
+            by: By::Path,
+            total: Total {
+                connections: 1,
+                subflows: rows.len() as u64,
+                sent,
+                ..Total::default()
+            },
+            news: News {
+                opened: Some(1),
+                ended: Some(0),
+                unseen: 0,
+            },
+            elapsed: 1000,
+            units: Units::Decimal,
+            palette: None,
+            sort: Sort::Rate,
+            keys: true,
+            paused: false,
+        }
+    }
+
+    fn drawn(view: &View, width: usize, height: usize) -> Vec<String> {
+        let mut out = Text::default();
+        let name = &mut |index: u32, text: &mut Text| {
+            text.bytes(b"eth");
+            text.number(index.into());
+        };
+        draw(view, width, height, name, &mut out);
+        let text = String::from_utf8(out.into_bytes()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_pipe_gets_every_column() {
+        let rows = paths(2);
+        let mut view = view(&rows);
+        view.keys = false;
+        assert_eq!(
+            drawn(&view, 0, 0),
+            [
+                "in 0B/s  out 3.00kB/s  connections 1  subflows 2  opened 1  ended 0",
+                "DEV  ADDRESS   ID STATE  SHARE   IN/s  OUT/s RTTms MAXms RTX/s SUB",
+                "eth1 10.0.0.1   - active   33%      0  1.00k  12.3  1235     0   1 ###.......",
+                "eth2 10.0.0.2   1 active   67%      0  2.00k  12.3  1235     0   1 #######...",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_size_of_terminal_is_exceeded() {
+        for count in [0, 1, 2, 7, 100] {
+            let rows = paths(count);
+            for by in [By::Path, By::Connection, By::Subflow] {
+                for (width, height) in [(1, 1), (10, 2), (39, 10), (79, 24), (199, 60), (300, 5)] {
+                    let mut view = view(&rows);
+                    view.by = by;
+                    let lines = drawn(&view, width, height);
+                    assert!(lines.len() <= height, "{width}x{height}: {lines:#?}");
+                    for line in &lines {
+                        assert!(line.len() <= width, "{width}x{height}: {lines:#?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let rows = paths(100);
+        let lines = drawn(&view(&rows), 79, 10);
+        assert_eq!(lines.len(), 10);
+        assert_eq!(lines[8], "... 94 more");
+        assert!(lines[9].starts_with("q quit"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_the_columns_that_matter() {
+        let rows = paths(2);
+        let lines = drawn(&view(&rows), 39, 10);
+        assert_eq!(lines[1], "DEV  STATE  SHARE   IN/s  OUT/s RTTms");
+        assert_eq!(lines[3], "eth2 active   67%      0  2.00k  12.3");
+    }
+
+    #[test]
+    fn long_ipv6_addresses_do_not_break_the_columns() {
+        let rows = [
+            row(1, 0x2001_0db8_1111_2222_3333_4444_5555_6666, AF_INET6),
+            row(2, 0x2001_0db8 << 96 | 1, AF_INET6),
+        ];
+        for width in [79, 199] {
+            let lines = drawn(&view(&rows), width, 24);
+            let column = |line: &str| line.find("active").unwrap();
+            assert_eq!(column(&lines[2]), column(&lines[3]), "{lines:#?}");
+            assert_eq!(lines[1].find("STATE"), Some(column(&lines[2])));
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_do_anything_to_the_terminal() {
+        let rows = paths(1);
+        let mut out = Text::default();
+        let name = &mut |_, text: &mut Text| text.bytes(b"\x1b[2J\xff");
+        draw(&view(&rows), 79, 24, name, &mut out);
+        let text = String::from_utf8(out.into_bytes()).unwrap();
+        assert!(text.contains("?[2J?"), "{text}");
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn rows_of_a_connection_stay_together_best_first() {
+        let mut rows = paths(8);
+        sort(&mut rows, By::Connection, Sort::Rate);
+        let order: Vec<u32> = rows.iter().map(|row| row.interface).collect();
+        assert_eq!(order, [6, 7, 8, 3, 4, 5, 1, 2]);
+        sort(&mut rows, By::Path, Sort::Rate);
+        let order: Vec<u32> = rows.iter().map(|row| row.interface).collect();
+        assert_eq!(order, [8, 7, 6, 5, 4, 3, 2, 1]);
+        sort(&mut rows, By::Path, Sort::Path);
+        assert_eq!(rows[0].interface, 1);
+        let lines = drawn(
+            &View {
+                by: By::Connection,
+                ..view(&rows[..2])
+            },
+            79,
+            24,
+        );
+        assert_eq!(lines[2], "token 00000000 to 10.0.0.101:5000");
+    }
+
+    #[test]
+    fn before_the_second_look_no_rate_is_claimed() {
+        let rows = paths(1);
+        let mut view = view(&rows);
+        view.elapsed = 0;
+        let lines = drawn(&view, 79, 24);
+        assert!(lines[2].contains(" -      -"), "{lines:#?}");
+        assert!(
+            !lines[2].contains("active") && !lines[0].contains("B/s"),
+            "{lines:#?}"
+        );
+    }
+
+    #[test]
+    fn times_have_the_digits_that_fit() {
+        for (time, expected) in [
+            (1, "0.00"),
+            (30, "0.03"),
+            (9_994, "9.99"),
+            (9_995, "10.0"),
+            (12_345, "12.3"),
+            (999_949, "999.9"),
+            (999_950, "1000"),
+            (u32::MAX, "4294967"),
+        ] {
+            let mut out = Text::default();
+            milliseconds(time, &mut out);
+            assert_eq!(out.into_bytes(), expected.as_bytes(), "{time}");
+        }
+    }
+
+    #[test]
+    fn rates_and_shares_are_of_the_time_that_passed() {
+        assert_eq!(a_second(1000, 500), 2000);
+        assert_eq!(a_second(1000, 0), 0);
+        assert_eq!(a_second(u64::MAX, 1000), u64::MAX / 1000);
+        assert_eq!((share(1, 3), share(2, 3), share(0, 0)), (33, 67, 0));
+        assert_eq!(share(u64::MAX / 2, u64::MAX), 50);
+    }
+}

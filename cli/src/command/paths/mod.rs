@@ -1,0 +1,693 @@
+//! `paths`.
+//!
+//! ```text
+//! kernel ─► rates ─► rows ─► layout ─► screen, or standard output
+//! ```
+//!
+//! Once an interval all TCP sockets are gone through, and the counters of those
+//! that are subflows compared with what they were. What carried data and was
+//! closed within the interval is found in two ways that nobody notices: the
+//! kernel hands out the last counters of a socket that goes (to
+//! [`Diagnostics::listen_for_ends`]), and it counts connections and subflows
+//! (MPTcpExt). Events of the path manager would say no more, and a listener is
+//! taken for a user-space path manager, in whatever namespace.
+
+mod layout;
+mod rates;
+mod record;
+mod screen;
+
+use mptcp_codec::diag::{
+    self, extension, End, Filter, Protocol, Query, SocketView, States, SubflowFlags, SubflowInfo,
+};
+use mptcp_codec::inet::{AF_INET, AF_INET6};
+
+use self::layout::{News, Sort, View};
+use self::rates::{By, Counters, Rates, Row, Rows, Sample, State};
+use self::screen::Screen;
+use super::connection::matches;
+use crate::args::Options;
+use crate::errno::Errno;
+use crate::error::{status, Error, Kind, Result, Status};
+use crate::grammar::connection::{parse, ConnectionWords};
+use crate::grammar::endpoint::Family;
+use crate::grammar::{milliseconds, shortens, Words};
+use crate::host::places::{is_ipv4, key_of, Places};
+use crate::kernel::connections::is_fallback;
+use crate::kernel::{interface, proc, Diagnostics, LinkEvents};
+use crate::output::{warn, Units};
+use crate::session::{Command, Does, Session};
+use crate::sys::{self, Fd, Polled, Signals};
+use crate::text::{parse_number, Text};
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "paths",
+    about: "Show what each path carries, as it changes.",
+    words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
+            [ sport N ] [ dport N ] [ fallback ] [ -4 | -6 ] \
+            [ --interval SECS ] [ --count N ] [ --by WHAT ]",
+    help: "A path is an interface with a local address. All subflows are counted, or those that \
+            match all words of connection show. Rates are in bytes, OUT those that the peer \
+            acknowledged; RTT is the median of the subflows.\n\
+            On a terminal q quits, space pauses, s sorts, b changes what a row is.\n\
+            \n\
+            States:\n\
+            \tactive it carried data\n\
+            \tbackup all of its subflows are backups\n\
+            \tidle there was nothing to carry\n\
+            \tstale data were sent again, and nothing was acknowledged\n\
+            \tdown its interface cannot carry packets\n\
+            \n\
+            opened and ended count connections. Subflows that came and went between two looks \
+            are unseen: what they carried is not in the rates.\n\
+            \n\
+            Example:\n\
+            \x20 ip-mptcp paths dport 443 --interval 2",
+    does: Does::Options(run),
+};
+
+/// Shows paths until there is an end.
+#[inline(never)]
+fn run(session: &mut Session, args: &Options) -> Result<Status> {
+    let mut watch = Watch::new(session, args)?;
+    let result = watch.run(session);
+    // A batch goes on as before; the terminal is put back by then.
+    session.out.stop_keeping();
+    let hidden = watch.paths.hidden;
+    drop(watch);
+    let signal = result?;
+    session.out.flush()?;
+    if hidden {
+        warn(
+            b"the connections of subflows are not shown: this kernel shows them to root only \
+              (CAP_NET_ADMIN in this network namespace)",
+        );
+    }
+    Ok(match signal {
+        0 => 0,
+        _ if args.count.is_none() => 0,
+        signal => 128 + Status::from(signal),
+    })
+}
+
+/// How long sockets that end are left to gather, in milliseconds: a host that
+/// closes thousands a second wakes nobody for each.
+const GATHER: u64 = 50;
+
+/// The places of this many subflows are looked up at each look; of more, once in
+/// as many looks, and where interfaces or endpoints changed.
+const FEW: usize = 256;
+const TURNS: u64 = 16;
+
+/// Signals that are the end, or have to do with the terminal.
+static PLAIN: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
+static ON_SCREEN: [i32; 7] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGTSTP,
+    libc::SIGCONT,
+    libc::SIGWINCH,
+];
+
+/// The paths, and how they are shown.
+struct Watch {
+    paths: Paths,
+    signals: Signals,
+    screen: Option<Screen>,
+    interval: u64,
+    /// How many intervals are left; `None` without an end.
+    left: Option<u64>,
+    sort: Sort,
+    paused: bool,
+    /// Until then, sockets that end are left to gather.
+    gathering: u64,
+    text: Text,
+}
+
+/// What was waited for.
+enum Happened {
+    /// The time for the next look has come.
+    Time,
+    /// What is shown is to be shown anew.
+    Changed,
+    /// It is over, by this signal or by a key (0).
+    End(u8),
+}
+
+impl Watch {
+    fn new(session: &mut Session, args: &Options) -> Result<Self> {
+        let paths = Paths::new(session, args)?;
+        let interval = match args.interval {
+            None => 1000,
+            Some(word) => match milliseconds(word) {
+                // Longer than poll can wait is a mistake.
+                Some(interval @ 1..=0x7fff_ffff) => interval,
+                _ => return Err(Error::invalid(word, "0.001 to 2147483 seconds")),
+            },
+        };
+        let left = match args.count {
+            None => None,
+            Some(word) => match parse_number(word) {
+                Some(count @ 1..) => Some(count.into()),
+                _ => return Err(Error::invalid(word, "expected a number from 1 on")),
+            },
+        };
+        let style = &session.out.style;
+        let screen = match style.json || style.oneline {
+            true => None,
+            false => Screen::open(),
+        };
+        let which: &'static [i32] = match screen {
+            Some(_) => &ON_SCREEN,
+            None => &PLAIN,
+        };
+        let signals = sys::catch_signals(which).map_err(cannot_wait)?;
+        Ok(Self {
+            paths,
+            signals,
+            screen,
+            interval,
+            left,
+            sort: Sort::Rate,
+            paused: false,
+            gathering: 0,
+            text: Text::default(),
+        })
+    }
+
+    /// Returns the signal that was the end, 0 for another one.
+    fn run(&mut self, session: &mut Session) -> Result<u8> {
+        self.paths.look(session)?;
+        if self.screen.is_none() {
+            session.out.keep();
+        }
+        self.show(session)?;
+        let mut next = self.paths.looked + self.interval;
+        loop {
+            match self.wait(session, next)? {
+                Happened::End(signal) => return Ok(signal),
+                Happened::Changed => {
+                    self.show(session)?;
+                    continue;
+                }
+                Happened::Time => {}
+            }
+            self.paths.look(session)?;
+            self.show(session)?;
+            // Who is late does not hurry.
+            next += self.interval;
+            if next < self.paths.looked + self.interval / 2 {
+                next = self.paths.looked + self.interval;
+            }
+            if let Some(left) = &mut self.left {
+                *left -= 1;
+                if *left == 0 {
+                    return self.finish(session);
+                }
+            }
+        }
+    }
+
+    /// Waits until the time of the next look, and for what comes before.
+    fn wait(&mut self, session: &mut Session, next: u64) -> Result<Happened> {
+        loop {
+            let idle = self.write(session)?;
+            let now = sys::milliseconds();
+            // Who does not read misses nothing: the interval becomes longer.
+            if now >= next && !self.paused && (idle || self.screen.is_some()) {
+                return Ok(Happened::Time);
+            }
+            let gathering = self.gathering > now;
+            let mut time = match self.paused || !idle && self.screen.is_none() {
+                true => i32::MAX as u64,
+                false => next - now,
+            };
+            if gathering {
+                time = time.min(self.gathering - now);
+            }
+            let keys = self.screen.as_ref().is_some_and(|screen| screen.keys);
+            let (none, input) = (Fd::NONE, Fd::STDIN);
+            let mut polled = [
+                Polled::read(&self.signals.fd),
+                Polled::read(if keys { &input } else { &none }),
+                match &self.paths.ends {
+                    Some(ends) if !gathering => Polled::read(ends.fd()),
+                    _ => Polled::read(&none),
+                },
+                match &self.screen {
+                    _ if idle => Polled::read(&none),
+                    Some(screen) => screen.polled(),
+                    None => Polled::write(&Fd::STDOUT),
+                },
+            ];
+            let time = time.min(i32::MAX as u64) as i32;
+            sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
+            if polled[0].is_ready() {
+                if let Some(happened) = self.signal() {
+                    return Ok(happened);
+                }
+            }
+            if polled[1].is_ready() {
+                if let Some(happened) = self.key() {
+                    return Ok(happened);
+                }
+            }
+            if polled[2].is_ready() {
+                self.paths.take_ends()?;
+                self.gathering = sys::milliseconds() + GATHER;
+            }
+        }
+    }
+
+    fn signal(&mut self) -> Option<Happened> {
+        let signal = sys::caught(&self.signals)?;
+        match (i32::from(signal), &mut self.screen) {
+            (libc::SIGTSTP, Some(screen)) => screen.stop(),
+            (libc::SIGCONT, Some(screen)) => screen.take_again(),
+            (libc::SIGWINCH, _) => {}
+            _ => return Some(Happened::End(signal)),
+        }
+        Some(Happened::Changed)
+    }
+
+    fn key(&mut self) -> Option<Happened> {
+        let key = self.screen.as_mut().and_then(Screen::key)?;
+        match key {
+            b'q' | b'Q' => return Some(Happened::End(0)),
+            b' ' => {
+                self.paused = !self.paused;
+                if !self.paused {
+                    return Some(Happened::Time);
+                }
+            }
+            b's' | b'S' => self.sort = self.sort.next(),
+            b'b' | b'B' => self.paths.by = self.paths.by.next(),
+            _ => return None,
+        }
+        Some(Happened::Changed)
+    }
+
+    /// Shows what was seen; nothing after the first look in a pipe, as there
+    /// are no rates yet.
+    fn show(&mut self, session: &mut Session) -> Result<()> {
+        let paths = &mut self.paths;
+        if self.screen.is_none() && paths.elapsed == 0 {
+            return Ok(());
+        }
+        paths.make_rows();
+        layout::sort(&mut paths.table.rows, paths.by, self.sort);
+        let style = session.out.style;
+        let view = View {
+            rows: &paths.table.rows,
+            by: paths.by,
+            total: paths.table.total,
+            news: paths.news,
+            elapsed: paths.elapsed,
+            units: match style.units {
+                Units::Raw if session.options.iec => Units::Binary,
+                Units::Raw => Units::Decimal,
+                units => units,
+            },
+            palette: style.palette,
+            sort: self.sort,
+            keys: self.screen.as_ref().is_some_and(|screen| screen.keys),
+            paused: self.paused,
+        };
+        let names = &mut paths.places.names;
+        let name = &mut |index, text: &mut Text| text.bytes(names.known(index));
+        let text = &mut self.text;
+        text.clear();
+        if let Some(screen) = &mut self.screen {
+            // The last column is left free: some terminals go on from there to
+            // the next line.
+            let (columns, lines) = screen.size();
+            layout::draw(&view, columns.saturating_sub(1).max(1), lines, name, text);
+            return screen.draw(text.as_bytes());
+        }
+        if style.json {
+            record::json(&view, sys::now(), name, &mut session.out);
+        } else if style.oneline {
+            record::lines(&view, name, &mut session.out);
+        } else {
+            layout::draw(&view, 0, 0, name, text);
+            session.out.bytes(text.as_bytes());
+            session.out.text("\n");
+        }
+        Ok(())
+    }
+
+    /// Writes what can be written now; whether that was all.
+    fn write(&mut self, session: &mut Session) -> Result<bool> {
+        if let Some(screen) = &mut self.screen {
+            screen.write()?;
+            return Ok(screen.is_idle());
+        }
+        session.out.write_ready()?;
+        Ok(session.out.kept() == 0)
+    }
+
+    /// Writes the rest, or as much as is taken before a signal comes.
+    fn finish(&mut self, session: &mut Session) -> Result<u8> {
+        while self.screen.is_none() && !self.write(session)? {
+            let mut polled = [Polled::read(&self.signals.fd), Polled::write(&Fd::STDOUT)];
+            sys::poll_all(&mut polled, -1).map_err(cannot_wait)?;
+            if let Some(Happened::End(signal)) =
+                polled[0].is_ready().then(|| self.signal()).flatten()
+            {
+                session.out.forget();
+                return Ok(signal);
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn cannot_wait(error: Errno) -> Error {
+    Error::system(Kind::Kernel, status::FAILED, &["cannot wait"], error)
+}
+
+/// What is known of the paths.
+struct Paths {
+    words: ConnectionWords,
+    by: By,
+    diagnostics: Diagnostics,
+    /// Tells of sockets that end, where the kernel does.
+    ends: Option<Diagnostics>,
+    places: Places,
+    links: LinkEvents,
+    rates: Rates,
+    table: Rows,
+    counters: proc::Counters,
+    /// What the counters were at the look before.
+    before: Option<Counted>,
+    /// Subflows that were seen before the kernel counted them.
+    ahead: u64,
+    news: News,
+    /// When the last look was, in milliseconds, and how long after the one
+    /// before.
+    looked: u64,
+    elapsed: u64,
+    /// Counts looks.
+    turn: u64,
+    /// The kernel kept from this reader what belongs to which connection.
+    hidden: bool,
+}
+
+/// What the kernel has counted.
+#[derive(Copy, Clone)]
+struct Counted {
+    connections: u64,
+    subflows: u64,
+    now: u64,
+}
+
+impl Paths {
+    fn new(session: &mut Session, args: &Options) -> Result<Self> {
+        let mut words = ConnectionWords::default();
+        parse(Words::new(&args.keyword), &mut words, &mut |name| {
+            interface::index(session.path_manager()?.fd(), name, true)
+        })?;
+        if words.listen {
+            return Err(Error::invalid("listen", "what listens carries nothing"));
+        }
+        let options = &session.options;
+        if words.family.is_none() && options.ipv4 != options.ipv6 {
+            words.family = Some(match options.ipv4 {
+                true => Family::V4,
+                false => Family::V6,
+            });
+        }
+        let by = match args.by {
+            None => By::Path,
+            Some(word) => [By::Path, By::Connection, By::Subflow]
+                .into_iter()
+                .find(|by| shortens(word, by.name()))
+                .ok_or_else(|| Error::invalid(word, "expected path, connection or subflow"))?,
+        };
+        let buffer = session.receive_buffer();
+        Ok(Self {
+            words,
+            by,
+            diagnostics: Diagnostics::open(buffer)?,
+            ends: Diagnostics::listen_for_ends(buffer).ok(),
+            places: Places::default(),
+            links: LinkEvents::new(),
+            rates: Rates::default(),
+            table: Rows::default(),
+            counters: proc::Counters::default(),
+            before: None,
+            ahead: 0,
+            news: News::default(),
+            looked: 0,
+            elapsed: 0,
+            turn: 0,
+            hidden: false,
+        })
+    }
+
+    /// Looks at everything.
+    fn look(&mut self, session: &mut Session) -> Result<()> {
+        let mut places = Places::default();
+        places.read(session)?;
+        let mut links = LinkEvents::with_capacity(self.links.len());
+        if let Some(routes) = &mut places.routes {
+            routes.interfaces(&mut links, &mut places.names)?;
+        }
+        // Where subflows are is looked up again, of many only a few each time.
+        let changed = links != self.links || places.endpoints != self.places.endpoints;
+        let few = self.rates.len() <= FEW;
+        self.places = places;
+        self.links = links;
+        self.turn = self.turn.wrapping_add(1);
+        let turn = self.turn;
+        let fallbacks = self.fallbacks()?;
+        let counted = self.count();
+        self.take_ends()?;
+        let now = sys::milliseconds();
+        if self.looked > 0 {
+            self.elapsed = (now - self.looked).max(1);
+        }
+        self.looked = now;
+        self.rates.begin();
+        let Self {
+            diagnostics,
+            words,
+            places,
+            rates,
+            hidden,
+            ..
+        } = self;
+        for family in [AF_INET, AF_INET6] {
+            let query = Query::new(Protocol::Tcp, family)
+                .with_states(States::CONNECTED)
+                .with_extensions(extension::INFO)
+                .with_filter(Filter::of(&words.ends).unwrap_or(Filter::ANY));
+            diagnostics.dump(&query, 0, &mut |socket| {
+                let mut sample = NOTHING;
+                let Some(id) = read(socket, &mut sample, hidden)? else {
+                    return Ok(());
+                };
+                let in_turn = sample.cookie % TURNS == turn % TURNS;
+                let known = rates.place(sample.cookie);
+                (sample.endpoint, sample.interface) = match known {
+                    Some(known) if !few && !changed && !in_turn => known,
+                    _ => (
+                        places.endpoint_of(sample.ends[0].number, id.local),
+                        places.interface_of(&sample.ends, socket.interface()),
+                    ),
+                };
+                if is_wanted(words, fallbacks.as_deref(), &sample) {
+                    rates.seen(&sample);
+                }
+                Ok(())
+            })?;
+        }
+        self.rates.end();
+        self.compare(counted);
+        Ok(())
+    }
+
+    /// The tokens of connections that fell back to TCP, where these are wanted.
+    fn fallbacks(&mut self) -> Result<Option<Vec<u32>>> {
+        if !self.words.fallback {
+            return Ok(None);
+        }
+        // Those that fell back before they had one.
+        let mut tokens = vec![0];
+        for family in [AF_INET, AF_INET6] {
+            let query = Query::new(Protocol::Mptcp, family)
+                .with_states(States::CONNECTED)
+                .with_extensions(extension::INFO);
+            self.diagnostics.dump(&query, 0, &mut |socket| {
+                if is_fallback(socket) {
+                    let info = socket.mptcp_info();
+                    tokens.extend(info.and_then(|info| info.token()));
+                }
+                Ok(())
+            })?;
+        }
+        tokens.sort_unstable();
+        Ok(Some(tokens))
+    }
+
+    /// Takes the last counters of sockets that have ended.
+    fn take_ends(&mut self) -> Result<()> {
+        let Some(ends) = &mut self.ends else {
+            return Ok(());
+        };
+        let rates = &mut self.rates;
+        ends.ends(&mut |socket| rates.gone(socket.cookie(), &counters_of(socket)))
+    }
+
+    /// What the kernel has counted; nothing where it does not count, or where
+    /// not all of it is wanted.
+    fn count(&mut self) -> Option<Counted> {
+        if self.words != ConnectionWords::default() {
+            return None;
+        }
+        self.counters.read().ok()?;
+        let sum = |names: &[&[u8]]| {
+            let values = names.iter().map(|name| self.counters.of(name));
+            values.fold(0, u64::wrapping_add)
+        };
+        let mptcp = sum(&[b"MPCapableSYNACKRX", b"MPCapableACKRX"]);
+        Some(Counted {
+            connections: mptcp + sum(&[b"MPCapableFallbackSYNACK", b"MPCapableFallbackACK"]),
+            subflows: mptcp + sum(&[b"MPJoinSynAckRx", b"MPJoinAckRx"]),
+            now: sum(&[b"MPCurrEstab"]),
+        })
+    }
+
+    /// Finds out what came and went since the look before.
+    fn compare(&mut self, counted: Option<Counted>) {
+        let before = core::mem::replace(&mut self.before, counted);
+        self.news = News::default();
+        let (Some(before), Some(now)) = (before, counted) else {
+            return;
+        };
+        let opened = now.connections.saturating_sub(before.connections);
+        self.news.opened = Some(opened);
+        self.news.ended = Some((opened + before.now).saturating_sub(now.now));
+        // What is seen now and was not counted a moment ago will be.
+        let counted = now.subflows.saturating_sub(before.subflows);
+        let seen = self.ahead + self.rates.opened;
+        self.news.unseen = counted.saturating_sub(seen);
+        self.ahead = seen.saturating_sub(counted);
+    }
+
+    /// Makes the rows of what was seen.
+    fn make_rows(&mut self) {
+        let rows = &mut self.table;
+        rows.make(&self.rates, self.by);
+        if self.by == By::Path && self.words == ConnectionWords::default() {
+            // A path that could be used is shown as one that is not.
+            for endpoint in &self.places.endpoints {
+                let key = key_of(endpoint);
+                let interface = self.places.of_endpoint(endpoint);
+                let shown = rows.rows.iter().any(|row| {
+                    row.ends[0].number == key && (row.interface == interface || interface == 0)
+                });
+                if !shown {
+                    let local = End {
+                        number: key,
+                        port: 0,
+                        family: if is_ipv4(key) { AF_INET } else { AF_INET6 },
+                    };
+                    let id = endpoint.id().unwrap_or(0);
+                    rows.rows.push(Row::empty(interface, id, local));
+                }
+            }
+        }
+        for row in &mut rows.rows {
+            let link = self.links.iter().find(|link| link.index == row.interface);
+            if !link.is_some_and(|link| link.usable) {
+                row.state = State::Down;
+            }
+        }
+    }
+}
+
+const NOTHING: Sample = Sample {
+    cookie: 0,
+    token: 0,
+    interface: 0,
+    endpoint: 0,
+    ends: [End::NONE; 2],
+    counters: Counters {
+        sent: 0,
+        received: 0,
+        retransmits: 0,
+    },
+    rtt: 0,
+    marks: 0,
+};
+
+/// The id of the local address, where the kernel sends it.
+struct Id {
+    local: Option<u8>,
+}
+
+/// Reads a socket, if it is that of a subflow: all but where it is.
+fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<Option<Id>> {
+    let mut info = SubflowInfo::EMPTY;
+    if socket.read_subflow(&mut info)? {
+        sample.token = info.token_loc().unwrap_or(0);
+    } else {
+        let upper = socket.upper_name()?;
+        if upper.is_none_or(|name| name.as_bytes() != b"mptcp") {
+            return Ok(None);
+        }
+        *hidden = true;
+        sample.marks |= Sample::MPTCP;
+    }
+    let flags = info.flags().unwrap_or_default().0;
+    if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::JOIN_REM.0) != 0 {
+        sample.marks |= Sample::MPTCP;
+    }
+    if flags & (SubflowFlags::BKUP_LOC.0 | SubflowFlags::BKUP_REM.0) != 0 {
+        sample.marks |= Sample::BACKUP;
+    }
+    if matches!(
+        socket.state(),
+        diag::State::Established | diag::State::CloseWait
+    ) {
+        sample.marks |= Sample::OPEN;
+    }
+    sample.cookie = socket.cookie();
+    sample.ends = socket.ends();
+    sample.counters = counters_of(socket);
+    if let Some(tcp) = socket.tcp_info() {
+        sample.rtt = tcp.rtt().unwrap_or(0);
+        if tcp.unacked().unwrap_or(0) > 0 && tcp.retransmits().unwrap_or(0) > 0 {
+            sample.marks |= Sample::WAITING;
+        }
+    }
+    Ok(Some(Id {
+        local: info.id_loc(),
+    }))
+}
+
+/// The counters of a socket.
+fn counters_of(socket: &SocketView) -> Counters {
+    let Some(tcp) = socket.tcp_info() else {
+        return NOTHING.counters;
+    };
+    // The ends of a connection are acknowledged like bytes, but are none.
+    let sent = tcp.bytes_sent().unwrap_or(u64::MAX);
+    Counters {
+        sent: tcp.bytes_acked().unwrap_or(0).min(sent),
+        received: tcp.bytes_received().unwrap_or(0),
+        retransmits: tcp.total_retrans().unwrap_or(0),
+    }
+}
+
+/// Whether a subflow is what the words say.
+fn is_wanted(words: &ConnectionWords, fallbacks: Option<&[u32]>, sample: &Sample) -> bool {
+    words.token.is_none_or(|token| token == sample.token)
+        && words.dev.is_none_or(|dev| dev == sample.interface)
+        && fallbacks.is_none_or(|tokens| tokens.binary_search(&sample.token).is_ok())
+        && matches(words, &sample.ends)
+}

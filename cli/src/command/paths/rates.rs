@@ -1,0 +1,730 @@
+//! What the counters of subflows grew by between two looks, and the same by
+//! path, connection or subflow. Pure: no clock, no kernel.
+//!
+//! A subflow is known by the cookie of its socket, which no other gets. Where a
+//! counter is less than before, it began again and all of it is new. One that
+//! is not there at a look is kept for one more: the kernel goes through a table
+//! that changes meanwhile and may miss one.
+
+use mptcp_codec::diag::End;
+
+/// What is read of a subflow at a look.
+#[derive(Copy, Clone, Debug)]
+pub struct Sample {
+    /// Names its socket.
+    pub cookie: u64,
+    /// The token of its connection, 0 where it is hidden.
+    pub token: u32,
+    /// The index of its interface, 0 where none is known.
+    pub interface: u32,
+    /// Its endpoint, 0 for none.
+    pub endpoint: u8,
+    /// The local end and the peer's.
+    pub ends: [End; 2],
+    /// Its counters.
+    pub counters: Counters,
+    /// Microseconds, 0 where there is none yet.
+    pub rtt: u32,
+    /// [`Sample::OPEN`] and others.
+    pub marks: u8,
+}
+
+impl Sample {
+    /// Its opening is over, its closing has not begun.
+    pub const OPEN: u8 = 1;
+    /// It is a backup.
+    pub const BACKUP: u8 = 2;
+    /// Data are on their way, and were sent again after a time-out.
+    pub const WAITING: u8 = 4;
+    /// Its peer speaks MPTCP.
+    pub const MPTCP: u8 = 8;
+}
+
+/// Counters of a subflow, or what they grew by.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Bytes sent that the peer acknowledged.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Segments sent again.
+    pub retransmits: u32,
+}
+
+impl Counters {
+    const NONE: Self = Self {
+        sent: 0,
+        received: 0,
+        retransmits: 0,
+    };
+
+    /// What they grew by.
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            sent: self.sent.checked_sub(before.sent).unwrap_or(self.sent),
+            received: self
+                .received
+                .checked_sub(before.received)
+                .unwrap_or(self.received),
+            retransmits: self
+                .retransmits
+                .checked_sub(before.retransmits)
+                .unwrap_or(self.retransmits),
+        }
+    }
+}
+
+/// A subflow that is known.
+#[derive(Copy, Clone, Debug)]
+struct Subflow {
+    sample: Sample,
+    added: Counters,
+    /// What it was found to have added when it ended, after the last look.
+    last: Counters,
+    /// The look at which it was there last.
+    look: u32,
+    /// It has been counted as opened.
+    counted: bool,
+}
+
+/// The subflows that are known, and what they carried since the look before.
+#[derive(Debug, Default)]
+pub struct Rates {
+    subflows: Vec<Subflow>,
+    cookies: Index,
+    look: u32,
+    /// Subflows that are open and were not at the look before.
+    pub opened: u64,
+    /// Those that were there at the look before, and are not.
+    pub ended: u64,
+}
+
+impl Rates {
+    /// Begins a look. At the first one nothing has been carried yet.
+    pub fn begin(&mut self) {
+        self.look = self.look.wrapping_add(1);
+        self.opened = 0;
+        self.ended = 0;
+        for subflow in &mut self.subflows {
+            subflow.added = core::mem::replace(&mut subflow.last, Counters::NONE);
+        }
+    }
+
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.subflows.len()
+    }
+
+    fn find(&self, cookie: u64) -> Option<usize> {
+        self.cookies.find(hash(cookie), &mut |at| {
+            let known = self.subflows.get(at);
+            known.is_some_and(|known| known.sample.cookie == cookie)
+        })
+    }
+
+    /// The endpoint and the interface of a subflow that is known.
+    pub fn place(&self, cookie: u64) -> Option<(u8, u32)> {
+        let known = self.subflows.get(self.find(cookie)?)?;
+        Some((known.sample.endpoint, known.sample.interface))
+    }
+
+    /// A subflow that is there.
+    pub fn seen(&mut self, sample: &Sample) {
+        let known = self.find(sample.cookie);
+        let first = self.look <= 1;
+        let open = sample.marks & (Sample::OPEN | Sample::MPTCP) == Sample::OPEN | Sample::MPTCP;
+        match known.and_then(|at| self.subflows.get_mut(at)) {
+            Some(known) => {
+                // The kernel may show it twice.
+                if known.look != self.look {
+                    known.added = sample.counters.since(&known.sample.counters);
+                    known.sample = *sample;
+                    known.look = self.look;
+                    self.opened += u64::from(open && !known.counted);
+                    known.counted |= open;
+                }
+            }
+            None => {
+                self.cookies
+                    .insert(hash(sample.cookie), self.subflows.len());
+                self.subflows.push(Subflow {
+                    sample: *sample,
+                    added: if first {
+                        Counters::NONE
+                    } else {
+                        sample.counters
+                    },
+                    last: Counters::NONE,
+                    look: self.look,
+                    counted: open,
+                });
+                self.opened += u64::from(open && !first);
+            }
+        }
+    }
+
+    /// The last counters of a socket that has gone, perhaps that of a subflow
+    /// that is known: they count at the next look.
+    pub fn gone(&mut self, cookie: u64, counters: &Counters) {
+        let known = self.find(cookie);
+        if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
+            let before = known.sample.counters;
+            // Some are emptied first: then nothing is known.
+            if counters.sent >= before.sent && counters.received >= before.received {
+                known.last = counters.since(&before);
+                known.sample.counters = *counters;
+            }
+        }
+    }
+
+    /// Ends a look: forgets what has gone.
+    pub fn end(&mut self) {
+        let look = self.look;
+        let mut ended = 0;
+        let before = self.subflows.len();
+        self.subflows.retain(|subflow| {
+            let age = look.wrapping_sub(subflow.look);
+            ended += u64::from(age == 1);
+            age <= 1
+        });
+        self.ended = ended;
+        if self.subflows.len() != before {
+            self.cookies.clear();
+            for (at, subflow) in self.subflows.iter().enumerate() {
+                self.cookies.insert(hash(subflow.sample.cookie), at);
+            }
+        }
+    }
+}
+
+/// What a row stands for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// An interface and a local address.
+    Path,
+    /// The same of one connection.
+    Connection,
+    /// A subflow.
+    Subflow,
+}
+
+/// How a path is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It carried data since the look before.
+    Active,
+    /// It did not, or little: all of its subflows are backups.
+    Backup,
+    /// Nothing was to be carried.
+    Idle,
+    /// Nothing got through, though data were sent again.
+    Stale,
+    /// Its interface cannot carry packets.
+    Down,
+}
+
+impl State {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Backup => "backup",
+            Self::Idle => "idle",
+            Self::Stale => "stale",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// A path, as a whole, of one connection or of one subflow.
+#[derive(Copy, Clone, Debug)]
+pub struct Row {
+    /// Of the connection; of no meaning by path.
+    pub token: u32,
+    /// The index of its interface, 0 where none is known.
+    pub interface: u32,
+    /// Its endpoint, 0 for none.
+    pub endpoint: u8,
+    /// The local end and the peer's, as the first subflow has them.
+    pub ends: [End; 2],
+    /// Subflows that are there.
+    pub subflows: u32,
+    /// Of these, backups.
+    pub backups: u32,
+    /// Of these, those that wait for an acknowledgement.
+    pub waiting: u32,
+    /// Of these, those of connections whose peer speaks no MPTCP.
+    pub fallbacks: u32,
+    /// Bytes sent since the look before.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// The median of round-trip times in microseconds, 0 for none.
+    pub rtt: u32,
+    /// The largest of them.
+    pub worst: u32,
+    /// How it is.
+    pub state: State,
+}
+
+impl Row {
+    /// A path without subflows.
+    pub fn empty(interface: u32, endpoint: u8, local: End) -> Self {
+        Self {
+            token: 0,
+            interface,
+            endpoint,
+            ends: [local, End::NONE],
+            subflows: 0,
+            backups: 0,
+            waiting: 0,
+            fallbacks: 0,
+            sent: 0,
+            received: 0,
+            retransmits: 0,
+            rtt: 0,
+            worst: 0,
+            state: State::Idle,
+        }
+    }
+
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
+
+    /// How it is, as far as its subflows show.
+    fn judge(&self) -> State {
+        match () {
+            () if self.bytes() == 0 && self.waiting > 0 => State::Stale,
+            () if self.subflows > 0 && self.backups == self.subflows => State::Backup,
+            () if self.bytes() > 0 => State::Active,
+            () => State::Idle,
+        }
+    }
+}
+
+/// All rows together.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Total {
+    /// Connections that have a subflow.
+    pub connections: u64,
+    /// Subflows that are there.
+    pub subflows: u64,
+    /// Of these, those of connections whose peer speaks no MPTCP.
+    pub fallbacks: u64,
+    /// Bytes sent since the look before.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+}
+
+/// Subflows as rows.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The rows, in no particular order.
+    pub rows: Vec<Row>,
+    /// All of them together.
+    pub total: Total,
+    index: Index,
+    // The row and the time in one number: sorted, a row's are together.
+    times: Vec<u64>,
+}
+
+impl Rows {
+    /// Makes the rows of a look.
+    pub fn make(&mut self, rates: &Rates, by: By) {
+        self.rows.clear();
+        self.index.clear();
+        self.times.clear();
+        self.total = Total::default();
+        for subflow in &rates.subflows {
+            let sample = &subflow.sample;
+            let at = self.row(sample, by);
+            let Some(row) = self.rows.get_mut(at) else {
+                continue;
+            };
+            let added = &subflow.added;
+            row.sent = row.sent.saturating_add(added.sent);
+            row.received = row.received.saturating_add(added.received);
+            row.retransmits += u64::from(added.retransmits);
+            if subflow.look == rates.look {
+                let has = |mark| u32::from(sample.marks & mark != 0);
+                row.subflows += 1;
+                row.backups += has(Sample::BACKUP);
+                row.waiting += has(Sample::WAITING);
+                row.fallbacks += has(Sample::OPEN) & (1 - has(Sample::MPTCP));
+                if sample.rtt > 0 && has(Sample::OPEN) > 0 {
+                    self.times.push((at as u64) << 32 | u64::from(sample.rtt));
+                }
+            }
+        }
+        self.medians();
+        for row in &mut self.rows {
+            row.state = row.judge();
+            self.total.subflows += u64::from(row.subflows);
+            self.total.fallbacks += u64::from(row.fallbacks);
+            self.total.sent = self.total.sent.saturating_add(row.sent);
+            self.total.received = self.total.received.saturating_add(row.received);
+            self.total.retransmits += row.retransmits;
+        }
+        self.total.connections = self.count_connections(rates);
+    }
+
+    /// The row of a subflow, a new one where there is none yet.
+    fn row(&mut self, sample: &Sample, by: By) -> usize {
+        let local = sample.ends[0].number;
+        let token = match by {
+            By::Path => 0,
+            _ => sample.token,
+        };
+        let new = self.rows.len();
+        if by != By::Subflow {
+            let key = (local >> 64) as u64 ^ local as u64;
+            let hash = hash(key ^ u64::from(token) << 32 ^ u64::from(sample.interface) << 16);
+            let rows = &self.rows;
+            let known = self.index.find(hash, &mut |at| {
+                rows.get(at).is_some_and(|row| {
+                    row.token == token
+                        && row.interface == sample.interface
+                        && row.ends[0].number == local
+                })
+            });
+            if let Some(at) = known {
+                return at;
+            }
+            self.index.insert(hash, new);
+        }
+        let mut row = Row::empty(sample.interface, sample.endpoint, sample.ends[0]);
+        row.token = token;
+        row.ends = sample.ends;
+        self.rows.push(row);
+        new
+    }
+
+    fn medians(&mut self) {
+        self.times.sort_unstable();
+        let mut rest = &self.times[..];
+        while let Some(first) = rest.first() {
+            let at = first >> 32;
+            let count = rest.partition_point(|time| time >> 32 == at);
+            let (times, behind) = rest.split_at(count);
+            rest = behind;
+            let time = |at: usize| times.get(at).map_or(0, |time| *time as u32);
+            if let Some(row) = self.rows.get_mut(at as usize) {
+                row.rtt = time((count - 1) / 2);
+                row.worst = time(count - 1);
+            }
+        }
+    }
+
+    fn count_connections(&mut self, rates: &Rates) -> u64 {
+        self.index.clear();
+        let mut count = 0;
+        for (at, subflow) in rates.subflows.iter().enumerate() {
+            let token = subflow.sample.token;
+            if subflow.look != rates.look || token == 0 {
+                continue;
+            }
+            let hash = hash(token.into());
+            let known = self.index.find(hash, &mut |at| {
+                rates
+                    .subflows
+                    .get(at)
+                    .is_some_and(|known| known.sample.token == token)
+            });
+            if known.is_none() {
+                self.index.insert(hash, at);
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// Places in a list by the hash of what is there. Its owner compares.
+#[derive(Debug, Default)]
+struct Index {
+    // A power of two, at most half of them taken: a hash, and the place counted
+    // from 1.
+    slots: Vec<(u32, u32)>,
+    taken: usize,
+}
+
+impl Index {
+    fn clear(&mut self) {
+        self.slots.fill((0, 0));
+        self.taken = 0;
+    }
+
+    /// The slot of this hash that `is` it, or the first free one behind.
+    fn slot(&self, hash: u32, is: &mut dyn FnMut(usize) -> bool) -> usize {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        while let Some((known, place)) = self.slots.get(at) {
+            if *place == 0 || *known == hash && is(*place as usize - 1) {
+                break;
+            }
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn find(&self, hash: u32, is: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
+        let (_, place) = self.slots.get(self.slot(hash, is))?;
+        (*place as usize).checked_sub(1)
+    }
+
+    fn insert(&mut self, hash: u32, place: usize) {
+        self.taken += 1;
+        if 2 * self.taken > self.slots.len() {
+            let room = (2 * self.slots.len()).max(64);
+            let old = core::mem::replace(&mut self.slots, vec![(0, 0); room]);
+            for (hash, place) in old {
+                if place != 0 {
+                    self.put(hash, place);
+                }
+            }
+        }
+        self.put(hash, place as u32 + 1);
+    }
+
+    fn put(&mut self, hash: u32, place: u32) {
+        let at = self.slot(hash, &mut |_| false);
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = (hash, place);
+        }
+    }
+}
+
+fn hash(number: u64) -> u32 {
+    ((number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(number: u128) -> End {
+        End {
+            number,
+            port: 1,
+            family: 2,
+        }
+    }
+
+    fn sample(cookie: u64, interface: u32, sent: u64) -> Sample {
+        Sample {
+            cookie,
+            token: 7,
+            interface,
+            endpoint: 0,
+            ends: [end(interface.into()), end(99)],
+            counters: Counters {
+                sent,
+                received: sent / 2,
+                retransmits: (sent / 100) as u32,
+            },
+            rtt: 100 * (cookie as u32 % 1000),
+            marks: Sample::OPEN | Sample::MPTCP,
+        }
+    }
+
+    fn look(rates: &mut Rates, samples: &[Sample]) {
+        rates.begin();
+        for sample in samples {
+            rates.seen(sample);
+        }
+        rates.end();
+    }
+
+    fn rows(rates: &Rates, by: By) -> Vec<Row> {
+        let mut rows = Rows::default();
+        rows.make(rates, by);
+        rows.rows
+    }
+
+    fn sent(rates: &Rates) -> Vec<u64> {
+        rows(rates, By::Path).iter().map(|row| row.sent).collect()
+    }
+
+    #[test]
+    fn the_first_look_carries_nothing_and_the_next_the_difference() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000), sample(2, 2, 100)]);
+        assert_eq!(sent(&rates), [0, 0]);
+        assert_eq!((rates.opened, rates.ended), (0, 0));
+        look(&mut rates, &[sample(2, 2, 400), sample(1, 1, 5000)]);
+        let rows = rows(&rates, By::Path);
+        let carried = rows
+            .iter()
+            .map(|row| (row.sent, row.received, row.retransmits));
+        assert!(carried.eq([(0, 0, 0), (300, 150, 3)]));
+        assert_eq!(rows[0].state, State::Idle);
+        assert_eq!(rows[1].state, State::Active);
+    }
+
+    #[test]
+    fn a_subflow_that_came_within_the_interval_counts_from_its_beginning() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[]);
+        look(&mut rates, &[sample(1, 1, 700)]);
+        assert_eq!(sent(&rates), [700]);
+        assert_eq!(rates.opened, 1);
+        look(&mut rates, &[sample(1, 1, 900)]);
+        assert_eq!(sent(&rates), [200]);
+        assert_eq!(rates.opened, 0);
+    }
+
+    #[test]
+    fn a_handshake_is_not_counted_as_opened_before_it_is_over() {
+        let mut rates = Rates::default();
+        let mut opening = sample(1, 1, 0);
+        opening.marks = Sample::MPTCP;
+        look(&mut rates, &[]);
+        look(&mut rates, &[opening]);
+        assert_eq!(rates.opened, 0);
+        look(&mut rates, &[sample(1, 1, 0)]);
+        assert_eq!(rates.opened, 1);
+        look(&mut rates, &[sample(1, 1, 0)]);
+        assert_eq!(rates.opened, 0);
+    }
+
+    #[test]
+    fn counters_that_begin_again_count_from_0() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000)]);
+        look(&mut rates, &[sample(1, 1, 30)]);
+        assert_eq!(sent(&rates), [30]);
+        look(&mut rates, &[sample(1, 1, 40)]);
+        assert_eq!(sent(&rates), [10]);
+    }
+
+    #[test]
+    fn one_that_a_look_missed_counts_once_when_it_is_back() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000)]);
+        look(&mut rates, &[]);
+        assert_eq!((sent(&rates), rates.ended), (vec![0], 1));
+        look(&mut rates, &[sample(1, 1, 5600)]);
+        assert_eq!((sent(&rates), rates.ended), (vec![600], 0));
+    }
+
+    #[test]
+    fn one_that_has_gone_is_forgotten_and_its_last_bytes_count() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000), sample(2, 1, 10)]);
+        rates.gone(1, &sample(1, 1, 5700).counters);
+        // Of a socket that is not known, nothing is known.
+        rates.gone(3, &sample(3, 1, 5700).counters);
+        rates.begin();
+        rates.seen(&sample(2, 1, 20));
+        rates.end();
+        assert_eq!((sent(&rates), rates.ended), (vec![710], 1));
+        let mut table = Rows::default();
+        table.make(&rates, By::Path);
+        assert_eq!((table.rows[0].subflows, table.total.subflows), (1, 1));
+        look(&mut rates, &[sample(2, 1, 20)]);
+        assert_eq!((sent(&rates), rates.ended), (vec![0], 0));
+        assert_eq!(rates.subflows.len(), 1);
+    }
+
+    #[test]
+    fn a_socket_that_was_emptied_before_it_went_adds_nothing() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000)]);
+        rates.gone(1, &Counters::NONE);
+        rates.begin();
+        rates.end();
+        assert_eq!(sent(&rates), [0]);
+    }
+
+    #[test]
+    fn shown_twice_is_counted_once() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 0)]);
+        look(&mut rates, &[sample(1, 1, 50), sample(1, 1, 60)]);
+        assert_eq!(sent(&rates), [50]);
+        assert_eq!(rows(&rates, By::Path)[0].subflows, 1);
+    }
+
+    #[test]
+    fn rows_are_paths_or_those_of_a_connection_or_subflows() {
+        let mut rates = Rates::default();
+        let mut other = sample(3, 1, 1);
+        other.token = 8;
+        let samples = [sample(1, 1, 1), sample(2, 2, 1), other, sample(4, 2, 1)];
+        look(&mut rates, &samples);
+        assert_eq!(rows(&rates, By::Path).len(), 2);
+        assert_eq!(rows(&rates, By::Connection).len(), 3);
+        assert_eq!(rows(&rates, By::Subflow).len(), 4);
+        let mut table = Rows::default();
+        table.make(&rates, By::Path);
+        assert_eq!((table.total.connections, table.total.subflows), (2, 4));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_and_the_worst_the_largest() {
+        for (count, median, worst) in [(1, 100, 100), (2, 100, 200), (3, 200, 300), (9, 500, 900)] {
+            let mut rates = Rates::default();
+            let samples: Vec<_> = (1..=count).rev().map(|at| sample(at, 1, 0)).collect();
+            look(&mut rates, &samples);
+            let row = rows(&rates, By::Path)[0];
+            assert_eq!((row.rtt, row.worst), (median, worst), "{count}");
+        }
+    }
+
+    #[test]
+    fn states_follow_from_what_was_carried() {
+        let mut waiting = sample(1, 1, 0);
+        waiting.marks |= Sample::WAITING;
+        let mut backup = sample(2, 2, 0);
+        backup.marks |= Sample::BACKUP;
+        let mut rates = Rates::default();
+        look(&mut rates, &[waiting, backup, sample(3, 3, 0)]);
+        look(&mut rates, &[waiting, backup, sample(3, 3, 1)]);
+        let states = rows(&rates, By::Path)
+            .iter()
+            .map(|row| row.state)
+            .collect::<Vec<_>>();
+        assert_eq!(states, [State::Stale, State::Backup, State::Active]);
+        // What gets something through is not stale.
+        let mut through = waiting;
+        through.counters.sent = 1;
+        look(&mut rates, &[through]);
+        assert_eq!(rows(&rates, By::Path)[0].state, State::Active);
+    }
+
+    #[test]
+    fn memory_stays_where_subflows_come_and_go() {
+        let mut rates = Rates::default();
+        for round in 0..2000_u64 {
+            let samples: Vec<_> = (0..50).map(|at| sample(round * 50 + at, 1, 1)).collect();
+            look(&mut rates, &samples);
+        }
+        assert!(
+            rates.subflows.capacity() <= 256,
+            "{}",
+            rates.subflows.capacity()
+        );
+        assert!(
+            rates.cookies.slots.len() <= 512,
+            "{}",
+            rates.cookies.slots.len()
+        );
+    }
+
+    #[test]
+    fn many_are_told_apart() {
+        let mut rates = Rates::default();
+        let samples = |sent| (0..40_000).map(move |at| sample(at << 20, at as u32 % 7, sent));
+        look(&mut rates, &samples(10).collect::<Vec<_>>());
+        look(&mut rates, &samples(13).collect::<Vec<_>>());
+        assert_eq!(sent(&rates).iter().sum::<u64>(), 120_000);
+        assert_eq!(rows(&rates, By::Path).len(), 7);
+    }
+}

@@ -1,0 +1,113 @@
+//! A terminal that is drawn on in place.
+
+use crate::errno::Errno;
+use crate::error::{status, Error, Kind, Result};
+use crate::sys::{self, Fd, Polled, Terminal};
+use crate::text::Text;
+
+/// The terminal of standard output.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: Terminal,
+    /// Keys can be read.
+    pub keys: bool,
+    frame: Text,
+    written: usize,
+}
+
+impl Screen {
+    /// The terminal, taken, where there is one that can be drawn on and nobody
+    /// asked for plain text.
+    pub fn open() -> Option<Self> {
+        let term = sys::environment(c"TERM").unwrap_or_default();
+        let plain = sys::environment(c"NO_COLOR").is_some_and(|value| !value.is_empty());
+        if plain || term.is_empty() || term == b"dumb" {
+            return None;
+        }
+        let terminal = Terminal::find()?;
+        terminal.take();
+        Some(Self {
+            terminal,
+            keys: sys::is_terminal(&Fd::STDIN),
+            frame: Text::default(),
+            written: 0,
+        })
+    }
+
+    /// Columns and lines.
+    pub fn size(&self) -> (usize, usize) {
+        let (columns, lines) = self.terminal.size().unwrap_or((80, 24));
+        (columns.into(), lines.into())
+    }
+
+    /// All of the frame before has been written.
+    pub fn is_idle(&self) -> bool {
+        self.written >= self.frame.as_bytes().len()
+    }
+
+    /// Draws these lines over those that are there: nothing is cleared that
+    /// is not drawn on, so that nothing flickers.
+    pub fn draw(&mut self, lines: &[u8]) -> Result<()> {
+        self.frame.clear();
+        self.written = 0;
+        self.frame.bytes(b"\x1b[H");
+        let mut rest = lines.strip_suffix(b"\n").unwrap_or(lines);
+        loop {
+            let line = crate::text::take(&mut rest, b'\n');
+            self.frame.bytes(line);
+            self.frame.bytes(b"\x1b[K");
+            if rest.is_empty() {
+                break;
+            }
+            self.frame.bytes(b"\r\n");
+        }
+        self.frame.bytes(b"\x1b[J");
+        self.write()
+    }
+
+    /// Writes what is left of the frame, as far as the terminal takes it now.
+    pub fn write(&mut self) -> Result<()> {
+        while let Some(rest @ [_, ..]) = self.frame.as_bytes().get(self.written..) {
+            match self.terminal.write(rest) {
+                Ok(written) => self.written += written,
+                Err(Errno(number)) if number == libc::EAGAIN as u32 => return Ok(()),
+                Err(error) => {
+                    let what = ["Error: cannot write to the terminal"];
+                    return Err(Error::system(Kind::File, status::FAILED, &what, error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the terminal to take more.
+    pub fn polled(&self) -> Polled {
+        Polled::write(self.terminal.fd())
+    }
+
+    /// The key that was pressed.
+    pub fn key(&mut self) -> Option<u8> {
+        let mut keys = [0; 32];
+        match sys::read_ready(&Fd::STDIN, &mut keys) {
+            // Nobody is there any more.
+            Ok(0) | Err(_) => {
+                self.keys = false;
+                None
+            }
+            // Arrows and the like begin with an escape.
+            Ok(_) => keys.first().copied().filter(|key| *key != 0x1b),
+        }
+    }
+
+    /// Stops the program, the terminal being as it was before.
+    pub fn stop(&self) {
+        self.terminal.release();
+        sys::stop();
+        self.terminal.take();
+    }
+
+    /// Takes the terminal again: somebody else has had it.
+    pub fn take_again(&self) {
+        self.terminal.take();
+    }
+}
