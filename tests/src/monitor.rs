@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crate::kernel;
 use crate::lock::Listening;
 use crate::netlink::Socket;
-use crate::program::{Output, Run, Running};
+use crate::program::{binary, Output, Run, Running};
 use crate::wait::until;
 
 /// How a line of a monitor's JSON looks.
@@ -37,6 +37,15 @@ impl Monitor {
                 .find(|socket| inodes.contains(&socket.inode) && socket.groups & bit != 0)
                 .map(|socket| socket.inode)
         });
+        // Its handlers come a moment after that: a signal before them would just kill it.
+        if std::fs::read_link(format!("/proc/{}/exe", running.pid())).ok()
+            == std::fs::canonicalize(binary()).ok()
+        {
+            until("the monitor to wait for signals", || {
+                assert!(!running.ended(), "the monitor ended at once");
+                catches(running.pid(), libc::SIGTERM).then_some(())
+            });
+        }
         Monitor {
             running,
             inode,
@@ -66,6 +75,14 @@ impl Monitor {
         self.running.signal(signal);
         self.running.finish()
     }
+}
+
+/// Whether a process has a handler for a signal.
+fn catches(pid: u32, signal: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|caught| u64::from_str_radix(caught.trim(), 16).ok());
+    caught.is_some_and(|caught| caught >> (signal - 1) & 1 != 0)
 }
 
 /// Number of the multicast group of the events.

@@ -67,12 +67,44 @@ fn changes(run: impl Fn(Run) -> Run, words: &str) -> Option<(Vec<u8>, Output)> {
     let commands = log
         .lines()
         .filter(|line| line.contains("NLM_F_ACK"))
-        .map(|line| {
-            let (_, payload) = line.split_once("\"\\x").expect("a payload");
-            u8::from_str_radix(&payload[..2], 16).expect("a command")
-        })
+        .map(|line| command_of(line).unwrap_or_else(|| panic!("no command in {line}")))
         .collect();
     Some((commands, output))
+}
+
+/// The command of a request to a family of generic netlink, as strace shows it: until 6.1
+/// as bytes, later by the name of the member.
+fn command_of(line: &str) -> Option<u8> {
+    let (_, payload) = line.split_once("}, ")?;
+    let hexadecimal = |digits| u8::from_str_radix(digits, 16).ok();
+    if let Some(bytes) = payload.strip_prefix("\"\\x") {
+        return hexadecimal(bytes.get(..2)?);
+    }
+    let number = payload
+        .strip_prefix("{cmd=")?
+        .split([',', '}', ' '])
+        .next()?;
+    match number.strip_prefix("0x") {
+        Some(digits) => hexadecimal(digits),
+        None => number.parse().ok(),
+    }
+}
+
+#[test]
+fn requests_are_read_as_any_strace_shows_them() {
+    let header = "sendto(3, [{nlmsg_len=28, nlmsg_flags=NLM_F_REQUEST|NLM_F_ACK, nlmsg_pid=0}, ";
+    for payload in [
+        r#""\x05\x01\x00\x00\x08\x00"], 28, 0"#,
+        r#"{cmd=0x5, version=1}, [{nla_len=8}, "\x03\x00\x00\x00"]], 28"#,
+        "{cmd=5, version=1}], 20",
+    ] {
+        assert_eq!(
+            command_of(&format!("{header}{payload}")),
+            Some(SET_LIMITS),
+            "{payload}"
+        );
+    }
+    assert_eq!(command_of("write(1, ...)"), None);
 }
 
 const ADD: u8 = 1;
