@@ -4,12 +4,17 @@
 #   cli/static.sh                 every target below
 #   cli/static.sh x86_64 mipsel   only these
 #   cli/static.sh --install mips  installs Debian's packages first, where they are missing
+#   cli/static.sh --features mini x86_64
+#                                 a smaller one: mini has what iproute2 has, router the state
+#                                 files too, full is all; or features of cli/Cargo.toml, with
+#                                 commas between
 #
 # The standard library is built again, for size and with every panic turned
 # into an immediate abort, which leaves out all that would print or unwind one.
 # Linked against musl by lld, without what a program that cannot unwind never
-# reads. The result is target/static/TARGET/ip-mptcp (CARGO_TARGET_DIR is
-# honoured), followed by a table: target, bytes, how it was built and tried.
+# reads. The result is target/static/TARGET/ip-mptcp, of other features than full
+# target/static/TARGET-FEATURES/ip-mptcp (CARGO_TARGET_DIR is honoured), followed by
+# a table: target, bytes, how it was built and tried.
 #
 # Needed: a Rust toolchain of 1.92 or later with its library's source, and zig,
 # which brings musl and lld for every target. Nothing on the machine is changed
@@ -42,7 +47,7 @@ work=$(CDPATH='' cd -- "$work" && pwd)
 
 say() { printf '%s\n' "static.sh: $*" >&2; }
 row() {
-    table="${table-}$(printf '%-9s %8s  %s' "$1" "$2" "$3")
+    table="${table-}$(printf '%-16s %8s  %s' "$1" "$2" "$3")
 "
 }
 
@@ -50,10 +55,23 @@ row() {
 target() { printf '%s' "$TARGETS" | awk -v name="$1" 'NF && $1 == name { print $2, $3 }'; }
 
 names=$(printf '%s' "$TARGETS" | awk 'NF { printf "%s%s", space, $1; space = " " }')
+# The features of a named set, or those that are named.
+features_of() {
+    case $1 in
+    full) echo default ;;
+    mini) ;;
+    router) echo state ;;
+    *) echo "$1" ;;
+    esac
+}
 # Before anything is installed for it. Options go, the names of targets stay.
-install=
+install='' set=full wants_set=''
 for name; do
     shift
+    if [ -n "$wants_set" ]; then
+        set=$name wants_set=
+        continue
+    fi
     case $name in
     -h | --help)
         sed -n '2,/^set/{ /^#/!d; s/^# \{0,1\}//; p; }' "$0"
@@ -61,6 +79,14 @@ for name; do
         ;;
     --install)
         install=1
+        continue
+        ;;
+    --features)
+        wants_set=1
+        continue
+        ;;
+    --features=*)
+        set=${name#--features=}
         continue
         ;;
     esac
@@ -72,6 +98,19 @@ for name; do
 done
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $names
+[ -z "$wants_set" ] || {
+    say "--features needs mini, router, full or features of cli/Cargo.toml"
+    exit 2
+}
+features=$(features_of "$set")
+for name in $(echo "$features" | tr , ' '); do
+    grep -q "^$name = \\[" "$here/cli/Cargo.toml" || {
+        say "unknown feature \"$name\", one of: mini router full $(sed -n '/^\[features\]/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$here/cli/Cargo.toml" | tr '\n' ' ')"
+        exit 2
+    }
+done
+suffix=
+[ "$set" = full ] || suffix=-$(echo "$set" | tr , +)
 
 may_install() { [ -z "${NO_INSTALL-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
@@ -206,16 +245,17 @@ LINKER
 # ---- a target ---------------------------------------------------------------
 
 compile() {
-    features=+crt-static
+    instructions=+crt-static
     # Every processor of armv7 knows the denser instructions.
-    [ "$1" != armv7 ] || features=$features,+thumb-mode
+    [ "$1" != armv7 ] || instructions=$instructions,+thumb-mode
     # Between the flags stands a byte that no path has: that of the linker may have spaces.
     flags=$(printf '%s\037' "-Clinker=$work/link-$1" -Clinker-flavor=ld -Clink-self-contained=no \
-        "-Ctarget-feature=$features" -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no)
+        "-Ctarget-feature=$instructions" -Crelocation-model=static -Zunstable-options -Cpanic=immediate-abort -Zinline-mir=no)
     env -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
         RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" CARGO_ENCODED_RUSTFLAGS="${flags%?}" \
         "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" --target-dir "$work/build" \
-        --package ip-mptcp --bin ip-mptcp --profile dist --target "$2" \
+        --package ip-mptcp --bin ip-mptcp --no-default-features --features "$features" \
+        --profile dist --target "$2" \
         -Zbuild-std=core,alloc,std,panic_abort -Zbuild-std-features=optimize_for_size >"$work/$1.log" 2>&1
 }
 
@@ -238,12 +278,12 @@ build() {
         failed=1
         return 0
     fi
-    mkdir -p "$work/$1"
-    cp "$work/build/$2/dist/ip-mptcp" "$work/$1/ip-mptcp.new"
-    mv "$work/$1/ip-mptcp.new" "$work/$1/ip-mptcp"
+    mkdir -p "$work/$1$suffix"
+    cp "$work/build/$2/dist/ip-mptcp" "$work/$1$suffix/ip-mptcp.new"
+    mv "$work/$1$suffix/ip-mptcp.new" "$work/$1$suffix/ip-mptcp"
     built=1
     tried=$(try "$1") || failed=1
-    row "$1" "$(wc -c <"$work/$1/ip-mptcp")" "$2, $("$rust/bin/rustc" --version | cut -d' ' -f1,2), zig $("$ZIG" version), $tried"
+    row "$1$suffix" "$(wc -c <"$work/$1$suffix/ip-mptcp")" "$2, $("$rust/bin/rustc" --version | cut -d' ' -f1,2), zig $("$ZIG" version), $tried"
 }
 
 # Foreign programs run if the machine has an emulator for them.
@@ -255,7 +295,7 @@ try() {
         runner=$(command -v "qemu-$runner" || command -v "qemu-$runner-static") || { echo 'not run'; return; }
         ;;
     esac
-    if ${runner:+"$runner"} "$work/$1/ip-mptcp" -V >/dev/null 2>&1; then echo runs; else echo 'DOES NOT RUN'; return 1; fi
+    if ${runner:+"$runner"} "$work/$1$suffix/ip-mptcp" -V >/dev/null 2>&1; then echo runs; else echo 'DOES NOT RUN'; return 1; fi
 }
 
 failed='' built=''

@@ -7,8 +7,7 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::keyword;
 use crate::help;
 use crate::iproute2::{self, Caller, Target};
-use crate::session::Session;
-use crate::session::{Command, Does};
+use crate::session::{not_built_in, Command, Does, Session};
 
 /// Reads options.
 #[inline(never)]
@@ -46,6 +45,7 @@ fn execute(session: &mut Session, command: &'static Command, words: &[&str]) -> 
             }
             result.map_err(|error| error.near(&|near| keyword::offer(command.words, near)))
         }
+        Does::Absent => Err(not_built_in(command.name, command.about)),
         // An action of it has been found.
         Does::Group(_) => Ok(0),
     }

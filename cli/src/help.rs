@@ -146,6 +146,11 @@ fn pieces_of(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Those that are built in.
+fn present(commands: &'static [Command]) -> impl Iterator<Item = &'static Command> {
+    commands.iter().filter(|command| command.is_present())
+}
+
 /// How the program is used, as an answer to a command line that is none.
 pub fn usage(caller: &Caller) -> Error {
     let mut text = Text::default();
@@ -160,8 +165,8 @@ pub fn usage(caller: &Caller) -> Error {
         page.call(caller, names);
         page.takes(words);
     };
-    for command in caller.commands {
-        for action in command.actions() {
+    for command in present(caller.commands) {
+        for action in present(command.actions()) {
             line(&[command.name, action.name], action.words);
         }
         if command.actions().is_empty() {
@@ -195,7 +200,7 @@ pub fn program(caller: &Caller, out: &mut Text) {
     page.call(caller, &["COMMAND"]);
     page.put(" ...\n\nConfigure and watch Multipath TCP.\n\nCommands:\n");
     page.column = 0;
-    for command in caller.commands {
+    for command in present(caller.commands) {
         page.row(command.name, COLUMN, command.about);
     }
     page.options(&is_program_option);
@@ -231,7 +236,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
         (Does::Group(actions), _) => {
             page.put("\nActions:\n");
             page.column = 0;
-            for action in actions.actions {
+            for action in present(actions.actions) {
                 page.put("  ");
                 page.put(action.name);
                 page.takes(action.words);
@@ -239,7 +244,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
                 page.flow(action.about, 6);
             }
             let mentioned = &|keyword: &Keyword| {
-                let mut actions = actions.actions.iter();
+                let mut actions = present(actions.actions);
                 actions.any(|action| keyword.is_in(action.words))
             };
             keywords(&mut page, actions.keywords, mentioned);

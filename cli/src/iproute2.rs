@@ -49,7 +49,7 @@ impl<'a> Caller<'a> {
             false => " help",
         };
         self.unknown("Command", word, help).meant(&|near| {
-            for command in known {
+            for command in known.iter().filter(|command| command.is_present()) {
                 near.offer(command.name.as_bytes());
             }
         })
@@ -342,8 +342,11 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
     let Some(command) = command else {
         return Err(caller.unknown_command(word, caller.commands));
     };
-    if let Does::Group(group) = command.does {
-        return action(caller, command, group, rest);
+    match command.does {
+        Does::Group(group) => return action(caller, command, group, rest),
+        // Whatever follows: it says what it is.
+        Does::Absent => return Ok(Target::Run(None, command, rest)),
+        _ => {}
     }
     if ask_for_help(rest) {
         return Ok(Target::Help(None, command));
@@ -375,7 +378,9 @@ fn action<'w, 'a>(
     };
     match find(group.actions, word) {
         None => Err(caller.unknown_command(word, group.actions)),
-        Some(action) if ask_for_help(rest) => Ok(Target::Help(Some(command), action)),
+        Some(action) if action.is_present() && ask_for_help(rest) => {
+            Ok(Target::Help(Some(command), action))
+        }
         Some(action) => Ok(Target::Run(Some(command), action, rest)),
     }
 }

@@ -5,7 +5,7 @@
 //! table and know no command.
 
 use crate::args::Options;
-use crate::error::{Result, Status};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::keyword::Keyword;
 use crate::kernel::{self, PathManager};
 use crate::output::Output;
@@ -85,6 +85,8 @@ pub enum Does {
     Words(fn(&mut Session, &[&str]) -> Result<Status>),
     /// They are options, which argh has read.
     Options(fn(&mut Session, &Options) -> Result<Status>),
+    /// This program was built without it.
+    Absent,
 }
 
 /// The actions of a command.
@@ -98,7 +100,36 @@ pub struct Group {
     pub actions: &'static [Command],
 }
 
+/// The row of a command that is not built in: what `feature` has it.
+pub const fn absent(name: &'static str, feature: &'static str) -> Command {
+    Command {
+        name,
+        about: feature,
+        words: "",
+        help: "",
+        does: Does::Absent,
+    }
+}
+
+/// That something is not built in, and which feature has it.
+#[cold]
+pub fn not_built_in(what: &str, feature: &str) -> Error {
+    let message = [
+        "Error: this ip-mptcp was built without \"",
+        what,
+        "\" (feature ",
+        feature,
+        ")",
+    ];
+    Error::new(Kind::Usage, status::USAGE, &message).about(what)
+}
+
 impl Command {
+    /// Whether it is built in.
+    pub fn is_present(&self) -> bool {
+        !matches!(self.does, Does::Absent)
+    }
+
     /// Its actions; none where it is no group.
     pub fn actions(&self) -> &'static [Command] {
         match self.does {

@@ -12,6 +12,7 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::keyword;
+use crate::grammar::path::{self, PathWords};
 use crate::grammar::Words;
 use crate::host::places::{is_ipv4, key, Places};
 use crate::kernel::connections::{
@@ -65,7 +66,20 @@ pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
     list(session, &said)
 }
 
-pub(super) fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
+/// `subflow show`: the connection that a token names.
+pub fn show_one(session: &mut Session, words: &[&str]) -> Result<Status> {
+    let mut said = PathWords::default();
+    path::parse(Words::new(words), 0, &mut said, &mut |name| {
+        interface::index(session.path_manager()?.fd(), name, false)
+    })?;
+    let said = ConnectionWords {
+        token: said[0].token,
+        ..ConnectionWords::default()
+    };
+    list(session, &said)
+}
+
+fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
     places.read(session)?;

@@ -5,18 +5,15 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::members::members;
-use crate::errno::Errno;
+use super::replace;
+use super::words::{not_found, read};
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::endpoint::{
-    check_new, check_whole, parse, EndpointWords, Family, Purpose, CHANGEABLE,
-};
+use crate::grammar::endpoint::{check_new, EndpointWords, Family, Purpose, CHANGEABLE};
 use crate::grammar::keyword;
-use crate::grammar::{takes, Words};
-use crate::kernel::{interface, Names, PathManager};
+use crate::grammar::{same, takes};
+use crate::kernel::{Names, PathManager};
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
-use crate::state::changes::{carry_out, entries, limits};
-use crate::state::plan::{push, same, Action, Entry, Others, Plan};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -64,8 +61,7 @@ Examples:
             Command {
                 name: "show",
                 about: "Show endpoints: all, or those that match all words.",
-                words: "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ] \
-                        [ token T ]",
+                words: if TOKENS { SHOW } else { SELECTOR },
                 help: "Example:
   ip-mptcp -j endpoint show signal",
                 does: Does::Words(show),
@@ -78,6 +74,7 @@ Examples:
   ip-mptcp endpoint flush dev wwan0",
                 does: Does::Words(flush),
             },
+            #[cfg(feature = "state")]
             Command {
                 name: "replace",
                 about: "Add an endpoint, or make the one that is there what is said.",
@@ -89,37 +86,24 @@ Backup and fullmesh change in place, anything else ends its subflows.
 
 Example:
   ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
-                does: Does::Words(replace),
+                does: Does::Words(replace::run),
             },
+            #[cfg(not(feature = "state"))]
+            crate::session::absent("replace", "state"),
         ],
     }),
 };
 
+/// Whether the endpoints of one connection can be shown.
+const TOKENS: bool = cfg!(feature = "user-space");
+
+/// What chooses endpoints to show.
+const SHOW: &str = "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ] \
+                    [ token T ]";
+
 /// What chooses endpoints.
 const SELECTOR: &str =
     "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ]";
-
-/// Reads the words of a command; names of interfaces are looked up as they
-/// are met.
-fn read(
-    session: &mut Session,
-    words: &[&str],
-    purpose: Purpose,
-    said: &mut EndpointWords,
-) -> Result<()> {
-    parse(Words::new(words), purpose, said, &mut |name| {
-        interface::index(session.path_manager()?.fd(), name, purpose.selects())
-    })?;
-    if purpose.selects() && said.family.is_none() {
-        said.family = match (session.options.ipv4, session.options.ipv6) {
-            (true, false) => Some(Family::V4),
-            (false, true) => Some(Family::V6),
-            _ => return Ok(()),
-        };
-        said.kinds |= takes::FAMILY;
-    }
-    Ok(())
-}
 
 pub fn add(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
@@ -130,15 +114,6 @@ pub fn add(session: &mut Session, words: &[&str]) -> Result<Status> {
     check_new(&said)?;
     session.path_manager()?.add(&said.endpoint())?;
     Ok(0)
-}
-
-fn not_found() -> Error {
-    Error::new(
-        Kind::Kernel,
-        status::REFUSED,
-        &["Error: address not found."],
-    )
-    .with_errno(Errno(libc::EINVAL as u32))
 }
 
 /// The kernel overwrites backup and fullmesh together: what is not named is
@@ -157,94 +132,38 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
             &["Error: missing address ID: id N or ADDRESS is required."],
         ));
     }
-    let mut plan = Plan::default();
-    entries(path_manager, &mut plan.present)?;
-    let mut found = None;
-    for there in &plan.present {
-        // By address the port selects.
-        if said
-            .address
-            .is_none_or(|address| same(there.address, address))
-            && match said.id {
-                Some(id) => there.id == id,
-                None => there.port == said.port.unwrap_or(0),
-            }
-        {
-            found = Some(*there);
-            break;
-        }
+    let mut endpoints = Vec::new();
+    path_manager.endpoints(&mut endpoints)?;
+    let old = endpoints
+        .iter()
+        .find(|endpoint| is_meant(endpoint, &said))
+        .ok_or_else(not_found)?;
+    let flags = old.flags().unwrap_or_default();
+    let new = (flags | said.set) & !said.clear;
+    let differ = EndpointFlags(flags.0 ^ new.0) & !CHANGEABLE;
+    let moves = said
+        .port
+        .is_some_and(|port| port != old.port().unwrap_or(0))
+        || said.dev.is_some_and(|dev| dev != old.if_idx().unwrap_or(0));
+    if differ.0 != 0 || moves {
+        return replace::recreate(path_manager, old, &said, new);
     }
-    let old = found.ok_or_else(not_found)?;
-    let mut new = old;
-    new.flags = (old.flags | said.set) & !said.clear;
-    if let (Some(port), Some(_)) = (said.port, said.id) {
-        new.port = port;
-    }
-    if let Some(index) = said.dev {
-        new.index = index;
-    }
-    let differ = EndpointFlags(old.flags.0 ^ new.flags.0) & !CHANGEABLE;
-    if differ.0 == 0 && new.port == old.port && new.index == old.index {
-        return path_manager
-            .set_flags(old.id, new.flags & CHANGEABLE)
-            .map(|()| 0);
-    }
-    check_whole(new.flags, new.port)?;
-    // The kernel's own becomes one of ours.
-    new.flags &= !EndpointFlags::IMPLICIT;
-    // No other is in question.
-    plan.present.clear();
-    plan.present.push(old);
-    make(path_manager, &mut plan, &new)
-}
-
-/// Makes one of the endpoints present what is wanted, or adds it; others
-/// give way only where they have its id.
-fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Result<Status> {
-    push(&mut plan.wanted, Action::Add, wanted);
-    // Others that give way are in no conflict.
-    let _ = plan.compare(Others::GiveWay);
-    if matches!(plan.steps.first(), Some(step) if step.action == Action::Flush) {
-        // Which on some kernels takes a limit with it.
-        limits(path_manager, &mut plan.limits)?;
-    }
-    carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
+    path_manager.set_flags(old.id().unwrap_or(0), new & CHANGEABLE)?;
     Ok(0)
 }
 
-/// Add, or make what is there what is said.
-pub fn replace(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Add, &mut said)?;
-    if said.address.is_none() && said.id.is_none() {
-        return Err(Error::required("ADDRESS"));
-    }
-    check_new(&said)?;
-    if said.set.contains(EndpointFlags::IMPLICIT) {
-        let why = "only the kernel makes implicit endpoints";
-        return Err(Error::invalid("implicit", why));
-    }
-    let path_manager = session.path_manager()?;
-    let mut plan = Plan::default();
-    entries(path_manager, &mut plan.present)?;
-    let mut wanted = Entry {
-        port: said.port.unwrap_or(0),
-        id: said.id.unwrap_or(0),
-        flags: said.set,
-        index: said.dev.unwrap_or(0),
-        ..Entry::NONE
+/// Whether an endpoint is the one to be changed: the words that change
+/// something do not choose it.
+fn is_meant(endpoint: &Endpoint, said: &EndpointWords) -> bool {
+    let Some(address) = endpoint.address() else {
+        return false;
     };
-    if let Some(address) = said.address {
-        wanted.address = address;
-    } else {
-        let mut all = plan.present.iter();
-        let old = all.find(|there| there.id == wanted.id);
-        let old = old.ok_or_else(not_found)?;
-        wanted.address = old.address;
-        wanted.port = said.port.unwrap_or(old.port);
-    }
-    check_whole(wanted.flags, wanted.port)?;
-    make(path_manager, &mut plan, &wanted)
+    said.address.is_none_or(|wanted| same(address, wanted))
+        && match said.id {
+            Some(id) => endpoint.id() == Some(id),
+            // By address the port chooses.
+            None => endpoint.port().unwrap_or(0) == said.port.unwrap_or(0),
+        }
 }
 
 /// Whether an endpoint is what was said, in every word.
@@ -335,16 +254,21 @@ pub fn flush(session: &mut Session, words: &[&str]) -> Result<Status> {
 
 pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
     let mut said = EndpointWords::default();
-    read(session, words, Purpose::Show, &mut said)?;
+    let purpose = if TOKENS {
+        Purpose::Show
+    } else {
+        Purpose::Select
+    };
+    read(session, words, purpose, &mut said)?;
     if said.id == Some(0) && said.token.is_none() {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut endpoints = Vec::new();
     match (said.token, said.id) {
-        (Some(token), _) => path_manager.endpoints_of(token, &mut endpoints),
-        (None, Some(id)) => path_manager.endpoint(id, &mut endpoints),
-        (None, None) => path_manager.endpoints(&mut endpoints),
+        (Some(token), _) if TOKENS => path_manager.endpoints_of(token, &mut endpoints),
+        (_, Some(id)) => path_manager.endpoint(id, &mut endpoints),
+        (_, None) => path_manager.endpoints(&mut endpoints),
     }?;
     if !said.is_empty() {
         endpoints.retain(|endpoint| matches(endpoint, &said));

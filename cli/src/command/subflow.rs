@@ -1,14 +1,11 @@
-//! `subflow show`, `create`, `delete`, `change`.
+//! `subflow show`, `create`, `delete`, `change`: the rows of actions that are
+//! done elsewhere.
 
+#[cfg(feature = "connections")]
 use super::connection;
-use super::user_space::{ask, read};
-use crate::error::{Result, Status};
-use crate::grammar::connection::ConnectionWords;
+#[cfg(feature = "user-space")]
+use super::user_space;
 use crate::grammar::keyword;
-use crate::grammar::path::PathWords;
-use crate::grammar::takes;
-use crate::kernel::PathManager;
-use crate::session::Session;
 use crate::session::{Command, Does, Group};
 
 /// The row of the table of commands.
@@ -22,14 +19,18 @@ pub const COMMAND: Command = Command {
         default: "show",
         keywords: keyword::SUBFLOW,
         actions: &[
+            #[cfg(feature = "connections")]
             Command {
                 name: "show",
                 about: "Show one connection and its subflows, as connection show does.",
                 words: "token T",
                 help: "Example:
   ip-mptcp subflow show token 0x5ca81c12",
-                does: Does::Words(show),
+                does: Does::Words(connection::show_one),
             },
+            #[cfg(not(feature = "connections"))]
+            crate::session::absent("show", "connections"),
+            #[cfg(feature = "user-space")]
             Command {
                 name: "create",
                 about: "Open a subflow; it is there when monitor tells of SF_ESTABLISHED.",
@@ -38,8 +39,11 @@ pub const COMMAND: Command = Command {
                 help: "Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 \\
       to 192.0.2.2 port 443",
-                does: Does::Words(create),
+                does: Does::Words(user_space::create),
             },
+            #[cfg(not(feature = "user-space"))]
+            crate::session::absent("create", "user-space"),
+            #[cfg(feature = "user-space")]
             Command {
                 name: "delete",
                 about: "Close a subflow.",
@@ -47,8 +51,11 @@ pub const COMMAND: Command = Command {
                 help: "Example:
   ip-mptcp subflow delete token 0x5ca81c12 from 10.0.2.1 port 40123 \\
       to 192.0.2.2 port 443",
-                does: Does::Words(delete),
+                does: Does::Words(user_space::delete),
             },
+            #[cfg(not(feature = "user-space"))]
+            crate::session::absent("delete", "user-space"),
+            #[cfg(feature = "user-space")]
             Command {
                 name: "change",
                 about: "Make a subflow a backup, or an ordinary one again (MP_PRIO).",
@@ -56,33 +63,10 @@ pub const COMMAND: Command = Command {
                     "token T from ADDRESS [ port P ] to ADDRESS [ port P ] { backup | nobackup }",
                 help: "Example:
   ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup",
-                does: Does::Words(change),
+                does: Does::Words(user_space::change),
             },
+            #[cfg(not(feature = "user-space"))]
+            crate::session::absent("change", "user-space"),
         ],
     }),
 };
-
-pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = PathWords::default();
-    read(session, words, 0, &mut said)?;
-    let said = ConnectionWords {
-        token: said[0].token,
-        ..ConnectionWords::default()
-    };
-    connection::list(session, &said)
-}
-
-pub fn create(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::ID | takes::PORT | takes::DEV | takes::FLAGS;
-    ask(session, words, takes, PathManager::create_subflow)
-}
-
-pub fn delete(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::PORT;
-    ask(session, words, takes, PathManager::destroy_subflow)
-}
-
-pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::PORT | takes::FLAGS;
-    ask(session, words, takes, PathManager::set_subflow_flags)
-}

@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::Endpoint;
 
 use crate::error::{Result, Status};
 use crate::grammar::path::{self, PathWords};
-use crate::grammar::Words;
+use crate::grammar::{takes, Words};
 use crate::kernel::{interface, PathManager};
 use crate::session::Session;
 
@@ -32,4 +32,22 @@ pub fn ask(session: &mut Session, words: &[&str], takes: u16, request: Request) 
         &remote.endpoint(),
     )?;
     Ok(0)
+}
+
+/// `subflow create`.
+pub fn create(session: &mut Session, words: &[&str]) -> Result<Status> {
+    let takes = takes::ENDS | takes::ID | takes::PORT | takes::DEV | takes::FLAGS;
+    ask(session, words, takes, PathManager::create_subflow)
+}
+
+/// `subflow delete`.
+pub fn delete(session: &mut Session, words: &[&str]) -> Result<Status> {
+    let takes = takes::ENDS | takes::PORT;
+    ask(session, words, takes, PathManager::destroy_subflow)
+}
+
+/// `subflow change`.
+pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
+    let takes = takes::ENDS | takes::PORT | takes::FLAGS;
+    ask(session, words, takes, PathManager::set_subflow_flags)
 }

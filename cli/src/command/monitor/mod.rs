@@ -25,13 +25,12 @@ use mptcp_codec::netlink::Messages;
 
 use self::device::Device;
 use self::snapshot::Known;
-use self::wanted::Wanted;
+use self::wanted::{Wanted, MORE};
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::kernel::{netns, Diagnostics, PathManager};
-use crate::session::Session;
-use crate::session::{Command, Does};
+use crate::session::{not_built_in, Command, Does, Session};
 use crate::sys::{self, Fd, Interruption, Polled, Received, NAME_SIZE};
 use crate::text::find;
 use crate::zone::Zone;
@@ -40,8 +39,12 @@ use crate::zone::Zone;
 pub const COMMAND: Command = Command {
     name: "monitor",
     about: "Print events as they happen.",
-    words: "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
-            [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ]",
+    words: if MORE {
+        "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
+         [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ]"
+    } else {
+        "[ --event NAME ]... [ --token TOKEN ] [ --count N ] [ --timeout SECS ]"
+    },
     help: "A slow reader loses nothing before the buffer is full; OVERRUN then says how many \
             events were lost.\n\
             Exit status: 0 count reached, or a signal without --count and --timeout; 124 time \
@@ -73,7 +76,14 @@ const NAME_AGE: u64 = 100;
 /// Prints events until there is an end.
 #[inline(never)]
 pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
-    let several = args.all_netns || session.options.netns.len() > 1;
+    let several = session.options.netns.len() > 1;
+    if several && !MORE {
+        return Err(not_built_in(
+            "monitor of several namespaces",
+            "monitor-more",
+        ));
+    }
+    let several = MORE && (several || args.all_netns);
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
         screen: Screen {
@@ -201,7 +211,7 @@ impl Screen<'_> {
         asked: bool,
     ) -> Result<()> {
         let room = self.session.receive_buffer();
-        let snapshots = self.args.snapshot || self.args.resync;
+        let snapshots = MORE && (self.args.snapshot || self.args.resync);
         let mut source = Source {
             namespace: Namespace {
                 path_manager: PathManager::open(room)?,
@@ -217,7 +227,7 @@ impl Screen<'_> {
             inode,
             asked,
             stays: true,
-            unseen: self.args.snapshot,
+            unseen: MORE && self.args.snapshot,
             diagnostics: None,
         };
         let path_manager = &mut source.namespace.path_manager;
@@ -228,7 +238,7 @@ impl Screen<'_> {
             });
         }
         path_manager.subscribe()?;
-        if let Some(name) = self.args.dev {
+        if let Some(name) = self.args.dev.filter(|_| MORE) {
             source.namespace.device = Device::find(path_manager.socket().fd(), name)?;
         }
         if snapshots {
@@ -256,19 +266,20 @@ impl Monitor<'_> {
             // Where we are; there is nothing to tell apart.
             screen.subscribe(&mut self.sources, "", 0, true)?;
         }
-        if args.all_netns {
+        let all = MORE && args.all_netns;
+        if all {
             // Looked at first: what changes later is told.
             self.mounts = netns::changes();
             self.follow()?;
         }
         // One that comes later may have it.
-        if let Some(device) = args.dev.filter(|_| !args.all_netns) {
+        if let Some(device) = args.dev.filter(|_| MORE && !all) {
             let mut namespaces = self.sources.iter().map(|source| &source.namespace);
             if namespaces.all(|namespace| namespace.device.is_none()) {
                 return Err(Error::invalid(device, "device does not exist"));
             }
         }
-        let alone = self.sources.first_mut().filter(|_| !args.all_netns);
+        let alone = self.sources.first_mut().filter(|_| !all);
         let alone = alone.map(|one| one.namespace.path_manager.socket().fd());
         let _signals = Interruption::of(alone, self.screen.wanted.timeout).map_err(|error| {
             let what = ["cannot wait for signals"];
@@ -322,7 +333,8 @@ impl Monitor<'_> {
                 return Ok(());
             }
             let idle = screen.session.out.kept() == 0;
-            let alone = self.sources.len() == 1 && !screen.args.all_netns && !gather && idle;
+            let all = MORE && screen.args.all_netns;
+            let alone = self.sources.len() == 1 && !all && !gather && idle;
             polled.clear();
             if !gather && !alone {
                 for source in &mut self.sources {
@@ -348,7 +360,7 @@ impl Monitor<'_> {
                     events += source.namespace.drain(screen, &mut buffer, alone)?;
                 }
             }
-            if ready.next() == Some(true) {
+            if MORE && ready.next() == Some(true) {
                 self.follow()?;
             }
             if self.screen.wanted.count == 0 {
@@ -380,10 +392,10 @@ impl Monitor<'_> {
         for source in &mut self.sources {
             if source.namespace.overrun || source.namespace.lost > 0 {
                 source.namespace.tell_losses(screen)?;
-                source.unseen |= screen.args.resync;
+                source.unseen |= MORE && screen.args.resync;
                 told += 1;
             }
-            if source.unseen && snapshots {
+            if MORE && source.unseen && snapshots {
                 source.unseen = false;
                 source.snapshot(screen)?;
                 told += 1;
@@ -428,7 +440,7 @@ impl Namespace {
     /// Takes all events that have come, or the one that comes next if it is to
     /// be waited for; tells how many.
     fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], wait: bool) -> Result<usize> {
-        if let Some(device) = &mut self.device {
+        if let Some(device) = self.device.as_mut().filter(|_| MORE) {
             device.fresh = false;
         }
         if wait {
@@ -488,7 +500,7 @@ impl Namespace {
                 ..
             } = Generic::decode(&message?)?;
             let fields = EventAttributes::from_attributes(attributes)?;
-            if self.known.tells(command, &fields)
+            if MORE && self.known.tells(command, &fields)
                 || !screen.wanted.event(command)
                 || !self.is_wanted(screen, &fields)?
             {
@@ -519,8 +531,8 @@ impl Namespace {
             return Ok(false);
         }
         match &mut self.device {
-            Some(device) => device.has(fields),
-            None => Ok(screen.args.dev.is_none()),
+            Some(device) if MORE => device.has(fields),
+            _ => Ok(!MORE || screen.args.dev.is_none()),
         }
     }
 
