@@ -471,6 +471,26 @@ pub fn is_terminal(fd: &Fd) -> bool {
     unsafe { libc::isatty(fd.0) == 1 }
 }
 
+/// How many columns standard output has, where it is a terminal: 80 where that
+/// does not know; 0 where it is none.
+pub fn columns() -> usize {
+    match window(&Fd::STDOUT) {
+        Some(libc::winsize { ws_col: 0, .. }) => 80,
+        Some(size) => size.ws_col.into(),
+        None => 0,
+    }
+}
+
+/// The size of a terminal; `None` where `fd` is none.
+fn window(fd: &Fd) -> Option<libc::winsize> {
+    // SAFETY: zero is valid for these numbers, which outlive the call.
+    unsafe {
+        let mut size: libc::winsize = zeroed();
+        let done = libc::ioctl(fd.0, libc::TIOCGWINSZ as _, &raw mut size);
+        (done == 0).then_some(size)
+    }
+}
+
 /// What the terminal was before [`Terminal::take`], for whoever ends the
 /// program.
 struct Former {
@@ -522,12 +542,7 @@ impl Terminal {
 
     /// Columns and lines, where they are known.
     pub fn size(&self) -> Option<(u16, u16)> {
-        // SAFETY: zero is valid for these numbers, which outlive the call.
-        let size = unsafe {
-            let mut size: libc::winsize = zeroed();
-            libc::ioctl(self.fd().0, libc::TIOCGWINSZ as _, &raw mut size);
-            size
-        };
+        let size = window(self.fd())?;
         (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
     }
 

@@ -178,6 +178,11 @@ impl Text {
         }
     }
 
+    /// Keeps the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.end = len.min(self.end);
+    }
+
     /// Gives up the first `len` bytes.
     pub fn remove_front(&mut self, len: usize) {
         if len <= self.end {
@@ -203,7 +208,12 @@ impl Text {
         if self.room.is_empty() {
             self.room = vec![0; self.end.max(ROOM)];
         } else {
-            self.room.resize(2 * self.end, 0);
+            // Fresh memory is zero: clearing it would take longer than copying.
+            let mut larger = vec![0; 2 * self.end];
+            if let Some(room) = larger.get_mut(..self.room.len()) {
+                room.copy_from_slice(&self.room);
+            }
+            self.room = larger;
         }
     }
 

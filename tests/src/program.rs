@@ -595,6 +595,21 @@ pub fn terminal() -> (File, OwnedFd) {
     }
 }
 
+/// The same with so many columns and lines.
+pub fn terminal_of(columns: u16, lines: u16) -> (File, OwnedFd) {
+    let (master, slave) = terminal();
+    let size = libc::winsize {
+        ws_row: lines,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the structure outlives the call, which reads it.
+    let set = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSWINSZ, &size) };
+    check(set).expect("a size");
+    (master, slave)
+}
+
 /// A pipe that nobody reads.
 pub fn broken_pipe() -> OwnedFd {
     let mut ends = [-1; 2];

@@ -8,7 +8,7 @@ use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::namespace::{add_address, add_route, link_delete, sysctl, veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::Run;
+use ip_mptcp_tests::program::{terminal_of, terminal_text, Run};
 use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
@@ -572,4 +572,129 @@ fn the_interface_of_a_subflow_is_the_one_that_its_packets_take() {
     let text = Run::tool("status").run().success().stdout();
     assert!(text.contains("\nsubflows dev lte1 2\n"), "{text}");
     assert!(!text.contains("subflows dev lte0"), "{text}");
+}
+
+/// The words of a text, whatever their numbers are.
+fn shape(text: &str) -> Vec<String> {
+    let mut shape = Vec::new();
+    for word in text.split_whitespace() {
+        let mut letters = String::new();
+        for letter in word.chars() {
+            match letter.is_ascii_hexdigit() {
+                true if letters.ends_with('0') => {}
+                true => letters.push('0'),
+                false => letters.push(letter),
+            }
+        }
+        shape.push(letters);
+    }
+    shape
+}
+
+#[test]
+fn lines_fit_the_terminal_and_are_whole_in_a_pipe() {
+    let Some((paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    let long = "2001:db8:1:4444:5555:6666:7777:888"
+        .parse()
+        .expect("an address");
+    paths.server.inside(|| add_address("s1", long, 48));
+    let six = paths.listen("[::]:0");
+    let _six = paths.connect_to(&six, "2001:db8:1::1");
+    connection.exchange(1_000_000);
+    for options in ["", "-s ", "-c=always ", "-h "] {
+        let line = format!("{options}connection show");
+        let whole = Run::tool(&line).run().success().stdout();
+        let heads = whole.lines().filter(|line| line.starts_with("token "));
+        assert_eq!(heads.count(), 2, "{whole}");
+        for columns in [40, 80, 200, 2000] {
+            let (master, slave) = terminal_of(columns, 24);
+            // A terminal may hold less than all of it.
+            let reader = std::thread::spawn(|| terminal_text(master));
+            Run::tool(&line).stdout(slave).run().success();
+            let shown = reader.join().expect("the text");
+            for line in shown.lines() {
+                let plain = without_colours(line);
+                let fits = plain.len() <= columns.into();
+                // An address, or a name and its value, may be longer than a line.
+                assert!(
+                    fits || plain.split_whitespace().count() <= 2,
+                    "{columns}: {line:?}"
+                );
+                assert!(!plain.ends_with(' '), "{columns}: {line:?}");
+            }
+            let same = shape(&without_colours(&shown)) == shape(&without_colours(&whole));
+            assert!(same, "{columns}:\n{shown}\nin a pipe:\n{whole}");
+            // There is room for the first end beside the token.
+            let tall = shown.lines().count() > whole.lines().count();
+            assert_eq!(
+                tall,
+                columns < 200 || options == "-s " && columns < 2000,
+                "{shown}"
+            );
+        }
+    }
+    // Just one line where that is wanted.
+    let (master, slave) = terminal_of(80, 24);
+    Run::tool("-o connection show")
+        .stdout(slave)
+        .run()
+        .success();
+    assert_eq!(terminal_text(master).lines().count(), 2);
+}
+
+fn without_colours(text: &str) -> String {
+    let mut rest = text.split("\x1b[");
+    let mut plain = rest.next().unwrap_or_default().to_string();
+    for piece in rest {
+        plain += piece.split_once('m').expect("the end of a colour").1;
+    }
+    plain
+}
+
+#[test]
+fn amounts_have_units_where_they_are_wanted_and_never_in_json() {
+    let Some((_paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    connection.exchange(1_500_000);
+    let here = one("-j -h connection show");
+    let bytes = here["bytes_received"].as_u64().expect("a number");
+    assert!((1_500_000..1_501_000).contains(&bytes), "{here:#}");
+    for (words, unit) in [
+        ("-h connection show", " received 1.50M"),
+        ("-h -iec connection show", " received 1.43Mi"),
+        ("connection show", &format!(" received {bytes}")),
+        // As with `ip`, this one says only which units.
+        ("-iec connection show", &format!(" received {bytes}")),
+    ] {
+        let text = Run::tool(words).run().success().stdout();
+        let head = text.lines().next().expect("a connection");
+        assert!(head.contains(unit), "{words}: {text}");
+    }
+}
+
+#[test]
+fn with_stats_no_field_is_left_raw() {
+    let Some((_paths, _listener, connection)) = over_two_paths() else {
+        return;
+    };
+    connection.exchange(1);
+    let text = Run::tool("-s connection show").run().success().stdout();
+    for field in [
+        " flags remote_key_received ",
+        " options timestamps,sack,wscale",
+        " snd_wscale ",
+        " rcv_wscale ",
+        " delivery_rate_app_limited ",
+    ] {
+        assert!(text.contains(field), "{field}: {text}");
+    }
+    let here = one("-j -s connection show");
+    let info = &subflow(&here, "10.0.1.2")["tcp_info"];
+    for field in ["snd_wscale", "rcv_wscale"] {
+        assert!(info[field].as_u64() <= Some(14), "{info:#}");
+    }
+    assert_eq!(info["wscale"], Value::Null);
 }

@@ -22,7 +22,8 @@ use crate::kernel::{interface, Diagnostics, PathManager};
 use crate::output::{warn, Colour, Output};
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
-use crate::text::{padded, Text};
+use crate::sys;
+use crate::text::{padded, take, Text};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -41,7 +42,7 @@ pub const COMMAND: Command = Command {
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
             help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
-INCOMPLETE: it changed while it was read.
+INCOMPLETE: it changed while it was read; LOST: subflows whose sockets are gone.
 
 Example:
   ip-mptcp -j conn show dport 443",
@@ -87,6 +88,8 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
     let (path_manager, out) = session.path_manager_and_output()?;
     if out.style.json {
         out.begin_array("");
+    } else if !out.style.oneline {
+        out.set_columns(sys::columns());
     }
     let mut printer = Printer {
         out,
@@ -121,6 +124,7 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
             .about(token.as_str()));
     }
     let out = &mut session.out;
+    out.set_columns(0);
     if out.style.json {
         out.end_array();
     }
@@ -163,9 +167,9 @@ fn is(wanted: &Option<IpAddr>, end: &End) -> bool {
     wanted.is_none_or(|wanted| key(wanted) == end.number)
 }
 
-/// A row for each thing that is told: its name in JSON, and what stands in
-/// front of it in text. It is not told where that is empty. The texts are one
-/// string: a table of slices would be twice as large.
+/// A row for each field: its name in JSON and what precedes it in text; empty
+/// means absent from that format. The texts are one string: a table of slices
+/// would be twice as large.
 macro_rules! items {
     ($($item:ident $name:literal $front:literal)*) => {
         #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,8 +181,8 @@ macro_rules! items {
     };
 }
 
-/// Where the texts of an item are: how long the name and the front are that
-/// stand behind each other from `start` on.
+/// Where the texts of an item are: the lengths of its name and its front, which
+/// follow each other from `start` on.
 #[derive(Copy, Clone)]
 struct Span {
     start: u16,
@@ -196,15 +200,13 @@ items! {
     LocalId "local_id" " id "
     RemoteId "remote_id" "/"
     Endpoint "endpoint" " endpoint "
+    Device "dev" " dev "
     Backup "backup" " backup"
     BackupRemote "backup_remote" " backup_remote"
     Share "share_percent" " share "
     RttMicroseconds "rtt_us" ""
     RttVariation "rttvar_us" ""
     CongestionWindow "cwnd" " cwnd "
-    BytesSent "bytes_sent" " sent "
-    BytesReceived "bytes_received" " received "
-    BytesAcked "bytes_acked" " acked "
     LastDataSent "last_data_sent_ms" ""
     LastDataReceived "last_data_recv_ms" ""
     LastAckReceived "last_ack_recv_ms" ""
@@ -220,11 +222,13 @@ items! {
     TcpInfo "tcp_info" "        tcp_info"
     Pending "pending" " pending "
     Backlog "backlog" " backlog "
-    // In text, none of what follows is told of 0.
+    // Left out of text where they are 0.
     Rtt "" " rtt "
+    BytesSent "bytes_sent" " sent "
+    BytesReceived "bytes_received" " received "
+    BytesAcked "bytes_acked" " acked "
     Retransmitted "bytes_retrans" " retransmitted "
-    ReceivedHere "bytes_received" " received "
-    // What is not as it should be.
+    // The same, and wrong where they are not.
     Retransmits "" " retransmits "
     WrongState "state" " "
     Fallback "fallback" " FALLBACK"
@@ -252,6 +256,16 @@ const fn spans<const N: usize>(texts: &[[&str; 2]; N]) -> [Span; N] {
 }
 
 impl Item {
+    /// Whether text leaves it out where it is 0.
+    fn is_silent(self) -> bool {
+        self >= Self::Rtt
+    }
+
+    /// Whether it is coloured as what is not as it should be.
+    fn is_wrong(self) -> bool {
+        self >= Self::Retransmits
+    }
+
     /// Its name in JSON.
     fn name(self) -> &'static str {
         let span = SPANS[self as usize];
@@ -260,7 +274,7 @@ impl Item {
         TEXTS.get(start..end).unwrap_or("")
     }
 
-    /// What stands in front of it in text.
+    /// What precedes it in text.
     fn front(self) -> &'static [u8] {
         let span = SPANS[self as usize];
         let start = usize::from(span.start) + usize::from(span.name);
@@ -279,6 +293,10 @@ static OF_CONNECTION: [(Item, Field); 7] = [
     (Item::LastDataReceived, MptcpInfo::FIELDS.last_data_recv),
     (Item::LastAckReceived, MptcpInfo::FIELDS.last_ack_recv),
 ];
+
+/// Where the ends of a subflow stand, and where its line goes on if the terminal
+/// is too narrow.
+const INDENT: usize = 11;
 
 /// Prints connections.
 struct Printer<'p> {
@@ -366,6 +384,7 @@ impl Printer<'_> {
             self.out.begin_object("");
             self.out.json_hexadecimal("token", connection.token.into());
         } else {
+            self.out.begin_wrapped(6);
             self.out.text("token ");
             match connection.token {
                 0 => self.out.text("none"),
@@ -392,6 +411,7 @@ impl Printer<'_> {
         if json {
             self.out.begin_array(Item::Subflows.name());
         } else {
+            self.out.end_item();
             self.out.end_line();
         }
         let (mut total, mut count) = (0_u64, 0);
@@ -402,6 +422,12 @@ impl Printer<'_> {
         }
         if connection.incomplete || !json && count < 2 {
             total = 0;
+        }
+        // Both ends are columns where they fit.
+        let [local, remote] = &mut self.sides;
+        if !self.out.fits(INDENT + local.widest + 1 + remote.widest) {
+            local.widest = 0;
+            remote.widest = 0;
         }
         for (at, subflow) in connection.subflows().enumerate() {
             self.subflow(subflow, connection.structures(at), total)?;
@@ -456,6 +482,8 @@ impl Printer<'_> {
         let json = self.out.style.json;
         if json {
             self.out.begin_object("");
+        } else {
+            self.out.begin_wrapped(INDENT);
         }
         self.word(
             Item::Kind,
@@ -477,11 +505,13 @@ impl Printer<'_> {
             self.number(Item::Endpoint, endpoint.into());
         }
         if index != 0 {
+            if !json {
+                self.front(Item::Device);
+            }
             let name = self.places.name(self.path_manager, index);
             if json {
-                self.out.json_string("dev", name);
+                self.out.json_string(Item::Device.name(), name);
             } else {
-                self.out.text(" dev ");
                 self.out.coloured(Colour::Interface, name);
             }
         }
@@ -515,6 +545,7 @@ impl Printer<'_> {
                 structures.tcp_info().as_bytes(),
             );
         }
+        self.out.end_item();
         self.out.end_record();
         Ok(())
     }
@@ -547,7 +578,7 @@ impl Printer<'_> {
         self.number(Item::CongestionWindow, figures.cwnd.into());
         self.number(Item::BytesSent, figures.bytes_sent);
         self.number(Item::BytesAcked, figures.bytes_acked);
-        self.number(Item::ReceivedHere, figures.bytes_received);
+        self.number(Item::BytesReceived, figures.bytes_received);
         if json {
             self.number(Item::RttMicroseconds, figures.rtt.into());
             self.number(Item::RttVariation, figures.rttvar.into());
@@ -578,11 +609,13 @@ impl Printer<'_> {
             return Ok(());
         }
         self.out.begin_record("");
+        self.out.begin_wrapped(INDENT);
         self.word(Item::Listen, "LISTEN");
         self.ends(ends.get(..1).unwrap_or_default());
         self.number(Item::Pending, socket.receive_queue().into());
         self.number(Item::Backlog, socket.send_queue().into());
         self.owner(socket);
+        self.out.end_item();
         self.out.end_record();
         Ok(())
     }
@@ -616,6 +649,7 @@ impl Printer<'_> {
                 AF_INET6 => Colour::Ipv6,
                 _ => Colour::Ipv4,
             };
+            self.out.begin_item();
             self.out.byte(b' ');
             let len = side.write(end);
             self.out.coloured(colour, side.text.as_bytes());
@@ -636,17 +670,23 @@ impl Printer<'_> {
         }
     }
 
-    /// In text, what stands in front of an item, in the colour of it all.
+    /// In text, begins an item: its front, in the colour of all of it.
     fn front(&mut self, item: Item) {
-        if item >= Item::Retransmits {
+        let mut front = item.front();
+        if let [b' ', rest @ ..] = front {
+            self.out.begin_item();
+            self.out.byte(b' ');
+            front = rest;
+        }
+        if item.is_wrong() {
             self.out.begin_colour(Colour::Wrong);
         }
-        self.out.bytes(item.front());
+        self.out.bytes(front);
     }
 
-    /// In text, what ends an item.
+    /// In text, ends an item.
     fn back(&mut self, item: Item) {
-        if item >= Item::Retransmits {
+        if item.is_wrong() {
             self.out.end_colour();
         }
     }
@@ -682,25 +722,24 @@ impl Printer<'_> {
             if !name.is_empty() {
                 self.out.json_number(name, value);
             }
-        } else if item < Item::Rtt {
-            self.out.bytes(item.front());
-            self.out.number(value);
-        } else if value != 0 {
-            self.rare_number(item, value);
+        } else if value != 0 || !item.is_silent() {
+            self.text_number(item, value);
         }
     }
 
-    /// One that is not told in text where it is 0.
     #[inline(never)]
-    fn rare_number(&mut self, item: Item, value: u64) {
+    fn text_number(&mut self, item: Item, value: u64) {
         self.front(item);
-        if item == Item::Rtt {
-            // Microseconds, told as milliseconds.
-            self.out.number(value / 1000);
-            self.out.byte(b'.');
-            self.out.digits(value % 1000, 3);
-        } else {
-            self.out.number(value);
+        match item {
+            Item::Rtt => {
+                // Microseconds, shown as milliseconds.
+                self.out.number(value / 1000);
+                self.out.byte(b'.');
+                self.out.digits(value % 1000, 3);
+            }
+            Item::TokenRem => self.out.hexadecimal(value, 8),
+            _ if item.is_silent() => self.out.amount(value),
+            _ => self.out.number(value),
         }
         self.back(item);
     }
@@ -729,18 +768,85 @@ impl Printer<'_> {
     fn fields(&mut self, item: Item, layout: &'static Layout, sent: &[u8]) {
         self.begin(item);
         for (name, value) in layout.fields::<Native>(sent) {
-            // The token was told already. All ones: no rate is set.
+            // The token was shown already. All ones: no rate is set.
             if name == "token" || value == u64::MAX {
-            } else if self.out.style.json {
-                self.out.json_number(name, value);
-            } else {
-                self.out.byte(b' ');
-                self.out.text(name);
-                self.out.byte(b' ');
-                self.out.number(value);
+                continue;
+            }
+            // Two bytes of bit fields: each of those has a name of its own.
+            if name == "wscale" {
+                let next = sent.get(7).map_or(0, |byte| u64::from(*byte));
+                let little = cfg!(target_endian = "little");
+                for (name, byte, low, bits) in [
+                    ("snd_wscale", value, 0, 4),
+                    ("rcv_wscale", value, 4, 4),
+                    ("delivery_rate_app_limited", next, 0, 1),
+                    ("fastopen_client_fail", next, 1, 2),
+                ] {
+                    let shift = if little { low } else { 8 - low - bits };
+                    self.field(name, byte >> shift & ((1 << bits) - 1));
+                }
+                continue;
+            }
+            let words = match (item, name) {
+                _ if self.out.style.json => "",
+                (Item::MptcpInfo, "flags") => "fallback remote_key_received",
+                (Item::TcpInfo, "options") => {
+                    "timestamps sack wscale ecn ecn_seen syn_data usec_ts tfo_child"
+                }
+                _ => "",
+            };
+            match words {
+                "" => self.field(name, value),
+                words => self.bits(name, value, words),
             }
         }
         self.end();
+    }
+
+    /// A field of a structure.
+    fn field(&mut self, name: &str, value: u64) {
+        if self.out.style.json {
+            self.out.json_number(name, value);
+        } else {
+            self.field_name(name);
+            self.out.number(value);
+        }
+    }
+
+    fn field_name(&mut self, name: &str) {
+        self.out.begin_item();
+        self.out.byte(b' ');
+        self.out.text(name);
+        self.out.byte(b' ');
+    }
+
+    /// In text, the bits of a field by their names, the lowest first; those
+    /// without a name as a number.
+    #[inline(never)]
+    fn bits(&mut self, name: &str, mut value: u64, words: &str) {
+        self.field_name(name);
+        let mut words = words.as_bytes();
+        let mut bit = 1;
+        let mut follows = value == 0;
+        if follows {
+            self.out.byte(b'0');
+        }
+        while value != 0 {
+            let word = take(&mut words, b' ');
+            if word.is_empty() || value & bit != 0 {
+                if follows {
+                    self.out.byte(b',');
+                }
+                follows = true;
+                if word.is_empty() {
+                    self.out.number(value);
+                    return;
+                }
+                self.out.bytes(word);
+                value &= !bit;
+            }
+            bit <<= 1;
+        }
     }
 
     /// An object in JSON, another line in text.
@@ -748,8 +854,10 @@ impl Printer<'_> {
         if self.out.style.json {
             self.out.begin_object(item.name());
         } else {
+            self.out.end_item();
             let end = if self.out.style.oneline { b'\\' } else { b'\n' };
             self.out.byte(end);
+            self.out.begin_wrapped(12);
             self.out.bytes(item.front());
         }
     }

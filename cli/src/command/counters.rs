@@ -182,7 +182,7 @@ fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) ->
                 for _ in name.len()..25 {
                     out.byte(b' ');
                 }
-                out.number(value);
+                out.amount(value);
                 out.end_line();
             }
         }

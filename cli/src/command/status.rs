@@ -162,7 +162,7 @@ fn number(out: &mut Output, name: &str, value: u64) {
         out.json_number(name, value);
     } else {
         put_name(out, name);
-        out.number(value);
+        out.amount(value);
     }
 }
 
@@ -225,7 +225,7 @@ fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &
             out.json_number("connections", counts.connections);
         } else {
             out.byte(b' ');
-            out.number(counts.connections);
+            out.amount(counts.connections);
         }
         number(out, "fallbacks", counts.fallbacks);
         if !counts.hidden {
@@ -275,7 +275,7 @@ fn interfaces(out: &mut Output, host: &mut Host, counts: &Counts) {
             out.text("subflows dev ");
             out.bytes(name);
             out.byte(b' ');
-            out.number(*count);
+            out.amount(*count);
         }
     }
     if json {

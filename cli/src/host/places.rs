@@ -138,8 +138,8 @@ impl Places {
     }
 
     /// The interface that a subflow uses: the one that its socket is bound to, or
-    /// by which the kernel routes its packets. If there is no route, the only one
-    /// that has its address; 0 where that cannot be told.
+    /// by which the kernel routes its packets. If there is no route, or the only
+    /// interface that has its address is down, that one; 0 where it is unknown.
     pub fn interface(&mut self, subflow: &Subflow) -> u32 {
         self.interface_of(&subflow.ends(), subflow.interface)
     }
@@ -199,12 +199,16 @@ impl Places {
             .with_protocol(TCP)
             .with_source_port(local.port)
             .with_destination_port(remote.port);
-        let routes = self.routes.as_mut();
-        let way = routes.map_or(Ok(None), |routes| routes.way(&lookup));
-        let index = match way {
-            Ok(Some(index)) => index,
-            _ => self.addresses.only_interface(local.number),
-        };
+        // Packets of a path that is cut leave by another one, if any: the
+        // subflow still is one of the interface that has its address.
+        let mut index = self.addresses.only_interface(local.number);
+        if let Some(routes) = &mut self.routes {
+            if let Ok(Some(way)) = routes.way(&lookup) {
+                if index == 0 || way == index || routes.is_usable(index).unwrap_or(true) {
+                    index = way;
+                }
+            }
+        }
         while self.outputs.len() < SLOTS {
             self.outputs.push((([0; 2], [0; 2]), 0));
         }

@@ -144,6 +144,22 @@ impl RouteSocket {
         }
     }
 
+    /// Whether an interface exists, is up and has a carrier.
+    pub fn is_usable(&mut self, index: u32) -> Result<bool> {
+        let mut link = LinkEvent::default();
+        let asked = self.socket.call(
+            &|buffer, seq| request::link_by_index(buffer, seq, index),
+            &mut |message| {
+                decode(message, &mut link, None)?;
+                Ok(())
+            },
+        );
+        match asked {
+            Err(error) if error.errno() == 0 => Err(error),
+            _ => Ok(link.usable),
+        }
+    }
+
     /// Hands out all that is new, without waiting. What cannot be read is as
     /// good as lost.
     pub fn news(&mut self, each: &mut dyn FnMut(&LinkEvent)) -> Result<()> {

@@ -3,6 +3,7 @@
 pub mod json;
 pub mod prometheus;
 mod units;
+mod wrap;
 
 use std::net::IpAddr;
 
@@ -89,6 +90,7 @@ pub struct Output {
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
     json: Layout,
+    wrap: wrap::Wrap,
 }
 
 /// The buffer is written out when it holds this much.

@@ -1,0 +1,128 @@
+//! Lines that fit a terminal: broken between items, and indented after that.
+
+use super::Output;
+
+/// Where lines are broken.
+#[derive(Debug, Default)]
+pub struct Wrap {
+    // How many columns there are; 0 where lines are as long as they are.
+    columns: usize,
+    // Where the line and its last item begin in the text.
+    line: usize,
+    item: usize,
+    // Blanks at the beginning of the next lines.
+    indent: usize,
+}
+
+impl Output {
+    /// Lines have this many columns from now on; 0 for any length.
+    pub fn set_columns(&mut self, columns: usize) {
+        self.wrap.columns = columns;
+    }
+
+    /// Whether a line may be so long.
+    pub fn fits(&self, columns: usize) -> bool {
+        self.wrap.columns == 0 || columns <= self.wrap.columns
+    }
+
+    /// A line begins here. Where it is too long, it goes on in a line that is
+    /// indented by so many blanks.
+    pub fn begin_wrapped(&mut self, indent: usize) {
+        let here = self.text.as_bytes().len();
+        self.wrap.line = here;
+        self.wrap.item = here;
+        self.wrap.indent = indent;
+    }
+
+    /// An item begins here, with a blank: the line may be broken at it.
+    pub fn begin_item(&mut self) {
+        if self.wrap.columns != 0 {
+            self.end_item();
+            self.wrap.item = self.text.as_bytes().len();
+        }
+    }
+
+    /// The last item of a line has been written.
+    pub fn end_item(&mut self) {
+        let Wrap {
+            columns,
+            line,
+            item,
+            indent,
+        } = self.wrap;
+        let written = self.text.as_bytes();
+        if columns == 0 || item <= line || width(written.get(line..).unwrap_or(&[])) <= columns {
+            return;
+        }
+        let mut end = item;
+        while written.get(..end).is_some_and(|text| text.ends_with(b" ")) {
+            end -= 1;
+        }
+        let rest = written.get(item + 1..).unwrap_or(&[]).to_vec();
+        self.text.truncate(end);
+        self.text.byte(b'\n');
+        self.wrap.line = end + 1;
+        for _ in 0..indent {
+            self.text.byte(b' ');
+        }
+        self.wrap.item = self.text.as_bytes().len();
+        self.text.bytes(&rest);
+    }
+}
+
+/// How many columns a text takes, whose colours take none.
+fn width(text: &[u8]) -> usize {
+    let mut width = 0;
+    let mut in_colour = false;
+    for byte in text {
+        match byte {
+            b'\x1b' => in_colour = true,
+            b'm' if in_colour => in_colour = false,
+            // Not the first byte of a character of UTF-8.
+            0x80..=0xbf => {}
+            _ => width += usize::from(!in_colour),
+        }
+    }
+    width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_items_and_colours_take_no_room() {
+        let mut out = Output::default();
+        out.set_columns(22);
+        out.begin_wrapped(4);
+        for item in [
+            "first",
+            "\x1b[1;36msecond\x1b[0m",
+            "12345   ",
+            "12345",
+            "67",
+        ] {
+            out.begin_item();
+            out.text(" ");
+            out.text(item);
+        }
+        out.end_item();
+        let text = out.buffer().as_bytes();
+        let expected = " first \x1b[1;36msecond\x1b[0m 12345\n    12345 67";
+        assert_eq!(String::from_utf8_lossy(text), expected);
+    }
+
+    #[test]
+    fn what_is_longer_than_a_line_has_one_of_its_own() {
+        let mut out = Output::default();
+        out.set_columns(10);
+        out.begin_wrapped(2);
+        for item in [" 1", " 123456789012", " 2"] {
+            out.begin_item();
+            out.text(item);
+        }
+        out.end_item();
+        let text = out.buffer().as_bytes();
+        assert_eq!(String::from_utf8_lossy(text), " 1\n  123456789012\n  2");
+    }
+}
