@@ -228,7 +228,7 @@ impl Watch {
             if gathering {
                 time = time.min(self.gathering - now);
             }
-            let keys = self.screen.as_ref().is_some_and(|screen| screen.keys);
+            let keys = self.screen.as_ref().is_some_and(|screen| screen.has_keys);
             let (none, input) = (Fd::NONE, Fd::STDIN);
             let mut polled = [
                 Polled::read(&self.signals.fd),
@@ -251,7 +251,7 @@ impl Watch {
                 }
             }
             if polled[1].is_ready() {
-                if let Some(happened) = self.key() {
+                if let Some(happened) = self.keys() {
                     return Ok(happened);
                 }
             }
@@ -273,21 +273,24 @@ impl Watch {
         Some(Happened::Changed)
     }
 
-    fn key(&mut self) -> Option<Happened> {
-        let key = self.screen.as_mut().and_then(Screen::key)?;
-        match key {
-            b'q' | b'Q' => return Some(Happened::End(0)),
-            b' ' => {
-                self.paused = !self.paused;
-                if !self.paused {
-                    return Some(Happened::Time);
-                }
+    fn keys(&mut self) -> Option<Happened> {
+        let keys = self.screen.as_mut()?.keys();
+        let mut happened = None;
+        for key in keys {
+            match key {
+                b'q' | b'Q' => return Some(Happened::End(0)),
+                b' ' => self.paused = !self.paused,
+                b's' | b'S' => self.sort = self.sort.next(),
+                b'b' | b'B' => self.paths.by = self.paths.by.next(),
+                _ => continue,
             }
-            b's' | b'S' => self.sort = self.sort.next(),
-            b'b' | b'B' => self.paths.by = self.paths.by.next(),
-            _ => return None,
+            happened = Some(match key {
+                // What was carried meanwhile belongs to one long interval.
+                b' ' if !self.paused => Happened::Time,
+                _ => Happened::Changed,
+            });
         }
-        Some(Happened::Changed)
+        happened
     }
 
     /// Shows what was seen; nothing after the first look in a pipe, as there
@@ -313,7 +316,7 @@ impl Watch {
             },
             palette: style.palette,
             sort: self.sort,
-            keys: self.screen.as_ref().is_some_and(|screen| screen.keys),
+            keys: self.screen.as_ref().is_some_and(|screen| screen.has_keys),
             paused: self.paused,
         };
         let names = &mut paths.places.names;

@@ -10,7 +10,7 @@ use crate::text::Text;
 pub struct Screen {
     terminal: Terminal,
     /// Keys can be read.
-    pub keys: bool,
+    pub has_keys: bool,
     frame: Text,
     written: usize,
 }
@@ -28,7 +28,7 @@ impl Screen {
         terminal.take();
         Some(Self {
             terminal,
-            keys: sys::is_terminal(&Fd::STDIN),
+            has_keys: sys::is_terminal(&Fd::STDIN),
             frame: Text::default(),
             written: 0,
         })
@@ -85,18 +85,28 @@ impl Screen {
         Polled::write(self.terminal.fd())
     }
 
-    /// The key that was pressed.
-    pub fn key(&mut self) -> Option<u8> {
+    /// The keys that were pressed, as far as they are letters or the like; 0 in
+    /// place of others.
+    pub fn keys(&mut self) -> [u8; 32] {
         let mut keys = [0; 32];
-        match sys::read_ready(&Fd::STDIN, &mut keys) {
+        if !matches!(sys::read_ready(&Fd::STDIN, &mut keys), Ok(1..)) {
             // Nobody is there any more.
-            Ok(0) | Err(_) => {
-                self.keys = false;
-                None
-            }
-            // Arrows and the like begin with an escape.
-            Ok(_) => keys.first().copied().filter(|key| *key != 0x1b),
+            self.has_keys = false;
         }
+        // Arrows and the like: an escape, a bracket perhaps, and all up to the
+        // first letter.
+        let mut sequence = false;
+        let mut bracket = false;
+        for key in &mut keys {
+            let byte = core::mem::take(key);
+            match byte {
+                0x1b => (sequence, bracket) = (true, false),
+                b'[' | b'O' if sequence && !bracket => bracket = true,
+                _ if !sequence => *key = byte,
+                _ => sequence = bracket && !matches!(byte, 0x40..=0x7e),
+            }
+        }
+        keys
     }
 
     /// Stops the program, the terminal being as it was before.
