@@ -2,9 +2,15 @@
 # Exercises the packaging, as far as this machine allows; what cannot be tried
 # says SKIPPED and why.
 #
-#   cli/packaging/test.sh [scripts|openwrt|system]...
+#   cli/packaging/test.sh [scripts|recipes|prometheus|openwrt|system]...
 #
 #   scripts   shellcheck
+#   recipes   of Buildroot, Yocto, Alpine, RPM and Nix: by their own checkers as
+#             far as this machine can have them, and by their own commands with
+#             something in the place of cargo that has built the program already
+#   prometheus
+#             alert rules, dashboard, and what is written for the textfile
+#             collector
 #   openwrt   the Makefile, with stub-sdk in the place of OpenWrt's build system;
 #             the init script and the hotplug hook that it installs, in a network
 #             namespace, with stub.sh in the place of OpenWrt's shell library
@@ -44,8 +50,202 @@ expect() { # text, command…
 scripts() {
 	step shellcheck
 	installed shellcheck || { skip 'shellcheck: it is not installed' && return; }
-	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/ip-mptcp.init openwrt/ip-mptcp/files/ip-mptcp.hotplug debian/* \
+	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/ip-mptcp.init openwrt/ip-mptcp/files/ip-mptcp.hotplug debian/p* \
+		buildroot/package/ip-mptcp/S45ip-mptcp alpine/ip-mptcp.initd \
 		initramfs-tools/hooks/* initramfs-tools/scripts/*/* dracut/*/*.sh)
+}
+
+# ---- recipes of image builders ----------------------------------------------
+
+# In the place of cargo: what is to be built is there already.
+stand_in() {
+	mkdir -p "$scratch/bin"
+	cat >"$scratch/bin/cargo" <<-'CARGO'
+		#!/bin/sh
+		# Takes note of what it is asked for.
+		echo "cargo $*" >>"$CARGO_LOG"
+		case " $* " in
+		*' build '*' --profile dist '*)
+			install -D "$IP_MPTCP_BIN" "target/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}dist/ip-mptcp"
+			;;
+		*' vendor '*) echo '[source.crates-io]' ;;
+		esac
+	CARGO
+	chmod +x "$scratch/bin/cargo"
+	CARGO_LOG=$scratch/cargo.log
+	export CARGO_LOG
+}
+asked() { # what cargo should have been asked for, once
+	grep -qxF -- "cargo $1" "$CARGO_LOG" || { cat "$CARGO_LOG" && fail "cargo was not asked for: $1"; }
+	: >"$CARGO_LOG"
+}
+built_files() { (cd "$1" && find . -type f -printf '%M %P\n' | LC_ALL=C sort -k 2); }
+
+# Of the sources what an archive of them has.
+sources() { # where to
+	mkdir -p "$1"
+	(cd "$top" && tar -c --exclude='*/target' --exclude=.git Cargo.toml Cargo.lock LICENSE-MIT LICENSE-APACHE README.md cli codec tests) | tar -x -C "$1"
+}
+
+recipes() {
+	scratch=$(mktemp -d)
+	version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
+	stand_in
+	recipe_buildroot
+	recipe_yocto
+	recipe_alpine
+	recipe_rpm
+	recipe_nix
+	rm -rf "$scratch"
+}
+
+recipe_buildroot() {
+	step 'Buildroot'
+	here_package=$here/buildroot/package/ip-mptcp
+	grep -qx "IP_MPTCP_VERSION = $version" "$here_package/ip-mptcp.mk" || fail 'another version'
+	sed -n 's/^sha256  //p' "$here_package/ip-mptcp.hash" | (cd "$top" && sha256sum -c --quiet -) || fail 'ip-mptcp.hash'
+	# Of check-package, which is part of Buildroot alone, what is plain.
+	! grep -nE '[ 	]$|^ +[^ ]' "$here_package"/* "$here"/buildroot/[Ce]* || fail 'blanks'
+	! grep -nE '^.{81}' "$here_package/ip-mptcp.mk" || fail 'long lines'
+	# Help is 62 characters wide behind a tabulator and two blanks.
+	! sed -n '/^	help/,$p' "$here_package/Config.in" | grep -nE '^	  .{63}' || fail 'long lines'
+	installed make || { skip "Buildroot's own commands: make is not installed" && return; }
+	sources "$scratch/buildroot/build"
+	cat >"$scratch/buildroot/Makefile" <<'MAKEFILE'
+INSTALL = install
+RUSTC_TARGET_NAME = mips-unknown-linux-musl
+PKG_CARGO_ENV = CARGO_BUILD_TARGET="$(RUSTC_TARGET_NAME)"
+IP_MPTCP_PKGDIR = $(BR2_EXTERNAL_IP_MPTCP_PATH)/package/ip-mptcp
+# As inner-cargo-package calls what a package defines.
+define cargo-package
+all: $(IP_MPTCP_SITE)/Cargo.toml $(BUILD)/.stamp
+$(BUILD)/.stamp:
+	$$(foreach hook,$$(IP_MPTCP_POST_RSYNC_HOOKS),$$(call $$(hook))$$(newline))
+	$$(IP_MPTCP_BUILD_CMDS)
+	$$(IP_MPTCP_INSTALL_TARGET_CMDS)
+	$$(IP_MPTCP_INSTALL_INIT_SYSV)
+	$$(IP_MPTCP_INSTALL_INIT_SYSTEMD)
+endef
+include $(BR2_EXTERNAL_IP_MPTCP_PATH)/external.mk
+MAKEFILE
+	env PATH="$scratch/bin:$PATH" make -s -C "$scratch/buildroot" BR2_EXTERNAL_IP_MPTCP_PATH="$here/buildroot" BUILD="$scratch/buildroot/build" \
+		TARGET_DIR="$scratch/buildroot/root" || fail "Buildroot's own commands"
+	expect '-rwxr-xr-x etc/init.d/S45ip-mptcp
+-rw-r--r-- usr/lib/systemd/system/ip-mptcp-watch.service
+-rw-r--r-- usr/lib/systemd/system/ip-mptcp.service
+-rwxr-xr-x usr/sbin/ip-mptcp' built_files "$scratch/buildroot/root"
+	grep -q 'source.crates-io' "$scratch/buildroot/build/.cargo/config.toml" || fail 'no crates for a build without network'
+	asked 'build --offline --locked --profile dist --package ip-mptcp'
+	echo ok
+	skip 'check-package and a build: Buildroot is not to be had here'
+}
+
+recipe_yocto() {
+	step 'Yocto'
+	recipe=$here/yocto/recipes-connectivity/ip-mptcp
+	[ -f "$recipe/ip-mptcp_$version.bb" ] || fail 'another version'
+	sed -n 's,^ *file://\(.*\);md5=\([0-9a-f]*\).*,\2  \1,p' "$recipe/ip-mptcp_$version.bb" | (cd "$top" && md5sum -c --quiet -) || fail 'LIC_FILES_CHKSUM'
+	# The crates are those of Cargo.lock, with their sums.
+	tr -d '",' <"$top/Cargo.lock" | awk '
+		$1 == "name" { name = $3 }
+		$1 == "version" { version = $3 }
+		$1 == "checksum" { print name, version, $3 }' | sort >"$scratch/lock"
+	sed -n 's/^SRC_URI\[\([A-Za-z0-9_-]*\)-\([0-9]*\.[^]]*\)\.sha256sum\] = "\(.*\)"/\1 \2 \3/p' "$recipe/ip-mptcp-crates.inc" | sort >"$scratch/crates"
+	diff "$scratch/lock" "$scratch/crates" || fail 'ip-mptcp-crates.inc is not that of Cargo.lock: bitbake -c update_crates ip-mptcp'
+	sed -n 's,^ *crate://crates.io/\(.*\)/\([^ ]*\) .*,\1 \2,p' "$recipe/ip-mptcp-crates.inc" | sort >"$scratch/uris"
+	expect "$(cut -d' ' -f1,2 "$scratch/lock")" cat "$scratch/uris"
+	echo ok
+	if ! python_tool oelint-adv oelint-adv==9.11.2; then
+		skip "oelint-adv: it is not installed, and PyPI gives none: $(tail -n 1 "$scratch/pip.log")"
+		return
+	fi
+	# The address is a placeholder; nothing builds with the tool of a target.
+	oelint-adv --quiet --release=scarthgap --suppress=oelint.vars.homepageping --suppress=oelint.var.bbclassextend "$recipe"/*.bb || fail oelint-adv
+	echo 'ok: oelint-adv'
+}
+
+# Where it is missing it is installed once, below the target folder.
+python_tool() { # program, package
+	installed "$1" && return
+	venv=${CARGO_TARGET_DIR:-$top/target}/tools/python
+	[ -x "$venv/bin/$1" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q "$2"; } >"$scratch/pip.log" 2>&1 || return
+	PATH=$PATH:$venv/bin
+}
+
+recipe_alpine() {
+	step 'Alpine'
+	sources "$scratch/alpine/src/ip-mptcp-$version"
+	cp "$here"/alpine/ip-mptcp.* "$scratch/alpine/src/"
+	cat >"$scratch/alpine/run" <<'RUN'
+set -e
+. "$1/APKBUILD"
+[ "$pkgver" = "$2" ] || { echo 'another version' && exit 1; }
+# Each file that is named is there.
+for file in $source; do
+	case $file in *://*) ;; *) [ -f "$1/$file" ] ;; esac
+done
+cd "$srcdir/$pkgname-$pkgver"
+build
+package
+RUN
+	env PATH="$scratch/bin:$PATH" srcdir="$scratch/alpine/src" pkgdir="$scratch/alpine/pkg" sh "$scratch/alpine/run" "$here/alpine" "$version" ||
+		fail 'the functions of the APKBUILD'
+	asked 'auditable build --frozen --profile dist --package ip-mptcp'
+	expect '-rw-r--r-- etc/conf.d/ip-mptcp
+-rwxr-xr-x etc/init.d/ip-mptcp
+-rwxr-xr-x usr/sbin/ip-mptcp
+-rw-r--r-- usr/share/bash-completion/completions/ip-mptcp
+-rw-r--r-- usr/share/fish/vendor_completions.d/ip-mptcp.fish
+-rw-r--r-- usr/share/licenses/ip-mptcp/LICENSE-MIT
+-rw-r--r-- usr/share/licenses/ip-mptcp/argh.BSD-3-Clause
+-rw-r--r-- usr/share/man/man8/ip-mptcp.8
+-rw-r--r-- usr/share/zsh/site-functions/_ip-mptcp' built_files "$scratch/alpine/pkg"
+	echo ok
+	skip 'apkbuild-lint, abuild, OpenRC: not to be had here'
+}
+
+recipe_rpm() {
+	step RPM
+	if installed rpmlint; then
+		rpmlint -r "$here/rpm/ip-mptcp.rpmlintrc" "$here/rpm/ip-mptcp.spec" >"$scratch/rpmlint" 2>&1 || { cat "$scratch/rpmlint" && fail rpmlint; }
+		grep -q ' 0 errors, 0 warnings' "$scratch/rpmlint" || { cat "$scratch/rpmlint" && fail rpmlint; }
+		echo 'ok: rpmlint'
+	else
+		skip 'rpmlint: it is not installed'
+	fi
+	installed rpmbuild || { skip 'building the RPM: no rpmbuild' && return; }
+	mkdir -p "$scratch/rpm/SOURCES"
+	sources "$scratch/rpm/ip-mptcp-$version"
+	tar -C "$scratch/rpm" -czf "$scratch/rpm/SOURCES/ip-mptcp-$version.tar.gz" "ip-mptcp-$version"
+	# The macros of systemd, which Debian does not have.
+	env PATH="$scratch/bin:$PATH" rpmbuild -bb --quiet --nodeps -D "_topdir $scratch/rpm" -D '_unitdir /usr/lib/systemd/system' -D 'debug_package %{nil}' \
+		-D 'systemd_post() : %*' -D 'systemd_preun() : %*' -D 'systemd_postun() : %*' "$here/rpm/ip-mptcp.spec" >"$scratch/rpm.log" 2>&1 ||
+		{ cat "$scratch/rpm.log" && fail rpmbuild; }
+	asked 'build --locked --profile dist --package ip-mptcp'
+	rpm -qp --queryformat '[%{FILENAMES}\n]' "$scratch"/rpm/RPMS/*/*.rpm 2>/dev/null >"$scratch/rpm.files"
+	for file in /usr/sbin/ip-mptcp /usr/lib/systemd/system/ip-mptcp.service /usr/lib/systemd/system/ip-mptcp-watch.service \
+		/usr/share/bash-completion/completions/ip-mptcp /usr/lib/dracut/modules.d/90ip-mptcp/start.sh; do
+		grep -qxF "$file" "$scratch/rpm.files" || { cat "$scratch/rpm.files" && fail "the RPM has no $file"; }
+	done
+	grep -q argh.BSD-3-Clause "$scratch/rpm.files" || fail 'no notice of argh'
+	echo 'ok: rpmbuild'
+}
+
+recipe_nix() {
+	step Nix
+	installed nix-instantiate || { skip 'the derivation and the module: no nix-instantiate' && return; }
+	nix_value() { nix-instantiate --eval --strict --json "$here/nix/test.nix" -A "$1" 2>"$scratch/nix.log" || { cat "$scratch/nix.log" && fail "$1"; }; }
+	expect "\"$version\"" nix_value version
+	expect '"dist"' nix_value buildType
+	expect true nix_value exists
+	expect true nix_value asserts
+	# Its service is the one that is shipped.
+	nix_value unit | sed 's/^"//; s/"$//; s/\\n/\n/g' | grep -v '^Exec' >"$scratch/nix.unit"
+	sed -n '/^\[Service\]/,/^\[Install\]/s/^\([A-Za-z]*=.*\)/\1/p' "$here/systemd/ip-mptcp-watch.service" | grep -v '^Exec' |
+		sed 's/^SystemCallFilter=@.*/& ~@resources @privileged/; /^SystemCallFilter=~/d' >"$scratch/our.unit"
+	expect "$(LC_ALL=C sort "$scratch/our.unit")" env LC_ALL=C sort "$scratch/nix.unit"
+	echo ok
+	skip 'a build and a machine of it: nixpkgs is not to be had here'
 }
 
 # ---- OpenWrt ----------------------------------------------------------------
@@ -919,10 +1119,10 @@ esac
 [ -x "$IP_MPTCP_BIN" ] || fail "no program $IP_MPTCP_BIN: build it, or name it in IP_MPTCP_BIN"
 # What it is given to works in other folders.
 IP_MPTCP_BIN=$(CDPATH='' cd -- "$(dirname -- "$IP_MPTCP_BIN")" && pwd)/${IP_MPTCP_BIN##*/}
-[ $# -gt 0 ] || set -- scripts openwrt system
+[ $# -gt 0 ] || set -- scripts recipes prometheus openwrt system
 for part; do
 	case $part in
-	scripts | openwrt | system) "$part" ;;
-	*) echo "unknown part \"$part\": scripts, openwrt, system" >&2 && exit 2 ;;
+	scripts | recipes | prometheus | openwrt | system) "$part" ;;
+	*) echo "unknown part \"$part\": scripts, recipes, prometheus, openwrt, system" >&2 && exit 2 ;;
 	esac
 done
