@@ -248,6 +248,74 @@ recipe_nix() {
 	skip 'a build and a machine of it: nixpkgs is not to be had here'
 }
 
+# ---- Prometheus -------------------------------------------------------------
+
+prometheus() {
+	step 'Prometheus: alert rules, dashboard, textfile collector'
+	scratch=$(mktemp -d)
+	PATH=$PATH:${CARGO_TARGET_DIR:-$top/target}/prometheus/usr/bin
+	# Of a large package only the judge; unpacked, not installed.
+	installed promtool || { (cd "$scratch" && apt-get -q download prometheus && dpkg-deb -x prometheus_*.deb .) >/dev/null 2>&1 && PATH=$PATH:$scratch/usr/bin; }
+	if ! installed promtool; then
+		skip 'rules and dashboard: no promtool, and apt-get download gives none'
+		return
+	fi
+	(cd "$here/prometheus" && promtool check rules ip-mptcp.rules.yml && promtool test rules ip-mptcp.test.yml)
+	if ! installed python3 || ! unshare -n true 2>/dev/null; then
+		skip 'whether rules and dashboard ask for what is written: needs python3 and the right to make a network namespace'
+		return
+	fi
+	# shellcheck disable=SC2016
+	unshare -n sh -ec '
+		ip link set lo up
+		"$IP_MPTCP_BIN" endpoint add 127.0.0.1 dev lo subflow
+		"$IP_MPTCP_BIN" status --prometheus
+	' >"$scratch/metrics"
+	promtool check metrics <"$scratch/metrics" || fail 'metrics that Prometheus does not want'
+	python3 - "$here/prometheus" "$scratch/metrics" "$scratch/dashboard.yml" <<'PYTHON' || fail 'rules or dashboard'
+import json, re, sys
+
+folder, metrics, rules = sys.argv[1:]
+text = open(metrics).read()
+written = set(re.findall(r"^# TYPE (\S+)", text, re.M))
+counters = set(re.findall(r'^mptcp_events_total\{counter="(\w+)"', text, re.M))
+labels = {"job", "instance", "file", "dev"} | set(re.findall(r'[{,](\w+)="', text))
+board = json.load(open(folder + "/ip-mptcp.dashboard.json"))
+queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+assert len(queries) >= 15 and len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+legends = [target["legendFormat"] for panel in board["panels"] for target in panel["targets"]]
+variables = {each["name"] for each in board["templating"]["list"]} | {"__rate_interval", "__all"}
+wrong = [name for name in re.findall(r"\$\{?(\w+)", json.dumps(board)) if name not in variables]
+alerts = re.findall(r"expr: (?:>-\n)?((?:.*\n)(?:          .*\n)*)", open(folder + "/ip-mptcp.rules.yml").read())
+assert len(alerts) == 8, alerts
+for query in queries + alerts:
+    wrong += [name for name in re.findall(r"(?<![\w:])mptcp_\w+", query) if name not in written]
+    wrong += [name for name in re.findall(r"[{,] *(\w+)=", query) if name not in labels]
+    # Each counter that is asked for exists on this kernel.
+    for pattern in re.findall(r'counter=~?"([^"]*)"', query):
+        depth, start = 0, 0
+        for at, char in enumerate(pattern + "|"):
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            if char == "|" and depth == 0:
+                one, start = pattern[start:at], at + 1
+                if not any(re.fullmatch(one, name) for name in counters):
+                    wrong.append(one)
+for legend in legends:
+    wrong += [name for name in re.findall(r"{{(\w+)}}", legend) if name not in labels]
+if wrong:
+    sys.exit("not written by ip-mptcp: %s" % ", ".join(wrong))
+# What Grafana puts in, so that Prometheus can read the queries.
+with open(rules, "w") as out:
+    out.write("groups:\n  - name: dashboard\n    rules:\n")
+    for number, query in enumerate(queries):
+        query = query.replace("$__rate_interval", "5m").replace("$", "")
+        out.write("      - record: q%d\n        expr: %s\n" % (number, json.dumps(query)))
+PYTHON
+	promtool check rules "$scratch/dashboard.yml"
+	rm -rf "$scratch"
+	echo ok
+}
+
 # ---- OpenWrt ----------------------------------------------------------------
 
 openwrt() {
@@ -849,8 +917,9 @@ place() {
 units() {
 	step 'the units: systemd-analyze verify'
 	installed systemd-analyze || { skip 'units: no systemd-analyze' && return; }
-	for unit in ip-mptcp ip-mptcp-watch; do
-		inside systemd-analyze verify --man=no "/lib/systemd/system/$unit.service" 2>"$root/tmp/verify" || { cat "$root/tmp/verify" && fail "$unit"; }
+	install -m 644 -t "$root/lib/systemd/system" "$here"/prometheus/*.service "$here"/prometheus/*.timer
+	for unit in ip-mptcp.service ip-mptcp-watch.service ip-mptcp-textfile.service ip-mptcp-textfile.timer; do
+		inside systemd-analyze verify --man=no "/lib/systemd/system/$unit" 2>"$root/tmp/verify" || { cat "$root/tmp/verify" && fail "$unit"; }
 		! grep "$unit" "$root/tmp/verify" || fail "$unit"
 	done
 	echo ok
@@ -909,6 +978,7 @@ boots() {
 	boots_both
 	boots_once
 	boots_reload
+	boots_textfile
 	within systemd-analyze security --no-pager --threshold=25 ip-mptcp.service ip-mptcp-watch.service >/mnt/security || { cat /mnt/security && fail 'the units are exposed'; }
 	grep Overall /mnt/security
 	boot_failed=no
@@ -998,6 +1068,15 @@ boots_once() {
 198.51.100.5 id 3 subflow dev lte0' boot_endpoints
 	expect active state ip-mptcp.service
 	echo 'ok: ip-mptcp'
+}
+
+# Metrics come into a folder of another user.
+boots_textfile() {
+	within install -d -o nobody /var/lib/prometheus/node-exporter
+	within systemctl start ip-mptcp-textfile.timer
+	expect 1 within grep -c '^mptcp_enabled ' /var/lib/prometheus/node-exporter/mptcp.prom
+	expect mptcp.prom within ls /var/lib/prometheus/node-exporter
+	echo 'ok: ip-mptcp-textfile'
 }
 
 # A reload that comes right after the start reaches the program.
