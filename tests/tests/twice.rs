@@ -1,0 +1,182 @@
+//! What is kept in two places on purpose is the same in both: the options and their
+//! spelling, checks and metrics and what documents them, the targets of the static build.
+
+use std::collections::BTreeSet;
+
+use argh::FromArgs;
+use ip_mptcp::args::Options;
+use ip_mptcp::command::COMMANDS;
+use ip_mptcp_tests::connection::{listen, Connection};
+use ip_mptcp_tests::documents::{read, workspace};
+use ip_mptcp_tests::namespace::Namespace;
+use ip_mptcp_tests::program::Run;
+
+type Names = BTreeSet<String>;
+
+/// Fails if one of the two sides has a name that the other lacks.
+fn same(left: &str, in_left: &Names, right: &str, in_right: &Names) {
+    let only = |one: &Names, other: &Names| one.difference(other).cloned().collect::<Vec<_>>();
+    let (missing_right, missing_left) = (only(in_left, in_right), only(in_right, in_left));
+    assert!(
+        missing_right.is_empty() && missing_left.is_empty(),
+        "only in {left}: {missing_right:?}; only in {right}: {missing_left:?}"
+    );
+}
+
+/// The long options in a text, with their dashes.
+fn long_options(text: &str) -> Names {
+    text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
+        .filter(|word| word.len() > 3 && word.starts_with("--"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// An option that argh has and no row takes could never be given; one that a row takes
+/// and argh lacks would fail with an odd message.
+#[test]
+fn argh_has_the_options_that_the_program_and_its_commands_take() {
+    let help = match Options::from_args(&["ip-mptcp"], &["--help"]) {
+        Ok(_) => panic!("--help is an option"),
+        Err(exit) => exit.output,
+    };
+    let declared: Names = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| line.starts_with('-'))
+        .flat_map(|line| long_options(line.split("  ").next().expect("a piece")))
+        // Of the parser's own: see where it is declared.
+        .filter(|name| name != "--keyword")
+        .collect();
+    let source = read("cli/src/iproute2.rs");
+    let table = source.split("const OPTIONS: &str = \"").nth(1);
+    let table = table.and_then(|rest| rest.split("\";").next());
+    let mut taken = long_options(table.expect("the table of spellings"));
+    for command in COMMANDS {
+        taken.extend(long_options(command.words));
+        for action in command.actions() {
+            taken.extend(long_options(action.words));
+        }
+    }
+    assert!(declared.len() > 20, "{declared:?}");
+    taken.insert("--help".into());
+    same("argh", &declared, "the spelling and the rows", &taken);
+}
+
+/// The names of findings: words with dashes between quotes, in the source of `doctor`.
+fn checks() -> Names {
+    let path = workspace().join("cli/src/command/doctor");
+    let mut files = vec![path.with_extension("rs")];
+    if let Ok(folder) = std::fs::read_dir(&path) {
+        files.extend(folder.flatten().map(|entry| entry.path()));
+    }
+    let mut found = Names::new();
+    for file in files {
+        let source = std::fs::read_to_string(file).unwrap_or_default();
+        let source = source.split("#[cfg(test)]").next().expect("a piece");
+        // One literal may hold several lines, and several texts with a NUL between.
+        let source = source.replace("\\n", "\n").replace("\\0", "\n");
+        for line in source.split('"').skip(1).step_by(2).flat_map(str::lines) {
+            let name = line.trim_end_matches('\\').trim();
+            let pieces: Vec<_> = name.split('-').collect();
+            let is_word = |piece: &&str| {
+                !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_lowercase())
+            };
+            if pieces.len() > 1 && pieces.iter().all(|piece| is_word(&piece)) {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// The names of findings in a text: words with dashes in the given marks.
+fn named(text: &str, begin: &str, end: &str) -> Names {
+    text.split(begin)
+        .skip(1)
+        .filter_map(|rest| rest.split(end).next())
+        .flat_map(|names| names.split([' ', ',']))
+        .filter(|word| {
+            word.contains('-')
+                && !word.starts_with('-')
+                && *word != "ip-mptcp"
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_check_of_doctor_is_in_the_man_page_and_in_troubleshooting() {
+    let checks = checks();
+    let page = read("cli/ip-mptcp.8");
+    let start = page.find(".It Cm doctor").expect("doctor");
+    let end = page[start..].find("\n.Sh ").expect("the next chapter");
+    let explained = named(&page[start..start + end], ".Cm ", "\n");
+    same("doctor", &checks, "the man page", &explained);
+    let troubles = read("TROUBLESHOOTING.md");
+    let last = |line: &str| line.rsplit('|').nth(1).unwrap_or("").to_owned();
+    let rows = troubles.lines().filter(|line| line.starts_with('|'));
+    let column: Vec<_> = rows.map(last).collect();
+    let shown = named(&column.join("\n"), "`", "`");
+    same("doctor", &checks, "TROUBLESHOOTING.md", &shown);
+}
+
+#[test]
+fn every_metric_of_prometheus_is_in_the_man_page() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let listener = listen("127.0.0.1:0");
+    let _connection = Connection::open(&listener);
+    Run::tool("endpoint add 127.0.0.2 dev lo subflow")
+        .run()
+        .success();
+    let mut written = Names::new();
+    for command in COMMANDS
+        .iter()
+        .filter(|one| one.words.contains("--prometheus"))
+    {
+        let run = Run::tool(command.name).words("--prometheus").run();
+        let metrics = run.success().stdout();
+        let types = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "));
+        written.extend(types.filter_map(|rest| Some(rest.split(' ').next()?.to_owned())));
+    }
+    let page = read("cli/ip-mptcp.8");
+    let named: Names = page
+        .lines()
+        .filter_map(|line| line.strip_prefix(".Va "))
+        .flat_map(|line| line.split([' ', ',']))
+        .filter(|word| word.starts_with("mptcp_") && *word != "mptcp_info")
+        .map(str::to_owned)
+        .collect();
+    assert!(written.len() > 5, "{written:?}");
+    same("what is written", &written, "the man page", &named);
+}
+
+#[test]
+fn the_readme_has_the_targets_of_the_static_build() {
+    let script = read("cli/static.sh");
+    let table = script.split("TARGETS='").nth(1).expect("a table");
+    let table = table.split('\'').next().expect("a piece");
+    let targets: Names = table
+        .lines()
+        .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+        .collect();
+    assert!(targets.len() > 5, "{targets:?}");
+    let readme = read("README.md");
+    let (_, rest) = readme
+        .split_once("with the standard library rebuilt, for routers too:")
+        .expect("the list of targets");
+    let list = rest.split('.').next().expect("a sentence");
+    let listed: Names = list
+        .split(|c: char| c.is_whitespace() || ",#".contains(c))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    same("static.sh", &targets, "the README", &listed);
+}
