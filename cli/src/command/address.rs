@@ -15,30 +15,33 @@ pub const COMMAND: Command = Command {
     words: "",
     help: "Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
-    does: Does::Group(&Group {
-        default: "announce",
-        keywords: keyword::ADDRESS,
-        actions: &[
-            Command {
-                name: "announce",
-                about: "Announce an address to the peer (ADD_ADDR).",
-                words: "ADDRESS token T id N [ port P ] [ dev IF ]",
-                help: "The kernel refuses the peer's subflows unless a monitor listens to events.
+    does: Does::Group(ACTIONS),
+};
+
+// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+const ACTIONS: &Group = &Group {
+    default: "announce",
+    keywords: keyword::ADDRESS,
+    actions: &[
+        Command {
+            name: "announce",
+            about: "Announce an address to the peer (ADD_ADDR).",
+            words: "ADDRESS token T id N [ port P ] [ dev IF ]",
+            help: "The kernel refuses the peer's subflows unless a monitor listens to events.
 
 Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
-                does: Does::Words(announce),
-            },
-            Command {
-                name: "remove",
-                about: "Take an announced address back (RM_ADDR) and close its subflows.",
-                words: "token T id N",
-                help: "Example:
+            does: Does::Words(announce),
+        },
+        Command {
+            name: "remove",
+            about: "Take an announced address back (RM_ADDR) and close its subflows.",
+            words: "token T id N",
+            help: "Example:
   ip-mptcp address remove token 0x5ca81c12 id 2",
-                does: Does::Words(remove),
-            },
-        ],
-    }),
+            does: Does::Words(remove),
+        },
+    ],
 };
 
 pub fn announce(session: &mut Session, words: &[&str]) -> Result<Status> {

@@ -32,23 +32,26 @@ pub const COMMAND: Command = Command {
     words: "",
     help: "Example:
   ip-mptcp -j conn show dport 443",
-    does: Does::Group(&Group {
-        default: "show",
-        keywords: keyword::CONNECTION,
-        actions: &[Command {
-            name: "show",
-            about: "Show connections: all, or those that match all words, or a subflow does.",
-            words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
+    does: Does::Group(ACTIONS),
+};
+
+// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+const ACTIONS: &Group = &Group {
+    default: "show",
+    keywords: keyword::CONNECTION,
+    actions: &[Command {
+        name: "show",
+        about: "Show connections: all, or those that match all words, or a subflow does.",
+        words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
-            help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+        help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
 INCOMPLETE: it changed while it was read; LOST: subflows whose sockets are gone.
 
 Example:
   ip-mptcp -j conn show dport 443",
-            does: Does::Words(show),
-        }],
-    }),
+        does: Does::Words(show),
+    }],
 };
 
 /// `connection show`.

@@ -22,76 +22,80 @@ pub const COMMAND: Command = Command {
     words: "",
     help: "Example:
   ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
-    does: Does::Group(&Group {
-        default: "show",
-        keywords: keyword::ENDPOINT,
-        actions: &[
-            Command {
-                name: "add",
-                about: "Add an endpoint.",
-                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-                help: "Example:
+    does: Does::Group(ACTIONS),
+};
+
+// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+const ACTIONS: &Group = &Group {
+    default: "show",
+    keywords: keyword::ENDPOINT,
+    actions: &[
+        Command {
+            name: "add",
+            about: "Add an endpoint.",
+            words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+            help: "Example:
   ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
-                does: Does::Words(add),
-            },
-            Command {
-                name: "change",
-                about: "Change an endpoint: what is named and nothing else.",
-                words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
-                help: "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port the
+            does: Does::Words(add),
+        },
+        Command {
+            name: "change",
+            about: "Change an endpoint: what is named and nothing else.",
+            words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
+            help:
+                "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port the
 endpoint is deleted and added again with its id: this ends its subflows.
 With id N the port is the new one, with ADDRESS it says which endpoint is meant.
 
 Examples:
   ip-mptcp endpoint change id 3 signal nosubflow port 8080
   ip-mptcp endpoint change id 3 backup",
-                does: Does::Words(change),
-            },
-            Command {
-                name: "delete",
-                about: "Delete the endpoints that match all words.",
-                words: SELECTOR,
-                help: "id 0 ADDRESS closes the first subflow of connections from there.
+            does: Does::Words(change),
+        },
+        Command {
+            name: "delete",
+            about: "Delete the endpoints that match all words.",
+            words: SELECTOR,
+            help: "id 0 ADDRESS closes the first subflow of connections from there.
 
 Examples:
   ip-mptcp endpoint delete id 3
   ip-mptcp endpoint delete dev wwan0",
-                does: Does::Words(delete),
-            },
-            Command {
-                name: "show",
-                about: "Show endpoints: all, or those that match all words.",
-                words: if TOKENS { SHOW } else { SELECTOR },
-                help: "Example:
+            does: Does::Words(delete),
+        },
+        Command {
+            name: "show",
+            about: "Show endpoints: all, or those that match all words.",
+            words: if TOKENS { SHOW } else { SELECTOR },
+            help: "Example:
   ip-mptcp -j endpoint show signal",
-                does: Does::Words(show),
-            },
-            Command {
-                name: "flush",
-                about: "Delete all endpoints, or those that match all words.",
-                words: SELECTOR,
-                help: "Example:
+            does: Does::Words(show),
+        },
+        Command {
+            name: "flush",
+            about: "Delete all endpoints, or those that match all words.",
+            words: SELECTOR,
+            help: "Example:
   ip-mptcp endpoint flush dev wwan0",
-                does: Does::Words(flush),
-            },
-            #[cfg(feature = "state")]
-            Command {
-                name: "replace",
-                about: "Add an endpoint, or make the one that is there what is said.",
-                words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-                help: "The endpoint with this address and port, or with this id,
+            does: Does::Words(flush),
+        },
+        #[cfg(feature = "state")]
+        Command {
+            name: "replace",
+            about: "Add an endpoint, or make the one that is there what is said.",
+            words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+            help: "The endpoint with this address and port, or with this id,
 is made equal to what is said, with the least change: said twice is said once.
 Without id N it keeps its id; with id N alone it keeps its address and port.
 Backup and fullmesh change in place, anything else ends its subflows.
 
 Example:
   ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
-                does: Does::Words(replace::run),
-            },
-            #[cfg(not(feature = "state"))]
-            crate::session::absent("replace", "state"),
-        ],
-    }),
+            does: Does::Words(replace::run),
+        },
+        #[cfg(not(feature = "state"))]
+        crate::session::absent("replace", "state"),
+    ],
 };
 
 /// Whether the endpoints of one connection can be shown.

@@ -16,29 +16,32 @@ pub const COMMAND: Command = Command {
     words: "",
     help: "Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
-    does: Does::Group(&Group {
-        default: "show",
-        keywords: keyword::LIMITS,
-        actions: &[
-            // First, because `s` means it.
-            Command {
-                name: "set",
-                about: "Set limits; what is not named stays.",
-                words: "[ subflows N ] [ add_addr_accepted N ]",
-                help: "Example:
+    does: Does::Group(ACTIONS),
+};
+
+// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+const ACTIONS: &Group = &Group {
+    default: "show",
+    keywords: keyword::LIMITS,
+    actions: &[
+        // First, because `s` means it.
+        Command {
+            name: "set",
+            about: "Set limits; what is not named stays.",
+            words: "[ subflows N ] [ add_addr_accepted N ]",
+            help: "Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
-                does: Does::Words(set),
-            },
-            Command {
-                name: "show",
-                about: "Show the limits.",
-                words: "",
-                help: "Example:
+            does: Does::Words(set),
+        },
+        Command {
+            name: "show",
+            about: "Show the limits.",
+            words: "",
+            help: "Example:
   ip-mptcp -j limits show",
-                does: Does::Words(show),
-            },
-        ],
-    }),
+            does: Does::Words(show),
+        },
+    ],
 };
 
 pub fn set(session: &mut Session, words: &[&str]) -> Result<Status> {
