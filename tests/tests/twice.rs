@@ -81,7 +81,7 @@ fn checks() -> Names {
             let is_word = |piece: &&str| {
                 !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_lowercase())
             };
-            if pieces.len() > 1 && pieces.iter().all(|piece| is_word(&piece)) {
+            if pieces.len() > 1 && pieces.iter().all(is_word) {
                 found.insert(name.to_owned());
             }
         }
