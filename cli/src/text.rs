@@ -286,7 +286,7 @@ impl Text {
                 *place = byte;
             }
         };
-        for octet in octets {
+        for &octet in &octets {
             if octet >= 100 {
                 put(b'0' + octet / 100);
             }

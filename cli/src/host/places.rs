@@ -88,8 +88,14 @@ impl Addresses {
     }
 }
 
-/// Addresses and ports of a subflow.
-type Ends = ([Key; 2], [u16; 2]);
+/// The interface by which a subflow was found to be routed.
+#[derive(Copy, Clone, Debug, Default)]
+struct Output {
+    local: Key,
+    remote: Key,
+    ports: [u16; 2],
+    index: u32,
+}
 
 /// The addresses and endpoints of a namespace, and names of interfaces as they
 /// are asked for.
@@ -105,7 +111,7 @@ pub struct Places {
     keys: Vec<Key>,
     // Interfaces by which packets are routed: those asked for lately, by both
     // addresses and ports.
-    outputs: Vec<(Ends, u32)>,
+    outputs: Vec<Output>,
     looked_up: usize,
     /// Names that are known.
     pub names: Names,
@@ -184,13 +190,13 @@ impl Places {
         if self.looked_up >= SLOTS {
             ports = [0, local.port.min(remote.port)];
         }
-        let key = ([local.number, remote.number], ports);
         let mixed = local.number ^ remote.number ^ remote.number >> 64;
         let mixed = mixed as usize ^ usize::from(ports[0]) ^ usize::from(ports[1]) << 3;
         let slot = (mixed ^ mixed >> 8 ^ mixed >> 16) % SLOTS;
-        if let Some((known, index)) = self.outputs.get(slot) {
-            if *known == key {
-                return *index;
+        if let Some(known) = self.outputs.get(slot) {
+            let same = known.local == local.number && known.remote == remote.number;
+            if same && known.ports[0] == ports[0] && known.ports[1] == ports[1] {
+                return known.index;
             }
         }
         self.looked_up += 1;
@@ -210,10 +216,15 @@ impl Places {
             }
         }
         while self.outputs.len() < SLOTS {
-            self.outputs.push((([0; 2], [0; 2]), 0));
+            self.outputs.push(Output::default());
         }
         if let Some(known) = self.outputs.get_mut(slot) {
-            *known = (key, index);
+            *known = Output {
+                local: local.number,
+                remote: remote.number,
+                ports,
+                index,
+            };
         }
         index
     }

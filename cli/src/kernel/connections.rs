@@ -215,11 +215,14 @@ impl Subflow {
 
     /// Its ends, the local one first.
     pub fn ends(&self) -> [End; 2] {
-        [0, 1].map(|side| End {
-            number: self.addresses[side],
-            port: self.ports[side],
+        let [local, remote] = self.addresses;
+        let [here, there] = self.ports;
+        let end = |number, port| End {
+            number,
+            port,
             family: self.family.into(),
-        })
+        };
+        [end(local, here), end(remote, there)]
     }
 
     /// The flags that the codec knows.
@@ -343,8 +346,8 @@ pub enum Found<'f> {
     },
 }
 
-/// A token and more, as one number. Sorted, the subflows of a connection are
-/// together, the first before those that joined.
+/// A token and more, as one number. Sorted, the first subflow of a connection
+/// precedes those that joined.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
@@ -360,10 +363,9 @@ impl Key {
         Self(u128::from(token) << Self::TOKEN | number as u128)
     }
 
-    fn of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Self {
+    fn of_subflow(token: u32, is_joined: bool, cookie: u64, place: usize) -> Self {
         let Self(key) = Self::of(token, place);
-        let joined = u128::from(subflow.is_joined()) << Self::JOINED;
-        Self(key | joined | u128::from(cookie) << Self::COOKIE)
+        Self(key | u128::from(is_joined) << Self::JOINED | u128::from(cookie) << Self::COOKIE)
     }
 
     fn token(self) -> u32 {
@@ -387,13 +389,73 @@ fn sort(keys: &mut Vec<Key>) {
     keys.dedup_by_key(|key| key.name());
 }
 
-/// Of sorted keys, those with this token.
-#[inline(never)]
-fn of_token(keys: &[Key], token: u32) -> &[Key] {
-    let from = keys.partition_point(|key| key.token() < token);
-    let rest = keys.get(from..).unwrap_or_default();
-    let count = rest.iter().take_while(|key| key.token() == token).count();
-    rest.get(..count).unwrap_or_default()
+/// A list of things with tokens, and where in it those of a token are. Tens of
+/// thousands are found without being sorted: tokens are random, so that their
+/// lowest bits are a hash.
+#[derive(Default)]
+struct Index {
+    entries: Vec<Entry>,
+    // By hash: the last entry with it, counted from 1.
+    last: Vec<u32>,
+}
+
+struct Entry {
+    cookie: u64,
+    token: u32,
+    // The one before with the same hash, counted from 1; 0 for none.
+    before: u32,
+}
+
+impl Index {
+    fn push(&mut self, token: u32, cookie: u64) {
+        self.entries.push(Entry {
+            cookie,
+            token,
+            before: 0,
+        });
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    /// All entries are there: from now on they are found.
+    #[inline(never)]
+    fn build(&mut self) {
+        let hashes = self.entries.len().next_power_of_two();
+        self.last = vec![0; hashes];
+        for (at, entry) in (1..).zip(&mut self.entries) {
+            // There may be many without a token, which are not looked for.
+            if entry.token == 0 {
+                continue;
+            }
+            if let Some(last) = self.last.get_mut(entry.token as usize & (hashes - 1)) {
+                entry.before = core::mem::replace(last, at);
+            }
+        }
+    }
+
+    /// The last entry of this token, or the last before the entry number
+    /// `before`; counted from 1, 0 for none.
+    #[inline]
+    fn find(&self, token: u32, before: u32) -> u32 {
+        let mask = self.last.len().wrapping_sub(1);
+        let mut at = match self.get(before) {
+            Some(entry) => entry.before,
+            None => self.last.get(token as usize & mask).copied().unwrap_or(0),
+        };
+        while let Some(entry) = self.get(at) {
+            if entry.token == token {
+                break;
+            }
+            at = entry.before;
+        }
+        at
+    }
+
+    fn get(&self, number: u32) -> Option<&Entry> {
+        self.entries.get((number as usize).wrapping_sub(1))
+    }
 }
 
 /// Everything that is connected, connections that were broken off too.
@@ -478,8 +540,10 @@ struct Reader<'r> {
     inode: u32,
     subflows: Vec<Subflow>,
     structures: Vec<Structures>,
-    // Of the subflows, sorted.
-    keys: Vec<Key>,
+    // Of the subflows.
+    index: Index,
+    // Of the connection that is looked at: its subflows, sorted.
+    group: Vec<Key>,
     // The connections that have to be read again.
     pending: Vec<Key>,
     // Nothing is read again after this reading.
@@ -537,21 +601,45 @@ impl Reader<'_> {
     }
 
     /// Where this connection is among the wanted; `None` if it is not.
+    #[inline(never)]
     fn wanted(&self, token: u32) -> Option<Key> {
-        of_token(&self.wanted, token).first().copied()
+        let at = self.wanted.partition_point(|key| key.token() < token);
+        self.wanted
+            .get(at)
+            .copied()
+            .filter(|key| key.token() == token)
+    }
+
+    /// Collects the subflows of a connection; one that was read twice once.
+    #[inline(never)]
+    fn collect(&mut self, token: u32) {
+        self.group.clear();
+        let mut at = 0;
+        loop {
+            at = self.index.find(token, at);
+            let Some(entry) = self.index.get(at) else {
+                break;
+            };
+            let place = at as usize - 1;
+            let subflow = self.subflows.get(place);
+            let is_joined = subflow.is_some_and(Subflow::is_joined);
+            self.group
+                .push(Key::of_subflow(token, is_joined, entry.cookie, place));
+        }
+        sort(&mut self.group);
     }
 
     /// Reads the subflows anew: those of the wanted connections that pass.
     fn read_subflows(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
         self.subflows.clear();
         self.structures.clear();
-        self.keys.clear();
+        self.index.clear();
         let inode = self.inode;
         let tcp = Protocol::Tcp;
         dump(diagnostics, tcp, CONNECTED, filter, inode, &mut |socket| {
             self.keep(socket)
         })?;
-        sort(&mut self.keys);
+        self.index.build();
         Ok(())
     }
 
@@ -564,9 +652,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let subflow = Subflow::of(socket, &info, self.detail);
-        let place = self.subflows.len();
-        let key = Key::of_subflow(token, &subflow, socket.cookie(), place);
-        self.keys.push(key);
+        self.index.push(token, socket.cookie());
         self.subflows.push(subflow);
         if self.detail == Detail::All {
             self.structures.push(Structures::of(socket, info));
@@ -576,7 +662,15 @@ impl Reader<'_> {
 
     /// Hands out the connections that are nothing but a subflow.
     fn without_token(&mut self) -> Result<()> {
-        for key in of_token(&self.keys, 0) {
+        self.group.clear();
+        for (place, entry) in self.index.entries.iter().enumerate() {
+            if entry.token == 0 {
+                let key = Key::of_subflow(0, false, entry.cookie, place);
+                self.group.push(key);
+            }
+        }
+        sort(&mut self.group);
+        for key in &self.group {
             (self.each)(&Connection {
                 token: 0,
                 socket: None,
@@ -615,7 +709,8 @@ impl Reader<'_> {
     /// A connection was found: it is handed out, or has to be read again.
     #[inline(never)]
     fn found(&mut self, token: u32, socket: &SocketView) -> Result<()> {
-        let mut keys = of_token(&self.keys, token);
+        self.collect(token);
+        let mut keys = &self.group[..];
         let (mut alive, mut foreign, mut done) = (0, false, false);
         for key in keys {
             let Some(subflow) = self.subflows.get(key.place()) else {
@@ -665,31 +760,33 @@ impl Reader<'_> {
     /// Connections that were not found, though they have a living subflow, are
     /// read again, and handed out without a socket if they are not found then.
     fn unclaimed(&mut self) -> Result<()> {
-        let mut rest = &self.keys[..];
-        while let Some(first) = rest.first() {
-            let keys = of_token(rest, first.token());
-            rest = rest.get(keys.len()..).unwrap_or_default();
-            let mut lives = false;
-            for key in keys {
-                if let Some(subflow) = self.subflows.get(key.place()) {
-                    lives |= subflow.is_alive() && !subflow.done.get();
-                }
-            }
-            if !lives || first.token() == 0 {
+        let mut place = 0;
+        while let (Some(subflow), Some(entry)) =
+            (self.subflows.get(place), self.index.entries.get(place))
+        {
+            let token = entry.token;
+            place += 1;
+            if !subflow.is_alive() || subflow.done.get() || token == 0 {
                 continue;
             }
             if !self.last {
-                self.pending.push(Key::of(first.token(), 0));
+                self.pend(token, None);
                 continue;
             }
+            self.collect(token);
+            for key in &self.group {
+                if let Some(subflow) = self.subflows.get(key.place()) {
+                    subflow.done.set(true);
+                }
+            }
             (self.each)(&Connection {
-                token: first.token(),
+                token,
                 socket: None,
                 incomplete: true,
                 lost: 0,
                 all: &self.subflows,
                 structures: &self.structures,
-                keys,
+                keys: &self.group,
             })?;
         }
         Ok(())
@@ -711,7 +808,8 @@ pub fn each(
         inode: 0,
         subflows: Vec::new(),
         structures: Vec::new(),
-        keys: Vec::new(),
+        index: Index::default(),
+        group: Vec::new(),
         pending: Vec::new(),
         last: false,
         hidden: Hidden::default(),
@@ -729,21 +827,21 @@ pub fn survey(
 ) -> Result<Hidden> {
     let any = &Filter::ANY;
     let mut hidden = Hidden::default();
-    let mut tokens = Vec::new();
+    let mut tokens = Index::default();
     let mptcp = Protocol::Mptcp;
     dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
         let token = token_of(socket);
-        tokens.push(Key::of(token, tokens.len()));
+        tokens.push(token, 0);
         each(Found::Connection { token, socket })
     })?;
-    sort(&mut tokens);
+    tokens.build();
     let tcp = Protocol::Tcp;
     dump(diagnostics, tcp, CONNECTED, any, 0, &mut |socket| {
         let mut info = SubflowInfo::EMPTY;
         let Some(token) = token_of_subflow(socket, &mut info, &mut hidden)? else {
             return Ok(());
         };
-        let of = of_token(&tokens, token).first().map(|key| key.place());
+        let of = (tokens.find(token, 0) as usize).checked_sub(1);
         if of.is_none() && token != 0 {
             return Ok(());
         }

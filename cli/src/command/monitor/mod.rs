@@ -500,7 +500,7 @@ impl Namespace {
                 ..
             } = Generic::decode(&message?)?;
             let fields = EventAttributes::from_attributes(attributes)?;
-            if MORE && self.known.tells(command, &fields)
+            if MORE && self.known.has(command, &fields)
                 || !screen.wanted.event(command)
                 || !self.is_wanted(screen, &fields)?
             {

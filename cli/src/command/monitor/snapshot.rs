@@ -16,29 +16,28 @@ use crate::error::Result;
 use crate::host::places;
 use crate::kernel::connections::{self, Connection, Detail, Role, Selection};
 use crate::sys;
-use crate::text::join;
 
 /// How long events are compared with a snapshot, in milliseconds.
 const COMPARED: u64 = 2000;
 /// What is kept before it is written as far as the reader takes it.
 const PIECE: usize = 1 << 16;
 
-/// What a snapshot has told.
+/// What a snapshot has shown.
 #[derive(Debug, Default)]
 pub struct Known {
-    // Ascending: a key, and how far that has come in a byte behind it; ids come
-    // again.
-    told: Vec<Vec<u8>>,
+    // Ascending: a name, and in the lowest bits how far that has come.
+    shown: Vec<u128>,
     until: u64,
 }
 
-// How far a connection or a subflow has come.
-const CREATED: u8 = 0;
-const ESTABLISHED: u8 = 1;
-const OVER: u8 = 2;
+// How far a connection or a subflow has come: of these bits.
+const CREATED: u128 = 0;
+const ESTABLISHED: u128 = 1;
+const OVER: u128 = 2;
+const PHASE: u128 = 3;
 
-/// Which events tell that a connection, or a subflow, has come so far.
-const CHANGES: [(u8, bool, u8); 5] = [
+/// Which events say that a connection, or a subflow, has come so far.
+const CHANGES: [(u8, bool, u128); 5] = [
     (EventKind::Created.number(), false, CREATED),
     (EventKind::Established.number(), false, ESTABLISHED),
     (EventKind::Closed.number(), false, OVER),
@@ -46,56 +45,55 @@ const CHANGES: [(u8, bool, u8); 5] = [
     (EventKind::SubflowClosed.number(), true, OVER),
 ];
 
-/// The key of a connection is its token, and zeros; that of a subflow the token
-/// of its connection, a 1, the addresses, and the ports.
-fn key(fields: &EventAttributes, of_subflow: bool) -> Vec<u8> {
-    let token = fields.token().unwrap_or(0).to_ne_bytes();
-    let ends = match of_subflow {
-        true => fields,
-        false => &EventAttributes::EMPTY,
-    };
-    let ports = [ends.sport().unwrap_or(0), ends.dport().unwrap_or(0)];
-    join(&[
-        &token,
-        &[of_subflow.into()],
-        &ends.source().map_or(0, places::key).to_ne_bytes(),
-        &ends.destination().map_or(0, places::key).to_ne_bytes(),
-        &ports[0].to_ne_bytes(),
-        &ports[1].to_ne_bytes(),
-    ])
+/// The name of a connection is its token; that of a subflow the same with both
+/// ports and a mixture of the addresses, of IPv4 nearly all bits.
+fn name(fields: &EventAttributes, of_subflow: bool) -> u128 {
+    let name = u128::from(fields.token().unwrap_or(0)) << 96;
+    if !of_subflow {
+        return name;
+    }
+    let ports = [fields.sport().unwrap_or(0), fields.dport().unwrap_or(0)];
+    let [local, remote] = [fields.source(), fields.destination()].map(|address| {
+        let key = address.map_or(0, places::key);
+        (key >> 64) as u64 ^ key as u64
+    });
+    // The mapped part of IPv4 addresses is the same for all.
+    let addresses = (local << 31) ^ remote;
+    name | u128::from(ports[0]) << 80
+        | u128::from(ports[1]) << 64
+        | u128::from(addresses << 3)
+        | 1 << 2
 }
 
 impl Known {
-    fn note(&mut self, fields: &EventAttributes, of_subflow: bool, phase: u8) {
-        let mut told = key(fields, of_subflow);
-        told.push(phase);
-        self.told.push(told);
+    fn note(&mut self, fields: &EventAttributes, of_subflow: bool, phase: u128) {
+        self.shown.push(name(fields, of_subflow) | phase);
     }
 
-    /// Whether the snapshot has told what this event tells.
-    pub fn tells(&mut self, command: u8, fields: &EventAttributes) -> bool {
-        if self.told.is_empty() {
+    /// Whether the snapshot has shown what this event says.
+    pub fn has(&mut self, command: u8, fields: &EventAttributes) -> bool {
+        if self.shown.is_empty() {
             return false;
         }
         if sys::milliseconds() >= self.until {
             // There is no need to compare any more.
-            self.told = Vec::new();
+            self.shown = Vec::new();
         }
         let Some((_, of_subflow, now)) = CHANGES.iter().find(|(of, ..)| *of == command) else {
             return false;
         };
-        let key = key(fields, *of_subflow);
-        let at = self.told.partition_point(|told| *told < key);
-        let told = self.told.get_mut(at);
-        let Some([known @ .., phase]) = told.map(Vec::as_mut_slice) else {
+        let name = name(fields, *of_subflow);
+        let at = self.shown.partition_point(|shown| *shown < name);
+        let Some(shown) = self.shown.get_mut(at) else {
             return false;
         };
-        if *known != key {
+        let phase = *shown & PHASE;
+        if *shown - phase != name {
             return false;
         }
-        let tells = *now <= *phase && *phase != OVER;
-        *phase = (*phase).max(*now);
-        tells
+        // Ids come again: what is over may begin anew.
+        *shown = name | phase.max(*now);
+        *now <= phase && phase != OVER
     }
 }
 
@@ -141,7 +139,7 @@ impl Source {
         else {
             return Ok(());
         };
-        namespace.known.told.clear();
+        namespace.known.shown.clear();
         let mut found = Found::default();
         let selection = Selection {
             token: screen.wanted.token,
@@ -151,7 +149,7 @@ impl Source {
             namespace.show(screen, connection, &mut found)?;
             screen.make_room()
         })?;
-        namespace.known.told.sort_unstable();
+        namespace.known.shown.sort_unstable();
         namespace.known.until = sys::milliseconds() + COMPARED;
         record::begin(screen, "SNAPSHOT_END", &namespace.name);
         let out = &mut screen.session.out;
