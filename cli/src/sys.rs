@@ -13,6 +13,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::errno::Errno;
+use crate::text::find;
 
 /// The last error of this thread.
 fn errno() -> Errno {
@@ -43,6 +44,15 @@ fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
 unsafe fn fcntl(fd: c_int, command: c_int, value: c_int) -> isize {
     // SAFETY: as promised by the caller; no pointers.
     unsafe { libc::syscall(libc::SYS_fcntl, fd, command, value) as isize }
+}
+
+/// ioctl. The C library's has tables for calls of kernels before Linux 5.
+///
+/// # Safety
+/// What `argument` points to is what the call takes, and outlives it.
+unsafe fn ioctl(fd: &Fd, call: libc::c_ulong, argument: *mut c_void) -> isize {
+    // SAFETY: as promised by the caller.
+    unsafe { libc::syscall(libc::SYS_ioctl, fd.0, call, argument) as isize }
 }
 
 /// An open descriptor, closed when it goes out of scope.
@@ -96,7 +106,7 @@ impl Drop for Fd {
 pub fn netlink_socket(protocol: i32) -> Result<Fd, Errno> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: plain call without pointers.
-    Fd::new(unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) } as isize)
+    Fd::new(unsafe { libc::syscall(libc::SYS_socket, libc::AF_NETLINK, kind, protocol) } as isize)
 }
 
 /// Gives a netlink socket a port of the kernel's choice. The first request
@@ -322,13 +332,25 @@ pub fn open(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_RDONLY)
 }
 
-/// Opens a file. By openat: open of musl makes a second call for kernels that
-/// do not know O_CLOEXEC, which no kernel with MPTCP is.
+/// Opens a file. By the call itself, as all that follows where the C library
+/// has something for kernels before Linux 3: no kernel with MPTCP needs that.
 fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     const MODE: libc::c_uint = 0o644;
-    let flags = flags | libc::O_CLOEXEC;
+    let flags = flags | libc::O_CLOEXEC | libc::O_LARGEFILE;
     // SAFETY: the path ends with NUL and outlives the call.
-    Fd::new(unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), flags, MODE) } as isize)
+    Fd::new(unsafe {
+        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, MODE) as isize
+    })
+}
+
+/// A path that ends with the only NUL in it; `ENOENT` for another. The standard
+/// library's takes a search that is made for long texts.
+pub fn c_str(path: &[u8]) -> Result<&CStr, Errno> {
+    if find(path, 0) + 1 != path.len() {
+        return Err(Errno(libc::ENOENT as u32));
+    }
+    // SAFETY: the first NUL is the last byte.
+    Ok(unsafe { CStr::from_bytes_with_nul_unchecked(path) })
 }
 
 /// Opens the file whose path is these pieces joined, for reading. There is none
@@ -339,10 +361,7 @@ pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
         path.extend_from_slice(piece);
     }
     path.push(0);
-    match CStr::from_bytes_with_nul(&path) {
-        Ok(path) => open(path),
-        Err(_) => Err(Errno(libc::ENOENT as u32)),
-    }
+    open(c_str(&path)?)
 }
 
 /// Makes a new file for writing; `EEXIST` where there is one.
@@ -397,10 +416,18 @@ pub fn file_status(path: &CStr) -> Result<Status, Errno> {
 /// permissions of another.
 pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
     let mode = u32::from(other.mode) & 0o7777;
-    // SAFETY: plain calls without pointers.
+    // SAFETY: plain calls, with an empty path that lives for ever.
     check(unsafe {
-        libc::fchown(fd.0, other.owner, other.group);
-        libc::fchmod(fd.0, mode)
+        // Not fchown, which takes numbers of 16 bits on some machines.
+        libc::syscall(
+            libc::SYS_fchownat,
+            fd.0,
+            c"".as_ptr(),
+            other.owner,
+            other.group,
+            libc::AT_EMPTY_PATH,
+        );
+        libc::syscall(libc::SYS_fchmod, fd.0, mode)
     } as isize)
     .map(drop)
 }
@@ -467,8 +494,7 @@ pub fn enter_network_namespace(fd: &Fd) -> Result<(), Errno> {
 
 /// Whether `fd` is a terminal.
 pub fn is_terminal(fd: &Fd) -> bool {
-    // SAFETY: plain call without pointers.
-    unsafe { libc::isatty(fd.0) == 1 }
+    window(fd).is_some()
 }
 
 /// How many columns standard output has, where it is a terminal: 80 where that
@@ -486,7 +512,7 @@ fn window(fd: &Fd) -> Option<libc::winsize> {
     // SAFETY: zero is valid for these numbers, which outlive the call.
     unsafe {
         let mut size: libc::winsize = zeroed();
-        let done = libc::ioctl(fd.0, libc::TIOCGWINSZ as _, &raw mut size);
+        let done = ioctl(fd, libc::TIOCGWINSZ as _, (&raw mut size).cast());
         (done == 0).then_some(size)
     }
 }
@@ -607,7 +633,7 @@ fn is_serial(fd: &Fd) -> bool {
     let mut settings = [0_u64; 32];
     // SAFETY: the room is larger than what TIOCGSERIAL fills in and outlives
     // the call.
-    unsafe { libc::ioctl(fd.0, libc::TIOCGSERIAL as _, settings.as_mut_ptr()) == 0 }
+    unsafe { ioctl(fd, libc::TIOCGSERIAL as _, settings.as_mut_ptr().cast()) == 0 }
 }
 
 /// Stops the program as Ctrl-Z does, until it is to go on; SIGTSTP is blocked
@@ -639,7 +665,7 @@ pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
         *to = *from as c_char;
     }
     // SAFETY: the request outlives the call and is what SIOCGIFINDEX takes.
-    check(unsafe { libc::ioctl(fd.0, libc::SIOCGIFINDEX as _, &raw mut request) } as isize)?;
+    check(unsafe { ioctl(fd, libc::SIOCGIFINDEX as _, (&raw mut request).cast()) })?;
     // SAFETY: SIOCGIFINDEX fills in this member of the union.
     Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
@@ -650,7 +676,7 @@ pub fn interface_name(fd: &Fd, index: u32) -> Result<[u8; NAME_SIZE], Errno> {
     let mut request: libc::ifreq = unsafe { zeroed() };
     request.ifr_ifru.ifru_ifindex = index as c_int;
     // SAFETY: the request outlives the call and is what SIOCGIFNAME takes.
-    check(unsafe { libc::ioctl(fd.0, libc::SIOCGIFNAME as _, &raw mut request) } as isize)?;
+    check(unsafe { ioctl(fd, libc::SIOCGIFNAME as _, (&raw mut request).cast()) })?;
     let mut name = request.ifr_name.map(|c| c as u8);
     name[NAME_SIZE - 1] = 0;
     Ok(name)
@@ -788,14 +814,8 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
 
 /// Milliseconds of a clock that only goes forward.
 pub fn milliseconds() -> u64 {
-    // SAFETY: zero is valid for this plain structure, which the call fills
-    // in.
-    let now = unsafe {
-        let mut now: libc::timespec = zeroed();
-        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
-        now
-    };
-    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    let [seconds, nanoseconds] = clock(libc::CLOCK_MONOTONIC);
+    seconds * 1000 + nanoseconds / 1_000_000
 }
 
 /// Adds the names in a folder, ascending, without `.` and `..`.
@@ -1008,7 +1028,7 @@ fn unix_socket(
     // Whoever has the name need not let others in: nobody waits for that.
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: plain call without pointers.
-    let fd = Fd::new(unsafe { libc::socket(libc::AF_UNIX, kind, 0) } as isize)?;
+    let fd = Fd::new(unsafe { libc::syscall(libc::SYS_socket, libc::AF_UNIX, kind, 0) } as isize)?;
     // SAFETY: zero is a valid address.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
@@ -1061,30 +1081,28 @@ pub fn peer(fd: &Fd) -> Result<(u32, bool), Errno> {
 }
 
 /// Seconds since 1970, and microseconds.
-#[cfg(not(target_pointer_width = "32"))]
 pub fn now() -> (u64, u32) {
-    // SAFETY: zero is valid for this plain structure, which the call fills
-    // in.
-    let now = unsafe {
-        let mut now: libc::timespec = zeroed();
-        libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now);
-        now
-    };
-    (now.tv_sec as u64, (now.tv_nsec / 1000) as u32)
+    let [seconds, nanoseconds] = clock(libc::CLOCK_REALTIME);
+    (seconds, nanoseconds as u32 / 1000)
 }
 
-/// Seconds since 1970, and microseconds. The call of the C library that the
-/// libc crate knows has seconds of 32 bits on these machines: they end in 2038.
-#[cfg(target_pointer_width = "32")]
-pub fn now() -> (u64, u32) {
-    // The same on every machine (kernel 5.1), but that MIPS counts from 4000.
-    const CLOCK_GETTIME64: libc::c_long = libc::SYS_statx / 4000 * 4000 + 403;
-    // struct __kernel_timespec: seconds and nanoseconds.
+/// Seconds and nanoseconds of a clock, 64 bits each: by the kernel's own call,
+/// as what the libc crate knows ends in 2038 on machines of 32 bits, and what
+/// the C library does to save the call is a kilobyte.
+fn clock(which: libc::clockid_t) -> [u64; 2] {
+    const CALL: libc::c_long = if cfg!(target_pointer_width = "32") {
+        // clock_gettime64 (kernel 5.1): the same on every machine, but that
+        // MIPS counts from 4000.
+        libc::SYS_statx / 4000 * 4000 + 403
+    } else {
+        libc::SYS_clock_gettime
+    };
+    // struct __kernel_timespec.
     let mut now = [0_u64; 2];
     // SAFETY: the two numbers are as large as the structure and outlive the
     // call.
-    unsafe { libc::syscall(CLOCK_GETTIME64, libc::CLOCK_REALTIME, &raw mut now) };
-    (now[0], now[1] as u32 / 1000)
+    unsafe { libc::syscall(CALL, which, &raw mut now) };
+    now
 }
 
 /// The environment variable `name`, ended by its NUL.

@@ -3,7 +3,7 @@
 use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::sys::{self, Fd};
-use crate::text::{find, parse_number, vanished};
+use crate::text::{find, parse_digit, vanished};
 
 /// The index of an interface. `ifN` stands for index N, as endpoints of
 /// interfaces that have gone are shown; with `gone`, to select them, it need
@@ -16,11 +16,20 @@ pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
     }
     // Decimal, also behind zeros.
     name.strip_prefix("if")
-        .map(|index| index.trim_start_matches('0'))
-        .and_then(parse_number)
+        .and_then(decimal)
         .filter(|index| *index != 0)
         .filter(|index| gone || sys::interface_name(fd, *index).is_ok())
         .ok_or_else(|| Error::invalid(name, "device does not exist"))
+}
+
+/// A decimal number, also after zeros: not what begins so for C.
+fn decimal(digits: &str) -> Option<u32> {
+    let mut value: u32 = 0;
+    for digit in digits.bytes() {
+        let digit = parse_digit(digit).filter(|digit| *digit < 10)?;
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(value)
 }
 
 /// Makes of `name` that of an interface; empty, and an error, where it no longer exists

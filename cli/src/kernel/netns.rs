@@ -33,7 +33,7 @@ pub fn changes() -> Fd {
 /// Opens the namespace called `name` (a file below /var/run/netns), or the
 /// one that a path with a `/` in it names.
 pub fn open(name: &str) -> Result<Fd> {
-    let folder: &[u8] = match name.contains('/') {
+    let folder: &[u8] = match name.bytes().any(|byte| byte == b'/') {
         true => b"",
         false => b"/var/run/netns/",
     };
