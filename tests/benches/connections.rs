@@ -32,6 +32,30 @@ fn main() {
     tool(&["-s", "-j", "connection", "show"]);
     tool(&["connection", "show", "sport", "9"]);
     measure(Path::new("ss"), &["-tMni"]);
+    for by in ["path", "connection", "subflow"] {
+        looks(by);
+    }
+}
+
+/// What a look of `paths` costs, of which there is one a second: all of a run of twenty but
+/// for one of one, and the largest resident size.
+fn looks(by: &str) {
+    let of = |count: &str| {
+        let words = [
+            "-j",
+            "paths",
+            "--interval",
+            "0.01",
+            "--by",
+            by,
+            "--count",
+            count,
+        ];
+        usage(binary(), &words)
+    };
+    let ((few, _), (many, rss)) = (of("1"), of("21"));
+    let a_look = (many - few) / 20;
+    println!("paths --by {by}: {a_look} microseconds of processor a look, peak {rss} kB");
 }
 
 fn measure(program: &Path, words: &[&str]) {
@@ -59,16 +83,26 @@ fn measure(program: &Path, words: &[&str]) {
 
 /// The largest resident size of a run, in kB.
 fn peak(program: &Path, words: &[&str]) -> i64 {
+    usage(program, words).1
+}
+
+/// The time of the processor that a run takes, in microseconds, and its largest resident
+/// size, in kB.
+fn usage(program: &Path, words: &[&str]) -> (i64, i64) {
     let mut command = Command::new(program);
     command.args(words).stdout(std::process::Stdio::null());
     let Ok(child) = command.spawn() else {
-        return -1;
+        return (-1, -1);
     };
     let mut status = 0;
     // SAFETY: an all-zero structure of integers is valid, and the kernel fills it.
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         libc::wait4(child.id() as i32, &mut status, 0, &mut usage);
-        usage.ru_maxrss
+        let micros = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
+        (
+            micros(usage.ru_utime) + micros(usage.ru_stime),
+            usage.ru_maxrss,
+        )
     }
 }

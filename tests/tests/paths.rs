@@ -496,17 +496,31 @@ fn a_reader_that_does_not_read_only_makes_intervals_longer() {
     let Some((_paths, _listener, _connection)) = over_two_paths("") else {
         return;
     };
-    let running = Run::tool("paths --interval 0.001").stalled().start();
-    let waits = || {
-        let wchan = std::fs::read_to_string(format!("/proc/{}/syscall", running.pid()));
-        let memory = std::fs::read_to_string(format!("/proc/{}/statm", running.pid()));
-        (wchan.ok()?.split(' ').next()? != "running").then_some(memory.ok()?)
-    };
-    until("a full pipe", || {
-        let memory = waits()?;
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        (waits()? == memory).then_some(())
-    });
-    running.signal(libc::SIGTERM);
-    assert_eq!(running.finish().code(), 0);
+    for words in ["paths", "-j paths"] {
+        let running = Run::tool(&format!("{words} --interval 0.001"))
+            .stalled()
+            .start();
+        let file = |name: &str| {
+            let path = format!("/proc/{}/{name}", running.pid());
+            std::fs::read_to_string(path).expect("of the program")
+        };
+        let looked = || {
+            let table = file("io");
+            let line = table.lines().find_map(|line| line.strip_prefix("rchar: "));
+            line.expect("rchar").parse::<u64>().expect("a number")
+        };
+        // It waits in poll, and looks no more.
+        let mut before = (0, std::time::Instant::now());
+        until("a full pipe", || {
+            if looked() != before.0 {
+                before = (looked(), std::time::Instant::now());
+            }
+            (before.0 > 0 && before.1.elapsed() > std::time::Duration::from_millis(200))
+                .then_some(())
+        });
+        running.signal(libc::SIGTERM);
+        // A zombie: it does not wait for its reader.
+        until("its end", || file("stat").contains(") Z ").then_some(()));
+        assert_eq!(running.finish().code(), 0, "{words}");
+    }
 }

@@ -240,14 +240,7 @@ pub fn draw(
         cell: Text::default(),
         widths: [0; COLUMNS],
     };
-    let lines = |count: usize| table_lines(view, count);
-    // One line says how many more there are.
-    let mut shown = view.rows.len();
-    if lines(shown) > room {
-        while shown > 0 && lines(shown) >= room {
-            shown -= 1;
-        }
-    }
+    let shown = fitting(view, room);
     let rows = view.rows.get(..shown).unwrap_or_default();
     table.measure(rows, page.width);
     if height > 1 {
@@ -272,21 +265,25 @@ pub fn draw(
     }
 }
 
-/// How many lines the first `count` rows take.
-fn table_lines(view: &View, count: usize) -> usize {
-    let rows = view.rows.get(..count).unwrap_or_default();
-    if view.by != By::Connection {
-        return count;
-    }
-    let mut lines = count;
+/// How many rows fit into this many lines, with one that says how many more
+/// there are.
+fn fitting(view: &View, room: usize) -> usize {
+    let (mut lines, mut shown) = (0, 0);
     let mut token = None;
-    for row in rows {
-        if token != Some(row.token) {
+    for (at, row) in view.rows.iter().enumerate() {
+        lines += 1;
+        if view.by == By::Connection && token != Some(row.token) {
             token = Some(row.token);
             lines += 1;
         }
+        if lines > room {
+            return shown;
+        }
+        if lines < room {
+            shown = at + 1;
+        }
     }
-    lines
+    view.rows.len()
 }
 
 /// Lines that end at the right edge.

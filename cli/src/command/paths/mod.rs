@@ -95,10 +95,16 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
 /// closes thousands a second wakes nobody for each.
 const GATHER: u64 = 50;
 
+/// This much is kept for a slow reader of rows.
+const MUCH: usize = 1 << 16;
+
 /// The places of this many subflows are looked up at each look; of more, once in
 /// as many looks, and where interfaces or endpoints changed.
 const FEW: usize = 256;
 const TURNS: u64 = 16;
+
+/// How long, in milliseconds, a reader is waited for after a signal.
+const GRACE: i32 = 500;
 
 /// Signals that are the end, or have to do with the terminal.
 static PLAIN: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
@@ -188,7 +194,7 @@ impl Watch {
         let mut next = self.paths.looked + self.interval;
         loop {
             match self.wait(session, next)? {
-                Happened::End(signal) => return Ok(signal),
+                Happened::End(signal) => return self.finish(session, signal),
                 Happened::Changed => {
                     self.show(session)?;
                     continue;
@@ -205,7 +211,7 @@ impl Watch {
             if let Some(left) = &mut self.left {
                 *left -= 1;
                 if *left == 0 {
-                    return self.finish(session);
+                    return self.finish(session, 0);
                 }
             }
         }
@@ -330,14 +336,33 @@ impl Watch {
             layout::draw(&view, columns.saturating_sub(1).max(1), lines, name, text);
             return screen.draw(text.as_bytes());
         }
-        if style.json {
-            record::json(&view, sys::now(), name, &mut session.out);
-        } else if style.oneline {
-            record::lines(&view, name, &mut session.out);
-        } else {
-            layout::draw(&view, 0, 0, name, text);
-            session.out.bytes(text.as_bytes());
-            session.out.text("\n");
+        let out = &mut session.out;
+        if !style.json && !style.oneline {
+            layout::draw(&view, 0, 0, name, out.buffer());
+            out.text("\n");
+            return Ok(());
+        }
+        let now = sys::now();
+        for row in view.rows {
+            match style.json {
+                true => record::json(&view, row, now, name, out),
+                false => record::line(&view, row, name, out),
+            }
+            if out.kept() >= MUCH {
+                out.write_ready()?;
+            }
+            // There may be tens of thousands of rows: not all of them are kept for
+            // a slow reader.
+            while out.kept() >= MUCH {
+                let stdout = Fd::STDOUT;
+                let mut polled = [Polled::read(&self.signals.fd), Polled::write(&stdout)];
+                sys::poll_all(&mut polled, -1).map_err(cannot_wait)?;
+                if polled[0].is_ready() {
+                    // It is found there again.
+                    return Ok(());
+                }
+                out.write_ready()?;
+            }
         }
         Ok(())
     }
@@ -352,19 +377,20 @@ impl Watch {
         Ok(session.out.kept() == 0)
     }
 
-    /// Writes the rest, or as much as is taken before a signal comes.
-    fn finish(&mut self, session: &mut Session) -> Result<u8> {
+    /// Writes the rest. A reader that does not read is waited for until a signal
+    /// comes, or not long where one was the end.
+    fn finish(&mut self, session: &mut Session, signal: u8) -> Result<u8> {
+        let time = if signal == 0 { -1 } else { GRACE };
         while self.screen.is_none() && !self.write(session)? {
-            let mut polled = [Polled::read(&self.signals.fd), Polled::write(&Fd::STDOUT)];
-            sys::poll_all(&mut polled, -1).map_err(cannot_wait)?;
-            if let Some(Happened::End(signal)) =
-                polled[0].is_ready().then(|| self.signal()).flatten()
-            {
+            let stdout = Fd::STDOUT;
+            let mut polled = [Polled::read(&self.signals.fd), Polled::write(&stdout)];
+            sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
+            if polled[0].is_ready() || !polled[1].is_ready() {
                 session.out.forget();
-                return Ok(signal);
+                return Ok(sys::caught(&self.signals).unwrap_or(signal));
             }
         }
-        Ok(0)
+        Ok(signal)
     }
 }
 

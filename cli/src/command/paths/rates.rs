@@ -74,17 +74,79 @@ impl Counters {
     }
 }
 
-/// A subflow that is known.
+/// A subflow that is known. There may be tens of thousands, so it is small.
 #[derive(Copy, Clone, Debug)]
 struct Subflow {
-    sample: Sample,
-    added: Counters,
-    /// What it was found to have added when it ended, after the last look.
-    last: Counters,
+    addresses: [u128; 2],
+    cookie: u64,
+    /// As they were at the last look, and what they had grown by.
+    sent: u64,
+    received: u64,
+    added_sent: u64,
+    added_received: u64,
+    retransmits: u32,
+    added_retransmits: u32,
+    token: u32,
+    interface: u32,
+    rtt: u32,
+    ports: [u16; 2],
+    family: u16,
+    endpoint: u8,
+    marks: u8,
     /// The look at which it was there last.
-    look: u32,
+    look: u8,
     /// It has been counted as opened.
     counted: bool,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Subflow>() <= 112);
+
+impl Subflow {
+    fn of(sample: &Sample) -> Self {
+        let [local, remote] = &sample.ends;
+        Self {
+            addresses: [local.number, remote.number],
+            cookie: sample.cookie,
+            sent: sample.counters.sent,
+            received: sample.counters.received,
+            added_sent: 0,
+            added_received: 0,
+            retransmits: sample.counters.retransmits,
+            added_retransmits: 0,
+            token: sample.token,
+            interface: sample.interface,
+            rtt: sample.rtt,
+            ports: [local.port, remote.port],
+            family: local.family,
+            endpoint: sample.endpoint,
+            marks: sample.marks,
+            look: 0,
+            counted: false,
+        }
+    }
+
+    fn ends(&self) -> [End; 2] {
+        [0, 1].map(|side| End {
+            number: self.addresses[side],
+            port: self.ports[side],
+            family: self.family,
+        })
+    }
+
+    fn counters(&self) -> Counters {
+        Counters {
+            sent: self.sent,
+            received: self.received,
+            retransmits: self.retransmits,
+        }
+    }
+
+    fn add(&mut self, added: &Counters) {
+        self.added_sent = added.sent;
+        self.added_received = added.received;
+        self.added_retransmits = added.retransmits;
+    }
 }
 
 /// The subflows that are known, and what they carried since the look before.
@@ -92,7 +154,11 @@ struct Subflow {
 pub struct Rates {
     subflows: Vec<Subflow>,
     cookies: Index,
-    look: u32,
+    // What was found to have been added by those that ended after the last
+    // look. Each is there once.
+    gone: Vec<(u64, Counters)>,
+    look: u8,
+    later: bool,
     /// Subflows that are open and were not at the look before.
     pub opened: u64,
     /// Those that were there at the look before, and are not.
@@ -102,11 +168,18 @@ pub struct Rates {
 impl Rates {
     /// Begins a look. At the first one nothing has been carried yet.
     pub fn begin(&mut self) {
+        self.later = self.look != 0 || self.later;
         self.look = self.look.wrapping_add(1);
         self.opened = 0;
         self.ended = 0;
         for subflow in &mut self.subflows {
-            subflow.added = core::mem::replace(&mut subflow.last, Counters::NONE);
+            subflow.add(&Counters::NONE);
+        }
+        for (cookie, added) in core::mem::take(&mut self.gone) {
+            let known = self.find(cookie);
+            if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
+                known.add(&added);
+            }
         }
     }
 
@@ -118,47 +191,40 @@ impl Rates {
     fn find(&self, cookie: u64) -> Option<usize> {
         self.cookies.find(hash(cookie), &mut |at| {
             let known = self.subflows.get(at);
-            known.is_some_and(|known| known.sample.cookie == cookie)
+            known.is_some_and(|known| known.cookie == cookie)
         })
     }
 
     /// The endpoint and the interface of a subflow that is known.
     pub fn place(&self, cookie: u64) -> Option<(u8, u32)> {
         let known = self.subflows.get(self.find(cookie)?)?;
-        Some((known.sample.endpoint, known.sample.interface))
+        Some((known.endpoint, known.interface))
     }
 
     /// A subflow that is there.
     pub fn seen(&mut self, sample: &Sample) {
-        let known = self.find(sample.cookie);
-        let first = self.look <= 1;
+        let mut subflow = Subflow::of(sample);
+        subflow.look = self.look;
         let open = sample.marks & (Sample::OPEN | Sample::MPTCP) == Sample::OPEN | Sample::MPTCP;
+        let known = self.find(sample.cookie);
         match known.and_then(|at| self.subflows.get_mut(at)) {
+            // The kernel may show it twice.
+            Some(known) if known.look == self.look => {}
             Some(known) => {
-                // The kernel may show it twice.
-                if known.look != self.look {
-                    known.added = sample.counters.since(&known.sample.counters);
-                    known.sample = *sample;
-                    known.look = self.look;
-                    self.opened += u64::from(open && !known.counted);
-                    known.counted |= open;
-                }
+                subflow.add(&sample.counters.since(&known.counters()));
+                subflow.counted = known.counted || open;
+                self.opened += u64::from(subflow.counted != known.counted);
+                *known = subflow;
             }
             None => {
-                self.cookies
-                    .insert(hash(sample.cookie), self.subflows.len());
-                self.subflows.push(Subflow {
-                    sample: *sample,
-                    added: if first {
-                        Counters::NONE
-                    } else {
-                        sample.counters
-                    },
-                    last: Counters::NONE,
-                    look: self.look,
-                    counted: open,
-                });
-                self.opened += u64::from(open && !first);
+                if self.later {
+                    subflow.add(&sample.counters);
+                    self.opened += u64::from(open);
+                }
+                subflow.counted = open;
+                let at = self.subflows.len();
+                self.cookies.insert(hash(sample.cookie), at);
+                self.subflows.push(subflow);
             }
         }
     }
@@ -168,11 +234,15 @@ impl Rates {
     pub fn gone(&mut self, cookie: u64, counters: &Counters) {
         let known = self.find(cookie);
         if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
-            let before = known.sample.counters;
+            let before = known.counters();
+            let added = counters.since(&before);
             // Some are emptied first: then nothing is known.
-            if counters.sent >= before.sent && counters.received >= before.received {
-                known.last = counters.since(&before);
-                known.sample.counters = *counters;
+            let grew = counters.sent >= before.sent && counters.received >= before.received;
+            if grew && added != Counters::NONE {
+                known.sent = counters.sent;
+                known.received = counters.received;
+                known.retransmits = counters.retransmits;
+                self.gone.push((cookie, added));
             }
         }
     }
@@ -191,7 +261,7 @@ impl Rates {
         if self.subflows.len() != before {
             self.cookies.clear();
             for (at, subflow) in self.subflows.iter().enumerate() {
-                self.cookies.insert(hash(subflow.sample.cookie), at);
+                self.cookies.insert(hash(subflow.cookie), at);
             }
         }
     }
@@ -343,23 +413,21 @@ impl Rows {
         self.times.clear();
         self.total = Total::default();
         for subflow in &rates.subflows {
-            let sample = &subflow.sample;
-            let at = self.row(sample, by);
+            let at = self.row(subflow, by);
             let Some(row) = self.rows.get_mut(at) else {
                 continue;
             };
-            let added = &subflow.added;
-            row.sent = row.sent.saturating_add(added.sent);
-            row.received = row.received.saturating_add(added.received);
-            row.retransmits += u64::from(added.retransmits);
+            row.sent = row.sent.saturating_add(subflow.added_sent);
+            row.received = row.received.saturating_add(subflow.added_received);
+            row.retransmits += u64::from(subflow.added_retransmits);
             if subflow.look == rates.look {
-                let has = |mark| u32::from(sample.marks & mark != 0);
+                let has = |mark| u32::from(subflow.marks & mark != 0);
                 row.subflows += 1;
                 row.backups += has(Sample::BACKUP);
                 row.waiting += has(Sample::WAITING);
                 row.fallbacks += has(Sample::OPEN) & (1 - has(Sample::MPTCP));
-                if sample.rtt > 0 && has(Sample::OPEN) > 0 {
-                    self.times.push((at as u64) << 32 | u64::from(sample.rtt));
+                if subflow.rtt > 0 && has(Sample::OPEN) > 0 {
+                    self.times.push((at as u64) << 32 | u64::from(subflow.rtt));
                 }
             }
         }
@@ -376,21 +444,21 @@ impl Rows {
     }
 
     /// The row of a subflow, a new one where there is none yet.
-    fn row(&mut self, sample: &Sample, by: By) -> usize {
-        let local = sample.ends[0].number;
+    fn row(&mut self, subflow: &Subflow, by: By) -> usize {
+        let [local, _] = subflow.addresses;
         let token = match by {
             By::Path => 0,
-            _ => sample.token,
+            _ => subflow.token,
         };
         let new = self.rows.len();
         if by != By::Subflow {
             let key = (local >> 64) as u64 ^ local as u64;
-            let hash = hash(key ^ u64::from(token) << 32 ^ u64::from(sample.interface) << 16);
+            let hash = hash(key ^ u64::from(token) << 32 ^ u64::from(subflow.interface) << 16);
             let rows = &self.rows;
             let known = self.index.find(hash, &mut |at| {
                 rows.get(at).is_some_and(|row| {
                     row.token == token
-                        && row.interface == sample.interface
+                        && row.interface == subflow.interface
                         && row.ends[0].number == local
                 })
             });
@@ -399,9 +467,10 @@ impl Rows {
             }
             self.index.insert(hash, new);
         }
-        let mut row = Row::empty(sample.interface, sample.endpoint, sample.ends[0]);
+        let ends = subflow.ends();
+        let mut row = Row::empty(subflow.interface, subflow.endpoint, ends[0]);
         row.token = token;
-        row.ends = sample.ends;
+        row.ends = ends;
         self.rows.push(row);
         new
     }
@@ -426,7 +495,7 @@ impl Rows {
         self.index.clear();
         let mut count = 0;
         for (at, subflow) in rates.subflows.iter().enumerate() {
-            let token = subflow.sample.token;
+            let token = subflow.token;
             if subflow.look != rates.look || token == 0 {
                 continue;
             }
@@ -435,7 +504,7 @@ impl Rows {
                 rates
                     .subflows
                     .get(at)
-                    .is_some_and(|known| known.sample.token == token)
+                    .is_some_and(|known| known.token == token)
             });
             if known.is_none() {
                 self.index.insert(hash, at);
