@@ -154,7 +154,7 @@ _ip_mptcp() {
             subflow/change) candidates="token from to port backup nobackup" ;;
             monitor/*)
                 candidates="--snapshot --resync --event --token --dev --count --timeout
-                    --buffer --all-netns"
+                    --buffer --all-netns --time --no-gather"
                 ;;
             status/*) candidates="--prometheus" ;;
             counters/*) candidates="--all --interval --prometheus" ;;

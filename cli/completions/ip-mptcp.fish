@@ -172,7 +172,7 @@ function __ip_mptcp
                 set candidates token from to port backup nobackup
             case 'monitor/*'
                 set candidates --snapshot --resync --event --token --dev --count --timeout \
-                    --buffer --all-netns
+                    --buffer --all-netns --time --no-gather
             case 'status/*'
                 set candidates --prometheus
             case 'paths/*'

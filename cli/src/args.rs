@@ -73,6 +73,12 @@ pub struct Options {
     /// do so again after events were lost
     #[argh(switch)]
     pub resync: bool,
+    /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
+    #[argh(switch)]
+    pub time: bool,
+    /// print each event as it comes, not a millisecond's worth at a time
+    #[argh(switch)]
+    pub no_gather: bool,
     /// only events of this name; may be repeated
     #[argh(option, arg_name = "name", from_str_fn(lasting))]
     pub event: Vec<&'static str>,

@@ -21,6 +21,7 @@ pub struct Zone {
     // When it is the time below.
     seconds: i64,
     time: Time,
+    ahead: i64,
 }
 
 /// A local time.
@@ -70,7 +71,8 @@ impl Zone {
         // Many events come within a second.
         if seconds != self.seconds {
             self.seconds = seconds;
-            let local = (seconds + offset(&self.bytes, seconds) + EPOCH) as u64;
+            self.ahead = offset(&self.bytes, seconds);
+            let local = (seconds + self.ahead + EPOCH) as u64;
             let days = (local / DAY) as u32;
             let months = months(days);
             self.time = Time {
@@ -82,6 +84,13 @@ impl Zone {
             };
         }
         &self.time
+    }
+}
+
+impl Zone {
+    /// How many seconds the last time was ahead of UTC.
+    pub fn ahead(&self) -> i64 {
+        self.ahead
     }
 }
 

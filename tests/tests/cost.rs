@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ip_mptcp_tests::kernel;
+use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::wait::skip;
@@ -169,4 +170,96 @@ fn interfaces_that_are_not_named_cost_nothing() {
         veth(&format!("a{pair}"), &format!("b{pair}"), None);
     }
     assert_eq!(count(), with_one, "{COMMANDS:?} with 601 interfaces");
+}
+
+/// A change keeps the flags that it does not name, so it has to know them.
+#[test]
+fn a_batch_of_changes_reads_the_endpoints_once_in_a_while() {
+    const LINES: u32 = 50;
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    eight_endpoints();
+    let line = "endpoint change id 3 backup\nendpoint change id 4 nobackup\n";
+    let many = line.repeat(LINES as usize / 2);
+    // iproute2 takes three for a line. On a busy machine, what was read is old soon.
+    let fewest = (0..5)
+        .map(|_| system_calls(&strace, binary(), "-b -", &many))
+        .min();
+    let one = system_calls(&strace, binary(), "-b -", line);
+    assert!(fewest <= Some(one + 3 * LINES), "{fewest:?}, {one} for two");
+}
+
+/// As with `ss`: a dump of each protocol and family is as many receives as it is long.
+#[test]
+fn a_selector_that_all_connections_match_reads_each_list_once() {
+    let Some(mut load) = Load::fresh(1) else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    load.open(200);
+    let port = load.listener.local_addr().expect("its address").port();
+    let calls = |words: &str| {
+        let runs = (0..3).map(|_| system_calls(&strace, binary(), words, ""));
+        runs.min().expect("runs")
+    };
+    let all = calls("connection show");
+    let matching = calls(&format!("connection show dport {port}"));
+    assert!(
+        matching <= all + 3,
+        "{matching} system calls, {all} for all"
+    );
+    // What is counted is not kept, nor read twice.
+    assert!(calls("status --prometheus") <= all + 60, "{all} for all");
+}
+
+/// The largest resident size of a run, in kB.
+#[allow(clippy::zombie_processes)] // wait4 takes it.
+fn peak(words: &str) -> i64 {
+    let mut command = Command::new(binary());
+    command
+        .args(words.split(' '))
+        .stdout(std::process::Stdio::null());
+    let child = command.spawn().expect("the tool");
+    let mut status = 0;
+    // SAFETY: an all-zero structure of integers is valid, and the kernel fills it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::wait4(child.id() as i32, &mut status, 0, &mut usage);
+        usage
+    };
+    assert_eq!(status, 0, "{words}");
+    usage.ru_maxrss
+}
+
+/// 150 bytes are kept of a subflow where it is shown, none where it is counted.
+#[test]
+fn what_looks_at_connections_keeps_no_more_than_it_prints() {
+    const CONNECTIONS: usize = 400;
+    const SUBFLOWS: i64 = 4 * CONNECTIONS as i64;
+    let Some(mut load) = Load::fresh(3) else {
+        return;
+    };
+    if !descriptors(2048) {
+        return skip("this process may not have 2048 descriptors");
+    }
+    const COMMANDS: [(&str, i64); 4] = [
+        ("connection show", 150),
+        ("-j connection show", 150),
+        ("status", 0),
+        ("status --prometheus", 0),
+    ];
+    load.open(1);
+    let before = COMMANDS.map(|(words, _)| peak(words));
+    load.open(CONNECTIONS);
+    for ((words, most), before) in COMMANDS.iter().zip(before) {
+        let more = peak(words) - before;
+        // Buffers that are filled now, and whole pages.
+        let spare = 200;
+        assert!(
+            more <= spare + SUBFLOWS * most / 1024,
+            "{words}: {more} kB more"
+        );
+    }
 }

@@ -163,7 +163,7 @@ fn connections_events_and_status() {
     let subflows = documented("JSON", "Cm connection show");
     agree("connection", &subflows, &names, &[]);
 
-    let snapshot = Monitor::start(Run::tool("-j monitor --snapshot"));
+    let snapshot = Monitor::start(Run::tool("-j monitor --snapshot --time"));
     snapshot.wait_for("the snapshot", |text| text.contains("SNAPSHOT_END"));
     told.extend(printed(&snapshot.stop(libc::SIGTERM).stdout));
     let mut fields = documented("MONITOR", "");

@@ -318,6 +318,98 @@ fn an_event_alone_takes_two_system_calls() {
     assert!(more - few <= 200 * 5 / 2, "{few} for 10, {more} for 210");
 }
 
+/// Listeners that come and go faster than they are printed: two events each.
+fn burst(count: usize) {
+    for _ in 0..count {
+        drop(listen("127.0.0.1:0"));
+    }
+}
+
+/// Gathering is a poll(2) of nothing for a millisecond.
+#[test]
+fn events_in_succession_are_gathered_unless_that_is_not_wanted() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    for (words, gathers) in [("monitor", true), ("monitor --no-gather", false)] {
+        let name = format!("monitor-gathers-{}", std::process::id());
+        let log = std::env::temp_dir().join(name);
+        let run = Run::program(&strace)
+            .words("-D -qq -e trace=/poll -o")
+            .arg(&log);
+        let monitor = Monitor::start(run.arg(binary()).words(words));
+        let mut printed = 0;
+        let has_gathered = || {
+            let calls = std::fs::read_to_string(&log).unwrap_or_default();
+            calls
+                .lines()
+                .any(|call| call.contains("poll(NULL, 0, ") || call.contains("poll([], 0, "))
+        };
+        // How many come together is not ours to say.
+        for _ in 0..50 {
+            burst(50);
+            printed += 100;
+            monitor.wait_for("the events", |text| text.lines().count() >= printed);
+            if has_gathered() {
+                break;
+            }
+        }
+        assert_eq!(has_gathered(), gathers, "{words}");
+        monitor.stop(libc::SIGTERM);
+        let _ = std::fs::remove_file(&log);
+    }
+}
+
+#[test]
+fn the_time_of_a_record_is_read_by_people_and_machines() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let now = || {
+        let since = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970");
+        since.as_secs()
+    };
+    // Half an hour off, west and east of Greenwich.
+    for (zone, offset, ahead) in [
+        ("XXX3:30", "-03:30", -12600_i64),
+        ("XXX-5:45", "+05:45", 20700),
+        ("UTC", "+00:00", 0),
+    ] {
+        for options in ["", "-j "] {
+            let before = now();
+            let run = Run::tool(&format!("{options}monitor --time --count 1")).env("TZ", zone);
+            let monitor = Monitor::start(run);
+            burst(1);
+            let text = monitor.wait_for("an event", |text| text.contains('\n'));
+            let after = now();
+            let time = if options.is_empty() {
+                let (time, rest) = text.split_once(' ').expect("a time");
+                assert!(rest.starts_with("[LISTENER_CREATED] "), "{text}");
+                time.to_string()
+            } else {
+                let record: Value = serde_json::from_str(&text).expect("an object");
+                schema::assert_valid(SCHEMA, &record);
+                assert!(text.starts_with("{\"time\":\""), "{text}");
+                record["time"].as_str().expect("a string").to_string()
+            };
+            let clock = time
+                .strip_suffix(offset)
+                .unwrap_or_else(|| panic!("{time}"));
+            let seconds = |text: &str| {
+                text.split(':').fold(0, |sum, part| {
+                    60 * sum + part.parse::<f64>().expect("a number") as i64
+                })
+            };
+            let (_, clock) = clock.split_once('T').expect("a date");
+            let day = 86_400;
+            let utc = (seconds(clock) - ahead).rem_euclid(day);
+            let passed = (utc - (before as i64).rem_euclid(day)).rem_euclid(day);
+            assert!(passed <= (after - before) as i64 + 1, "{zone}: {time}");
+        }
+    }
+}
+
 #[test]
 fn exit_statuses_tell_why_it_ended() {
     let Some(_namespace) = Namespace::fresh() else {

@@ -136,11 +136,11 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
             &["Error: missing address ID: id N or ADDRESS is required."],
         ));
     }
-    let mut endpoints = Vec::new();
-    path_manager.endpoints(&mut endpoints)?;
-    let old = endpoints
+    let old = &path_manager
+        .recent_endpoints()?
         .iter()
         .find(|endpoint| is_meant(endpoint, &said))
+        .copied()
         .ok_or_else(not_found)?;
     let flags = old.flags().unwrap_or_default();
     let new = (flags | said.set) & !said.clear;

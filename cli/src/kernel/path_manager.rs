@@ -8,13 +8,16 @@ use super::remedy::{contains, with_remedy};
 use super::socket::{Socket, Written};
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::sys::Fd;
+use crate::sys::{self, Fd};
 
 /// A socket that knows the family's id, asked for once.
 #[derive(Debug)]
 pub struct PathManager {
     socket: Box<Socket>,
     family: u16,
+    // See `recent_endpoints`.
+    recent: Vec<Endpoint>,
+    recent_until: u64,
 }
 
 /// As good as no connection has this token.
@@ -33,7 +36,12 @@ impl PathManager {
             Ok(())
         });
         match lookup {
-            Ok(()) => Ok(Self { socket, family: id }),
+            Ok(()) => Ok(Self {
+                socket,
+                family: id,
+                recent: Vec::new(),
+                recent_until: 0,
+            }),
             Err(error) if error.errno() != libc::ENOENT as u32 => {
                 Err(error.with_status(status::FAILED))
             }
@@ -54,6 +62,7 @@ impl PathManager {
     /// Sends a request that is answered with an acknowledgement.
     fn set(&mut self, write: Write) -> Result<()> {
         let family = self.family;
+        self.recent_until = 0;
         self.socket
             .call(&|buffer, seq| write(buffer, family, seq), &mut |_| Ok(()))
     }
@@ -82,6 +91,22 @@ impl PathManager {
     /// All endpoints, ascending by id as the kernel sends them.
     pub fn endpoints(&mut self, into: &mut Vec<Endpoint>) -> Result<()> {
         self.dump(None, into)
+    }
+
+    /// All endpoints as they are, or were up to 20 ms ago with what was changed
+    /// from here since: for a change that has to know what was there, which takes
+    /// as long between reading and writing where the machine is busy.
+    pub fn recent_endpoints(&mut self) -> Result<&[Endpoint]> {
+        const AGE: u64 = 20;
+        let now = sys::milliseconds();
+        if now >= self.recent_until {
+            let mut recent = core::mem::take(&mut self.recent);
+            recent.clear();
+            self.endpoints(&mut recent)?;
+            self.recent = recent;
+            self.recent_until = now + AGE;
+        }
+        Ok(&self.recent)
     }
 
     /// The addresses of one connection with a user-space path manager. The
@@ -166,7 +191,18 @@ impl PathManager {
     /// Overwrites the flags that can be changed of the endpoint with this id.
     pub fn set_flags(&mut self, id: u8, flags: EndpointFlags) -> Result<()> {
         let endpoint = Endpoint::EMPTY.with_id(id).with_flags(flags);
-        self.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &endpoint))
+        let recent_until = self.recent_until;
+        self.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &endpoint))?;
+        for known in &mut self.recent {
+            if known.id() == Some(id) {
+                // All others stay.
+                let changed = EndpointFlags(EndpointFlags::BACKUP.0 | EndpointFlags::FULLMESH.0);
+                let others = known.flags().unwrap_or_default() & !changed;
+                *known = known.with_flags(others | flags);
+            }
+        }
+        self.recent_until = recent_until;
+        Ok(())
     }
 
     /// Announces an address to the peer of a connection (ADD_ADDR).

@@ -12,7 +12,7 @@
 //! for it in the socket, and one that writes it. Only with several sockets, or
 //! a reader that is slow, is there more to wait for. While events come in quick
 //! succession, a millisecond's worth is taken together, for a fraction of the
-//! calls.
+//! calls, unless `--no-gather` is given.
 
 mod device;
 mod record;
@@ -41,7 +41,8 @@ pub const COMMAND: Command = Command {
     about: "Print events as they happen.",
     words: if MORE {
         "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
-         [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ]"
+         [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ] [ --time ] \
+         [ --no-gather ]"
     } else {
         "[ --event NAME ]... [ --token TOKEN ] [ --count N ] [ --timeout SECS ]"
     },
@@ -255,7 +256,7 @@ impl Monitor<'_> {
         let args = screen.args;
         screen.wanted.parse(args)?;
         let options = &screen.session.options;
-        if options.timestamp || options.tshort {
+        if options.timestamp || options.tshort || args.time {
             screen.zone.load();
         }
         if several {
@@ -373,7 +374,7 @@ impl Monitor<'_> {
             } else if succession >= SUCCESSION {
                 // Who comes alone is not timed.
                 let now = sys::milliseconds();
-                gather = now - since <= 1;
+                gather = now - since <= 1 && !self.screen.args.no_gather;
                 (since, succession) = (now, 0);
             }
         }

@@ -9,7 +9,7 @@ use super::Screen;
 use crate::output::{Colour, Output};
 use crate::sys;
 use crate::text;
-use crate::zone::Zone;
+use crate::zone::{Time, Zone};
 
 /// Begins the record of an event of this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
@@ -38,6 +38,9 @@ fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     }
     if options.tshort || options.timestamp {
         stamp(out, &mut screen.zone, options.tshort);
+    }
+    if screen.args.time {
+        time(out, &mut screen.zone);
     }
     if json {
         out.key("event");
@@ -211,14 +214,10 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
     }
     quote(out);
     let (seconds, microsecond) = sys::now();
-    let time = zone.time(seconds as i64);
     if short {
-        out.number(time.year.into());
-        digits(out, b'-', 10, time.month + 1);
-        digits(out, b'-', 10, time.day);
-        clock(out, b'T', time.second);
-        digits(out, b'.', 100_000, microsecond);
+        date(out, zone.time(seconds as i64), microsecond);
     } else {
+        let time = zone.time(seconds as i64);
         name(out, b"SunMonTueWedThuFriSat", time.weekday);
         name(out, b"JanFebMarAprMayJunJulAugSepOctNovDec", time.month);
         if time.day < 10 {
@@ -236,6 +235,34 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
     if !json {
         out.text(after);
     }
+}
+
+/// The time as RFC 3339 has it: `2026-11-23T19:54:08.698703+01:00`.
+fn time(out: &mut Output, zone: &mut Zone) {
+    if out.style.json {
+        out.key("time");
+    }
+    quote(out);
+    let (seconds, microsecond) = sys::now();
+    date(out, zone.time(seconds as i64), microsecond);
+    let ahead = zone.ahead();
+    let sign = if ahead < 0 { b'-' } else { b'+' };
+    let minutes = ahead.unsigned_abs() as u32 / 60;
+    digits(out, sign, 10, minutes / 60);
+    digits(out, b':', 10, minutes % 60);
+    quote(out);
+    if !out.style.json {
+        out.byte(b' ');
+    }
+}
+
+/// `2026-11-23T19:54:08.698703`.
+fn date(out: &mut Output, time: &Time, microsecond: u32) {
+    out.number(time.year.into());
+    digits(out, b'-', 10, time.month + 1);
+    digits(out, b'-', 10, time.day);
+    clock(out, b'T', time.second);
+    digits(out, b'.', 100_000, microsecond);
 }
 
 /// `before`, and hour, minute and second of a second of the day.
