@@ -50,7 +50,7 @@ expect() { # text, command…
 scripts() {
 	step shellcheck
 	installed shellcheck || { skip 'shellcheck: it is not installed' && return; }
-	(cd "$here" && shellcheck test.sh openwrt/stub.sh openwrt/ip-mptcp/files/ip-mptcp.init openwrt/ip-mptcp/files/ip-mptcp.hotplug debian/p* \
+	(cd "$here" && shellcheck test.sh yocto/update-crates openwrt/stub.sh openwrt/ip-mptcp/files/ip-mptcp.init openwrt/ip-mptcp/files/ip-mptcp.hotplug debian/p* \
 		buildroot/package/ip-mptcp/S45ip-mptcp alpine/ip-mptcp.initd \
 		initramfs-tools/hooks/* initramfs-tools/scripts/*/* dracut/*/*.sh)
 }
@@ -146,14 +146,8 @@ recipe_yocto() {
 	[ -f "$recipe/ip-mptcp_$version.bb" ] || fail 'another version'
 	sed -n 's,^ *file://\(.*\);md5=\([0-9a-f]*\).*,\2  \1,p' "$recipe/ip-mptcp_$version.bb" | (cd "$top" && md5sum -c --quiet -) || fail 'LIC_FILES_CHKSUM'
 	# The crates are those of Cargo.lock, with their sums.
-	tr -d '",' <"$top/Cargo.lock" | awk '
-		$1 == "name" { name = $3 }
-		$1 == "version" { version = $3 }
-		$1 == "checksum" { print name, version, $3 }' | sort >"$scratch/lock"
-	sed -n 's/^SRC_URI\[\([A-Za-z0-9_-]*\)-\([0-9]*\.[^]]*\)\.sha256sum\] = "\(.*\)"/\1 \2 \3/p' "$recipe/ip-mptcp-crates.inc" | sort >"$scratch/crates"
-	diff "$scratch/lock" "$scratch/crates" || fail 'ip-mptcp-crates.inc is not that of Cargo.lock: bitbake -c update_crates ip-mptcp'
-	sed -n 's,^ *crate://crates.io/\(.*\)/\([^ ]*\) .*,\1 \2,p' "$recipe/ip-mptcp-crates.inc" | sort >"$scratch/uris"
-	expect "$(cut -d' ' -f1,2 "$scratch/lock")" cat "$scratch/uris"
+	"$here/yocto/update-crates" "$scratch/crates.inc"
+	diff "$recipe/ip-mptcp-crates.inc" "$scratch/crates.inc" || fail 'the crates are not those of Cargo.lock: cli/packaging/yocto/update-crates'
 	echo ok
 	if ! python_tool oelint-adv oelint-adv==9.11.2; then
 		skip "oelint-adv: it is not installed, and PyPI gives none: $(tail -n 1 "$scratch/pip.log")"
