@@ -324,14 +324,48 @@ openwrt_package() {
 	step 'OpenWrt: the Makefile'
 	installed make || { skip 'the Makefile, and all that follows from it: make is not installed' && return; }
 	version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
+	common="Build-Depends: none
+Maintainer: Your Name <you@example.org>
+License: (MIT OR Apache-2.0) AND BSD-3-Clause
+LicenseFiles: LICENSE-MIT LICENSE-APACHE cli/packaging/licenses/argh.BSD-3-Clause"
 	expect "Package: ip-mptcp
 Version: $version-1
 Depends: @KERNEL_MPTCP
-Build-Depends: none
-Maintainer: Your Name <you@example.org>
-License: (MIT OR Apache-2.0) AND BSD-3-Clause
-LicenseFiles: LICENSE-MIT LICENSE-APACHE cli/packaging/licenses/argh.BSD-3-Clause
-Conffiles: /etc/config/ip-mptcp /etc/mptcp.state" makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
+Variant: full (default)
+Provides: 
+Conflicts: 
+$common
+Conffiles: /etc/config/ip-mptcp /etc/mptcp.state
+Package: ip-mptcp-router
+Version: $version-1
+Depends: @KERNEL_MPTCP
+Variant: router
+Provides: ip-mptcp
+Conflicts: ip-mptcp
+$common
+Conffiles: /etc/config/ip-mptcp /etc/mptcp.state
+Package: ip-mptcp-mini
+Version: $version-1
+Depends: @KERNEL_MPTCP
+Variant: mini
+Provides: ip-mptcp
+Conflicts: ip-mptcp ip-mptcp-router
+$common
+Conffiles: " makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
+	for file in LICENSE-MIT LICENSE-APACHE cli/packaging/licenses/argh.BSD-3-Clause; do
+		[ -s "$top/$file" ] || fail "no $file"
+	done
+	# Of cli/static.sh the sets are beside each other.
+	for set in mips mips-router mips-mini; do
+		mkdir -p "$scratch/static/$set"
+		echo "$set" >"$scratch/static/$set/ip-mptcp"
+	done
+	makefile IP_MPTCP_BINARY="$scratch/static/mips/ip-mptcp" PACKAGE=ip-mptcp-mini
+	expect '-rwxr-xr-x usr/sbin/ip-mptcp' installed_files
+	expect mips-mini cat "$scratch/root/usr/sbin/ip-mptcp"
+	makefile IP_MPTCP_BINARY="$scratch/static/mips/ip-mptcp" PACKAGE=ip-mptcp-router
+	expect "$openwrt_files" installed_files
+	expect mips-router cat "$scratch/root/usr/sbin/ip-mptcp"
 	makefile IP_MPTCP_BINARY="$IP_MPTCP_BIN" >/dev/null
 	expect "$openwrt_files" installed_files
 	cmp "$IP_MPTCP_BIN" "$scratch/root/usr/sbin/ip-mptcp"
