@@ -1,5 +1,6 @@
 # bash completion for ip-mptcp: commands, actions, keywords, options, and what there is at
-# the moment: interfaces, endpoint ids and addresses, tokens, namespaces.
+# the moment: interfaces, endpoint ids and addresses, addresses of this host and of
+# connections, tokens, namespaces.
 
 # Prints what `ip-mptcp WORDS` says, in the namespace of the command line.
 _ip_mptcp_ask() {
@@ -28,6 +29,33 @@ _ip_mptcp_addresses() {
     local address _
     _ip_mptcp_ask endpoint show | while read -r address _; do
         echo "$address"
+    done
+}
+
+# Addresses of this host.
+_ip_mptcp_hosts() {
+    local address _
+    ip ${_ip_mptcp_netns:+-n "$_ip_mptcp_netns"} -o address show scope global 2>/dev/null |
+        while read -r _ _ _ address _; do
+            echo "${address%%/*}"
+        done
+}
+
+# Those that are no endpoints yet.
+_ip_mptcp_new_addresses() {
+    local known address
+    known=" $(_ip_mptcp_addresses | tr '\n' ' ')"
+    for address in $(_ip_mptcp_hosts); do
+        [[ $known == *" $address "* ]] || echo "$address"
+    done
+}
+
+# Addresses of connections and subflows, local or remote.
+_ip_mptcp_ends() {
+    local address
+    for address in $(_ip_mptcp_ask -j connection show | grep -o "\"$1_address\":\"[^\"]*\""); do
+        address=${address%\"}
+        echo "${address##*\"}"
     done
 }
 
@@ -120,8 +148,10 @@ _ip_mptcp() {
         [[ $action == add || $action == replace ]] || candidates=$(_ip_mptcp_ids)
         ;;
     subflow/id | address/id) candidates=$(_ip_mptcp_ids) ;;
-    subflow/from | connection/local | paths/local) candidates=$(_ip_mptcp_addresses) ;;
-    */id | */port | */sport | */dport | subflow/to | connection/remote | paths/remote) ;;
+    subflow/from) candidates="$(_ip_mptcp_addresses) $(_ip_mptcp_hosts)" ;;
+    connection/local | paths/local) candidates=$(_ip_mptcp_ends local) ;;
+    subflow/to | connection/remote | paths/remote) candidates=$(_ip_mptcp_ends remote) ;;
+    */id | */port | */sport | */dport) ;;
     */subflows | */add_addr_accepted) candidates="0 1 2 3 4 5 6 7 8" ;;
     monitor/--count | monitor/--timeout | monitor/--buffer) ;;
     counters/--interval | apply/--wait | paths/--interval | paths/--count) ;;
@@ -131,7 +161,13 @@ _ip_mptcp() {
             candidates="$actions"
         else
             case $command/$action in
-            endpoint/add | endpoint/replace) candidates="dev id port $flags" ;;
+            endpoint/add)
+                candidates="dev id port $flags $(_ip_mptcp_new_addresses)"
+                ;;
+            endpoint/replace)
+                candidates="dev id port $flags $(_ip_mptcp_addresses)
+                    $(_ip_mptcp_new_addresses)"
+                ;;
             endpoint/change)
                 candidates="id dev port $flags nosignal nosubflow nolaminar nobackup nofullmesh
                     $(_ip_mptcp_addresses)"

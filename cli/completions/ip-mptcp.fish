@@ -1,16 +1,276 @@
 # fish completion for ip-mptcp: commands, actions, keywords, options, and what there is at
-# the moment: interfaces, endpoint ids and addresses, tokens, namespaces.
+# the moment: interfaces, endpoint ids and addresses, addresses of this host and of
+# connections, tokens, namespaces.
+
+# What a word means: COMMAND/WORD, with no command for commands and general options.
+# Written by `IP_MPTCP_WRITE=1 cargo test -p ip-mptcp-tests --test completions`.
+function __ip_mptcp_about
+    switch $argv[1]
+        # descriptions
+        case '/--answer'
+            echo 'answer each line of a batch on standard output, and go on after failures'
+        case '/--batch'
+            echo 'read commands from a file, - for standard input'
+        case '/--color'
+            echo 'colours: always, auto or never'
+        case '/--force'
+            echo 'go on with a batch after a command that failed'
+        case '/--help'
+            echo 'display usage information'
+        case '/--human-readable'
+            echo 'amounts in units: 1.23k'
+        case '/--iec'
+            echo 'the same in multiples of 1024: 1.21ki'
+        case '/--ipv4'
+            echo 'select IPv4 endpoints'
+        case '/--ipv6'
+            echo 'select IPv6 endpoints'
+        case '/--json'
+            echo 'JSON output, also of errors'
+        case '/--netns'
+            echo 'work in this network namespace: a name or a path; monitor takes several'
+        case '/--oneline'
+            echo 'one line: a backslash for each newline'
+        case '/--pretty'
+            echo 'indent JSON'
+        case '/--rcvbuf'
+            echo 'receive buffer of the sockets, in bytes'
+        case '/--stats'
+            echo 'show every counter'
+        case '/--timestamp'
+            echo 'put the time in front of each event'
+        case '/--tshort'
+            echo 'the same in a short form'
+        case '/--version'
+            echo 'print the version'
+        case '/-4'
+            echo 'select IPv4 endpoints'
+        case '/-6'
+            echo 'select IPv6 endpoints'
+        case '/-V'
+            echo 'print the version'
+        case '/-b'
+            echo 'read commands from a file, - for standard input'
+        case '/-c'
+            echo 'colours: always, auto or never'
+        case '/-h'
+            echo 'amounts in units: 1.23k'
+        case '/-j'
+            echo 'JSON output, also of errors'
+        case '/-n'
+            echo 'work in this network namespace: a name or a path; monitor takes several'
+        case '/-o'
+            echo 'one line: a backslash for each newline'
+        case '/-p'
+            echo 'indent JSON'
+        case '/-t'
+            echo 'put the time in front of each event'
+        case '/address'
+            echo 'Announced addresses of a connection with a user-space path manager'
+        case '/apply'
+            echo 'Make endpoints and limits those of a state file'
+        case '/connection'
+            echo 'MPTCP connections, with their subflows'
+        case '/counters'
+            echo 'Show the kernel\'s counters of MPTCP that are not 0'
+        case '/doctor'
+            echo 'Find out why subflows do not appear'
+        case '/endpoint'
+            echo 'Addresses that are used for subflows or announced to peers'
+        case '/limits'
+            echo 'How many subflows and announced addresses a connection may have'
+        case '/monitor'
+            echo 'Print events as they happen'
+        case '/paths'
+            echo 'Show what each path carries, as it changes'
+        case '/save'
+            echo 'Print endpoints and limits as a state file'
+        case '/status'
+            echo 'Show in one view what MPTCP is set to and what it is doing'
+        case '/subflow'
+            echo 'Subflows of one connection; with a user-space path manager, open and close them'
+        case '/watch'
+            echo 'Keep endpoints as a state file says while interfaces and addresses change'
+        case 'address/announce'
+            echo 'Announce an address to the peer (ADD_ADDR)'
+        case 'address/dev'
+            echo 'the interface that has it'
+        case 'address/id'
+            echo 'of the address, 1-255; 0 is that of the first subflow'
+        case 'address/port'
+            echo 'announce this port too'
+        case 'address/remove'
+            echo 'Take an announced address back (RM_ADDR) and close its subflows'
+        case 'address/token'
+            echo 'the connection, hexadecimal, as monitor prints it'
+        case 'apply/--dry-run'
+            echo 'print the changes and make none; exit status 3 if there are any'
+        case 'apply/--help'
+            echo 'display usage information'
+        case 'apply/--keep'
+            echo 'leave endpoints alone that the file does not name'
+        case 'apply/--wait'
+            echo 'wait this long for MPTCP, the interfaces named and their first addresses'
+        case 'connection/-4'
+            echo 'IPv4'
+        case 'connection/-6'
+            echo 'IPv6'
+        case 'connection/dev'
+            echo 'interface of a subflow'
+        case 'connection/dport'
+            echo 'on the other side'
+        case 'connection/fallback'
+            echo 'fallen back to TCP'
+        case 'connection/listen'
+            echo 'listening sockets instead'
+        case 'connection/local'
+            echo 'on this side'
+        case 'connection/remote'
+            echo 'on the other side'
+        case 'connection/show'
+            echo 'Show connections: all, or those that match all words, or a subflow does'
+        case 'connection/sport'
+            echo 'on this side'
+        case 'connection/token'
+            echo 'hexadecimal; none: fallen back before there was one'
+        case 'counters/--all'
+            echo 'show those that are 0 too, after the others'
+        case 'counters/--help'
+            echo 'display usage information'
+        case 'counters/--interval'
+            echo 'show what was added or carried, every this many seconds'
+        case 'counters/--prometheus'
+            echo 'write in the text format of Prometheus, all counters'
+        case 'doctor/--help'
+            echo 'display usage information'
+        case 'endpoint/-4'
+            echo 'only selects: IPv4'
+        case 'endpoint/-6'
+            echo 'only selects: IPv6'
+        case 'endpoint/add'
+            echo 'Add an endpoint'
+        case 'endpoint/backup'
+            echo 'its subflows carry data only when others cannot'
+        case 'endpoint/change'
+            echo 'Change an endpoint: what is named and nothing else'
+        case 'endpoint/delete'
+            echo 'Delete the endpoints that match all words'
+        case 'endpoint/dev'
+            echo 'the interface that it is on'
+        case 'endpoint/flush'
+            echo 'Delete all endpoints, or those that match all words'
+        case 'endpoint/fullmesh'
+            echo 'subflows to all addresses of the peer'
+        case 'endpoint/id'
+            echo '1-255; for a new one the kernel chooses where none is given'
+        case 'endpoint/implicit'
+            echo 'made by the kernel itself; only selects'
+        case 'endpoint/laminar'
+            echo 'use it for subflows to announced addresses'
+        case 'endpoint/port'
+            echo 'announce this port and listen there; with signal'
+        case 'endpoint/replace'
+            echo 'Add an endpoint, or make the one that is there what is said'
+        case 'endpoint/show'
+            echo 'Show endpoints: all, or those that match all words'
+        case 'endpoint/signal'
+            echo 'announce the address to peers'
+        case 'endpoint/subflow'
+            echo 'open further subflows from it'
+        case 'endpoint/token'
+            echo 'those of this connection, with a user-space path manager'
+        case 'limits/add_addr_accepted'
+            echo 'addresses accepted from the peer'
+        case 'limits/set'
+            echo 'Set limits; what is not named stays'
+        case 'limits/show'
+            echo 'Show the limits'
+        case 'limits/subflows'
+            echo 'subflows beyond the first'
+        case 'monitor/--all-netns'
+            echo 'all network namespaces that have a name'
+        case 'monitor/--buffer'
+            echo 'bytes kept for a slow reader (32 MiB)'
+        case 'monitor/--count'
+            echo 'end after this many events or intervals'
+        case 'monitor/--dev'
+            echo 'only what is bound to this interface, or has an address of it'
+        case 'monitor/--event'
+            echo 'only events of this name; may be repeated'
+        case 'monitor/--help'
+            echo 'display usage information'
+        case 'monitor/--resync'
+            echo 'do so again after events were lost'
+        case 'monitor/--snapshot'
+            echo 'begin with a SNAPSHOT record for each connection and subflow'
+        case 'monitor/--timeout'
+            echo 'end after this many seconds, as 0.5'
+        case 'monitor/--token'
+            echo 'only this connection'
+        case 'paths/--by'
+            echo 'a row for each path, connection or subflow'
+        case 'paths/--count'
+            echo 'end after this many events or intervals'
+        case 'paths/--help'
+            echo 'display usage information'
+        case 'paths/--interval'
+            echo 'show what was added or carried, every this many seconds'
+        case 'save/--help'
+            echo 'display usage information'
+        case 'status/--help'
+            echo 'display usage information'
+        case 'status/--prometheus'
+            echo 'write in the text format of Prometheus, all counters'
+        case 'subflow/backup'
+            echo 'it carries data only when others cannot'
+        case 'subflow/change'
+            echo 'Make a subflow a backup, or an ordinary one again (MP_PRIO)'
+        case 'subflow/create'
+            echo 'Open a subflow; it is there when monitor tells of SF_ESTABLISHED'
+        case 'subflow/delete'
+            echo 'Close a subflow'
+        case 'subflow/dev'
+            echo 'leave through this interface'
+        case 'subflow/from'
+            echo 'on this side'
+        case 'subflow/fullmesh'
+            echo 'a flag of the address on this side'
+        case 'subflow/id'
+            echo 'of the address on this side, 1-255'
+        case 'subflow/nobackup'
+            echo 'it carries data as others do'
+        case 'subflow/port'
+            echo 'of the address before it'
+        case 'subflow/show'
+            echo 'Show one connection and its subflows, as connection show does'
+        case 'subflow/to'
+            echo 'on the other side'
+        case 'subflow/token'
+            echo 'the connection, hexadecimal, as monitor prints it'
+        case 'watch/--help'
+            echo 'display usage information'
+        case 'watch/--keep'
+            echo 'leave endpoints alone that the file does not name'
+        case 'watch/--remove-on-exit'
+            echo 'delete the endpoints of the file at the end'
+        # end of descriptions
+    end
+end
+
+# The option -n of the command line.
+function __ip_mptcp_netns
+    set -l words (commandline -opc)
+    for at in (seq 2 (math (count $words) - 1))
+        if contains -- $words[$at] -n -netns --netns
+            printf '%s\n' -n $words[(math $at + 1)]
+        end
+    end
+end
 
 # Prints what `ip-mptcp WORDS` says, in the namespace of the command line.
 function __ip_mptcp_ask
     set -l words (commandline -opc)
-    set -l netns
-    for at in (seq 2 (math (count $words) - 1))
-        if contains -- $words[$at] -n -netns --netns
-            set netns -n $words[(math $at + 1)]
-        end
-    end
-    $words[1] $netns $argv 2>/dev/null
+    $words[1] (__ip_mptcp_netns) $argv 2>/dev/null
 end
 
 function __ip_mptcp_interfaces
@@ -23,6 +283,25 @@ end
 
 function __ip_mptcp_addresses
     __ip_mptcp_ask endpoint show | string match -rg '^(\S+)'
+end
+
+# Addresses of this host.
+function __ip_mptcp_hosts
+    command ip (__ip_mptcp_netns) -o address show scope global 2>/dev/null |
+        string match -rg ' inet6? ([^ /]+)'
+end
+
+# Those that are no endpoints yet.
+function __ip_mptcp_new_addresses
+    set -l known (__ip_mptcp_addresses)
+    for address in (__ip_mptcp_hosts)
+        contains -- $address $known; or echo $address
+    end
+end
+
+# Addresses of connections and subflows, local or remote.
+function __ip_mptcp_ends
+    __ip_mptcp_ask -j connection show | string match -arg "\"$argv[1]_address\":\"([^\"]*)"
 end
 
 function __ip_mptcp_tokens
@@ -68,6 +347,9 @@ function __ip_mptcp
         end
         set -a used $word
     end
+
+    # For what the candidates mean.
+    set -g __ip_mptcp_place "$command"
 
     set -l actions
     switch "$command"
@@ -124,13 +406,20 @@ function __ip_mptcp
         case subflow/id address/id
             __ip_mptcp_ids
             return
-        case subflow/from connection/local paths/local
+        case subflow/from
             __ip_mptcp_addresses
+            __ip_mptcp_hosts
+            return
+        case connection/local paths/local
+            __ip_mptcp_ends local
+            return
+        case subflow/to connection/remote paths/remote
+            __ip_mptcp_ends remote
             return
         case '*/subflows' '*/add_addr_accepted'
             seq 0 8
             return
-        case '*/id' '*/port' '*/sport' '*/dport' subflow/to connection/remote paths/remote
+        case '*/id' '*/port' '*/sport' '*/dport'
             return
         case monitor/--count monitor/--timeout monitor/--buffer counters/--interval apply/--wait \
             paths/--interval paths/--count
@@ -145,8 +434,11 @@ function __ip_mptcp
         set candidates $actions
     else
         switch "$command/$action"
-            case endpoint/add endpoint/replace
-                set candidates dev id port $flags
+            case endpoint/add
+                set candidates dev id port $flags (__ip_mptcp_new_addresses)
+            case endpoint/replace
+                set candidates dev id port $flags (__ip_mptcp_addresses) \
+                    (__ip_mptcp_new_addresses)
             case endpoint/change
                 set candidates id dev port $flags nosignal nosubflow nolaminar nobackup \
                     nofullmesh (__ip_mptcp_addresses)
@@ -197,4 +489,17 @@ function __ip_mptcp
     string match -q -- '-*' $current; and echo --help
 end
 
-complete -c ip-mptcp -f -k -a '(__ip_mptcp)'
+# The same, each with what it means.
+function __ip_mptcp_described
+    set -l candidates (__ip_mptcp)
+    for word in $candidates
+        set -l about (__ip_mptcp_about "$__ip_mptcp_place/$word")
+        if test -n "$about"
+            printf '%s\t%s\n' $word $about
+        else
+            echo $word
+        end
+    end
+end
+
+complete -c ip-mptcp -f -k -a '(__ip_mptcp_described)'

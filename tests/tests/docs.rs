@@ -336,6 +336,8 @@ fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
     let queries = [
         query("ip-mptcp endpoint add 10.0.2.2 dev ", interfaces),
         query("ip-mptcp -j mptcp endp sh dev c", ["c1", "c2"]),
+        query("ip-mptcp connection show local ", ["10.0.1.2"]),
+        query("ip-mptcp connection show remote ", ["10.0.1.1"]),
         query("ip-mptcp monitor --dev ", interfaces),
         query("ip-mptcp endpoint delete id ", ["7", "99"]),
         query("ip-mptcp endpoint change ", addresses),
@@ -345,6 +347,18 @@ fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
         query("ip-mptcp monitor --token ", [token.as_str()]),
     ];
     ask(&Folder::new("live"), &queries);
+    // Of iproute2: it knows the addresses of this host that are no endpoints yet.
+    if installed("ip").is_some() {
+        let new = ["10.0.2.2", "2001:db8:1::2"];
+        let queries = [
+            query("ip-mptcp endpoint add ", new),
+            query(
+                "ip-mptcp endpoint replace ",
+                new.into_iter().chain(addresses),
+            ),
+        ];
+        ask(&Folder::new("addresses"), &queries);
+    }
 
     let server = paths.server.name("docs-server");
     let queries = [
