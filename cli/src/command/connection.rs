@@ -101,7 +101,7 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
         said,
         stats,
         found: false,
-        sides: [Side::new(), Side::new()],
+        sides: [Side::default(), Side::default()],
     };
     let mut hidden = Hidden::default();
     if said.listen {
@@ -315,30 +315,33 @@ struct Printer<'p> {
 }
 
 /// The ends of subflows on one side of a connection, as text.
+#[derive(Default)]
 struct Side {
-    // The last one, and how it is written: that of the next is mostly the same.
-    end: End,
     text: Text,
+    // Where each is in the text, and how long.
+    places: Vec<(usize, usize)>,
     // How long the longest is.
     widest: usize,
+    // The last one, which that of the next subflow mostly is.
+    last: Option<End>,
 }
 
 impl Side {
     #[inline(never)]
-    fn new() -> Self {
-        Self {
-            end: End::NONE,
-            text: Text::default(),
-            widest: 0,
-        }
+    fn clear(&mut self) {
+        self.text.clear();
+        self.places.clear();
+        self.widest = 0;
+        self.last = None;
     }
 
-    /// Writes an end, and tells how long it is.
+    /// Adds an end.
     #[inline(never)]
-    fn write(&mut self, end: &End) -> usize {
-        if self.end != *end {
-            self.end = *end;
-            self.text.clear();
+    fn push(&mut self, end: &End) {
+        let mut place = self.places.last().copied().unwrap_or_default();
+        if self.last != Some(*end) {
+            self.last = Some(*end);
+            let start = self.text.as_bytes().len();
             let dotted = end.family == AF_INET;
             if !dotted {
                 self.text.byte(b'[');
@@ -351,8 +354,20 @@ impl Side {
             }
             self.text.byte(b':');
             self.text.number(end.port.into());
+            let len = self.text.as_bytes().len() - start;
+            place = (start, len);
+            self.widest = self.widest.max(len);
         }
-        self.text.as_bytes().len()
+        self.places.push(place);
+    }
+
+    /// The one with this number.
+    fn get(&self, number: usize) -> &[u8] {
+        let (start, len) = self.places.get(number).copied().unwrap_or_default();
+        self.text
+            .as_bytes()
+            .get(start..start + len)
+            .unwrap_or_default()
     }
 }
 
@@ -418,10 +433,17 @@ impl Printer<'_> {
             self.out.end_line();
         }
         let (mut total, mut count) = (0_u64, 0);
+        for side in &mut self.sides {
+            side.clear();
+        }
         for subflow in connection.subflows() {
             total = total.saturating_add(subflow.figures.bytes());
             count += 1;
-            self.measure(&subflow.ends());
+            if !json {
+                for (side, end) in self.sides.iter_mut().zip(&subflow.ends()) {
+                    side.push(end);
+                }
+            }
         }
         if connection.incomplete || !json && count < 2 {
             total = 0;
@@ -433,10 +455,7 @@ impl Printer<'_> {
             remote.widest = 0;
         }
         for (at, subflow) in connection.subflows().enumerate() {
-            self.subflow(subflow, connection.structures(at), total)?;
-        }
-        for side in &mut self.sides {
-            side.widest = 0;
+            self.subflow(subflow, at, connection.structures(at), total)?;
         }
         if json {
             self.out.end_array();
@@ -479,6 +498,7 @@ impl Printer<'_> {
     fn subflow(
         &mut self,
         subflow: &Subflow,
+        number: usize,
         structures: Option<&Structures>,
         total: u64,
     ) -> Result<()> {
@@ -496,7 +516,11 @@ impl Printer<'_> {
                 (false, false) => "first ",
             },
         );
-        self.ends(&subflow.ends());
+        let ends = subflow.ends();
+        match json {
+            true => self.json_ends(&ends),
+            false => self.padded_ends(number, 2, ends[0].family),
+        }
         if json || subflow.state != State::Established {
             self.state(subflow.state);
         }
@@ -631,32 +655,31 @@ impl Printer<'_> {
         self.word(item, state.name().unwrap_or("UNKNOWN"));
     }
 
-    /// Notes how long the ends of a subflow are. In JSON there is nothing to
-    /// align.
-    #[inline(never)]
-    fn measure(&mut self, ends: &[End; 2]) {
-        if !self.out.style.json {
-            for (side, end) in self.sides.iter_mut().zip(ends) {
-                side.widest = side.write(end).max(side.widest);
-            }
-        }
-    }
-
-    /// The ends of a socket, or the local one, padded in text.
+    /// The ends of a socket, or the local one. In text they are the only ones.
     fn ends(&mut self, ends: &[End]) {
         if self.out.style.json {
             return self.json_ends(ends);
         }
         for (side, end) in self.sides.iter_mut().zip(ends) {
-            let colour = match end.family {
-                AF_INET6 => Colour::Ipv6,
-                _ => Colour::Ipv4,
-            };
+            side.clear();
+            side.push(end);
+        }
+        self.padded_ends(0, ends.len(), ends.first().map_or(0, |end| end.family));
+    }
+
+    /// In text, the ends with this number, or the local one, as columns.
+    #[inline(never)]
+    fn padded_ends(&mut self, number: usize, sides: usize, family: u16) {
+        let colour = match family {
+            AF_INET6 => Colour::Ipv6,
+            _ => Colour::Ipv4,
+        };
+        for side in self.sides.iter().take(sides) {
             self.out.begin_item();
             self.out.byte(b' ');
-            let len = side.write(end);
-            self.out.coloured(colour, side.text.as_bytes());
-            for _ in len..side.widest {
+            let end = side.get(number);
+            self.out.coloured(colour, end);
+            for _ in end.len()..side.widest {
                 self.out.byte(b' ');
             }
         }
@@ -674,7 +697,18 @@ impl Printer<'_> {
     }
 
     /// In text, begins an item: its front, in the colour of all of it.
+    #[inline]
     fn front(&mut self, item: Item) {
+        match item.is_wrong() || self.out.wraps() {
+            true => self.front_apart(item),
+            false => self.out.bytes(item.front()),
+        }
+    }
+
+    /// The same where the line may be broken, or the colour begins.
+    #[cold]
+    #[inline(never)]
+    fn front_apart(&mut self, item: Item) {
         let mut front = item.front();
         if let [b' ', rest @ ..] = front {
             self.out.begin_item();
@@ -726,25 +760,20 @@ impl Printer<'_> {
                 self.out.json_number(name, value);
             }
         } else if value != 0 || !item.is_silent() {
-            self.text_number(item, value);
-        }
-    }
-
-    #[inline(never)]
-    fn text_number(&mut self, item: Item, value: u64) {
-        self.front(item);
-        match item {
-            Item::Rtt => {
-                // Microseconds, shown as milliseconds.
-                self.out.number(value / 1000);
-                self.out.byte(b'.');
-                self.out.digits(value % 1000, 3);
+            self.front(item);
+            match item {
+                Item::Rtt => {
+                    // Microseconds, shown as milliseconds.
+                    self.out.number(value / 1000);
+                    self.out.byte(b'.');
+                    self.out.digits(value % 1000, 3);
+                }
+                Item::TokenRem => self.out.hexadecimal(value, 8),
+                _ if item.is_silent() => self.out.amount(value),
+                _ => self.out.number(value),
             }
-            Item::TokenRem => self.out.hexadecimal(value, 8),
-            _ if item.is_silent() => self.out.amount(value),
-            _ => self.out.number(value),
+            self.back(item);
         }
-        self.back(item);
     }
 
     /// A number, if there is one.
@@ -771,39 +800,48 @@ impl Printer<'_> {
     fn fields(&mut self, item: Item, layout: &'static Layout, sent: &[u8]) {
         self.begin(item);
         for (name, value) in layout.fields::<Native>(sent) {
-            // The token was shown already. All ones: no rate is set.
-            if name == "token" || value == u64::MAX {
+            // All ones: no rate is set.
+            if value == u64::MAX
+                || matches!(name.len(), 5..=7) && self.is_special(name, value, sent)
+            {
                 continue;
             }
+            self.field(name, value);
+        }
+        self.end();
+    }
+
+    /// Whether a field is shown in a way of its own, and shows it.
+    #[inline(never)]
+    fn is_special(&mut self, name: &str, value: u64, sent: &[u8]) -> bool {
+        let in_text = !self.out.style.json;
+        match name {
+            // It was shown already.
+            "token" => {}
             // Two bytes of bit fields: each of those has a name of its own.
-            if name == "wscale" {
+            "wscale" => {
                 let next = sent.get(7).map_or(0, |byte| u64::from(*byte));
-                let little = cfg!(target_endian = "little");
                 for (name, byte, low, bits) in [
                     ("snd_wscale", value, 0, 4),
                     ("rcv_wscale", value, 4, 4),
                     ("delivery_rate_app_limited", next, 0, 1),
                     ("fastopen_client_fail", next, 1, 2),
                 ] {
+                    let little = cfg!(target_endian = "little");
                     let shift = if little { low } else { 8 - low - bits };
                     self.field(name, byte >> shift & ((1 << bits) - 1));
                 }
-                continue;
             }
-            let words = match (item, name) {
-                _ if self.out.style.json => "",
-                (Item::MptcpInfo, "flags") => "fallback remote_key_received",
-                (Item::TcpInfo, "options") => {
-                    "timestamps sack wscale ecn ecn_seen syn_data usec_ts tfo_child"
-                }
-                _ => "",
-            };
-            match words {
-                "" => self.field(name, value),
-                words => self.bits(name, value, words),
+            // Of a connection.
+            "flags" if in_text => self.bits(name, value, "fallback remote_key_received"),
+            // Of TCP.
+            "options" if in_text => {
+                let bits = "timestamps sack wscale ecn ecn_seen syn_data usec_ts tfo_child";
+                self.bits(name, value, bits);
             }
+            _ => return false,
         }
-        self.end();
+        true
     }
 
     /// A field of a structure.

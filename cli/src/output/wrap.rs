@@ -20,6 +20,12 @@ impl Output {
         self.wrap.columns = columns;
     }
 
+    /// Whether lines are broken.
+    #[inline]
+    pub fn wraps(&self) -> bool {
+        self.wrap.columns != 0
+    }
+
     /// Whether a line may be so long.
     pub fn fits(&self, columns: usize) -> bool {
         self.wrap.columns == 0 || columns <= self.wrap.columns
@@ -35,8 +41,9 @@ impl Output {
     }
 
     /// An item begins here, with a blank: the line may be broken at it.
+    #[inline]
     pub fn begin_item(&mut self) {
-        if self.wrap.columns != 0 {
+        if self.wraps() {
             self.end_item();
             self.wrap.item = self.text.as_bytes().len();
         }
