@@ -1,12 +1,20 @@
 //! What commands cost: system calls, instructions in user space, memory, bytes
-//! of the program; this tool beside the installed `ip`, in one run.
+//! of the program; this tool beside the installed `ip`, in one run, each as a
+//! user starts it: without the LD_LIBRARY_PATH of cargo, which makes a loader
+//! search four folders more for each library.
 //!
 //!     cargo bench -p ip-mptcp-tests --bench cost
 //!     IP_MPTCP_BIN=target/static/x86_64/ip-mptcp cargo bench -p ip-mptcp-tests --bench cost
+//!     IPROUTE2=/opt/iproute2/ip cargo bench …        # beside another `ip` too
+//!
+//! "clearing" is how many of the instructions write zeros (memset and its like);
+//! that takes the names of functions, which `CARGO_PROFILE_DIST_STRIP=false
+//! cli/static.sh x86_64` leaves in the small build.
 //!
 //! Counts hardly move between runs; compare them within one run all the same.
 //! Needs strace and valgrind; a column whose tool is missing shows `-`.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -18,11 +26,22 @@ use ip_mptcp_tests::namespace::{veth, Namespace};
 use ip_mptcp_tests::program::{binary, iproute2};
 use ip_mptcp_tests::wait::until;
 
-/// A command that is measured. `prepare` is run in front of each measurement.
+/// A command that is measured. `prepare` is run before each measurement.
 struct Job {
     name: &'static str,
     words: &'static str,
     prepare: fn(),
+    /// `ip` has it too.
+    shared: bool,
+}
+
+const fn own(words: &'static str) -> Job {
+    Job {
+        name: words,
+        words,
+        prepare: eight,
+        shared: false,
+    }
 }
 
 const JOBS: &[Job] = &[
@@ -30,32 +49,53 @@ const JOBS: &[Job] = &[
         name: "endpoint show, 8",
         words: "endpoint show",
         prepare: eight,
+        shared: true,
     },
     Job {
         name: "-j endpoint show, 8",
         words: "-j endpoint show",
         prepare: eight,
+        shared: true,
     },
     Job {
         name: "endpoint show id 5",
         words: "endpoint show id 5",
         prepare: eight,
+        shared: true,
     },
     Job {
         name: "limits show",
         words: "limits show",
         prepare: empty,
+        shared: true,
     },
     Job {
         name: "endpoint add",
         words: "endpoint add 10.0.0.1 subflow",
         prepare: empty,
+        shared: true,
     },
     Job {
         name: "batch, 100 add + delete",
         words: "-b BATCH",
         prepare: empty,
+        shared: true,
     },
+    Job {
+        name: "batch, 200 changes",
+        words: "-b CHANGES",
+        prepare: eight,
+        shared: true,
+    },
+    own("status"),
+    own("-j status"),
+    own("status --prometheus"),
+    own("connection show"),
+    own("counters"),
+    own("doctor"),
+    own("save"),
+    // Nothing to do.
+    own("apply STATE"),
 ];
 
 fn empty() {
@@ -78,8 +118,8 @@ struct Program<'a> {
 }
 
 impl Program<'_> {
-    fn words(&self, job: &Job, batch: &Path) -> Vec<String> {
-        let batch = batch.to_string_lossy();
+    fn words(&self, job: &Job, folder: &Path) -> Vec<String> {
+        let file = |name: &str| folder.join(name).to_string_lossy().to_string();
         let (options, command) = match job.words.split_once(' ') {
             Some((option @ ("-j" | "-b"), rest)) => (vec![option], rest),
             _ => (vec![], job.words),
@@ -88,7 +128,10 @@ impl Program<'_> {
         if self.object && !words.iter().any(|word| word == "-b") {
             words.push("mptcp".into());
         }
-        words.extend(command.split(' ').map(|word| word.replace("BATCH", &batch)));
+        words.extend(command.split(' ').map(|word| match word {
+            "BATCH" | "CHANGES" | "STATE" => file(word),
+            word => word.into(),
+        }));
         words
     }
 
@@ -102,6 +145,7 @@ impl Program<'_> {
             None => Command::new(self.path),
         };
         command.args(words).stdout(Stdio::null());
+        command.env_remove("LD_LIBRARY_PATH");
         command
     }
 
@@ -118,16 +162,17 @@ impl Program<'_> {
         Some(text.lines().filter(|line| line.contains(" = ")).count() as u64)
     }
 
-    fn instructions(&self, words: &[String]) -> Option<u64> {
-        let wrapper = [
-            "valgrind",
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-        ];
-        let out = self.command(&wrapper, words).output().ok()?;
-        let text = String::from_utf8_lossy(&out.stderr);
-        let line = text.lines().find(|line| line.contains("Collected"))?;
-        line.rsplit(' ').next()?.parse().ok()
+    /// All instructions, and those that clear memory, where functions have names.
+    fn instructions(&self, words: &[String], profile: &Path) -> Option<(u64, Option<u64>)> {
+        let _ = fs::remove_file(profile);
+        let file = format!("--callgrind-out-file={}", profile.display());
+        let wrapper = ["valgrind", "--tool=callgrind", &file];
+        self.command(&wrapper, words).output().ok()?;
+        let text = fs::read_to_string(profile).ok()?;
+        let total = text
+            .lines()
+            .find_map(|line| line.strip_prefix("totals: "))?;
+        Some((total.trim().parse().ok()?, clearing(&text)))
     }
 
     /// Private dirty memory in kB when the program is about to write its
@@ -152,6 +197,39 @@ impl Program<'_> {
             .find(|line| line.starts_with("Private_Dirty"))?;
         line.split_whitespace().nth(1)?.parse().ok()
     }
+}
+
+/// Instructions of the functions that clear memory in a profile of callgrind; `None` where
+/// most functions have no name.
+fn clearing(profile: &str) -> Option<u64> {
+    let mut names = HashMap::new();
+    let (mut clears, mut unknown) = (false, false);
+    let (mut sum, mut nameless, mut all) = (0, 0_u64, 0_u64);
+    let mut lines = profile.lines();
+    while let Some(line) = lines.next() {
+        if let Some(function) = line.strip_prefix("fn=") {
+            // A name is written once, behind its number.
+            let (number, name) = function.split_once(' ').unwrap_or((function, ""));
+            if !name.is_empty() {
+                names.insert(number, name);
+            }
+            let name = names.get(number).copied().unwrap_or_default();
+            clears = ["memset", "memclr", "bzero", "calloc"]
+                .iter()
+                .any(|part| name.contains(part));
+            unknown = name.is_empty() || name.starts_with("0x");
+        } else if line.starts_with("calls=") {
+            // What the function that is called costs.
+            lines.next();
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok());
+            let cost: u64 = cost.unwrap_or(0);
+            all += cost;
+            sum += if clears { cost } else { 0 };
+            nameless += if unknown { cost } else { 0 };
+        }
+    }
+    (nameless * 2 < all).then_some(sum)
 }
 
 struct FullPipe {
@@ -185,25 +263,36 @@ fn shown(value: Option<u64>) -> String {
 }
 
 fn measure(programs: &[Program], folder: &Path) {
-    let batch = folder.join("batch");
     let report = folder.join("calls");
     let lines = "mptcp endpoint add 10.0.0.1 subflow id 7\nmptcp endpoint delete id 7\n";
-    fs::write(&batch, lines.repeat(100)).expect("a batch file");
+    fs::write(folder.join("BATCH"), lines.repeat(100)).expect("a batch file");
+    let lines = "mptcp endpoint change id 3 backup\nmptcp endpoint change id 3 nobackup\n";
+    fs::write(folder.join("CHANGES"), lines.repeat(100)).expect("a batch file");
+    eight();
+    let state = Command::new(binary())
+        .arg("save")
+        .output()
+        .expect("the tool");
+    fs::write(folder.join("STATE"), state.stdout).expect("a state file");
     println!(
-        "{:24} {:12} {:>7} {:>12} {:>12}",
-        "command", "program", "calls", "instructions", "dirty kB"
+        "{:24} {:12} {:>7} {:>12} {:>10} {:>9}",
+        "command", "program", "calls", "instructions", "clearing", "dirty kB"
     );
     for job in JOBS {
         let mut first = None;
         for program in programs {
-            let words = program.words(job, &batch);
+            if program.object && !job.shared {
+                continue;
+            }
+            let words = program.words(job, folder);
             let fresh = || (job.prepare)();
             fresh();
             let calls = program.system_calls(&words, &report);
             fresh();
-            let instructions = program.instructions(&words);
+            let counted = program.instructions(&words, &report);
+            let instructions = counted.map(|(all, _)| all);
             fresh();
-            let writes = job.words.contains("show");
+            let writes = job.words.contains("show") || job.words.contains("status");
             let memory = writes.then(|| program.memory(&words)).flatten();
             let ratio = match (first, instructions) {
                 (Some(first), Some(here)) => format!("{:.3} of it", first as f64 / here as f64),
@@ -211,11 +300,12 @@ fn measure(programs: &[Program], folder: &Path) {
             };
             first = first.or(instructions);
             println!(
-                "{:24} {:12} {:>7} {:>12} {:>12}  {ratio}",
+                "{:24} {:12} {:>7} {:>12} {:>10} {:>9}  {ratio}",
                 job.name,
                 program.name,
                 shown(calls),
                 shown(instructions),
+                shown(counted.and_then(|(_, clearing)| clearing)),
                 shown(memory),
             );
         }
@@ -241,6 +331,15 @@ fn main() {
     if let Some(path) = &installed {
         programs.push(Program {
             name: "ip",
+            path,
+            object: true,
+        });
+    }
+    let others = std::env::var_os("IPROUTE2").unwrap_or_default();
+    let others: Vec<PathBuf> = std::env::split_paths(&others).collect();
+    for path in others.iter().filter(|path| path.is_file()) {
+        programs.push(Program {
+            name: "ip (other)",
             path,
             object: true,
         });

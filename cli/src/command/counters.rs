@@ -32,21 +32,21 @@ pub const COMMAND: Command = Command {
             \tMPCapableSYNTXDrop connections from here that were retried without MPTCP\n\
             \tMPCapableSYNTXDisabled connections opened as TCP because MPTCP seemed blocked before\n\
             \tMPCapableEndpAttempt connections to a port that takes joins only\n\
-            \tMPFallbackTokenInit fallbacks for want of a token\n\
-            \tMPTCPRetrans segments sent again on another subflow or the same\n\
+            \tMPFallbackTokenInit fallbacks because no token could be made\n\
+            \tMPTCPRetrans segments sent again, on any subflow\n\
             \tMPJoinNoTokenFound joins of connections that are not here\n\
             \tMPJoinSynRx subflows that peers asked for\n\
-            \tMPJoinSynBackupRx the same as backup\n\
+            \tMPJoinSynBackupRx subflows that peers asked for as backup\n\
             \tMPJoinSynAckRx subflows from here that were answered\n\
-            \tMPJoinSynAckBackupRx the same as backup\n\
+            \tMPJoinSynAckBackupRx subflows from here that were answered as backup\n\
             \tMPJoinSynAckHMacFailure answers whose HMAC was wrong\n\
             \tMPJoinAckRx subflows of peers that were established\n\
             \tMPJoinAckHMacFailure subflows of peers whose HMAC was wrong\n\
             \tMPJoinRejected subflows of peers that the limits or the path manager refused\n\
             \tMPJoinSynTx subflows asked for from here\n\
-            \tMPJoinSynTxCreatSkErr the same without a socket\n\
-            \tMPJoinSynTxBindErr the same whose local address could not be used\n\
-            \tMPJoinSynTxConnectErr the same without a way to the peer\n\
+            \tMPJoinSynTxCreatSkErr subflows not opened: no socket could be made\n\
+            \tMPJoinSynTxBindErr subflows not opened: local address unusable\n\
+            \tMPJoinSynTxConnectErr subflows not opened: no route to the peer\n\
             \tDSSNotMatching data mappings that do not fit the one before\n\
             \tDSSCorruptionFallback fallbacks after a broken mapping\n\
             \tDSSCorruptionReset subflows reset after a broken mapping\n\
@@ -54,11 +54,11 @@ pub const COMMAND: Command = Command {
             \tInfiniteMapRx fallbacks in mid-connection from peers\n\
             \tDSSNoMatchTCP mappings that do not fit their TCP segment\n\
             \tDataCsumErr data with a wrong checksum\n\
-            \tOFOQueueTail segments queued behind all others out of order\n\
+            \tOFOQueueTail segments out of order, queued after all others\n\
             \tOFOQueue segments that came out of order\n\
             \tOFOMerge segments out of order that were merged\n\
             \tNoDSSInWindow data outside of the window\n\
-            \tDuplicateData data that had come before\n\
+            \tDuplicateData data that had arrived before\n\
             \tAddAddr addresses that peers announced\n\
             \tAddAddrTx addresses announced from here\n\
             \tAddAddrTxDrop announcements that found no room in a packet\n\
@@ -68,29 +68,29 @@ pub const COMMAND: Command = Command {
             \tPortAdd announcements with a port\n\
             \tAddAddrDrop announcements of peers that were not accepted\n\
             \tMPJoinPortSynRx subflows of peers to an announced port\n\
-            \tMPJoinPortSynAckRx the same, answered\n\
-            \tMPJoinPortAckRx the same, established\n\
-            \tMismatchPortSynRx subflows to a port that was not announced\n\
-            \tMismatchPortAckRx the same, at the third packet\n\
+            \tMPJoinPortSynAckRx subflows to an announced port that were answered\n\
+            \tMPJoinPortAckRx subflows to an announced port that were established\n\
+            \tMismatchPortSynRx subflows to a port that was not announced, found at the SYN\n\
+            \tMismatchPortAckRx subflows to a port that was not announced, found at the third packet\n\
             \tRmAddr addresses that peers took back\n\
-            \tRmAddrDrop the same, not carried out\n\
+            \tRmAddrDrop addresses that peers took back, not carried out\n\
             \tRmAddrTx addresses taken back from here\n\
-            \tRmAddrTxDrop the same without room in a packet\n\
+            \tRmAddrTxDrop addresses taken back from here without room in a packet\n\
             \tRmSubflow subflows closed as their address was taken back\n\
             \tMPPrioTx changes of priority from here\n\
             \tMPPrioRx changes of priority by peers\n\
-            \tMPFailTx checksum failures told to peers\n\
-            \tMPFailRx checksum failures told by peers\n\
+            \tMPFailTx checksum failures reported to peers\n\
+            \tMPFailRx checksum failures reported by peers\n\
             \tMPFastcloseTx connections broken off from here\n\
             \tMPFastcloseRx connections broken off by peers\n\
             \tMPRstTx subflows reset from here\n\
             \tMPRstRx subflows reset by peers\n\
             \tSubflowStale subflows set aside because nothing got through\n\
-            \tSubflowRecover the same, back in use\n\
+            \tSubflowRecover subflows that were stale and are back in use\n\
             \tSndWndShared windows that another subflow had opened further\n\
             \tRcvWndShared receive windows shared by subflows\n\
             \tRcvWndConflictUpdate receive windows moved twice at once\n\
-            \tRcvWndConflict the same, given up\n\
+            \tRcvWndConflict receive windows moved twice at once, given up\n\
             \tMPCurrEstab connections that are established now\n\
             \tBlackhole times that MPTCP was off because SYNs of it vanished\n\
             \tMPCapableDataFallback fallbacks because the first data came without a mapping\n\
