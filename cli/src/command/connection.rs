@@ -56,34 +56,34 @@ Example:
 
 /// `connection show`.
 pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = ConnectionWords::default();
-    parse(Words::new(words), &mut said, &mut |name| {
+    let mut asked = ConnectionWords::default();
+    parse(Words::new(words), &mut asked, &mut |name| {
         interface::index(session.path_manager()?.fd(), name, true)
     })?;
     let options = &session.options;
-    if said.family.is_none() && options.ipv4 != options.ipv6 {
-        said.family = Some(match options.ipv4 {
+    if asked.family.is_none() && options.ipv4 != options.ipv6 {
+        asked.family = Some(match options.ipv4 {
             true => Family::V4,
             false => Family::V6,
         });
     }
-    list(session, &said)
+    list(session, &asked)
 }
 
 /// `subflow show`: the connection that a token names.
 pub fn show_one(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = PathWords::default();
-    path::parse(Words::new(words), 0, &mut said, &mut |name| {
+    let mut asked = PathWords::default();
+    path::parse(Words::new(words), 0, &mut asked, &mut |name| {
         interface::index(session.path_manager()?.fd(), name, false)
     })?;
-    let said = ConnectionWords {
-        token: said[0].token,
+    let asked = ConnectionWords {
+        token: asked[0].token,
         ..ConnectionWords::default()
     };
-    list(session, &said)
+    list(session, &asked)
 }
 
-fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
+fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
     places.read(session)?;
@@ -98,18 +98,18 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
         out,
         path_manager,
         places: &mut places,
-        said,
+        asked,
         stats,
         found: false,
         sides: [Side::default(), Side::default()],
     };
     let mut hidden = Hidden::default();
-    if said.listen {
+    if asked.listen {
         connections::listeners(&mut diagnostics, &mut |socket| printer.listener(socket))?;
     } else {
         let selection = Selection {
-            token: said.token,
-            filter: Filter::of(&said.ends),
+            token: asked.token,
+            filter: Filter::of(&asked.ends),
         };
         let detail = match stats {
             true => Detail::All,
@@ -119,7 +119,7 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
             printer.connection(connection)
         })?;
     }
-    if let (Some(token), false) = (said.token, printer.found) {
+    if let (Some(token), false) = (asked.token, printer.found) {
         let token = padded(token.into(), 8);
         let message = ["Error: no such connection: token ", token.as_str(), "."];
         return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
@@ -146,18 +146,18 @@ fn list(session: &mut Session, said: &ConnectionWords) -> Result<Status> {
     Ok(0)
 }
 
-/// Whether the ends of a socket are what was said.
+/// Whether the ends of a socket are those that were asked for.
 #[inline(never)]
-pub(super) fn matches(said: &ConnectionWords, ends: &[End; 2]) -> bool {
-    let mut somewhere = said.address.is_none();
-    for ((address, port), end) in said.ends.iter().zip(ends) {
+pub(super) fn matches(asked: &ConnectionWords, ends: &[End; 2]) -> bool {
+    let mut somewhere = asked.address.is_none();
+    for ((address, port), end) in asked.ends.iter().zip(ends) {
         if !is(address, end) || *port != 0 && *port != end.port {
             return false;
         }
-        somewhere |= is(&said.address, end);
+        somewhere |= is(&asked.address, end);
     }
     let v4 = is_ipv4(ends[0].number);
-    let family = match said.family {
+    let family = match asked.family {
         None => true,
         Some(Family::V4) => v4,
         Some(Family::V6) => !v4 && ends[0].family == AF_INET6,
@@ -306,9 +306,9 @@ struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
-    said: &'p ConnectionWords,
+    asked: &'p ConnectionWords,
     stats: bool,
-    // There is such a connection, whether or not it is what else was said.
+    // There is such a connection, whether or not it matches the other words.
     found: bool,
     // Here and there.
     sides: [Side; 2],
@@ -372,21 +372,21 @@ impl Side {
 }
 
 impl Printer<'_> {
-    /// Whether a connection is what was said: itself in every word, or one of
-    /// its subflows in every word.
+    /// Whether a connection was asked for: it matches every word itself, or one
+    /// of its subflows does.
     fn is_wanted(&mut self, connection: &Connection) -> bool {
-        let said = self.said;
-        if said.fallback && !connection.is_fallback() {
+        let asked = self.asked;
+        if asked.fallback && !connection.is_fallback() {
             return false;
         }
-        if let (None, Some(socket)) = (said.dev, connection.socket) {
-            if matches(said, &socket.ends()) {
+        if let (None, Some(socket)) = (asked.dev, connection.socket) {
+            if matches(asked, &socket.ends()) {
                 return true;
             }
         }
         connection.subflows().any(|subflow| {
-            matches(said, &subflow.ends())
-                && said
+            matches(asked, &subflow.ends())
+                && asked
                     .dev
                     .is_none_or(|index| self.places.interface(subflow) == index)
         })
@@ -494,7 +494,7 @@ impl Printer<'_> {
     }
 
     /// `total` is what all of the connection carried, 0 where its share is not
-    /// told.
+    /// shown.
     fn subflow(
         &mut self,
         subflow: &Subflow,
@@ -632,7 +632,7 @@ impl Printer<'_> {
 
     fn listener(&mut self, socket: &SocketView) -> Result<()> {
         let ends = &socket.ends();
-        if !matches(self.said, ends) {
+        if !matches(self.asked, ends) {
             return Ok(());
         }
         self.out.begin_record("");

@@ -161,7 +161,7 @@ fn added(name: &[u8], value: u64, before: &Counters) -> u64 {
     }
 }
 
-/// What was added to those that are not 0; with `all` the others behind them.
+/// What was added to those that are not 0; with `all` then the others.
 fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) -> Result<()> {
     let json = out.style.json;
     if json {

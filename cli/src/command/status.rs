@@ -121,7 +121,7 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
 }
 
 impl Features {
-    /// Asks the kernel, as far as it tells; nothing is changed for it.
+    /// Asks the kernel, without changing anything.
     #[inline(never)]
     fn look(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
@@ -182,7 +182,7 @@ fn word(out: &mut Output, name: &str, word: &[u8]) {
     }
 }
 
-/// What the kernel may be able to do; `None`: it does not tell.
+/// What the kernel may be able to do; `None` where it does not say.
 #[inline(never)]
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
     let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
@@ -202,7 +202,7 @@ fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &
     feature(out, "change", has(command::SET_FLAGS));
     feature(out, "user_space", has(command::ANNOUNCE));
     feature(out, "endpoints_by_token", features.tokens);
-    // Only such an endpoint tells.
+    // Only an endpoint that has it shows it.
     let mut flags = EndpointFlags::default();
     for endpoint in &host.places.endpoints {
         flags |= endpoint.flags().unwrap_or_default();

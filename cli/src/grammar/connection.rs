@@ -7,7 +7,7 @@ use super::endpoint::{family, Family};
 use super::{number_u16, only_address, shortens, take_address, Words};
 use crate::error::{Error, Result};
 
-/// What was said about connections.
+/// Which connections are asked for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionWords {
     /// `token T`; 0 for `token none`.
@@ -17,7 +17,7 @@ pub struct ConnectionWords {
     /// An address on whichever side.
     pub address: Option<IpAddr>,
     /// `local ADDRESS` and `sport N`, the port here, then `remote ADDRESS` and
-    /// `dport N`, the peer's port; 0 where no port was said.
+    /// `dport N`, the peer's port; 0 where no port was given.
     pub ends: [(Option<IpAddr>, u16); 2],
     /// `fallback`.
     pub fallback: bool,
@@ -46,29 +46,29 @@ impl Default for ConnectionWords {
 /// where they stand here.
 const OF_ENDS: [&str; 4] = ["local", "remote", "sport", "dport"];
 
-/// Reads the words into `said`. `index_of` finds the index of a valid
-/// interface name and says what is wrong with it else.
+/// Reads the words into `asked`. `index_of` finds the index of a valid
+/// interface name, or says what is wrong with it.
 pub fn parse(
     mut words: Words,
-    said: &mut ConnectionWords,
+    asked: &mut ConnectionWords,
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<()> {
     while let Some(word) = words.next() {
         if word == "fallback" {
-            said.fallback = true;
+            asked.fallback = true;
         } else if word == "listen" {
-            said.listen = true;
+            asked.listen = true;
         } else if let Some(family) = family(word) {
-            said.family = Some(family);
+            asked.family = Some(family);
         } else if shortens(word, "token") {
-            said.token = Some(match words.rest.as_slice() {
+            asked.token = Some(match words.rest.as_slice() {
                 ["none", ..] => words.next().map_or(0, |_| 0),
                 _ => words.token(word)?,
             });
         } else if shortens(word, "dev") {
-            said.dev = Some(words.dev(word, index_of)?);
+            asked.dev = Some(words.dev(word, index_of)?);
         } else if let Some(at) = OF_ENDS.iter().position(|whole| shortens(word, whole)) {
-            let (address, port) = &mut said.ends[at & 1];
+            let (address, port) = &mut asked.ends[at & 1];
             let value = words.value(word)?;
             if at < 2 {
                 take_address(value, address)?;
@@ -76,10 +76,10 @@ pub fn parse(
                 take_port(value, port)?;
             }
         } else {
-            only_address(word, &mut said.address)?;
+            only_address(word, &mut asked.address)?;
         }
     }
-    if said.listen && (said.fallback || said.token.is_some() || said.dev.is_some()) {
+    if asked.listen && (asked.fallback || asked.token.is_some() || asked.dev.is_some()) {
         let why = "what listens is selected by address and port only";
         return Err(Error::invalid("listen", why));
     }

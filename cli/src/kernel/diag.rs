@@ -89,8 +89,8 @@ impl Diagnostics {
         self.ask(query, None, inode, each).map_err(unknown)
     }
 
-    /// Hands the MPTCP connection with this token to `each`; tells whether
-    /// there is one.
+    /// Hands the MPTCP connection with this token to `each`; returns whether
+    /// it exists.
     pub fn by_token(
         &mut self,
         query: &Query,

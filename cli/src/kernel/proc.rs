@@ -1,4 +1,4 @@
-//! What the kernel tells in files below /proc.
+//! Files below /proc.
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
@@ -37,7 +37,7 @@ pub fn has_listener(group: u32) -> Option<bool> {
         word(line);
         let mut joined = 0;
         for digit in word(line) {
-            // Letters lie behind 64, the first of them is worth ten.
+            // Letters come after 64, the first of them is worth ten.
             joined = (joined << 4) | (u32::from(digit & 15) + 9 * u32::from(digit >> 6));
         }
         if protocol == GENERIC && joined & bit != 0 {

@@ -15,7 +15,7 @@ use crate::sys::{self, Fd};
 pub struct Device {
     index: u32,
     routes: RouteSocket,
-    // Those that have gone stay: what is over was there too.
+    // Those that no longer exist stay: what is over was there too.
     addresses: Addresses,
     /// An address that is not known is asked for, once after each time that
     /// this is unset.
@@ -43,7 +43,7 @@ impl Device {
         self.addresses.read(&mut self.routes)
     }
 
-    /// Whether what is told of is on this interface.
+    /// Whether an event is about this interface.
     pub fn has(&mut self, fields: &EventAttributes) -> Result<bool> {
         if let Some(bound) = fields.if_idx() {
             return Ok(bound == self.index);

@@ -8,7 +8,7 @@
 //! The kernel's buffer is emptied whether or not the reader of the output
 //! keeps up; ours grows to a bound, past which events are dropped and counted.
 //!
-//! One event is passed on at once, and takes two system calls: one that waits
+//! One event is passed on immediately, and takes two system calls: one that waits
 //! for it in the socket, and one that writes it. Only with several sockets, or
 //! a reader that is slow, is there more to wait for. While events come in quick
 //! succession, a millisecond's worth is taken together, for a fraction of the
@@ -62,11 +62,11 @@ pub const COMMAND: Command = Command {
 const RECEIVE_BUFFER: u32 = 4 << 20;
 /// The same where events have to wait for a snapshot.
 const RECEIVE_BUFFER_SNAPSHOT: u32 = 4 * RECEIVE_BUFFER;
-/// So many events are received by one call.
+/// The number of events that one call receives.
 const BATCH: usize = sys::MOST;
 /// An event is at most 200 bytes.
 const EVENT: usize = 1024;
-/// Where so many events come within a millisecond or two, the next ones are
+/// Where this many events come within a millisecond or two, the next ones are
 /// taken together: that costs three calls.
 const SUCCESSION: usize = 4;
 /// How long they are left to gather, in milliseconds.
@@ -123,7 +123,7 @@ struct Screen<'s> {
     session: &'s mut Session,
     args: &'s Options,
     wanted: Wanted,
-    /// Of the times that stand in front, where they are wanted.
+    /// Of the times of records, where they are wanted.
     zone: Zone,
     /// Our buffer is full: events are counted and dropped until half of it
     /// has been read.
@@ -148,10 +148,10 @@ struct Namespace {
     /// Its name, where there are several.
     name: String,
     path_manager: PathManager,
-    /// What a snapshot has told already.
+    /// What a snapshot has shown already.
     known: Known,
     device: Option<Device>,
-    /// The kernel said that it dropped events.
+    /// The kernel reported that it dropped events.
     overrun: bool,
     /// How many it had dropped when we asked last.
     dropped: u32,
@@ -170,7 +170,7 @@ fn broken(error: Errno) -> Error {
 struct Monitor<'s> {
     screen: Screen<'s>,
     sources: Vec<Source>,
-    /// What tells that namespaces may have come or gone, where they are
+    /// Readable when namespaces may have come or gone, where they are
     /// followed.
     mounts: Fd,
     /// The signal that was the end; 0 where it was the last event that is
@@ -269,7 +269,7 @@ impl Monitor<'_> {
         }
         let all = MORE && args.all_netns;
         if all {
-            // Looked at first: what changes later is told.
+            // Opened first: what changes later is reported.
             self.mounts = netns::changes();
             self.follow()?;
         }
@@ -322,7 +322,7 @@ impl Monitor<'_> {
         loop {
             self.screen.session.out.write_ready()?;
             // The reader may just have made room.
-            if self.tell(true)? > 0 {
+            if self.report(true)? > 0 {
                 self.screen.session.out.write_ready()?;
             }
             let screen = &mut self.screen;
@@ -380,29 +380,28 @@ impl Monitor<'_> {
         }
     }
 
-    /// Tells of lost events, once there is room for others again, and shows
-    /// what is to be shown first, if `snapshots` are taken; how often there was
-    /// something.
-    fn tell(&mut self, snapshots: bool) -> Result<usize> {
+    /// Reports lost events once there is room for others again, and shows what is
+    /// to be shown first, if `snapshots` are taken. Returns the number of reports.
+    fn report(&mut self, snapshots: bool) -> Result<usize> {
         let screen = &mut self.screen;
-        let mut told = 0;
+        let mut reports = 0;
         if screen.dropping && screen.session.out.kept() as u64 > screen.wanted.buffer / 2 {
-            return Ok(told);
+            return Ok(reports);
         }
         screen.dropping = false;
         for source in &mut self.sources {
             if source.namespace.overrun || source.namespace.lost > 0 {
-                source.namespace.tell_losses(screen)?;
+                source.namespace.report_losses(screen)?;
                 source.unseen |= MORE && screen.args.resync;
-                told += 1;
+                reports += 1;
             }
             if MORE && source.unseen && snapshots {
                 source.unseen = false;
                 source.snapshot(screen)?;
-                told += 1;
+                reports += 1;
             }
         }
-        Ok(told)
+        Ok(reports)
     }
 
     /// Writes what is left. A second signal ends the waiting for a reader that
@@ -410,7 +409,7 @@ impl Monitor<'_> {
     fn finish(&mut self) -> Result<()> {
         self.screen.dropping = false;
         if self.end != 0 {
-            self.tell(false)?;
+            self.report(false)?;
         }
         let out = &mut self.screen.session.out;
         loop {
@@ -439,7 +438,7 @@ fn wait_for_reader() -> Result<bool> {
 
 impl Namespace {
     /// Takes all events that have come, or the one that comes next if it is to
-    /// be waited for; tells how many.
+    /// be waited for; returns how many.
     fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], wait: bool) -> Result<usize> {
         if let Some(device) = self.device.as_mut().filter(|_| MORE) {
             device.fresh = false;
@@ -450,7 +449,7 @@ impl Namespace {
                     self.take(screen, buffer, &received)?;
                     return Ok(1);
                 }
-                // There is nothing, or it is told again.
+                // There is nothing, or it is reported again.
                 Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as u32,
             }
         }
@@ -525,7 +524,7 @@ impl Namespace {
         Ok(())
     }
 
-    /// Whether what is told of a connection or subflow is wanted.
+    /// Whether an event of a connection or subflow is wanted.
     fn is_wanted(&mut self, screen: &Screen, fields: &EventAttributes) -> Result<bool> {
         let token = screen.wanted.token;
         if token.is_some() && fields.token() != token {
@@ -537,7 +536,7 @@ impl Namespace {
         }
     }
 
-    /// The name of the interface that is told of, empty where there is none.
+    /// The name of the interface of an event, empty where there is none.
     fn interface(&mut self, fields: &EventAttributes) -> &[u8] {
         let index = fields.if_idx().unwrap_or(0);
         if index == 0 {
@@ -559,9 +558,9 @@ impl Namespace {
         name.get(..find(name, 0)).unwrap_or(name)
     }
 
-    /// Tells how many events were lost since this was told last; no number
+    /// Reports how many events were lost since the last report; no number
     /// where the kernel does not count its own.
-    fn tell_losses(&mut self, screen: &mut Screen) -> Result<()> {
+    fn report_losses(&mut self, screen: &mut Screen) -> Result<()> {
         record::begin(screen, "OVERRUN", &self.name);
         let out = &mut screen.session.out;
         let mut lost = Some(core::mem::take(&mut self.lost));

@@ -109,7 +109,7 @@ fn quote(out: &mut Output) {
     }
 }
 
-/// What an event tells; `interface` is the name of the one in `fields`.
+/// The fields of an event; `interface` is the name of the one in `fields`.
 pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
     let json = out.style.json;
     if let Some(token) = fields.token() {
@@ -121,7 +121,7 @@ pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
         }
     }
     if json {
-        // In text, the addresses tell it.
+        // In text, the addresses show it.
         number(out, "family", fields.family().map(i64::from));
     }
     number(out, "remid", fields.rem_id().map(i64::from));

@@ -192,9 +192,10 @@ impl Namespace {
             let backup = flags.contains(SubflowFlags::BKUP_REM);
             found.open.push(fields.with_backup(backup.into()));
         }
-        // Whether the kernel has told of the connection, and has its end still
-        // to tell: CLOSED comes when its owner closes it, and leaves it without
-        // an inode. So is one that nobody has accepted yet.
+        // Whether the kernel has sent an event of the connection, and is still to
+        // send that of its end: CLOSED comes when its owner closes it, which
+        // leaves it without an inode. One that is not accepted yet has none
+        // either.
         let is_there = match socket.state() {
             State::Established | State::CloseWait => true,
             State::SynSent => !found.open.is_empty(),
