@@ -1,6 +1,9 @@
 //! The tour: MPTCP over two paths in ten seconds, without root and without set-up.
 //!
-//! `cargo run -p ip-mptcp-tests --example tour`
+//! `cargo run -p ip-mptcp-tests --example tour [-- --svg FILE]`
+//!
+//! With `--svg` it ends with a picture of what was seen: the bytes that each path carried,
+//! and the cut.
 //!
 //! Everything stands in network namespaces of its own, which end with the program: this
 //! machine's network is neither needed nor touched.
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::{link_down, Namespace};
 use ip_mptcp_tests::paths::{carried, TwoPaths};
+use ip_mptcp_tests::picture::{Sample, Transfer};
 use ip_mptcp_tests::program::{binary, Run};
 use ip_mptcp_tests::wait::until;
 
@@ -25,6 +29,15 @@ const TICK: Duration = Duration::from_millis(100);
 const PIECE: usize = 256 * 1024;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let svg = match (words.next().as_deref(), words.next(), words.next()) {
+        (None, ..) => None,
+        (Some("--svg"), Some(file), None) => Some(file),
+        _ => {
+            eprintln!("Usage: tour [--svg FILE]");
+            return ExitCode::FAILURE;
+        }
+    };
     println!("Building ip-mptcp ...");
     binary();
     let paths = match TwoPaths::try_fresh() {
@@ -41,11 +54,18 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    tour(&paths);
+    let transfer = tour(&paths);
+    if let Some(file) = svg {
+        if let Err(error) = std::fs::write(&file, transfer.to_svg()) {
+            eprintln!("The picture cannot be written: {file}: {error}");
+            return ExitCode::FAILURE;
+        }
+        println!("The bytes of each path over time, with the cut: {file}");
+    }
     ExitCode::SUCCESS
 }
 
-fn tour(paths: &TwoPaths) {
+fn tour(paths: &TwoPaths) -> Transfer {
     step("A client and a server, each in a network namespace, with two paths between them:");
     println!("    client 10.0.1.2 (c1) ======== (s1) 10.0.1.1 server");
     println!("           10.0.2.2 (c2) ======== (s2) 10.0.2.1");
@@ -74,11 +94,14 @@ fn tour(paths: &TwoPaths) {
     println!("    The second subflow is there, on path 2: nobody asked for it but the endpoint.");
 
     let moving = Moving::default();
+    let mut transfer = Transfer::default();
     std::thread::scope(|scope| {
         // However this ends, the threads must.
         let _end = moving.end_on_drop();
         scope.spawn(|| moving.send(&connection.client));
         scope.spawn(|| moving.receive(&connection.server));
+        let (start, moving) = (Instant::now(), &moving);
+        let sampler = scope.spawn(move || moving.sample(start));
 
         step("Data move from client to server.");
         moving.watch("both paths", TRANSFER);
@@ -89,6 +112,7 @@ fn tour(paths: &TwoPaths) {
         step("Path 1 is cut: the interface c1 goes down. The connection began there.");
         println!("    client$ ip link set c1 down");
         link_down("c1");
+        transfer.cut = start.elapsed().as_millis() as u64;
         let before = moving.received();
         until("data on the other path", || {
             (moving.received() > before + 2 * PIECE as u64).then_some(())
@@ -96,6 +120,8 @@ fn tour(paths: &TwoPaths) {
         step("The connection goes on, on path 2; no byte is lost and no program noticed.");
         moving.watch("path 2 alone", TRANSFER);
         show(&paths.client, "client", &show_connection);
+        moving.over.store(true, Ordering::Relaxed);
+        transfer.samples = sampler.join().expect("the samples");
     });
 
     step("Both ends close the connection.");
@@ -118,6 +144,7 @@ fn tour(paths: &TwoPaths) {
         }
     );
     step("Done: the namespaces end with this program. To go on: ip-mptcp --help, README.md.");
+    transfer
 }
 
 /// Says what comes next.
@@ -192,6 +219,22 @@ impl Moving {
                 got => self.received.fetch_add(got as u64, Ordering::Relaxed),
             };
         }
+    }
+
+    /// Looks at what each path has sent until the transfer is over.
+    fn sample(&self, start: Instant) -> Vec<Sample> {
+        let sent = |dev| carried(dev).1;
+        let before = [sent("c1"), sent("c2")];
+        let mut samples = Vec::new();
+        while !self.over.load(Ordering::Relaxed) {
+            let now = [sent("c1"), sent("c2")];
+            samples.push(Sample {
+                milliseconds: start.elapsed().as_millis() as u64,
+                bytes: [0, 1].map(|path| now[path] - before[path]),
+            });
+            std::thread::sleep(TICK);
+        }
+        samples
     }
 
     /// Shows the transfer for a while.

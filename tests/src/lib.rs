@@ -16,6 +16,7 @@
 //! | [`connection`] | real MPTCP connections and what the kernel says of them |
 //! | [`monitor`] | a running `monitor`, known to be subscribed; an independent event counter |
 //! | [`load`] | thousands of connections |
+//! | [`picture`] | pictures of the README, made of what was seen and stored in them |
 //! | [`schema`] | a judge of the shape of JSON |
 //! | [`lock`] | what tests in all namespaces share: whether anybody listens to events |
 //! | [`table`], [`contract`] | tables of cases kept as data, and running them |
@@ -39,6 +40,7 @@ pub mod monitor;
 pub mod namespace;
 pub mod netlink;
 pub mod paths;
+pub mod picture;
 pub mod program;
 pub mod schema;
 pub mod table;

@@ -610,6 +610,19 @@ pub fn terminal_of(columns: u16, lines: u16) -> (File, OwnedFd) {
     (master, slave)
 }
 
+/// Gives a terminal a size; 0 is that of a serial line, which knows none.
+pub fn resize(master: &File, columns: u16, lines: u16) {
+    let size = libc::winsize {
+        ws_row: lines,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the structure outlives the call.
+    let done = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    check(done).expect("a size for a terminal");
+}
+
 /// A pipe that nobody reads.
 pub fn broken_pipe() -> OwnedFd {
     let mut ends = [-1; 2];

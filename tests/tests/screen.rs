@@ -13,7 +13,7 @@ use ip_mptcp_tests::connection::Connection;
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::Load;
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, terminal};
+use ip_mptcp_tests::program::{binary, resize, terminal};
 use ip_mptcp_tests::wait::until;
 use vt100::Parser;
 
@@ -37,7 +37,7 @@ impl Screen {
 
     fn with(words: &str, columns: u16, lines: u16, variables: &[(&str, &str)]) -> Screen {
         let (master, slave) = terminal();
-        set_size(&master, columns, lines);
+        resize(&master, columns, lines);
         let mut parser = emulator(columns, lines);
         parser.process(PROMPT.as_bytes());
         let shown = Arc::new(Mutex::new(parser));
@@ -125,7 +125,7 @@ impl Screen {
             .screen_mut()
             .set_size(at_least_1(lines), at_least_1(columns));
         drop(shown);
-        set_size(&self.master, columns, lines);
+        resize(&self.master, columns, lines);
         // The kernel sends it to those whose controlling terminal this is.
         self.signal(libc::SIGWINCH);
     }
@@ -177,18 +177,6 @@ fn emulator(columns: u16, lines: u16) -> Parser {
 
 fn at_least_1(number: u16) -> NonZero<u16> {
     NonZero::new(number).unwrap_or(NonZero::<u16>::MIN)
-}
-
-fn set_size(master: &File, columns: u16, lines: u16) {
-    let size = libc::winsize {
-        ws_row: lines,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: the structure outlives the call.
-    let done = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
-    assert_eq!(done, 0, "set the size of a terminal");
 }
 
 fn modes(terminal: &OwnedFd) -> libc::termios {

@@ -1,0 +1,113 @@
+//! The picture of `paths` in the README: a terminal of 80 columns, while two paths of 8 and
+//! 2 Mbit/s are full.
+//!
+//! `cargo run -p ip-mptcp-tests --example screenshot FILE`
+//!
+//! `tests/tests/pictures.rs` says when it is to be made again.
+
+use std::io::{Read, Write};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::namespace::{shape, sysctl};
+use ip_mptcp_tests::paths::TwoPaths;
+use ip_mptcp_tests::picture::Terminal;
+use ip_mptcp_tests::program::{binary, resize, terminal};
+use ip_mptcp_tests::wait::until;
+
+const COLUMNS: u16 = 80;
+/// As many as are drawn on.
+const LINES: u16 = 5;
+/// Both paths are full by then.
+const LONG: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    let Some(file) = std::env::args().nth(1) else {
+        eprintln!("Usage: screenshot FILE");
+        return ExitCode::FAILURE;
+    };
+    let paths = match TwoPaths::try_fresh() {
+        Ok(paths) => paths,
+        Err(why) => {
+            eprintln!("There is nothing to be seen here: {why}.");
+            return ExitCode::FAILURE;
+        }
+    };
+    let picture = take(&paths).to_svg();
+    match std::fs::write(&file, picture) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{file}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn take(paths: &TwoPaths) -> Terminal {
+    let prepare = || {
+        kernel::set_limits(Limits {
+            add_addr_accepted: 2,
+            subflows: 2,
+        });
+        sysctl("ipv4/tcp_rmem", "4096 4194304 8388608").expect("a sysctl");
+        sysctl("ipv4/tcp_congestion_control", "reno").expect("a sysctl");
+    };
+    prepare();
+    paths.server.inside(prepare);
+    kernel::add("10.0.2.2 dev c2 id 2 subflow");
+    shape("c1", 1_000_000);
+    shape("c2", 250_000);
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    until("the second subflow", || {
+        connection.ping();
+        (connection.subflows() == Some(1)).then_some(())
+    });
+    let mut from = connection.client.try_clone().expect("a descriptor");
+    let mut to = connection.server.try_clone().expect("a descriptor");
+    std::thread::spawn(move || {
+        let piece = [b'x'; 65536];
+        while from.write_all(&piece).is_ok() {}
+    });
+    std::thread::spawn(move || {
+        let mut room = [0; 65536];
+        while matches!(to.read(&mut room), Ok(1..)) {}
+    });
+
+    let (mut master, slave) = terminal();
+    resize(&master, COLUMNS, LINES);
+    let end = || slave.try_clone().expect("a descriptor");
+    let mut child = Command::new(binary())
+        .args(["-c", "paths"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env_remove("COLORFGBG")
+        .stdin(end())
+        .stdout(end())
+        .spawn()
+        .expect("the program");
+    let start = Instant::now();
+    let mut seen = Terminal {
+        columns: COLUMNS,
+        lines: LINES,
+        bytes: String::new(),
+    };
+    let mut room = [0; 65536];
+    while start.elapsed() < LONG {
+        let got = master.read(&mut room).expect("what is drawn");
+        seen.bytes += std::str::from_utf8(&room[..got]).expect("ASCII");
+        // The last frame is all that there is to be seen.
+        if let Some(frame) = seen.bytes.rfind("\x1b[H") {
+            let whole = seen.bytes.ends_with("\x1b[J");
+            seen.bytes.drain(..frame);
+            let text = seen.text().join("\n");
+            if whole && text.contains("active   80%") && text.contains("active   20%") {
+                break;
+            }
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    seen
+}

@@ -1,0 +1,121 @@
+//! The pictures of the README are those that would be made today.
+
+use ip_mptcp_tests::connection::Connection;
+use ip_mptcp_tests::documents::read;
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::paths::TwoPaths;
+use ip_mptcp_tests::picture::{Terminal, Transfer};
+use ip_mptcp_tests::program::{binary, resize, terminal};
+use ip_mptcp_tests::wait::until;
+
+const TOUR: &str = "docs/tour.svg";
+const PATHS: &str = "docs/paths.svg";
+const AGAIN_TOUR: &str = "cargo run -p ip-mptcp-tests --example tour -- --svg docs/tour.svg";
+const AGAIN_PATHS: &str = "cargo run -p ip-mptcp-tests --example screenshot docs/paths.svg";
+
+#[test]
+fn the_plot_of_the_tour_is_drawn_as_it_would_be_today() {
+    let svg = read(TOUR);
+    let seen = Transfer::of_svg(&svg).expect("what was seen");
+    assert!(seen.to_svg() == svg, "{TOUR} is stale: {AGAIN_TOUR}");
+    // It shows what the README says: both carry, then one is cut and the other goes on.
+    let at = |time: u64| {
+        let sample = seen
+            .samples
+            .iter()
+            .rfind(|sample| sample.milliseconds <= time);
+        sample.expect("a sample").bytes
+    };
+    let (cut, end) = (at(seen.cut), at(u64::MAX));
+    assert!(cut[0] > 0 && cut[1] > 0, "{cut:?}");
+    assert!(
+        end[0] - cut[0] < cut[0] / 10 && end[1] > cut[1],
+        "{cut:?} {end:?}"
+    );
+}
+
+#[test]
+fn the_picture_of_paths_shows_what_paths_shows_today() {
+    let svg = read(PATHS);
+    let picture = Terminal::of_svg(&svg).expect("what was drawn");
+    assert!(picture.to_svg() == svg, "{PATHS} is stale: {AGAIN_PATHS}");
+    let Some((_paths, _connection)) = idle() else {
+        return;
+    };
+    let today = drawn(&picture);
+    let [then, now] = [&picture, &today].map(|screen| shape(&screen.text()));
+    assert_eq!(then, now, "{PATHS} is stale: {AGAIN_PATHS}");
+}
+
+/// A connection over two paths that carries nothing.
+fn idle() -> Option<(TwoPaths, Connection)> {
+    let paths = TwoPaths::fresh()?;
+    let limits = || {
+        kernel::set_limits(Limits {
+            add_addr_accepted: 2,
+            subflows: 2,
+        });
+    };
+    limits();
+    paths.server.inside(limits);
+    kernel::add("10.0.2.2 dev c2 id 2 subflow");
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    until("the second subflow", || {
+        connection.ping();
+        (connection.subflows() == Some(1)).then_some(())
+    });
+    Some((paths, connection))
+}
+
+/// What is drawn in a terminal of the same size, with rates.
+fn drawn(like: &Terminal) -> Terminal {
+    use std::io::Read;
+
+    let (mut master, slave) = terminal();
+    resize(&master, like.columns, like.lines);
+    let end = || slave.try_clone().expect("a descriptor");
+    let mut child = std::process::Command::new(binary())
+        .args(["-c", "paths", "--interval", "0.1"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env_remove("COLORFGBG")
+        .stdin(end())
+        .stdout(end())
+        .spawn()
+        .expect("the program");
+    let mut seen = Terminal {
+        bytes: String::new(),
+        ..*like
+    };
+    let mut room = [0; 65536];
+    // Two frames: the first has no rates.
+    while seen.bytes.matches("\x1b[J").count() < 2 {
+        let got = master.read(&mut room).expect("what is drawn");
+        seen.bytes += std::str::from_utf8(&room[..got]).expect("ASCII");
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    seen
+}
+
+/// What does not depend on what is carried: the names of columns and keys, the names and
+/// addresses of paths, and where the columns are.
+fn shape(lines: &[String]) -> Vec<String> {
+    let [summary, titles, rows @ .., keys] = lines else {
+        panic!("{lines:#?}");
+    };
+    let names = summary
+        .split_whitespace()
+        .filter(|word| word.starts_with(char::is_alphabetic));
+    let mut shape: Vec<String> = names.map(str::to_owned).collect();
+    shape.extend([titles.clone(), keys.clone()]);
+    let mut rows: Vec<String> = rows
+        .iter()
+        .map(|row| row[..row.len().min(15)].to_owned())
+        .collect();
+    // The one that carries most is first.
+    rows.sort();
+    shape.extend(rows);
+    shape
+}
