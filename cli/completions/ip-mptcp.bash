@@ -88,13 +88,73 @@ _ip_mptcp_whole() {
     done
 }
 
+# Written by `IP_MPTCP_WRITE=1 cargo test -p ip-mptcp-tests --test completions`.
+# words
+_ip_mptcp_words() {
+    case $1 in
+    commands) echo "endpoint limits connection address subflow monitor status
+        counters paths doctor save apply watch help" ;;
+    groups) echo "endpoint limits connection address subflow" ;;
+    options) echo "--json --pretty --oneline --color --timestamp --tshort
+        --netns --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4
+        --ipv6 --version --help -j -p -o -c -t -n -h -b -4 -6 -V" ;;
+    endpoint/add) echo "dev id port signal subflow backup fullmesh laminar" ;;
+    endpoint/change) echo "id port dev signal nosignal subflow nosubflow backup
+        nobackup fullmesh nofullmesh laminar nolaminar" ;;
+    endpoint/delete) echo "id port dev signal subflow backup fullmesh laminar implicit
+        -4 -6" ;;
+    endpoint/show) echo "id port dev signal subflow backup fullmesh laminar implicit
+        -4 -6 token" ;;
+    endpoint/flush) echo "id port dev signal subflow backup fullmesh laminar implicit
+        -4 -6" ;;
+    endpoint/replace) echo "dev id port signal subflow backup fullmesh laminar" ;;
+    endpoint) echo "add change delete show flush replace" ;;
+    limits/set) echo "subflows add_addr_accepted" ;;
+    limits) echo "set show" ;;
+    connection/show) echo "token dev local remote sport dport fallback listen -4 -6" ;;
+    connection) echo "show" ;;
+    address/announce) echo "token id port dev" ;;
+    address/remove) echo "token id" ;;
+    address) echo "announce remove" ;;
+    subflow/show) echo "token" ;;
+    subflow/create) echo "token id from dev to port backup fullmesh" ;;
+    subflow/delete) echo "token from port to" ;;
+    subflow/change) echo "token from port to backup nobackup" ;;
+    subflow) echo "show create delete change" ;;
+    monitor) echo "--snapshot --resync --time --no-gather --event --token --dev
+        --count --timeout --buffer --all-netns --help" ;;
+    status) echo "--prometheus --help" ;;
+    counters) echo "--prometheus --all --interval --help" ;;
+    paths) echo "token dev local remote sport dport fallback -4 -6 --count
+        --interval --by --help" ;;
+    doctor) echo "--help" ;;
+    save) echo "--help" ;;
+    apply) echo "--dry-run --keep --wait --help" ;;
+    watch) echo "--keep --remove-on-exit --help" ;;
+    --event) echo "CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED
+        SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED" ;;
+    esac
+}
+# end of words
+
+# Those of the words after $1 that the help of $1, a command and its action, shows: what a
+# small build lacks is not offered. All of them where the program says nothing.
+_ip_mptcp_present() {
+    local help word
+    # Words are split on purpose.
+    # shellcheck disable=SC2086
+    help=$("$_ip_mptcp_program" $1 --help 2>/dev/null)
+    for word in "${@:2}"; do
+        [[ -z $help || $help == *[[:space:]]"$word"[[:space:],]* || $word == help || $word == no* ]] &&
+            printf '%s\n' "$word"
+    done
+}
+
 _ip_mptcp() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local _ip_mptcp_program=${COMP_WORDS[0]} _ip_mptcp_netns=''
-    local groups="endpoint limits connection address subflow"
-    local commands="$groups monitor status counters paths doctor save apply watch help"
-    local command='' action='' actions='' at candidates=''
-    local flags="signal subflow laminar backup fullmesh"
+    local commands command='' action='' actions='' at candidates=''
+    commands=$(_ip_mptcp_words commands)
     COMPREPLY=()
 
     # A colon is a word of its own there, unless taken out of COMP_WORDBREAKS: the words
@@ -114,13 +174,9 @@ _ip_mptcp() {
     # Its value is still to come.
     ((at > COMP_CWORD)) && command=''
 
-    case $command in
-    endpoint) actions="add change delete show flush replace" ;;
-    limits) actions="set show" ;;
-    connection) actions="show" ;;
-    address) actions="announce remove" ;;
-    subflow) actions="show create delete change" ;;
-    esac
+    # The words after a group are actions.
+    [[ -n $command && " $(_ip_mptcp_words groups) " == *" $command "* ]] &&
+        actions=$(_ip_mptcp_words "$command")
     [[ -n $actions && -n $action ]] && action=$(_ip_mptcp_whole "$action" $actions)
 
     case $command/$previous in
@@ -132,16 +188,10 @@ _ip_mptcp() {
     /-c | /-color | /--color | /=) candidates="always auto never" ;;
     /-rcvbuf | /--rcvbuf) ;;
     /*)
-        candidates="$commands"
-        [[ $word == -* ]] && candidates="--json --pretty --oneline --color --timestamp --tshort
-            --netns --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4
-            --ipv6 --version --help
-            -j -p -o -c -t -n -s -h -b -4 -6 -V"
+        candidates=$(_ip_mptcp_present '' $commands)
+        [[ $word == -* ]] && candidates=$(_ip_mptcp_present '' $(_ip_mptcp_words options))
         ;;
-    monitor/--event)
-        candidates="CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED SF_CLOSED
-            SF_PRIO LISTENER_CREATED LISTENER_CLOSED"
-        ;;
+    monitor/--event) candidates=$(_ip_mptcp_words --event) ;;
     */dev | monitor/--dev) candidates=$(_ip_mptcp_interfaces) ;;
     */token | monitor/--token) candidates=$(_ip_mptcp_tokens) ;;
     endpoint/id)
@@ -158,49 +208,16 @@ _ip_mptcp() {
     paths/--by) candidates="path connection subflow" ;;
     *)
         if [[ -n $actions && -z $action ]]; then
-            candidates="$actions"
+            candidates=$(_ip_mptcp_present "$command" $actions)
         else
+            candidates=$(_ip_mptcp_words "$command${actions:+/$action}")
+            candidates=$(_ip_mptcp_present "$command${actions:+ $action}" $candidates)
             case $command/$action in
-            endpoint/add)
-                candidates="dev id port $flags $(_ip_mptcp_new_addresses)"
+            endpoint/add) candidates+=" $(_ip_mptcp_new_addresses)" ;;
+            endpoint/replace) candidates+=" $(_ip_mptcp_addresses) $(_ip_mptcp_new_addresses)" ;;
+            endpoint/change | endpoint/delete | endpoint/flush | endpoint/show | address/announce)
+                candidates+=" $(_ip_mptcp_addresses)"
                 ;;
-            endpoint/replace)
-                candidates="dev id port $flags $(_ip_mptcp_addresses)
-                    $(_ip_mptcp_new_addresses)"
-                ;;
-            endpoint/change)
-                candidates="id dev port $flags nosignal nosubflow nolaminar nobackup nofullmesh
-                    $(_ip_mptcp_addresses)"
-                ;;
-            endpoint/delete | endpoint/flush)
-                candidates="id port dev $flags implicit -4 -6 $(_ip_mptcp_addresses)"
-                ;;
-            endpoint/show)
-                candidates="id port dev token $flags implicit -4 -6 $(_ip_mptcp_addresses)"
-                ;;
-            limits/set) candidates="subflows add_addr_accepted" ;;
-            connection/show)
-                candidates="token dev local remote sport dport fallback listen -4 -6"
-                ;;
-            address/announce) candidates="token id port dev $(_ip_mptcp_addresses)" ;;
-            address/remove) candidates="token id" ;;
-            subflow/show) candidates="token" ;;
-            subflow/create) candidates="token id from dev to port backup fullmesh" ;;
-            subflow/delete) candidates="token from to port" ;;
-            subflow/change) candidates="token from to port backup nobackup" ;;
-            monitor/*)
-                candidates="--snapshot --resync --event --token --dev --count --timeout
-                    --buffer --all-netns --time --no-gather"
-                ;;
-            status/*) candidates="--prometheus" ;;
-            counters/*) candidates="--all --interval --prometheus" ;;
-            paths/*)
-                candidates="token dev local remote sport dport fallback -4 -6 --interval
-                    --count --by"
-                ;;
-            save/*) ;;
-            apply/*) candidates="--dry-run --keep --wait" ;;
-            watch/*) candidates="--keep --remove-on-exit" ;;
             esac
             if [[ $command == @(save|apply|watch) && $word != -* ]]; then
                 _ip_mptcp_files "$word"
@@ -213,7 +230,7 @@ _ip_mptcp() {
             candidates=" ${candidates//[[:space:]]/ } "
             candidates=${candidates/" $at "/ }
         done
-        [[ $word == -* ]] && candidates+=" --help"
+        [[ $word == -* && " $candidates " != *" --help "* ]] && candidates+=" --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")

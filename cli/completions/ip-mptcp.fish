@@ -170,7 +170,7 @@ function __ip_mptcp_about
         case 'endpoint/port'
             echo 'announce this port and listen there; with signal'
         case 'endpoint/replace'
-            echo 'Add an endpoint, or make the one that is there what is said'
+            echo 'Add an endpoint, or make the one that is present what is given'
         case 'endpoint/show'
             echo 'Show endpoints: all, or those that match all words'
         case 'endpoint/signal'
@@ -199,10 +199,14 @@ function __ip_mptcp_about
             echo 'only events of this name; may be repeated'
         case 'monitor/--help'
             echo 'display usage information'
+        case 'monitor/--no-gather'
+            echo 'print each event as it comes, not a millisecond\'s worth at a time'
         case 'monitor/--resync'
             echo 'do so again after events were lost'
         case 'monitor/--snapshot'
             echo 'begin with a SNAPSHOT record for each connection and subflow'
+        case 'monitor/--time'
+            echo 'begin each record with its time, as 2026-11-23T19:54:08.698703+01:00'
         case 'monitor/--timeout'
             echo 'end after this many seconds, as 0.5'
         case 'monitor/--token'
@@ -215,6 +219,24 @@ function __ip_mptcp_about
             echo 'display usage information'
         case 'paths/--interval'
             echo 'show what was added or carried, every this many seconds'
+        case 'paths/-4'
+            echo 'IPv4'
+        case 'paths/-6'
+            echo 'IPv6'
+        case 'paths/dev'
+            echo 'interface of a subflow'
+        case 'paths/dport'
+            echo 'on the other side'
+        case 'paths/fallback'
+            echo 'fallen back to TCP'
+        case 'paths/local'
+            echo 'on this side'
+        case 'paths/remote'
+            echo 'on the other side'
+        case 'paths/sport'
+            echo 'on this side'
+        case 'paths/token'
+            echo 'hexadecimal; none: fallen back before there was one'
         case 'save/--help'
             echo 'display usage information'
         case 'status/--help'
@@ -312,8 +334,103 @@ end
 function __ip_mptcp_whole
     for word in $argv[2..]
         if string match -q -- "$argv[1]*" $word
-            echo $word
+            printf '%s\n' $word
             return
+        end
+    end
+end
+
+# Written by `IP_MPTCP_WRITE=1 cargo test -p ip-mptcp-tests --test completions`.
+# words
+function __ip_mptcp_words
+    switch $argv[1]
+        case commands
+            printf '%s\n' endpoint limits connection address subflow monitor status \
+                counters paths doctor save apply watch help
+        case groups
+            printf '%s\n' endpoint limits connection address subflow
+        case options
+            printf '%s\n' --json --pretty --oneline --color --timestamp --tshort \
+                --netns --stats --human-readable --iec --batch --force --answer --rcvbuf \
+                --ipv4 --ipv6 --version --help -j -p -o -c -t -n -h -b -4 -6 -V
+        case endpoint/add
+            printf '%s\n' dev id port signal subflow backup fullmesh laminar
+        case endpoint/change
+            printf '%s\n' id port dev signal nosignal subflow nosubflow backup \
+                nobackup fullmesh nofullmesh laminar nolaminar
+        case endpoint/delete
+            printf '%s\n' id port dev signal subflow backup fullmesh laminar implicit \
+                -4 -6
+        case endpoint/show
+            printf '%s\n' id port dev signal subflow backup fullmesh laminar implicit \
+                -4 -6 token
+        case endpoint/flush
+            printf '%s\n' id port dev signal subflow backup fullmesh laminar implicit \
+                -4 -6
+        case endpoint/replace
+            printf '%s\n' dev id port signal subflow backup fullmesh laminar
+        case endpoint
+            printf '%s\n' add change delete show flush replace
+        case limits/set
+            printf '%s\n' subflows add_addr_accepted
+        case limits
+            printf '%s\n' set show
+        case connection/show
+            printf '%s\n' token dev local remote sport dport fallback listen -4 -6
+        case connection
+            printf '%s\n' show
+        case address/announce
+            printf '%s\n' token id port dev
+        case address/remove
+            printf '%s\n' token id
+        case address
+            printf '%s\n' announce remove
+        case subflow/show
+            printf '%s\n' token
+        case subflow/create
+            printf '%s\n' token id from dev to port backup fullmesh
+        case subflow/delete
+            printf '%s\n' token from port to
+        case subflow/change
+            printf '%s\n' token from port to backup nobackup
+        case subflow
+            printf '%s\n' show create delete change
+        case monitor
+            printf '%s\n' --snapshot --resync --time --no-gather --event --token --dev \
+                --count --timeout --buffer --all-netns --help
+        case status
+            printf '%s\n' --prometheus --help
+        case counters
+            printf '%s\n' --prometheus --all --interval --help
+        case paths
+            printf '%s\n' token dev local remote sport dport fallback -4 -6 --count \
+                --interval --by --help
+        case doctor
+            printf '%s\n' --help
+        case save
+            printf '%s\n' --help
+        case apply
+            printf '%s\n' --dry-run --keep --wait --help
+        case watch
+            printf '%s\n' --keep --remove-on-exit --help
+        case --event
+            printf '%s\n' CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED \
+                SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED
+    end
+end
+# end of words
+
+# Of the words on standard input those that the help of the arguments, a command and its
+# action, shows: what a small build lacks is not offered. All of them where the program says
+# nothing.
+function __ip_mptcp_present
+    set -l words (commandline -opc)
+    set -l help ($words[1] $argv --help 2>/dev/null | string collect)
+    while read -l word
+        if test -z "$help"; or contains -- $word help; or string match -q 'no*' -- $word
+            printf '%s\n' $word
+        else if string match -qr -- '(^|\s)'(string escape --style=regex -- $word)'[\s,]' $help
+            printf '%s\n' $word
         end
     end
 end
@@ -323,9 +440,7 @@ function __ip_mptcp
     set -l words (commandline -opc)
     set -l current (commandline -ct)
     set -l previous $words[-1]
-    set -l commands endpoint limits connection address subflow monitor status counters \
-        paths doctor save apply watch help
-    set -l flags signal subflow laminar backup fullmesh
+    set -l commands (__ip_mptcp_words commands)
     set -l used
     set -l command ''
     set -l action ''
@@ -351,18 +466,10 @@ function __ip_mptcp
     # For what the candidates mean.
     set -g __ip_mptcp_place "$command"
 
+    # The words after a group are actions.
     set -l actions
-    switch "$command"
-        case endpoint
-            set actions add change delete show flush replace
-        case limits
-            set actions set show
-        case connection
-            set actions show
-        case address
-            set actions announce remove
-        case subflow
-            set actions show create delete change
+    if contains -- "$command" (__ip_mptcp_words groups)
+        set actions (__ip_mptcp_words $command)
     end
     if set -q actions[1]; and test -n "$action"
         set action (__ip_mptcp_whole $action $actions)
@@ -382,17 +489,13 @@ function __ip_mptcp
             return
         case '/*'
             if string match -q -- '-*' $current
-                printf '%s\n' --json --pretty --oneline --color --timestamp --tshort --netns \
-                    --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4 \
-                    --ipv6 --version --help \
-                    -j -p -o -c -t -n -s -h -b -4 -6 -V
+                __ip_mptcp_words options | __ip_mptcp_present
             else
-                printf '%s\n' $commands
+                __ip_mptcp_words commands | __ip_mptcp_present
             end
             return
         case monitor/--event
-            printf '%s\n' CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED \
-                SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED
+            __ip_mptcp_words --event
             return
         case '*/dev' monitor/--dev
             __ip_mptcp_interfaces
@@ -431,51 +534,20 @@ function __ip_mptcp
 
     set -l candidates
     if set -q actions[1]; and test -z "$action"
-        set candidates $actions
+        set candidates (__ip_mptcp_words $command | __ip_mptcp_present $command)
     else
+        if set -q actions[1]
+            set candidates (__ip_mptcp_words $command/$action | __ip_mptcp_present $command $action)
+        else
+            set candidates (__ip_mptcp_words $command | __ip_mptcp_present $command)
+        end
         switch "$command/$action"
             case endpoint/add
-                set candidates dev id port $flags (__ip_mptcp_new_addresses)
+                set -a candidates (__ip_mptcp_new_addresses)
             case endpoint/replace
-                set candidates dev id port $flags (__ip_mptcp_addresses) \
-                    (__ip_mptcp_new_addresses)
-            case endpoint/change
-                set candidates id dev port $flags nosignal nosubflow nolaminar nobackup \
-                    nofullmesh (__ip_mptcp_addresses)
-            case endpoint/delete endpoint/flush
-                set candidates id port dev $flags implicit -4 -6 (__ip_mptcp_addresses)
-            case endpoint/show
-                set candidates id port dev token $flags implicit -4 -6 (__ip_mptcp_addresses)
-            case limits/set
-                set candidates subflows add_addr_accepted
-            case connection/show
-                set candidates token dev local remote sport dport fallback listen -4 -6
-            case address/announce
-                set candidates token id port dev (__ip_mptcp_addresses)
-            case address/remove
-                set candidates token id
-            case subflow/show
-                set candidates token
-            case subflow/create
-                set candidates token id from dev to port backup fullmesh
-            case subflow/delete
-                set candidates token from to port
-            case subflow/change
-                set candidates token from to port backup nobackup
-            case 'monitor/*'
-                set candidates --snapshot --resync --event --token --dev --count --timeout \
-                    --buffer --all-netns --time --no-gather
-            case 'status/*'
-                set candidates --prometheus
-            case 'paths/*'
-                set candidates token dev local remote sport dport fallback -4 -6 --interval \
-                    --count --by
-            case 'counters/*'
-                set candidates --all --interval --prometheus
-            case 'apply/*'
-                set candidates --dry-run --keep --wait
-            case 'watch/*'
-                set candidates --keep --remove-on-exit
+                set -a candidates (__ip_mptcp_addresses) (__ip_mptcp_new_addresses)
+            case endpoint/change endpoint/delete endpoint/flush endpoint/show address/announce
+                set -a candidates (__ip_mptcp_addresses)
         end
         if contains -- $command save apply watch; and not string match -q -- '-*' $current
             __fish_complete_path $current
@@ -484,9 +556,9 @@ function __ip_mptcp
     end
     # Once is enough for all but a few.
     for word in $candidates
-        contains -- $word $used; and not contains -- $word port --event; or echo $word
+        contains -- $word $used; and not contains -- $word port --event; or printf '%s\n' $word
     end
-    string match -q -- '-*' $current; and echo --help
+    string match -q -- '-*' $current; and not contains -- --help $candidates; and echo --help
 end
 
 # The same, each with what it means.
@@ -497,7 +569,7 @@ function __ip_mptcp_described
         if test -n "$about"
             printf '%s\t%s\n' $word $about
         else
-            echo $word
+            printf '%s\n' $word
         end
     end
 end

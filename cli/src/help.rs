@@ -5,7 +5,7 @@ use argh::FromArgs;
 
 use crate::args::Options;
 use crate::error::{status, Error, Kind};
-use crate::grammar::keyword::{each, Keyword};
+use crate::grammar::keyword::{self, each, Keyword};
 use crate::iproute2::{is_program_option, Caller};
 use crate::session::{pieces, Command, Does};
 use crate::text::{find, take, Text};
@@ -250,6 +250,9 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
             keywords(&mut page, actions.keywords, mentioned);
         }
         (Does::Options(_), _) => {
+            keywords(&mut page, keyword::CONNECTION, &|keyword| {
+                keyword.is_in(command.words)
+            });
             page.options(&|long| command.words().any(|word| word == long));
         }
         (Does::Words(_), Some(Does::Group(of))) => {

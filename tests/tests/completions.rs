@@ -1,13 +1,17 @@
-//! The descriptions in the completions of zsh and fish are those of the help.
+//! The words that completions offer are those of the program's tables, and the descriptions in
+//! zsh and fish are those of the help.
 //!
-//! They are kept in the tree, so that packagers need no Rust for them;
-//! `IP_MPTCP_WRITE=1` writes them anew.
+//! Both are kept in the tree, so that packagers need no Rust for them; `IP_MPTCP_WRITE=1`
+//! writes them anew.
 
 use std::collections::BTreeMap;
 
 use ip_mptcp::command::COMMANDS;
+use ip_mptcp::grammar::keyword;
+use ip_mptcp::session::Command;
 use ip_mptcp_tests::documents::{read, workspace};
 use ip_mptcp_tests::program::Run;
+use mptcp_codec::mptcp::EventKind;
 
 /// What words mean: `COMMAND/WORD`, with no command for commands and general options.
 type Descriptions = BTreeMap<String, String>;
@@ -73,11 +77,12 @@ fn descriptions() -> Descriptions {
 }
 
 /// The text between the marks is `wanted`, or becomes it.
-fn check(file: &str, wanted: &str) {
+fn check(file: &str, mark: &str, wanted: &str) {
     let path = format!("cli/completions/{file}");
     let text = read(&path);
-    let begin = text.find("# descriptions\n").expect("a mark") + "# descriptions\n".len();
-    let end = text.find("# end of descriptions").expect("a mark");
+    let marked = format!("# {mark}\n");
+    let begin = text.find(&marked).expect("a mark") + marked.len();
+    let end = text.find(&format!("# end of {mark}")).expect("a mark");
     let end = text[..end].rfind('\n').expect("a line") + 1;
     if std::env::var_os("IP_MPTCP_WRITE").is_some() {
         let new = [&text[..begin], wanted, &text[end..]].concat();
@@ -104,6 +109,106 @@ fn descriptions_are_those_of_help() {
         let quoted = about.replace('\\', "\\\\").replace('\'', "\\'");
         fish += &format!("        case '{key}'\n            echo '{quoted}'\n");
     }
-    check("_ip-mptcp", &zsh);
-    check("ip-mptcp.fish", &fish);
+    check("_ip-mptcp", "descriptions", &zsh);
+    check("ip-mptcp.fish", "descriptions", &fish);
+}
+
+/// The words of each place: of the program, its options, a command, an action, an option's
+/// values.
+fn words() -> Vec<(String, Vec<String>)> {
+    let named = |commands: &[Command]| -> Vec<String> {
+        let present = commands.iter().filter(|command| command.is_present());
+        present.map(|command| command.name.to_owned()).collect()
+    };
+    let options = |level: &str| -> Vec<String> {
+        let mut names: Vec<String> = entries(&help(level), "Options:")
+            .iter()
+            .flat_map(|(names, _)| names.split(", ").map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        // The long ones first.
+        names.sort_by_key(|name| !name.starts_with("--"));
+        names
+    };
+    let keywords = |command: &Command| {
+        let mut found: Vec<String> = Vec::new();
+        keyword::each(command.words, &mut |no, word| {
+            let word = format!("{no}{word}");
+            if !found.contains(&word) {
+                found.push(word);
+            }
+        });
+        found
+    };
+    let mut commands = named(COMMANDS);
+    commands.push("help".to_owned());
+    let groups = COMMANDS
+        .iter()
+        .filter(|command| !command.actions().is_empty());
+    let mut table = vec![
+        ("commands".to_owned(), commands),
+        (
+            "groups".to_owned(),
+            groups.map(|group| group.name.to_owned()).collect(),
+        ),
+        ("options".to_owned(), options("")),
+    ];
+    for command in COMMANDS {
+        let mut words = named(command.actions());
+        for action in command.actions() {
+            table.push((
+                format!("{}/{}", command.name, action.name),
+                keywords(action),
+            ));
+        }
+        if words.is_empty() {
+            words = keywords(command);
+            words.extend(options(command.name));
+        }
+        table.push((command.name.to_owned(), words));
+    }
+    let events = (0..=255).filter_map(|number| EventKind::from_number(number).name());
+    table.push(("--event".to_owned(), events.map(str::to_owned).collect()));
+    table
+}
+
+/// Words in lines that are not too long.
+fn folded(words: &[String], indent: &str, joint: &str) -> String {
+    let mut text = String::new();
+    let mut column = 30;
+    for (at, word) in words.iter().enumerate() {
+        if at > 0 && column + word.len() > 90 {
+            text += &format!("{joint}\n{indent}");
+            column = indent.len();
+        } else if at > 0 {
+            text += " ";
+        }
+        text += word;
+        column += word.len() + 1;
+    }
+    text
+}
+
+#[test]
+fn words_are_those_of_the_program() {
+    let mut bash = String::from("_ip_mptcp_words() {\n    case $1 in\n");
+    let mut zsh = bash.clone();
+    let mut fish = String::from("function __ip_mptcp_words\n    switch $argv[1]\n");
+    for (key, words) in words() {
+        if words.is_empty() {
+            continue;
+        }
+        bash += &format!(
+            "    {key}) echo \"{}\" ;;\n",
+            folded(&words, "        ", "")
+        );
+        zsh += &format!("    {key}) list=({}) ;;\n", folded(&words, "        ", ""));
+        let words = folded(&words, "                ", " \\");
+        fish += &format!("        case {key}\n            printf '%s\\n' {words}\n");
+    }
+    bash += "    esac\n}\n";
+    zsh += "    *) list=() ;;\n    esac\n}\n";
+    fish += "    end\nend\n";
+    check("ip-mptcp.bash", "words", &bash);
+    check("_ip-mptcp", "words", &zsh);
+    check("ip-mptcp.fish", "words", &fish);
 }

@@ -43,8 +43,9 @@ const ACTIONS: &Group = &Group {
             about: "Change an endpoint: what is named and nothing else.",
             words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
             help:
-                "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port the
-endpoint is deleted and added again with its id: this ends its subflows.
+                "Backup and fullmesh change in place. For signal, subflow, laminar, dev and port \
+                       the endpoint is deleted and added again with its id: this ends its \
+                       subflows.
 With id N the port is the new one, with ADDRESS it says which endpoint is meant.
 
 Examples:
@@ -82,11 +83,11 @@ Examples:
         #[cfg(feature = "state")]
         Command {
             name: "replace",
-            about: "Add an endpoint, or make the one that is there what is said.",
+            about: "Add an endpoint, or make the one that is present what is given.",
             words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-            help: "The endpoint with this address and port, or with this id,
-is made equal to what is said, with the least change: said twice is said once.
-Without id N it keeps its id; with id N alone it keeps its address and port.
+            help: "The endpoint with this address and port, or with this id, is made what is \
+                       given, with the least change: given twice is given once. Without id N it \
+                       keeps its id; with id N alone it keeps its address and port.
 Backup and fullmesh change in place, anything else ends its subflows.
 
 Example:
