@@ -13,8 +13,8 @@
 # into an immediate abort, which leaves out all that would print or unwind one.
 # Linked against musl by lld, without what a program that cannot unwind never
 # reads. The result is target/static/TARGET/ip-mptcp, of other features than full
-# target/static/TARGET-FEATURES/ip-mptcp (CARGO_TARGET_DIR is honoured), followed by
-# a table: target, bytes, how it was built and tried.
+# target/static/TARGET-FEATURES/ip-mptcp (CARGO_TARGET_DIR is honoured), with
+# the licences of what is in it beside it, followed by a table: target, bytes, how it was built and tried.
 #
 # Needed: a Rust toolchain of 1.92 or later with its library's source, and zig,
 # which brings musl and lld for every target. Nothing on the machine is changed
@@ -281,6 +281,9 @@ build() {
     mkdir -p "$work/$1$suffix"
     cp "$work/build/$2/dist/ip-mptcp" "$work/$1$suffix/ip-mptcp.new"
     mv "$work/$1$suffix/ip-mptcp.new" "$work/$1$suffix/ip-mptcp"
+    # Of the program, of argh, and of musl.
+    cat "$here/LICENSE-MIT" "$here/cli/packaging/licenses/"* \
+        "$(dirname "$ZIG")/lib/libc/musl/COPYRIGHT" >"$work/$1$suffix/LICENSES" 2>/dev/null || :
     built=1
     tried=$(try "$1") || failed=1
     row "$1$suffix" "$(wc -c <"$work/$1$suffix/ip-mptcp")" "$2, $("$rust/bin/rustc" --version | cut -d' ' -f1,2), zig $("$ZIG" version), $tried"

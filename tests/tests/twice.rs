@@ -2,6 +2,8 @@
 //! spelling, checks and metrics and what documents them, the targets of the static build.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
 
 use argh::FromArgs;
 use ip_mptcp::args::Options;
@@ -156,6 +158,35 @@ fn every_metric_of_prometheus_is_in_the_man_page() {
         .collect();
     assert!(written.len() > 5, "{written:?}");
     same("what is written", &written, "the man page", &named);
+}
+
+/// MIT and BSD want their notices in every copy; without the README the page of the crate
+/// is empty.
+#[test]
+fn crates_bring_licences_and_documentation() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    for (package, more) in [
+        ("mptcp-codec", &[][..]),
+        (
+            "ip-mptcp",
+            &["ip-mptcp.8", "packaging/licenses/argh.BSD-3-Clause"],
+        ),
+    ] {
+        let list = Run::program(Path::new(&cargo))
+            .words("package --list --allow-dirty --offline -p")
+            .arg(package)
+            .limit(Duration::from_secs(60))
+            .run();
+        assert_eq!(list.code(), 0, "{}", list.report());
+        let list = list.stdout();
+        let files: Vec<_> = list.lines().collect();
+        for file in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"]
+            .iter()
+            .chain(more)
+        {
+            assert!(files.contains(file), "{package} has no {file}: {list}");
+        }
+    }
 }
 
 #[test]
