@@ -129,8 +129,8 @@ _ip_mptcp_words() {
         --interval --by --help" ;;
     doctor) echo "--help" ;;
     save) echo "--help" ;;
-    apply) echo "--dry-run --keep --wait --help" ;;
-    watch) echo "--keep --remove-on-exit --help" ;;
+    apply) echo "--dry-run --keep --allow-empty --wait --help" ;;
+    watch) echo "--keep --allow-empty --keep-flags --remove-on-exit --help" ;;
     --event) echo "CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED
         SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED" ;;
     esac
@@ -202,7 +202,7 @@ _ip_mptcp() {
     connection/local | paths/local) candidates=$(_ip_mptcp_ends local) ;;
     subflow/to | connection/remote | paths/remote) candidates=$(_ip_mptcp_ends remote) ;;
     */id | */port | */sport | */dport) ;;
-    */subflows | */add_addr_accepted) candidates="0 1 2 3 4 5 6 7 8" ;;
+    */subflows | */add_addr_accepted) candidates="0 1 2 3 4 5 6 7 8 max" ;;
     monitor/--count | monitor/--timeout | monitor/--buffer) ;;
     counters/--interval | apply/--wait | paths/--interval | paths/--count) ;;
     paths/--by) candidates="path connection subflow" ;;

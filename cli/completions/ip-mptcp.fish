@@ -68,7 +68,7 @@ function __ip_mptcp_about
         case '/address'
             echo 'Announced addresses of a connection with a user-space path manager'
         case '/apply'
-            echo 'Make endpoints and limits those of a state file'
+            echo 'Make endpoints, limits and settings those of a state file'
         case '/connection'
             echo 'MPTCP connections, with their subflows'
         case '/counters'
@@ -84,7 +84,7 @@ function __ip_mptcp_about
         case '/paths'
             echo 'Show what each path carries, as it changes'
         case '/save'
-            echo 'Print endpoints and limits as a state file'
+            echo 'Print endpoints, limits and settings as a state file'
         case '/status'
             echo 'Show in one view what MPTCP is set to and what it is doing'
         case '/subflow'
@@ -103,6 +103,8 @@ function __ip_mptcp_about
             echo 'Take an announced address back (RM_ADDR) and close its subflows'
         case 'address/token'
             echo 'the connection, hexadecimal, as monitor prints it'
+        case 'apply/--allow-empty'
+            echo 'a state without a single line deletes all endpoints'
         case 'apply/--dry-run'
             echo 'print the changes and make none; exit status 3 if there are any'
         case 'apply/--help'
@@ -110,7 +112,7 @@ function __ip_mptcp_about
         case 'apply/--keep'
             echo 'leave endpoints alone that the file does not name'
         case 'apply/--wait'
-            echo 'wait this long for MPTCP, the interfaces named and their first addresses'
+            echo 'wait this long for MPTCP, the interfaces and addresses named; then apply what there is'
         case 'connection/-4'
             echo 'IPv4'
         case 'connection/-6'
@@ -269,10 +271,14 @@ function __ip_mptcp_about
             echo 'on the other side'
         case 'subflow/token'
             echo 'the connection, hexadecimal, as monitor prints it'
+        case 'watch/--allow-empty'
+            echo 'a state without a single line deletes all endpoints'
         case 'watch/--help'
             echo 'display usage information'
         case 'watch/--keep'
             echo 'leave endpoints alone that the file does not name'
+        case 'watch/--keep-flags'
+            echo 'leave backup and fullmesh alone where others changed them'
         case 'watch/--remove-on-exit'
             echo 'delete the endpoints of the file at the end'
         # end of descriptions
@@ -410,9 +416,9 @@ function __ip_mptcp_words
         case save
             printf '%s\n' --help
         case apply
-            printf '%s\n' --dry-run --keep --wait --help
+            printf '%s\n' --dry-run --keep --allow-empty --wait --help
         case watch
-            printf '%s\n' --keep --remove-on-exit --help
+            printf '%s\n' --keep --allow-empty --keep-flags --remove-on-exit --help
         case --event
             printf '%s\n' CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED \
                 SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED
@@ -521,6 +527,7 @@ function __ip_mptcp
             return
         case '*/subflows' '*/add_addr_accepted'
             seq 0 8
+            echo max
             return
         case '*/id' '*/port' '*/sport' '*/dport'
             return

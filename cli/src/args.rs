@@ -115,7 +115,13 @@ pub struct Options {
     /// leave endpoints alone that the file does not name
     #[argh(switch)]
     pub keep: bool,
-    /// wait this long for MPTCP, the interfaces named and their first addresses
+    /// a state without a single line deletes all endpoints
+    #[argh(switch)]
+    pub allow_empty: bool,
+    /// leave backup and fullmesh alone where others changed them
+    #[argh(switch)]
+    pub keep_flags: bool,
+    /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
     #[argh(option, arg_name = "secs", from_str_fn(lasting))]
     pub wait: Option<&'static str>,
     /// delete the endpoints of the file at the end

@@ -14,6 +14,7 @@ use crate::text::Text;
 pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status> {
     let opened;
     let input = if file == "-" {
+        session.batch_input = true;
         &Fd::STDIN
     } else {
         opened = sys::open_joined(&[file.as_bytes()]).map_err(|error| {

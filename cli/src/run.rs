@@ -3,13 +3,15 @@
 use crate::args::Options;
 use crate::command::COMMANDS;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::iproute2::{self, Caller};
+use crate::iproute2::{self, Caller, Target};
 use crate::kernel::netns;
 use crate::output::{complain, Palette, Style, Units};
 use crate::session::Session;
 use crate::sys::{self, Fd};
 use crate::text::parse_number;
 use crate::{batch, dispatch};
+
+const WATCH: &str = "watch";
 
 /// Runs the program with these words, its own name first; returns its exit
 /// status.
@@ -26,12 +28,21 @@ pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
 fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let mut broken = None;
     let words = utf8(argv, &mut broken);
+    // Signals to `watch` wait until it can heed them, from here on.
+    let may_watch = words.contains(&WATCH);
+    if may_watch {
+        sys::hold_signals(true);
+    }
     let (argv0, words) = words
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
     let mut caller = Caller::new(argv0, COMMANDS);
     let mut spelled = Vec::new();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
+    let watches = matches!(&understood, Ok(Target::Run(_, command, _)) if command.name == WATCH);
+    if may_watch && !watches {
+        sys::hold_signals(false);
+    }
     sys::set_json_errors(spelled.contains(&"--json"));
     if let Some(error) = broken {
         return Err(error);

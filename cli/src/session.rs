@@ -22,6 +22,8 @@ pub struct Session {
     pub out: Output,
     /// `-rcvbuf`, in bytes.
     pub receive_buffer: Option<u32>,
+    /// The commands come from standard input.
+    pub batch_input: bool,
     path_manager: Option<PathManager>,
 }
 

@@ -364,6 +364,20 @@ pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
     open(c_str(&path)?)
 }
 
+/// Opens a file that can be read again; `EINVAL` for a pipe, which can be read
+/// once and may keep a reader waiting.
+pub fn open_lasting(pieces: &[&[u8]]) -> Result<Fd, Errno> {
+    let mut path = pieces.concat();
+    path.push(0);
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno(libc::ENOENT as u32))?;
+    let fd = open_with(path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+    let status = status(fd.0, c"", libc::AT_EMPTY_PATH)?;
+    match u32::from(status.mode) & libc::S_IFMT {
+        libc::S_IFIFO => Err(Errno(libc::EINVAL as u32)),
+        _ => Ok(fd),
+    }
+}
+
 /// Makes a new file for writing; `EEXIST` where there is one.
 pub fn create(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
@@ -374,11 +388,18 @@ pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_WRONLY)
 }
 
-/// Has a write past the limit of a file's size refused (`EFBIG`): by default the
-/// program ends there, with half of the file behind it.
-pub fn survive_size_limit() {
+/// Has a call that would lead to this signal fail instead: `EFBIG` for SIGXFSZ,
+/// `EPIPE` for SIGPIPE. By default the program ends there.
+pub fn ignore(signal: c_int) {
     // SAFETY: no handler, nothing to call.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Locks an open file against all who open it on their own; `EWOULDBLOCK` while
+/// another process holds it. Closing gives it up.
+pub fn lock(fd: &Fd) -> Result<(), Errno> {
+    // SAFETY: plain call without pointers.
+    retry(|| unsafe { libc::flock(fd.0, libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
 }
 
 /// Waits until what was written to a file is on the disk.
@@ -897,6 +918,50 @@ impl Drop for Signals {
     }
 }
 
+/// The signals by which a program is asked to end, or to read again.
+pub const ENDING: &[c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
+
+/// Holds back the signals that end a program while something is done that must
+/// be done whole. They are delivered when this is dropped.
+#[derive(Debug)]
+pub struct Whole(libc::sigset_t);
+
+impl Whole {
+    /// From now on.
+    pub fn begin() -> Self {
+        // SAFETY: zero is valid for a set, and outlives the calls, which have
+        // nothing to refuse.
+        unsafe {
+            let mut set: libc::sigset_t = zeroed();
+            let mut before: libc::sigset_t = zeroed();
+            for signal in ENDING {
+                libc::sigaddset(&raw mut set, *signal);
+            }
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        // SAFETY: the set is one that the kernel gave.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.0, null_mut()) };
+    }
+}
+
+/// Blocks [`ENDING`], or lets it through: until [`catch_signals`] a signal waits.
+pub fn hold_signals(hold: bool) {
+    mask(
+        if hold {
+            libc::SIG_BLOCK
+        } else {
+            libc::SIG_UNBLOCK
+        },
+        ENDING,
+    );
+}
+
 /// Blocks these signals, or lets them through; returns them as a set.
 fn mask(how: c_int, signals: &[c_int]) -> libc::sigset_t {
     // SAFETY: zero is valid for a set, and the empty one; it outlives the
@@ -1017,67 +1082,6 @@ pub fn alarm(time: u64) {
         timer.it_value.tv_usec = (time % 1000 * 1000) as _;
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, null_mut());
     }
-}
-
-/// A socket of the name space that needs no file system and that every
-/// network namespace has of its own.
-fn unix_socket(
-    name: &[u8],
-    call: unsafe extern "C" fn(c_int, *const libc::sockaddr, libc::socklen_t) -> c_int,
-) -> Result<Fd, Errno> {
-    // Whoever has the name need not let others in: nobody waits for that.
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: plain call without pointers.
-    let fd = Fd::new(unsafe { libc::syscall(libc::SYS_socket, libc::AF_UNIX, kind, 0) } as isize)?;
-    // SAFETY: zero is a valid address.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    // The first byte stays 0: the name is in no file system.
-    for (to, from) in address.sun_path.iter_mut().skip(1).zip(name) {
-        *to = *from as c_char;
-    }
-    let len = size_of::<libc::sa_family_t>() + 1 + name.len();
-    let len = len.min(size_of::<libc::sockaddr_un>()) as libc::socklen_t;
-    // SAFETY: `bind` or `connect`; the address outlives the call and is at
-    // least `len` bytes long.
-    check(unsafe { call(fd.0, (&raw const address).cast(), len) } as isize)?;
-    Ok(fd)
-}
-
-/// Takes a name for this process alone; `EADDRINUSE` while another has it.
-pub fn own_name(name: &[u8]) -> Result<Fd, Errno> {
-    let fd = unix_socket(name, libc::bind)?;
-    // SAFETY: plain call without pointers.
-    check(unsafe { libc::listen(fd.0, 1024) } as isize)?;
-    Ok(fd)
-}
-
-/// Something that becomes readable when the process that has the name gives
-/// it up; `ECONNREFUSED` where none has it.
-pub fn await_name(name: &[u8]) -> Result<Fd, Errno> {
-    unix_socket(name, libc::connect)
-}
-
-/// The process at the other end of a socket of [`await_name`], and whether it is
-/// root's or of our own user.
-pub fn peer(fd: &Fd) -> Result<(u32, bool), Errno> {
-    // SAFETY: zero is valid for these numbers.
-    let mut peer: libc::ucred = unsafe { zeroed() };
-    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: `len` tells the kernel how large `peer` is.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.0,
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut len,
-        )
-    };
-    check(result as isize)?;
-    // SAFETY: plain call without pointers.
-    let own = unsafe { libc::geteuid() };
-    Ok((peer.pid as u32, peer.uid == 0 || peer.uid == own))
 }
 
 /// Seconds since 1970, and microseconds.

@@ -322,6 +322,33 @@ macro_rules! attribute_set {
             /// Bytes that [`encode`](Self::encode) writes at most.
             pub const MAX_LEN: usize = 0 $( + 4 + crate::netlink::align(field!(len $kind)) )*;
 
+            /// The same without some attributes, a bit `1 << number` for each;
+            /// of unknown ones none is counted. What two sets have beside
+            /// these can be compared so.
+            #[must_use]
+            pub const fn without_all(mut self, numbers: u32) -> Self {
+                self.present &= !numbers;
+                self.unknown = 0;
+                $(
+                    if numbers & 1 << $number != 0 {
+                        self.$field = field!(zero $kind);
+                    }
+                )*
+                self
+            }
+
+            /// The same with all that is present in another set.
+            #[must_use]
+            pub const fn with_all(mut self, more: &Self) -> Self {
+                self.present |= more.present;
+                $(
+                    if more.present & 1 << $number != 0 {
+                        self.$field = more.$field;
+                    }
+                )*
+                self
+            }
+
             /// How many attributes were met that are not in this set; they
             /// are skipped here and can be reached through the raw
             /// attributes.

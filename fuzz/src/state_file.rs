@@ -9,13 +9,12 @@ use std::net::IpAddr;
 
 use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
-use ip_mptcp::grammar::limits::LimitWords;
 use ip_mptcp::iproute2::{self, Caller};
 use ip_mptcp::kernel::LinkEvent;
 use ip_mptcp::state::file::{parse, put_limits, Declared, File};
-use ip_mptcp::state::plan::{Action, Entry, Ids, Others, Plan, Step};
+use ip_mptcp::state::plan::{clashes, id_of, Action, Conflict, Ids, Others, Plan, Step};
 use ip_mptcp::text::Text;
-use mptcp_codec::mptcp::EndpointFlags;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 /// All of it is text, and its bytes are the numbers of the rest.
 pub fn run(data: &[u8]) {
@@ -87,20 +86,35 @@ fn accepted(text: &[u8]) -> File {
 /// A file without mistakes, printed, is the same file.
 fn whole(file: &File) {
     let mut text = Text::default();
-    if file.limits != LimitWords::default() {
-        put_limits(&mut text, &file.limits);
+    if file.limits != Limits::EMPTY || file.most != 0 {
+        put_limits(&mut text, &file.limits, file.most);
         text.byte(b'\n');
     }
+    let end = |text: &mut Text| text.byte(b'\n');
     for declared in &file.endpoints {
         declared.print(&mut text);
-        text.byte(b'\n');
+        end(&mut text);
+    }
+    for ignored in &file.ignored {
+        ignored.print(&mut text);
+        end(&mut text);
+    }
+    for setting in &file.settings {
+        setting.print(&mut text);
+        end(&mut text);
     }
     let again = accepted(text.as_bytes());
-    assert_eq!(again.limits, file.limits);
-    assert_eq!(again.endpoints.len(), file.endpoints.len());
-    for (one, other) in again.endpoints.iter().zip(&file.endpoints) {
-        assert_eq!((&one.entry, &one.dev), (&other.entry, &other.dev));
+    assert_eq!((again.limits, again.most), (file.limits, file.most));
+    assert_eq!(again.ignored, file.ignored);
+    let mut lines = file.clone();
+    for (one, other) in lines.endpoints.iter_mut().zip(&again.endpoints) {
+        one.line = other.line;
     }
+    for (one, other) in lines.settings.iter_mut().zip(&again.settings) {
+        one.line = other.line;
+    }
+    assert_eq!(again.endpoints, lines.endpoints);
+    assert_eq!(again.settings, lines.settings);
 }
 
 fn plan(file: &mut File, data: &[u8]) {
@@ -114,6 +128,7 @@ fn plan(file: &mut File, data: &[u8]) {
             present: true,
             up: true,
             usable: byte() & 1 == 0,
+            permanent: false,
         });
     }
     for _ in 0..byte() % 8 {
@@ -123,23 +138,27 @@ fn plan(file: &mut File, data: &[u8]) {
             present: byte() & 7 != 0,
             up: false,
             usable: byte() & 3 != 0,
+            permanent: byte() & 1 == 0,
         });
     }
-    for declared in &mut file.endpoints {
-        declared.entry.index = u32::from(byte() % 4);
+    for (_, indexes) in file.devs() {
+        for index in 0..4 {
+            if byte() & 1 == 0 {
+                indexes.push(index);
+            }
+        }
     }
     let mut ids = Ids::default();
     for _ in 0..byte() % 12 {
-        let entry = Entry {
-            address: IpAddr::from([10, 0, 0, byte() % 8]),
-            port: 0,
-            id: byte().max(1),
-            flags: EndpointFlags(u32::from(byte())),
-            index: u32::from(byte() % 4),
-        };
-        if !ids.has(entry.id, !0) && !plan.present.iter().any(|there| there.clashes(&entry)) {
-            ids.mark(entry.id, !0);
-            plan.present.push(entry);
+        let id = byte().max(1);
+        let endpoint = Endpoint::new([10, 0, 0, byte() % 8])
+            .with_id(id)
+            .with_flags(EndpointFlags(u32::from(byte())))
+            .with_if_idx(u32::from(byte() % 4));
+        let clash = |there: &Endpoint| clashes(there, &endpoint);
+        if !ids.has(id, !0) && !plan.present.iter().any(clash) {
+            ids.mark(id, !0);
+            plan.present.push(endpoint);
         }
     }
     let gone: Vec<Step> = plan
@@ -147,29 +166,36 @@ fn plan(file: &mut File, data: &[u8]) {
         .iter()
         .map(|there| Step::new(Action::Delete, there))
         .collect();
-    plan.limits.subflows = Some(u32::from(byte()));
-    plan.compare_limits(file);
+    plan.limits = plan.limits.with_subflows(u32::from(byte()));
+    plan.compare_limits(file, u32::from(byte()));
+    if byte() & 1 == 0 {
+        plan.busy = Some(vec![IpAddr::from([10, 0, 0, byte() % 8])]);
+    }
+    plan.numbered = byte() & 1 == 0;
     for follow in [false, true] {
-        for others in [Others::Go, Others::StayBut(&gone), Others::GiveWay] {
+        for others in [Others::Go, Others::StayBut(&gone, file), Others::GiveWay] {
             plan.expand(file, follow);
             assert!(plan.wanted.len() <= 255 + file.endpoints.len());
             plan.steps.clear();
-            if plan.compare(others).is_err() {
+            let conflict = if follow {
+                Conflict::CostsTheId
+            } else {
+                Conflict::Fails
+            };
+            if plan.compare(others, follow, conflict).is_err() {
+                assert!(!follow);
                 continue;
             }
             let mut added = Ids::default();
             for step in &plan.steps {
                 step.print(&mut Text::default(), b"dev");
                 if step.action == Action::Add {
-                    let entry = &step.entry;
-                    assert!(
-                        entry.id == 0 || !added.has(entry.id, !0),
-                        "{:?}",
-                        plan.steps
-                    );
-                    added.mark(entry.id, !0);
+                    let id = id_of(&step.endpoint);
+                    assert!(id == 0 || !added.has(id, !0), "{:?}", plan.steps);
+                    added.mark(id, !0);
                 }
             }
+            plan.leave_out(usize::from(byte()));
         }
     }
 }

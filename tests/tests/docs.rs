@@ -441,10 +441,12 @@ fn the_state_file_of_the_man_page_can_be_applied() {
     }
     veth("wan", "lte", None);
     let page = read("cli/ip-mptcp.8");
-    let start = page.find("limits set subflows 4 add_addr").expect("a file");
+    let start = page.find("sysctl scheduler default\n").expect("a file");
     let file = page[start..].split(".Ed\n").next().expect("a piece");
     assert!(file.contains("\nendpoint add dev"), "{file}");
-    Run::tool("apply -").stdin(file).run().success();
+    // Some of its interfaces are not here, which it says.
+    let output = Run::tool("apply -").stdin(file).run();
+    assert_eq!(output.code(), 0, "{}", output.report());
 }
 
 /// The commands of the examples: of the man page, and of help at every level.

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::FromRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -213,23 +212,39 @@ fn a_file_that_is_replaced_is_for_whom_it_was() {
     assert_eq!(text, ["# mine\n", &save()].concat());
 }
 
-/// After a boot processes have the numbers of those of the boot before.
+/// Files with other names are others', also where the process has their number.
 #[test]
-fn what_a_save_left_that_was_cut_short_is_not_in_the_way() {
+fn save_touches_no_file_but_its_own() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
-    let file = File::new("cut", "");
-    // The shell leaves it and becomes the program.
-    let left = "echo torn >\"$2.$$\"; exec \"$0\" \"$1\" \"$2\"";
+    let folder = std::env::temp_dir().join(format!("state-neighbours-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a folder");
+    // The shell leaves files with its number and becomes the program.
+    let left =
+        "cd \"$1\"; for n in s.$$ .ip-mptcp-$$-0 s~; do echo mine >$n; done; exec \"$0\" save s";
     let program = Run::program("sh".as_ref()).arg("-c").arg(left);
-    program
-        .arg(binary())
-        .arg("save")
-        .arg(&file.0)
-        .run()
-        .success();
-    assert_eq!(std::fs::read_to_string(&file.0).expect("read"), save());
+    program.arg(binary()).arg(&folder).run().success();
+    let read = |name: &std::ffi::OsStr| std::fs::read_to_string(folder.join(name)).expect("read");
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 4, "{names:?}");
+    for name in &names {
+        let expected = if name == "s" {
+            save()
+        } else {
+            "mine\n".to_string()
+        };
+        assert_eq!(read(name), expected, "{name:?}");
+    }
+    // NAME_MAX, ENAMETOOLONG: as long as a name can be.
+    let long = "n".repeat(255);
+    Run::tool("save").arg(folder.join(&long)).run().success();
+    assert_eq!(read(long.as_ref()), save());
+    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]
@@ -271,6 +286,8 @@ fn applying_what_is_there_sends_no_request_that_changes_anything() {
     };
     veth("wan", "peer", None);
     add_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    add_address("lo", "10.0.0.1".parse().expect("an address"), 32);
+    add_address("lo", "fd00::1".parse().expect("an address"), 128);
     let text = "limits set subflows 4 add_addr_accepted 4\nendpoint add 10.0.0.1 subflow\n\
                 endpoint add dev wan -4 signal\nendpoint add fd00::1 id 9 backup\n";
     let first = changes(|run| run.arg("-").stdin(text), "apply");
@@ -388,6 +405,7 @@ fn the_way_to_the_wanted_state_is_the_shortest() {
         let text: String = each(wanted)
             .map(|words| format!("endpoint add {words}\n"))
             .collect();
+        let options = &format!("{options} --allow-empty");
         let dry = apply(&format!("{options} --dry-run"), &text).run();
         let count = dry.stdout().lines().count();
         let expected = if requests.is_empty() { 0 } else { WOULD_CHANGE };
@@ -665,7 +683,7 @@ fn an_endpoint_of_the_kernel_that_was_replaced_is_said_to_be_missing() {
     );
     // Where nothing takes its place, it stays.
     apply("", "endpoint add 10.0.9.9\n").run().success();
-    apply("", "").run().success();
+    apply("--allow-empty", "").run().success();
     assert_eq!(kernel::endpoints().len(), 1);
     let before = kernel::state();
     let text = "endpoint add 10.0.2.2 subflow\nendpoint add 192.0.2.77 port 4000 signal\n";
@@ -788,64 +806,68 @@ fn of_many_applies_at_once_one_is_the_last_and_none_is_mixed_with_another() {
     }
 }
 
+/// What the tool locks: one for each network namespace, and only root opens it.
+const LOCK: &str = "/proc/thread-self/root/proc/sys/net/ipv4/tcp_fastopen_key";
+
+fn take_lock(operation: i32) -> std::io::Result<std::fs::File> {
+    let file = std::fs::File::open(LOCK)?;
+    // SAFETY: integers only.
+    match unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(&file), operation) } {
+        0 => Ok(file),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 #[test]
 fn an_apply_waits_for_the_one_before_it() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
-    let name = SocketAddr::from_abstract_name("ip-mptcp/apply").expect("a name");
-    let other = UnixListener::bind_addr(&name).expect("the lock");
+    let other = take_lock(libc::LOCK_EX).expect("the lock");
     let running = apply("", "endpoint add 10.0.0.1\n").start();
-    let (_waiting, _) = other.accept().expect("who waits");
+    let saving = Run::tool("save").start();
+    let waits = |pid: u32| {
+        let call = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
+        call.is_ok_and(|call| call.contains("poll")).then_some(())
+    };
+    until("apply to wait", || waits(running.pid()));
+    until("save to wait", || waits(saving.pid()));
     assert!(kernel::endpoints().is_empty());
     // A dry run waits for nobody.
     let dry = apply("--dry-run", "endpoint add 10.0.0.1\n").run();
     assert_eq!(dry.code(), WOULD_CHANGE);
-    drop((other, _waiting));
+    drop(other);
     running.finish().success();
+    saving.finish().success();
     assert_eq!(kernel::endpoints().len(), 1);
 }
 
-/// The name of the lock is free for all to take.
+/// Neither by a name that is free for all to take nor by a lock on a file that all may open.
 #[test]
-fn whoever_may_change_nothing_does_not_hold_up_an_apply() {
+fn a_process_without_rights_cannot_hold_up_an_apply() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     let name = SocketAddr::from_abstract_name("ip-mptcp/apply").expect("a name");
+    let _name = UnixListener::bind_addr(&name).expect("the name");
     let effective = |user: i32| {
         // The call itself is about this thread only; the library's is about all.
+        // SAFETY: integers only.
         let called = unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) };
         called == 0
     };
+    // SAFETY: no arguments.
     let ours = unsafe { libc::geteuid() } as i32;
     if effective(65534) {
-        let other = UnixListener::bind_addr(&name).expect("the lock");
+        let denied = take_lock(libc::LOCK_SH);
         assert!(effective(ours));
-        apply("", "endpoint add 10.0.0.1\n").run().success();
-        assert_eq!(kernel::endpoints().len(), 1);
-        drop(other);
+        let denied = denied.expect_err("no lock");
+        assert_eq!(denied.kind(), std::io::ErrorKind::PermissionDenied);
     } else {
         skip("there is no other user here");
     }
-    // Taken, but not as we do.
-    let mute = unsafe {
-        let mute = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
-        let mut address: libc::sockaddr_un = std::mem::zeroed();
-        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-        for (to, from) in address.sun_path[1..].iter_mut().zip(b"ip-mptcp/apply") {
-            *to = *from as libc::c_char;
-        }
-        let len = 3 + "ip-mptcp/apply".len() as u32;
-        until("the name to be free", || {
-            let bound = libc::bind(mute, (&raw const address).cast(), len);
-            (bound == 0).then_some(())
-        });
-        std::os::fd::OwnedFd::from_raw_fd(mute)
-    };
-    apply("", "endpoint add 10.0.0.2\n").run().success();
-    assert_eq!(kernel::endpoints()[0].to_string(), "10.0.0.2 id 1");
-    drop(mute);
+    apply("", "endpoint add 10.0.0.1\n").run().success();
+    assert_eq!(kernel::endpoints().len(), 1);
 }
 
 #[test]
@@ -863,6 +885,8 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     };
     add("10.1.0.1", 24);
     add("10.1.0.2", 24);
+    add("2001:db8::1", 64);
+    // Unique local ones are for whom a prefix names them.
     add("fd00::1", 64);
     // Neither a local address of the link nor one of the host.
     add("169.254.1.1", 16);
@@ -878,17 +902,21 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     };
     let all = applied("endpoint add dev wan subflow");
     // 169.254/16 is of global scope unless somebody says otherwise, as iproute2 does.
-    for address in ["10.1.0.1", "10.1.0.2", "fd00::1"] {
+    for address in ["10.1.0.1", "10.1.0.2", "2001:db8::1"] {
         assert!(all.contains(&address.to_string()), "{all:?}");
     }
     assert!(
-        !all.iter().any(|address| address.starts_with("fe80")),
+        !all.iter().any(|address| address.starts_with('f')),
         "{all:?}"
     );
-    assert_eq!(applied("endpoint add dev wan -6 subflow"), ["fd00::1"]);
+    assert_eq!(applied("endpoint add dev wan -6 subflow"), ["2001:db8::1"]);
+    assert_eq!(
+        applied("endpoint add fd00::/8 dev wan subflow"),
+        ["fd00::1"]
+    );
     assert_eq!(
         applied("endpoint add dev wan -6 subflow id 40"),
-        ["fd00::1"]
+        ["2001:db8::1"]
     );
     assert_eq!(kernel::endpoints()[0].id, 40);
     // What is written out counts before what an interface stands for.
@@ -899,7 +927,36 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     assert_eq!(named.expect("id 77").to_string(), "10.1.0.2 id 77 backup");
     link_down("wan");
     assert!(applied("endpoint add dev wan subflow").is_empty());
-    assert!(applied("endpoint add dev nowhere subflow").is_empty());
+    // Nothing is silent about what may be a slip, and the status stays.
+    for (name, meant) in [
+        ("wna", " (did you mean \"wan\"?)"),
+        ("nowhere", ""),
+        ("ww*", ""),
+    ] {
+        for json in [false, true] {
+            let options = if json { "-j apply -" } else { "apply -" };
+            let run = Run::tool(options).stdin(format!("endpoint add dev {name} subflow"));
+            let output = run.run();
+            assert_eq!(output.code(), 0, "{}", output.report());
+            let said = output.stderr();
+            let said = match json {
+                false => said
+                    .strip_prefix("Warning: -:1: ")
+                    .expect("a warning")
+                    .to_string(),
+                true => {
+                    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+                    assert_eq!(said["warning"]["line"], 1);
+                    said["warning"]["message"]
+                        .as_str()
+                        .expect("text")
+                        .to_string()
+                }
+            };
+            assert!(said.contains(name) && said.contains(meant), "{said}");
+            assert!(kernel::endpoints().is_empty());
+        }
+    }
     link_up("wan");
 }
 
@@ -921,8 +978,8 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
     veth("wan", "peer", Some(&peer));
     let address = |text: &str| -> Ipv6Addr { text.parse().expect("an address") };
     let [good, deprecated, tentative, failed] =
-        ["fd00::1", "fd00::2", "fd00::3", "fd00::4"].map(address);
-    let managed = address("fd01::1");
+        ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"].map(address);
+    let managed = address("2001:db8:1::1");
     ipv6_address("wan", good, NODAD, true);
     ipv6_address("wan", deprecated, NODAD, false);
     assert!(flags_of(deprecated) & DEPRECATED != 0);
@@ -949,7 +1006,7 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
         .map(|endpoint| endpoint.address.to_string())
         .collect();
     found.sort();
-    assert_eq!(found, ["fd00::1", "fd01::1"]);
+    assert_eq!(found, ["2001:db8:1::1", "2001:db8::1"]);
 }
 
 #[test]
@@ -998,11 +1055,11 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
     let output = apply("--wait 0", text).run().failure(1);
     assert_eq!(
         output.stderr(),
-        "-:1: waited 0 s in vain for interface \"wan\"\n"
+        "-:1: timed out after 0 s waiting for interface \"wan\"\n"
     );
     let output = apply("--wait 0.1", text).run().failure(1);
     assert!(
-        output.stderr().contains("waited 0.1 s"),
+        output.stderr().contains("after 0.1 s"),
         "{}",
         output.report()
     );
@@ -1024,7 +1081,7 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
     let output = apply("--wait 0", text).run().failure(1);
     assert_eq!(
         output.stderr(),
-        "-:1: waited 0 s in vain for an address of \"wan\"\n"
+        "-:1: timed out after 0 s waiting for an address of \"wan\"\n"
     );
     // One that cannot be used yet is not what is waited for.
     let running = apply("--wait 30", text).start();
@@ -1032,7 +1089,7 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
         let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));
         call.is_ok_and(|call| call.contains("poll")).then_some(())
     });
-    let address: Ipv6Addr = "fd00::1".parse().expect("an address");
+    let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
     ipv6_address("wan", address, 0, true);
     assert!(flags_of(address) & address_flags::TENTATIVE != 0);
     running.finish().success();
@@ -1115,7 +1172,7 @@ fn replace_said_twice_is_replace_said_once() {
         (
             "10.0.0.1 id 4 subflow;10.0.0.2 id 5",
             "10.0.0.1 id 5",
-            &[FLUSH, ADD],
+            &[DELETE, DELETE, ADD],
             "10.0.0.1 id 5",
         ),
         (

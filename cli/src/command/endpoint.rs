@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::members::members;
 use super::replace;
 use super::words::{not_found, read};
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::{check_new, EndpointWords, Family, Purpose, CHANGEABLE};
 use crate::grammar::keyword;
 use crate::grammar::{same, takes};
-use crate::kernel::{Names, PathManager};
+use crate::kernel::{Lock, Names, PathManager};
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
+use crate::state::members::members;
+use crate::sys::Fd;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -137,24 +138,44 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
             &["Error: missing address ID: id N or ADDRESS is required."],
         ));
     }
-    let old = &path_manager
+    let old = path_manager
         .recent_endpoints()?
         .iter()
         .find(|endpoint| is_meant(endpoint, &said))
         .copied()
         .ok_or_else(not_found)?;
-    let flags = old.flags().unwrap_or_default();
-    let new = (flags | said.set) & !said.clear;
-    let differ = EndpointFlags(flags.0 ^ new.0) & !CHANGEABLE;
-    let moves = said
-        .port
-        .is_some_and(|port| port != old.port().unwrap_or(0))
-        || said.dev.is_some_and(|dev| dev != old.if_idx().unwrap_or(0));
-    if differ.0 != 0 || moves {
-        return replace::recreate(path_manager, old, &said, new);
+    let new = changed(&old, &said);
+    let flags = new.flags().unwrap_or_default();
+    let before = old.flags().unwrap_or_default();
+    if new.with_flags(flags & !CHANGEABLE | before & CHANGEABLE) == old {
+        path_manager.set_flags(old.id().unwrap_or(0), flags & CHANGEABLE)?;
+        return Ok(0);
     }
-    path_manager.set_flags(old.id().unwrap_or(0), new & CHANGEABLE)?;
-    Ok(0)
+    // It is deleted and added: nobody else is to be doing that meanwhile.
+    let mut lock = Lock::default();
+    lock.take(&Fd::NONE)?;
+    let mut endpoints = Vec::new();
+    path_manager.endpoints(&mut endpoints)?;
+    let mut endpoints = endpoints.iter();
+    let old = endpoints
+        .find(|endpoint| is_meant(endpoint, &said))
+        .ok_or_else(not_found)?;
+    replace::recreate(path_manager, old, &changed(old, &said))
+}
+
+/// The endpoint with what is named and does not choose it.
+fn changed(old: &Endpoint, said: &EndpointWords) -> Endpoint {
+    let mut named = EndpointWords {
+        address: None,
+        port: said.port.filter(|_| said.id.is_some()),
+        ..*said
+    }
+    .endpoint();
+    if said.port == Some(0) {
+        named = named.with_port(0);
+    }
+    let flags = (old.flags().unwrap_or_default() | said.set) & !said.clear;
+    old.with_all(&named).with_flags(flags)
 }
 
 /// Whether an endpoint is the one to be changed: the words that change
@@ -175,16 +196,15 @@ fn is_meant(endpoint: &Endpoint, said: &EndpointWords) -> bool {
 fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
     let flags = endpoint.flags().unwrap_or_default();
     let address = endpoint.address();
-    said.id.is_none_or(|id| endpoint.id() == Some(id))
+    let mut rest = *said;
+    (rest.address, rest.set) = (None, EndpointFlags(0));
+    // All else is there as it was given.
+    let found = endpoint.with_port(endpoint.port().unwrap_or(0));
+    found.with_all(&rest.endpoint()) == found
         && said
             .address
             .is_none_or(|wanted| address.is_some_and(|found| same(found, wanted)))
-        && said
-            .port
-            .is_none_or(|port| endpoint.port().unwrap_or(0) == port)
-        && said
-            .dev
-            .is_none_or(|index| endpoint.if_idx() == Some(index))
+        && (said.port != Some(0) || found.port() == Some(0))
         && flags.contains(said.set)
         && (flags & said.clear).0 == 0
         && match said.family {
@@ -218,18 +238,34 @@ fn only_id(said: &EndpointWords) -> Option<u8> {
     said.id.filter(|_| said.kinds == takes::ID)
 }
 
-/// Deletes the endpoints that are what was said; tells how many.
+/// Deletes the endpoints that are what was said; returns how many. One that
+/// somebody else has deleted meanwhile is deleted.
 fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result<u32> {
+    let mut lock = Lock::default();
+    lock.take(&Fd::NONE)?;
     let mut endpoints = Vec::new();
     path_manager.endpoints(&mut endpoints)?;
     let mut count = 0;
+    let mut failure = None;
     for endpoint in &endpoints {
-        if matches(endpoint, said) {
-            path_manager.delete_id(endpoint.id().unwrap_or(0))?;
-            count += 1;
+        if !matches(endpoint, said) {
+            continue;
+        }
+        count += 1;
+        let id = endpoint.id().unwrap_or(0);
+        if let Err(error) = path_manager.delete_id(id) {
+            let mut left = Vec::new();
+            let looked = path_manager.endpoint(id, &mut left);
+            let stays = looked.is_err_and(|error| error.errno() != libc::EINVAL as u32)
+                || left
+                    .iter()
+                    .any(|other| other.address() == endpoint.address());
+            if stays {
+                failure.get_or_insert(error);
+            }
         }
     }
-    Ok(count)
+    failure.map_or(Ok(count), Err)
 }
 
 /// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the

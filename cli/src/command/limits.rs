@@ -4,8 +4,7 @@ use mptcp_codec::mptcp::Limits;
 
 use crate::error::{Result, Status};
 use crate::grammar::keyword;
-use crate::grammar::limits::{self, LimitWords};
-use crate::grammar::Words;
+use crate::grammar::{limits, Words};
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
 
@@ -29,7 +28,9 @@ const ACTIONS: &Group = &Group {
             name: "set",
             about: "Set limits; what is not named stays.",
             words: "[ subflows N ] [ add_addr_accepted N ]",
-            help: "Example:
+            help: "N may be max, the most that this kernel allows.
+
+Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
             does: Does::Words(set),
         },
@@ -45,29 +46,29 @@ const ACTIONS: &Group = &Group {
 };
 
 pub fn set(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = LimitWords::default();
-    limits::parse_some(words, &mut said)?;
-    session
-        .path_manager()?
-        .set_limits(&said.over(Limits::EMPTY))?;
+    let (mut given, mut most) = (Limits::EMPTY, 0);
+    limits::parse_some(words, &mut given, &mut most)?;
+    let path_manager = session.path_manager()?;
+    if most != 0 {
+        given = limits::with_most(given, most, path_manager.maximum());
+    }
+    path_manager.set_limits(&given)?;
     Ok(0)
 }
 
 pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut limits = LimitWords::default();
-    // Limits behind `show` mean nothing, but `ip` takes them.
-    limits::parse(Words::new(words), &mut limits)?;
-    limits = LimitWords::of(&session.path_manager()?.limits()?);
+    // Limits after `show` mean nothing, but `ip` takes them.
+    limits::parse(Words::new(words), &mut Limits::default(), &mut 0)?;
+    let found = session.path_manager()?.limits()?;
     let out = &mut session.out;
     if out.style.json {
         out.begin_array("");
         out.begin_object("");
     }
-    if let Some(number) = limits.add_addr_accepted {
-        out.named_number("add_addr_accepted", number.into());
-    }
-    if let Some(number) = limits.subflows {
-        out.named_number("subflows", number.into());
+    for (name, _, value) in limits::each(&found) {
+        if let Some(value) = value {
+            out.named_number(name, value.into());
+        }
     }
     if out.style.json {
         out.end_object();

@@ -11,7 +11,6 @@ mod counters;
 mod doctor;
 mod endpoint;
 mod limits;
-mod members;
 mod monitor;
 #[cfg(feature = "connections")]
 mod paths;
@@ -82,19 +81,13 @@ pub static COMMANDS: &[Command] = &[
 /// What takes the place of [`replace`] in a build without it.
 #[cfg(not(feature = "state"))]
 mod replace {
-    use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+    use mptcp_codec::mptcp::Endpoint;
 
     use crate::error::{Result, Status};
-    use crate::grammar::endpoint::EndpointWords;
     use crate::kernel::PathManager;
     use crate::session::not_built_in;
 
-    pub fn recreate(
-        _: &mut PathManager,
-        _: &Endpoint,
-        _: &EndpointWords,
-        _: EndpointFlags,
-    ) -> Result<Status> {
+    pub fn recreate(_: &mut PathManager, _: &Endpoint, _: &Endpoint) -> Result<Status> {
         Err(not_built_in("endpoint change", "state"))
     }
 }

@@ -6,50 +6,30 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 use super::words::{not_found, read};
 use crate::error::{Error, Result, Status};
 use crate::grammar::endpoint::{check_new, check_whole, EndpointWords, Purpose};
-use crate::kernel::PathManager;
+use crate::kernel::{Lock, PathManager};
 use crate::session::Session;
-use crate::state::changes::{carry_out, entries, limits};
-use crate::state::plan::{push, Action, Entry, Others, Plan};
+use crate::state::changes::{carry_out, entries, Manner};
+use crate::state::plan::{address_of, flags_of, port_of, push, Action, Conflict, Others, Plan};
+use crate::sys::Fd;
 
-/// Makes an endpoint what the words say, with these flags.
-pub fn recreate(
-    path_manager: &mut PathManager,
-    old: &Endpoint,
-    said: &EndpointWords,
-    flags: EndpointFlags,
-) -> Result<Status> {
-    let Some(address) = old.address() else {
-        return Err(not_found());
-    };
-    let old = Entry::of(old, address);
-    let mut new = old;
-    new.flags = flags;
-    if let (Some(port), Some(_)) = (said.port, said.id) {
-        new.port = port;
-    }
-    if let Some(index) = said.dev {
-        new.index = index;
-    }
-    check_whole(new.flags, new.port)?;
+/// Makes of an endpoint another one.
+pub fn recreate(path_manager: &mut PathManager, old: &Endpoint, new: &Endpoint) -> Result<Status> {
+    check_whole(flags_of(new), port_of(new))?;
     // The kernel's own becomes one of ours.
-    new.flags &= !EndpointFlags::IMPLICIT;
+    let new = new.with_flags(flags_of(new) & !EndpointFlags::IMPLICIT);
     // No other is in question.
     let mut plan = Plan::default();
-    plan.present.push(old);
+    plan.present.push(*old);
     make(path_manager, &mut plan, &new)
 }
 
 /// Makes one of the endpoints present what is wanted, or adds it; others
 /// give way only where they have its id.
-fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Entry) -> Result<Status> {
+fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> Result<Status> {
     push(&mut plan.wanted, Action::Add, wanted);
     // Others that give way are in no conflict.
-    let _ = plan.compare(Others::GiveWay);
-    if matches!(plan.steps.first(), Some(step) if step.action == Action::Flush) {
-        // Which on some kernels takes a limit with it.
-        limits(path_manager, &mut plan.limits)?;
-    }
-    carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
+    let _ = plan.compare(Others::GiveWay, false, Conflict::Fails);
+    carry_out(path_manager, plan, Manner::default()).map_err(|refused| refused.error)?;
     Ok(0)
 }
 
@@ -66,24 +46,20 @@ pub fn run(session: &mut Session, words: &[&str]) -> Result<Status> {
         return Err(Error::invalid("implicit", why));
     }
     let path_manager = session.path_manager()?;
+    let mut lock = Lock::default();
+    lock.take(&Fd::NONE)?;
     let mut plan = Plan::default();
     entries(path_manager, &mut plan.present)?;
-    let mut wanted = Entry {
-        port: said.port.unwrap_or(0),
-        id: said.id.unwrap_or(0),
-        flags: said.set,
-        index: said.dev.unwrap_or(0),
-        ..Entry::NONE
-    };
-    if let Some(address) = said.address {
-        wanted.address = address;
-    } else {
+    let mut wanted = said.endpoint();
+    if said.address.is_none() {
         let mut all = plan.present.iter();
-        let old = all.find(|there| there.id == wanted.id);
+        let old = all.find(|there| said.id == there.id());
         let old = old.ok_or_else(not_found)?;
-        wanted.address = old.address;
-        wanted.port = said.port.unwrap_or(old.port);
+        wanted = wanted.with_address(address_of(old));
+        if said.port.is_none() && port_of(old) != 0 {
+            wanted = wanted.with_port(port_of(old));
+        }
     }
-    check_whole(wanted.flags, wanted.port)?;
+    check_whole(flags_of(&wanted), port_of(&wanted))?;
     make(path_manager, &mut plan, &wanted)
 }

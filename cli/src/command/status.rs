@@ -4,7 +4,6 @@ use mptcp_codec::mptcp::request::command;
 use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
 
 use super::counters::expose;
-use super::members::members;
 use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
@@ -15,6 +14,7 @@ use crate::output::prometheus::Metrics;
 use crate::output::Output;
 use crate::session::Session;
 use crate::session::{Command, Does};
+use crate::state::members::members;
 use crate::sys;
 use crate::text::{nth, take};
 
@@ -32,20 +32,6 @@ pub const COMMAND: Command = Command {
             \x20 ip-mptcp status --prometheus >/var/lib/node_exporter/mptcp.prom",
     does: Does::Options(run),
 };
-
-/// The kernel's defaults of sysctls below net/mptcp, where there is one to
-/// compare with.
-const DEFAULTS: &[u8] = b"enabled 1\n\
-    path_manager kernel\n\
-    pm_type 0\n\
-    scheduler default\n\
-    add_addr_timeout 120\n\
-    allow_join_initial_addr_port 1\n\
-    blackhole_timeout 3600\n\
-    checksum_enabled 0\n\
-    close_timeout 60\n\
-    stale_loss_cnt 4\n\
-    syn_retrans_before_tcp_fallback 2";
 
 /// What the kernel can do.
 #[derive(Default)]
@@ -309,7 +295,7 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
     if value.is_empty() {
         return;
     }
-    let (mut defaults, mut default) = (DEFAULTS, &b""[..]);
+    let (mut defaults, mut default) = (proc::MPTCP_DEFAULTS, &b""[..]);
     while !defaults.is_empty() {
         let mut line = take(&mut defaults, b'\n');
         if take(&mut line, b' ') == name {

@@ -6,6 +6,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::{number_u16, number_u8, only_address, shortens, takes, Words};
 use crate::error::{Error, Result};
+use crate::text::Text;
 
 /// What the words are for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Purpose {
     Add,
     /// A line of a state file: a new endpoint, or those of an interface.
     Declare,
+    /// A line of a state file: addresses that are left out.
+    Ignore,
     /// One endpoint and what changes.
     Change,
     /// Any number of endpoints.
@@ -29,6 +32,37 @@ pub enum Family {
     V4,
     /// `-6`.
     V6,
+}
+
+/// The addresses that begin with the same bits.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many bits.
+    pub bits: u8,
+}
+
+impl Prefix {
+    /// Whether the address is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (one, other, size) = match (self.address, address) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128_u32),
+            _ => return false,
+        };
+        // Of no bits, every shift is too far.
+        let differ: u128 = one ^ other;
+        let rest = size.saturating_sub(self.bits.into());
+        differ.checked_shr(rest).unwrap_or(0) == 0
+    }
+
+    /// As it is written.
+    pub fn print(&self, out: &mut Text) {
+        out.address(self.address);
+        out.byte(b'/');
+        out.number(self.bits.into());
+    }
 }
 
 /// What was said about an endpoint.
@@ -52,6 +86,10 @@ pub struct EndpointWords {
     pub family: Option<Family>,
     /// `token T`.
     pub token: Option<u32>,
+    /// The bits of a prefix in the place of the address.
+    pub bits: Option<u8>,
+    /// `uplink`.
+    pub uplink: bool,
 }
 
 impl Default for EndpointWords {
@@ -68,6 +106,8 @@ impl Default for EndpointWords {
             clear: EndpointFlags(0),
             family: None,
             token: None,
+            bits: None,
+            uplink: false,
         };
         NOTHING
     }
@@ -77,6 +117,14 @@ impl EndpointWords {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.kinds == 0
+    }
+
+    /// The prefix that was given; an address alone is one of all its bits.
+    pub fn prefix(&self) -> Option<Prefix> {
+        let address = self.address?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = self.bits.unwrap_or(all);
+        Some(Prefix { address, bits })
     }
 
     /// The endpoint that the words describe.
@@ -204,7 +252,10 @@ pub fn parse(
             _ => family(word),
         };
         let mut kind = common(said, word, &mut words, new, index_of)?;
-        if kind == takes::FLAGS {
+        let lines = matches!(purpose, Purpose::Declare | Purpose::Ignore);
+        if purpose == Purpose::Ignore && kind & !takes::DEV != 0 {
+            return Err(Error::invalid(word, "this line takes no such word"));
+        } else if kind == takes::FLAGS {
             check_flags(purpose, said, word)?;
         } else if kind != 0 {
         } else if of_family.is_some() {
@@ -213,6 +264,11 @@ pub fn parse(
         } else if purpose == Purpose::Show && shortens(word, "token") {
             said.token = Some(words.token(word)?);
             kind = takes::TOKEN;
+        } else if purpose == Purpose::Declare && word == "uplink" {
+            said.uplink = true;
+        } else if lines && word.contains('/') {
+            prefix(word, said)?;
+            kind = takes::ADDRESS;
         } else {
             only_address(word, &mut said.address)?;
             kind = takes::ADDRESS;
@@ -220,6 +276,23 @@ pub fn parse(
         said.kinds |= kind;
     }
     Ok(())
+}
+
+/// Takes a prefix in the place of the address.
+#[inline(never)]
+fn prefix(word: &str, said: &mut EndpointWords) -> Result<()> {
+    let (address, bits) = word.split_once('/').unwrap_or((word, ""));
+    only_address(address, &mut said.address)?;
+    said.bits = number_u8(bits);
+    let all = if said.address.is_some_and(|address| address.is_ipv4()) {
+        32
+    } else {
+        128
+    };
+    match said.bits {
+        Some(bits) if bits <= all => Ok(()),
+        _ => Err(Error::invalid(word, "invalid length of a prefix")),
+    }
 }
 
 fn check_flags(purpose: Purpose, said: &EndpointWords, word: &str) -> Result<()> {

@@ -51,6 +51,11 @@ impl Names {
         self.0.push((index, name));
     }
 
+    /// All that are known.
+    pub fn all(&self) -> &[(u32, Vec<u8>)] {
+        &self.0
+    }
+
     /// The name, looked up by this socket; `ifN` where the interface no longer
     /// exists.
     pub fn get(&mut self, fd: &Fd, index: u32) -> &[u8] {

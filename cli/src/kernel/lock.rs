@@ -1,20 +1,25 @@
 //! One at a time in each network namespace.
 //!
-//! The lock is a socket with a name in the abstract name space of AF_UNIX:
-//! each network namespace has names of its own, no file system is needed, and
-//! whoever ends, however, gives its name up. Who has to wait connects to the
-//! socket and is told by the kernel when that goes.
+//! What is locked must be one for each network namespace, must be out of reach
+//! for processes without rights over it, and must be given up when its holder
+//! ends, however that happens. A name in the abstract name space of AF_UNIX is
+//! free for all to take; a file below /run is not one for each namespace. So it
+//! is a file of /proc that only those may open who may also change the network:
+//! the lock of flock(2) on it is no use of what it holds, and works where /proc
+//! is read-only. Where there is no /proc, there is no lock.
+
+use core::ffi::CStr;
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::sys::{self, Fd, Polled};
-use crate::text::number;
 
-const NAME: &[u8] = b"ip-mptcp/apply";
-/// Longer than it takes to listen at a name that one has.
-const LISTENING: u64 = 1000;
-/// Longer than any set of changes takes.
+/// Mode 0600, there wherever MPTCP is.
+const PLACE: &CStr = c"/proc/sys/net/ipv4/tcp_fastopen_key";
+/// Longer than any set of changes takes, in milliseconds.
 const PATIENCE: u64 = 30_000;
+/// How long to wait between two attempts, at most.
+const PAUSE: i32 = 20;
 
 /// The lock; once taken it is held until it is given back or dropped.
 #[derive(Debug, Default)]
@@ -22,41 +27,35 @@ pub struct Lock(Option<Fd>);
 
 impl Lock {
     /// Waits until nobody else in this network namespace holds it, for half a
-    /// minute at most.
-    pub fn take(&mut self) -> Result<()> {
+    /// minute at most. Waiting ends as well when there is something to read
+    /// from `until`: the result is then false.
+    pub fn take(&mut self, until: &Fd) -> Result<bool> {
+        // Whoever may not open it can change nothing either.
+        let Ok(file) = sys::open(PLACE) else {
+            return Ok(true);
+        };
         let mut end = 0;
-        loop {
-            match sys::own_name(NAME) {
-                Ok(fd) => {
-                    self.0 = Some(fd);
-                    return Ok(());
-                }
-                Err(Errno(number)) if number == libc::EADDRINUSE as u32 => {}
-                Err(error) => return Err(failed(error)),
+        let mut pause = 1;
+        while let Err(Errno(number)) = sys::lock(&file) {
+            if number != libc::EWOULDBLOCK as u32 {
+                return Err(failed(Errno(number)));
             }
             let now = sys::milliseconds();
             if end == 0 {
                 end = now + PATIENCE;
             }
-            let left = end.saturating_sub(now);
-            match sys::await_name(NAME) {
-                Ok(holder) => match sys::peer(&holder) {
-                    Ok((process, true)) if left == 0 => return Err(busy(process)),
-                    Ok((_, true)) => sys::poll_all(&mut [Polled::read(&holder)], left as i32),
-                    // Of one who may change nothing here it is worth nothing.
-                    _ => return Ok(()),
-                },
-                Err(Errno(number)) => match number as i32 {
-                    // Gone meanwhile, or not listening yet. We always do, at once.
-                    libc::ECONNREFUSED | libc::EAGAIN if left + LISTENING < PATIENCE => {
-                        return Ok(())
-                    }
-                    libc::ECONNREFUSED | libc::EAGAIN => sys::poll_all(&mut [], 1),
-                    _ => Err(Errno(number)),
-                },
+            if now >= end {
+                return Err(busy());
             }
-            .map_err(failed)?;
+            let mut polled = [Polled::read(until)];
+            sys::poll_all(&mut polled, pause).map_err(failed)?;
+            if polled.iter().any(Polled::is_ready) {
+                return Ok(false);
+            }
+            pause = PAUSE.min(2 * pause);
         }
+        self.0 = Some(file);
+        Ok(true)
     }
 
     /// Gives it back.
@@ -70,10 +69,7 @@ fn failed(error: Errno) -> Error {
     Error::system(Kind::Kernel, status::FAILED, &what, error)
 }
 
-fn busy(process: u32) -> Error {
-    let process = number(process.into());
-    let what = ["Error: another apply is at work in this network namespace: process "];
-    let mut error = Error::new(Kind::Kernel, status::FAILED, &what);
-    error.push(process.as_bytes());
-    error.with_errno(Errno(libc::EBUSY as u32))
+fn busy() -> Error {
+    let what = ["Error: another apply, save or watch is changing this network namespace"];
+    Error::new(Kind::Kernel, status::FAILED, &what).with_errno(Errno(libc::EBUSY as u32))
 }

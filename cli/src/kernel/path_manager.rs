@@ -88,6 +88,26 @@ impl PathManager {
         self.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, limits))
     }
 
+    /// The maximum of both limits: a larger one is refused, with the number
+    /// since Linux 6.15. Before 7.2 it is 8.
+    #[inline(never)]
+    pub fn maximum(&mut self) -> u32 {
+        let Err(error) = self.set_limits(&Limits::EMPTY.with_subflows(u32::MAX)) else {
+            return u32::MAX;
+        };
+        let mut maximum = 0_u32;
+        for byte in error.message() {
+            if byte.is_ascii_digit() {
+                let digit = u32::from(byte - b'0');
+                maximum = maximum.saturating_mul(10).saturating_add(digit);
+            }
+        }
+        match maximum {
+            0 => 8,
+            found => found,
+        }
+    }
+
     /// All endpoints, ascending by id as the kernel sends them.
     pub fn endpoints(&mut self, into: &mut Vec<Endpoint>) -> Result<()> {
         self.dump(None, into)

@@ -149,3 +149,40 @@ impl<'c> Iterator for List<'c> {
         Some((name, decimal(digits)))
     }
 }
+
+/// The kernel's defaults of sysctls below net/mptcp, where there is one to
+/// compare with.
+pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
+    path_manager kernel\n\
+    pm_type 0\n\
+    scheduler default\n\
+    add_addr_timeout 120\n\
+    allow_join_initial_addr_port 1\n\
+    blackhole_timeout 3600\n\
+    checksum_enabled 0\n\
+    close_timeout 60\n\
+    stale_loss_cnt 4\n\
+    syn_retrans_before_tcp_fallback 2";
+
+const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
+
+/// Reads a setting of `net.mptcp`.
+pub fn mptcp(name: &str, value: &mut Vec<u8>) -> core::result::Result<(), Errno> {
+    value.clear();
+    let file = sys::open_joined(&[MPTCP_FOLDER, name.as_bytes()])?;
+    sys::read_all(&file, value, 4096)?;
+    value.truncate(value.trim_ascii_end().len());
+    Ok(())
+}
+
+/// Changes a setting of `net.mptcp`.
+pub fn set_mptcp(name: &str, value: &[u8]) -> core::result::Result<(), Errno> {
+    let path = [MPTCP_FOLDER, name.as_bytes(), b"\0"].concat();
+    let path = core::ffi::CStr::from_bytes_until_nul(&path).unwrap_or_default();
+    let file = sys::open_to_write(path)?;
+    let line = [value, b"\n"].concat();
+    match sys::write(&file, &line)? {
+        written if written == line.len() => Ok(()),
+        _ => Err(Errno(libc::EINVAL as u32)),
+    }
+}

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::{Message, Messages};
 use mptcp_codec::route::{
-    self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route,
+    self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route, RouteKind,
 };
 
 use super::interface::Names;
@@ -28,10 +28,12 @@ pub struct LinkEvent {
     pub present: bool,
     /// The interface is switched on.
     pub up: bool,
-    /// The interface is up and has a carrier. New connections can have the
+    /// The interface is up and running: it has a carrier and waits for nothing. New connections can have the
     /// address as their source: of global scope, neither deprecated nor
     /// temporary.
     pub usable: bool,
+    /// The address has no end: it was not leased.
+    pub permanent: bool,
 }
 
 /// Interfaces and their addresses, in the kernel's order.
@@ -41,6 +43,8 @@ pub type LinkEvents = Vec<LinkEvent>;
 #[derive(Debug)]
 pub struct RouteSocket {
     socket: Box<Socket>,
+    // Where notifications are received.
+    news: Vec<u8>,
 }
 
 /// Room for one datagram of news.
@@ -50,6 +54,9 @@ const AT_ONCE: usize = 8;
 
 /// The groups for [`RouteSocket::listen`].
 pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
+
+/// The groups that tell of routes, for [`RouteSocket::listen_to`].
+pub const ROUTE_CHANGES: &[u32] = &[group::IPV4_ROUTE, group::IPV6_ROUTE];
 
 impl RouteSocket {
     /// Opens a socket.
@@ -61,6 +68,7 @@ impl RouteSocket {
     fn speaking(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
         Ok(Self {
             socket: Socket::open(protocol, receive_buffer)?,
+            news: Vec::new(),
         })
     }
 
@@ -71,16 +79,58 @@ impl RouteSocket {
         Ok(news)
     }
 
+    /// Listens to more groups.
+    pub fn listen_to(&mut self, groups: &[u32]) -> Result<()> {
+        for group in groups {
+            self.socket.join(*group).map_err(receive_error)?;
+        }
+        Ok(())
+    }
+
     /// The descriptor, for waiting on it.
     pub fn fd(&self) -> &sys::Fd {
         self.socket.fd()
     }
 
-    /// All interfaces and addresses there are.
-    pub fn look(&mut self, seen: &mut LinkEvents) -> Result<()> {
+    /// All interfaces and addresses there are, and the names of interfaces.
+    pub fn look(&mut self, seen: &mut LinkEvents, names: &mut Names) -> Result<()> {
         seen.clear();
-        self.list(&request::dump_links, seen, None)?;
+        *names = Names::default();
+        self.list(&request::dump_links, seen, Some(names))?;
         self.list(&dump_addresses, seen, None)
+    }
+
+    /// Whether the interface has a default route of a family, in whatever
+    /// table; the gateway of the one with the least metric, where it has one.
+    #[inline(never)]
+    pub fn default_route(
+        &mut self,
+        family: u16,
+        index: u32,
+        gateway: &mut Option<IpAddr>,
+    ) -> Result<bool> {
+        let mut best = None;
+        self.socket.dump_each(
+            &|buffer, seq| request::dump_routes_by(buffer, family, seq, index),
+            &mut |message| {
+                let Some(message) = message else {
+                    best = None;
+                    return Ok(());
+                };
+                let route = Route::decode(message)?;
+                let is_default = route.family == family
+                    && route.destination_prefix == 0
+                    && route.kind == RouteKind::Unicast
+                    && route.output.is_none_or(|output| output == index);
+                let metric = route.priority.unwrap_or(0);
+                if is_default && best.is_none_or(|best| metric < best) {
+                    best = Some(metric);
+                    *gateway = route.gateway();
+                }
+                Ok(())
+            },
+        )?;
+        Ok(best.is_some())
     }
 
     /// Adds all that a dump tells.
@@ -163,11 +213,15 @@ impl RouteSocket {
     /// Hands out all that is new, without waiting. What cannot be read is as
     /// good as lost.
     pub fn news(&mut self, each: &mut dyn FnMut(&LinkEvent)) -> Result<()> {
-        let mut buffer = [0; NEWS * AT_ONCE];
+        // Not on the stack, which may be small.
+        if self.news.is_empty() {
+            self.news = vec![0; NEWS * AT_ONCE];
+        }
+        let buffer = &mut self.news;
         let mut received = [Received::default(); AT_ONCE];
         let lost = LinkEvent::default();
         loop {
-            let count = match sys::receive(self.socket.fd(), &mut buffer, &mut received, false) {
+            let count = match sys::receive(self.socket.fd(), buffer, &mut received, false) {
                 Ok(count) => count,
                 Err(Errno(number)) => match number as i32 {
                     libc::EAGAIN => return Ok(()),
@@ -226,7 +280,8 @@ fn decode(
             into.index = link.index;
             into.present = kind == message_type::NEWLINK;
             into.up = link.flags.contains(LinkFlags::UP);
-            into.usable = link.is_usable();
+            // A carrier is not enough: it may be dormant, until 802.1X lets it.
+            into.usable = link.is_usable() && link.flags.contains(LinkFlags::RUNNING);
             if let (Some(name), Some(text)) = (name, link.name) {
                 name.extend_from_slice(text.as_bytes());
             }
@@ -245,6 +300,7 @@ fn decode(
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
             into.index = of.index;
             into.present = kind == message_type::NEWADDR && of.flags.0 & unusable == 0;
+            into.permanent = of.flags.contains(AddressFlags::PERMANENT);
             into.usable = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
         }
         _ => return Ok(false),

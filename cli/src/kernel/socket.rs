@@ -1,7 +1,7 @@
 //! A netlink socket.
 
 use mptcp_codec::exchange::{Exchange, Reply};
-use mptcp_codec::netlink::{ExtendedAck, Message};
+use mptcp_codec::netlink::{flags, ExtendedAck, Message};
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
@@ -23,8 +23,14 @@ const BARE: usize = 20;
 /// dump into one, and less when we offer less; datagrams come in pairs (the
 /// last of a dump, and its end), which one call then receives.
 const BUFFER: usize = 2 * 8192;
-/// An interrupted dump is read this many times before we give up.
-const ATTEMPTS: u32 = 5;
+/// An interrupted dump is read this many times before we give up: where
+/// containers come and go, most are interrupted.
+const ATTEMPTS: u32 = 200;
+/// Room for the largest datagram that the kernel makes of a dump, twice. In
+/// fewer datagrams there is less time for changes.
+const LARGE: usize = 2 * 32768;
+/// An answer for which there was no memory is asked for again, as often.
+const LOST: u32 = 20;
 
 /// What a function that writes a request into a buffer makes.
 pub type Written<'b> = core::result::Result<&'b mut [u8], mptcp_codec::Error>;
@@ -33,6 +39,8 @@ pub type Written<'b> = core::result::Result<&'b mut [u8], mptcp_codec::Error>;
 #[derive(Debug)]
 pub struct Socket {
     fd: Fd,
+    protocol: i32,
+    receive_buffer: Option<u32>,
     seq: u32,
     port: Option<u32>,
     strict: bool,
@@ -47,12 +55,10 @@ impl Socket {
     /// Opens a socket of this netlink protocol; in a box, as it is large and
     /// handed about.
     pub fn open(protocol: i32, receive_buffer: Option<u32>) -> Result<Box<Self>> {
-        let fd = sys::netlink_socket(protocol).map_err(|error| {
-            let what = ["Cannot open netlink socket"];
-            Error::system(Kind::Kernel, status::FAILED, &what, error)
-        })?;
         let mut socket = Box::new(Self {
-            fd,
+            fd: open(protocol)?,
+            protocol,
+            receive_buffer,
             seq: 0,
             port: None,
             strict: false,
@@ -84,6 +90,30 @@ impl Socket {
     /// How much of an answer is received at once, before the first request.
     pub fn set_reply_room(&mut self, bytes: usize) {
         self.room = bytes;
+    }
+
+    /// Starts anew with at least so much room for answers: what is left of the
+    /// last one goes with the old socket.
+    #[cold]
+    #[inline(never)]
+    fn reopen(&mut self, room: usize) -> Result<()> {
+        self.fd = open(self.protocol)?;
+        self.port = None;
+        self.strict = false;
+        self.explains = false;
+        if let Some(bytes) = self.receive_buffer {
+            self.set_receive_buffer(bytes);
+        }
+        self.grow(room);
+        Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, room: usize) {
+        if room > self.room {
+            self.room = room;
+            self.buffer = Vec::new();
+        }
     }
 
     /// Only listens from now on, to these multicast groups.
@@ -135,6 +165,7 @@ impl Socket {
             if !self.exchange(write, &mut |message| each(Some(message)))? {
                 return Ok(());
             }
+            self.grow(LARGE);
         }
         Err(interrupted())
     }
@@ -148,12 +179,23 @@ impl Socket {
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
         each: &mut dyn FnMut(&Message) -> Result<()>,
     ) -> Result<bool> {
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; REQUEST + self.room];
-        }
+        let mut lost = 0;
         loop {
+            if self.buffer.is_empty() {
+                self.buffer = vec![0; REQUEST + self.room];
+            }
             match self.attempt(write, each)? {
                 Ended::Refused => {}
+                Ended::Lost { room, begun } => {
+                    lost += 1;
+                    if lost > LOST {
+                        return Err(receive_error(Errno(libc::ENOBUFS as u32)));
+                    }
+                    self.reopen(room)?;
+                    if begun {
+                        return Ok(true);
+                    }
+                }
                 ended => return Ok(ended == Ended::Interrupted),
             }
         }
@@ -170,6 +212,9 @@ impl Socket {
             return Err(interrupted());
         };
         let request = write(room, self.seq)?;
+        // What changes something is not sent twice without a look between.
+        let asks = !matches!(request, [_, _, _, _, _, _, low, high, ..]
+            if u16::from_ne_bytes([*low, *high]) & flags::ACK != 0);
         let mut exchange = Exchange::new(request)?;
         if let Some(port) = self.port {
             exchange = exchange.with_port_id(port);
@@ -188,13 +233,20 @@ impl Socket {
             begun: false,
             error: None,
             refused: false,
+            cut: 0,
         };
         while !answer.exchange.is_over() {
             let half = replies.len() / 2;
             if exchange.is_dump() {
                 // Its last datagram and its end come together.
                 let mut received = [Received::default(); 2];
-                let count = receive(&mut || sys::receive(&self.fd, replies, &mut received, true))?;
+                let count = match receive(&mut || {
+                    sys::receive(&self.fd, replies, &mut received, true)
+                }) {
+                    Ok(count) => count,
+                    Err(error) if error.errno() == libc::ENOBUFS as u32 => return Ok(answer.lost()),
+                    Err(error) => return Err(error),
+                };
                 for (received, half) in received.iter().zip(replies.chunks(half)).take(count) {
                     answer.take(received, half)?;
                 }
@@ -203,8 +255,16 @@ impl Socket {
                 // datagrams of later dumps as large as the most that it was
                 // ever offered on this socket.
                 let half = replies.get_mut(..half).unwrap_or_default();
-                let received = receive(&mut || sys::receive_one(&self.fd, half))?;
-                answer.take(&received, half)?;
+                match receive(&mut || sys::receive_one(&self.fd, half)) {
+                    Ok(received) => answer.take(&received, half)?,
+                    Err(error) if asks && error.errno() == libc::ENOBUFS as u32 => {
+                        return Ok(answer.lost());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if answer.cut != 0 {
+                return Ok(answer.lost());
             }
         }
         self.port = answer.exchange.port_id();
@@ -230,20 +290,28 @@ struct Answer<'e> {
     error: Option<Error>,
     // It is a refusal.
     refused: bool,
+    // The length of a datagram that there was no room for.
+    cut: usize,
 }
 
 impl Answer<'_> {
+    /// A part of it could not be received.
+    #[cold]
+    fn lost(&self) -> Ended {
+        Ended::Lost {
+            room: 2 * self.cut.next_multiple_of(4096),
+            begun: self.begun,
+        }
+    }
+
     /// Takes a datagram that was received into `room`.
     fn take(&mut self, received: &Received, room: &[u8]) -> Result<()> {
         if received.sender != 0 {
             return Ok(());
         }
         let Some(datagram) = room.get(..received.len) else {
-            return Err(Error::new(
-                Kind::Reply,
-                status::FAILED,
-                &["Error: truncated reply from the kernel"],
-            ));
+            self.cut = received.len;
+            return Ok(());
         };
         for reply in self.exchange.feed(datagram) {
             let error = match reply? {
@@ -286,6 +354,15 @@ enum Ended {
     Interrupted,
     /// With a refusal whose reason has not been asked for.
     Refused,
+    /// Not at all: a datagram was lost, or larger than a half of this room.
+    Lost { room: usize, begun: bool },
+}
+
+fn open(protocol: i32) -> Result<Fd> {
+    sys::netlink_socket(protocol).map_err(|error| {
+        let what = ["Cannot open netlink socket"];
+        Error::system(Kind::Kernel, status::FAILED, &what, error)
+    })
 }
 
 /// Receives, again where a signal came first.

@@ -1,52 +1,98 @@
 //! Carrying out steps, all or none of them.
 
-use mptcp_codec::mptcp::{EndpointFlags, Limits};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
+use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
-use crate::grammar::limits::LimitWords;
-use crate::kernel::{Names, PathManager};
-use crate::state::file::Mistake;
-use crate::state::plan::{clashing, Action, Entry, Plan, Step};
-use crate::text::{number, Text};
+use crate::grammar::limits::over;
+use crate::kernel::{proc, Names, PathManager};
+use crate::state::file::{put_setting, File, Mistake};
+use crate::state::plan::{
+    clashes, clashing, flags_of, id_of, index_of, is_implicit, Action, Plan, Step, Tuning,
+};
+use crate::sys;
+use crate::text::{number, take, Text};
 
-/// Carries out the steps of the plan.
+/// How steps are carried out.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Manner {
+    /// A refusal does not hold up the others.
+    pub lenient: bool,
+    /// Others may have endpoints: an id is looked at before it is deleted.
+    pub careful: bool,
+}
+
+/// Carries out the steps of the plan. Signals that would end the program wait
+/// until they are done or undone.
 ///
 /// When the kernel refuses one, those before it are undone in reverse, and
-/// the error says so; `lenient` goes on instead. What was left out has an
+/// the error says so, unless that is to be lenient. What was left out has an
 /// error in its step: refused steps, where that is allowed, and endpoints of
 /// those that an interface stands for, where the kernel has no room for more.
 pub fn carry_out(
     path_manager: &mut PathManager,
     plan: &mut Plan,
-    lenient: bool,
+    manner: Manner,
 ) -> core::result::Result<(), Mistake> {
+    let _whole = sys::Whole::begin();
+    let mut refused = None;
+    let mut settings = 0;
+    for tuning in &mut plan.settings {
+        if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.value) {
+            let mut command = Text::default();
+            put_setting(&mut command, tuning.name.as_bytes(), &tuning.value);
+            let error = Error::answer(error).within(command.as_bytes());
+            if !manner.lenient {
+                let line = tuning.line;
+                refused = Some(Mistake { line, error });
+                break;
+            }
+            tuning.error = Some(error);
+        }
+        settings += 1;
+    }
     let mut limits = plan.limits;
-    for at in 0..plan.steps.len() {
-        let Some(step) = plan.steps.get_mut(at) else {
-            break;
+    let mut full = false;
+    let mut count = 0;
+    while refused.is_none() {
+        let Plan { steps, present, .. } = &mut *plan;
+        let Some(step) = steps.get_mut(count) else {
+            return Ok(());
         };
-        let Err(error) = change(path_manager, step, &mut limits) else {
+        count += 1;
+        if full && step.spread && !step.before.contains(EndpointFlags::IMPLICIT) {
+            step.error = Some(Error::answer(Errno(libc::ERANGE as u32)));
+            continue;
+        }
+        let Err(error) = change(path_manager, step, &mut limits, present, manner) else {
             continue;
         };
         let no_room = step.spread && error.errno() == libc::ERANGE as u32;
-        if lenient || no_room {
+        full |= no_room;
+        if manner.lenient || no_room || step.optional {
             step.error = Some(error);
             continue;
         }
         let line = step.line;
         let error = error.within(command(path_manager, step).as_bytes());
-        let mut undo = Undo {
-            path_manager,
-            plan,
-            error,
-            missing: false,
-        };
-        undo.all(at);
-        let error = undo.error;
-        return Err(Mistake { line, error });
+        count -= 1;
+        refused = Some(Mistake { line, error });
     }
-    Ok(())
+    match refused {
+        None => Ok(()),
+        Some(Mistake { line, error }) => {
+            let mut undo = Undo {
+                path_manager,
+                plan,
+                error,
+                missing: false,
+            };
+            undo.all(settings, count);
+            let error = undo.error;
+            Err(Mistake { line, error })
+        }
+    }
 }
 
 /// Taking back what was done before a step was refused.
@@ -60,15 +106,23 @@ struct Undo<'a> {
 }
 
 impl Undo<'_> {
-    /// Takes back the first `count` steps, the last first.
-    fn all(&mut self, count: usize) {
+    /// Takes back the first settings and steps, the last first.
+    fn all(&mut self, settings: usize, steps: usize) {
         let mut undone = 0;
         let plan = self.plan;
-        for step in plan.steps.get(..count).unwrap_or(&[]).iter().rev() {
+        for step in plan.steps.get(..steps).unwrap_or(&[]).iter().rev() {
             if step.error.is_none() {
                 self.step(step);
                 undone += 1;
             }
+        }
+        for tuning in plan.settings.get(..settings).unwrap_or(&[]).iter().rev() {
+            if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.before) {
+                let mut command = Text::default();
+                put_setting(&mut command, tuning.name.as_bytes(), &tuning.before);
+                self.miss(command.as_bytes(), &Error::answer(error));
+            }
+            undone += 1;
         }
         if undone != 0 && !self.missing {
             self.error.push(b"\nThe changes before it, ");
@@ -80,8 +134,7 @@ impl Undo<'_> {
 
     /// Takes one change back.
     fn step(&mut self, step: &Step) {
-        let entry = &step.entry;
-        let mut back = Step::new(step.action, entry);
+        let mut back = Step::new(step.action, &step.endpoint);
         let mut found = Ok(true);
         match step.action {
             Action::Limits => back.limits = self.plan.limits,
@@ -92,36 +145,42 @@ impl Undo<'_> {
                 return;
             }
             Action::Delete => back.action = Action::Add,
-            Action::Change => back.entry.flags = step.before,
+            Action::Change => back.endpoint = back.endpoint.with_flags(step.before),
             Action::Add => {
                 back.action = Action::Delete;
-                found = find(self.path_manager, &mut back.entry);
+                found = find(self.path_manager, &mut back.endpoint);
             }
         }
         match found {
             Ok(true) => self.make(&back),
             Ok(false) => {}
-            Err(error) => self.miss(&back, &error),
+            Err(error) => {
+                let command = command(self.path_manager, &back);
+                self.miss(command.as_bytes(), &error);
+            }
         }
         // One of the kernel's own, whose place it took. The kernel makes those
-        // when it needs them, and for nobody: the refusal is told.
-        match clashing(&self.plan.present, entry) {
-            Some(there) if step.action == Action::Add && there.is_implicit() => {
+        // when it needs them, and for nobody: the refusal is reported.
+        match clashing(&self.plan.present, &step.endpoint) {
+            Some(there) if step.action == Action::Add && is_implicit(there) => {
                 self.make(&Step::new(Action::Add, there));
             }
             _ => {}
         }
     }
 
-    /// Makes a change, or tells that it is missing.
+    /// Makes a change, or reports that it is missing.
     fn make(&mut self, step: &Step) {
-        if let Err(error) = change(self.path_manager, step, &mut self.plan.limits.clone()) {
-            self.miss(step, &error);
+        let mut limits = self.plan.limits;
+        let manner = Manner::default();
+        if let Err(error) = change(self.path_manager, step, &mut limits, &[], manner) {
+            let command = command(self.path_manager, step);
+            self.miss(command.as_bytes(), &error);
         }
     }
 
     /// A change that would have to be made could not be.
-    fn miss(&mut self, step: &Step, why: &Error) {
+    fn miss(&mut self, command: &[u8], why: &Error) {
         if !self.missing {
             self.missing = true;
             self.error.push(
@@ -130,48 +189,113 @@ impl Undo<'_> {
             );
         }
         self.error.push(b"\n  ");
-        self.error.push(command(self.path_manager, step).as_bytes());
+        self.error.push(command);
         self.error.push(b" (");
         self.error.push(why.plain());
         self.error.push(b")");
     }
 }
 
-/// Makes one change. `limits` are those in force.
-fn change(path_manager: &mut PathManager, step: &Step, limits: &mut LimitWords) -> Result<()> {
-    let entry = &step.entry;
+/// Makes one change. `limits` are those in force. What seems to be refused may
+/// be done: an answer can be lost, and others may have been quicker. So the
+/// kernel is looked at before that is believed.
+#[inline(never)]
+fn change(
+    path_manager: &mut PathManager,
+    step: &Step,
+    limits: &mut Limits,
+    present: &[Endpoint],
+    manner: Manner,
+) -> Result<()> {
+    let Err(error) = try_change(path_manager, step, limits, manner) else {
+        return Ok(());
+    };
+    let final_ = matches!(error.errno() as i32, libc::ERANGE | libc::EPERM);
+    if !final_ && is_done(path_manager, step, present).unwrap_or(false) {
+        if step.action == Action::Limits {
+            *limits = over(*limits, &step.limits);
+        }
+        return Ok(());
+    }
+    Err(error)
+}
+
+fn try_change(
+    path_manager: &mut PathManager,
+    step: &Step,
+    limits: &mut Limits,
+    manner: Manner,
+) -> Result<()> {
+    let endpoint = &step.endpoint;
     match step.action {
         Action::Limits => {
-            path_manager.set_limits(&step.limits.over(Limits::EMPTY))?;
-            limits.add(&step.limits);
+            path_manager.set_limits(&step.limits)?;
+            *limits = over(*limits, &step.limits);
             Ok(())
         }
         Action::Flush => {
             path_manager.flush()?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
-            let mut left = LimitWords::default();
-            self::limits(path_manager, &mut left)?;
-            if left == *limits {
+            if path_manager.limits()? == *limits {
                 return Ok(());
             }
-            path_manager.set_limits(&limits.over(Limits::EMPTY))
+            path_manager.set_limits(limits)
         }
-        Action::Delete => path_manager.delete_id(entry.id),
-        Action::Change => path_manager.set_flags(entry.id, entry.flags & CHANGEABLE),
-        Action::Add => add(path_manager, entry),
+        Action::Delete => {
+            if manner.careful {
+                let mut found = Vec::new();
+                path_manager.endpoint(id_of(endpoint), &mut found)?;
+                if clashing(&found, endpoint).is_none() {
+                    // Somebody else has the id now.
+                    return Ok(());
+                }
+            }
+            path_manager.delete_id(id_of(endpoint))
+        }
+        Action::Change => path_manager.set_flags(id_of(endpoint), flags_of(endpoint) & CHANGEABLE),
+        Action::Add => add(path_manager, endpoint),
     }
+}
+
+/// Whether the kernel holds what a step was to make.
+#[cold]
+#[inline(never)]
+fn is_done(path_manager: &mut PathManager, step: &Step, present: &[Endpoint]) -> Result<bool> {
+    if step.action == Action::Limits {
+        let found = path_manager.limits()?;
+        return Ok(over(found, &step.limits) == found);
+    }
+    let mut found = Vec::new();
+    entries(path_manager, &mut found)?;
+    let endpoint = &step.endpoint;
+    let holder = clashing(&found, endpoint);
+    let same_id = |there: &Endpoint| id_of(there) == id_of(endpoint);
+    Ok(match step.action {
+        Action::Flush => !present
+            .iter()
+            .any(|gone| found.iter().any(|there| clashes(there, gone))),
+        Action::Delete => !holder.is_some_and(same_id),
+        Action::Change => holder.is_some_and(|there| {
+            same_id(there) && flags_of(there) & CHANGEABLE == flags_of(endpoint) & CHANGEABLE
+        }),
+        _ => holder.is_some_and(|there| {
+            (id_of(endpoint) == 0 || same_id(there))
+                && flags_of(there) == flags_of(endpoint)
+                && index_of(there) == index_of(endpoint)
+        }),
+    })
 }
 
 /// The newest flag is dropped by kernels that do not know it: what they took
 /// is looked at then.
-fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
-    path_manager.add(&entry.endpoint())?;
-    let mut found = *entry;
-    if entry.flags.contains(EndpointFlags::LAMINAR)
+fn add(path_manager: &mut PathManager, endpoint: &Endpoint) -> Result<()> {
+    path_manager.add(endpoint)?;
+    let mut found = *endpoint;
+    if flags_of(endpoint).contains(EndpointFlags::LAMINAR)
         && find(path_manager, &mut found)?
-        && !found.flags.contains(EndpointFlags::LAMINAR)
+        && !flags_of(&found).contains(EndpointFlags::LAMINAR)
     {
-        path_manager.delete_id(found.id)?;
+        path_manager.delete_id(id_of(&found))?;
         let why = "Error: this kernel does not know the flag laminar.";
         return Err(Error::new(Kind::Kernel, status::REFUSED, &[why]));
     }
@@ -179,34 +303,68 @@ fn add(path_manager: &mut PathManager, entry: &Entry) -> Result<()> {
 }
 
 /// Finds what the kernel made of an endpoint; tells whether it is there.
-fn find(path_manager: &mut PathManager, entry: &mut Entry) -> Result<bool> {
+pub fn find(path_manager: &mut PathManager, endpoint: &mut Endpoint) -> Result<bool> {
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
-    let there = clashing(&present, entry);
+    let there = clashing(&present, endpoint);
     if let Some(there) = there {
-        *entry = *there;
+        *endpoint = *there;
     }
     Ok(there.is_some())
 }
 
 /// The endpoints there are.
-pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Entry>) -> Result<()> {
+pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> Result<()> {
     entries.clear();
-    let mut endpoints = Vec::new();
-    path_manager.endpoints(&mut endpoints)?;
-    for endpoint in &endpoints {
-        if let Some(address) = endpoint.address() {
-            entries.push(Entry::of(endpoint, address));
-        }
-    }
+    path_manager.endpoints(entries)?;
+    entries.retain(|endpoint| endpoint.address().is_some());
     Ok(())
 }
 
-/// The limits in force.
-#[inline(never)]
-pub fn limits(path_manager: &mut PathManager, limits: &mut LimitWords) -> Result<()> {
-    *limits = LimitWords::of(&path_manager.limits()?);
-    Ok(())
+/// Adds the settings that the file names and that are not as it says. One that
+/// cannot be read is handed out.
+pub fn compare_settings(plan: &mut Plan, file: &File, report: &mut dyn FnMut(Mistake)) {
+    plan.settings.clear();
+    for setting in &file.settings {
+        let mut before = Vec::new();
+        if let Err(error) = proc::mptcp(&setting.name, &mut before) {
+            let mut error = Error::system(
+                Kind::File,
+                status::FAILED,
+                &["Error: cannot read net.mptcp.", &setting.name],
+                error,
+            )
+            .about(&setting.name);
+            if error.errno() == libc::ENOENT as u32 {
+                error = error.meant(&|near| {
+                    let mut defaults = proc::MPTCP_DEFAULTS;
+                    while !defaults.is_empty() {
+                        near.offer(take(&mut take(&mut defaults, b'\n'), b' '));
+                    }
+                });
+            }
+            let line = setting.line;
+            report(Mistake { line, error });
+        } else if !same_value(&before, setting.value.as_bytes()) {
+            plan.settings.push(Tuning {
+                line: setting.line,
+                name: setting.name.clone(),
+                value: setting.value.as_bytes().to_vec(),
+                before,
+                error: None,
+            });
+        }
+    }
+}
+
+/// Whether two values are the same, as numbers or as they are.
+fn same_value(one: &[u8], other: &[u8]) -> bool {
+    let digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
+    let trimmed = |value: &[u8]| {
+        let zeros = value.iter().take_while(|byte| **byte == b'0').count();
+        value.get(zeros..).unwrap_or(&[]).to_vec()
+    };
+    one == other || digits(one) && digits(other) && trimmed(one) == trimmed(other)
 }
 
 /// The command of a step.
@@ -214,7 +372,7 @@ pub fn command(path_manager: &mut PathManager, step: &Step) -> Text {
     let mut text = Text::default();
     step.print(
         &mut text,
-        name_of(path_manager, &mut Names::default(), &step.entry),
+        name_of(path_manager, &mut Names::default(), &step.endpoint),
     );
     text
 }
@@ -223,9 +381,9 @@ pub fn command(path_manager: &mut PathManager, step: &Step) -> Text {
 pub fn name_of<'n>(
     path_manager: &mut PathManager,
     names: &'n mut Names,
-    entry: &Entry,
+    endpoint: &Endpoint,
 ) -> &'n [u8] {
-    match entry.index {
+    match index_of(endpoint) {
         0 => &[],
         index => names.get(path_manager.fd(), index),
     }

@@ -2,10 +2,13 @@
 //! grammar.
 //!
 //! ```text
-//! limits set subflows 4 add_addr_accepted 4
+//! limits set subflows max add_addr_accepted 4
 //! endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh
 //! endpoint add dev lte subflow backup     # every usable address of it
-//! endpoint add dev wan6 -6 subflow
+//! endpoint add 2001:db8::/32 dev wan6 subflow
+//! endpoint add dev wwan* uplink subflow
+//! ignore dev docker*
+//! sysctl scheduler default
 //! ```
 //!
 //! Lines are split as those of a batch. The whole file is read before
@@ -13,27 +16,37 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::EndpointFlags;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
+use super::members::members;
+use super::plan::{clashes, flags_of, id_of, port_of};
 use crate::error::{Error, Result};
 use crate::grammar::batch::{self, Line};
-use crate::grammar::endpoint::{self, EndpointWords, Family, Purpose};
-use crate::grammar::limits::{self, LimitWords};
-use crate::grammar::{interface_name, keyword, Words};
+use crate::grammar::endpoint::{self, EndpointWords, Family, Prefix, Purpose};
+use crate::grammar::{interface_name, keyword, limits, Words};
 use crate::iproute2::{self, Caller, Target};
+use crate::output::Output;
 use crate::session::Command;
-use crate::state::plan::Entry;
-use crate::text::{address, number, Text};
+use crate::text::{address, number, parse_number, Text};
 
 /// What a state file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     /// The endpoints, in the order of their lines.
     pub endpoints: Vec<Declared>,
+    /// What no interface stands for.
+    pub ignored: Vec<Ignored>,
     /// The limits that are named; of two lines the last counts.
-    pub limits: LimitWords,
+    pub limits: Limits,
+    /// Those that are to be the kernel's maximum, a bit `1 << number` each.
+    pub most: u32,
     /// The line that named limits last.
     pub limits_line: u32,
+    /// Settings of `net.mptcp`; of two lines about one the last counts.
+    pub settings: Vec<Setting>,
+    /// Interfaces that have a default route of a family, once that has been
+    /// looked up.
+    pub uplinks: Vec<(u32, Family)>,
 }
 
 /// One line: an endpoint, or the endpoints of an interface.
@@ -41,15 +54,50 @@ pub struct File {
 pub struct Declared {
     /// Which line of the file it is, from 1.
     pub line: u32,
-    /// What it says. The index is that of the interface once that has been
-    /// looked up, 0 where there is none: it may come later.
-    pub entry: Entry,
+    /// What it says, but for the interface.
+    pub endpoint: Endpoint,
     /// It has no address: it stands for every usable one of its interface.
     pub spread: bool,
     /// Of this family only.
     pub family: Option<Family>,
-    /// `dev IF`, empty where there is none.
+    /// Of this prefix only.
+    pub prefix: Option<Prefix>,
+    /// `dev IF`, or a pattern of names; empty where there is none.
     pub dev: String,
+    /// Its interface counts only while it has a default route.
+    pub uplink: bool,
+    /// The indexes of its interfaces once they have been looked up: they may
+    /// come later.
+    pub indexes: Vec<u32>,
+    /// Its address was on an interface of this host when last looked for, or
+    /// before.
+    pub local: bool,
+    /// What it names was waited for and did not come.
+    pub lacking: bool,
+}
+
+/// `ignore`: addresses that no interface stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// `dev IF`, or a pattern of names; empty for all.
+    pub dev: String,
+    /// Of this family only.
+    pub family: Option<Family>,
+    /// Of this prefix only.
+    pub prefix: Option<Prefix>,
+    /// The indexes of its interfaces once they have been looked up.
+    pub indexes: Vec<u32>,
+}
+
+/// `sysctl`: a setting of `net.mptcp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Which line of the file it is.
+    pub line: u32,
+    /// Its name in /proc/sys/net/mptcp.
+    pub name: String,
+    /// What it is to be.
+    pub value: String,
 }
 
 /// What is wrong with a line.
@@ -61,18 +109,21 @@ pub struct Mistake {
     pub error: Error,
 }
 
-/// More endpoints than there are ids.
+/// More endpoints than there are ids. Of other lines there are no more either.
 const MOST: usize = 255;
 /// Nobody reads more mistakes than these.
 const MOST_MISTAKES: usize = 100;
+/// What stands for an interface whose name no line can hold: its index. No
+/// name has a colon.
+const INDEX: &str = "index:";
 
 /// Reads a state file and adds what it says to `file`, which is worth nothing
-/// if there are mistakes. Those are told by their lines.
+/// if there are mistakes. Those are reported by their lines.
 pub fn parse(
     text: &[u8],
     commands: &'static [Command],
     file: &mut File,
-    tell: &mut dyn FnMut(u32, Error),
+    report: &mut dyn FnMut(u32, Error),
 ) {
     let mut mistakes = 0;
     let mut number = 0;
@@ -96,7 +147,7 @@ pub fn parse(
             continue;
         }
         if let Err(error) = statement(commands, file, number, &line) {
-            tell(number, error);
+            report(number, error);
             mistakes += 1;
         }
     }
@@ -111,6 +162,11 @@ fn statement(
     line: &Line,
 ) -> Result<()> {
     let words = line.words().map_err(batch::Mistake::error)?;
+    match words.as_slice() {
+        ["ignore", rest @ ..] => return ignore(file, rest),
+        ["sysctl", rest @ ..] => return setting(file, number, rest),
+        _ => {}
+    }
     let mut caller = Caller::new("ip-mptcp", commands);
     let target = iproute2::line(&mut caller, &words)?;
     if let Target::Run(Some(group), action, rest) = target {
@@ -126,53 +182,130 @@ fn statement(
 
 /// Something else than a state file is made of.
 fn other(words: &[&str]) -> Error {
-    let why = "a state file is made of \"endpoint add\" and \"limits set\"";
+    let why = "a state file is made of \"endpoint add\", \"limits set\", \"ignore\" and \"sysctl\"";
     Error::invalid(words.first().unwrap_or(&""), why)
 }
 
 fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    limits::parse_some(words, &mut file.limits)?;
+    limits::parse_some(words, &mut file.limits, &mut file.most)?;
     file.limits_line = line;
+    Ok(())
+}
+
+/// Reads `sysctl NAME VALUE`.
+#[inline(never)]
+fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
+    let [name, value] = words else {
+        return Err(match words {
+            [_, _, extra, ..] => Error::invalid(extra, "NAME VALUE is all that is expected"),
+            _ => Error::required("NAME VALUE"),
+        });
+    };
+    let full = *name;
+    let name = full
+        .strip_prefix("net.mptcp.")
+        .or_else(|| full.strip_prefix("net/mptcp/"))
+        .unwrap_or(full);
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(Error::invalid(full, "a setting of net.mptcp is expected"));
+    }
+    if name.starts_with("available_") {
+        return Err(Error::invalid(full, "it can only be read"));
+    }
+    if value.is_empty() || value.len() > 64 || value.bytes().any(|byte| byte < b' ') {
+        return Err(Error::invalid(value, "invalid value"));
+    }
+    file.settings.retain(|setting| setting.name != name);
+    if file.settings.len() >= MOST {
+        return Err(Error::invalid(full, "there are too many of these"));
+    }
+    file.settings.push(Setting {
+        line,
+        name: String::from(name),
+        value: String::from(*value),
+    });
+    Ok(())
+}
+
+/// Reads `ignore [ PREFIX ] [ dev IF ] [ -4 | -6 ]`.
+#[inline(never)]
+fn ignore(file: &mut File, words: &[&str]) -> Result<()> {
+    let mut dev = String::new();
+    let mut given = EndpointWords::default();
+    let mut name_it = |name: &str| {
+        dev = String::from(name);
+        Ok(0)
+    };
+    endpoint::parse(Words::new(words), Purpose::Ignore, &mut given, &mut name_it)?;
+    if given.is_empty() {
+        return Err(Error::required("PREFIX or dev IF"));
+    }
+    if file.ignored.len() >= MOST {
+        return Err(Error::invalid("ignore", "there are too many of these"));
+    }
+    let prefix = given.prefix();
+    file.ignored.push(Ignored {
+        family: prefix.map_or(given.family, |_| None),
+        prefix,
+        dev,
+        indexes: Vec::new(),
+    });
     Ok(())
 }
 
 #[inline(never)]
 fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     let mut dev = String::new();
-    let mut said = EndpointWords::default();
+    let mut given = EndpointWords::default();
     let mut name_it = |name: &str| {
         dev = String::from(name);
         Ok(0)
     };
-    endpoint::parse(Words::new(words), Purpose::Declare, &mut said, &mut name_it)?;
-    endpoint::check_new(&said)?;
+    endpoint::parse(
+        Words::new(words),
+        Purpose::Declare,
+        &mut given,
+        &mut name_it,
+    )?;
+    endpoint::check_new(&given)?;
+    let prefix = given.prefix().filter(|_| given.bits.is_some());
+    given.dev = None;
+    let family = given.family.take();
+    if prefix.is_some() {
+        given.address = None;
+    }
+    let endpoint = given.endpoint();
     let mut declared = Declared {
         line,
-        entry: Entry {
-            port: said.port.unwrap_or(0),
-            id: said.id.unwrap_or(0),
-            flags: said.set,
-            ..Entry::NONE
-        },
-        spread: true,
-        family: said.family,
+        endpoint,
+        spread: given.address.is_none(),
+        family,
+        prefix,
         dev,
+        uplink: given.uplink,
+        indexes: Vec::new(),
+        local: false,
+        lacking: false,
     };
-    let entry = &mut declared.entry;
-    if let Some(address) = said.address {
-        entry.address = address;
-        declared.spread = false;
-    }
-    endpoint::check_whole(entry.flags, entry.port)?;
-    if !declared.spread {
+    endpoint::check_whole(flags_of(&endpoint), port_of(&endpoint))?;
+    if let Some(of) = prefix.map(|prefix| prefix.address).or(given.address) {
         if let Some(family) = declared.family.take() {
-            if family != family_of(&entry.address) {
+            if family != family_of(&of) {
                 let why = "the address is of the other family";
                 return Err(Error::invalid(word(family), why));
             }
         }
-    } else if declared.dev.is_empty() {
-        return Err(Error::required("ADDRESS"));
+    }
+    if declared.dev.is_empty() {
+        if prefix.is_some() || declared.uplink {
+            return Err(Error::required("dev IF"));
+        } else if declared.spread {
+            return Err(Error::required("ADDRESS"));
+        }
+    } else if !declared.spread && is_pattern(&declared.dev) {
+        let why = "an address is on one interface, not on several";
+        return Err(Error::invalid(&declared.dev, why));
     }
     if file.endpoints.len() >= MOST {
         return Err(Error::invalid("add", "there are no more than 255 ids"));
@@ -199,24 +332,47 @@ fn word(family: Family) -> &'static str {
     }
 }
 
+/// Whether what stands for a name is a pattern of names.
+pub fn is_pattern(dev: &str) -> bool {
+    dev.contains('*')
+}
+
+/// The index that stands for a name, where one does.
+pub fn as_index(dev: &str) -> Option<u32> {
+    dev.strip_prefix(INDEX).and_then(parse_number)
+}
+
+/// Whether a name fits a pattern, in which `*` stands for any letters.
+pub fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern, name) {
+        ([], []) => true,
+        ([b'*', rest @ ..], _) => {
+            (0..=name.len()).any(|at| matches_pattern(rest, name.get(at..).unwrap_or(&[])))
+        }
+        ([a, rest @ ..], [b, more @ ..]) => a == b && matches_pattern(rest, more),
+        _ => false,
+    }
+}
+
 /// Finds what cannot be beside another line.
 #[inline(never)]
 fn check_pair(new: &Declared, other: &Declared) -> Result<()> {
-    let (one, two) = (&new.entry, &other.entry);
-    if one.id != 0 && one.id == two.id {
-        let id = number(one.id.into());
+    let (one, two) = (&new.endpoint, &other.endpoint);
+    let id = id_of(one);
+    if id != 0 && id == id_of(two) {
+        let id = number(id.into());
         return Err(already(id.as_str(), other, b" has this id already"));
     }
-    if new.spread != other.spread || one.port != two.port {
+    if new.spread != other.spread || port_of(one) != port_of(two) {
         return Ok(());
     }
     if new.spread {
-        if new.dev == other.dev && overlap(new.family, other.family) {
+        if new.dev == other.dev && new.prefix == other.prefix && overlap(new.family, other.family) {
             let what = b" has all its addresses already";
             return Err(already(&new.dev, other, what));
         }
-    } else if one.clashes(two) {
-        let text = address(one.address);
+    } else if clashes(one, two) {
+        let text = one.address().map_or_else(Vec::new, address);
         let text = core::str::from_utf8(&text).unwrap_or("");
         let what = b" has this address and port already";
         return Err(already(text, other, what));
@@ -236,47 +392,184 @@ fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
     one.is_none() || two.is_none() || one == two
 }
 
+/// Whether an address is of a family and a prefix, where they are given.
+fn within(address: IpAddr, family: Option<Family>, prefix: Option<Prefix>) -> bool {
+    family.is_none_or(|family| family == family_of(&address))
+        && prefix.is_none_or(|prefix| prefix.contains(address))
+}
+
+/// Whether an address is unique local (fc00::/7): no host of the Internet
+/// answers it.
+fn is_unique_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.octets()[0] & 0xfe == 0xfc)
+}
+
+impl File {
+    /// Whether it has not a single line: a generator that failed leaves that,
+    /// or somebody who is writing it.
+    pub fn is_empty(&self) -> bool {
+        self.endpoints.is_empty() && self.limits_line == 0 && self.settings.is_empty()
+    }
+
+    /// The limits, where `most` is the kernel's maximum.
+    pub fn limits_with(&self, most: u32) -> Limits {
+        limits::with_most(self.limits, self.most, most)
+    }
+
+    /// Whether an interface has a default route for this address.
+    pub fn is_uplink(&self, index: u32, address: IpAddr) -> bool {
+        self.uplinks.contains(&(index, family_of(&address)))
+    }
+
+    /// Whether a line without an address stands for this one of an interface,
+    /// as far as that depends on the file.
+    pub fn stands_for(&self, declared: &Declared, index: u32, address: IpAddr) -> bool {
+        declared.covers(index, address)
+            && (!declared.uplink || self.is_uplink(index, address))
+            && !self.ignored.iter().any(|ignored| {
+                within(address, ignored.family, ignored.prefix)
+                    && (ignored.dev.is_empty() || ignored.indexes.contains(&index))
+            })
+    }
+
+    /// Whether an endpoint is the file's: it names it by address and port, or
+    /// its interface without an address.
+    pub fn names(&self, endpoint: &Endpoint) -> bool {
+        let index = endpoint.if_idx().unwrap_or(0);
+        let ours = |declared: &Declared| match endpoint.address() {
+            Some(address) if declared.spread => {
+                declared.covers(index, address) && port_of(endpoint) == port_of(&declared.endpoint)
+            }
+            _ => clashes(&declared.endpoint, endpoint),
+        };
+        self.endpoints.iter().any(ours)
+    }
+
+    /// The patterns and names of interfaces, with the indexes that are kept
+    /// for them.
+    pub fn devs(&mut self) -> impl Iterator<Item = (&str, &mut Vec<u32>)> {
+        let endpoints = self.endpoints.iter_mut();
+        let ignored = self.ignored.iter_mut();
+        endpoints
+            .map(|of| (of.dev.as_str(), &mut of.indexes))
+            .chain(ignored.map(|of| (of.dev.as_str(), &mut of.indexes)))
+            .filter(|(dev, _)| !dev.is_empty())
+    }
+
+    /// Whether a line stands for interfaces by a pattern.
+    pub fn has_patterns(&self) -> bool {
+        self.endpoints.iter().any(|of| is_pattern(&of.dev))
+            || self.ignored.iter().any(|of| is_pattern(&of.dev))
+    }
+
+    /// Whether a line depends on default routes.
+    pub fn has_uplinks(&self) -> bool {
+        self.endpoints.iter().any(|of| of.uplink)
+    }
+}
+
 impl Declared {
+    /// The index of its interface; none where it does not exist.
+    pub fn index(&self) -> Option<u32> {
+        self.indexes.first().copied()
+    }
+
+    /// Whether it is without an address, and this one is among those of its
+    /// interfaces.
+    fn covers(&self, index: u32, address: IpAddr) -> bool {
+        let local = is_unique_local(address);
+        self.spread
+            && self.indexes.contains(&index)
+            && within(address, self.family, self.prefix)
+            && (!local
+                || self
+                    .prefix
+                    .is_some_and(|prefix| is_unique_local(prefix.address)))
+    }
+
+    /// How closely it says what it stands for.
+    pub fn rank(&self) -> u32 {
+        let bits = self.prefix.map_or(0, |prefix| u32::from(prefix.bits) + 1);
+        2 * bits + u32::from(!is_pattern(&self.dev))
+    }
+
+    /// Whether its address may be one that a router before this host
+    /// translates: on no interface, and only announced.
+    pub fn is_translated(&self) -> bool {
+        let roles = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
+        !self.local
+            && flags_of(&self.endpoint) & roles == EndpointFlags::SIGNAL
+            && port_of(&self.endpoint) == 0
+    }
+
     /// The line as it is written: read again, it says the same.
     pub fn print(&self, out: &mut Text) {
         out.bytes(b"endpoint add");
-        let Entry {
-            address,
-            port,
-            id,
-            flags,
-            ..
-        } = self.entry;
-        if !self.spread {
+        if let Some(prefix) = self.prefix {
             out.byte(b' ');
-            out.address(address);
+            prefix.print(out);
         }
-        put_rest(out, port, id, flags, EndpointFlags(0), self.dev.as_bytes());
-        if let Some(family) = self.family {
-            out.byte(b' ');
-            out.bytes(word(family).as_bytes());
+        put_endpoint(out, &self.endpoint, self.dev.as_bytes());
+        put_family(out, self.family);
+        if self.uplink {
+            out.bytes(b" uplink");
         }
     }
 }
 
-/// What follows the address of an endpoint, without what is 0 or empty.
-pub fn put_rest(
-    out: &mut Text,
-    port: u16,
-    id: u8,
-    set: EndpointFlags,
-    clear: EndpointFlags,
-    dev: &[u8],
-) {
-    put_number(out, b" port ", port.into());
-    put_number(out, b" id ", id.into());
-    for (flag, name) in &EndpointFlags::NAMES {
-        if (set | clear).contains(*flag) {
-            let cleared = clear.contains(*flag);
-            out.bytes(if cleared { b" no" } else { b" " });
-            out.bytes(name.as_bytes());
+impl Ignored {
+    /// The line as it is written: read again, it says the same.
+    pub fn print(&self, out: &mut Text) {
+        out.bytes(b"ignore");
+        if let Some(prefix) = self.prefix {
+            out.byte(b' ');
+            prefix.print(out);
+        }
+        put_dev(out, self.dev.as_bytes());
+        put_family(out, self.family);
+    }
+}
+
+impl Setting {
+    /// The line as it is written: read again, it says the same.
+    pub fn print(&self, out: &mut Text) {
+        put_setting(out, self.name.as_bytes(), self.value.as_bytes());
+    }
+}
+
+/// `sysctl NAME VALUE`.
+pub fn put_setting(out: &mut Text, name: &[u8], value: &[u8]) {
+    out.bytes(b"sysctl ");
+    out.bytes(name);
+    out.byte(b' ');
+    put_word(out, value);
+}
+
+fn put_family(out: &mut Text, family: Option<Family>) {
+    if let Some(family) = family {
+        out.byte(b' ');
+        out.bytes(word(family).as_bytes());
+    }
+}
+
+/// The words of an endpoint, each after a space; `dev` is the name of its
+/// interface.
+#[inline(never)]
+pub fn put_endpoint(out: &mut Text, endpoint: &Endpoint, dev: &[u8]) {
+    let flags = flags_of(endpoint);
+    let known = endpoint.with_flags(EndpointFlags(flags.0 & !flags.unknown().0));
+    let mut words = Output::default();
+    members(&mut words, &known, b"");
+    for word in words.buffer().as_bytes().split(|byte| *byte == b' ') {
+        if !word.is_empty() {
+            out.byte(b' ');
+            out.bytes(word);
         }
     }
+    put_dev(out, dev);
+}
+
+fn put_dev(out: &mut Text, dev: &[u8]) {
     if !dev.is_empty() {
         out.bytes(b" dev ");
         put_word(out, dev);
@@ -291,16 +584,21 @@ pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
     }
 }
 
-/// `limits set …`, those that are given.
-pub fn put_limits(out: &mut Text, limits: &LimitWords) {
+/// `limits set …`, those that are given; `most` are those that are to be the
+/// kernel's maximum.
+pub fn put_limits(out: &mut Text, limits: &Limits, most: u32) {
     out.bytes(b"limits set");
-    if let Some(number) = limits.add_addr_accepted {
-        out.bytes(b" add_addr_accepted ");
-        out.number(number.into());
-    }
-    if let Some(number) = limits.subflows {
-        out.bytes(b" subflows ");
-        out.number(number.into());
+    for (name, number, value) in limits::each(limits) {
+        if most & 1 << number != 0 {
+            out.byte(b' ');
+            out.bytes(name.as_bytes());
+            out.bytes(b" max");
+        } else if let Some(value) = value {
+            out.byte(b' ');
+            out.bytes(name.as_bytes());
+            out.byte(b' ');
+            out.number(value.into());
+        }
     }
 }
 
@@ -338,10 +636,19 @@ fn put_word(out: &mut Text, word: &[u8]) {
     }
 }
 
-/// Whether a state file can hold this name of an interface.
-pub fn can_name(name: &[u8]) -> bool {
-    core::str::from_utf8(name).is_ok_and(|name| interface_name(name) && !iproute2::is_help(name))
-        && quote(name).is_some()
+/// What stands for an interface in a state file: its name, or its index where a
+/// line cannot hold the name.
+pub fn put_name(name: &[u8], index: u32) -> Vec<u8> {
+    let held = core::str::from_utf8(name).is_ok_and(|name| {
+        interface_name(name)
+            && !iproute2::is_help(name)
+            && !is_pattern(name)
+            && as_index(name).is_none()
+    });
+    if held && quote(name).is_some() {
+        return name.to_vec();
+    }
+    [INDEX.as_bytes(), number(index.into()).as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -393,6 +700,14 @@ mod tests {
                 "\u{feff}endpoint add \\\n::1 port 0x50 \\\nsignal\r\n\n",
                 "endpoint add ::1 port 80 signal",
             ),
+            (
+                "endpoint add uplink dev wwan* 10.0.0.0/8 -4",
+                "endpoint add 10.0.0.0/8 dev wwan* uplink",
+            ),
+            (
+                "endpoint add dev index:7 -6 uplink",
+                "endpoint add dev index:7 -6 uplink",
+            ),
         ] {
             assert_eq!(lines(text), [line], "{text:?}");
             assert_eq!(lines(line), [line]);
@@ -401,12 +716,43 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_stands_for_any_letters() {
+        for (pattern, name, fits) in [
+            ("wwan*", "wwan0", true),
+            ("wwan*", "wwan", true),
+            ("wwan*", "xwwan0", false),
+            ("*", "", true),
+            ("a*b*c", "axxbxxc", true),
+            ("a*b*c", "axxcxxb", false),
+            ("lan", "lan0", false),
+            ("*0", "eth10", true),
+        ] {
+            let found = matches_pattern(pattern.as_bytes(), name.as_bytes());
+            assert_eq!(found, fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_line_can_hold_are_written_as_an_index() {
+        for (name, written) in [
+            (&b"wan"[..], "wan"),
+            (b"if7", "if7"),
+            (b"\xff", "index:3"),
+            (b"ww*", "index:3"),
+            (b"'\"#", "index:3"),
+        ] {
+            assert_eq!(put_name(name, 3), written.as_bytes());
+        }
+        assert_eq!((as_index("index:3"), as_index("if3")), (Some(3), None));
+    }
+
+    #[test]
     fn of_two_lines_about_limits_the_last_counts() {
         let file = correct("limits set subflows 3 a 1\nlimits set subflows 4");
         assert_eq!(
             (
-                file.limits.subflows,
-                file.limits.add_addr_accepted,
+                file.limits.subflows(),
+                file.limits.add_addr_accepted(),
                 file.limits_line
             ),
             (Some(4), Some(1), 2)

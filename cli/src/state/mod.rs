@@ -2,4 +2,5 @@
 
 pub mod changes;
 pub mod file;
+pub mod members;
 pub mod plan;

@@ -110,6 +110,21 @@ pub fn dump_rules(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8],
     begin(buffer, message_type::GETRULE, DUMP, seq, fixed).finish()
 }
 
+/// Asks for the routes of `family` in all tables that leave by the interface
+/// with this index, be it by one of several next hops. The kernel heeds the
+/// index only under `NETLINK_GET_STRICT_CHK` (kernel 4.20).
+pub fn dump_routes_by(
+    buffer: &mut [u8],
+    family: u16,
+    seq: u32,
+    output: u32,
+) -> Result<&mut [u8], Error> {
+    let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut writer = begin(buffer, message_type::GETROUTE, DUMP, seq, fixed);
+    writer.put_u32(path::OIF, output);
+    writer.finish()
+}
+
 /// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {

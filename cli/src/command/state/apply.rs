@@ -1,32 +1,34 @@
 //! `apply`.
 
-use std::net::IpAddr;
-
 use mptcp_codec::{generic, route};
 
-use super::{print, with_file, Job, Teller};
+use super::{print, print_setting, with_file, Job};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
-use crate::kernel::LinkEvents;
-use crate::kernel::{receive_error, RouteSocket, CHANGES};
-use crate::output::complain;
-use crate::session::Session;
-use crate::session::{Command, Does};
-use crate::state::file::Declared;
-use crate::state::plan::{is_meant, Others};
-use crate::sys::{self, Polled};
+use crate::iproute2::STANDARD_INPUT;
+use crate::kernel::{receive_error, LinkEvents, RouteSocket, CHANGES, ROUTE_CHANGES};
+use crate::session::{Command, Does, Session};
+use crate::state::changes::{carry_out, command, Manner};
+use crate::state::file::{Declared, File};
+use crate::state::plan::{address_of, is_local, is_meant, Step};
+use crate::sys::{self, Fd, Polled};
 use crate::text::Text;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "apply",
-    about: "Make endpoints and limits those of a state file.",
-    words: "[ --dry-run ] [ --keep ] [ --wait SECS ] FILE",
+    about: "Make endpoints, limits and settings those of a state file.",
+    words: "[ --dry-run ] [ --keep ] [ --allow-empty ] [ --wait SECS ] FILE",
     help: "A state file is lines of these commands, with comments:\n\
-            \x20 limits set subflows 4 add_addr_accepted 4\n\
+            \x20 limits set subflows max add_addr_accepted 4\n\
             \x20 endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
             \x20 endpoint add dev lte -4 subflow backup   # its usable addresses\n\
+            \x20 endpoint add 2001:db8::/32 dev wwan* uplink subflow\n\
+            \x20 ignore 192.168.0.0/16 dev docker*\n\
+            \x20 sysctl scheduler default\n\
+            A prefix narrows what dev stands for; with uplink an interface counts only while it \
+            has a default route. \
             Endpoints that already match are left alone; unnamed limits keep their values. \
             Where the kernel refuses a change, those before it are undone. Of addresses that \
             dev stands for, those that the kernel has no room for are left out, with a warning.\n\
@@ -39,7 +41,8 @@ pub const COMMAND: Command = Command {
 };
 
 #[inline(never)]
-pub fn run(session: &mut Session, apply: &Options) -> Result<Status> {
+fn run(session: &mut Session, apply: &Options) -> Result<Status> {
+    let file = apply.file()?;
     let mut wait = None;
     if let Some(word) = apply.wait {
         let Some(time) = milliseconds(word) else {
@@ -47,83 +50,111 @@ pub fn run(session: &mut Session, apply: &Options) -> Result<Status> {
         };
         wait = Some((word, time));
     }
-    with_file(session, apply.file()?, &mut |session, job| {
-        job.apply(session, apply, wait)
+    let input = [STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+    if session.batch_input && input.contains(&file) {
+        let why = "the commands are read from standard input";
+        return Err(Error::invalid(file, why));
+    }
+    with_file(session, file, false, &mut |session, job| {
+        if job.file.is_empty() && !apply.allow_empty {
+            return Err(job.teller.empty());
+        }
+        if let Some((seconds, time)) = wait {
+            job.wait(session, seconds, time)?;
+        }
+        let late = core::mem::take(&mut job.teller.status);
+        if !apply.dry_run {
+            job.lock.take(&Fd::NONE)?;
+        }
+        let made = job
+            .look_at_all(session)
+            .and_then(|()| job.make(session, apply));
+        job.lock.release();
+        made?;
+        if job.teller.status == 0 || job.teller.status == status::WOULD_CHANGE {
+            job.teller.flush();
+            if apply.dry_run || session.out.style.json {
+                job.list(session)?;
+            }
+        }
+        if late != 0 {
+            job.teller.status = late;
+        }
+        Ok(())
     })
 }
 
 impl Job {
-    /// Goes on while there is no mistake to tell.
-    fn apply(
-        &mut self,
-        session: &mut Session,
-        apply: &Options,
-        wait: Option<(&str, u64)>,
-    ) -> Result<()> {
-        if let Some((seconds, time)) = wait {
-            self.wait(session, seconds, time)?;
-            if self.teller.status != 0 {
-                return Ok(());
-            }
-        }
-        if !apply.dry_run {
-            self.lock.take()?;
-        }
-        self.look_at_all(session)?;
-        if self.teller.status != 0 {
-            return Ok(());
-        }
-        self.make(session, apply)
-    }
-
     fn look_at_all(&mut self, session: &mut Session) -> Result<()> {
         // Interfaces matter if the file stands for addresses of some.
-        if self.file.endpoints.iter().any(|declared| declared.spread) {
+        let matters = |declared: &Declared| declared.spread || declared.uplink;
+        if self.file.endpoints.iter().any(matters) {
             self.look_around(session)?;
         } else {
             self.find_interfaces(session)?;
         }
-        self.look(session)?;
+        let mut mistakes = Vec::new();
+        self.look(session, &mut |mistake| mistakes.push(mistake))?;
+        for mistake in mistakes {
+            self.teller.mistake(mistake.line, &mistake.error);
+        }
         for declared in &self.file.endpoints {
             let dev = &declared.dev;
-            if !declared.spread && !dev.is_empty() && declared.entry.index == 0 {
+            let named = !declared.spread && !dev.is_empty() && !declared.lacking;
+            if named && declared.indexes.is_empty() {
                 let error = Error::invalid(dev, "device does not exist");
-                self.teller.tell(declared.line, error);
+                self.teller.mistake(declared.line, &error);
             }
         }
         Ok(())
     }
 
-    /// Makes of what is there what the file says.
+    /// Makes of what is there what the file says, unless there was a mistake.
     fn make(&mut self, session: &mut Session, apply: &Options) -> Result<()> {
-        let plan = &mut self.plan;
-        plan.expand(&self.file, false);
-        plan.compare_limits(&self.file);
-        let others = match apply.keep {
-            true => Others::StayBut(&[]),
-            false => Others::Go,
-        };
-        if let Err(mistake) = plan.compare(others) {
-            return self.teller.tell_refused(mistake);
-        }
-        if apply.dry_run {
-            if !plan.steps.is_empty() {
-                self.teller.status = status::WOULD_CHANGE;
-            }
-            return self.list(session);
-        }
-        self.carry_out(session, false)?;
         if self.teller.status != 0 {
             return Ok(());
         }
-        for step in &self.plan.steps {
-            if step.error.is_some() {
-                tell_no_room(&self.teller, step.line, step.entry.address, &mut self.text);
-            }
+        self.warn_of_names(false);
+        // What did not come has no interface to be bound to.
+        let gone = |declared: &Declared| {
+            declared.lacking && !declared.dev.is_empty() && declared.indexes.is_empty()
+        };
+        self.file.endpoints.retain(|declared| !gone(declared));
+        let keep: Option<&[Step]> = apply.keep.then_some(&[]);
+        if let Err(mistake) = self.plan(session, keep, false, &|_| ()) {
+            return self.teller.refused(mistake);
         }
-        complain(self.text.as_bytes());
-        if session.out.style.json {
-            self.list(session)?;
+        for conflict in &self.plan.conflicts {
+            self.teller.warn(conflict.line, conflict.error.plain());
+        }
+        let path_manager = session.path_manager()?;
+        let plan = &mut self.plan;
+        if apply.dry_run {
+            if plan.steps.iter().any(|step| step.spread) {
+                plan.leave_out(room(path_manager.maximum()));
+            }
+            if !plan.steps.is_empty() || !plan.settings.is_empty() {
+                self.teller.status = status::WOULD_CHANGE;
+            }
+            return Ok(());
+        }
+        let manner = Manner {
+            lenient: false,
+            careful: apply.keep,
+        };
+        if let Err(mistake) = carry_out(path_manager, plan, manner) {
+            return self.teller.refused(mistake);
+        }
+        for step in &self.plan.steps {
+            let Some(error) = &step.error else { continue };
+            if step.left_out() {
+                self.teller.warn(step.line, no_room(step).as_bytes());
+            } else {
+                let mut message = command(path_manager, step);
+                message.bytes(b": ");
+                message.bytes(error.plain());
+                self.teller.warn(step.line, message.as_bytes());
+            }
         }
         Ok(())
     }
@@ -133,6 +164,9 @@ impl Job {
         let (path_manager, out) = session.path_manager_and_output()?;
         if out.style.json {
             out.begin_array("");
+        }
+        for tuning in &self.plan.settings {
+            print_setting(out, tuning);
         }
         for step in &self.plan.steps {
             if step.error.is_none() {
@@ -146,7 +180,8 @@ impl Job {
     }
 
     /// Waits for MPTCP and for what the file names, so many milliseconds, which
-    /// were said as `seconds`; what did not come is told.
+    /// were given as `seconds`; what did not come is reported, and the exit
+    /// status says so.
     #[inline(never)]
     fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
@@ -158,21 +193,43 @@ impl Job {
             }
         }
         news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
+        if self.file.has_uplinks() {
+            news.listen_to(ROUTE_CHANGES)?;
+        }
         loop {
             self.look_around(session)?;
             let seen = &self.plan.seen;
-            let is_there = |declared: &Declared| lack(declared, seen).is_empty();
-            if self.file.endpoints.iter().all(is_there) || !await_news(&mut news, end)? {
+            let came = |declared: &Declared| lack(&self.file, declared, seen).is_empty();
+            if self.file.endpoints.iter().all(came) || !await_news(&mut news, end)? {
                 break;
             }
         }
-        for declared in &self.file.endpoints {
-            let what = lack(declared, &self.plan.seen);
-            if !what.is_empty() {
-                let dev = &declared.dev;
-                let message = ["Error: waited ", seconds, what, dev, "\""];
-                let error = Error::new(Kind::Kernel, status::FAILED, &message).about(dev);
-                self.teller.tell(declared.line, error);
+        for at in 0..self.file.endpoints.len() {
+            let Some(declared) = self.file.endpoints.get(at) else {
+                break;
+            };
+            let what = lack(&self.file, declared, &self.plan.seen);
+            if what.is_empty() {
+                continue;
+            }
+            let mut error = Error::new(
+                Kind::Kernel,
+                status::FAILED,
+                &["Error: timed out after ", seconds, " s waiting for ", what],
+            );
+            if what == ADDRESS {
+                let mut text = Text::default();
+                text.address(address_of(&declared.endpoint));
+                error.push(text.as_bytes());
+            } else {
+                error.push(b"\"");
+                error.push(declared.dev.as_bytes());
+                error.push(b"\"");
+                error = error.about(&declared.dev);
+            }
+            self.teller.mistake(declared.line, &error);
+            if let Some(declared) = self.file.endpoints.get_mut(at) {
+                declared.lacking = true;
             }
         }
         Ok(())
@@ -182,14 +239,23 @@ impl Job {
 /// `GENL_ID_CTRL`, the group in which families are announced.
 const FAMILIES: &[u32] = &[16];
 
+/// How many endpoints a kernel with this maximum of the limits has room for.
+fn room(maximum: u32) -> usize {
+    // Since Linux 7.2 limits go up to 64, and endpoints to the number of ids.
+    if maximum < 64 {
+        maximum as usize
+    } else {
+        255
+    }
+}
+
 /// The warning about an address that is left out.
-pub fn tell_no_room(teller: &Teller, line: u32, address: IpAddr, text: &mut Text) {
+pub fn no_room(step: &Step) -> Text {
     let mut message = Text::default();
     message.bytes(b"the kernel has no room for another endpoint: ");
-    message.address(address);
+    message.address(address_of(&step.endpoint));
     message.bytes(b" is left out");
-    let place = Some((teller.name(), line));
-    Error::warning(teller.json, place, message.as_bytes(), text);
+    message
 }
 
 /// Waits until something is new, whatever it is; false where the time is over.
@@ -205,16 +271,29 @@ fn await_news(news: &mut RouteSocket, end: u64) -> Result<bool> {
     Ok(true)
 }
 
+const ADDRESS: &str = "address ";
+
 /// What a line names that is not there, as the message has it; empty where all
 /// is.
-fn lack(declared: &Declared, seen: &LinkEvents) -> &'static str {
-    if declared.dev.is_empty() {
-        ""
-    } else if declared.entry.index == 0 {
-        " s in vain for interface \""
-    } else if !declared.spread || seen.iter().any(|of| is_meant(declared, seen, of)) {
+fn lack(file: &File, declared: &Declared, seen: &LinkEvents) -> &'static str {
+    let address = address_of(&declared.endpoint);
+    if !declared.dev.is_empty() && declared.indexes.is_empty() {
+        "interface "
+    } else if declared.spread {
+        if seen.iter().any(|of| is_meant(file, declared, seen, of)) {
+            ""
+        } else {
+            "an address of "
+        }
+    } else if declared.uplink
+        && !declared
+            .index()
+            .is_some_and(|index| file.is_uplink(index, address))
+    {
+        "a default route of "
+    } else if is_local(seen, address) || declared.is_translated() {
         ""
     } else {
-        " s in vain for an address of \""
+        ADDRESS
     }
 }

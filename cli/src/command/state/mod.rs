@@ -1,19 +1,29 @@
 //! `save`, `apply`, `watch`: what the kernel holds, as a file.
 
 mod apply;
+mod log;
 mod save;
 mod watch;
 
-use super::members::members;
+use std::net::IpAddr;
+
+use mptcp_codec::inet::{AF_INET, AF_INET6};
+
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
+use crate::grammar::endpoint::Family;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{interface, Lock, Names, PathManager, RouteSocket};
+use crate::kernel::connections::{survey, Detail, Found};
+use crate::kernel::{Diagnostics, Lock, Names, PathManager, RouteSocket};
+use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
-use crate::state::changes::{carry_out, entries, limits, name_of};
-use crate::state::file::{parse, File, Mistake};
-use crate::state::plan::{Plan, Step};
+use crate::state::changes::{entries, name_of};
+use crate::state::file::{
+    as_index, is_pattern, matches_pattern, parse, put_setting, File, Mistake,
+};
+use crate::state::members::members;
+use crate::state::plan::{address_of, is_local, Conflict, Others, Plan, Step, Tuning};
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
@@ -24,14 +34,17 @@ pub use watch::COMMAND as WATCH;
 /// A state file is not larger than this.
 const LARGEST: usize = 1 << 20;
 
-/// Who tells what is wrong with a state file.
+/// What is wrong with a state file, and what there is to say about it. It is
+/// gathered first: nobody is to wait for a reader while the lock is held.
 struct Teller {
-    /// The table of commands, of whose words the file is made.
-    commands: &'static [Command],
     json: bool,
     file: &'static str,
+    commands: &'static [Command],
+    /// It is read again and again: it must be a file.
+    again: bool,
     /// The exit status that the first mistake leads to, 0 so far.
     status: Status,
+    text: Text,
 }
 
 impl Teller {
@@ -44,46 +57,64 @@ impl Teller {
     }
 
     /// An error about a line of the file, or about none, which is 0.
-    fn report(&self, line: u32, error: &Error, out: &mut Text) {
-        error.report_at(self.json, self.name(), line, out);
+    fn report(&mut self, line: u32, error: &Error) {
+        error.report_at(self.json, self.name(), line, &mut self.text);
     }
 
-    /// Tells an error.
-    fn complain(&self, line: u32, error: &Error) {
-        let mut text = Text::default();
-        self.report(line, error, &mut text);
-        complain(text.as_bytes());
+    /// A warning about a line of the file, or about none.
+    fn warn(&mut self, line: u32, message: &[u8]) {
+        let place = Some((self.name(), line)).filter(|_| line != 0);
+        Error::warning(self.json, place, message, &mut self.text);
     }
 
-    /// Tells a mistake.
-    fn tell(&mut self, line: u32, error: Error) {
-        self.complain(line, &error);
+    /// A mistake, which decides the exit status.
+    fn mistake(&mut self, line: u32, error: &Error) {
+        self.report(line, error);
+        self.fail(error.status());
+    }
+
+    fn fail(&mut self, status: Status) {
         if self.status == 0 {
-            self.status = error.status();
+            self.status = status;
         }
     }
 
-    /// Tells of a step that was refused. What is about no line is for others
-    /// to tell.
-    fn tell_refused(&mut self, refused: Mistake) -> Result<()> {
+    /// A step that was refused. What is about no line is for others to report.
+    fn refused(&mut self, refused: Mistake) -> Result<()> {
         if refused.line == 0 {
             return Err(refused.error);
         }
-        self.tell(refused.line, refused.error);
+        self.mistake(refused.line, &refused.error);
         Ok(())
     }
 
-    /// Reads the file into `into`, which is empty. Mistakes are told, and then
-    /// it is worth nothing.
+    /// Writes all of it.
+    fn flush(&mut self) {
+        complain(self.text.as_bytes());
+        self.text.clear();
+    }
+
+    /// Reads the file into `into`, which is empty. After mistakes it is worth
+    /// nothing.
     fn read(&mut self, into: &mut File) -> Result<()> {
         let mut text = Vec::new();
         let mut cannot = "Cannot open";
-        read_text(self.file, &mut text, &mut cannot)
+        read_text(self.file, self.again, &mut text, &mut cannot)
             .map_err(|error| file_error(cannot, self.name(), error))?;
         parse(&text, self.commands, into, &mut |line, error| {
-            self.tell(line, error)
+            self.mistake(line, &error)
         });
         Ok(())
+    }
+
+    /// That the state has not a single line.
+    fn empty(&self) -> Error {
+        let message = [
+            "Error: \"",
+            self.name(),
+            "\" is empty: nothing is changed (with --allow-empty all endpoints are deleted)",
+        ];
+        Error::new(Kind::File, status::FAILED, &message).about(self.name())
     }
 }
 
@@ -96,6 +127,7 @@ fn file_error(what: &str, name: &str, error: Errno) -> Error {
 #[inline(never)]
 fn read_text(
     file: &str,
+    again: bool,
     text: &mut Vec<u8>,
     cannot: &mut &'static str,
 ) -> core::result::Result<(), Errno> {
@@ -103,7 +135,11 @@ fn read_text(
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
     } else {
-        opened = sys::open_joined(&[file.as_bytes()])?;
+        opened = if again {
+            sys::open_lasting(&[file.as_bytes()])
+        } else {
+            sys::open_joined(&[file.as_bytes()])
+        }?;
         &opened
     };
     *cannot = "Cannot read";
@@ -115,12 +151,13 @@ struct Job {
     teller: Teller,
     file: File,
     plan: Plan,
-    /// Who is asked for interfaces and their addresses, once that is needed.
-    asks: Option<RouteSocket>,
+    /// Where to ask for interfaces and their addresses, once that is needed.
+    routes: Option<RouteSocket>,
+    /// Names of interfaces, as they were when last looked at.
     names: Names,
     lock: Lock,
-    /// Warnings, to be told at the end.
-    text: Text,
+    /// The kernel's maximum of the limits; 0 where nobody asked.
+    maximum: u32,
 }
 
 /// Reads a state file and does with it what is to be done; returns the exit
@@ -128,103 +165,250 @@ struct Job {
 fn with_file(
     session: &mut Session,
     file: &'static str,
+    again: bool,
     work: &mut dyn FnMut(&mut Session, &mut Job) -> Result<()>,
 ) -> Result<Status> {
     let mut job = Job {
         teller: Teller {
-            commands: session.commands,
             json: session.options.json,
             file,
+            commands: session.commands,
+            again,
             status: 0,
+            text: Text::default(),
         },
         file: File::default(),
         plan: Plan::default(),
-        asks: None,
+        routes: None,
         names: Names::default(),
         lock: Lock::default(),
-        text: Text::default(),
+        maximum: 0,
     };
     job.teller.read(&mut job.file)?;
+    let mut done = Ok(());
     if job.teller.status == 0 {
-        work(session, &mut job)?;
+        done = work(session, &mut job);
     }
-    Ok(job.teller.status)
+    job.lock.release();
+    job.teller.flush();
+    done.map(|()| job.teller.status)
 }
 
 impl Job {
-    /// Looks at interfaces and their addresses.
+    fn routes(&mut self, session: &mut Session) -> Result<&mut RouteSocket> {
+        let routes = match self.routes.take() {
+            Some(routes) => routes,
+            None => RouteSocket::open(session.receive_buffer())?,
+        };
+        Ok(self.routes.insert(routes))
+    }
+
+    /// Looks at interfaces, their addresses, and where it matters at default
+    /// routes.
     fn look_around(&mut self, session: &mut Session) -> Result<()> {
-        if self.asks.is_none() {
-            self.asks = Some(RouteSocket::open(session.receive_buffer())?);
+        self.routes(session)?;
+        if let Some(routes) = &mut self.routes {
+            routes.look(&mut self.plan.seen, &mut self.names)?;
         }
-        if let Some(asks) = &mut self.asks {
-            asks.look(&mut self.plan.seen)?;
+        self.find_interfaces(session)?;
+        for declared in &mut self.file.endpoints {
+            declared.local |= is_local(&self.plan.seen, address_of(&declared.endpoint));
         }
-        self.find_interfaces(session)
+        self.file.uplinks.clear();
+        let File {
+            endpoints, uplinks, ..
+        } = &mut self.file;
+        if let Some(routes) = &mut self.routes {
+            for declared in endpoints.iter().filter(|declared| declared.uplink) {
+                for index in &declared.indexes {
+                    for (number, family) in [(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
+                        let mut gateway = None;
+                        if !uplinks.contains(&(*index, family))
+                            && routes.default_route(number, *index, &mut gateway)?
+                        {
+                            uplinks.push((*index, family));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Finds the interfaces of the file.
     fn find_interfaces(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
-        for declared in &mut self.file.endpoints {
-            declared.entry.index = index_of(path_manager, &declared.dev)?;
+        for (dev, indexes) in self.file.devs() {
+            indexes.clear();
+            if is_pattern(dev) {
+                for (index, name) in self.names.all() {
+                    if matches_pattern(dev.as_bytes(), name) {
+                        indexes.push(*index);
+                    }
+                }
+            } else {
+                indexes.extend(index_of(path_manager, dev)?);
+            }
         }
         Ok(())
     }
 
-    /// Looks at endpoints and limits. Nothing is to be done then.
-    fn look(&mut self, session: &mut Session) -> Result<()> {
-        // Interfaces may have been renamed.
-        self.names = Names::default();
+    /// Looks at endpoints, limits and settings. Nothing is to be done then. A
+    /// setting that cannot be read is handed out.
+    fn look(&mut self, session: &mut Session, report: &mut dyn FnMut(Mistake)) -> Result<()> {
         let path_manager = session.path_manager()?;
         let plan = &mut self.plan;
         plan.steps.clear();
         entries(path_manager, &mut plan.present)?;
-        limits(path_manager, &mut plan.limits)
+        plan.limits = path_manager.limits()?;
+        if self.file.most != 0 && self.maximum == 0 {
+            self.maximum = path_manager.maximum();
+        }
+        crate::state::changes::compare_settings(plan, &self.file, report);
+        plan.compare_limits(&self.file, self.maximum);
+        Ok(())
     }
 
-    /// Carries out the steps; what stays undone is told or an error.
-    fn carry_out(&mut self, session: &mut Session, lenient: bool) -> Result<()> {
-        match carry_out(session.path_manager()?, &mut self.plan, lenient) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.teller.tell_refused(refused),
+    /// Plans what is to be done to endpoints. With `keep`, those of others stay
+    /// that are not among these. `prepare` may change what is wanted before
+    /// that is compared with what is there.
+    fn plan(
+        &mut self,
+        session: &mut Session,
+        keep: Option<&[Step]>,
+        follow: bool,
+        prepare: &dyn Fn(&mut Plan),
+    ) -> core::result::Result<(), Mistake> {
+        let plan = &mut self.plan;
+        let others = match keep {
+            Some(own) => Others::StayBut(own, &self.file),
+            None => Others::Go,
+        };
+        let conflict = match follow {
+            true => Conflict::CostsTheId,
+            false => Conflict::Fails,
+        };
+        let begin = plan.steps.len();
+        plan.busy = None;
+        loop {
+            plan.expand(&self.file, follow);
+            prepare(plan);
+            let compared = plan.compare(others, follow, conflict);
+            if !plan.unsure || plan.busy.is_some() {
+                return compared;
+            }
+            let mut busy = Vec::new();
+            if living_subflows(session, &mut busy).is_err() {
+                // Whether something would be lost is unknown: all stay.
+                for there in &plan.present {
+                    busy.push(address_of(there));
+                }
+            }
+            plan.busy = Some(busy);
+            plan.steps.truncate(begin);
+        }
+    }
+
+    /// Warns of lines that no interface fits, with the name that may have been
+    /// meant; where it may come later, only if there is one.
+    fn warn_of_names(&mut self, later: bool) {
+        for declared in &self.file.endpoints {
+            if declared.dev.is_empty() || declared.lacking || !declared.indexes.is_empty() {
+                continue;
+            }
+            let dev = declared.dev.as_bytes();
+            let mut near = Near::new(dev);
+            for (_, name) in self.names.all() {
+                near.offer(name);
+            }
+            let mut message = Text::default();
+            message.bytes(if is_pattern(&declared.dev) {
+                b"no interface has a name like \""
+            } else {
+                b"there is no interface \""
+            });
+            message.bytes(dev);
+            message.byte(b'"');
+            let found = near.found();
+            if later && found.is_empty() {
+                continue;
+            }
+            if !found.is_empty() {
+                message.bytes(b" (did you mean \"");
+                message.bytes(&found);
+                message.bytes(b"\"?)");
+            }
+            self.teller.warn(declared.line, message.as_bytes());
         }
     }
 }
 
-/// The index of the interface that `dev` names, 0 where there is none.
-fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<u32> {
-    if dev.is_empty() {
-        return Ok(0);
+/// The index of the interface that `dev` names, if there is one.
+fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
+    let fd = path_manager.fd();
+    if let Some(index) = as_index(dev) {
+        return Ok(Some(index).filter(|index| sys::interface_name(fd, *index).is_ok()));
     }
-    match interface::index(path_manager.fd(), dev, false) {
-        // Whether there is one could be told.
-        Err(error) if error.errno() == 0 => Ok(0),
-        found => found,
+    match sys::interface_index(fd, dev.as_bytes()) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno(number)) if number == libc::ENODEV as u32 => Ok(None),
+        Err(error) => Err(Error::answer(error).about(dev)),
     }
+}
+
+/// Adds the local addresses of the subflows that live.
+#[inline(never)]
+fn living_subflows(session: &mut Session, into: &mut Vec<IpAddr>) -> Result<()> {
+    let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
+    survey(&mut diagnostics, Detail::Place, &mut |found| {
+        match found {
+            Found::Subflow { subflow, .. } if subflow.is_alive() => {
+                into.extend(subflow.ends()[0].address());
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Prints a step: as a command, or as an object.
 fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, step: &Step) {
-    let name = name_of(path_manager, names, &step.entry);
+    let name = name_of(path_manager, names, &step.endpoint);
     if !out.style.json {
         step.print(out.buffer(), name);
         out.end_line();
         return;
     }
-    out.begin_object("");
-    out.json_string("action", step.name().as_bytes());
-    if step.line != 0 {
-        out.json_number("line", step.line.into());
+    begin(out, step.name(), step.line);
+    for (name, _, value) in crate::grammar::limits::each(&step.limits) {
+        if let Some(value) = value {
+            out.json_number(name, value.into());
+        }
     }
-    if let Some(number) = step.limits.add_addr_accepted {
-        out.json_number("add_addr_accepted", number.into());
-    }
-    if let Some(number) = step.limits.subflows {
-        out.json_number("subflows", number.into());
-    }
-    if step.has_entry() {
-        members(out, &step.entry.endpoint(), name);
+    if step.has_endpoint() {
+        members(out, &step.endpoint, name);
     }
     out.end_object();
+}
+
+/// The same of a setting.
+fn print_setting(out: &mut Output, tuning: &Tuning) {
+    if !out.style.json {
+        put_setting(out.buffer(), tuning.name.as_bytes(), &tuning.value);
+        out.end_line();
+        return;
+    }
+    begin(out, "sysctl", tuning.line);
+    out.json_string("name", tuning.name.as_bytes());
+    out.json_string("value", &tuning.value);
+    out.end_object();
+}
+
+fn begin(out: &mut Output, action: &str, line: u32) {
+    out.begin_object("");
+    out.json_string("action", action.as_bytes());
+    if line != 0 {
+        out.json_number("line", line.into());
+    }
 }

@@ -2,27 +2,31 @@
 
 use std::ffi::CStr;
 
+use mptcp_codec::mptcp::Endpoint;
+
 use super::file_error;
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{Error, Result, Status};
-use crate::grammar::limits::LimitWords;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{interface, PathManager};
-use crate::session::Session;
-use crate::session::{Command, Does};
-use crate::state::changes::{entries, limits};
-use crate::state::file::{can_name, put_limits};
+use crate::kernel::{interface, proc, LinkEvents, Lock, Names, RouteSocket};
+use crate::session::{Command, Does, Session};
+use crate::state::changes::entries;
+use crate::state::file::{
+    family_of, put_endpoint, put_limits, put_name, put_setting, Declared, File,
+};
+use crate::state::plan::{address_of, index_of, is_implicit, is_meant, port_of};
 use crate::sys::{self, Fd};
-use crate::text::{number, vanished, Text};
+use crate::text::{number, take, vanished, Text};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "save",
-    about: "Print endpoints and limits as a state file.",
+    about: "Print endpoints, limits and settings as a state file.",
     words: "[ FILE ]",
     help: "A named file is replaced atomically. Endpoints that the kernel made, or whose \
-            interface has gone, are comments in it.\n\
+            interface no longer exists, are comments in it. A leased address is written as its \
+            interface where it is the only one.\n\
             \n\
             Example:\n\
             \x20 ip-mptcp save /etc/mptcp.state",
@@ -30,9 +34,9 @@ pub const COMMAND: Command = Command {
 };
 
 #[inline(never)]
-pub fn run(session: &mut Session, save: &Options) -> Result<Status> {
+fn run(session: &mut Session, save: &Options) -> Result<Status> {
     let mut text = Text::default();
-    put_all(session.path_manager()?, &mut text)?;
+    put_all(session, &mut text)?;
     let text = text.as_bytes();
     match save.file {
         // By this name too it may be a file that others write to.
@@ -46,35 +50,95 @@ pub fn run(session: &mut Session, save: &Options) -> Result<Status> {
 
 /// All there is, as a state file.
 #[inline(never)]
-fn put_all(path_manager: &mut PathManager, out: &mut Text) -> Result<()> {
-    let mut found = LimitWords::default();
-    limits(path_manager, &mut found)?;
-    put_limits(out, &found);
-    out.byte(b'\n');
+fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
+    let mut lock = Lock::default();
+    lock.take(&Fd::NONE)?;
+    let buffer = session.receive_buffer();
+    let path_manager = session.path_manager()?;
+    let limits = path_manager.limits()?;
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
+    drop(lock);
+    put_limits(out, &limits, 0);
+    out.byte(b'\n');
+    let mut defaults = proc::MPTCP_DEFAULTS;
+    let mut value = Vec::new();
+    while !defaults.is_empty() {
+        let mut default = take(&mut defaults, b'\n');
+        let name = take(&mut default, b' ');
+        proc::sysctl(name, &mut value);
+        // Another name of path_manager; what this kernel does not have is empty.
+        if name != b"pm_type" && value != default && !value.is_empty() {
+            put_setting(out, name, &value);
+            out.byte(b'\n');
+        }
+    }
+    let mut seen = LinkEvents::new();
+    if present.iter().any(|endpoint| index_of(endpoint) != 0) {
+        RouteSocket::open(buffer)?.look(&mut seen, &mut Names::default())?;
+    }
     let mut name = Vec::new();
-    for entry in &present {
+    for endpoint in &present {
         let mut gone = false;
+        let index = index_of(endpoint);
         name.clear();
-        if entry.index != 0 {
-            match interface::name(path_manager.fd(), entry.index, &mut name) {
-                Ok(()) => {}
-                Err(Errno(number)) if number == libc::ENODEV as u32 => gone = true,
+        if index != 0 {
+            match interface::name(path_manager.fd(), index, &mut name) {
+                Ok(()) => name = put_name(&name, index),
+                Err(Errno(number)) if number == libc::ENODEV as u32 => {
+                    gone = true;
+                    name = vanished(index);
+                }
                 Err(error) => return Err(Error::answer(error)),
             }
-            // What a line cannot name is found again by its number while it lives.
-            if !can_name(&name) {
-                name = vanished(entry.index);
-            }
         }
-        if gone || entry.is_implicit() {
+        if gone || is_implicit(endpoint) {
             out.bytes(b"# ");
+        } else if let Some(line) = leased(endpoint, &seen, &name) {
+            line.print(out);
+            out.bytes(b" # ");
+            out.address(address_of(endpoint));
+            out.byte(b'\n');
+            continue;
         }
-        entry.print(out, &name);
+        out.bytes(b"endpoint add");
+        put_endpoint(out, endpoint, &name);
         out.byte(b'\n');
     }
     Ok(())
+}
+
+/// The line that stands for an endpoint whose address is leased, and will be
+/// another one after the next lease: where it is the only one that the
+/// interface stands for.
+#[inline(never)]
+fn leased(endpoint: &Endpoint, seen: &LinkEvents, name: &[u8]) -> Option<Declared> {
+    const NOT_OF_THE_LINE: u32 = 1 << Endpoint::FAMILY
+        | 1 << Endpoint::ADDR4
+        | 1 << Endpoint::ADDR6
+        | 1 << Endpoint::IF_IDX
+        | 1 << Endpoint::PORT;
+    let address = address_of(endpoint);
+    let line = Declared {
+        line: 0,
+        endpoint: endpoint.without_all(NOT_OF_THE_LINE),
+        spread: true,
+        family: Some(family_of(&address)),
+        prefix: None,
+        dev: String::from_utf8(name.to_vec()).ok()?,
+        uplink: false,
+        indexes: vec![index_of(endpoint)],
+        local: true,
+        lacking: false,
+    };
+    let file = File::default();
+    let mut meant = seen.iter().filter(|of| is_meant(&file, &line, seen, of));
+    match (meant.next(), meant.next()) {
+        (Some(only), None) if !only.permanent && port_of(endpoint) == 0 => {
+            (only.address == Some(address)).then_some(line)
+        }
+        _ => None,
+    }
 }
 
 /// A path as the system takes it, which [`c_str`] makes of it.
@@ -99,14 +163,29 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
         Err(error) => return Err(error),
     };
     resolve(&mut path)?;
-    let target = path.strip_suffix(b"\0").unwrap_or(&path);
-    let process = number(sys::process().into());
-    let new = [target, b".", process.as_bytes(), b"\0"].concat();
+    sys::ignore(libc::SIGXFSZ);
+    let folder = path.iter().rposition(|byte| *byte == b'/');
+    let folder = path.get(..folder.map_or(0, |at| at + 1)).unwrap_or(&[]);
+    // Short, so that there is room for it beside the longest names, and new.
+    let mut attempt = 0;
+    let (new, output) = loop {
+        let process = number(sys::process().into());
+        let digits = number(attempt);
+        let name = [
+            folder,
+            b".ip-mptcp-",
+            process.as_bytes(),
+            b"-",
+            digits.as_bytes(),
+            b"\0",
+        ];
+        let new = name.concat();
+        match sys::create(c_str(&new)) {
+            Err(Errno(number)) if number == libc::EEXIST as u32 && attempt < 1000 => attempt += 1,
+            created => break (new, created?),
+        }
+    };
     let (target, new) = (c_str(&path), c_str(&new));
-    sys::survive_size_limit();
-    // One with our number was cut short.
-    let _ = sys::remove(new);
-    let output = sys::create(new)?;
     let mut result = old.map_or(Ok(()), |old| sys::make_like(&output, &old));
     result = result
         .and_then(|()| write_all(&output, text))
@@ -115,7 +194,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
         result = sys::rename(new, target);
     }
     if result.is_err() {
-        // The first mistake is the one to tell.
+        // The first mistake is the one to report.
         let _ = sys::remove(new);
     }
     result

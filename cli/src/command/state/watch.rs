@@ -2,33 +2,73 @@
 
 use std::net::IpAddr;
 
+use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route;
 
-use super::apply::tell_no_room;
-use super::{index_of, print, with_file, Job, Teller};
+use super::apply::no_room;
+use super::log::Log;
+use super::{index_of, print, print_setting, with_file, Job, Teller};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::LinkEvent;
-use crate::kernel::Names;
-use crate::kernel::{receive_error, RouteSocket, CHANGES};
-use crate::output::complain;
-use crate::session::Session;
-use crate::session::{Command, Does};
-use crate::state::changes::{carry_out, command, entries};
-use crate::state::file::{File, Mistake};
-use crate::state::plan::{among, clashing, push, Action, Entry, Ids, Others, Step};
-use crate::sys::{self, Polled};
+use crate::kernel::{interface, LinkEvent};
+use crate::kernel::{receive_error, RouteSocket, CHANGES, ROUTE_CHANGES};
+use crate::session::{Command, Does, Session};
+use crate::state::changes::{carry_out, command, entries, Manner};
+use crate::state::file::{is_pattern, matches_pattern, Declared, File};
+use crate::state::plan::{
+    address_of, among, clashes, clashing, id_of, is_implicit, push, Action, Ids, Plan, Step,
+};
+use crate::sys::{self, Polled, Signals};
 use crate::text::Text;
+
+/// After a change it is quiet for this long before it is followed, in
+/// milliseconds: news come in bursts.
+const QUIET: u64 = 100;
+/// But no change waits longer than this.
+const LONGEST: u64 = 1000;
+/// What failed is tried again after this long, then after twice as long, and so
+/// on.
+const FIRST_PAUSE: u64 = 1000;
+/// But no later than after this.
+const LONGEST_PAUSE: u64 = 300_000;
+/// How many endpoints are remembered with their ids after they are gone.
+const REMEMBERED: usize = 128;
+
+/// What is known between two looks.
+struct Follower<'j> {
+    /// The file, and what was there when last looked at.
+    job: &'j mut Job,
+    options: &'j Options,
+    /// The endpoints that the file stood for then.
+    own: Vec<Step>,
+    /// Endpoints of the file with the ids they had; none where another took it.
+    had: Vec<Endpoint>,
+    /// Complaints of the last round, and of this one: each between NULs.
+    before: Text,
+    about: Text,
+    /// The file was read since the last round.
+    fresh: bool,
+    log: Log,
+    /// When to look again, as [`sys::milliseconds`] counts: never while
+    /// nothing has changed that was not followed yet.
+    due: u64,
+    /// No later, whatever else changes.
+    latest: u64,
+    /// When to try again what failed, and how long after that.
+    again: u64,
+    pause: u64,
+}
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "watch",
     about: "Keep endpoints as a state file says while interfaces and addresses change.",
-    words: "[ --keep ] [ --remove-on-exit ] FILE",
+    words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --remove-on-exit ] FILE",
     help: "Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
-            with dev have endpoints only while the interface can carry packets. Prints each change.\n\
+            with dev have endpoints only while the interface can carry packets. Prints each change. \
+            What is refused is tried again and does not hold up the rest.\n\
             SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.\n\
             \n\
             Example:\n\
@@ -36,77 +76,43 @@ pub const COMMAND: Command = Command {
     does: Does::Options(run),
 };
 
-/// After a change it is quiet for this long before it is followed, in
-/// milliseconds: news come in bursts.
-const QUIET: u64 = 100;
-/// But no change waits longer than this.
-const LONGEST: u64 = 1000;
-/// After a mistake that may pass, such as too little memory.
-const AGAIN: u64 = 1000;
-/// So many endpoints are remembered with their ids after they went.
-const REMEMBERED: usize = 128;
-
-/// What is known between two looks.
-struct Follower<'j> {
-    /// The file, and what was there when last looked at.
-    job: &'j mut Job,
-    keep: bool,
-    /// The endpoints that the file stood for then.
-    own: Vec<Step>,
-    /// Endpoints of the file with the ids they had; none where another took it.
-    had: Vec<Entry>,
-    /// What was complained of in the last round, and in this: each complaint
-    /// between NULs.
-    said: Text,
-    about: Text,
-}
-
-/// When to look again, in milliseconds as [`sys::milliseconds`] counts.
-struct Due {
-    /// Then, or never while nothing has changed that was not followed yet.
-    at: u64,
-    /// No later, whatever else changes.
-    latest: u64,
-}
-
-impl Due {
-    const NEVER: Self = Self {
-        at: u64::MAX,
-        latest: u64::MAX,
-    };
-
-    /// Something changed.
-    fn note(&mut self, now: u64) {
-        self.latest = self.latest.min(now + LONGEST);
-        self.at = self.latest.min(now + QUIET);
-    }
-
-    /// How long to wait for news, as [`sys::poll`] takes it.
-    fn timeout(&self, now: u64) -> i32 {
-        match self.at {
-            u64::MAX => -1,
-            at => i32::try_from(at.saturating_sub(now)).unwrap_or(i32::MAX),
-        }
-    }
-}
-
 #[inline(never)]
-pub fn run(session: &mut Session, watch: &Options) -> Result<Status> {
+fn run(session: &mut Session, watch: &Options) -> Result<Status> {
+    // Before anything else: signals wait until they are heeded.
+    let signals = sys::catch_signals(sys::ENDING).map_err(|error| {
+        let what = ["cannot wait for signals"];
+        Error::system(Kind::Kernel, status::FAILED, &what, error)
+    })?;
+    sys::ignore(libc::SIGPIPE);
     let file = watch.file()?;
     if file == STANDARD_INPUT {
         let why = "a file that can be read again is needed";
         return Err(Error::invalid("-", why));
     }
-    with_file(session, file, &mut |session, job| {
+    let json = session.options.json;
+    with_file(session, file, true, &mut |session, job| {
+        if job.file.is_empty() && !watch.allow_empty {
+            let error = job.teller.empty();
+            job.teller.report(0, &error);
+        }
         let mut follower = Follower {
             job,
-            keep: watch.keep,
+            options: watch,
             own: Vec::new(),
             had: Vec::new(),
-            said: Text::default(),
+            before: Text::default(),
             about: Text::default(),
+            fresh: true,
+            log: Log::new(json),
+            due: 0,
+            latest: u64::MAX,
+            again: u64::MAX,
+            pause: FIRST_PAUSE,
         };
-        let ended = follower.run(session, watch.remove_on_exit);
+        session.out.keep();
+        let ended = follower.run(session, &signals);
+        follower.write(session);
+        session.out.stop_keeping();
         // Mostly the process ends now.
         core::mem::forget(follower);
         ended
@@ -121,63 +127,114 @@ enum Weight {
     /// With what else comes.
     Later,
     /// Something that endpoints hang on is gone: their subflows stall.
-    AtOnce,
+    Now,
 }
 
 impl Follower<'_> {
-    /// Follows until a signal comes, or the first round fails.
+    /// Follows until a signal comes, or the first round cannot be made.
     #[inline(never)]
-    fn run(&mut self, session: &mut Session, remove_on_exit: bool) -> Result<()> {
-        let signals =
-            sys::catch_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM]).map_err(|error| {
-                let what = ["cannot wait for signals"];
-                Error::system(Kind::Kernel, status::FAILED, &what, error)
-            })?;
+    fn run(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
         let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
-        self.round(session, true)?;
-        if self.job.teller.status != 0 {
-            return Ok(());
-        }
-        let mut due = Due::NEVER;
+        let mut routes = None;
+        let mut first = true;
         loop {
-            let mut polled = [Polled::read(news.fd()), Polled::read(&signals.fd)];
-            let timeout = due.timeout(sys::milliseconds());
-            sys::poll_all(&mut polled, timeout).map_err(receive_error)?;
-            let [changed, signal] = polled;
+            if self.job.file.has_uplinks() && routes.is_none() {
+                let listens = RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES)?;
+                routes = Some(listens);
+            }
+            let now = sys::milliseconds();
+            if self.due.min(self.again) <= now {
+                self.due = u64::MAX;
+                self.latest = u64::MAX;
+                self.again = u64::MAX;
+                match self.round(session, signals, first) {
+                    Ok(true) => first = false,
+                    // A signal comes before it.
+                    Ok(false) => self.due = 0,
+                    Err(error) if first => return Err(error),
+                    Err(error) => {
+                        self.about.clear();
+                        self.trouble(0, &error);
+                    }
+                }
+                self.write(session);
+                self.log.go_on();
+            }
+            let unread = match &routes {
+                Some(routes) => Polled::read(routes.fd()),
+                None => Polled::read(&sys::Fd::NONE),
+            };
+            let [output, errors] = self.log.polled();
+            let mut polled = [
+                Polled::read(&signals.fd),
+                Polled::read(news.fd()),
+                unread,
+                output,
+                errors,
+            ];
+            sys::poll_all(&mut polled, self.timeout()).map_err(receive_error)?;
+            let [signal, changed, rerouted, output, errors] = polled;
             let mut weight = Weight::Nothing;
             if signal.is_ready() {
-                match sys::caught(&signals).map(i32::from) {
+                match sys::caught(signals).map(i32::from) {
                     Some(libc::SIGHUP) => weight = self.read_again(),
-                    Some(_) if remove_on_exit => return self.remove(session),
+                    Some(_) if self.options.remove_on_exit => return self.remove(session),
                     Some(_) => return Ok(()),
                     None => {}
                 }
             }
+            if output.is_ready() || errors.is_ready() {
+                self.log.go_on();
+            }
             if changed.is_ready() {
-                let mut links = false;
-                news.news(&mut |news| {
-                    links |= news.address.is_none();
-                    weight = weight.max(self.weigh(news));
-                })?;
-                // Names move between interfaces; the news tell one name at most.
-                if links && weight == Weight::Nothing && self.has_moved(session)? {
-                    weight = Weight::Later;
+                weight = weight.max(self.hear(session, &mut news)?);
+            }
+            if rerouted.is_ready() {
+                if let Some(routes) = &mut routes {
+                    routes.news(&mut |_| ())?;
                 }
+                weight = weight.max(Weight::Later);
             }
             let now = sys::milliseconds();
-            if weight == Weight::Later {
-                due.note(now);
+            if weight != Weight::Nothing {
+                self.pause = FIRST_PAUSE;
             }
-            if weight == Weight::AtOnce || due.at <= now {
-                due = Due::NEVER;
-                if let Err(error) = self.round(session, false) {
-                    self.job.teller.complain(0, &error);
-                    due.note(sys::milliseconds() + AGAIN);
+            match weight {
+                Weight::Nothing => {}
+                Weight::Later => {
+                    self.latest = self.latest.min(now + LONGEST);
+                    self.due = self.latest.min(now + QUIET);
                 }
+                Weight::Now => self.due = 0,
             }
         }
+    }
+
+    /// How long to wait for news, as poll takes it.
+    fn timeout(&self) -> i32 {
+        match self.due.min(self.again) {
+            u64::MAX => -1,
+            at => i32::try_from(at.saturating_sub(sys::milliseconds())).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// Takes news; returns how soon they must be followed.
+    fn hear(&self, session: &mut Session, news: &mut RouteSocket) -> Result<Weight> {
+        let mut weight = Weight::Nothing;
+        let mut links = Vec::new();
+        news.news(&mut |news| {
+            if news.address.is_none() {
+                links.push(news.index);
+            }
+            weight = weight.max(self.weigh(news));
+        })?;
+        // Names move between interfaces; the news tell one name at most.
+        if !links.is_empty() && weight == Weight::Nothing && self.has_moved(session, &links)? {
+            weight = Weight::Later;
+        }
+        Ok(weight)
     }
 
     fn weigh(&self, news: &LinkEvent) -> Weight {
@@ -185,12 +242,17 @@ impl Follower<'_> {
         if index == 0 {
             return Weight::Later;
         }
-        if self
-            .job
-            .file
+        let file = &self.job.file;
+        let written = |address: IpAddr| {
+            let of = Endpoint::new(address);
+            let same = |line: &Endpoint| clashes(&line.with_port(0), &of);
+            file.endpoints.iter().any(|line| same(&line.endpoint))
+        };
+        if file
             .endpoints
             .iter()
-            .all(|line| line.entry.index != index)
+            .all(|line| !line.indexes.contains(&index))
+            && !news.address.is_some_and(written)
         {
             return Weight::Nothing;
         }
@@ -200,20 +262,33 @@ impl Follower<'_> {
         match known {
             None if news.present => Weight::Later,
             None => Weight::Nothing,
-            Some(_) if !news.present => Weight::AtOnce,
+            Some(_) if !news.present => Weight::Now,
             Some(old) if old.usable == news.usable => Weight::Nothing,
             Some(_) if news.usable => Weight::Later,
-            Some(_) => Weight::AtOnce,
+            Some(_) => Weight::Now,
         }
     }
 
-    /// Whether a name of the file is that of another interface now.
-    fn has_moved(&self, session: &mut Session) -> Result<bool> {
+    /// Whether a name of the file is that of another interface now; these
+    /// interfaces are new, or have changed.
+    fn has_moved(&self, session: &mut Session, links: &[u32]) -> Result<bool> {
         let path_manager = session.path_manager()?;
-        for declared in &self.job.file.endpoints {
-            // What cannot be told, the next round tells.
-            if index_of(path_manager, &declared.dev).ok() != Some(declared.entry.index) {
-                return Ok(true);
+        let mut file = self.job.file.clone();
+        for (dev, indexes) in file.devs() {
+            if !is_pattern(dev) {
+                // What cannot be looked up, the next round reports.
+                if index_of(path_manager, dev).ok().flatten() != indexes.first().copied() {
+                    return Ok(true);
+                }
+                continue;
+            }
+            for index in links {
+                let mut name = Vec::new();
+                let exists = interface::name(path_manager.fd(), *index, &mut name).is_ok();
+                let fits = exists && matches_pattern(dev.as_bytes(), &name);
+                if fits != indexes.contains(index) {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -224,35 +299,65 @@ impl Follower<'_> {
         let mut file = File::default();
         let mut teller = Teller {
             status: 0,
+            text: Text::default(),
             ..self.job.teller
         };
-        if let Err(error) = teller.read(&mut file) {
-            teller.tell(0, error);
+        let mut read = teller.read(&mut file);
+        if read.is_ok() && teller.status == 0 && file.is_empty() && !self.options.allow_empty {
+            read = Err(teller.empty());
         }
+        if let Err(error) = read {
+            teller.mistake(0, &error);
+        }
+        self.log.write(b"", teller.text.as_bytes());
         if teller.status != 0 {
             return Weight::Nothing;
         }
+        for declared in &mut file.endpoints {
+            // What was on an interface of this host once is no address of others.
+            let known = |old: &Declared| old.local && clashes(&old.endpoint, &declared.endpoint);
+            declared.local = self.job.file.endpoints.iter().any(known);
+        }
         self.job.file = file;
-        Weight::AtOnce
+        self.fresh = true;
+        Weight::Now
     }
 
-    /// Looks, and makes the endpoints what they should be. The first time
-    /// nothing may go wrong: there is an exit status else, which is not 0.
-    /// Later on what can be done is done.
-    fn round(&mut self, session: &mut Session, first: bool) -> Result<()> {
-        self.job.lock.take()?;
+    /// Hands what there is to say to the log.
+    fn write(&mut self, session: &mut Session) {
+        let text = &mut self.job.teller.text;
+        self.log
+            .write(session.out.buffer().as_bytes(), text.as_bytes());
+        text.clear();
+        session.out.forget();
+    }
+
+    /// Looks, and makes the endpoints what they should be, as far as that is
+    /// possible; false where a signal came before the lock could be had.
+    fn round(&mut self, session: &mut Session, signals: &Signals, first: bool) -> Result<bool> {
+        if !self.job.lock.take(&signals.fd)? {
+            return Ok(false);
+        }
         let done = self
             .look(session)
             .and_then(|()| self.follow(session, first));
         self.job.lock.release();
-        done
+        done?;
+        self.account(session)?;
+        core::mem::swap(&mut self.before, &mut self.about);
+        self.fresh = false;
+        Ok(true)
     }
 
     fn look(&mut self, session: &mut Session) -> Result<()> {
-        self.job.look_around(session)?;
-        self.job.look(session)?;
         self.about.clear();
-        self.job.text.clear();
+        self.job.look_around(session)?;
+        let mut mistakes = Vec::new();
+        self.job
+            .look(session, &mut |mistake| mistakes.push(mistake))?;
+        for mistake in mistakes {
+            self.trouble(mistake.line, &mistake.error);
+        }
         for there in &self.job.plan.present {
             if among(&self.own, there) {
                 remember(&mut self.had, there);
@@ -264,72 +369,118 @@ impl Follower<'_> {
     /// Does what a round is for, after the look.
     #[inline(never)]
     fn follow(&mut self, session: &mut Session, first: bool) -> Result<()> {
-        let Job { file, plan, .. } = &mut *self.job;
-        plan.expand(file, true);
-        for had in &self.had {
-            plan.ids.mark(had.id, Ids::RESERVED);
-        }
-        for wanted in &mut plan.wanted {
-            if let Some(had) = clashing(&self.had, &wanted.entry) {
-                wanted.had = had.id;
+        // Nothing follows from an empty file.
+        let empty = self.job.file.is_empty() && !self.options.allow_empty;
+        let keep = self.options.keep || empty;
+        let (own, had) = (&self.own, &self.had);
+        let keep_flags = self.options.keep_flags;
+        let prepare = |plan: &mut Plan| {
+            for had in had {
+                plan.ids.mark(id_of(had), Ids::RESERVED);
             }
-        }
-        plan.compare_limits(file);
-        let others = match self.keep {
-            true => Others::StayBut(&self.own),
-            false => Others::Go,
+            for wanted in &mut plan.wanted {
+                if let Some(had) = clashing(had, &wanted.endpoint) {
+                    wanted.had = id_of(had);
+                }
+                let same = |step: &Step| clashes(&step.endpoint, &wanted.endpoint);
+                let asked = own.iter().find(|step| same(step)).map(|step| step.asked);
+                wanted.keeps_flags = keep_flags && asked.is_none_or(|asked| asked == wanted.asked);
+            }
         };
-        if let Err(Mistake { line, error }) = plan.compare(others) {
-            if self.is_new(line, error.plain(), Entry::NONE.address) {
-                self.job.teller.report(line, &error, &mut self.job.text);
+        let mine: Option<&[Step]> = keep.then_some(own.as_slice());
+        self.job
+            .plan(session, mine, true, &prepare)
+            .map_err(|mistake| mistake.error)?;
+        let manner = Manner {
+            lenient: true,
+            careful: keep,
+        };
+        let plan = &mut self.job.plan;
+        let path_manager = session.path_manager()?;
+        carry_out(path_manager, plan, manner).map_err(|mistake| mistake.error)?;
+        if first {
+            // Who may change nothing need not stay.
+            for step in &mut plan.steps {
+                match step.error.take() {
+                    Some(error) if error.errno() == libc::EPERM as u32 => return Err(error),
+                    error => step.error = error,
+                }
             }
-            if first {
-                self.job.teller.status = error.status();
-            }
-        } else {
-            self.job.carry_out(session, !first)?;
-            if self.job.teller.status != 0 {
-                return Ok(());
-            }
-            for at in 0..self.job.plan.steps.len() {
-                self.account(session, at)?;
-            }
-            session.out.flush()?;
-            core::mem::swap(&mut self.own, &mut self.job.plan.wanted);
         }
-        // What was not said the last time.
-        complain(self.job.text.as_bytes());
-        core::mem::swap(&mut self.said, &mut self.about);
+        let chosen = |step: &Step| step.action == Action::Add && step.id() == 0;
+        if session.options.json && plan.steps.iter().any(chosen) {
+            let mut present = Vec::new();
+            entries(session.path_manager()?, &mut present)?;
+            for step in &mut plan.steps {
+                if let Some(found) = clashing(&present, &step.endpoint).filter(|_| chosen(step)) {
+                    step.endpoint = step.endpoint.with_id(id_of(found));
+                }
+            }
+        }
         Ok(())
     }
 
-    /// Prints a step that was done, complains of one that was not.
+    /// Prints what was done, complains of what was not.
     #[inline(never)]
-    fn account(&mut self, session: &mut Session, at: usize) -> Result<()> {
-        let (path_manager, out) = session.path_manager_and_output()?;
-        let Job { plan, names, .. } = &mut *self.job;
-        let Some(step) = plan.steps.get_mut(at) else {
-            return Ok(());
-        };
-        let (line, address) = (step.line, step.entry.address);
-        let no_room = step.left_out();
-        let Some(error) = step.error.take() else {
-            print(out, path_manager, names, step);
-            return Ok(());
-        };
-        if no_room {
-            if self.is_new(line, b"", address) {
-                tell_no_room(&self.job.teller, line, address, &mut self.job.text);
+    fn account(&mut self, session: &mut Session) -> Result<()> {
+        if self.fresh {
+            self.job.warn_of_names(true);
+        }
+        let conflicts = core::mem::take(&mut self.job.plan.conflicts);
+        for conflict in &conflicts {
+            let what = conflict.error.plain();
+            if self.is_new(conflict.line, what, IpAddr::from([0; 4])) {
+                self.job.teller.warn(conflict.line, what);
             }
-            return Ok(());
         }
-        // Whatever id was tried.
-        let command = command(path_manager, step);
-        if self.is_new(0, error.plain(), address) {
-            let error = error.within(command.as_bytes());
-            self.job.teller.report(line, &error, &mut self.job.text);
+        let settings = core::mem::take(&mut self.job.plan.settings);
+        for tuning in &settings {
+            match &tuning.error {
+                None => print_setting(&mut session.out, tuning),
+                Some(error) => self.trouble(tuning.line, error),
+            }
         }
+        let mut steps = core::mem::take(&mut self.job.plan.steps);
+        for step in &mut steps {
+            let (path_manager, out) = session.path_manager_and_output()?;
+            let (line, address) = (step.line, address_of(&step.endpoint));
+            if step.left_out() {
+                self.fail();
+                if self.is_new(line, b"", address) {
+                    self.job.teller.warn(line, no_room(step).as_bytes());
+                }
+                continue;
+            }
+            let Some(error) = step.error.take() else {
+                print(out, path_manager, &mut self.job.names, step);
+                continue;
+            };
+            self.fail();
+            // Whatever id was tried.
+            if self.is_new(0, error.plain(), address) {
+                let command = command(session.path_manager()?, step);
+                let error = error.within(command.as_bytes());
+                self.job.teller.report(line, &error);
+            }
+        }
+        core::mem::swap(&mut self.own, &mut self.job.plan.wanted);
         Ok(())
+    }
+
+    /// Something is to be tried again.
+    fn fail(&mut self) {
+        if self.again == u64::MAX {
+            self.again = sys::milliseconds() + self.pause;
+            self.pause = LONGEST_PAUSE.min(2 * self.pause);
+        }
+    }
+
+    /// An error that may pass, reported unless it was the last time.
+    fn trouble(&mut self, line: u32, error: &Error) {
+        self.fail();
+        if self.is_new(line, error.plain(), IpAddr::from([0; 4])) {
+            self.job.teller.report(line, error);
+        }
     }
 
     /// Whether a complaint was not made the last time: of a line or none,
@@ -343,43 +494,44 @@ impl Follower<'_> {
         self.about.address(address);
         self.about.byte(0);
         let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
-        let mut said = self.said.as_bytes().windows(about.len().max(1));
-        said.all(|said| said != about)
+        let mut before = self.before.as_bytes().windows(about.len().max(1));
+        before.all(|before| before != about)
     }
 
     /// Deletes the endpoints of the file.
     #[inline(never)]
     fn remove(&mut self, session: &mut Session) -> Result<()> {
-        self.job.lock.take()?;
-        let (path_manager, out) = session.path_manager_and_output()?;
-        let mut names = Names::default();
+        self.job.lock.take(&sys::Fd::NONE)?;
+        let path_manager = session.path_manager()?;
         let plan = &mut self.job.plan;
-        let mut present = Vec::new();
-        entries(path_manager, &mut present)?;
-        for there in &present {
-            if there.is_implicit() || !among(&self.own, there) {
-                continue;
-            }
-            // One by one: what has gone stays gone.
-            plan.steps.clear();
-            push(&mut plan.steps, Action::Delete, there);
-            carry_out(path_manager, plan, false).map_err(|refused| refused.error)?;
-            for step in &plan.steps {
-                print(out, path_manager, &mut names, step);
+        entries(path_manager, &mut plan.present)?;
+        plan.settings.clear();
+        plan.steps.clear();
+        for there in &plan.present {
+            if !is_implicit(there) && among(&self.own, there) {
+                push(&mut plan.steps, Action::Delete, there);
             }
         }
-        Ok(())
+        let manner = Manner {
+            lenient: true,
+            careful: true,
+        };
+        carry_out(path_manager, plan, manner).map_err(|mistake| mistake.error)?;
+        self.job.lock.release();
+        self.fresh = false;
+        plan.wanted.clear();
+        self.account(session)
     }
 }
 
 /// Keeps in mind which id an endpoint has.
 #[inline(never)]
-fn remember(all: &mut Vec<Entry>, there: &Entry) {
+fn remember(all: &mut Vec<Endpoint>, there: &Endpoint) {
     let mut place = None;
     for had in &mut *all {
-        if had.id == there.id || had.clashes(there) {
+        if id_of(had) == id_of(there) || clashes(had, there) {
             // There may be two: one that had the id, one that has it now.
-            *had = Entry::NONE;
+            *had = Endpoint::EMPTY;
             place = Some(had);
         }
     }
