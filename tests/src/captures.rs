@@ -1,4 +1,4 @@
-//! What real kernels said, byte for byte.
+//! What real kernels sent, byte for byte.
 //!
 //! The files in `tests/captures/` hold what `sendto` took and `recvfrom` and
 //! `getsockopt` gave on each kernel, in the byte order of its machine:
@@ -30,7 +30,7 @@ const FILES: [(&str, &str); 7] = [
     ("s390x-6.1", include_str!("../captures/s390x-6.1.txt")),
 ];
 
-/// All that one kernel said.
+/// Everything that one kernel sent.
 #[derive(Clone, Debug)]
 pub struct Capture {
     /// Name of the file: architecture and version.

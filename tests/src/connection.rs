@@ -17,7 +17,7 @@ fn socket(address: SocketAddr) -> io::Result<OwnedFd> {
         SocketAddr::V4(_) => libc::AF_INET,
         SocketAddr::V6(_) => libc::AF_INET6,
     };
-    // SAFETY: integers in; the descriptor is owned at once.
+    // SAFETY: integers in; the descriptor is owned immediately.
     unsafe {
         let fd = libc::socket(
             family,
@@ -178,7 +178,7 @@ pub fn information(end: &TcpStream) -> Option<Information> {
     })
 }
 
-/// The two ends of every subflow of an MPTCP socket, as the kernel tells its owner:
+/// The two ends of every subflow of an MPTCP socket, as the kernel reports them to its owner:
 /// local, remote.
 pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
     const MPTCP_SUBFLOW_ADDRS: i32 = 3;

@@ -34,7 +34,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// `name` tells those of one process apart.
+    /// `name` distinguishes those of one process.
     pub fn new(name: &str) -> Folder {
         let name = format!("docs-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -56,7 +56,7 @@ impl Drop for Folder {
     }
 }
 
-/// A program that is installed here; says aloud that the test is skipped where it is not.
+/// A program that is installed here; otherwise the test is reported as skipped.
 pub fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)

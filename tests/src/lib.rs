@@ -7,7 +7,7 @@
 //! | module | what it gives a test |
 //! |---|---|
 //! | [`documents`] | README, man page and the like; a folder to try in what they show |
-//! | [`captures`] | what five real kernels said, as bytes |
+//! | [`captures`] | what seven real kernels sent, as bytes |
 //! | [`namespace`] | fresh network namespaces, names for them, veth pairs, addresses |
 //! | [`paths`] | a client and a server with two paths between them |
 //! | [`program`] | the built binary, run with any argv, stdin, descriptors, under a time limit |
@@ -20,7 +20,7 @@
 //! | [`schema`] | a judge of the shape of JSON |
 //! | [`lock`] | what tests in all namespaces share: whether anybody listens to events |
 //! | [`table`], [`contract`] | tables of cases kept as data, and running them |
-//! | [`wait`] | waiting for a condition with a deadline, skipping a test audibly |
+//! | [`wait`] | waiting for a condition with a deadline, reporting a skipped test |
 //!
 //! Environment:
 //! * `IP_MPTCP_BIN`: test this binary instead of building one;

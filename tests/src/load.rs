@@ -10,7 +10,7 @@ use crate::kernel::{self, Limits};
 use crate::namespace::{add_address, veth, Namespace};
 use crate::wait::until;
 
-/// Lets this process have `count` descriptors; tells whether it may.
+/// Lets this process have `count` descriptors; returns whether it may.
 pub fn descriptors(count: u64) -> bool {
     let wanted = libc::rlimit {
         rlim_cur: count,

@@ -17,13 +17,14 @@ pub struct Namespace {
 
 impl Namespace {
     /// Puts the calling thread (and whatever it starts or opens from now on) into a new
-    /// namespace with `lo` up, and an empty `/run/netns` of its own. Says aloud that the test is skipped, and gives `None`,
-    /// where the system does not allow it or its kernel has no MPTCP.
+    /// namespace with `lo` up, and an empty `/run/netns` of its own. Reports the test as
+    /// skipped, and returns `None`, where the system does not allow it or its kernel has
+    /// no MPTCP.
     pub fn fresh() -> Option<Namespace> {
         Namespace::try_fresh().map_err(|why| skip(&why)).ok()
     }
 
-    /// The same; says why not as the error.
+    /// The same; the error says why not.
     pub fn try_fresh() -> Result<Namespace, String> {
         if let Some(error) = before_main::refused() {
             return Err(format!(
@@ -225,7 +226,7 @@ pub fn link_delete(name: &str) {
     route(RTM_DELLINK, 0, &link_header(existing(name), 0, 0).0).expect("interface removed");
 }
 
-/// Adds `address` with a prefix length to interface `name`, usable at once.
+/// Adds `address` with a prefix length to interface `name`, usable immediately.
 pub fn add_address(name: &str, address: IpAddr, prefix: u8) {
     try_add_address(name, address, prefix).expect("an address");
 }
@@ -268,7 +269,7 @@ fn change_address(
 pub mod address_flags {
     /// Made by the kernel for a while, beside one of [`MANAGE_TEMPORARY`].
     pub const TEMPORARY: u32 = 0x01;
-    /// Usable at once.
+    /// Usable immediately.
     pub const NODAD: u32 = 0x02;
     /// Another host has it.
     pub const DADFAILED: u32 = 0x08;

@@ -90,7 +90,7 @@ pub struct Socket {
 impl Socket {
     /// Opens and binds; `protocol` is e.g. `libc::NETLINK_GENERIC`.
     pub fn open(protocol: i32) -> io::Result<Socket> {
-        // SAFETY: integers in; the descriptor is owned at once.
+        // SAFETY: integers in; the descriptor is owned immediately.
         let fd = unsafe {
             let fd = libc::socket(
                 libc::AF_NETLINK,
@@ -285,7 +285,7 @@ impl Family {
         name.push(0);
         let reply = socket.query(16, &Bytes::new(&[3, 1, 0, 0]).put(2, &name).0)?;
         let all = attributes(&reply[4..]);
-        let id = u16_at(attribute(&all, 1).expect("the controller tells the id"));
+        let id = u16_at(attribute(&all, 1).expect("the controller sends the id"));
         let groups = attributes(attribute(&all, 7).unwrap_or_default())
             .into_iter()
             .map(|(_, group)| {

@@ -50,7 +50,7 @@ fn link_named_ip() -> &'static Path {
     LINK.get_or_init(|| {
         let test = std::env::current_exe().expect("the test's own path");
         let folder = test.with_file_name(format!("link-to-ip-mptcp-{}", std::process::id()));
-        // A folder left by an earlier process of the same number is as good.
+        // A folder left by an earlier process with the same id will do.
         let _ = std::fs::create_dir(&folder);
         let link = folder.join("ip");
         let _ = std::fs::remove_file(&link);
@@ -87,8 +87,8 @@ pub fn iproute2() -> Option<&'static Path> {
     .as_deref()
 }
 
-/// The `strace` that is installed here; says aloud that the test is skipped where there is
-/// none or it may not trace.
+/// The `strace` that is installed here; the test is reported as skipped if there is none or
+/// it may not trace.
 pub fn strace() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -107,7 +107,7 @@ pub fn strace() -> Option<PathBuf> {
 }
 
 /// A run of the tool in which something is done to a call, as `inject` of strace(1) takes
-/// it; skipped aloud as by [`strace`].
+/// it; reported as skipped as by [`strace`].
 pub fn injected(fault: &str, words: &str) -> Option<Run> {
     let run = Run::program(&strace()?)
         .words("-D -qq -o /dev/null -e")
@@ -256,7 +256,7 @@ impl Run {
         self
     }
 
-    /// Lets the program run so long (default: 10 seconds).
+    /// The time limit of the program (default: 10 seconds).
     pub fn limit(mut self, limit: Duration) -> Run {
         self.limit = limit;
         self
@@ -316,11 +316,11 @@ impl Run {
     }
 }
 
-/// Between fork and exec: empties all capability sets for good. Dropping them from the
+/// Between fork and exec: empties all capability sets irrevocably. Dropping them from the
 /// bounding set is what also holds for uid 0 across exec.
 fn drop_capabilities() -> io::Result<()> {
     for capability in 0..64 {
-        // SAFETY: integers only. EINVAL tells the end of the kernel's list.
+        // SAFETY: integers only. EINVAL marks the end of the kernel's list.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
             break;
         }
@@ -450,7 +450,7 @@ impl Running {
     pub fn wait_for_output(&self, what: &str, enough: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
         self.stdout.wait(enough).unwrap_or_else(|so_far| {
             panic!(
-                "{}: waited in vain for {what}; its output:\n{}",
+                "{}: timed out waiting for {what}; its output:\n{}",
                 self.shown,
                 String::from_utf8_lossy(&so_far)
             )
@@ -493,7 +493,7 @@ impl Running {
     }
 
     fn ends_within(&mut self, limit: Duration) -> bool {
-        // SAFETY: integers only; the descriptor is owned at once.
+        // SAFETY: integers only; the descriptor is owned immediately.
         let process = unsafe {
             let fd = libc::syscall(libc::SYS_pidfd_open, self.child.0.id(), 0) as i32;
             check(fd).expect("a descriptor of the program");
@@ -581,7 +581,7 @@ impl Output {
 pub fn terminal() -> (File, OwnedFd) {
     let (mut master, mut slave) = (-1, -1);
     // SAFETY: two live integers are written; the other arguments may be null. Both
-    // descriptors are owned at once.
+    // descriptors are owned immediately.
     unsafe {
         let opened = libc::openpty(
             &mut master,
@@ -595,7 +595,7 @@ pub fn terminal() -> (File, OwnedFd) {
     }
 }
 
-/// The same with so many columns and lines.
+/// The same with this number of columns and lines.
 pub fn terminal_of(columns: u16, lines: u16) -> (File, OwnedFd) {
     let (master, slave) = terminal();
     let size = libc::winsize {
@@ -626,7 +626,7 @@ pub fn resize(master: &File, columns: u16, lines: u16) {
 /// A pipe that nobody reads.
 pub fn broken_pipe() -> OwnedFd {
     let mut ends = [-1; 2];
-    // SAFETY: two integers are written; both descriptors are owned at once.
+    // SAFETY: two integers are written; both descriptors are owned immediately.
     unsafe {
         check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC)).expect("a pipe");
         drop(OwnedFd::from_raw_fd(ends[0]));

@@ -1,4 +1,4 @@
-//! Waiting for a condition, and saying aloud that a test could not run.
+//! Waiting for a condition, and reporting that a test could not run.
 
 use std::io::Write;
 use std::os::fd::FromRawFd;
@@ -17,7 +17,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
+        assert!(start.elapsed() < DEADLINE, "timed out waiting for {what}");
         // The pause between two looks, not a guess at how long the thing takes.
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -25,7 +25,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// Says that the running test, or a part of it, cannot run here, and why.
+/// Reports that the running test, or a part of it, cannot run here, and why.
 ///
 /// The test harness has no word for this and hides what passing tests print, so the
 /// line goes straight to descriptor 2, and the process ends with a count. With
@@ -37,7 +37,7 @@ pub fn skip(why: &str) {
         std::env::var_os("IP_MPTCP_NO_SKIP").is_none(),
         "{test} cannot run here: {why}"
     );
-    aloud(&format!("SKIPPED: {test}: {why}\n"));
+    report(&format!("SKIPPED: {test}: {why}\n"));
     if SKIPPED.fetch_add(1, Ordering::Relaxed) == 0 {
         // SAFETY: the function is a plain extern "C" function that does not unwind.
         unsafe { libc::atexit(count_skipped) };
@@ -45,14 +45,14 @@ pub fn skip(why: &str) {
 }
 
 extern "C" fn count_skipped() {
-    aloud(&format!(
+    report(&format!(
         "SKIPPED: {} in this test binary, for the reasons above\n",
         SKIPPED.load(Ordering::Relaxed)
     ));
 }
 
 /// Prints past the harness's capture.
-pub fn aloud(line: &str) {
+pub fn report(line: &str) {
     // SAFETY: descriptor 2 is only borrowed; ManuallyDrop keeps it open.
     let mut stderr = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(2) });
     // Nothing can be done about a standard error that cannot be written.

@@ -107,6 +107,7 @@ fn a_directory_is_no_batch_file() {
     Run::tool("-b /").run().failure(1);
 }
 
+/// BOM.
 #[test]
 fn a_byte_order_mark_is_skipped_or_refused_and_never_half_read() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -126,6 +127,7 @@ fn a_byte_order_mark_is_skipped_or_refused_and_never_half_read() {
     }
 }
 
+/// UTF-8.
 #[test]
 fn bytes_that_are_no_text_are_an_error_of_their_line() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -154,6 +156,7 @@ fn more_words_than_a_line_may_have_are_an_error() {
     assert_eq!(kernel::endpoints().len(), 1);
 }
 
+/// EFBIG.
 #[test]
 fn long_lines_are_read_whole_or_refused_whole() {
     for length in [30_000, 1 << 20] {
@@ -199,6 +202,7 @@ fn blocks_sigint(pid: u32) -> bool {
     blocked >> (libc::SIGINT - 1) & 1 != 0
 }
 
+/// SIGINT.
 #[test]
 fn a_command_that_a_signal_ends_leaves_signals_to_the_batch() {
     let Some(_namespace) = Namespace::fresh() else {

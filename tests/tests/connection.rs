@@ -254,6 +254,7 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
     }
 }
 
+/// FALLBACK, LISTEN.
 #[test]
 fn fallen_back_connections_and_listeners_are_found() {
     let Some(paths) = TwoPaths::fresh() else {
@@ -288,6 +289,7 @@ fn fallen_back_connections_and_listeners_are_found() {
     assert_eq!(listening, line);
 }
 
+/// CAP_NET_ADMIN.
 #[test]
 fn without_privilege_the_tree_is_shown_and_what_is_missing_is_said() {
     let Some((_paths, _listener, connection)) = over_two_paths() else {
@@ -309,6 +311,7 @@ fn without_privilege_the_tree_is_shown_and_what_is_missing_is_said() {
 }
 
 /// One dump of the kernel's is many datagrams then.
+/// NLM_F_MULTI.
 #[test]
 fn hundreds_of_connections_are_joined_without_a_mistake() {
     const COUNT: usize = 300;

@@ -14,8 +14,9 @@ use ip_mptcp_tests::program::{binary, broken_pipe, Output, Run};
 use ip_mptcp_tests::table;
 use ip_mptcp_tests::wait::skip;
 
+/// CAP_NET_ADMIN.
 #[test]
-fn who_may_not_change_anything_may_still_look() {
+fn unprivileged_users_may_still_look() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -31,6 +32,7 @@ fn who_may_not_change_anything_may_still_look() {
     }
 }
 
+/// EPERM.
 #[test]
 fn missing_rights_are_refused_with_the_status_of_iproute2() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -62,6 +64,7 @@ fn missing_rights_are_refused_with_the_status_of_iproute2() {
     }
 }
 
+/// EPERM.
 #[test]
 fn monitoring_without_rights_says_so() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -179,8 +182,9 @@ fn with_json_all_of_standard_error_is_json() {
     }
 }
 
+/// ERANGE.
 #[test]
-fn the_kernels_limit_of_endpoints_is_the_kernels_to_tell() {
+fn the_limit_of_endpoints_is_the_kernels_and_reported_as_it_does() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -214,8 +218,9 @@ fn the_kernels_limit_of_endpoints_is_the_kernels_to_tell() {
     assert_eq!(kernel::state(), before);
 }
 
+/// EEXIST, EBUSY, EINVAL, EADDRNOTAVAIL.
 #[test]
-fn errors_in_json_tell_the_kernels_errno_by_name() {
+fn errors_in_json_name_the_kernels_errno() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -265,6 +270,7 @@ fn interfaces_are_shown_by_the_name_they_have_now() {
     assert!(kernel::endpoints().is_empty());
 }
 
+/// net.mptcp.enabled.
 #[test]
 fn the_path_manager_is_set_up_while_mptcp_is_off() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -282,7 +288,7 @@ fn the_path_manager_is_set_up_while_mptcp_is_off() {
 
 /// Words that are not UTF-8, in every place a word can have.
 #[test]
-fn words_that_are_no_text_are_refused() {
+fn words_that_are_not_utf8_are_refused() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -325,6 +331,7 @@ fn words_that_are_no_text_are_refused() {
     }
 }
 
+/// ENOSPC, /dev/full.
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -382,6 +389,7 @@ fn commands_without_output_need_no_standard_output() {
 
 /// The netlink socket must not become standard input, output or error: text would go
 /// into it, and a batch would be read from it.
+/// EBADF.
 #[test]
 fn closed_descriptors_are_not_mistaken_for_the_kernel() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -412,6 +420,7 @@ fn closed_descriptors_are_not_mistaken_for_the_kernel() {
 }
 
 /// `| head -1` is no failure worth a word.
+/// SIGPIPE, EPIPE.
 #[test]
 fn a_reader_that_goes_away_ends_the_tool_silently() {
     let Some(_namespace) = Namespace::fresh() else {

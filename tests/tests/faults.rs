@@ -12,7 +12,7 @@ use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, injected, Run};
 use ip_mptcp_tests::table;
-use ip_mptcp_tests::wait::{aloud, until};
+use ip_mptcp_tests::wait::{report, until};
 
 /// A run with a limit of the shell's `ulimit`.
 fn limited(limit: &str, words: &str) -> Run {
@@ -22,8 +22,9 @@ fn limited(limit: &str, words: &str) -> Run {
         .arg(binary())
 }
 
+/// ENOMEM, OOM.
 #[test]
-fn memory_that_there_is_not_is_an_error_like_any_other() {
+fn running_out_of_memory_is_an_error_like_any_other() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -32,6 +33,7 @@ fn memory_that_there_is_not_is_an_error_like_any_other() {
     assert_eq!(output.stderr(), "Error: Cannot allocate memory\n");
 }
 
+/// EFBIG, RLIMIT_FSIZE.
 #[test]
 fn a_file_that_may_not_become_so_large_stays_what_it_was() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -53,8 +55,9 @@ fn a_file_that_may_not_become_so_large_stays_what_it_was() {
     assert_eq!((names, after.as_str()), (vec![file], "before"));
 }
 
+/// EIO, strace inject.
 #[test]
-fn endpoints_that_cannot_be_read_are_not_told_to_be_none() {
+fn endpoints_that_cannot_be_read_are_not_reported_as_none() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -75,7 +78,7 @@ fn endpoints_that_cannot_be_read_are_not_told_to_be_none() {
 }
 
 #[test]
-fn an_interface_that_cannot_be_looked_for_is_not_one_that_has_gone() {
+fn an_interface_lookup_that_fails_does_not_mean_that_there_is_none() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -97,7 +100,7 @@ fn an_interface_that_cannot_be_looked_for_is_not_one_that_has_gone() {
 }
 
 #[test]
-fn namespaces_that_cannot_be_listed_are_not_told_to_be_none() {
+fn namespaces_that_cannot_be_listed_are_not_reported_as_none() {
     let Some(namespace) = Namespace::fresh() else {
         return;
     };
@@ -111,8 +114,9 @@ fn namespaces_that_cannot_be_listed_are_not_told_to_be_none() {
     assert_eq!(output.stderr(), expected);
 }
 
+/// O_NONBLOCK, EAGAIN.
 #[test]
-fn what_standard_error_has_no_room_for_yet_is_told_when_it_has() {
+fn errors_wait_for_room_on_standard_error() {
     let (mut reader, mut writer) = UnixStream::pair().expect("a socket");
     writer.set_nonblocking(true).expect("O_NONBLOCK");
     while writer.write(b".").is_ok() {}
@@ -130,8 +134,9 @@ fn what_standard_error_has_no_room_for_yet_is_told_when_it_has() {
     assert!(said.starts_with("Command \"shox\" is unknown"), "{said}");
 }
 
+/// O_NONBLOCK, EAGAIN.
 #[test]
-fn a_batch_is_waited_for_where_standard_input_does_not_wait() {
+fn a_batch_waits_for_a_standard_input_that_does_not_block() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -147,8 +152,9 @@ fn a_batch_is_waited_for_where_standard_input_does_not_wait() {
     run.finish().success();
 }
 
+/// seccomp, EPERM, pwritev2.
 #[test]
-fn a_filter_that_refuses_newer_calls_does_not_silence_the_monitor() {
+fn a_filter_that_refuses_newer_system_calls_does_not_silence_the_monitor() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -163,12 +169,13 @@ fn a_filter_that_refuses_newer_calls_does_not_silence_the_monitor() {
 
 /// The C library's call of a 32-bit machine ends there; this one can be made to tell any
 /// time, which on others no call of the kernel does.
+/// time64, Y2038.
 #[test]
 fn time_goes_on_after_2038() {
     let program = std::fs::read(binary()).expect("the program");
     // EI_CLASS: ELFCLASS32.
     if program.get(4) != Some(&1) {
-        return aloud("no 32-bit program is tested, so its clock is not\n");
+        return report("no 32-bit program is tested, so its clock is not\n");
     }
     let Some(_namespace) = Namespace::fresh() else {
         return;

@@ -223,7 +223,7 @@ fn as_text(event: &Value) -> String {
 
 /// JSON and text of the same events say the same.
 #[test]
-fn json_tells_what_text_tells_one_object_a_line() {
+fn json_says_what_text_says_one_object_a_line() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -351,6 +351,7 @@ fn events_are_stamped_with_the_time_when_asked() {
     }
 }
 
+/// SIGINT, SIGTERM.
 #[test]
 fn signals_end_the_monitor_with_success() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -365,6 +366,7 @@ fn signals_end_the_monitor_with_success() {
     }
 }
 
+/// EINTR.
 #[test]
 fn other_signals_do_not_disturb_it() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -441,6 +443,7 @@ fn addresses_are_coloured_and_of_both_families() {
     assert_eq!(text, expected);
 }
 
+/// deny_join_id0.
 #[test]
 fn what_a_peer_forbids_is_shown() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -545,6 +548,7 @@ fn shown_and_lost(text: &str, json: bool) -> (u32, u32) {
     (shown, lost)
 }
 
+/// ENOBUFS, OVERRUN.
 #[test]
 fn lost_events_are_counted_to_the_unit() {
     for options in ["-rc 65536", "-j -rc 65536", "-j"] {
@@ -585,6 +589,7 @@ fn lost_events_are_counted_to_the_unit() {
     }
 }
 
+/// EPIPE, SIGPIPE.
 #[test]
 fn a_monitor_whose_reader_went_away_ends_silently_at_the_next_event() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -602,6 +607,7 @@ fn a_monitor_whose_reader_went_away_ends_silently_at_the_next_event() {
     }
 }
 
+/// ENOSPC, /dev/full.
 #[test]
 fn a_monitor_that_cannot_write_says_so_and_ends() {
     let Some(_namespace) = Namespace::fresh() else {

@@ -60,7 +60,7 @@ fn replay(records: &[Value]) -> Picture {
             continue;
         }
         let token = record["token"].as_str().unwrap_or("").to_string();
-        let once = |new: bool| assert!(new, "told twice: {record}");
+        let once = |new: bool| assert!(new, "reported twice: {record}");
         match event {
             "SNAPSHOT" if record["object"] == "connection" => {
                 once(picture.insert(token, BTreeSet::new()).is_none());
@@ -210,6 +210,7 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
     assert!(established > 0, "subflows were seen as they came");
 }
 
+/// ENOBUFS, OVERRUN.
 #[test]
 fn after_a_loss_a_resync_makes_the_picture_right_again() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -229,6 +230,7 @@ fn after_a_loss_a_resync_makes_the_picture_right_again() {
 
 /// The pipe holds a few hundred events, the kernel 5,000: the rest has to be kept by the
 /// monitor.
+/// SO_RCVBUF, backpressure.
 #[test]
 fn a_reader_that_stalls_loses_nothing() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -255,8 +257,9 @@ fn a_reader_that_stalls_loses_nothing() {
     );
 }
 
+/// ENOBUFS, OVERRUN.
 #[test]
-fn past_the_bound_the_exact_number_of_lost_events_is_told() {
+fn past_the_bound_the_exact_number_of_lost_events_is_reported() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -411,7 +414,7 @@ fn the_time_of_a_record_is_read_by_people_and_machines() {
 }
 
 #[test]
-fn exit_statuses_tell_why_it_ended() {
+fn exit_statuses_say_why_it_ended() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -500,7 +503,7 @@ fn only_what_is_selected_is_shown() {
 }
 
 #[test]
-fn several_namespaces_are_watched_at_once_and_named() {
+fn several_namespaces_are_watched_together_and_named() {
     let Some(here) = Namespace::fresh() else {
         return;
     };

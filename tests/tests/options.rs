@@ -236,6 +236,7 @@ fn json_is_never_coloured() {
     }
 }
 
+/// setns(2), netns.
 #[test]
 fn a_namespace_is_entered_by_name_and_by_path() {
     let Some(here) = Namespace::fresh() else {
@@ -331,6 +332,7 @@ fn the_last_of_two_namespaces_counts() {
     assert_eq!(first.inside(kernel::endpoints).len(), 0);
 }
 
+/// SO_RCVBUF.
 #[test]
 fn receive_buffer_sizes_are_numbers_in_any_base() {
     let Some(_namespace) = Namespace::fresh() else {

@@ -86,7 +86,7 @@ fn selecting_works_on_as_many_endpoints_as_the_kernel_takes() {
 /// The kernel makes an endpoint itself for the local address of a subflow to an announced
 /// address; nobody else can, but it can be seen, selected, and replaced.
 #[test]
-fn endpoints_that_the_kernel_made_are_shown_and_can_be_replaced() {
+fn endpoints_that_the_kernel_created_are_shown_and_can_be_replaced() {
     let Some(_near) = Namespace::fresh() else {
         return;
     };

@@ -174,6 +174,7 @@ fn what_is_saved_and_applied_is_what_was_there() {
     }
 }
 
+/// rename(2), symlinks.
 #[test]
 fn a_named_file_is_replaced_whole_and_keeps_its_links() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -195,7 +196,7 @@ fn a_named_file_is_replaced_whole_and_keeps_its_links() {
 }
 
 #[test]
-fn a_file_that_is_replaced_is_for_whom_it_was() {
+fn a_replaced_file_keeps_its_owner_and_mode() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -248,7 +249,7 @@ fn save_touches_no_file_but_its_own() {
 }
 
 #[test]
-fn endpoints_of_interfaces_that_have_gone_are_saved_as_comments() {
+fn endpoints_of_interfaces_that_no_longer_exist_are_saved_as_comments() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -476,7 +477,7 @@ fn the_commands_of_a_dry_run_do_what_apply_does() {
 }
 
 #[test]
-fn every_mistake_in_a_file_is_told_with_its_line_and_nothing_is_changed() {
+fn every_mistake_in_a_file_is_reported_with_its_line_and_nothing_is_changed() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -545,6 +546,7 @@ fn ten_changes() -> &'static str {
 /// Requests before the first change: the family, the endpoints, the limits.
 const QUESTIONS: usize = 3;
 
+/// Rollback.
 #[test]
 fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
     for step in 1..=10 {
@@ -582,6 +584,7 @@ fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
     }
 }
 
+/// Rollback.
 #[test]
 fn when_undoing_fails_too_the_message_says_what_is_missing() {
     for step in 2..=10 {
@@ -658,7 +661,7 @@ fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
 }
 
 #[test]
-fn an_endpoint_of_the_kernel_that_was_replaced_is_said_to_be_missing() {
+fn an_endpoint_of_the_kernel_that_was_replaced_is_reported_as_missing() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
@@ -741,6 +744,7 @@ fn killed_at_any_change_apply_goes_on_where_it_was() {
     }
 }
 
+/// SIGKILL.
 #[test]
 fn killed_at_any_moment_apply_goes_on_where_it_was() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -780,7 +784,7 @@ impl Random {
 }
 
 #[test]
-fn of_many_applies_at_once_one_is_the_last_and_none_is_mixed_with_another() {
+fn of_many_concurrent_applies_one_is_the_last_and_none_is_mixed_with_another() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -968,6 +972,7 @@ fn flags_of(address: Ipv6Addr) -> u32 {
         .sum()
 }
 
+/// Tentative, deprecated, temporary, DADFAILED.
 #[test]
 fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
     use address_flags::{DADFAILED, DEPRECATED, MANAGE_TEMPORARY, NODAD, TEMPORARY, TENTATIVE};
@@ -1009,6 +1014,7 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
     assert_eq!(found, ["2001:db8:1::1", "2001:db8::1"]);
 }
 
+/// ERANGE.
 #[test]
 fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -1142,7 +1148,7 @@ fn a_transfer_over_two_paths_goes_on_while_others_are_changed() {
 }
 
 #[test]
-fn replace_said_twice_is_replace_said_once() {
+fn replace_is_idempotent() {
     let cases: [(&str, &str, &[u8], &str); 9] = [
         ("", "10.0.0.1 subflow", &[ADD], "10.0.0.1 id 1 subflow"),
         (

@@ -134,7 +134,7 @@ fn an_object_that_ip_does_not_have_is_answered_like_a_command() {
 }
 
 #[test]
-fn lines_of_batches_and_state_files_are_answered_too() {
+fn lines_of_batches_and_state_files_get_suggestions_too() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };

@@ -106,8 +106,9 @@ fn event(
     })
 }
 
+/// ADD_ADDR, RM_ADDR.
 #[test]
-fn addresses_are_announced_and_taken_back() {
+fn addresses_are_announced_and_withdrawn() {
     // An IPv6 address with a port is too long for an ADD_ADDR beside a timestamp.
     for (any, server, second, member, third, port) in [
         (
@@ -311,6 +312,7 @@ fn refusals_say_what_is_wrong_and_what_to_do_on_mapped_addresses() {
     refused("mapped", "[::]:0", "::ffff:10.0.1.1");
 }
 
+/// pm_type, path_manager.
 #[test]
 fn connections_of_the_kernels_path_manager_are_refused_with_the_remedy() {
     let Some(paths) = TwoPaths::fresh() else {
@@ -338,6 +340,7 @@ fn connections_of_the_kernels_path_manager_are_refused_with_the_remedy() {
     }
 }
 
+/// EPERM, CAP_NET_ADMIN.
 #[test]
 fn without_rights_the_commands_say_that_they_need_them() {
     let Some(_paths) = TwoPaths::fresh() else {
@@ -367,6 +370,7 @@ fn mistakes_name_the_word_at_fault() {
 }
 
 /// A script writes a command, waits for its answer and only then writes the next.
+/// -answer.
 #[test]
 fn each_line_of_a_batch_is_answered_before_the_next_is_sent() {
     let Some(set) = Set::new("0.0.0.0:0", "10.0.1.1") else {

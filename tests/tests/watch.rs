@@ -163,6 +163,7 @@ fn v4(net: u8, host: u8) -> IpAddr {
     IpAddr::from([10, net, 0, host])
 }
 
+/// Carrier, IFF_LOWER_UP.
 #[test]
 fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -214,6 +215,7 @@ fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
     assert_eq!(said.lines().count(), 8, "{said}");
 }
 
+/// DAD, tentative, deprecated.
 #[test]
 fn an_ipv6_address_is_an_endpoint_while_it_can_be_a_source() {
     use address_flags::{DEPRECATED, NODAD, TENTATIVE};
@@ -248,7 +250,7 @@ fn an_ipv6_address_is_an_endpoint_while_it_can_be_a_source() {
 }
 
 #[test]
-fn names_count_whatever_interface_has_them() {
+fn a_name_stands_for_the_interface_that_has_it() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -318,6 +320,7 @@ fn an_address_that_moves_takes_its_endpoint_along() {
     watch.stop().success();
 }
 
+/// SIGHUP.
 #[test]
 fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -641,8 +644,9 @@ fn after_a_thousand_events_all_is_as_if_applied_afresh() {
 
 /// An hour of an event each third of a second, and then some, at once: the memory does not
 /// grow, and what the kernel has no room to tell is found out by looking.
+/// ENOBUFS.
 #[test]
-fn memory_stays_what_it_was_and_lost_news_are_made_up_for() {
+fn memory_does_not_grow_and_lost_news_are_recovered() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
