@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ip_mptcp_tests::load::{descriptors, Load};
-use ip_mptcp_tests::program::binary;
+use ip_mptcp_tests::program::{at_first_write, binary, memory_of};
 
 fn main() {
     let count = std::env::args().find_map(|word| word.parse().ok());
@@ -31,6 +31,16 @@ fn main() {
     tool(&["-s", "connection", "show"]);
     tool(&["-s", "-j", "connection", "show"]);
     tool(&["connection", "show", "sport", "9"]);
+    // All have it.
+    let port = load.listener.local_addr().expect("its address").port();
+    tool(&["connection", "show", "dport", &port.to_string()]);
+    let first = Command::new(binary()).args(["connection", "show"]).output();
+    let text = String::from_utf8_lossy(&first.expect("the tool").stdout).to_string();
+    let token = text.split(' ').nth(1).unwrap_or_default();
+    tool(&["connection", "show", "token", token]);
+    tool(&["status"]);
+    tool(&["doctor"]);
+    tool(&["monitor", "--snapshot", "--timeout", "5"]);
     measure(Path::new("ss"), &["-tMni"]);
     for by in ["path", "connection", "subflow"] {
         looks(by);
@@ -59,8 +69,7 @@ fn looks(by: &str) {
 }
 
 fn measure(program: &Path, words: &[&str]) {
-    // First: a child begins with what this process has come to.
-    let rss = peak(program, words);
+    let peak = peak(program, words).map_or("?".into(), |size| size.to_string());
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     let shown = format!("{name} {}", words.join(" "));
     let count = Command::new("valgrind")
@@ -78,12 +87,14 @@ fn measure(program: &Path, words: &[&str]) {
         .lines()
         .find_map(|line| line.split_once("Collected : "))
         .map_or("?", |(_, number)| number.trim());
-    println!("{shown}: {instructions} instructions, peak {rss} kB");
+    println!("{shown}: {instructions} instructions, peak {peak} kB");
 }
 
-/// The largest resident size of a run, in kB.
-fn peak(program: &Path, words: &[&str]) -> i64 {
-    usage(program, words).1
+/// The largest resident size before the first byte is written, in kB.
+fn peak(program: &Path, words: &[&str]) -> Option<u64> {
+    let mut command = Command::new(program);
+    command.args(words);
+    at_first_write(command, |pid| memory_of(pid, "status", "VmHWM"))?
 }
 
 /// The time of the processor that a run takes, in microseconds, and its largest resident

@@ -15,16 +15,13 @@
 //! Needs strace and valgrind; a column whose tool is missing shows `-`.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{veth, Namespace};
-use ip_mptcp_tests::program::{binary, iproute2};
-use ip_mptcp_tests::wait::until;
+use ip_mptcp_tests::program::{at_first_write, binary, iproute2, memory_of};
 
 /// A command that is measured. `prepare` is run before each measurement.
 struct Job {
@@ -178,24 +175,10 @@ impl Program<'_> {
     /// Private dirty memory in kB when the program is about to write its
     /// output: into a pipe that has no room.
     fn memory(&self, words: &[String]) -> Option<u64> {
-        let full = full_pipe()?;
-        let mut child = self.command(&[], words).stdout(full.writer).spawn().ok()?;
-        let pid = child.id();
-        until("the program to write", || {
-            let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-            // The number of write(2) on this machine, and its first argument.
-            call.starts_with(&format!("{} 0x1 ", libc::SYS_write))
-                .then_some(())
-        });
-        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
-        let _ = child.kill();
-        let _ = child.wait();
-        drop(full.reader);
-        let rollup = rollup?;
-        let line = rollup
-            .lines()
-            .find(|line| line.starts_with("Private_Dirty"))?;
-        line.split_whitespace().nth(1)?.parse().ok()
+        let command = self.command(&[], words);
+        at_first_write(command, |pid| {
+            memory_of(pid, "smaps_rollup", "Private_Dirty")
+        })?
     }
 }
 
@@ -230,32 +213,6 @@ fn clearing(profile: &str) -> Option<u64> {
         }
     }
     (nameless * 2 < all).then_some(sum)
-}
-
-struct FullPipe {
-    reader: OwnedFd,
-    writer: OwnedFd,
-}
-
-fn full_pipe() -> Option<FullPipe> {
-    let mut ends = [0; 2];
-    // SAFETY: the call fills in both numbers, of descriptors that are then
-    // ours alone.
-    let (reader, mut writer) = unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
-            return None;
-        }
-        (OwnedFd::from_raw_fd(ends[0]), File::from_raw_fd(ends[1]))
-    };
-    // A page is the least that a pipe can hold.
-    // SAFETY: plain call on a descriptor that is open.
-    let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
-    let filling = vec![0; usize::try_from(size).ok()?];
-    writer.write_all(&filling).ok()?;
-    Some(FullPipe {
-        reader,
-        writer: writer.into(),
-    })
 }
 
 fn shown(value: Option<u64>) -> String {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::netlink::check;
 use crate::table;
-use crate::wait::{skip, DEADLINE};
+use crate::wait::{skip, until, DEADLINE};
 
 /// The `ip-mptcp` under test: `IP_MPTCP_BIN`, or what cargo builds, once per process.
 pub fn binary() -> &'static Path {
@@ -598,15 +598,7 @@ pub fn terminal() -> (File, OwnedFd) {
 /// The same with this number of columns and lines.
 pub fn terminal_of(columns: u16, lines: u16) -> (File, OwnedFd) {
     let (master, slave) = terminal();
-    let size = libc::winsize {
-        ws_row: lines,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: the structure outlives the call, which reads it.
-    let set = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSWINSZ, &size) };
-    check(set).expect("a size");
+    resize(&master, columns, lines);
     (master, slave)
 }
 
@@ -621,6 +613,45 @@ pub fn resize(master: &File, columns: u16, lines: u16) {
     // SAFETY: the structure outlives the call.
     let done = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     check(done).expect("a size for a terminal");
+}
+
+/// Starts a program whose output goes into a pipe that has no room, and looks at the
+/// process (its number) when it is about to write: what it needed until then is there still.
+pub fn at_first_write<T>(mut command: Command, look: impl FnOnce(u32) -> T) -> Option<T> {
+    let mut ends = [0; 2];
+    // SAFETY: the call fills in both numbers, of descriptors that are then ours alone.
+    let (_reader, mut writer) = unsafe {
+        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+            return None;
+        }
+        (OwnedFd::from_raw_fd(ends[0]), File::from_raw_fd(ends[1]))
+    };
+    // A page is the least that a pipe can hold.
+    // SAFETY: plain call on a descriptor that is open.
+    let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+    writer
+        .write_all(&vec![0; usize::try_from(size).ok()?])
+        .ok()?;
+    let mut child = command.stdout(writer).spawn().ok()?;
+    let pid = child.id();
+    until("the program to write", || {
+        let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+        // The number of write(2) on this machine, and its first argument.
+        call.starts_with(&format!("{} 0x1 ", libc::SYS_write))
+            .then_some(())
+    });
+    let seen = look(pid);
+    let _ = child.kill();
+    let _ = child.wait();
+    Some(seen)
+}
+
+/// A number of a process in kB: `VmHWM`, the most that was resident, from `status`, or
+/// `Private_Dirty` from `smaps_rollup`.
+pub fn memory_of(pid: u32, file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// A pipe that nobody reads.
