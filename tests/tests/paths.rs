@@ -319,6 +319,13 @@ fn the_server_sees_what_it_receives() {
         .collect();
     peers.sort_by_key(Value::to_string);
     assert_eq!(peers, ["10.0.1.2", "10.0.2.2"]);
+    // Both were opened to one address; what is sent back leaves by two interfaces.
+    let mut watched = paths.server.inside(|| Watched::start("--interval 0.3"));
+    for dev in ["s1", "s2"] {
+        watched.until("data", dev, 2, |path| {
+            path["local_address"] == "10.0.1.1" && number(path, "received_bytes") > 0.0
+        });
+    }
 }
 
 #[test]
