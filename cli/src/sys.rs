@@ -538,10 +538,10 @@ fn window(fd: &Fd) -> Option<libc::winsize> {
     }
 }
 
-/// What the terminal was before [`Terminal::take`], for whoever ends the
-/// program.
+/// The state of the terminal before [`Terminal::take`], restored by every way to
+/// end the program.
 struct Former {
-    /// The terminal, -1 where none was taken.
+    /// The terminal, -1 if none was taken.
     terminal: AtomicI32,
     modes: UnsafeCell<MaybeUninit<libc::termios>>,
 }
@@ -554,24 +554,22 @@ static FORMER: Former = Former {
     modes: UnsafeCell::new(MaybeUninit::uninit()),
 };
 
-/// Another screen than that of the shell, without a cursor, and back.
+/// To the alternate screen, without a cursor, and back.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
-/// How long, in milliseconds, a terminal that is held (Ctrl-S) is waited for.
+/// How long, in milliseconds, to wait for a stopped terminal (Ctrl-S).
 const HELD: c_int = 500;
 
-/// The terminal of standard output as a screen to draw on, with keys that come
-/// one by one. It is as it was before when this is dropped, and when the
-/// program ends by [`exit`].
+/// The terminal of standard output, to draw on and to read single keys from. Its
+/// state is restored when this is dropped, and by [`exit`].
 #[derive(Debug)]
 pub struct Terminal {
-    /// Not that which others have too: O_NONBLOCK is set.
+    /// Opened again for O_NONBLOCK, which other processes must not notice.
     fd: Fd,
 }
 
 impl Terminal {
-    /// Standard output, where it is a terminal of a known size that is no
-    /// serial line.
+    /// Standard output, if it is a terminal of a known size and no serial line.
     pub fn find() -> Option<Self> {
         if !is_terminal(&Fd::STDOUT) || is_serial(&Fd::STDOUT) {
             return None;
@@ -587,13 +585,14 @@ impl Terminal {
         &self.fd
     }
 
-    /// Columns and lines, where they are known.
+    /// Columns and lines, if they are known.
     pub fn size(&self) -> Option<(u16, u16)> {
         let size = window(self.fd())?;
         (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
     }
 
-    /// Takes the terminal, or takes it again after the program was stopped.
+    /// Switches to single keys and the alternate screen; again after the program
+    /// was stopped.
     pub fn take(&self) {
         let fd = self.fd().0;
         let modes = FORMER.modes.get().cast::<libc::termios>();
@@ -614,7 +613,7 @@ impl Terminal {
         let _ = write_some(self.fd(), ENTER);
     }
 
-    /// Puts it back.
+    /// Restores its state.
     pub fn release(&self) {
         release_terminal();
     }
@@ -631,7 +630,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Puts the terminal back, if it was taken.
+/// Restores the terminal, if it was taken.
 fn release_terminal() {
     let raw = FORMER.terminal.swap(-1, Ordering::Relaxed);
     if raw < 0 {
@@ -657,7 +656,7 @@ fn is_serial(fd: &Fd) -> bool {
     unsafe { ioctl(fd, libc::TIOCGSERIAL as _, settings.as_mut_ptr().cast()) == 0 }
 }
 
-/// Stops the program as Ctrl-Z does, until it is to go on; SIGTSTP is blocked
+/// Stops the process as SIGTSTP does by default, until SIGCONT. SIGTSTP is blocked
 /// before and after.
 pub fn stop() {
     mask(libc::SIG_UNBLOCK, &[libc::SIGTSTP]);

@@ -11,14 +11,14 @@ use crate::sys::{self, Fd, Received};
 /// Room for answers: what the kernel puts into one datagram at most, twice.
 const REPLY: usize = 2 * 32768;
 
-/// Sockets of TCP that are destroyed (`SKNLGRP_INET_TCP_DESTROY` and the same of
-/// IPv6).
+/// The groups that report destroyed TCP sockets: `SKNLGRP_INET_TCP_DESTROY` and
+/// `SKNLGRP_INET6_TCP_DESTROY`.
 const DESTROYED: &[u32] = &[1, 3];
-/// Room for one of them: it has `struct tcp_info` and little more.
+/// Room for one report: it contains `struct tcp_info` and little more.
 const NEWS: usize = 1024;
-/// As many are received by one call.
+/// How many are received by one call.
 const AT_ONCE: usize = 16;
-/// Room for some thousand of them in the kernel.
+/// Receive buffer for some thousand of them.
 const NEWS_BUFFER: u32 = 4 << 20;
 
 /// A socket to ask with.
@@ -35,8 +35,8 @@ impl Diagnostics {
         Ok(Self { socket })
     }
 
-    /// Opens a socket for [`Diagnostics::ends`]: for nothing else. Nobody but the
-    /// kernel notices.
+    /// Opens a socket for [`Diagnostics::ends`], and nothing else. No other process
+    /// can tell.
     pub fn listen_for_ends(receive_buffer: Option<u32>) -> Result<Self> {
         let mut ends = Self::open(receive_buffer)?;
         if receive_buffer.is_none() {
@@ -51,8 +51,8 @@ impl Diagnostics {
         self.socket.fd()
     }
 
-    /// Hands out, without waiting, the TCP sockets that were destroyed, as they
-    /// were at their end. Those that found no room are lost.
+    /// Hands destroyed TCP sockets to `each` without waiting, with their last
+    /// counters. Reports for which the receive buffer had no room are lost.
     pub fn ends(&mut self, each: &mut dyn FnMut(&SocketView)) -> Result<()> {
         let mut buffer = [0; NEWS * AT_ONCE];
         let mut received = [Received::default(); AT_ONCE];

@@ -120,7 +120,7 @@ pub struct View<'v> {
     pub units: Units,
     /// Colours, where wanted.
     pub palette: Option<Palette>,
-    /// Shown in the line of keys, where there is one.
+    /// The order, shown in the line of keys.
     pub sort: Sort,
     /// The keys do something.
     pub keys: bool,
@@ -193,7 +193,7 @@ const TITLES: [(Column, &str, usize); COLUMNS] = [
     (Column::Bar, "", SHORT_BAR),
 ];
 
-/// Which columns there are where there is not room for all.
+/// Which columns come first if there is no room for all.
 const FIRST_OF_ALL: [Column; COLUMNS] = [
     Column::Device,
     Column::State,
@@ -295,8 +295,8 @@ struct Page<'p> {
 }
 
 impl Page<'_> {
-    /// Puts text, as far as there is room. A terminal must not take any of it
-    /// for something else.
+    /// Puts text, as far as there is room. What is not printable becomes `?`: a
+    /// name must not control the terminal.
     fn put(&mut self, text: &[u8]) {
         for byte in text {
             if self.column >= self.width {
@@ -337,7 +337,7 @@ impl Page<'_> {
         self.column = 0;
     }
 
-    /// Puts a piece if there is room for the whole of it.
+    /// Puts a name and a value if both fit.
     fn piece(&mut self, name: &[u8], value: &[u8]) {
         let blank = usize::from(self.column > 0) * 2;
         if self
@@ -611,7 +611,7 @@ fn is_left(column: Column) -> bool {
     )
 }
 
-/// Milliseconds, with as many digits behind the point as there is room for.
+/// Milliseconds in five columns, with as many decimals as fit.
 fn milliseconds(microseconds: u32, out: &mut Text) {
     let time = u64::from(microseconds);
     let (unit, digits) = match time {

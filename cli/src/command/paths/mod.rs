@@ -4,13 +4,14 @@
 //! kernel ─► rates ─► rows ─► layout ─► screen, or standard output
 //! ```
 //!
-//! Once an interval all TCP sockets are gone through, and the counters of those
-//! that are subflows compared with what they were. What carried data and was
-//! closed within the interval is found in two ways that nobody notices: the
-//! kernel hands out the last counters of a socket that goes (to
-//! [`Diagnostics::listen_for_ends`]), and it counts connections and subflows
-//! (MPTcpExt). Events of the path manager would say no more, and a listener is
-//! taken for a user-space path manager, in whatever namespace.
+//! Once per interval all TCP sockets are dumped, and the counters of those that
+//! are subflows are compared with the previous ones. Subflows that end within
+//! an interval are accounted for in two ways: the kernel multicasts the last
+//! counters of each TCP socket that is destroyed
+//! ([`Diagnostics::listen_for_ends`]), and it counts connections and subflows
+//! (MPTcpExt). Events of the path manager are not subscribed to: they carry no
+//! bytes, and the kernel takes any listener, in any namespace, for a user-space
+//! path manager.
 
 mod layout;
 mod rates;
@@ -67,7 +68,7 @@ pub const COMMAND: Command = Command {
     does: Does::Options(run),
 };
 
-/// Shows paths until there is an end.
+/// Shows paths until a signal, a key, or the number of intervals.
 #[inline(never)]
 fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let mut watch = Watch::new(session, args)?;
@@ -91,22 +92,23 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
     })
 }
 
-/// How long sockets that end are left to gather, in milliseconds: a host that
-/// closes thousands a second wakes nobody for each.
+/// How long destroyed sockets are left to gather, in milliseconds: a host that
+/// closes thousands a second must not wake the program for each.
 const GATHER: u64 = 50;
 
-/// This much is kept for a slow reader of rows.
+/// How many bytes of rows are kept for a slow reader.
 const MUCH: usize = 1 << 16;
 
-/// The places of this many subflows are looked up at each look; of more, once in
-/// as many looks, and where interfaces or endpoints changed.
+/// Up to this many subflows, the interface and endpoint of each are looked up at
+/// every look. With more, each is looked up every [`TURNS`] looks, and all when
+/// interfaces, addresses or endpoints have changed.
 const FEW: usize = 256;
 const TURNS: u64 = 16;
 
 /// How long, in milliseconds, a reader is waited for after a signal.
 const GRACE: i32 = 500;
 
-/// Signals that are the end, or have to do with the terminal.
+/// Signals that end the program, or concern the terminal.
 static PLAIN: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
 static ON_SCREEN: [i32; 7] = [
     libc::SIGINT,
@@ -124,22 +126,22 @@ struct Watch {
     signals: Signals,
     screen: Option<Screen>,
     interval: u64,
-    /// How many intervals are left; `None` without an end.
+    /// How many intervals are left; `None` without `--count`.
     left: Option<u64>,
     sort: Sort,
     paused: bool,
-    /// Until then, sockets that end are left to gather.
+    /// Destroyed sockets are left to gather until then.
     gathering: u64,
     text: Text,
 }
 
-/// What was waited for.
+/// Why waiting ended.
 enum Happened {
     /// The time for the next look has come.
     Time,
-    /// What is shown is to be shown anew.
+    /// What is shown has to be redrawn.
     Changed,
-    /// It is over, by this signal or by a key (0).
+    /// A signal, or with 0 a key, ends the program.
     End(u8),
 }
 
@@ -164,13 +166,17 @@ impl Watch {
         let style = &session.out.style;
         let screen = match style.json || style.oneline {
             true => None,
-            false => Screen::open(),
+            false => Screen::find(),
         };
         let which: &'static [i32] = match screen {
             Some(_) => &ON_SCREEN,
             None => &PLAIN,
         };
         let signals = sys::catch_signals(which).map_err(cannot_wait)?;
+        // No signal can end the program any more without putting it back.
+        if let Some(screen) = &screen {
+            screen.take();
+        }
         Ok(Self {
             paths,
             signals,
@@ -184,7 +190,7 @@ impl Watch {
         })
     }
 
-    /// Returns the signal that was the end, 0 for another one.
+    /// Returns the signal that ended it, 0 for a key or the count.
     fn run(&mut self, session: &mut Session) -> Result<u8> {
         self.paths.look(session)?;
         if self.screen.is_none() {
@@ -203,7 +209,7 @@ impl Watch {
             }
             self.paths.look(session)?;
             self.show(session)?;
-            // Who is late does not hurry.
+            // A look that was late is not made up for.
             next += self.interval;
             if next < self.paths.looked + self.interval / 2 {
                 next = self.paths.looked + self.interval;
@@ -217,12 +223,12 @@ impl Watch {
         }
     }
 
-    /// Waits until the time of the next look, and for what comes before.
+    /// Waits until the time of the next look, or for what comes before that.
     fn wait(&mut self, session: &mut Session, next: u64) -> Result<Happened> {
         loop {
             let idle = self.write(session)?;
             let now = sys::milliseconds();
-            // Who does not read misses nothing: the interval becomes longer.
+            // For a slow reader the interval becomes longer; no data is lost.
             if now >= next && !self.paused && (idle || self.screen.is_some()) {
                 return Ok(Happened::Time);
             }
@@ -272,7 +278,7 @@ impl Watch {
         let signal = sys::caught(&self.signals)?;
         match (i32::from(signal), &mut self.screen) {
             (libc::SIGTSTP, Some(screen)) => screen.stop(),
-            (libc::SIGCONT, Some(screen)) => screen.take_again(),
+            (libc::SIGCONT, Some(screen)) => screen.take(),
             (libc::SIGWINCH, _) => {}
             _ => return Some(Happened::End(signal)),
         }
@@ -291,7 +297,7 @@ impl Watch {
                 _ => continue,
             }
             happened = Some(match key {
-                // What was carried meanwhile belongs to one long interval.
+                // The pause is one long interval.
                 b' ' if !self.paused => Happened::Time,
                 _ => Happened::Changed,
             });
@@ -299,8 +305,8 @@ impl Watch {
         happened
     }
 
-    /// Shows what was seen; nothing after the first look in a pipe, as there
-    /// are no rates yet.
+    /// Shows the result of a look. In a pipe, nothing after the first: there are
+    /// no rates yet.
     fn show(&mut self, session: &mut Session) -> Result<()> {
         let paths = &mut self.paths;
         if self.screen.is_none() && paths.elapsed == 0 {
@@ -330,8 +336,8 @@ impl Watch {
         let text = &mut self.text;
         text.clear();
         if let Some(screen) = &mut self.screen {
-            // The last column is left free: some terminals go on from there to
-            // the next line.
+            // The last column is left free: writing to it makes some terminals
+            // wrap.
             let (columns, lines) = screen.size();
             layout::draw(&view, columns.saturating_sub(1).max(1), lines, name, text);
             return screen.draw(text.as_bytes());
@@ -351,14 +357,14 @@ impl Watch {
             if out.kept() >= MUCH {
                 out.write_ready()?;
             }
-            // There may be tens of thousands of rows: not all of them are kept for
-            // a slow reader.
+            // There may be tens of thousands of rows: a slow reader must not make
+            // the program keep them all.
             while out.kept() >= MUCH {
                 let stdout = Fd::STDOUT;
                 let mut polled = [Polled::read(&self.signals.fd), Polled::write(&stdout)];
                 sys::poll_all(&mut polled, -1).map_err(cannot_wait)?;
                 if polled[0].is_ready() {
-                    // It is found there again.
+                    // wait() finds it again.
                     return Ok(());
                 }
                 out.write_ready()?;
@@ -367,7 +373,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Writes what can be written now; whether that was all.
+    /// Writes what can be written now; returns whether that was all.
     fn write(&mut self, session: &mut Session) -> Result<bool> {
         if let Some(screen) = &mut self.screen {
             screen.write()?;
@@ -377,8 +383,8 @@ impl Watch {
         Ok(session.out.kept() == 0)
     }
 
-    /// Writes the rest. A reader that does not read is waited for until a signal
-    /// comes, or not long where one was the end.
+    /// Writes the rest. Waits for a slow reader until a signal comes, and after a
+    /// signal for a limited time.
     fn finish(&mut self, session: &mut Session, signal: u8) -> Result<u8> {
         let time = if signal == 0 { -1 } else { GRACE };
         while self.screen.is_none() && !self.write(session)? {
@@ -403,7 +409,7 @@ struct Paths {
     words: ConnectionWords,
     by: By,
     diagnostics: Diagnostics,
-    /// Tells of sockets that end, where the kernel does.
+    /// Reports destroyed sockets, if the kernel does.
     ends: Option<Diagnostics>,
     places: Places,
     links: LinkEvents,
@@ -421,7 +427,7 @@ struct Paths {
     elapsed: u64,
     /// Counts looks.
     turn: u64,
-    /// The kernel kept from this reader what belongs to which connection.
+    /// The kernel hides from this reader which connection a subflow belongs to.
     hidden: bool,
 }
 
@@ -485,7 +491,6 @@ impl Paths {
         if let Some(routes) = &mut places.routes {
             routes.interfaces(&mut links, &mut places.names)?;
         }
-        // Where subflows are is looked up again, of many only a few each time.
         let changed = links != self.links || places.endpoints != self.places.endpoints;
         let few = self.rates.len() <= FEW;
         self.places = places;
@@ -539,12 +544,12 @@ impl Paths {
         Ok(())
     }
 
-    /// The tokens of connections that fell back to TCP, where these are wanted.
+    /// The tokens of connections that fell back to TCP, if these are selected.
     fn fallbacks(&mut self) -> Result<Option<Vec<u32>>> {
         if !self.words.fallback {
             return Ok(None);
         }
-        // Those that fell back before they had one.
+        // 0: fell back before it had one.
         let mut tokens = vec![0];
         for family in [AF_INET, AF_INET6] {
             let query = Query::new(Protocol::Mptcp, family)
@@ -562,17 +567,17 @@ impl Paths {
         Ok(Some(tokens))
     }
 
-    /// Takes the last counters of sockets that have ended.
+    /// Takes the last counters of destroyed sockets.
     fn take_ends(&mut self) -> Result<()> {
         let Some(ends) = &mut self.ends else {
             return Ok(());
         };
         let rates = &mut self.rates;
-        ends.ends(&mut |socket| rates.gone(socket.cookie(), &counters_of(socket)))
+        ends.ends(&mut |socket| rates.destroyed(socket.cookie(), &counters_of(socket)))
     }
 
-    /// What the kernel has counted; nothing where it does not count, or where
-    /// not all of it is wanted.
+    /// What the kernel has counted; `None` if it does not count, or if only some
+    /// subflows are selected.
     fn count(&mut self) -> Option<Counted> {
         if self.words != ConnectionWords::default() {
             return None;
@@ -600,7 +605,7 @@ impl Paths {
         let opened = now.connections.saturating_sub(before.connections);
         self.news.opened = Some(opened);
         self.news.ended = Some((opened + before.now).saturating_sub(now.now));
-        // What is seen now and was not counted a moment ago will be.
+        // A subflow may be seen in the dump before it is counted.
         let counted = now.subflows.saturating_sub(before.subflows);
         let seen = self.ahead + self.rates.opened;
         self.news.unseen = counted.saturating_sub(seen);
@@ -612,7 +617,7 @@ impl Paths {
         let rows = &mut self.table;
         rows.make(&self.rates, self.by);
         if self.by == By::Path && self.words == ConnectionWords::default() {
-            // A path that could be used is shown as one that is not.
+            // Endpoints without subflows are paths too.
             for endpoint in &self.places.endpoints {
                 let key = key_of(endpoint);
                 let interface = self.places.of_endpoint(endpoint);
@@ -704,7 +709,7 @@ fn counters_of(socket: &SocketView) -> Counters {
     let Some(tcp) = socket.tcp_info() else {
         return NOTHING.counters;
     };
-    // The ends of a connection are acknowledged like bytes, but are none.
+    // Both ends of the stream are acknowledged like a byte, but are none.
     let sent = tcp.bytes_sent().unwrap_or(u64::MAX);
     Counters {
         sent: tcp.bytes_acked().unwrap_or(0).min(sent),

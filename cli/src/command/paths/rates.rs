@@ -1,10 +1,10 @@
-//! What the counters of subflows grew by between two looks, and the same by
+//! By how much the counters of subflows grew between two looks, summed up by
 //! path, connection or subflow. Pure: no clock, no kernel.
 //!
-//! A subflow is known by the cookie of its socket, which no other gets. Where a
-//! counter is less than before, it began again and all of it is new. One that
-//! is not there at a look is kept for one more: the kernel goes through a table
-//! that changes meanwhile and may miss one.
+//! A subflow is identified by the cookie of its socket, which is never reused. A
+//! counter that is less than before began again: all of it is new. A subflow
+//! that a look did not find is kept for one more, as a dump can miss a socket
+//! while the kernel's table changes.
 
 use mptcp_codec::diag::End;
 
@@ -23,7 +23,7 @@ pub struct Sample {
     pub ends: [End; 2],
     /// Its counters.
     pub counters: Counters,
-    /// Microseconds, 0 where there is none yet.
+    /// Smoothed round-trip time in microseconds, 0 if not measured yet.
     pub rtt: u32,
     /// [`Sample::OPEN`] and others.
     pub marks: u8,
@@ -154,9 +154,8 @@ impl Subflow {
 pub struct Rates {
     subflows: Vec<Subflow>,
     cookies: Index,
-    // What was found to have been added by those that ended after the last
-    // look. Each is there once.
-    gone: Vec<(u64, Counters)>,
+    // What destroyed sockets had added since the last look, each once.
+    destroyed: Vec<(u64, Counters)>,
     look: u8,
     later: bool,
     /// Subflows that are open and were not at the look before.
@@ -175,7 +174,7 @@ impl Rates {
         for subflow in &mut self.subflows {
             subflow.add(&Counters::NONE);
         }
-        for (cookie, added) in core::mem::take(&mut self.gone) {
+        for (cookie, added) in core::mem::take(&mut self.destroyed) {
             let known = self.find(cookie);
             if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
                 known.add(&added);
@@ -229,25 +228,25 @@ impl Rates {
         }
     }
 
-    /// The last counters of a socket that has gone, perhaps that of a subflow
-    /// that is known: they count at the next look.
-    pub fn gone(&mut self, cookie: u64, counters: &Counters) {
+    /// The last counters of a destroyed socket, which may have been that of a
+    /// known subflow: they count at the next look.
+    pub fn destroyed(&mut self, cookie: u64, counters: &Counters) {
         let known = self.find(cookie);
         if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
             let before = known.counters();
             let added = counters.since(&before);
-            // Some are emptied first: then nothing is known.
+            // The kernel resets the counters of some sockets first.
             let grew = counters.sent >= before.sent && counters.received >= before.received;
             if grew && added != Counters::NONE {
                 known.sent = counters.sent;
                 known.received = counters.received;
                 known.retransmits = counters.retransmits;
-                self.gone.push((cookie, added));
+                self.destroyed.push((cookie, added));
             }
         }
     }
 
-    /// Ends a look: forgets what has gone.
+    /// Ends a look: forgets subflows that no longer exist.
     pub fn end(&mut self) {
         let look = self.look;
         let mut ended = 0;
@@ -443,7 +442,7 @@ impl Rows {
         self.total.connections = self.count_connections(rates);
     }
 
-    /// The row of a subflow, a new one where there is none yet.
+    /// The row of a subflow, a new one if necessary.
     fn row(&mut self, subflow: &Subflow, by: By) -> usize {
         let [local, _] = subflow.addresses;
         let token = match by {
@@ -481,8 +480,8 @@ impl Rows {
         while let Some(first) = rest.first() {
             let at = first >> 32;
             let count = rest.partition_point(|time| time >> 32 == at);
-            let (times, behind) = rest.split_at(count);
-            rest = behind;
+            let (times, others) = rest.split_at(count);
+            rest = others;
             let time = |at: usize| times.get(at).map_or(0, |time| *time as u32);
             if let Some(row) = self.rows.get_mut(at as usize) {
                 row.rtt = time((count - 1) / 2);
@@ -515,11 +514,10 @@ impl Rows {
     }
 }
 
-/// Places in a list by the hash of what is there. Its owner compares.
+/// Places in a list by a hash of the element. The caller compares elements.
 #[derive(Debug, Default)]
 struct Index {
-    // A power of two, at most half of them taken: a hash, and the place counted
-    // from 1.
+    // Hash, and place counted from 1. A power of two, at most half of them taken.
     slots: Vec<(u32, u32)>,
     taken: usize,
 }
@@ -530,7 +528,8 @@ impl Index {
         self.taken = 0;
     }
 
-    /// The slot of this hash that `is` it, or the first free one behind.
+    /// The slot of this hash for which `is` returns true, or the first free one
+    /// after it.
     fn slot(&self, hash: u32, is: &mut dyn FnMut(usize) -> bool) -> usize {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = hash as usize & mask;
@@ -684,12 +683,12 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_gone_is_forgotten_and_its_last_bytes_count() {
+    fn one_that_was_destroyed_is_forgotten_and_its_last_bytes_count() {
         let mut rates = Rates::default();
         look(&mut rates, &[sample(1, 1, 5000), sample(2, 1, 10)]);
-        rates.gone(1, &sample(1, 1, 5700).counters);
+        rates.destroyed(1, &sample(1, 1, 5700).counters);
         // Of a socket that is not known, nothing is known.
-        rates.gone(3, &sample(3, 1, 5700).counters);
+        rates.destroyed(3, &sample(3, 1, 5700).counters);
         rates.begin();
         rates.seen(&sample(2, 1, 20));
         rates.end();
@@ -703,10 +702,10 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_was_emptied_before_it_went_adds_nothing() {
+    fn a_socket_that_was_reset_before_it_was_destroyed_adds_nothing() {
         let mut rates = Rates::default();
         look(&mut rates, &[sample(1, 1, 5000)]);
-        rates.gone(1, &Counters::NONE);
+        rates.destroyed(1, &Counters::NONE);
         rates.begin();
         rates.end();
         assert_eq!(sent(&rates), [0]);

@@ -16,16 +16,14 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The terminal, taken, where there is one that can be drawn on and nobody
-    /// asked for plain text.
-    pub fn open() -> Option<Self> {
+    /// The terminal, if it can be drawn on and plain text is not asked for.
+    pub fn find() -> Option<Self> {
         let term = sys::environment(c"TERM").unwrap_or_default();
         let plain = sys::environment(c"NO_COLOR").is_some_and(|value| !value.is_empty());
         if plain || term.is_empty() || term == b"dumb" {
             return None;
         }
         let terminal = Terminal::find()?;
-        terminal.take();
         Some(Self {
             terminal,
             has_keys: sys::is_terminal(&Fd::STDIN),
@@ -45,8 +43,8 @@ impl Screen {
         self.written >= self.frame.as_bytes().len()
     }
 
-    /// Draws these lines over those that are there: nothing is cleared that
-    /// is not drawn on, so that nothing flickers.
+    /// Draws these lines over the previous ones. Nothing is cleared before it is
+    /// overwritten, so that nothing flickers.
     pub fn draw(&mut self, lines: &[u8]) -> Result<()> {
         self.frame.clear();
         self.written = 0;
@@ -85,16 +83,15 @@ impl Screen {
         Polled::write(self.terminal.fd())
     }
 
-    /// The keys that were pressed, as far as they are letters or the like; 0 in
-    /// place of others.
+    /// The keys that were pressed, 0 in place of those that send a sequence.
     pub fn keys(&mut self) -> [u8; 32] {
         let mut keys = [0; 32];
         if !matches!(sys::read_ready(&Fd::STDIN, &mut keys), Ok(1..)) {
-            // Nobody is there any more.
+            // The terminal has been hung up.
             self.has_keys = false;
         }
-        // Arrows and the like: an escape, a bracket perhaps, and all up to the
-        // first letter.
+        // Arrow keys and others send an escape, usually a bracket, and a letter at
+        // the end.
         let mut sequence = false;
         let mut bracket = false;
         for key in &mut keys {
@@ -116,8 +113,8 @@ impl Screen {
         self.terminal.take();
     }
 
-    /// Takes the terminal again: somebody else has had it.
-    pub fn take_again(&self) {
+    /// Takes the terminal, or takes it again after another program used it.
+    pub fn take(&self) {
         self.terminal.take();
     }
 }
