@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::documents;
 use crate::netlink::check;
 use crate::table;
 use crate::wait::{skip, until, DEADLINE};
@@ -20,17 +21,42 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("IP_MPTCP_BIN") {
         Some(path) => path.into(),
-        None => build(),
+        None => build(&[]),
     })
 }
 
-fn build() -> PathBuf {
+/// The `ip-mptcp` with these features and no others, in a folder of its own.
+pub fn with_features(features: &str) -> PathBuf {
+    let target = documents::workspace().join("target/features");
+    let target = target.to_str().expect("a path that is text");
+    build(&[
+        "--target-dir",
+        target,
+        "--no-default-features",
+        "--features",
+        features,
+    ])
+}
+
+/// Whether the program under test lacks some of the features.
+pub fn lacks_features() -> bool {
+    static LACKS: OnceLock<bool> = OnceLock::new();
+    *LACKS.get_or_init(|| {
+        let usage = Run::program(binary()).words("help").run().stderr();
+        ["doctor", "watch", "paths", "address", "--snapshot"]
+            .iter()
+            .any(|word| !usage.contains(word))
+    })
+}
+
+fn build(more: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = std::env::var_os("IP_MPTCP_PROFILE").unwrap_or_else(|| "dev".into());
     let built = Command::new(cargo)
         .args(["build", "-q", "-p", "ip-mptcp", "--bin", "ip-mptcp"])
         .args(["--message-format", "json-render-diagnostics", "--profile"])
         .arg(profile)
+        .args(more)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
