@@ -385,6 +385,16 @@ Conffiles: " makefile DUMP=1 IP_MPTCP_BINARY="$IP_MPTCP_BIN"
 	case $ours in *'overflow-checks=on'* | *'debug-assertions=on'*) fail "the build environment changes the profile: $ours" ;; esac
 	case $ours in *'-C panic=abort'*) ;; *) fail "the build environment changes the profile: $ours" ;; esac
 	"$scratch/root/usr/sbin/ip-mptcp" -V
+	full=$(wc -c <"$scratch/root/usr/sbin/ip-mptcp")
+	for set in router mini; do
+		CARGO_TARGET_DIR=$scratch/target makefile PACKAGE=ip-mptcp-$set >"$scratch/log" 2>&1 || { cat "$scratch/log" && fail "ip-mptcp-$set built from the sources"; }
+		size=$(wc -c <"$scratch/root/usr/sbin/ip-mptcp")
+		[ "$size" -lt "$full" ] || fail "ip-mptcp-$set is not smaller: $size, $full"
+		"$scratch/root/usr/sbin/ip-mptcp" endpoint show >/dev/null || fail "ip-mptcp-$set"
+		full=$size
+	done
+	# The last, mini, has no state files, and says so.
+	printf '' | "$scratch/root/usr/sbin/ip-mptcp" apply - 2>&1 | grep -q 'built without' || fail 'mini applies state files'
 	rm -rf "$scratch/root" "$scratch/target"
 	mv "$scratch/made-before" "$scratch/root"
 	echo 'ok, from the sources'
