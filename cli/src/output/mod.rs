@@ -77,6 +77,18 @@ struct Layout {
     follows: bool,
 }
 
+/// Where lines are broken.
+#[derive(Debug, Default)]
+struct Wrap {
+    // How many columns there are; 0 where lines are as long as they are.
+    columns: usize,
+    // Where the line and its last item begin in the text.
+    line: usize,
+    item: usize,
+    // Blanks at the beginning of the next lines.
+    indent: usize,
+}
+
 /// Standard output: one buffer, written when it is full or flushed.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -90,7 +102,7 @@ pub struct Output {
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
     json: Layout,
-    wrap: wrap::Wrap,
+    wrap: Wrap,
 }
 
 /// The buffer is written out when it holds this much.

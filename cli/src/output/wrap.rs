@@ -1,18 +1,6 @@
 //! Lines that fit a terminal: broken between items, and indented after that.
 
-use super::Output;
-
-/// Where lines are broken.
-#[derive(Debug, Default)]
-pub struct Wrap {
-    // How many columns there are; 0 where lines are as long as they are.
-    columns: usize,
-    // Where the line and its last item begin in the text.
-    line: usize,
-    item: usize,
-    // Blanks at the beginning of the next lines.
-    indent: usize,
-}
+use super::{Output, Wrap};
 
 impl Output {
     /// Lines have this many columns from now on; 0 for any length.
