@@ -109,6 +109,9 @@ pub struct Options {
     /// show what was added or carried, every this many seconds
     #[argh(option, arg_name = "secs", from_str_fn(lasting))]
     pub interval: Option<&'static str>,
+    /// what counters wrote earlier: look at what is new since then
+    #[argh(option, arg_name = "file", from_str_fn(lasting))]
+    pub since: Option<&'static str>,
     /// print the changes and make none; exit status 3 if there are any
     #[argh(switch)]
     pub dry_run: bool,

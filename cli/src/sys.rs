@@ -109,6 +109,32 @@ pub fn netlink_socket(protocol: i32) -> Result<Fd, Errno> {
     Fd::new(unsafe { libc::syscall(libc::SYS_socket, libc::AF_NETLINK, kind, protocol) } as isize)
 }
 
+/// Begins an MPTCP connection to an address that the kernel refuses to TCP, the
+/// broadcast address: nothing is sent, but the attempt is counted.
+pub fn try_mptcp() {
+    const IPPROTO_MPTCP: c_int = 262;
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: plain call without pointers.
+    let Ok(fd) = Fd::new(unsafe { libc::socket(libc::AF_INET, kind, IPPROTO_MPTCP) } as isize)
+    else {
+        return;
+    };
+    // SAFETY: zero is a valid address.
+    let mut nobody: libc::sockaddr_in = unsafe { zeroed() };
+    nobody.sin_family = libc::AF_INET as libc::sa_family_t;
+    nobody.sin_port = 9_u16.to_be();
+    nobody.sin_addr.s_addr = libc::INADDR_BROADCAST;
+    // SAFETY: the address outlives the call, the length is its own. That it fails
+    // is what is wanted.
+    let _ = unsafe {
+        libc::connect(
+            fd.0,
+            (&raw const nobody).cast(),
+            size_of::<libc::sockaddr_in>() as libc::socklen_t,
+        )
+    };
+}
+
 /// Gives a netlink socket a port of the kernel's choice. The first request
 /// does that too; one that only listens needs it, for what the kernel sends
 /// of its own accord passes by sockets without a port.

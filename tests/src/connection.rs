@@ -207,6 +207,34 @@ pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
         .collect()
 }
 
+/// Which subflows of an MPTCP socket are established, in the order of
+/// [`subflow_addresses`].
+pub fn subflows_established(end: &TcpStream) -> Vec<bool> {
+    const MPTCP_TCPINFO: i32 = 2;
+    const TCP_ESTABLISHED: u8 = 1;
+    const HEADER: usize = 16;
+    // Of each `struct tcp_info` as much; the state is the first byte.
+    const ELEMENT: usize = 8;
+    let mut bytes = vec![0_u8; HEADER + 64 * ELEMENT];
+    bytes[..4].copy_from_slice(&(HEADER as u32).to_ne_bytes());
+    bytes[12..16].copy_from_slice(&(ELEMENT as u32).to_ne_bytes());
+    let mut length = bytes.len() as u32;
+    // SAFETY: the kernel writes at most `length` bytes.
+    check(unsafe {
+        libc::getsockopt(
+            end.as_raw_fd(),
+            SOL_MPTCP,
+            MPTCP_TCPINFO,
+            bytes.as_mut_ptr().cast(),
+            &mut length,
+        )
+    })
+    .expect("the subflows of a socket of ours");
+    let count = u32_at(&bytes[4..]) as usize;
+    let elements = bytes[HEADER..].chunks(ELEMENT).take(count);
+    elements.map(|one| one[0] == TCP_ESTABLISHED).collect()
+}
+
 /// A `struct sockaddr_storage`.
 fn address(raw: &[u8]) -> SocketAddr {
     let port = u16::from_be_bytes([raw[2], raw[3]]);

@@ -1,12 +1,9 @@
 //! What `status` and `doctor` look at.
 
-use mptcp_codec::diag::State;
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::Endpoint;
 
 use crate::error::Result;
-use crate::host::places::{is_bound, is_ipv4, key_of, Key, Places};
-use crate::kernel::connections::{self, Detail, Role, Selection};
-use crate::kernel::Diagnostics;
+use crate::host::places::{is_bound, key_of, Places};
 use crate::kernel::LinkEvents;
 use crate::session::Session;
 use crate::text::nth;
@@ -21,22 +18,6 @@ pub struct Host {
     /// Addresses and endpoints.
     pub places: Places,
     interfaces: LinkEvents,
-    /// All connections.
-    pub connections: u64,
-    /// Those that fell back to TCP.
-    pub fallbacks: u64,
-    /// Established connections that were opened here and lost their further
-    /// subflows, and a connection opened here that has some.
-    pub bereft: u64,
-    pub joined: bool,
-    /// A connection was opened here.
-    pub calls: bool,
-    /// A connection was accepted here.
-    pub serves: bool,
-    /// Some addresses of other hosts that connections were opened to.
-    pub peers: Vec<Key>,
-    /// Where connections are accepted, if that was asked for.
-    pub listening: Vec<Key>,
 }
 
 /// Whether packets can leave from the address of an endpoint.
@@ -63,14 +44,6 @@ impl Presence {
         nth(NAMES, b' ', self as usize)
     }
 }
-
-/// `::`, where IPv4 is heard too.
-const ALL: Key = 0;
-/// `0.0.0.0`.
-const ALL_IPV4: Key = 0xffff << 32;
-
-/// So many peers are a fair sample.
-const PEERS: usize = 8;
 
 impl Host {
     /// Nothing is known yet.
@@ -118,82 +91,6 @@ impl Host {
             Presence::NoCarrier
         } else {
             Presence::Up
-        }
-    }
-
-    /// Counts connections and subflows, and looks where connections are
-    /// accepted if the caller wants to know.
-    #[inline(never)]
-    pub fn count(&mut self, session: &mut Session, listening: bool) -> Result<()> {
-        let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-        let selection = Selection::default();
-        let detail = Detail::Place;
-        connections::each(&mut diagnostics, &selection, detail, &mut |connection| {
-            self.connections += 1;
-            self.fallbacks += u64::from(connection.is_fallback());
-            let Some(socket) = &connection.socket else {
-                return Ok(());
-            };
-            match connection.role() {
-                Some(Role::Client) => {
-                    self.calls = true;
-                    let info = socket.mptcp_info();
-                    let used = info.and_then(|info| info.local_addr_used());
-                    let further = info.and_then(|info| info.subflows()).unwrap_or(0);
-                    self.joined |= further > 0;
-                    // Those that are being opened are counted too.
-                    let lost = used.unwrap_or(0) > 0 && further == 0;
-                    let lives = socket.state() == State::Established;
-                    if lost && lives && !connection.is_fallback() {
-                        let here = socket.ends()[0].number;
-                        self.bereft += u64::from(self.has_another(here));
-                    }
-                    self.note_peer(socket.ends()[1].number);
-                }
-                Some(Role::Server) => self.serves = true,
-                None => {}
-            }
-            Ok(())
-        })?;
-        if listening {
-            connections::listeners(&mut diagnostics, &mut |socket| {
-                let [here, _] = socket.ends();
-                // Where the kernel listens itself, for an endpoint with a port,
-                // nobody is served; those sockets show no port.
-                if here.port != 0 {
-                    self.serves = true;
-                    self.listening.push(here.number);
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Whether somebody listens at this address, or at all of its family.
-    pub fn hears(&self, address: Key) -> bool {
-        let all = if is_ipv4(address) { ALL_IPV4 } else { ALL };
-        let listening = &mut self.listening.iter();
-        listening.any(|here| *here == address || *here == ALL || *here == all)
-    }
-
-    /// Whether there is an endpoint for subflows beside this address and of its
-    /// family: the kernel counts those of the other one as used, too.
-    fn has_another(&self, here: Key) -> bool {
-        self.places.endpoints.iter().any(|endpoint| {
-            let address = key_of(endpoint);
-            let flags = endpoint.flags().unwrap_or_default();
-            address != here
-                && is_ipv4(address) == is_ipv4(here)
-                && flags.contains(EndpointFlags::SUBFLOW)
-        })
-    }
-
-    fn note_peer(&mut self, peer: Key) {
-        // 127.0.0.0/8; what else is here is an address of an interface.
-        let here = peer >> 24 == 0x00ff_ff7f || self.places.addresses.interface(peer) != 0;
-        if peer != 0 && !here && self.peers.len() < PEERS && !self.peers.contains(&peer) {
-            self.peers.push(peer);
         }
     }
 }

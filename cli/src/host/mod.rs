@@ -2,4 +2,5 @@
 //! interfaces and the connections that use them.
 
 pub mod health;
+pub mod live;
 pub mod places;

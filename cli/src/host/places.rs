@@ -82,6 +82,13 @@ impl Addresses {
         }
     }
 
+    /// Hands out all of them.
+    pub fn each(&self, each: &mut dyn FnMut(Key)) {
+        for (address, _) in &self.0 {
+            each(*address);
+        }
+    }
+
     /// Whether this interface has this address.
     pub fn has(&self, address: Key, index: u32) -> bool {
         self.0.contains(&(address, index))

@@ -71,6 +71,14 @@ pub fn decimal(digits: &[u8]) -> u64 {
     value
 }
 
+/// TCP connections that were opened and accepted in this network namespace since
+/// it was made, MPTCP or not; 0 where that cannot be read.
+pub fn tcp_opens() -> [u64; 2] {
+    let mut table = Counters::default();
+    table.tabulate(b"/proc/self/net/snmp", b"Tcp:").ok();
+    [b"ActiveOpens".as_slice(), b"PassiveOpens"].map(|name| table.of(name))
+}
+
 /// The kernel's counters of MPTCP in this network namespace.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -83,28 +91,34 @@ pub struct Counters {
 impl Counters {
     /// Reads them; there are none where that fails.
     pub fn read(&mut self) -> Result<(), Error> {
-        const TITLE: &[u8] = b"MPTcpExt:";
-        let failed = read(&[b"/proc/self/net/netstat"], &mut self.table);
-        self.names = self.table.len();
-        self.values = self.names;
+        let failed = self.tabulate(b"/proc/self/net/netstat", b"MPTcpExt:");
         failed.map_err(|error| {
             let what = ["Cannot read /proc/net/netstat"];
             Error::system(Kind::File, status::FAILED, &what, error)
         })?;
-        let mut lines = &self.table[..];
-        while !lines.is_empty() {
-            let start = self.table.len() - lines.len() + TITLE.len();
-            if take(&mut lines, b'\n').starts_with(TITLE) {
-                self.names = self.values;
-                self.values = start;
-            }
-        }
         if self.all().next().is_none() {
             return Err(Error::new(
                 Kind::Kernel,
                 status::FAILED,
                 &["Error: this kernel has no counters of MPTCP (MPTcpExt in /proc/net/netstat)"],
             ));
+        }
+        Ok(())
+    }
+
+    /// Reads the lines of a file that begin with a title: names and values.
+    fn tabulate(&mut self, path: &[u8], title: &[u8]) -> Result<(), Errno> {
+        let failed = read(&[path], &mut self.table);
+        self.names = self.table.len();
+        self.values = self.names;
+        failed?;
+        let mut lines = &self.table[..];
+        while !lines.is_empty() {
+            let start = self.table.len() - lines.len() + title.len();
+            if take(&mut lines, b'\n').starts_with(title) {
+                self.names = self.values;
+                self.values = start;
+            }
         }
         Ok(())
     }

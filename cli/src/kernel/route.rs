@@ -7,6 +7,7 @@ use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::{Message, Messages};
 use mptcp_codec::route::{
     self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route, RouteKind,
+    Rule,
 };
 
 use super::interface::Names;
@@ -38,6 +39,16 @@ pub struct LinkEvent {
 
 /// Interfaces and their addresses, in the kernel's order.
 pub type LinkEvents = Vec<LinkEvent>;
+
+/// How packets leave: what the kernel answers to a look-up.
+#[derive(Debug, Default)]
+pub struct Way {
+    /// The interfaces; several where the route is asked for and has several
+    /// next hops, none where the kernel only names a nexthop object.
+    pub outputs: Vec<u32>,
+    /// The next router, if there is one.
+    pub gateway: Option<IpAddr>,
+}
 
 /// A socket that asks for interfaces and addresses.
 #[derive(Debug)]
@@ -180,17 +191,81 @@ impl RouteSocket {
     /// no route for them.
     pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {
         let mut output = None;
-        let asked = self
+        self.look_up(lookup, &mut |message| {
+            output = Route::output_of(message)?;
+            Ok(())
+        })?;
+        Ok(output)
+    }
+
+    /// What the kernel answers to a look-up; `None` where there is no route for
+    /// such packets.
+    pub fn route(&mut self, lookup: &request::Lookup) -> Result<Option<Way>> {
+        let mut way = Way::default();
+        let found = self.look_up(lookup, &mut |message| {
+            let route = Route::decode(message)?;
+            way.gateway = route.gateway();
+            way.outputs.extend(route.output);
+            for hop in route.next_hops()? {
+                way.outputs.push(hop?.output);
+            }
+            Ok(())
+        })?;
+        Ok(found.then_some(way))
+    }
+
+    fn look_up(
+        &mut self,
+        lookup: &request::Lookup,
+        each: &mut dyn FnMut(&Message) -> Result<()>,
+    ) -> Result<bool> {
+        match self
             .socket
-            .call(&|buffer, seq| lookup.encode(buffer, seq), &mut |message| {
-                output = Route::output_of(message)?;
-                Ok(())
-            });
-        match asked {
+            .call(&|buffer, seq| lookup.encode(buffer, seq), each)
+        {
             // Whatever the refusal is called: no packet leaves.
-            Err(error) if error.errno() != 0 => Ok(None),
+            Err(error) if error.errno() != 0 => Ok(false),
             Err(error) => Err(error),
-            Ok(()) => Ok(output),
+            Ok(()) => Ok(true),
+        }
+    }
+
+    /// Hands out each table that has a route or to which a rule sends packets,
+    /// and the routers of its routes, with the interface; some of them twice.
+    pub fn tables(
+        &mut self,
+        family: u16,
+        each: &mut dyn FnMut(u32, Option<(IpAddr, u32)>),
+    ) -> Result<()> {
+        self.socket.dump_each(
+            &|buffer, seq| request::dump_routes(buffer, family, seq),
+            &mut |message| {
+                let Some(message) = message else {
+                    return Ok(());
+                };
+                let route = Route::decode(message)?;
+                let index = route.output.unwrap_or(0);
+                each(route.table, route.gateway().map(|router| (router, index)));
+                for hop in route.next_hops()? {
+                    let hop = hop?;
+                    each(route.table, hop.gateway.map(|router| (router, hop.output)));
+                }
+                Ok(())
+            },
+        )?;
+        let rules = self.socket.dump_each(
+            &|buffer, seq| request::dump_rules(buffer, family, seq),
+            &mut |message| {
+                if let Some(message) = message {
+                    each(Rule::decode(message)?.table, None);
+                }
+                Ok(())
+            },
+        );
+        match rules {
+            // A kernel without policy routing.
+            Err(error) if error.errno() != 0 => Ok(()),
+            rules => rules,
         }
     }
 

@@ -334,6 +334,14 @@ impl<'a, E: Order> SocketView<'a, E> {
         self.attributes.picked(self.info).map(TcpInfo::with_order)
     }
 
+    /// An [`attribute`] that is one byte, as `SKV6ONLY` of a listener.
+    pub fn byte(&self, kind: u16) -> Result<Option<u8>, Error> {
+        match self.attributes.find_last(kind)? {
+            Some(byte) => byte.u8().map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// As [`Socket::upper_name`].
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
         upper_name(&self.attributes, self.upper)

@@ -1,0 +1,232 @@
+//! What connections that are over left in the counters.
+
+use super::finding::Level;
+use super::finding::Part::{self, Counters, Growth, Number, Str};
+use super::{sysctl, Doctor};
+use crate::error::Result;
+use crate::sys;
+
+/// The counters of connections that fell back to TCP.
+const FALLBACKS: &str = "MPCapableFallbackSYNACK MPCapableFallbackACK MPCapableSYNTXDrop \
+    MPCapableDataFallback DssFallback DSSCorruptionFallback";
+
+/// For evidence from the past.
+const PAST: Part = Str(" since the start of this namespace, nothing lately");
+
+impl Doctor<'_> {
+    /// A finding of counters: a fault where they grow, otherwise a note.
+    fn counted(&mut self, check: &str, message: &str, names: &'static str, remedy: &[Part]) {
+        if self.history.growth(names) > 0 {
+            self.fault(check, message, &[Growth(names)], remedy);
+        } else {
+            self.note(check, message, &[Counters(names), PAST], remedy);
+        }
+    }
+
+    /// Whether connections fall back to TCP.
+    pub fn check_fallbacks(&mut self) -> Result<()> {
+        if self.is_suspended() {
+            let timeout = sysctl("blackhole_timeout");
+            self.fault(
+                "blackhole",
+                "MPTCP is suspended: SYNs with its options were not answered, those without were, \
+                 so that new connections are TCP",
+                &[
+                    Counters("Blackhole MPCapableSYNTXDrop MPCapableSYNTXDisabled"),
+                    Str("; net.mptcp.blackhole_timeout="),
+                    Part::Bytes(&timeout),
+                    Str(" s; connections without MPTCP now "),
+                    Number(self.live.without_token.into()),
+                ],
+                &[
+                    Str("sysctl -w net.mptcp.blackhole_timeout="),
+                    Part::Bytes(&timeout),
+                ],
+            );
+            return Ok(());
+        }
+        let fallbacks = self.live.fallbacks;
+        let mptcp = self.live.opened + self.live.accepted;
+        if fallbacks > 0 {
+            // A peer without MPTCP now and then is the way of the world.
+            let level = if mptcp == 0 {
+                Level::Fault
+            } else {
+                Level::Note
+            };
+            let peer = self.live.peers.iter().find(|peer| peer.fallbacks > 0);
+            let peer = peer.map_or(0, |peer| peer.address);
+            self.find(
+                level,
+                "fallback",
+                "connections fall back to TCP: peers without MPTCP, or something on the path takes \
+                 its options out",
+                &[
+                    Str("fallen back now "),
+                    Number(fallbacks.into()),
+                    Str(", one of them to "),
+                    Part::Address(peer),
+                    Str("; with MPTCP "),
+                    Number(mptcp.into()),
+                    Str("; "),
+                    Counters(FALLBACKS),
+                ],
+                &[Str(
+                    "See ip-mptcp connection show fallback for the peers; where one has MPTCP, \
+                     tcpdump for its options on both hosts shows whether they arrive",
+                )],
+            );
+            return Ok(());
+        }
+        let grown = self.history.growth(FALLBACKS);
+        let asked = self.history.growth("MPCapableSYNTX MPCapableSYNRX");
+        if grown > 0 && grown * 4 >= asked {
+            self.fault(
+                "fallback",
+                "connections fall back to TCP: peers without MPTCP, or something on the path takes \
+                 its options out",
+                &[Growth(FALLBACKS)],
+                &[Str(
+                    "Find out which programs opened them and to which peers; where one has MPTCP, \
+                     tcpdump for its options on both hosts shows whether they arrive",
+                )],
+            );
+        } else if self.history.sum(FALLBACKS) * 4
+            >= self.history.sum("MPCapableSYNTX MPCapableSYNRX").max(1)
+            && mptcp == 0
+        {
+            self.note(
+                "fallback",
+                "many connections fell back to TCP: peers without MPTCP, or something on the path \
+                 takes its options out",
+                &[Counters(FALLBACKS), PAST],
+                &[Str(
+                    "If it happens again, ip-mptcp connection show fallback lists the peers",
+                )],
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel has suspended MPTCP after a black hole. It does not
+    /// say so: an attempt to connect, which cannot leave this host, is counted
+    /// as suspended or not.
+    fn is_suspended(&mut self) -> bool {
+        if self.history.sum("Blackhole MPCapableSYNTXDisabled") == 0 {
+            return false;
+        }
+        let before = self.history.of(b"MPCapableSYNTXDisabled");
+        sys::try_mptcp();
+        self.history.reread();
+        self.history.of(b"MPCapableSYNTXDisabled") > before
+    }
+
+    /// Whether announcements go out and are not confirmed, of connections that
+    /// are there.
+    pub fn lacks_echoes(&self) -> bool {
+        let sent = self.history.of(b"AddAddrTx");
+        sent > 0 && self.history.of(b"EchoAdd") * 2 < sent
+    }
+
+    /// What went wrong with peers and on the way to them.
+    pub fn check_counters(&mut self) {
+        let sum = |names: &str| self.history.sum(names);
+        let rejected = sum("MPJoinRejected");
+        let full = self.live.accepted_full;
+        let again = self.history.growth("MPJoinRejected");
+        let received = sum("MPJoinSynRx");
+        let hmac = sum("MPJoinSynAckHMacFailure MPJoinAckHMacFailure");
+        let unknown = sum("MPJoinNoTokenFound") > sum("MPJoinAckRx");
+        let dropped = sum("AddAddrDrop") * 2 > sum("AddAddr") && self.live.opened_joined == 0;
+        let no_room = sum("AddAddrTxDrop EchoAddTxDrop") > 0
+            && self.history.growth("AddAddrTxDrop EchoAddTxDrop") > 0;
+        let failed = sum("MPFailTx MPFailRx DataCsumErr") > 0;
+        if rejected > 0 && rejected * 8 >= received && (full > 0 || again > 0) {
+            let limit = u64::from(self.host.more_subflows);
+            self.fault(
+                "join-refused",
+                "subflows of peers are refused here: connections have as many as the limit allows, \
+                 or the user-space path manager was away",
+                &[
+                    Counters("MPJoinRejected MPJoinSynRx"),
+                    Str("; connections accepted with all the subflows that they may have "),
+                    Number(full.into()),
+                    Str("; limits: subflows "),
+                    Number(limit),
+                ],
+                &[Str("ip-mptcp limits set subflows "), Number(limit.max(8))],
+            );
+        } else if rejected > 0 && rejected * 8 >= received && self.live.accepted == 0 {
+            let remedy = [Str("If it happens again: ip-mptcp limits set subflows 8")];
+            let message =
+                "subflows of peers were refused here: more than the limits allowed, or the \
+                 user-space path manager was away";
+            self.note(
+                "join-refused",
+                message,
+                &[Counters("MPJoinRejected MPJoinSynRx"), PAST],
+                &remedy,
+            );
+        }
+        if hmac > 0 || unknown {
+            self.counted(
+                "join-failed",
+                "subflows reached a host that does not have their connection, or were changed on \
+                 the way",
+                "MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure",
+                &[Str(
+                    "Where this host is one of several behind a load balancer, let each announce \
+                     an address of its own and close the shared one for joins \
+                     (sysctl -w net.mptcp.allow_join_initial_addr_port=0); otherwise look for what \
+                     rewrites TCP options on the path",
+                )],
+            );
+        }
+        if failed && self.explained.iter().all(|explained| !explained) {
+            let joined = self.live.opened_joined + self.live.accepted_joined;
+            if self.history.growth("MPFailTx MPFailRx DataCsumErr") > 0 || joined == 0 {
+                self.counted(
+                    "mp-fail",
+                    "a path changes the data: checksums fail, and the subflow is closed",
+                    "DataCsumErr MPFailTx MPFailRx",
+                    &[Str(
+                        "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on a path \
+                         to the peers",
+                    )],
+                );
+            }
+        }
+        if dropped || no_room {
+            self.counted(
+                "add-addr-dropped",
+                "announcements of addresses were dropped",
+                "AddAddrDrop AddAddrTxDrop EchoAddTxDrop",
+                &[Str(
+                    "Announce fewer addresses, and none of IPv6 with a port",
+                )],
+            );
+        }
+        self.check_echoes();
+    }
+
+    /// Whether peers confirm what is announced to them.
+    fn check_echoes(&mut self) {
+        if !self.lacks_echoes() || self.live.accepted_joined > 0 {
+            return;
+        }
+        let message =
+            "announcements of addresses are not confirmed: something on the path drops or \
+             removes them, or the peers do not know them";
+        let remedy = [Str(
+            "See with tcpdump for ADD_ADDR on both hosts whether it arrives; clients reach the \
+             address without it by endpoints of their own",
+        )];
+        let evidence = [Counters("AddAddrTx EchoAdd")];
+        if self.live.accepted > 0 {
+            self.fault("add-addr-unanswered", message, &evidence, &remedy);
+        } else {
+            let [counters] = evidence;
+            self.note("add-addr-unanswered", message, &[counters, PAST], &remedy);
+        }
+    }
+}

@@ -1,0 +1,563 @@
+//! `doctor`: why subflows do not appear.
+//!
+//! The connections of this moment are asked first: a subflow that is
+//! established refutes whatever says that it cannot be. Counters tell of a
+//! fault only where they grow; what lies in the past is a note.
+
+mod counted;
+mod finding;
+mod history;
+mod paths;
+mod routes;
+mod served;
+
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+
+use self::finding::Part::{self, Counters, Number, Str};
+use self::history::History;
+use crate::args::Options;
+use crate::error::{Result, Status};
+use crate::host::health::{Host, Presence};
+use crate::host::live::Live;
+use crate::host::places::{is_ipv4, key_of, Key};
+use crate::kernel::proc;
+use crate::kernel::Diagnostics;
+use crate::session::Session;
+use crate::session::{Command, Does};
+use crate::sys;
+
+/// The row of the table of commands.
+pub const COMMAND: Command = Command {
+    name: "doctor",
+    about: "Find out why subflows do not appear.",
+    words: "[ --since FILE ]",
+    help: "Asks the connections of this moment, path by path; of counters it believes what they \
+            counted while it looked, a second at most, or since FILE was written. A fault does not \
+            work now; a note lies in the past, or may be on purpose. A remedy is commands to paste, \
+            or a sentence, which begins with a capital letter.\n\
+            Exit status: 0 nothing is wrong, or there are only notes; 1 there is a fault.\n\
+            \n\
+            Examples:\n\
+            \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
+            \x20 ip-mptcp doctor --since /run/mptcp.counters   # of ip-mptcp counters --all",
+    does: Does::Options(run),
+};
+
+/// The exit status where something is wrong.
+const WRONG: Status = 1;
+
+/// How long an answer may take, and how long counters are watched, in
+/// milliseconds.
+const LOOK: i32 = 1000;
+
+/// Everything that is known, and what was found.
+pub struct Doctor<'s> {
+    session: &'s mut Session,
+    host: &'s mut Host,
+    live: Live,
+    history: History,
+    findings: u32,
+    faults: u32,
+    // Endpoints of which a finding says why they have no subflows, by their
+    // place.
+    explained: Vec<bool>,
+}
+
+fn run(session: &mut Session, options: &Options) -> Result<Status> {
+    let mut doctor = Doctor {
+        session,
+        host: &mut Host::new(),
+        live: Live::default(),
+        history: History::default(),
+        findings: 0,
+        faults: 0,
+        explained: Vec::new(),
+    };
+    if let Some(file) = options.since {
+        doctor.history.since(file)?;
+    }
+    let json = doctor.session.out.style.json;
+    if json {
+        doctor.session.out.begin_array("");
+    }
+    match doctor.session.path_manager() {
+        Ok(_) => doctor.examine()?,
+        Err(error) if error.errno() == libc::ENOENT as u32 => doctor.fault(
+            "no-mptcp",
+            "this kernel has no MPTCP",
+            &[Str("there is no netlink family \"mptcp_pm\"")],
+            &[Str("Run Linux 5.7 or newer with CONFIG_MPTCP=y")],
+        ),
+        Err(error) => return Err(error),
+    }
+    let out = &mut doctor.session.out;
+    if json {
+        out.end_array();
+    } else if doctor.findings == 0 {
+        out.text("nothing is wrong");
+        out.end_line();
+    }
+    Ok(if doctor.faults == 0 { 0 } else { WRONG })
+}
+
+/// A sysctl of MPTCP.
+fn sysctl(name: &str) -> Vec<u8> {
+    let mut value = Vec::new();
+    proc::sysctl(name.as_bytes(), &mut value);
+    value
+}
+
+/// Counters that count only failures: where one of them is not 0, it matters
+/// whether it grows.
+const FAILURES: &str = "MPCapableFallbackSYNACK MPCapableFallbackACK MPCapableSYNTXDrop \
+    MPCapableSYNTXDisabled MPCapableDataFallback DssFallback DSSCorruptionFallback \
+    MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure MPJoinRejected MPJoinSynTxCreatSkErr \
+    MPJoinSynTxBindErr MPJoinSynTxConnectErr MPFailTx MPFailRx DataCsumErr Blackhole AddAddrDrop \
+    AddAddrTxDrop EchoAddTxDrop";
+
+impl Doctor<'_> {
+    /// Looks at everything.
+    fn examine(&mut self) -> Result<()> {
+        let listener = self.session.path_manager()?.has_listener();
+        self.host.read(self.session)?;
+        self.explained
+            .resize(self.host.places.endpoints.len(), false);
+        let mut diagnostics = Diagnostics::open(self.session.receive_buffer())?;
+        self.live.look(&mut diagnostics, self.host)?;
+        self.history.read();
+        let counted = self.history.sum(FAILURES) > 0 && !self.history.has_before();
+        if self.live.unsettled || counted || self.lacks_echoes() {
+            // Time over, or a signal: go on.
+            let _ = sys::poll_all(&mut [], LOOK);
+            self.history.read();
+            if self.live.unsettled {
+                self.live.look(&mut diagnostics, self.host)?;
+            }
+        }
+        if sysctl("enabled") == b"0" {
+            self.fault(
+                "disabled",
+                "MPTCP is switched off: new sockets get TCP",
+                &[Str("net.mptcp.enabled=0")],
+                &[Str("sysctl -w net.mptcp.enabled=1")],
+            );
+        }
+        // The path manager of new connections; before Linux 6.15 a number.
+        let mut manager = sysctl("path_manager");
+        if manager.is_empty() {
+            manager = sysctl("pm_type");
+        }
+        match manager.as_slice() {
+            // Where there is neither, it is the kernel's.
+            b"" | b"kernel" | b"0" => self.check_endpoints(&mut diagnostics)?,
+            b"userspace" | b"1" if listener == Some(false) => self.fault(
+                "no-listener",
+                "the user-space path manager is chosen, and none is running",
+                &[Str(
+                    "net.mptcp.path_manager=userspace; nobody in this namespace listens to events",
+                )],
+                &[Str("sysctl -w net.mptcp.path_manager=kernel")],
+            ),
+            _ => {}
+        }
+        self.check_fallbacks()?;
+        self.check_counters();
+        Ok(())
+    }
+
+    /// Whether the kernel's path manager can do with limits and endpoints what
+    /// is expected of it.
+    fn check_endpoints(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+        self.check_presence();
+        if self.check_plain() {
+            return Ok(());
+        }
+        self.check_purpose(diagnostics)?;
+        self.check_paths()?;
+        self.check_served()?;
+        Ok(())
+    }
+
+    /// The endpoints, with their places.
+    fn endpoints(&self) -> Vec<(usize, Endpoint)> {
+        let endpoints = self.host.places.endpoints.iter().copied();
+        endpoints
+            .enumerate()
+            .filter(|(_, one)| is_made(one))
+            .collect()
+    }
+
+    /// Whether connections are accepted here.
+    fn serves(&self) -> bool {
+        self.live.accepted > 0 || !self.live.listeners.is_empty()
+    }
+
+    /// The interface of an endpoint.
+    fn interface(&self, endpoint: &Endpoint) -> u32 {
+        self.host.places.of_endpoint(endpoint)
+    }
+
+    fn limits(&self) -> [Part<'static>; 4] {
+        [
+            Str("limits: add_addr_accepted "),
+            Number(self.host.add_addr_accepted.into()),
+            Str(" subflows "),
+            Number(self.host.more_subflows.into()),
+        ]
+    }
+
+    /// Whether each endpoint is where it says to be.
+    fn check_presence(&mut self) {
+        for (at, endpoint) in self.endpoints() {
+            let presence = self.host.presence(&endpoint);
+            let address = key_of(&endpoint);
+            let index = self.interface(&endpoint);
+            let id = Number(endpoint.id().unwrap_or(0).into());
+            let delete = [Str("ip-mptcp endpoint delete id "), id];
+            let found = Part::Endpoint(&endpoint);
+            match presence {
+                Presence::Up => continue,
+                Presence::Down => self.fault(
+                    "endpoint-down",
+                    "the interface of an endpoint is down",
+                    &[found],
+                    &[Str("ip link set dev "), Part::Interface(index), Str(" up")],
+                ),
+                Presence::NoCarrier => self.fault(
+                    "endpoint-no-carrier",
+                    "the interface of an endpoint is not connected",
+                    &[found],
+                    &[Str("Check the cable, modem or access point")],
+                ),
+                Presence::NoDevice => {
+                    let now = self.host.places.addresses.interface(address);
+                    if now == 0 {
+                        self.fault(
+                            "endpoint-no-device",
+                            "the interface of an endpoint no longer exists",
+                            &[found, Str("; its address is on no interface")],
+                            &delete,
+                        );
+                    } else {
+                        self.move_to(
+                            "endpoint-no-device",
+                            "the interface of an endpoint no longer exists",
+                            &endpoint,
+                            now,
+                        );
+                    }
+                }
+                // Behind NAT the announced address is that of the router.
+                Presence::NoAddress if !has(&endpoint, EndpointFlags::SUBFLOW) => {
+                    if !is_private(address) && self.has_private(is_ipv4(address)) {
+                        continue;
+                    }
+                    self.note(
+                        "endpoint-no-address",
+                        "an announced address is on no interface: right behind NAT that leads \
+                         it here, otherwise peers look for it in vain",
+                        &[found],
+                        &delete,
+                    );
+                }
+                Presence::NoAddress => self.fault(
+                    "endpoint-no-address",
+                    "the address of an endpoint is on no interface",
+                    &[found],
+                    &delete,
+                ),
+                Presence::OtherDevice if self.live.is_used(at) => continue,
+                Presence::OtherDevice => {
+                    let now = self.host.places.addresses.interface(address);
+                    self.move_to(
+                        "endpoint-other-device",
+                        "the address of an endpoint is on another interface than the one it names",
+                        &endpoint,
+                        now,
+                    );
+                }
+            }
+            self.explain(at);
+        }
+    }
+
+    /// An endpoint whose address is on another interface than it names.
+    fn move_to(&mut self, check: &str, message: &str, endpoint: &Endpoint, index: u32) {
+        self.fault(
+            check,
+            message,
+            &[
+                Part::Endpoint(endpoint),
+                Str("; the address is on "),
+                Part::Interface(index),
+            ],
+            &[
+                Str("ip-mptcp endpoint change id "),
+                Number(endpoint.id().unwrap_or(0).into()),
+                Str(" dev "),
+                Part::Interface(index),
+            ],
+        );
+    }
+
+    /// A finding says why this endpoint has no subflows.
+    fn explain(&mut self, at: usize) {
+        if let Some(explained) = self.explained.get_mut(at) {
+            *explained = true;
+        }
+    }
+
+    fn is_explained(&self, at: usize) -> bool {
+        self.explained.get(at).copied().unwrap_or(false)
+    }
+
+    /// Whether an interface has a private address of this family.
+    fn has_private(&self, ipv4: bool) -> bool {
+        let mut found = false;
+        self.host.places.addresses.each(&mut |address| {
+            found |= is_ipv4(address) == ipv4 && is_private(address);
+        });
+        found
+    }
+
+    /// Whether programs ask for MPTCP at all; true where none does.
+    fn check_plain(&mut self) -> bool {
+        let asked = self
+            .history
+            .sum("MPCapableSYNTX MPCapableSYNRX MPCapableSYNTXDisabled");
+        let sockets = self.live.opened + self.live.accepted + self.live.own + self.live.fallbacks;
+        let [opened, accepted] = proc::tcp_opens();
+        if asked > 0
+            || sockets > 0
+            || !self.live.listeners.is_empty()
+            || opened + accepted == 0
+            || self.endpoints().is_empty()
+        {
+            return false;
+        }
+        self.fault(
+            "plain-tcp",
+            "endpoints are set up, and no program has asked for MPTCP",
+            &[
+                Counters("MPCapableSYNTX MPCapableSYNRX"),
+                Str("; TCP connections opened "),
+                Number(opened),
+                Str(" and accepted "),
+                Number(accepted),
+                Str(" since the start of this namespace"),
+            ],
+            &[Str(
+                "Start the programs with mptcpize run PROGRAM, with GODEBUG=multipathtcp=1 where \
+                 they are written in Go, or set their own option for MPTCP, as curl --mptcp; the \
+                 server needs it too",
+            )],
+        );
+        true
+    }
+
+    /// Whether limits and endpoints are of use to this host.
+    fn check_purpose(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+        let endpoints = self.endpoints();
+        let mut all = EndpointFlags::default();
+        for (_, endpoint) in &endpoints {
+            all |= endpoint.flags().unwrap_or_default();
+        }
+        let any = |wanted: EndpointFlags| (all & wanted).0 != 0;
+        let wide = EndpointFlags::FULLMESH | EndpointFlags::LAMINAR;
+        let serves = self.serves();
+        let accepts_none = self.host.add_addr_accepted == 0;
+        let announced = self.history.of(b"AddAddr");
+        let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
+        if self.host.more_subflows == 0 {
+            let evidence = self.limits();
+            let most = endpoints.len().clamp(2, 8) as u64;
+            self.fault(
+                "limit-subflows",
+                "no connection may have a second subflow",
+                &evidence,
+                &[Str("ip-mptcp limits set subflows "), Number(most)],
+            );
+        }
+        if announced > 0 && accepts_none && lacks && !any(EndpointFlags::SUBFLOW) {
+            let [a, b, c, d] = self.limits();
+            self.fault(
+                if any(wide) {
+                    "fullmesh-idle"
+                } else {
+                    "add-addr-ignored"
+                },
+                "peers announce addresses, and none is accepted: connections have no further \
+                 subflow",
+                &[
+                    Counters("AddAddr"),
+                    Str("; connections opened here without further subflows "),
+                    Number(self.live.opened.into()),
+                    Str("; "),
+                    a,
+                    b,
+                    c,
+                    d,
+                ],
+                &[Str("ip-mptcp limits set add_addr_accepted 2")],
+            );
+        } else if endpoints.is_empty() {
+            if serves || !accepts_none || self.live.opened_joined > 0 {
+                return Ok(());
+            }
+            let [a, b, c, d] = self.limits();
+            self.fault(
+                "no-endpoints",
+                "nothing makes this host open further subflows",
+                &[Str("no endpoints; "), a, b, c, d],
+                &[Str(
+                    "Choose the addresses of the further paths, and for each: \
+                     ip-mptcp endpoint add ADDRESS dev IF subflow",
+                )],
+            );
+        } else if any(EndpointFlags::FULLMESH)
+            && announced > 0
+            && accepts_none
+            && lacks
+            && !endpoints.iter().any(|(at, _)| self.live.is_used(*at))
+        {
+            let [a, b, c, d] = self.limits();
+            self.fault(
+                "fullmesh-idle",
+                "fullmesh is for addresses that peers announce, and none is accepted",
+                &[Counters("AddAddr"), Str("; "), a, b, c, d],
+                &[Str("ip-mptcp limits set add_addr_accepted 2")],
+            );
+        } else if !any(wide | EndpointFlags::SUBFLOW) {
+            self.check_announced_only(&endpoints, diagnostics)?;
+        } else if self.live.accepted > 0 && self.live.opened == 0 && !any(EndpointFlags::SIGNAL) {
+            self.check_never_announced(&endpoints);
+        }
+        Ok(())
+    }
+
+    /// Endpoints are only announced: of use to servers, and to clients where
+    /// the peer announces addresses too.
+    fn check_announced_only(
+        &mut self,
+        endpoints: &[(usize, Endpoint)],
+        diagnostics: &mut Diagnostics,
+    ) -> Result<()> {
+        let Some((_, first)) = endpoints.first() else {
+            return Ok(());
+        };
+        if self.serves() || self.live.opened_joined > 0 {
+            return Ok(());
+        }
+        let (plain, port) = crate::host::live::plain_listeners(diagnostics)?;
+        if self.live.opened == 0 && plain > 0 {
+            self.fault(
+                "no-mptcp-listener",
+                "addresses are announced, and no server of this host listens with MPTCP",
+                &[
+                    Part::Endpoint(first),
+                    Str("; sockets that listen with plain TCP "),
+                    Number(plain.into()),
+                    Str(", one of them at port "),
+                    Number(port.into()),
+                ],
+                &[Str(
+                    "Start the server with mptcpize run PROGRAM, or set its own option for \
+                     MPTCP; if this host is a client, its endpoints need the flag subflow in place \
+                     of signal",
+                )],
+            );
+        } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
+            let mut remedy = crate::text::Text::default();
+            for (_, endpoint) in endpoints {
+                if !remedy.as_bytes().is_empty() {
+                    remedy.bytes(b"; ");
+                }
+                remedy.bytes(b"ip-mptcp endpoint change id ");
+                remedy.number(endpoint.id().unwrap_or(0).into());
+                if endpoint.port().unwrap_or(0) != 0 {
+                    remedy.bytes(b" port 0");
+                }
+                remedy.bytes(b" subflow nosignal");
+            }
+            self.fault(
+                "signal-only",
+                "endpoints are only announced, and this host accepts no connections: \
+                 no subflow is opened from them",
+                &[
+                    Str(
+                        "no endpoint has the flag subflow; no MPTCP socket listens; connections \
+                         opened here ",
+                    ),
+                    Number(self.live.opened.into()),
+                    Str(", with further subflows 0"),
+                ],
+                &[Part::Bytes(remedy.as_bytes())],
+            );
+        }
+        Ok(())
+    }
+
+    /// A server whose endpoints are only for subflows from here: clients take
+    /// none from a server.
+    fn check_never_announced(&mut self, endpoints: &[(usize, Endpoint)]) {
+        for (at, endpoint) in endpoints {
+            let address = key_of(endpoint);
+            let first = self.live.served.iter().any(|(_, here)| *here == address);
+            let up = self.host.presence(endpoint) == Presence::Up;
+            if first || !up || self.live.is_used(*at) || !has(endpoint, EndpointFlags::SUBFLOW) {
+                continue;
+            }
+            self.fault(
+                "subflow-only",
+                "an endpoint is only for subflows from here, but clients take none from a \
+                 server: they have to learn of the address",
+                &[
+                    Part::Endpoint(endpoint),
+                    Str("; connections accepted "),
+                    Number(self.live.accepted.into()),
+                    Str(", opened 0, with a subflow at it 0"),
+                ],
+                &[
+                    Str("ip-mptcp endpoint change id "),
+                    Number(endpoint.id().unwrap_or(0).into()),
+                    Str(" nosubflow nofullmesh signal"),
+                ],
+            );
+            self.explain(*at);
+        }
+    }
+}
+
+/// Whether an endpoint has this flag.
+fn has(endpoint: &Endpoint, flag: EndpointFlags) -> bool {
+    endpoint.flags().unwrap_or_default().contains(flag)
+}
+
+/// Whether somebody made it, not the kernel.
+fn is_made(endpoint: &Endpoint) -> bool {
+    !has(endpoint, EndpointFlags::IMPLICIT)
+}
+
+/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
+/// its link only.
+fn is_private(address: Key) -> bool {
+    if !is_ipv4(address) {
+        return is_unique_local(address) || is_link_local(address);
+    }
+    match (address as u32).to_be_bytes() {
+        [10, ..] | [192, 168, ..] | [169, 254, ..] => true,
+        [172, second, ..] => second >> 4 == 1,
+        [100, second, ..] => second >> 6 == 1,
+        _ => false,
+    }
+}
+
+/// fc00::/7.
+fn is_unique_local(address: Key) -> bool {
+    address >> 121 == 0xfc >> 1
+}
+
+/// fe80::/10.
+fn is_link_local(address: Key) -> bool {
+    address >> 118 == 0xfe80 >> 6
+}

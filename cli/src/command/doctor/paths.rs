@@ -1,0 +1,398 @@
+//! Subflows that this host opens: what became of each endpoint towards each
+//! peer.
+
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+
+use super::finding::Level;
+use super::finding::Part::{self, Bytes, Counters, Number, Str};
+use super::routes::Target;
+use super::{has, is_unique_local, Doctor};
+use crate::error::Result;
+use crate::host::health::Presence;
+use crate::host::live::Use;
+use crate::host::places::{is_ipv4, key_of};
+
+/// Counters of subflows that could not even be sent.
+const ERRORS: &str = "MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
+
+impl Doctor<'_> {
+    /// What keeps subflows from appearing that this host opens.
+    pub fn check_paths(&mut self) -> Result<()> {
+        let endpoints: Vec<(usize, Endpoint)> = self
+            .endpoints()
+            .into_iter()
+            .filter(|(_, endpoint)| {
+                has(endpoint, EndpointFlags::SUBFLOW)
+                    && self.host.presence(endpoint) == Presence::Up
+            })
+            .collect();
+        let mut crowded = false;
+        for (at, endpoint) in &endpoints {
+            // Where connections are accepted, the ways of what is announced are
+            // looked at as those of answers.
+            let served = self.serves() && has(endpoint, EndpointFlags::SIGNAL);
+            if !self.is_explained(*at) && !served && self.lacks_connections(endpoint) {
+                self.check_beforehand(*at, endpoint)?;
+            }
+            if !self.is_explained(*at) {
+                crowded |= self.check_use(*at, endpoint)?;
+            }
+        }
+        for (at, endpoint) in &endpoints {
+            if !self.is_explained(*at) && !crowded {
+                self.check_room(*at, endpoint);
+            }
+        }
+        self.check_limit_beforehand(&endpoints)?;
+        self.check_unowned();
+        Ok(())
+    }
+
+    /// Whether no connection shows what becomes of an endpoint: none was opened
+    /// here to a peer of its family.
+    fn lacks_connections(&self, endpoint: &Endpoint) -> bool {
+        let ipv4 = is_ipv4(key_of(endpoint));
+        let mut peers = self.live.peers.iter();
+        !peers.any(|peer| is_ipv4(peer.address) == ipv4 && peer.connections > peer.fallbacks)
+    }
+
+    /// Whether routes lead from an endpoint to any host.
+    fn check_beforehand(&mut self, at: usize, endpoint: &Endpoint) -> Result<()> {
+        if let Some(any) = self.anywhere(is_ipv4(key_of(endpoint)))? {
+            if self.check_route(endpoint, &any)? {
+                self.explain(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of an endpoint; whether it takes places in vain.
+    fn check_use(&mut self, at: usize, endpoint: &Endpoint) -> Result<bool> {
+        let all = self.live.all_uses(at);
+        let uses = self.live.uses(at).to_vec();
+        // The peer with the most connections that lack it.
+        let mut worst: Option<(usize, Use)> = None;
+        for (peer, one) in uses.iter().enumerate() {
+            let lacks = one.waiting + one.missing;
+            // One of many that is lost on the way is no fault of the path.
+            let bad = if one.established == 0 {
+                lacks > 0
+            } else {
+                one.waiting > 1 && one.waiting >= one.established || one.missing > one.established
+            };
+            if bad && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing) {
+                worst = Some((peer, *one));
+            }
+        }
+        let Some((peer, one)) = worst else {
+            return Ok(false);
+        };
+        let level = if all.established > one.established {
+            // By other peers' connections it works.
+            Level::Note
+        } else {
+            Level::Fault
+        };
+        let peer = self.live.peers.get(peer).copied();
+        if let (Some(peer), 0) = (peer, one.established) {
+            let target = Target {
+                address: peer.address,
+                port: peer.port,
+                any: false,
+            };
+            if self.check_route(endpoint, &target)? {
+                self.explain(at);
+                return Ok(false);
+            }
+        }
+        self.explain(at);
+        let source = key_of(endpoint);
+        // Where the waiting one goes; an announced address, perhaps.
+        let path = self
+            .live
+            .paths
+            .iter()
+            .find(|path| path.endpoint == Some(at) && (one.waiting == 0 || path.waiting > 0));
+        let to = path
+            .map(|path| path.remote)
+            .or(peer.map(|peer| peer.address));
+        let to = to.unwrap_or(0);
+        if one.waiting > 0 {
+            let waiting = [
+                Part::Endpoint(endpoint),
+                Str("; to "),
+                Part::Address(to),
+                Str(": connections whose subflow waits in SYN_SENT "),
+                Number(one.waiting.into()),
+                Str(", sent again up to "),
+                Number(one.retransmits.into()),
+                Str(" times, with an established one "),
+                Number(one.established.into()),
+            ];
+            if is_unique_local(source) && !is_unique_local(to) {
+                self.find(
+                    level,
+                    "unique-local",
+                    "subflows from a unique local address are not answered, and take the places \
+                     of others: the peer is not in its network",
+                    &waiting,
+                    &[
+                        Str("ip-mptcp endpoint delete id "),
+                        Number(endpoint.id().unwrap_or(0).into()),
+                    ],
+                );
+                return Ok(true);
+            }
+            self.find(
+                level,
+                "join-unanswered",
+                "subflows from an endpoint are not answered: something on the path drops them or \
+                 the answers",
+                &waiting,
+                &[
+                    Str("Look for a firewall, NAT or policy of the provider that drops TCP between "),
+                    Part::Address(source),
+                    Str(" and "),
+                    Part::Address(to),
+                    Str(": tcpdump for MP_JOIN on both hosts shows which direction is lost"),
+                ],
+            );
+            return Ok(false);
+        }
+        self.lost(level, endpoint, &one, to);
+        Ok(false)
+    }
+
+    /// Connections lack the subflow of an endpoint, and do not try it any more.
+    fn lost(&mut self, level: Level, endpoint: &Endpoint, one: &Use, to: u128) {
+        let again = self.again(endpoint);
+        let found = Part::Endpoint(endpoint);
+        let missing = Number(one.missing.into());
+        let failures = self.history.sum("MPFailTx MPFailRx DataCsumErr");
+        let errors = self.history.sum(ERRORS);
+        let tried = self.history.of(b"MPJoinSynTx");
+        if failures > 0 && (one.failed > 0 || self.history.growth("MPFailTx MPFailRx") > 0) {
+            self.find(
+                level,
+                "mp-fail",
+                "a path changes the data: checksums fail, and the subflow is closed",
+                &[
+                    found,
+                    Str("; connections that lost the subflow "),
+                    missing,
+                    Str("; "),
+                    Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx"),
+                ],
+                &[
+                    Str(
+                        "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the \
+                         path of ",
+                    ),
+                    Part::Address(key_of(endpoint)),
+                    Str(", and take the connections out of it, with TLS for example"),
+                ],
+            );
+        } else if one.established == 0 && tried == 0 && errors > 0 {
+            self.join_error(
+                level,
+                &[found, Str("; connections without its subflow "), missing],
+            );
+        } else if one.established == 0 && (one.untried == one.missing || tried == 0) {
+            self.find(
+                level,
+                "join-untried",
+                "connections have no further subflow, and none was tried: the peer forbids \
+                 subflows to its address and announces no other (the C flag of MP_CAPABLE), or \
+                 the connections are older than limits that allow it",
+                &[
+                    found,
+                    Str("; to "),
+                    Part::Address(to),
+                    Str(": connections without its subflow "),
+                    missing,
+                    Str("; "),
+                    Counters("MPJoinSynTx AddAddr"),
+                ],
+                &[
+                    Str("If new connections lack it too, let the peer announce an address \
+                         (ip-mptcp endpoint add ADDRESS signal, there) or allow subflows to its own \
+                         (sysctl -w net.mptcp.allow_join_initial_addr_port=1, there); to try again: "),
+                    Bytes(&again),
+                ],
+            );
+        } else {
+            let evidence = [
+                found,
+                Str("; to "),
+                Part::Address(to),
+                Str(": connections without its subflow "),
+                missing,
+                Str(", with it "),
+                Number(one.established.into()),
+                Str("; "),
+                Counters("MPJoinSynTx MPJoinSynAckRx"),
+            ];
+            let message =
+                "connections have lost or never got the subflow of an endpoint, and do not \
+                 try again: when they did, the path was not ready, or the peer refused it (its \
+                 limits, no listener) or a firewall in its name";
+            if one.established == 0 {
+                self.find(level, "join-lost", message, &evidence, &[Bytes(&again)]);
+            } else {
+                // Others have it: deleting the endpoint would close those.
+                let remedy = [Str(
+                    "Open those connections anew; others have their subflow",
+                )];
+                self.note("join-lost", message, &evidence, &remedy);
+            }
+        }
+    }
+
+    /// Subflows could not even be sent.
+    fn join_error(&mut self, level: Level, about: &[Part]) {
+        let mut evidence = about.to_vec();
+        evidence.push(Str("; "));
+        evidence.push(Counters(ERRORS));
+        self.find(
+            level,
+            "join-error",
+            "subflows could not be sent: no socket of this kind here (CreatSkErr), the address \
+             was not usable (BindErr), or the peer's was not reachable from it (ConnectErr), as a \
+             link-local one that no laminar endpoint leads to",
+            &evidence,
+            &[Str(
+                "Find out which interface leads to the addresses that the peer announces (ip-mptcp \
+                 monitor --event ANNOUNCED prints them), and for a link-local one: ip-mptcp \
+                 endpoint add ADDRESS dev IF laminar, with the address of that interface",
+            )],
+        );
+    }
+
+    /// Connections have all the subflows that they may, and none from an
+    /// endpoint.
+    fn check_room(&mut self, at: usize, endpoint: &Endpoint) {
+        let all = self.live.all_uses(at);
+        if all.full == 0 || all.established > 0 || self.host.more_subflows == 0 {
+            return;
+        }
+        let limit = self.host.more_subflows;
+        let [a, b, c, d] = self.limits();
+        self.fault(
+            "limit-subflows",
+            "connections have all the subflows that they may, and none from an endpoint",
+            &[
+                Part::Endpoint(endpoint),
+                Str("; connections without its subflow "),
+                Number(all.full.into()),
+                Str("; "),
+                a,
+                b,
+                c,
+                d,
+            ],
+            &[
+                Str("ip-mptcp limits set subflows "),
+                Number(
+                    u64::from(limit)
+                        .saturating_add(2)
+                        .clamp(2, 8.max(limit.into())),
+                ),
+            ],
+        );
+        self.explain(at);
+    }
+
+    /// Where no connection shows it: whether there are more endpoints than
+    /// connections may have subflows. A connection is of one family, mostly,
+    /// and one of the addresses may be that of the first subflow.
+    fn check_limit_beforehand(&mut self, endpoints: &[(usize, Endpoint)]) -> Result<()> {
+        let limit = self.host.more_subflows;
+        if limit == 0 {
+            return Ok(());
+        }
+        let mut most = 0;
+        for ipv4 in [true, false] {
+            let mut further = 0;
+            let mut first = false;
+            for (_, endpoint) in endpoints {
+                if is_ipv4(key_of(endpoint)) != ipv4 || !self.lacks_connections(endpoint) {
+                    continue;
+                }
+                further += 1;
+                let index = self.interface(endpoint);
+                first |= match self.anywhere(ipv4)? {
+                    Some(any) => self.is_first(&any, index)?,
+                    None => true,
+                };
+            }
+            most = most.max(further - u32::from(first && further > 0));
+        }
+        if most <= limit {
+            return Ok(());
+        }
+        let [a, b, c, d] = self.limits();
+        self.fault(
+            "limit-subflows",
+            "there are more endpoints than connections may have subflows",
+            &[
+                a,
+                b,
+                c,
+                d,
+                Str("; endpoints of one family for further subflows "),
+                Number(most.into()),
+            ],
+            &[Str("ip-mptcp limits set subflows "), Number(most.into())],
+        );
+        Ok(())
+    }
+
+    /// Subflows to announced addresses, which no endpoint for subflows opened.
+    fn check_unowned(&mut self) {
+        let mut found = false;
+        for path in self.live.paths.clone() {
+            let explained = path.endpoint.is_some_and(|at| self.is_explained(at));
+            if explained || path.established > 0 || path.waiting == 0 {
+                continue;
+            }
+            found = true;
+            self.fault(
+                "join-unanswered",
+                "subflows to an address that the peer announced are not answered: something on \
+                 the path drops them or the answers",
+                &[
+                    Str("from "),
+                    Part::Address(path.local),
+                    Str(" to "),
+                    Part::Address(path.remote),
+                    Str(" port "),
+                    Number(path.port.into()),
+                    Str(": subflows that wait in SYN_SENT "),
+                    Number(path.waiting.into()),
+                    Str(", sent again up to "),
+                    Number(path.retransmits.into()),
+                    Str(" times, established 0"),
+                ],
+                &[Str(
+                    "Look for a firewall between the two, and at the peer for routes of that \
+                         address: ip-mptcp doctor there",
+                )],
+            );
+        }
+        let errors = self.history.sum(ERRORS);
+        let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
+        let owned = self.explained.iter().any(|explained| *explained);
+        if !found && !owned && errors > 0 && lacks && self.history.of(b"AddAddr") > 0 {
+            let opened = Number(self.live.opened.into());
+            self.join_error(
+                Level::Fault,
+                &[
+                    Str("connections opened here, all without further subflows "),
+                    opened,
+                    Str("; "),
+                    Counters("AddAddr"),
+                ],
+            );
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Whether routes lead to the peer, as the kernel looks them up for a subflow.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use mptcp_codec::inet::{AF_INET, AF_INET6};
+use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::route::request::Lookup;
+
+use super::finding::Level;
+use super::finding::Part::{self, Bytes, Number, Str};
+use super::Doctor;
+use crate::error::Result;
+use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
+use crate::kernel::proc::{self, decimal};
+use crate::kernel::Way;
+use crate::text::Text;
+
+/// An address of documentation (RFC 5737, RFC 3849), which stands for any host
+/// where no peer is known.
+const ANYWHERE: [Key; 2] = [
+    key(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1))),
+    key(IpAddr::V6(Ipv6Addr::new(
+        0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1,
+    ))),
+];
+
+/// The first table that remedies take; others have 100 and the id.
+const TABLES: u32 = 100;
+
+/// Where subflows go.
+#[derive(Copy, Clone)]
+pub struct Target {
+    pub address: Key,
+    pub port: u16,
+    /// No peer is known: any host.
+    pub any: bool,
+}
+
+impl Doctor<'_> {
+    /// Any host, where packets without a source of their own find a route to
+    /// one of this family.
+    pub fn anywhere(&mut self, ipv4: bool) -> Result<Option<Target>> {
+        let address = ANYWHERE[usize::from(!ipv4)];
+        let target = Target {
+            address,
+            port: 0,
+            any: true,
+        };
+        let way = self.way(None, &target, 0, false)?;
+        Ok(way.map(|_| target))
+    }
+
+    /// How TCP from a source leaves, by this interface where it is not 0:
+    /// the route that decides, or the way of a packet.
+    fn way(
+        &mut self,
+        from: Option<Key>,
+        to: &Target,
+        index: u32,
+        route: bool,
+    ) -> Result<Option<Way>> {
+        let mut lookup = Lookup::new(address(to.address)).with_protocol(libc::IPPROTO_TCP as u8);
+        if let Some(from) = from {
+            lookup = lookup.with_source(address(from));
+        }
+        if to.port != 0 {
+            lookup = lookup.with_destination_port(to.port);
+        }
+        if index != 0 {
+            lookup = lookup.with_output(index);
+        }
+        if route {
+            lookup = lookup.matching_route();
+        }
+        match &mut self.host.places.routes {
+            Some(routes) => routes.route(&lookup),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the first subflow to the target leaves by this interface.
+    pub fn is_first(&mut self, to: &Target, index: u32) -> Result<bool> {
+        let way = self.way(None, to, 0, true)?;
+        Ok(way.is_some_and(|way| leaves_by(&way, index)))
+    }
+
+    /// Whether something is wrong with the routes from an endpoint to a target,
+    /// for subflows that are opened here; true where that was said.
+    pub fn check_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<bool> {
+        let source = key_of(endpoint);
+        let ipv4 = is_ipv4(source);
+        let index = self.host.places.of_endpoint(endpoint);
+        let bound = is_bound(endpoint);
+        let way = self.way(Some(source), to, if bound { index } else { 0 }, true)?;
+        let mut reaches = way.as_ref().is_some_and(|way| leaves_by(way, index));
+        if bound && !reaches && !ipv4 {
+            // Asked with a source, IPv6 takes the interface for a wish, but
+            // the socket of a subflow is bound to it.
+            let way = self.way(None, to, index, true)?;
+            reaches = way.is_some_and(|way| leaves_by(&way, index));
+        }
+        if !reaches {
+            match way.and_then(|way| way.outputs.first().copied()) {
+                Some(other) if !bound => self.wrong_way(Level::Fault, endpoint, to, other)?,
+                _ => self.no_route(endpoint, to)?,
+            }
+            return Ok(true);
+        }
+        if ipv4 && self.is_filtered(index) {
+            let way = self.way(Some(source), to, 0, true)?;
+            if !way.is_some_and(|way| leaves_by(&way, index)) {
+                self.filtered(endpoint, to);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same for answers to subflows that a client opens to an endpoint.
+    pub fn check_answers(&mut self, endpoint: &Endpoint, to: &Target) -> Result<bool> {
+        let source = key_of(endpoint);
+        let index = self.host.places.of_endpoint(endpoint);
+        match self.way(Some(source), to, 0, true)? {
+            None => self.no_route(endpoint, to)?,
+            Some(way) if leaves_by(&way, index) => return Ok(false),
+            // A client on a link of its own may come by this one, too, from
+            // another address.
+            Some(way) if way.gateway.is_none() => return Ok(false),
+            Some(_) if is_ipv4(source) && self.is_filtered(index) => self.filtered(endpoint, to),
+            // Nobody has come yet whom it might hurt.
+            Some(_) if to.any => return Ok(false),
+            Some(way) => {
+                let other = way.outputs.first().copied().unwrap_or(0);
+                self.wrong_way(Level::Note, endpoint, to, other)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn no_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<()> {
+        let (remedy, unknown) = self.own_table(endpoint)?;
+        let index = self.host.places.of_endpoint(endpoint);
+        let neighbour = is_bound(endpoint) && is_ipv4(to.address);
+        self.fault(
+            "no-route",
+            "no route leads to the peer from the address of an endpoint, by its interface",
+            &[
+                Part::Endpoint(endpoint),
+                Str("; to "),
+                Part::Address(to.address),
+                Str(if to.any {
+                    ", as to any host: no route"
+                } else {
+                    ": no route"
+                }),
+                Str(if neighbour {
+                    ", the kernel takes it for a neighbour on "
+                } else {
+                    " by "
+                }),
+                Part::Interface(index),
+                Bytes(&unknown),
+            ],
+            &[Bytes(&remedy)],
+        );
+        Ok(())
+    }
+
+    fn wrong_way(
+        &mut self,
+        level: Level,
+        endpoint: &Endpoint,
+        to: &Target,
+        other: u32,
+    ) -> Result<()> {
+        let (remedy, unknown) = self.own_table(endpoint)?;
+        let index = self.host.places.of_endpoint(endpoint);
+        self.find(
+            level,
+            "wrong-way",
+            "packets from the address of an endpoint leave by another interface",
+            &[
+                Part::Endpoint(endpoint),
+                Str("; to "),
+                Part::Address(to.address),
+                Str(if to.any { ", as to any host" } else { "" }),
+                Str(": by "),
+                Part::Interface(other),
+                Str(", the address is on "),
+                Part::Interface(index),
+                Bytes(&unknown),
+            ],
+            &[Bytes(&remedy)],
+        );
+        Ok(())
+    }
+
+    fn filtered(&mut self, endpoint: &Endpoint, to: &Target) {
+        let index = self.host.places.of_endpoint(endpoint);
+        self.fault(
+            "rp-filter",
+            "packets to an endpoint are dropped: by the routes they should come in elsewhere",
+            &[
+                Part::Endpoint(endpoint),
+                Str("; from "),
+                Part::Address(to.address),
+                Str(if to.any { ", as from any host" } else { "" }),
+                Str("; rp_filter is 1 on "),
+                Part::Interface(index),
+            ],
+            &[
+                Str("sysctl -w net/ipv4/conf/"),
+                Part::Interface(index),
+                Str("/rp_filter=2"),
+            ],
+        );
+    }
+
+    /// The commands that give the address of an endpoint a routing table of its
+    /// own, one that is free, and what is to be known of them: no router is
+    /// known on its interface.
+    fn own_table(&mut self, endpoint: &Endpoint) -> Result<(Vec<u8>, Vec<u8>)> {
+        let source = key_of(endpoint);
+        let ipv4 = is_ipv4(source);
+        let index = self.host.places.of_endpoint(endpoint);
+        let mut used = Vec::new();
+        let mut gateway = None;
+        if let Some(routes) = &mut self.host.places.routes {
+            let family = if ipv4 { AF_INET } else { AF_INET6 };
+            routes.tables(family, &mut |table, router| {
+                if !used.contains(&table) {
+                    used.push(table);
+                }
+                match router {
+                    Some((router, output)) if output == index && gateway.is_none() => {
+                        gateway = Some(router);
+                    }
+                    _ => {}
+                }
+            })?;
+        }
+        // The steps keep the tables of two ids apart.
+        let mut table = TABLES + u32::from(endpoint.id().unwrap_or(0));
+        while used.contains(&table) || (253..=255).contains(&table) {
+            table += 256;
+        }
+        let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
+        let table = Number(table.into());
+        let mut remedy = Text::default();
+        self.put(&mut remedy, &[ip, Str("route add default via ")]);
+        match gateway {
+            Some(router) => remedy.address(router),
+            None => remedy.bytes(b"GATEWAY"),
+        }
+        self.put(
+            &mut remedy,
+            &[
+                Str(" dev "),
+                Part::Interface(index),
+                Str(" table "),
+                table,
+                Str("; "),
+                ip,
+                Str("rule add from "),
+                Part::Address(source),
+                Str(" table "),
+                table,
+            ],
+        );
+        let mut unknown = Text::default();
+        if gateway.is_none() {
+            self.put(
+                &mut unknown,
+                &[
+                    Str("; GATEWAY is the address of the router on "),
+                    Part::Interface(index),
+                    Str(", which no route names"),
+                ],
+            );
+        }
+        Ok((remedy.into_bytes(), unknown.into_bytes()))
+    }
+
+    /// Whether packets are dropped that come in by this interface and not by
+    /// the one that their sender is sent to.
+    fn is_filtered(&mut self, index: u32) -> bool {
+        // The larger one counts.
+        filter(b"all").max(filter(self.host.name(index))) == 1
+    }
+}
+
+/// Whether packets leave by this interface, or may.
+fn leaves_by(way: &Way, index: u32) -> bool {
+    way.outputs.is_empty() || way.outputs.contains(&index)
+}
+
+/// How an interface looks at where packets come from.
+fn filter(interface: &[u8]) -> u64 {
+    let mut value = Vec::new();
+    let path = [b"/proc/sys/net/ipv4/conf/", interface, b"/rp_filter"];
+    proc::value(&path, &mut value);
+    decimal(&value)
+}

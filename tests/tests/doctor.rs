@@ -1,0 +1,1666 @@
+//! `doctor`: each cause that it knows is built on the running kernel and alone is found, its
+//! nearest harmless look-alike is not, and what a remedy prints is executed as it stands: the
+//! finding goes, and no path that worked is lost.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ip_mptcp_tests::connection::{
+    connect, listen, subflow_addresses, subflows_established, Connection,
+};
+use ip_mptcp_tests::documents::{self, Folder};
+use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::lock::Listening;
+use ip_mptcp_tests::monitor::Monitor;
+use ip_mptcp_tests::namespace::{
+    add_address, delete_address, link_delete, link_down, link_rename, link_up, sysctl, veth,
+    Namespace,
+};
+use ip_mptcp_tests::program::{injected, iproute2, Run};
+use ip_mptcp_tests::wait::{skip, until};
+use serde_json::Value;
+
+/// A finding, as JSON has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    level: String,
+    check: String,
+    message: String,
+    evidence: String,
+    remedy: String,
+}
+
+/// What the doctor finds in the thread's namespace. Its text, its JSON and its exit status
+/// agree.
+#[track_caller]
+fn findings_of(words: &str) -> Vec<Finding> {
+    let output = Run::tool(&format!("-j {words}")).run();
+    let report = output.report();
+    let all: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {report}"));
+    let mut found = Vec::new();
+    for finding in all.as_array().expect("an array") {
+        let members = finding.as_object().expect("an object");
+        let names: BTreeSet<&str> = members.keys().map(String::as_str).collect();
+        let expected = ["level", "check", "message", "evidence", "remedy"];
+        assert_eq!(names, BTreeSet::from(expected));
+        let member = |name: &str| {
+            let value = members[name].as_str().expect("text");
+            assert!(!value.trim().is_empty(), "{name}: {report}");
+            value.to_string()
+        };
+        found.push(Finding {
+            level: member("level"),
+            check: member("check"),
+            message: member("message"),
+            evidence: member("evidence"),
+            remedy: member("remedy"),
+        });
+    }
+    let fault = found.iter().any(|finding| finding.level == "fault");
+    assert_eq!(output.code(), i32::from(fault), "{report}");
+    assert_eq!(output.stderr(), "", "{report}");
+    found
+}
+
+#[track_caller]
+fn findings() -> Vec<Finding> {
+    findings_of("doctor")
+}
+
+/// Expects exactly these findings: level and check, and a part of the evidence of each.
+#[track_caller]
+fn finds(expected: &[(&str, &str)]) -> Vec<Finding> {
+    let found = findings();
+    let fits = |(finding, (name, part)): (&Finding, &(&str, &str))| {
+        format!("{} {}", finding.level, finding.check) == *name && finding.evidence.contains(part)
+    };
+    assert!(
+        found.len() == expected.len() && found.iter().zip(expected).all(fits),
+        "found {found:#?}, expected {expected:#?}"
+    );
+    found
+}
+
+/// Expects no findings.
+#[track_caller]
+fn healthy() {
+    finds(&[]);
+}
+
+/// Waits for the first finding of this check; others may come with it.
+#[track_caller]
+fn until_found(check: &str) -> Finding {
+    until(check, || {
+        findings().into_iter().find(|one| one.check == check)
+    })
+}
+
+/// Whether a remedy is commands, as the man page tells them apart.
+fn is_commands(remedy: &str) -> bool {
+    remedy.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+/// Runs a line in a shell in the thread's namespace, where `ip-mptcp` is the program under
+/// test.
+#[track_caller]
+fn shell(line: &str) {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = Folder::new(&format!("doctor-{number}"));
+    let path = format!("{}:/sbin:/usr/sbin", folder.search_path());
+    let output = Run::program(Path::new("/bin/sh"))
+        .arg("-ec")
+        .arg(line)
+        .env("PATH", &path)
+        .run();
+    assert_eq!(output.code(), 0, "{line}: {}", output.report());
+}
+
+/// Executes the remedy of the finding of this check, as it stands but for `GATEWAY`; then the
+/// finding goes, and no connection has lost a subflow.
+#[track_caller]
+fn cure(check: &str, gateway: &str, connections: &[&Connection]) {
+    let finding = findings().into_iter().find(|one| one.check == check);
+    let finding = finding.unwrap_or_else(|| panic!("no {check}"));
+    cure_one(&finding, gateway, connections);
+}
+
+#[track_caller]
+fn cure_one(finding: &Finding, gateway: &str, connections: &[&Connection]) {
+    assert!(is_commands(&finding.remedy), "{finding:#?}");
+    let before: Vec<_> = connections.iter().map(|one| working(one)).collect();
+    for command in finding.remedy.split("; ") {
+        shell(&command.replace("GATEWAY", gateway));
+    }
+    until(&format!("the end of {finding:#?}"), || {
+        connections.iter().for_each(|one| one.exchange(1));
+        let subject = |one: &Finding| one.evidence.split(';').next().map(str::to_string);
+        let same = |one: &Finding| one.check == finding.check && subject(one) == subject(finding);
+        (!findings().iter().any(same)).then_some(())
+    });
+    for (connection, before) in connections.iter().zip(&before) {
+        assert!(
+            working(connection).is_superset(before),
+            "{}",
+            finding.remedy
+        );
+    }
+}
+
+/// The addresses between which a connection has established subflows.
+fn working(connection: &Connection) -> BTreeSet<(IpAddr, IpAddr)> {
+    let established = subflows_established(&connection.client);
+    subflow_addresses(&connection.client)
+        .iter()
+        .zip(established)
+        .filter(|(_, established)| *established)
+        .map(|(ends, _)| ends)
+        .map(|(local, remote)| (local.ip(), remote.ip()))
+        .collect()
+}
+
+fn limits(add_addr_accepted: u32, subflows: u32) {
+    kernel::set_limits(Limits {
+        add_addr_accepted,
+        subflows,
+    });
+}
+
+/// The endpoints are these from now on.
+fn endpoints(texts: &[&str]) {
+    Run::tool("endpoint flush").run().success();
+    for text in texts {
+        kernel::add(text);
+    }
+}
+
+/// Strict (1), loose (2) or no (0) filtering of sources.
+fn filter(name: &str, value: &str) {
+    sysctl(&format!("ipv4/conf/{name}/rp_filter"), value).expect("rp_filter");
+}
+
+/// The value of a counter in the thread's namespace.
+fn counter(name: &str) -> u64 {
+    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("the counters");
+    let mut lines = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("MPTcpExt:"));
+    let names = lines.next().expect("names").split_whitespace();
+    let values = lines.next().expect("values").split_whitespace();
+    let mut all = names.zip(values);
+    let found = all.find(|(known, _)| *known == name);
+    found.map_or(0, |(_, value)| value.parse().expect("a number"))
+}
+
+fn until_counted(name: &str) {
+    until(name, || (counter(name) > 0).then_some(()));
+}
+
+/// A client with uplinks, each with a router of its own at the other end, and a server beyond
+/// a router: on uplink N the client is 10.0.N.2 and 2001:db8:N::2 on `upN`, the router
+/// 10.0.N.1; the server is 10.9.0.2 and 2001:db8:9::2 on `srv`, and 10.9.1.2 on `srv1`. The
+/// default route is by uplink 1. The thread is in the client's namespace.
+struct Net {
+    router: Namespace,
+    server: Namespace,
+    _client: Namespace,
+}
+
+impl Net {
+    /// `None`, said aloud, where the system cannot build it.
+    fn fresh(uplinks: u8) -> Option<Net> {
+        if iproute2().is_none() {
+            skip("remedies are commands of iproute2's ip, which is not installed");
+            return None;
+        }
+        let client = Namespace::fresh()?;
+        let router = Namespace::another();
+        let server = Namespace::another();
+        for name in ["all", "default"] {
+            filter(name, "0");
+            router.inside(|| filter(name, "0"));
+            server.inside(|| filter(name, "0"));
+        }
+        router.inside(|| {
+            sysctl("ipv4/ip_forward", "1").expect("forwarding");
+            sysctl("ipv6/conf/all/forwarding", "1").expect("forwarding");
+        });
+        for path in 1..=uplinks {
+            let (here, there) = (format!("up{path}"), format!("r{path}"));
+            veth(&here, &there, Some(&router));
+            give(
+                &here,
+                &format!("10.0.{path}.2"),
+                &format!("2001:db8:{path}::2"),
+            );
+            let gateways = (format!("10.0.{path}.1"), format!("2001:db8:{path}::1"));
+            router.inside(|| give(&there, &gateways.0, &gateways.1));
+        }
+        for (path, name) in ["srv", "srv1"].iter().enumerate() {
+            let core = format!("core{path}");
+            let nine = 9 + path;
+            server.inside(|| {
+                veth(name, &core, Some(&router));
+                give(
+                    name,
+                    &format!("10.9.{path}.2"),
+                    &format!("2001:db8:{nine}::2"),
+                );
+            });
+            let gateways = (format!("10.9.{path}.1"), format!("2001:db8:{nine}::1"));
+            router.inside(|| give(&core, &gateways.0, &gateways.1));
+        }
+        server.inside(|| {
+            shell(
+                "ip route add default via 10.9.0.1 dev srv; \
+                 ip -6 route add default via 2001:db8:9::1 dev srv",
+            )
+        });
+        shell(
+            "ip route add default via 10.0.1.1 dev up1; \
+             ip -6 route add default via 2001:db8:1::1 dev up1",
+        );
+        limits(2, 4);
+        server.inside(|| limits(2, 4));
+        Some(Net {
+            router,
+            server,
+            _client: client,
+        })
+    }
+
+    /// The same with a route on every uplink, less preferred than on the first.
+    fn routed(uplinks: u8) -> Option<Net> {
+        let net = Net::fresh(uplinks)?;
+        for path in 2..=uplinks {
+            shell(&format!(
+                "ip route add default via 10.0.{path}.1 dev up{path} metric {path}00; \
+                 ip -6 route add default via 2001:db8:{path}::1 dev up{path} metric {path}0000"
+            ));
+        }
+        Some(net)
+    }
+
+    /// The server listens on all addresses.
+    fn listen(&self) -> TcpListener {
+        self.server.inside(|| listen("[::]:0"))
+    }
+
+    /// Connects to the server's first address.
+    fn connect(&self, listener: &TcpListener) -> Connection {
+        Connection::open_to(listener, self.address(listener, "10.9.0.2"))
+    }
+
+    fn address(&self, listener: &TcpListener, server: &str) -> SocketAddr {
+        let port = listener.local_addr().expect("its address").port();
+        (server.parse::<IpAddr>().expect("an address"), port).into()
+    }
+
+    /// The router drops what comes from an address, or lets it through again.
+    fn block(&self, address: &str) {
+        self.router
+            .inside(|| shell(&format!("ip rule add from {address} blackhole")));
+    }
+
+    fn unblock(&self, address: &str) {
+        self.router
+            .inside(|| shell(&format!("ip rule del from {address} blackhole")));
+    }
+}
+
+fn give(name: &str, v4: &str, v6: &str) {
+    add_address(name, v4.parse().expect("an address"), 24);
+    add_address(name, v6.parse().expect("an address"), 64);
+}
+
+/// A listener with IPV6_V6ONLY.
+fn listen_only_ipv6() -> TcpListener {
+    sysctl("ipv6/bindv6only", "1").expect("bindv6only");
+    let listener = listen("[::]:0");
+    sysctl("ipv6/bindv6only", "0").expect("bindv6only");
+    listener
+}
+
+/// Waits until a connection has this many subflows beyond the first.
+#[track_caller]
+fn until_joined(connection: &Connection, count: usize) {
+    until(&format!("{count} further subflows"), || {
+        connection.exchange(1);
+        (working(connection).len() > count).then_some(())
+    });
+}
+
+const UPLINK_2: &str = "10.0.2.2 id 2 dev up2 subflow";
+const UPLINK_3: &str = "10.0.3.2 id 3 dev up3 subflow";
+
+// The kernel, and programs.
+
+/// Here the kernel has it: the answer of one that has not is put in its place.
+#[test]
+fn no_mptcp_is_found() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(run) = injected("sendto:error=ENOENT:when=1", "-j doctor") else {
+        return;
+    };
+    let output = run.run();
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.code(), 1, "{}", output.report());
+    assert_eq!(found.as_array().expect("an array").len(), 1);
+    assert_eq!(found[0]["check"], "no-mptcp");
+    let remedy = found[0]["remedy"].as_str().expect("text");
+    assert!(remedy.contains("CONFIG_MPTCP"), "{remedy}");
+}
+
+#[test]
+fn disabled_is_found_and_cured() {
+    let Some(_net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    healthy();
+    sysctl("mptcp/enabled", "0").expect("off");
+    finds(&[("fault disabled", "net.mptcp.enabled=0")]);
+    cure("disabled", "", &[]);
+    healthy();
+}
+
+/// Whether anybody listens is one fact for the whole machine.
+#[test]
+fn no_listener_is_found_and_cured() {
+    let silence = Listening::forbidden();
+    let Some(_net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    if sysctl("mptcp/path_manager", "userspace").is_err() {
+        return skip("this kernel cannot choose a user-space path manager by name");
+    }
+    finds(&[("fault no-listener", "net.mptcp.path_manager=userspace")]);
+    cure("no-listener", "", &[]);
+    sysctl("mptcp/path_manager", "userspace").expect("user space again");
+    drop(silence);
+    let monitor = Monitor::start(Run::tool("monitor"));
+    healthy();
+    monitor.stop(libc::SIGTERM);
+}
+
+/// curl without --mptcp, a server without mptcpize: the commonest cause of all.
+#[test]
+fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    // Nobody has asked for anything yet.
+    healthy();
+    let plain = net
+        .server
+        .inside(|| TcpListener::bind("10.9.0.2:0").expect("a TCP listener"));
+    let client = TcpStream::connect(plain.local_addr().expect("its address")).expect("connect");
+    finds(&[(
+        "fault plain-tcp",
+        "MPCapableSYNTX 0 MPCapableSYNRX 0; TCP connections opened 1",
+    )]);
+    drop(client);
+    finds(&[("fault plain-tcp", "TCP connections opened 1 and accepted 0")]);
+    // One that asks is enough.
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+// Endpoints and limits.
+
+#[test]
+fn no_endpoints_is_found_unless_something_else_opens_subflows() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    finds(&[(
+        "fault no-endpoints",
+        "no endpoints; limits: add_addr_accepted 0 subflows 2",
+    )]);
+    // A server need not open any.
+    net.server.inside(|| {
+        limits(0, 2);
+        let _listener = listen("[::]:0");
+        healthy();
+    });
+    limits(1, 2);
+    healthy();
+}
+
+#[test]
+fn limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured() {
+    let Some(net) = Net::routed(3) else { return };
+    endpoints(&[UPLINK_2, UPLINK_3]);
+    limits(2, 1);
+    // Without connections the endpoints are counted.
+    finds(&[(
+        "fault limit-subflows",
+        "endpoints of one family for further subflows 2",
+    )]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    let found = finds(&[("fault limit-subflows", "connections without its subflow 1")]);
+    cure_one(&found[0], "", &[&connection]);
+    let another = net.connect(&listener);
+    until_joined(&another, 2);
+    limits(2, 0);
+    let found = findings();
+    let limit = found.iter().find(|one| one.check == "limit-subflows");
+    assert!(limit
+        .expect("limit-subflows")
+        .message
+        .contains("no connection may"));
+    cure("limit-subflows", "", &[&another]);
+}
+
+#[test]
+fn limits_are_enough_where_one_endpoint_is_that_of_the_first_subflow_or_of_the_other_family() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[
+        "10.0.1.2 dev up1 subflow",
+        "10.0.2.2 dev up2 subflow",
+        "2001:db8:1::2 dev up1 subflow",
+        "2001:db8:2::2 dev up2 subflow",
+    ]);
+    limits(2, 1);
+    healthy();
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+#[test]
+fn endpoints_that_are_only_announced_by_a_client_are_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    endpoints(&["10.0.2.2 id 2 dev up2 signal"]);
+    finds(&[("fault signal-only", "no endpoint has the flag subflow")]);
+    // That the kernel listens there serves nobody, where the peer does not come.
+    net.server.inside(|| limits(0, 4));
+    endpoints(&["10.0.2.2 id 2 dev up2 port 7777 signal"]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    let found = finds(&[("fault signal-only", "connections opened here 1")]);
+    cure_one(&found[0], "", &[&connection]);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+#[test]
+fn an_address_with_a_port_that_a_client_announces_and_the_server_uses_is_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    endpoints(&["10.0.2.2 id 2 dev up2 port 7777 signal"]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+/// Both sides announce, and routes choose the sources: rsync between two hosts.
+#[test]
+fn endpoints_that_are_announced_and_used_all_the_same_are_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[
+        "10.0.1.2 id 1 dev up1 signal",
+        "10.0.2.2 id 2 dev up2 signal",
+    ]);
+    limits(2, 4);
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
+    shell("ip route add 10.9.1.0/24 via 10.0.2.1 dev up2");
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+#[test]
+fn a_server_without_mptcp_behind_announced_addresses_is_found() {
+    let Some(net) = Net::fresh(1) else { return };
+    net.server.inside(|| {
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        limits(0, 2);
+        let plain = TcpListener::bind("0.0.0.0:0").expect("a TCP listener");
+        let port = plain.local_addr().expect("its address").port();
+        let evidence = format!("listen with plain TCP 1, one of them at port {port}");
+        finds(&[("fault no-mptcp-listener", &evidence)]);
+        drop(plain);
+        let _listener = listen("0.0.0.0:0");
+        healthy();
+    });
+}
+
+#[test]
+fn endpoints_that_a_server_does_not_announce_are_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    let listener = net.listen();
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 subflow"]));
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        let found = until_found("subflow-only");
+        assert!(
+            found.evidence.contains("endpoint 10.9.1.2 id 2 dev srv1"),
+            "{found:?}"
+        );
+        cure_one(&found, "", &[&connection]);
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+    });
+    until_joined(&connection, 1);
+    net.server.inside(healthy);
+    // What NetworkManager makes of a host with one uplink.
+    let other = Net::routed(2).expect("another");
+    let listener = other.listen();
+    other
+        .server
+        .inside(|| endpoints(&["10.9.0.2 id 1 dev srv subflow"]));
+    let _connection = other.connect(&listener);
+    other.server.inside(healthy);
+}
+
+#[test]
+fn endpoints_for_announced_addresses_are_found_where_none_is_accepted_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    let listener = net.listen();
+    endpoints(&["10.0.2.2 id 2 dev up2 laminar"]);
+    if !kernel::state().iter().any(|held| held.contains("laminar")) {
+        return skip("this kernel has no laminar endpoints");
+    }
+    limits(0, 2);
+    let quiet = net.connect(&listener);
+    // The peer announces nothing.
+    healthy();
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
+    until("the announcement", || {
+        quiet.exchange(1);
+        (counter("AddAddr") > 0).then_some(())
+    });
+    finds(&[(
+        "fault fullmesh-idle",
+        "AddAddr 1; connections opened here without further",
+    )]);
+    cure("fullmesh-idle", "", &[&quiet]);
+}
+
+#[test]
+fn fullmesh_is_no_fault_where_the_peer_announces_nothing_or_its_address_is_used() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    endpoints(&["10.0.2.2 id 2 dev up2 subflow fullmesh"]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
+    until("the announcement", || {
+        connection.exchange(1);
+        (counter("AddAddr") > 0).then_some(())
+    });
+    healthy();
+}
+
+#[test]
+fn announcements_that_nothing_accepts_are_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    net.server.inside(|| {
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+    });
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until("the announcement", || {
+        connection.exchange(1);
+        (counter("AddAddr") > 0).then_some(())
+    });
+    finds(&[(
+        "fault add-addr-ignored",
+        "AddAddr 1; connections opened here without further",
+    )]);
+    cure("add-addr-ignored", "", &[&connection]);
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+    healthy();
+}
+
+/// mptcp.dev's servers behind a load balancer. The kernel uses the announced address for the
+/// endpoint only as long as no announced address is accepted: that remedy would do harm.
+#[test]
+fn a_server_that_forbids_joins_and_announces_an_address_is_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(0, 2);
+    endpoints(&[UPLINK_2]);
+    net.server.inside(|| {
+        sysctl("mptcp/allow_join_initial_addr_port", "0").expect("forbidden");
+        endpoints(&["10.9.0.2 id 1 dev srv port 8080 signal"]);
+    });
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+    net.server.inside(healthy);
+}
+
+/// The C flag of MP_CAPABLE, deny_join_id0.
+#[test]
+fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let forbidden = "mptcp/allow_join_initial_addr_port";
+    net.server
+        .inside(|| sysctl(forbidden, "0").expect("forbidden"));
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    connection.exchange(1);
+    let found = finds(&[(
+        "fault join-untried",
+        "connections without its subflow 1; MPJoinSynTx 0",
+    )]);
+    assert!(found[0].remedy.contains("allow_join_initial_addr_port"));
+    net.server.inside(|| {
+        finds(&[(
+            "fault join-forbidden",
+            "connections accepted 1, with further subflows 0",
+        )]);
+        cure("join-forbidden", "", &[]);
+        healthy();
+    });
+    drop(connection);
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+    until("the end of the first connection", || {
+        findings().is_empty().then_some(())
+    });
+    // A client's own is about what servers open, which is nothing.
+    sysctl(forbidden, "0").expect("forbidden");
+    healthy();
+}
+
+/// RHEL's how-tos name both flags for servers.
+#[test]
+fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
+    let Some(net) = Net::fresh(1) else { return };
+    let listener = net.listen();
+    net.server.inside(|| {
+        give("srv", "10.9.0.3", "2001:db8:9::3");
+        give("srv", "10.9.0.4", "2001:db8:9::4");
+        limits(4, 4);
+        endpoints(&[
+            "10.9.0.2 id 1 dev srv subflow signal",
+            "10.9.0.3 id 3 dev srv subflow signal",
+            "10.9.0.4 id 4 dev srv subflow signal",
+        ]);
+    });
+    limits(4, 4);
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        until("the failed subflow", || {
+            connection.exchange(1);
+            (counter("MPJoinSynTxCreatSkErr") > 0).then_some(())
+        });
+        let found = findings();
+        // Where the kernel announces all of them all the same, nothing is wrong.
+        if found.is_empty() {
+            return until_joined(&connection, 2);
+        }
+        finds(&[("fault signal-subflow", "MPJoinSynTxCreatSkErr")]);
+        cure("signal-subflow", "", &[&connection]);
+    });
+    let another = net.connect(&listener);
+    until_joined(&another, 2);
+    net.server.inside(healthy);
+}
+
+#[test]
+fn an_announced_address_at_which_nobody_listens_is_found() {
+    let Some(net) = Net::fresh(1) else { return };
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        let first = listen("10.9.0.2:0");
+        let port = first.local_addr().expect("its address").port();
+        let evidence = format!(
+            "endpoint 10.9.1.2 id 2 dev srv1; at port {port} an MPTCP socket listens only at \
+             others, as 10.9.0.2"
+        );
+        finds(&[("fault signal-unheard", &evidence)]);
+        // One that listens there, or at all addresses, is enough.
+        let second = listen("10.9.1.2:0");
+        healthy();
+        drop(second);
+        let all = listen("[::]:0");
+        healthy();
+        drop(all);
+        let four = listen("0.0.0.0:0");
+        healthy();
+        endpoints(&["2001:db8:10::2 id 2 dev srv1 signal"]);
+        finds(&[(
+            "fault signal-unheard",
+            "endpoint 2001:db8:10::2 id 2 dev srv1",
+        )]);
+        drop(four);
+        // For an announced port the kernel listens itself.
+        endpoints(&["10.9.1.2 id 2 port 7777 dev srv1 signal"]);
+        healthy();
+    });
+}
+
+/// IPV6_V6ONLY.
+#[test]
+fn a_listener_of_ipv6_only_does_not_hear_ipv4() {
+    let Some(net) = Net::fresh(1) else { return };
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        let _six = listen_only_ipv6();
+        finds(&[("fault signal-unheard", "as ::")]);
+        let _all = listen("[::]:0");
+        healthy();
+    });
+}
+
+/// A server that takes one connection and stops listening: joins find nobody.
+#[test]
+fn a_server_that_no_longer_listens_is_found_while_it_has_connections() {
+    let Some(net) = Net::fresh(1) else { return };
+    limits(0, 2);
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+    });
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    net.server.inside(healthy);
+    drop(listener);
+    net.server
+        .inside(|| finds(&[("fault signal-unheard", "no MPTCP socket listens any more")]));
+    drop(connection);
+}
+
+// Addresses and interfaces.
+
+#[test]
+fn an_address_that_is_nowhere_or_elsewhere_is_found_and_cured() {
+    let Some(_net) = Net::routed(3) else { return };
+    endpoints(&["10.7.7.7 id 3 subflow"]);
+    finds(&[("fault endpoint-no-address", "endpoint 10.7.7.7 id 3")]);
+    cure("endpoint-no-address", "", &[]);
+    endpoints(&["2001:db8:9::9 id 4 dev up2 subflow"]);
+    finds(&[(
+        "fault endpoint-no-address",
+        "endpoint 2001:db8:9::9 id 4 dev up2",
+    )]);
+    endpoints(&["10.0.2.2 id 5 dev up1 subflow"]);
+    let evidence = "endpoint 10.0.2.2 id 5 dev up1; the address is on up2";
+    finds(&[("fault endpoint-other-device", evidence)]);
+    cure("endpoint-other-device", "", &[]);
+    healthy();
+}
+
+/// Clouds: the host has a private address, the router translates a public one.
+#[test]
+fn an_announced_address_of_a_router_with_nat_is_no_fault() {
+    let Some(net) = Net::fresh(1) else { return };
+    net.server.inside(|| {
+        let _listener = listen("0.0.0.0:0");
+        endpoints(&["203.0.113.5 id 1 dev srv signal"]);
+        healthy();
+        // It may be a mistake.
+        endpoints(&["10.7.7.7 id 1 signal"]);
+        finds(&[("note endpoint-no-address", "endpoint 10.7.7.7 id 1")]);
+        cure("endpoint-no-address", "", &[]);
+    });
+}
+
+#[test]
+fn an_interface_that_is_down_cut_off_or_gone_is_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    healthy();
+    net.router.inside(|| link_down("r2"));
+    finds(&[(
+        "fault endpoint-no-carrier",
+        "endpoint 10.0.2.2 id 2 dev up2",
+    )]);
+    link_down("up2");
+    finds(&[("fault endpoint-down", "endpoint 10.0.2.2 id 2 dev up2")]);
+    net.router.inside(|| link_up("r2"));
+    cure("endpoint-down", "", &[]);
+    shell("ip route add default via 10.0.2.1 dev up2 metric 200");
+    healthy();
+    link_delete("up2");
+    finds(&[("fault endpoint-no-device", "endpoint 10.0.2.2 id 2 dev if")]);
+    // The interface came back with another index.
+    veth("up2", "r2", Some(&net.router));
+    add_address("up2", [10, 0, 2, 2].into(), 24);
+    finds(&[("fault endpoint-no-device", "the address is on up2")]);
+    cure("endpoint-no-device", "", &[]);
+    shell("ip route add default via 10.0.2.1 dev up2 metric 200");
+    healthy();
+    link_delete("up2");
+    finds(&[("fault endpoint-no-device", "its address is on no interface")]);
+    cure("endpoint-no-device", "", &[]);
+}
+
+// Routes.
+
+/// Three uplinks, and a default route by the first alone: the remedies do not collide.
+#[test]
+fn endpoints_without_routes_are_found_and_cured_each_with_its_own_table() {
+    let Some(net) = Net::fresh(3) else { return };
+    endpoints(&[UPLINK_2, UPLINK_3]);
+    // Somebody uses a table that a remedy would take.
+    shell("ip rule add from 10.99.0.1 table 102");
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    let found = until("both", || {
+        let found = findings();
+        (found.len() == 2).then_some(found)
+    });
+    for (finding, path) in found.iter().zip([2, 3]) {
+        let evidence =
+            format!("endpoint 10.0.{path}.2 id {path} dev up{path}; to 10.9.0.2: no route");
+        assert_eq!(
+            (finding.level.as_str(), finding.check.as_str()),
+            ("fault", "no-route")
+        );
+        assert!(finding.evidence.starts_with(&evidence), "{finding:?}");
+    }
+    for (finding, path) in found.iter().zip([2, 3]) {
+        cure_one(finding, &format!("10.0.{path}.1"), &[&connection]);
+    }
+    let another = net.connect(&listener);
+    until_joined(&another, 2);
+    until_joined(&connection, 2);
+    healthy();
+}
+
+#[test]
+fn the_router_of_an_interface_is_known_by_any_of_its_routes() {
+    let Some(_net) = Net::fresh(2) else { return };
+    shell("ip route add 192.0.2.0/24 via 10.0.2.1 dev up2");
+    endpoints(&[UPLINK_2]);
+    let found = finds(&[(
+        "fault no-route",
+        "to 198.51.100.1, as to any host: no route",
+    )]);
+    let remedy = "ip route add default via 10.0.2.1 dev up2 table 102; \
+                  ip rule add from 10.0.2.2 table 102";
+    assert_eq!(found[0].remedy, remedy);
+    cure("no-route", "", &[]);
+    healthy();
+}
+
+/// Red Hat's tutorial: Linux takes the peer of a bound socket for a neighbour, and here it is.
+#[test]
+fn two_cables_without_a_default_route_are_no_fault() {
+    let Some(_client) = Namespace::fresh() else {
+        return;
+    };
+    let server = Namespace::another();
+    for name in ["all", "default"] {
+        filter(name, "0");
+        server.inside(|| filter(name, "0"));
+    }
+    for (here, there, net) in [("red", "red-s", "10.0.0"), ("blue", "blue-s", "192.168.0")] {
+        veth(here, there, Some(&server));
+        add_address(here, format!("{net}.2").parse().expect("an address"), 24);
+        let address = format!("{net}.1").parse().expect("an address");
+        server.inside(|| add_address(there, address, 24));
+    }
+    limits(2, 2);
+    server.inside(|| limits(2, 2));
+    endpoints(&["192.168.0.2 id 1 dev blue subflow"]);
+    healthy();
+    let listener = server.inside(|| listen("0.0.0.0:0"));
+    let port = listener.local_addr().expect("its address").port();
+    let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
+    until_joined(&connection, 1);
+    healthy();
+    server.inside(healthy);
+    // The server's second address, too.
+    drop(connection);
+    server.inside(|| endpoints(&["192.168.0.1 id 2 dev blue-s signal"]));
+    endpoints(&["192.168.0.2 id 1 dev blue subflow fullmesh"]);
+    let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
+    until_joined(&connection, 2);
+    until("the end of the other connection", || {
+        findings().is_empty().then_some(())
+    });
+    server.inside(healthy);
+}
+
+/// RTA_MULTIPATH and nexthop objects.
+#[test]
+fn a_default_route_with_two_next_hops_is_no_fault() {
+    let hops = "nexthop via 10.0.1.1 dev up1 nexthop via 10.0.2.1 dev up2";
+    let six = "nexthop via 2001:db8:1::1 dev up1 nexthop via 2001:db8:2::1 dev up2";
+    let group =
+        "ip nexthop add id 1 via 10.0.1.1 dev up1; ip nexthop add id 2 via 10.0.2.1 dev up2; \
+                 ip nexthop add id 10 group 1/2; ip route add default nhid 10";
+    for (routes, dev, server) in [
+        (format!("ip route add default {hops}"), true, "10.9.0.2"),
+        (format!("ip route add default {hops}"), false, "10.9.0.2"),
+        (
+            format!("ip -6 route add default {six}"),
+            true,
+            "2001:db8:9::2",
+        ),
+        (group.to_string(), true, "10.9.0.2"),
+        (
+            format!("sysctl -qw net.ipv4.nexthop_compat_mode=0; {group}"),
+            true,
+            "10.9.0.2",
+        ),
+    ] {
+        let Some(net) = Net::fresh(2) else { return };
+        shell("ip route del default; ip -6 route del default");
+        shell(&routes);
+        let v6 = server.contains(':');
+        for path in [1, 2] {
+            let address = if v6 {
+                format!("2001:db8:{path}::2")
+            } else {
+                format!("10.0.{path}.2")
+            };
+            let device = if dev {
+                format!("dev up{path}")
+            } else {
+                String::new()
+            };
+            kernel::add(&format!("{address} id {path} {device} subflow"));
+        }
+        healthy();
+        let listener = net.listen();
+        let connection = Connection::open_to(&listener, net.address(&listener, server));
+        if dev {
+            until_joined(&connection, 1);
+        }
+        healthy();
+    }
+}
+
+#[test]
+fn packets_that_leave_by_another_interface_are_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&["10.0.2.2 id 2 subflow"]);
+    finds(&[(
+        "fault wrong-way",
+        "as to any host: by up1, the address is on up2",
+    )]);
+    let listener = net.listen();
+    // The router is strict, as providers are.
+    net.router.inside(|| filter("r1", "1"));
+    let connection = net.connect(&listener);
+    let found = until_found("wrong-way");
+    assert!(
+        found
+            .evidence
+            .contains("to 10.9.0.2: by up1, the address is on up2"),
+        "{found:?}"
+    );
+    cure_one(&found, "", &[&connection]);
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+}
+
+/// The same where it works all the same: nobody on the way minds.
+#[test]
+fn packets_that_leave_by_another_interface_and_arrive_are_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&["10.0.2.2 id 2 subflow"]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+/// Rules by source, by protocol and by port: the look-up is one for TCP to the peer's port.
+#[test]
+fn policy_routing_is_no_fault() {
+    for rule in [
+        "from 10.0.2.2",
+        "from 10.0.2.2 ipproto tcp",
+        "from 10.0.2.2 uidrange 0-0",
+    ] {
+        let Some(net) = Net::fresh(2) else { return };
+        shell(&format!(
+            "ip route add default via 10.0.2.1 dev up2 table 77; ip rule add {rule} table 77"
+        ));
+        endpoints(&["10.0.2.2 id 2 subflow"]);
+        healthy();
+        let listener = net.listen();
+        let connection = net.connect(&listener);
+        until_joined(&connection, 1);
+        healthy();
+    }
+}
+
+/// OpenWrt: default routes from a prefix.
+#[test]
+fn source_specific_routes_of_ipv6_are_no_fault() {
+    let Some(net) = Net::fresh(2) else { return };
+    shell(
+        "ip -6 route del default; \
+         ip -6 route add default from 2001:db8:1::/64 via 2001:db8:1::1 dev up1; \
+         ip -6 route add default from 2001:db8:2::/64 via 2001:db8:2::1 dev up2",
+    );
+    endpoints(&["2001:db8:2::2 id 2 subflow"]);
+    healthy();
+    endpoints(&["2001:db8:2::2 id 2 dev up2 subflow"]);
+    healthy();
+    drop(net);
+}
+
+/// The kernel binds the socket of a subflow to the interface of its endpoint, and then a
+/// route by another one does not matter, however good.
+#[test]
+fn an_ipv6_endpoint_without_a_route_is_found_and_cured() {
+    let Some(net) = Net::fresh(2) else { return };
+    endpoints(&["2001:db8:2::2 id 2 dev up2 subflow"]);
+    let listener = net.listen();
+    let connection = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    let found = until_found("no-route");
+    let evidence = "endpoint 2001:db8:2::2 id 2 dev up2; to 2001:db8:9::2: no route";
+    assert!(found.evidence.starts_with(evidence), "{found:?}");
+    cure_one(&found, "2001:db8:2::1", &[&connection]);
+    let another = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    until_joined(&another, 1);
+}
+
+#[test]
+fn strict_filtering_of_a_client_is_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    for name in ["all", "up2"] {
+        filter(name, "1");
+        finds(&[("fault rp-filter", "as from any host; rp_filter is 1 on up2")]);
+        filter(name, "0");
+    }
+    // Names of VLANs have dots, which sysctl would take for slashes.
+    link_down("up2");
+    link_rename("up2", "up.2");
+    shell("ip route add default via 10.0.2.1 dev up.2 metric 200");
+    endpoints(&["10.0.2.2 id 2 dev up.2 subflow"]);
+    filter("up.2", "1");
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    let found = until_found("rp-filter");
+    assert!(
+        found
+            .evidence
+            .contains("from 10.9.0.2; rp_filter is 1 on up.2"),
+        "{found:?}"
+    );
+    cure_one(&found, "", &[&connection]);
+    // Loose on the interface wins over strict on all; others do not matter.
+    filter("all", "1");
+    filter("up1", "1");
+    until("the join that is sent again, or a new one", || {
+        let another = net.connect(&listener);
+        until_joined(&another, 1);
+        Some(())
+    });
+}
+
+/// Multi-homed servers whose second address has no routes of its own.
+#[test]
+fn strict_filtering_of_a_server_is_found_and_cured() {
+    let Some(net) = Net::fresh(1) else { return };
+    limits(2, 2);
+    net.server.inside(|| {
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        filter("all", "1");
+    });
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        finds(&[(
+            "fault rp-filter",
+            "endpoint 10.9.1.2 id 2 dev srv1; from 10.0.1.2",
+        )]);
+    });
+    net.server.inside(|| cure("rp-filter", "", &[&connection]));
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+}
+
+// Subflows that this host opens.
+
+/// One of three uplinks is blocked: the two others must not hide it.
+#[test]
+fn an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works() {
+    let Some(net) = Net::routed(4) else { return };
+    endpoints(&[UPLINK_2, UPLINK_3, "10.0.4.2 id 4 dev up4 subflow"]);
+    net.block("10.0.3.2");
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 2);
+    let found = until_found("join-unanswered");
+    let evidence =
+        "endpoint 10.0.3.2 id 3 dev up3; to 10.9.0.2: connections whose subflow waits in \
+                    SYN_SENT 1, sent again up to ";
+    assert!(found.evidence.starts_with(evidence), "{found:?}");
+    finds(&[("fault join-unanswered", "with an established one 0")]);
+    net.server.inside(healthy);
+    net.unblock("10.0.3.2");
+    until_joined(&connection, 3);
+    healthy();
+}
+
+/// Joins that were answered before must not hide that they are not any more.
+#[test]
+fn an_uplink_that_worked_before_is_found() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let listener = net.listen();
+    for _ in 0..5 {
+        let connection = net.connect(&listener);
+        until_joined(&connection, 1);
+    }
+    healthy();
+    net.block("10.0.2.2");
+    let connection = net.connect(&listener);
+    connection.exchange(1);
+    until_found("join-unanswered");
+}
+
+/// ULA: the peer is not in that network, and SYNs that nothing answers take the places.
+#[test]
+fn a_unique_local_address_that_takes_places_is_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    add_address("up2", "fd12:3456::2".parse().expect("an address"), 64);
+    limits(0, 1);
+    endpoints(&["fd12:3456::2 id 2 dev up2 subflow"]);
+    net.router
+        .inside(|| shell("ip -6 rule add from fd12:3456::/64 blackhole"));
+    let listener = net.listen();
+    let connection = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    connection.exchange(1);
+    kernel::add("2001:db8:2::2 id 3 dev up2 subflow");
+    let found = until_found("unique-local");
+    assert!(found
+        .evidence
+        .starts_with("endpoint fd12:3456::2 id 2 dev up2; to 2001:db8:9::2"));
+    finds(&[("fault unique-local", "")]);
+    cure("unique-local", "", &[&connection]);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+/// Inside of the network it is as good as any.
+#[test]
+fn a_unique_local_address_that_the_peer_is_reached_from_is_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    net.router
+        .inside(|| add_address("r2", "fd12:3456::1".parse().expect("an address"), 64));
+    add_address("up2", "fd12:3456::2".parse().expect("an address"), 64);
+    endpoints(&["fd12:3456::2 id 2 dev up2 subflow"]);
+    net.server
+        .inside(|| shell("ip -6 route add fd12:3456::/64 via 2001:db8:9::1"));
+    let listener = net.listen();
+    let connection = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    until_joined(&connection, 1);
+    healthy();
+}
+
+/// The address came before its route: the kernel tries once.
+#[test]
+fn a_subflow_that_failed_while_its_route_was_missing_is_found_and_cured() {
+    let Some(net) = Net::fresh(2) else { return };
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    // No neighbour answers.
+    net.router
+        .inside(|| sysctl("ipv4/conf/r2/arp_ignore", "1").expect("arp_ignore"));
+    kernel::add(UPLINK_2);
+    until_found("no-route");
+    until("the end of the subflow", || {
+        connection.exchange(1);
+        connection.subflows().filter(|count| *count == 0)
+    });
+    shell("ip route add default via 10.0.2.1 dev up2 metric 200");
+    let found = finds(&[(
+        "fault join-lost",
+        "endpoint 10.0.2.2 id 2 dev up2; to 10.9.0.2",
+    )]);
+    let remedy = "ip-mptcp endpoint delete id 2; \
+                  ip-mptcp endpoint add 10.0.2.2 id 2 dev up2 subflow";
+    assert_eq!(found[0].remedy, remedy);
+    cure_one(&found[0], "", &[&connection]);
+    until_joined(&connection, 1);
+    healthy();
+}
+
+/// A remedy that deletes an endpoint would close what works.
+#[test]
+fn subflows_that_some_connections_lack_are_a_note_without_commands() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    net.server.inside(|| limits(2, 0));
+    let listener = net.listen();
+    let old = [net.connect(&listener), net.connect(&listener)];
+    for connection in &old {
+        until("the end of the subflow", || {
+            connection.exchange(1);
+            connection.subflows().filter(|count| *count == 0)
+        });
+    }
+    finds(&[(
+        "fault join-lost",
+        "connections without its subflow 2, with it 0",
+    )]);
+    net.server.inside(|| limits(2, 2));
+    let new = net.connect(&listener);
+    until_joined(&new, 1);
+    let found = finds(&[(
+        "note join-lost",
+        "connections without its subflow 2, with it 1",
+    )]);
+    assert!(!is_commands(&found[0].remedy), "{found:?}");
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+    healthy();
+}
+
+#[test]
+fn a_peer_whose_limits_refuse_subflows_is_found_on_both_sides_and_cured() {
+    let Some(net) = Net::routed(3) else { return };
+    endpoints(&[UPLINK_2, UPLINK_3]);
+    net.server.inside(|| limits(2, 1));
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        until("both joins", || {
+            connection.exchange(1);
+            (counter("MPJoinAckRx") > 0 && counter("MPJoinRejected") > 0).then_some(())
+        });
+        finds(&[("fault join-refused", "MPJoinRejected 1 MPJoinSynRx 2")]);
+        cure("join-refused", "", &[&connection]);
+        healthy();
+    });
+    finds(&[(
+        "fault join-lost",
+        "connections without its subflow 1, with it 0",
+    )]);
+    // The kernel there takes no more into a connection that was full once.
+    drop(connection);
+    let connection = net.connect(&listener);
+    until_joined(&connection, 2);
+    until("the end of the other connection", || {
+        findings().is_empty().then_some(())
+    });
+}
+
+/// #591: MPJoinSynTxConnectErr, MPJoinSynTxBindErr, MPJoinSynTxCreatSkErr.
+#[test]
+fn announced_addresses_that_cannot_be_reached_are_found() {
+    let Some(_client) = Namespace::fresh() else {
+        return;
+    };
+    let server = Namespace::another();
+    for path in [1, 2] {
+        let (here, there) = (format!("c{path}"), format!("s{path}"));
+        veth(&here, &there, Some(&server));
+        give(
+            &here,
+            &format!("10.0.{path}.2"),
+            &format!("2001:db8:{path}::2"),
+        );
+        let far = (format!("10.0.{path}.1"), format!("2001:db8:{path}::1"));
+        server.inside(|| give(&there, &far.0, &far.1));
+    }
+    add_address("c2", "fe80::c2".parse().expect("an address"), 64);
+    server.inside(|| {
+        add_address("s2", "fe80::51".parse().expect("an address"), 64);
+        limits(4, 4);
+        endpoints(&["fe80::51 id 1 dev s2 signal"]);
+    });
+    limits(4, 4);
+    let listener = server.inside(|| listen("[::]:0"));
+    let port = listener.local_addr().expect("its address").port();
+    let to: IpAddr = "2001:db8:1::1".parse().expect("an address");
+    let connection = Connection::open_to(&listener, (to, port).into());
+    until("the failed subflow", || {
+        connection.exchange(1);
+        (counter("MPJoinSynTxConnectErr") > 0).then_some(())
+    });
+    finds(&[(
+        "fault join-error",
+        "AddAddr 1; MPJoinSynTxCreatSkErr 0 MPJoinSynTxBindErr 0 MPJoinSynTxConnectErr 1",
+    )]);
+    // What the remedy says in words.
+    kernel::add("fe80::c2 id 5 dev c2 laminar");
+    drop(connection);
+    let connection = Connection::open_to(&listener, (to, port).into());
+    until_joined(&connection, 1);
+    until("the end of the other connection", || {
+        findings().is_empty().then_some(())
+    });
+}
+
+/// A middlebox rewrites data on one path: MP_FAIL, DataCsumErr.
+#[test]
+fn a_path_that_changes_data_is_found() {
+    let Some(nft) = documents::installed("nft") else {
+        return;
+    };
+    let Some(net) = Net::routed(2) else { return };
+    for namespace in [&net.server, &Namespace::current()] {
+        namespace.inside(|| sysctl("mptcp/checksum_enabled", "1").expect("checksums"));
+    }
+    endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
+    let listener = net.server.inside(|| listen("0.0.0.0:0"));
+    net.router.inside(|| {
+        shell(&format!(
+            "{} 'add table ip f; add chain ip f c {{ type filter hook forward priority 0; }}; \
+             add rule ip f c oifname r2 meta l4proto tcp ip length > 1000 @th,6400,8 set 0x41'",
+            nft.display()
+        ))
+    });
+    let connection = net.connect(&listener);
+    until("MP_FAIL", || {
+        connection.exchange(100_000);
+        (counter("MPFailTx") > 0).then_some(())
+    });
+    let found = findings();
+    assert!(
+        found.len() == 1 && found[0].check == "mp-fail" && found[0].level == "fault",
+        "{found:#?}"
+    );
+    net.server.inside(|| {
+        let found = findings();
+        assert!(
+            found.len() == 1 && found[0].check == "mp-fail",
+            "{found:#?}"
+        );
+    });
+    // The path is free again: new connections have the subflow.
+    net.router
+        .inside(|| shell(&format!("{} flush ruleset", nft.display())));
+    drop(connection);
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    until("the end of the other connection", || {
+        findings().is_empty().then_some(())
+    });
+}
+
+/// A proxy and its server on one host.
+#[test]
+fn connections_of_a_host_to_itself_are_no_fault() {
+    let Some(_net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow"]);
+    let listener = listen("0.0.0.0:0");
+    let port = listener.local_addr().expect("its address").port();
+    for own in ["127.0.0.1", "10.0.1.2"] {
+        let address = (own.parse::<IpAddr>().expect("an address"), port).into();
+        let connection = Connection::open_to(&listener, address);
+        connection.exchange(1);
+        healthy();
+    }
+}
+
+// Peers, and what is counted.
+
+#[test]
+fn a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let plain = net
+        .server
+        .inside(|| TcpListener::bind("10.9.0.2:0").expect("a TCP listener"));
+    let client = connect(plain.local_addr().expect("its address")).expect("connect");
+    let (server, _) = plain.accept().expect("accept");
+    finds(&[(
+        "fault fallback",
+        "fallen back now 1, one of them to 10.9.0.2; with MPTCP 0",
+    )]);
+    // Where others have MPTCP, it is the peer.
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    finds(&[(
+        "note fallback",
+        "fallen back now 1, one of them to 10.9.0.2; with MPTCP 1",
+    )]);
+    drop((client, server));
+    until("the end of the one that fell back", || {
+        findings().is_empty().then_some(())
+    });
+}
+
+/// Blackhole, MPCapableSYNTXDisabled: new connections are TCP, though the way is free again.
+#[test]
+fn a_suspension_of_mptcp_is_found_and_cured() {
+    let Some(nft) = documents::installed("nft") else {
+        return;
+    };
+    let Some(net) = Net::routed(2) else { return };
+    if sysctl("mptcp/blackhole_timeout", "3600").is_err() {
+        return skip("this kernel does not suspend MPTCP");
+    }
+    // The next SYN after this is without MPTCP.
+    let _ = sysctl("mptcp/syn_retrans_before_tcp_fallback", "1");
+    endpoints(&[UPLINK_2]);
+    let listener = net.listen();
+    net.router.inside(|| {
+        shell(&format!(
+            "{} 'add table ip f; add chain ip f c {{ type filter hook forward priority 0; }}; \
+             add rule ip f c tcp option 30 exists drop'",
+            nft.display()
+        ))
+    });
+    let to = net.address(&listener, "10.9.0.2");
+    let client = connect(to).expect("as TCP");
+    drop((listener.accept().expect("accept"), client));
+    net.router
+        .inside(|| shell(&format!("{} flush ruleset", nft.display())));
+    let found = until_found("blackhole");
+    assert_eq!(found.level, "fault");
+    assert_eq!(found.remedy, "sysctl -w net.mptcp.blackhole_timeout=3600");
+    cure("blackhole", "", &[]);
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    until("no fault", || {
+        let found = findings();
+        found.iter().all(|one| one.level == "note").then_some(())
+    });
+}
+
+/// Another host has the server's address, as behind a load balancer.
+#[test]
+fn joins_that_reach_another_host_are_a_note_and_a_fault_while_they_do() {
+    let Some(net) = Net::fresh(2) else { return };
+    let listener = net.listen();
+    let port = listener.local_addr().expect("its address").port();
+    let another = Namespace::another();
+    veth("up5", "b5", Some(&another));
+    add_address("up5", [10, 0, 5, 2].into(), 24);
+    let _other = another.inside(|| {
+        add_address("b5", [10, 0, 5, 1].into(), 24);
+        add_address("lo", [10, 9, 0, 2].into(), 32);
+        filter("all", "0");
+        filter("b5", "0");
+        listen(&format!("10.9.0.2:{port}"))
+    });
+    shell("ip route add default via 10.0.5.1 dev up5 metric 900");
+    let connection = net.connect(&listener);
+    another.inside(healthy);
+    let then = another.inside(|| {
+        let file = documents::Folder::new("then");
+        let path = file.path.join("counters");
+        let text = Run::tool("counters --all").run().success().stdout();
+        std::fs::write(&path, text).expect("a file");
+        (file, path)
+    });
+    kernel::add("10.0.5.2 id 5 dev up5 subflow");
+    another.inside(|| {
+        until_counted("MPJoinNoTokenFound");
+        finds(&[(
+            "note join-failed",
+            "MPJoinNoTokenFound 1 MPJoinSynAckHMacFailure 0",
+        )]);
+        let found = findings_of(&format!("doctor --since {}", then.1.display()));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(
+            (found[0].level.as_str(), found[0].check.as_str()),
+            ("fault", "join-failed")
+        );
+        let evidence = format!("MPJoinNoTokenFound +1 since {}", then.1.display());
+        assert_eq!(found[0].evidence, evidence);
+        let text = Run::tool("counters --all").run().success().stdout();
+        std::fs::write(&then.1, text).expect("a file");
+        let found = findings_of(&format!("doctor --since {}", then.1.display()));
+        assert!(found.iter().all(|one| one.level == "note"), "{found:#?}");
+    });
+    until_found("join-lost");
+    drop(connection);
+}
+
+#[test]
+fn a_file_of_counters_that_is_none_is_refused() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let folder = Folder::new("since");
+    let path = folder.path.join("x");
+    for content in ["AddAddr\n", "AddAddr x\n", "{\"AddAddr\":1}\n"] {
+        std::fs::write(&path, content).expect("a file");
+        let output = Run::tool("doctor --since").arg(&path).run();
+        assert_eq!(output.code(), 255, "{}", output.report());
+        assert!(output.stderr().contains("not written by ip-mptcp counters"));
+    }
+    let missing = folder.path.join("missing");
+    let output = Run::tool("doctor --since").arg(missing).run().failure(1);
+    assert!(output.stderr().contains("missing"), "{}", output.report());
+}
+
+/// An IPv6 address with a port beside timestamps: AddAddrTxDrop.
+#[test]
+fn an_announcement_that_finds_no_room_is_found_cured_and_forgotten() {
+    let Some(net) = Net::fresh(1) else { return };
+    net.server.inside(|| {
+        shell("ip -6 route add default via 2001:db8:10::1 dev srv1 table 5; ip -6 rule add from 2001:db8:10::2 table 5");
+        endpoints(&["2001:db8:10::2 id 2 dev srv1 port 7777 signal"]);
+    });
+    let listener = net.listen();
+    let connection = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    net.server.inside(|| {
+        until("the drop", || {
+            connection.exchange(1);
+            (counter("AddAddrTxDrop") > 0).then_some(())
+        });
+        finds(&[(
+            "fault add-addr-dropped",
+            "endpoint 2001:db8:10::2 id 2 dev srv1; AddAddrTxDrop ",
+        )]);
+        cure("add-addr-dropped", "", &[&connection]);
+    });
+    until_joined(&connection, 1);
+    net.server.inside(healthy);
+}
+
+/// The client takes what the server sends from that address for forged.
+#[test]
+fn announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do() {
+    let Some(net) = Net::routed(2) else { return };
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        sysctl("mptcp/add_addr_timeout", "0").expect("no time-out");
+    });
+    add_address("up2", [10, 9, 0, 2].into(), 32);
+    net.server.inside(|| {
+        kernel::add("10.9.1.2 id 2 dev srv1 signal");
+        until_counted("AddAddrTx");
+        finds(&[("fault add-addr-unanswered", "AddAddrTx 1 EchoAdd 0")]);
+    });
+    delete_address("up2", [10, 9, 0, 2].into(), 32);
+    let another = net.connect(&listener);
+    until_joined(&another, 1);
+    net.server.inside(healthy);
+}
+
+// What is printed.
+
+/// A reader without privileges sees the same.
+#[test]
+fn whoever_may_only_look_sees_it_too() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    let before = kernel::state();
+    Run::tool("doctor").unprivileged().run().success();
+    assert_eq!(kernel::state(), before);
+    link_down("up2");
+    let text = Run::tool("doctor").unprivileged().run();
+    let expected = "fault endpoint-down: the interface of an endpoint is down\n    \
+                    evidence: endpoint 10.0.2.2 id 2 dev up2\n    \
+                    remedy: ip link set dev up2 up\n";
+    assert_eq!((text.stdout().as_str(), text.code()), (expected, 1));
+}
+
+/// Every check in the code has its paragraph in the man page, with an example.
+#[test]
+fn every_check_is_in_the_man_page() {
+    let page = documents::read("cli/ip-mptcp.8");
+    let folder = documents::workspace().join("cli/src/command/doctor");
+    let mut checks = BTreeSet::new();
+    for file in std::fs::read_dir(folder).expect("the files of doctor") {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
+        // A check is the first word of a finding.
+        for call in [
+            "fault(",
+            "note(",
+            "find(",
+            "counted(",
+            "move_to(",
+            "if any(wide) {",
+        ] {
+            for (_, rest) in text
+                .match_indices(call)
+                .map(|(at, _)| text.split_at(at + call.len()))
+            {
+                let mut quoted = rest.split('"').skip(1).step_by(2);
+                let first = quoted.next().unwrap_or("");
+                let is_name = |text: &str| {
+                    text.contains('-') && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+                        || ["disabled", "blackhole", "fallback"].contains(&text)
+                };
+                if is_name(first) {
+                    checks.insert(first.to_string());
+                }
+            }
+        }
+    }
+    assert!(checks.len() > 25, "{checks:?}");
+    for check in &checks {
+        assert!(
+            page.contains(&format!(".It Cm {check}\n")),
+            "{check} is not in the man page"
+        );
+    }
+}
