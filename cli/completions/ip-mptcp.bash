@@ -219,7 +219,7 @@ _ip_mptcp() {
                 candidates+=" $(_ip_mptcp_addresses)"
                 ;;
             esac
-            if [[ $command == @(save|apply|watch) && $word != -* ]]; then
+            if [[ $command == @(save|apply|watch) && $word != -* || ${COMP_WORDS[COMP_CWORD - 1]} == --since ]]; then
                 _ip_mptcp_files "$word"
                 return
             fi

@@ -557,6 +557,7 @@ function __ip_mptcp
                 set -a candidates (__ip_mptcp_addresses)
         end
         if contains -- $command save apply watch; and not string match -q -- '-*' $current
+            or test "$used[-1]" = --since
             __fish_complete_path $current
             return
         end

@@ -1,8 +1,8 @@
 //! What connections that are over left in the counters.
 
+use super::facts::{sysctl, Doctor};
 use super::finding::Level;
 use super::finding::Part::{self, Counters, Growth, Number, Str};
-use super::{sysctl, Doctor};
 use crate::error::Result;
 use crate::sys;
 

@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::Doctor;
+use super::facts::Doctor;
 use crate::host::places::{address, is_bound, key_of, Key};
 use crate::text::{take, Text};
 
@@ -132,6 +132,16 @@ impl Doctor<'_> {
                 }
             }
         }
+    }
+
+    /// The limits, for evidence.
+    pub fn limits(&self) -> [Part<'static>; 4] {
+        [
+            Str("limits: add_addr_accepted "),
+            Number(self.host.add_addr_accepted.into()),
+            Str(" subflows "),
+            Number(self.host.more_subflows.into()),
+        ]
     }
 
     fn put_device(&mut self, text: &mut Text, endpoint: &Endpoint) {

@@ -5,6 +5,7 @@
 //! fault only where they grow; what lies in the past is a note.
 
 mod counted;
+mod facts;
 mod finding;
 mod history;
 mod paths;
@@ -13,13 +14,14 @@ mod served;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
+use self::facts::{has, is_private, sysctl, Doctor};
 use self::finding::Part::{self, Counters, Number, Str};
 use self::history::History;
 use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
 use crate::host::live::Live;
-use crate::host::places::{is_ipv4, key_of, Key};
+use crate::host::places::{is_ipv4, key_of};
 use crate::kernel::proc;
 use crate::kernel::Diagnostics;
 use crate::session::Session;
@@ -31,15 +33,15 @@ pub const COMMAND: Command = Command {
     name: "doctor",
     about: "Find out why subflows do not appear.",
     words: "[ --since FILE ]",
-    help: "Asks the connections of this moment, path by path; of counters it believes what they \
-            counted while it looked, a second at most, or since FILE was written. A fault does not \
-            work now; a note lies in the past, or may be on purpose. A remedy is commands to paste, \
-            or a sentence, which begins with a capital letter.\n\
+    help: "Asks the connections of this moment, path by path. Of counters it believes what they \
+            counted while it looked, a second at most, or since FILE was written by counters --all. \
+            A fault does not work now; a note lies in the past, or may be on purpose. A remedy is \
+            commands to paste, or a sentence, which begins with a capital letter.\n\
             Exit status: 0 nothing is wrong, or there are only notes; 1 there is a fault.\n\
             \n\
             Examples:\n\
             \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
-            \x20 ip-mptcp doctor --since /run/mptcp.counters   # of ip-mptcp counters --all",
+            \x20 ip-mptcp doctor --since /run/mptcp.counters",
     does: Does::Options(run),
 };
 
@@ -49,19 +51,6 @@ const WRONG: Status = 1;
 /// How long an answer may take, and how long counters are watched, in
 /// milliseconds.
 const LOOK: i32 = 1000;
-
-/// Everything that is known, and what was found.
-pub struct Doctor<'s> {
-    session: &'s mut Session,
-    host: &'s mut Host,
-    live: Live,
-    history: History,
-    findings: u32,
-    faults: u32,
-    // Endpoints of which a finding says why they have no subflows, by their
-    // place.
-    explained: Vec<bool>,
-}
 
 fn run(session: &mut Session, options: &Options) -> Result<Status> {
     let mut doctor = Doctor {
@@ -98,13 +87,6 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
         out.end_line();
     }
     Ok(if doctor.faults == 0 { 0 } else { WRONG })
-}
-
-/// A sysctl of MPTCP.
-fn sysctl(name: &str) -> Vec<u8> {
-    let mut value = Vec::new();
-    proc::sysctl(name.as_bytes(), &mut value);
-    value
 }
 
 /// Counters that count only failures: where one of them is not 0, it matters
@@ -176,34 +158,6 @@ impl Doctor<'_> {
         self.check_paths()?;
         self.check_served()?;
         Ok(())
-    }
-
-    /// The endpoints, with their places.
-    fn endpoints(&self) -> Vec<(usize, Endpoint)> {
-        let endpoints = self.host.places.endpoints.iter().copied();
-        endpoints
-            .enumerate()
-            .filter(|(_, one)| is_made(one))
-            .collect()
-    }
-
-    /// Whether connections are accepted here.
-    fn serves(&self) -> bool {
-        self.live.accepted > 0 || !self.live.listeners.is_empty()
-    }
-
-    /// The interface of an endpoint.
-    fn interface(&self, endpoint: &Endpoint) -> u32 {
-        self.host.places.of_endpoint(endpoint)
-    }
-
-    fn limits(&self) -> [Part<'static>; 4] {
-        [
-            Str("limits: add_addr_accepted "),
-            Number(self.host.add_addr_accepted.into()),
-            Str(" subflows "),
-            Number(self.host.more_subflows.into()),
-        ]
     }
 
     /// Whether each endpoint is where it says to be.
@@ -298,26 +252,6 @@ impl Doctor<'_> {
                 Part::Interface(index),
             ],
         );
-    }
-
-    /// A finding says why this endpoint has no subflows.
-    fn explain(&mut self, at: usize) {
-        if let Some(explained) = self.explained.get_mut(at) {
-            *explained = true;
-        }
-    }
-
-    fn is_explained(&self, at: usize) -> bool {
-        self.explained.get(at).copied().unwrap_or(false)
-    }
-
-    /// Whether an interface has a private address of this family.
-    fn has_private(&self, ipv4: bool) -> bool {
-        let mut found = false;
-        self.host.places.addresses.each(&mut |address| {
-            found |= is_ipv4(address) == ipv4 && is_private(address);
-        });
-        found
     }
 
     /// Whether programs ask for MPTCP at all; true where none does.
@@ -526,38 +460,4 @@ impl Doctor<'_> {
             self.explain(*at);
         }
     }
-}
-
-/// Whether an endpoint has this flag.
-fn has(endpoint: &Endpoint, flag: EndpointFlags) -> bool {
-    endpoint.flags().unwrap_or_default().contains(flag)
-}
-
-/// Whether somebody made it, not the kernel.
-fn is_made(endpoint: &Endpoint) -> bool {
-    !has(endpoint, EndpointFlags::IMPLICIT)
-}
-
-/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
-/// its link only.
-fn is_private(address: Key) -> bool {
-    if !is_ipv4(address) {
-        return is_unique_local(address) || is_link_local(address);
-    }
-    match (address as u32).to_be_bytes() {
-        [10, ..] | [192, 168, ..] | [169, 254, ..] => true,
-        [172, second, ..] => second >> 4 == 1,
-        [100, second, ..] => second >> 6 == 1,
-        _ => false,
-    }
-}
-
-/// fc00::/7.
-fn is_unique_local(address: Key) -> bool {
-    address >> 121 == 0xfc >> 1
-}
-
-/// fe80::/10.
-fn is_link_local(address: Key) -> bool {
-    address >> 118 == 0xfe80 >> 6
 }

@@ -3,10 +3,10 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
+use super::facts::{has, is_unique_local, Doctor};
 use super::finding::Level;
 use super::finding::Part::{self, Bytes, Counters, Number, Str};
 use super::routes::Target;
-use super::{has, is_unique_local, Doctor};
 use crate::error::Result;
 use crate::host::health::Presence;
 use crate::host::live::Use;

@@ -6,9 +6,9 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route::request::Lookup;
 
+use super::facts::Doctor;
 use super::finding::Level;
 use super::finding::Part::{self, Bytes, Number, Str};
-use super::Doctor;
 use crate::error::Result;
 use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::kernel::proc::{self, decimal};

@@ -2,9 +2,9 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
+use super::facts::{has, is_link_local, sysctl, Doctor};
 use super::finding::Part::{self, Bytes, Counters, Number, Str};
 use super::routes::Target;
-use super::{has, is_link_local, sysctl, Doctor};
 use crate::error::Result;
 use crate::host::health::Presence;
 use crate::host::places::{is_ipv4, key_of};

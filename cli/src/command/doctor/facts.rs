@@ -1,0 +1,105 @@
+//! What is known of this host, for every check.
+
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+
+use super::history::History;
+use crate::host::health::Host;
+use crate::host::live::Live;
+use crate::host::places::{is_ipv4, Key};
+use crate::kernel::proc;
+use crate::session::Session;
+
+/// Everything that is known, and what was found.
+pub struct Doctor<'s> {
+    pub session: &'s mut Session,
+    pub host: &'s mut Host,
+    pub live: Live,
+    pub history: History,
+    pub findings: u32,
+    pub faults: u32,
+    /// Endpoints of which a finding says why they have no subflows, by their
+    /// place.
+    pub explained: Vec<bool>,
+}
+
+impl Doctor<'_> {
+    /// The endpoints, with their places.
+    pub fn endpoints(&self) -> Vec<(usize, Endpoint)> {
+        let endpoints = self.host.places.endpoints.iter().copied();
+        endpoints
+            .enumerate()
+            .filter(|(_, one)| is_made(one))
+            .collect()
+    }
+
+    /// Whether connections are accepted here.
+    pub fn serves(&self) -> bool {
+        self.live.accepted > 0 || !self.live.listeners.is_empty()
+    }
+
+    /// The interface of an endpoint.
+    pub fn interface(&self, endpoint: &Endpoint) -> u32 {
+        self.host.places.of_endpoint(endpoint)
+    }
+
+    /// A finding says why this endpoint has no subflows.
+    pub fn explain(&mut self, at: usize) {
+        if let Some(explained) = self.explained.get_mut(at) {
+            *explained = true;
+        }
+    }
+
+    pub fn is_explained(&self, at: usize) -> bool {
+        self.explained.get(at).copied().unwrap_or(false)
+    }
+
+    /// Whether an interface has a private address of this family.
+    pub fn has_private(&self, ipv4: bool) -> bool {
+        let mut found = false;
+        self.host.places.addresses.each(&mut |address| {
+            found |= is_ipv4(address) == ipv4 && is_private(address);
+        });
+        found
+    }
+}
+
+/// A sysctl of MPTCP.
+pub fn sysctl(name: &str) -> Vec<u8> {
+    let mut value = Vec::new();
+    proc::sysctl(name.as_bytes(), &mut value);
+    value
+}
+
+/// Whether an endpoint has this flag.
+pub fn has(endpoint: &Endpoint, flag: EndpointFlags) -> bool {
+    endpoint.flags().unwrap_or_default().contains(flag)
+}
+
+/// Whether somebody made it, not the kernel.
+pub fn is_made(endpoint: &Endpoint) -> bool {
+    !has(endpoint, EndpointFlags::IMPLICIT)
+}
+
+/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
+/// its link only.
+pub fn is_private(address: Key) -> bool {
+    if !is_ipv4(address) {
+        return is_unique_local(address) || is_link_local(address);
+    }
+    match (address as u32).to_be_bytes() {
+        [10, ..] | [192, 168, ..] | [169, 254, ..] => true,
+        [172, second, ..] => second >> 4 == 1,
+        [100, second, ..] => second >> 6 == 1,
+        _ => false,
+    }
+}
+
+/// fc00::/7.
+pub fn is_unique_local(address: Key) -> bool {
+    address >> 121 == 0xfc >> 1
+}
+
+/// fe80::/10.
+pub fn is_link_local(address: Key) -> bool {
+    address >> 118 == 0xfe80 >> 6
+}
