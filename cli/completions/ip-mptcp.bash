@@ -127,7 +127,7 @@ _ip_mptcp_words() {
     counters) echo "--prometheus --all --interval --help" ;;
     paths) echo "token dev local remote sport dport fallback -4 -6 --count
         --interval --by --help" ;;
-    doctor) echo "--help" ;;
+    doctor) echo "--since --help" ;;
     save) echo "--help" ;;
     apply) echo "--dry-run --keep --allow-empty --wait --help" ;;
     watch) echo "--keep --allow-empty --keep-flags --remove-on-exit --help" ;;

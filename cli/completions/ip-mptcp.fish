@@ -145,6 +145,8 @@ function __ip_mptcp_about
             echo 'write in the text format of Prometheus, all counters'
         case 'doctor/--help'
             echo 'display usage information'
+        case 'doctor/--since'
+            echo 'what counters wrote earlier: look at what is new since then'
         case 'endpoint/-4'
             echo 'only selects: IPv4'
         case 'endpoint/-6'
@@ -412,7 +414,7 @@ function __ip_mptcp_words
             printf '%s\n' token dev local remote sport dport fallback -4 -6 --count \
                 --interval --by --help
         case doctor
-            printf '%s\n' --help
+            printf '%s\n' --since --help
         case save
             printf '%s\n' --help
         case apply

@@ -728,7 +728,7 @@ fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
         }
         finds(&[(
             "fault signal-subflow",
-            "one of them with 1 of 3; MPJoinSynTxCreatSkErr ",
+            "one of them with 1 of 3; MPJoinSynTx ",
         )]);
         cure("signal-subflow", "", &[&connection]);
     });

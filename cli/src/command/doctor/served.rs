@@ -10,6 +10,9 @@ use crate::host::health::Presence;
 use crate::host::places::{is_ipv4, key_of};
 use crate::text::Text;
 
+/// Counters of subflows that were sent, or should have been.
+const TRIED: &str = "MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
+
 impl Doctor<'_> {
     /// What keeps subflows from appearing that peers open.
     pub fn check_served(&mut self) -> Result<()> {
@@ -138,10 +141,9 @@ impl Doctor<'_> {
             Str("; "),
         ];
         let both = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
-        let errors = self
-            .history
-            .sum("MPJoinSynTxCreatSkErr MPJoinSynTxConnectErr");
-        if unannounced > 0 && errors > 0 && endpoints.iter().any(|(_, one)| has(one, both)) {
+        // Subflows to clients: this host has none to open for itself.
+        let tried = self.live.opened == 0 && self.history.sum(TRIED) > 0;
+        if unannounced > 0 && tried && endpoints.iter().any(|(_, one)| has(one, both)) {
             let mut remedy = Text::default();
             for (_, endpoint) in endpoints.iter().filter(|(_, one)| has(one, both)) {
                 if !remedy.as_bytes().is_empty() {
@@ -152,9 +154,7 @@ impl Doctor<'_> {
                 self.put(&mut remedy, &parts);
             }
             let mut evidence = counts.to_vec();
-            evidence.push(Counters(
-                "MPJoinSynTxCreatSkErr MPJoinSynTxConnectErr AddAddrTx",
-            ));
+            evidence.push(Counters(TRIED));
             self.fault(
                 "signal-subflow",
                 "a server has endpoints with the flags signal and subflow, uses them up for \
