@@ -197,19 +197,20 @@ impl Text {
         let start = self.end;
         self.end = start + len;
         if self.end > self.room.len() {
-            self.grow();
+            self.grow(self.end);
         }
         self.room.get_mut(start..self.end).unwrap_or(&mut [])
     }
 
+    /// Makes room for this many bytes in all.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
+    fn grow(&mut self, end: usize) {
         if self.room.is_empty() {
-            self.room = vec![0; self.end.max(ROOM)];
+            self.room = vec![0; end.max(ROOM)];
         } else {
             // Fresh memory is zero: clearing it would take longer than copying.
-            let mut larger = vec![0; 2 * self.end];
+            let mut larger = vec![0; 2 * end];
             if let Some(room) = larger.get_mut(..self.room.len()) {
                 room.copy_from_slice(&self.room);
             }
@@ -222,7 +223,7 @@ impl Text {
         let end = self.end + bytes.len();
         match self.room.get_mut(self.end..end) {
             Some(room) => {
-                room.copy_from_slice(bytes);
+                copy(room, bytes);
                 self.end = end;
             }
             None => self.more(bytes.len()).copy_from_slice(bytes),
@@ -262,10 +263,15 @@ impl Text {
             rest /= base;
             len += 1;
         }
-        for byte in self.more(len.max(least)).iter_mut().rev() {
+        let end = self.end + len.max(least);
+        if end > self.room.len() {
+            self.grow(end);
+        }
+        for byte in self.room.get_mut(self.end..end).into_iter().flatten().rev() {
             *byte = digit(value % base);
             value /= base;
         }
+        self.end = end;
     }
 
     /// An address of either family.
@@ -330,6 +336,22 @@ impl Text {
             }
             self.hexadecimal(group.into(), 1);
         }
+    }
+}
+
+/// Copies bytes of the same number. Most are a word of four to eight: two copies
+/// of four, which may overlap, take half of what any number does.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if let (4..=8, Some(first), Some(last)) = (from.len(), from.first_chunk(), from.last_chunk()) {
+        if let Some(to) = to.first_chunk_mut::<4>() {
+            *to = *first;
+        }
+        if let Some(to) = to.last_chunk_mut::<4>() {
+            *to = *last;
+        }
+    } else {
+        to.copy_from_slice(from);
     }
 }
 

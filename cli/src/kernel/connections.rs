@@ -572,10 +572,7 @@ impl Reader<'_> {
                 self.read_subflows(diagnostics, &filter)?;
                 self.without_token()?;
                 self.read_connections(diagnostics, &filter)?;
-                // What the filter kept back is still to be read.
-                self.last = false;
                 self.unclaimed()?;
-                self.last = selection.filter.is_none();
             }
         }
         while !self.pending.is_empty() {

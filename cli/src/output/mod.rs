@@ -259,6 +259,9 @@ impl Output {
 
     /// Text in a colour.
     pub fn coloured(&mut self, colour: Colour, text: &[u8]) {
+        if self.style.palette.is_none() {
+            return self.bytes(text);
+        }
         self.begin_colour(colour);
         self.bytes(text);
         self.end_colour();
