@@ -587,6 +587,57 @@ fn options_can_be_written_as_help_writes_them() {
     }
 }
 
+/// Every option of the program in every spelling of the man page: its value in the next
+/// word and, where the page says so, after `=`; and those of ip(8) that are ignored.
+#[test]
+fn options_can_be_written_as_the_man_page_writes_them() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let page = read("cli/ip-mptcp.8");
+    let chapter = page.split(".Sh OPTIONS\n").nth(1).expect("options");
+    let chapter = chapter.split("\n.Sh ").next().expect("a piece");
+    let mut spellings = Vec::new();
+    for line in chapter.lines() {
+        let Some(names) = line.strip_prefix(".It Fl ") else {
+            continue;
+        };
+        let value = match names.rsplit(" Ar ").next() {
+            Some("netns") => "/proc/self/ns/net",
+            Some("file") => "/dev/null",
+            Some("when") => "never",
+            Some("bytes") => "65536",
+            Some(all) if all == names => "",
+            other => panic!("a value of no known kind: {other:?}"),
+        };
+        for piece in names.split(" , Fl ") {
+            let name = piece.split(' ').next().expect("a name");
+            let option = format!("-{name}");
+            if piece.contains("Op = Ns") {
+                spellings.extend([option.clone(), format!("{option}={value}")]);
+            }
+            spellings.push(format!("{option} {value}"));
+        }
+    }
+    let ignored = chapter.rsplit(".Fl ").next().expect("a list");
+    for name in ignored
+        .split([' ', ',', '.', '\n'])
+        .filter(|name| !name.is_empty())
+    {
+        let value = match name {
+            "l" => "3",
+            "f" => "inet",
+            _ => "",
+        };
+        spellings.push(format!("-{name} {value}"));
+    }
+    assert!(spellings.len() > 35, "{}", spellings.len());
+    for option in spellings {
+        let run = Run::tool(&format!("{option} limits show")).run();
+        assert!(run.code() == 0 && run.stderr.is_empty(), "{}", run.report());
+    }
+}
+
 /// The options stand before the object, also where the program is called `ip`.
 #[test]
 fn usage_shows_an_order_of_words_that_works() {
