@@ -116,7 +116,7 @@ fn every_check_of_doctor_is_in_the_man_page_and_in_troubleshooting() {
     let page = read("cli/ip-mptcp.8");
     let start = page.find(".It Cm doctor").expect("doctor");
     let end = page[start..].find("\n.Sh ").expect("the next chapter");
-    let explained = named(&page[start..start + end], ".Cm ", "\n");
+    let explained = named(&page[start..start + end], "\n.It Cm ", "\n");
     same("doctor", &checks, "the man page", &explained);
     let troubles = read("TROUBLESHOOTING.md");
     let last = |line: &str| line.rsplit('|').nth(1).unwrap_or("").to_owned();
