@@ -281,6 +281,8 @@ function __ip_mptcp_about
             echo 'leave endpoints alone that the file does not name'
         case 'watch/--keep-flags'
             echo 'leave backup and fullmesh alone where others changed them'
+        case 'watch/--no-heal'
+            echo 'leave endpoints alone whose subflows died'
         case 'watch/--remove-on-exit'
             echo 'delete the endpoints of the file at the end'
         # end of descriptions
@@ -420,7 +422,8 @@ function __ip_mptcp_words
         case apply
             printf '%s\n' --dry-run --keep --allow-empty --wait --help
         case watch
-            printf '%s\n' --keep --allow-empty --keep-flags --remove-on-exit --help
+            printf '%s\n' --keep --allow-empty --keep-flags --no-heal --remove-on-exit \
+                --help
         case --event
             printf '%s\n' CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED \
                 SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED

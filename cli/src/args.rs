@@ -127,6 +127,9 @@ pub struct Options {
     /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
     #[argh(option, arg_name = "secs", from_str_fn(lasting))]
     pub wait: Option<&'static str>,
+    /// leave endpoints alone whose subflows died
+    #[argh(switch)]
+    pub no_heal: bool,
     /// delete the endpoints of the file at the end
     #[argh(switch)]
     pub remove_on_exit: bool,

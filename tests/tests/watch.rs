@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ip_mptcp_tests::connection::{subflow_addresses, Connection};
+use ip_mptcp_tests::documents::installed;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{
-    add_address, address_flags, delete_address, ipv6_address, ipv6_flags, link_delete, link_down,
-    link_index, link_rename, link_up, veth, Namespace,
+    add_address, add_route, address_flags, delete_address, ipv6_address, ipv6_flags, link_delete,
+    link_down, link_index, link_rename, link_up, sysctl, veth, Namespace,
 };
+use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{Output, Run, Running};
-use ip_mptcp_tests::wait::until;
+use ip_mptcp_tests::wait::{skip, until};
 
 /// A state file that the test removes at its end.
 struct File(PathBuf);
@@ -676,4 +679,140 @@ fn memory_does_not_grow_and_lost_news_are_recovered() {
     assert!(after <= before + 64, "{before} kB, then {after} kB");
     assert_eq!(Run::tool("apply --dry-run").arg(&file.0).run().stdout(), "");
     let _ = watch.stop();
+}
+
+/// An address of `TwoPaths`.
+fn path(number: u8, host: u8) -> IpAddr {
+    IpAddr::from([10, 0, number, host])
+}
+
+/// The client's addresses of the subflows that the server has: those that are whole.
+fn local_addresses(connection: &Connection) -> Vec<IpAddr> {
+    let mut all: Vec<IpAddr> = subflow_addresses(&connection.server)
+        .iter()
+        .map(|(_, remote)| remote.ip().to_canonical())
+        .collect();
+    all.sort();
+    all
+}
+
+/// The kernel tries an endpoint once: before there was a route, in vain (ENETUNREACH,
+/// EHOSTUNREACH).
+#[test]
+fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let limits = kernel::Limits {
+        add_addr_accepted: 0,
+        subflows: 4,
+    };
+    kernel::set_limits(limits);
+    let server: IpAddr = "10.9.9.9".parse().expect("an address");
+    paths.server.inside(|| {
+        kernel::set_limits(limits);
+        add_address("lo", server, 32);
+        let _ = sysctl("ipv4/conf/all/rp_filter", "0");
+        // By the second path it is reached by its route only.
+        sysctl("ipv4/conf/all/arp_ignore", "1").expect("no answer for other addresses");
+    });
+    add_route(server, 32, path(1, 1), "c1", 100);
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect_to(&listener, "10.9.9.9");
+    connection.exchange(1);
+    for no_heal in [true, false] {
+        let file = File::new("endpoint add 10.0.2.2 dev c2 id 7 subflow\n");
+        let words = if no_heal { "watch --no-heal" } else { "watch" };
+        let watch = Watch::start(words, &file.0);
+        expect(&["10.0.2.2 id 7 subflow dev c2"]);
+        if no_heal {
+            watch.stop().success();
+            continue;
+        }
+        // It listens to routes now.
+        until("watch to wait for a route", || {
+            let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
+            sockets.contains(" 00000440 ").then_some(())
+        });
+        assert_eq!(local_addresses(&connection), [path(1, 2)]);
+        add_route(server, 32, path(2, 1), "c2", 200);
+        until("a subflow by the second path", || {
+            connection.exchange(1);
+            (local_addresses(&connection) == [path(1, 2), path(2, 2)]).then_some(())
+        });
+        expect(&["10.0.2.2 id 7 subflow dev c2"]);
+        let output = watch.stop().success();
+        let said = output.stdout();
+        let healed = "endpoint delete id 7 10.0.2.2\n\
+                      endpoint add 10.0.2.2 id 7 subflow dev c2\n";
+        assert!(said.ends_with(healed), "{said}");
+    }
+}
+
+/// RST, and what else ends a subflow while interface and address stay.
+#[test]
+fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let Some(ss) = installed("ss") else {
+        return;
+    };
+    let limits = kernel::Limits {
+        add_addr_accepted: 0,
+        subflows: 4,
+    };
+    kernel::set_limits(limits);
+    paths.server.inside(|| kernel::set_limits(limits));
+    add_address("c1", path(1, 3), 24);
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    let file =
+        File::new("endpoint add 10.0.2.2 dev c2 subflow\nendpoint add 10.0.1.3 dev c1 subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    let all = [path(1, 2), path(1, 3), path(2, 2)];
+    let whole = || {
+        connection.exchange(1);
+        (local_addresses(&connection) == all).then_some(())
+    };
+    until("three subflows", whole);
+    watch.settle();
+    let calls = |watch: &Watch| {
+        let status = watch.proc("status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.map(str::trim).map(String::from)
+    };
+    // While nothing is wrong it sleeps, though data flow.
+    let before = calls(&watch);
+    for _ in 0..50 {
+        connection.exchange(10_000);
+    }
+    assert_eq!(calls(&watch), before);
+    let ends = |address: &str| {
+        let all = subflow_addresses(&connection.server);
+        let mut all = all.iter();
+        let found = all.find(|(_, remote)| remote.ip().to_canonical().to_string() == address);
+        found.map(|(_, remote)| remote.port())
+    };
+    let port = ends("10.0.1.3").expect("a subflow");
+    let killed = Run::program(&ss).words("-K src 10.0.2.2").run();
+    if killed.stderr().contains("not supported") {
+        skip("this kernel destroys no sockets (CONFIG_INET_DIAG_DESTROY)");
+        return;
+    }
+    until("one subflow less", || {
+        (local_addresses(&connection) != all).then_some(())
+    });
+    until("three subflows again", whole);
+    assert_eq!(
+        ends("10.0.1.3"),
+        Some(port),
+        "the one that lives was touched"
+    );
+    watch.settle();
+    let said = watch.stop().success().stdout();
+    assert_eq!(said.matches("delete").count(), 1, "{said}");
+    assert!(said.contains("endpoint delete id 1 10.0.2.2\n"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! `save`, `apply`, `watch`: what the kernel holds, as a file.
 
 mod apply;
+mod heal;
 mod log;
 mod save;
 mod watch;

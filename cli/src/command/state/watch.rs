@@ -6,6 +6,7 @@ use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route;
 
 use super::apply::no_room;
+use super::heal::Healer;
 use super::log::Log;
 use super::{index_of, print, print_setting, with_file, Job, Teller};
 use crate::args::Options;
@@ -50,6 +51,7 @@ struct Follower<'j> {
     /// The file was read since the last round.
     fresh: bool,
     log: Log,
+    healer: Healer,
     /// When to look again, as [`sys::milliseconds`] counts: never while
     /// nothing has changed that was not followed yet.
     due: u64,
@@ -64,11 +66,13 @@ struct Follower<'j> {
 pub const COMMAND: Command = Command {
     name: "watch",
     about: "Keep endpoints as a state file says while interfaces and addresses change.",
-    words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --remove-on-exit ] FILE",
+    words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --no-heal ] [ --remove-on-exit ] FILE",
     help: "Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
             with dev have endpoints only while the interface can carry packets. Prints each change. \
-            What is refused is tried again and does not hold up the rest.\n\
+            What is refused is tried again and does not hold up the rest. An endpoint that \
+            connections could use and none does is deleted and added again, so that the kernel \
+            opens subflows from it again.\n\
             SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.\n\
             \n\
             Example:\n\
@@ -104,6 +108,7 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
             about: Text::default(),
             fresh: true,
             log: Log::new(json),
+            healer: Healer::default(),
             due: 0,
             latest: u64::MAX,
             again: u64::MAX,
@@ -139,6 +144,17 @@ impl Follower<'_> {
         let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut routes = None;
         let mut first = true;
+        if !self.options.no_heal {
+            match Healer::start() {
+                Ok(healer) => self.healer = healer,
+                Err(error) => {
+                    let mut message = Text::default();
+                    message.bytes(b"dead paths are not opened again: ");
+                    message.bytes(error.plain());
+                    self.job.teller.warn(0, message.as_bytes());
+                }
+            }
+        }
         loop {
             if self.job.file.has_uplinks() && routes.is_none() {
                 let listens = RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES)?;
@@ -162,20 +178,24 @@ impl Follower<'_> {
                 self.write(session);
                 self.log.go_on();
             }
+            self.heal(session, signals)?;
             let unread = match &routes {
                 Some(routes) => Polled::read(routes.fd()),
                 None => Polled::read(&sys::Fd::NONE),
             };
             let [output, errors] = self.log.polled();
+            let [ended, waited_for] = self.healer.polled();
             let mut polled = [
                 Polled::read(&signals.fd),
                 Polled::read(news.fd()),
                 unread,
                 output,
                 errors,
+                ended,
+                waited_for,
             ];
             sys::poll_all(&mut polled, self.timeout()).map_err(receive_error)?;
-            let [signal, changed, rerouted, output, errors] = polled;
+            let [signal, changed, rerouted, output, errors, ended, waited_for] = polled;
             let mut weight = Weight::Nothing;
             if signal.is_ready() {
                 match sys::caught(signals).map(i32::from) {
@@ -187,6 +207,12 @@ impl Follower<'_> {
             }
             if output.is_ready() || errors.is_ready() {
                 self.log.go_on();
+            }
+            if ended.is_ready() {
+                self.healer.hear_ends(&self.own)?;
+            }
+            if waited_for.is_ready() {
+                self.healer.hear_routes()?;
             }
             if changed.is_ready() {
                 weight = weight.max(self.hear(session, &mut news)?);
@@ -214,7 +240,7 @@ impl Follower<'_> {
 
     /// How long to wait for news, as poll takes it.
     fn timeout(&self) -> i32 {
-        match self.due.min(self.again) {
+        match self.due.min(self.again).min(self.healer.due()) {
             u64::MAX => -1,
             at => i32::try_from(at.saturating_sub(sys::milliseconds())).unwrap_or(i32::MAX),
         }
@@ -496,6 +522,58 @@ impl Follower<'_> {
         let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
         let mut before = self.before.as_bytes().windows(about.len().max(1));
         before.all(|before| before != about)
+    }
+
+    /// Deletes and adds endpoints that connections could use and none does.
+    #[inline(never)]
+    fn heal(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
+        if !self.healer.is_due() {
+            return Ok(());
+        }
+        let mut again = Vec::new();
+        let mut present = Vec::new();
+        entries(session.path_manager()?, &mut present)?;
+        present.retain(|there| among(&self.own, there));
+        self.job.routes(session)?;
+        let Some(ask) = &mut self.job.routes else {
+            return Ok(());
+        };
+        let looked = self.healer.look(session, ask, &present, &mut again);
+        if let Err(error) = looked {
+            self.trouble(0, &error);
+        }
+        if !again.is_empty() && self.job.lock.take(&signals.fd)? {
+            let path_manager = session.path_manager()?;
+            let plan = &mut self.job.plan;
+            plan.steps.clear();
+            plan.settings.clear();
+            // As they are now: somebody may have been quicker.
+            let mut found = Vec::new();
+            let read = entries(path_manager, &mut found);
+            for endpoint in found.iter().filter(|there| again.contains(there)) {
+                push(&mut plan.steps, Action::Delete, endpoint);
+                push(&mut plan.steps, Action::Add, endpoint);
+            }
+            let manner = Manner {
+                lenient: true,
+                careful: true,
+            };
+            let done = read.map(|()| carry_out(path_manager, plan, manner));
+            self.job.lock.release();
+            if let Err(mistake) = done? {
+                return Err(mistake.error);
+            }
+            for step in &self.job.plan.steps {
+                let (path_manager, out) = session.path_manager_and_output()?;
+                match &step.error {
+                    None => print(out, path_manager, &mut self.job.names, step),
+                    // What was deleted comes back by the next round.
+                    Some(_) => self.due = 0,
+                }
+            }
+        }
+        self.write(session);
+        Ok(())
     }
 
     /// Deletes the endpoints of the file.
