@@ -130,8 +130,8 @@ _ip_mptcp_words() {
     doctor) echo "--since --help" ;;
     save) echo "--help" ;;
     apply) echo "--dry-run --keep --allow-empty --wait --help" ;;
-    watch) echo "--keep --allow-empty --keep-flags --no-heal --remove-on-exit
-        --help" ;;
+    watch) echo "--keep --allow-empty --keep-flags --exec --no-heal
+        --remove-on-exit --help" ;;
     --event) echo "CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED
         SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED" ;;
     esac

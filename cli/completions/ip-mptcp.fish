@@ -275,6 +275,8 @@ function __ip_mptcp_about
             echo 'the connection, hexadecimal, as monitor prints it'
         case 'watch/--allow-empty'
             echo 'a state without a single line deletes all endpoints'
+        case 'watch/--exec'
+            echo 'call this program before an endpoint is added and after one is gone'
         case 'watch/--help'
             echo 'display usage information'
         case 'watch/--keep'
@@ -422,8 +424,8 @@ function __ip_mptcp_words
         case apply
             printf '%s\n' --dry-run --keep --allow-empty --wait --help
         case watch
-            printf '%s\n' --keep --allow-empty --keep-flags --no-heal --remove-on-exit \
-                --help
+            printf '%s\n' --keep --allow-empty --keep-flags --exec --no-heal \
+                --remove-on-exit --help
         case --event
             printf '%s\n' CREATED ESTABLISHED CLOSED ANNOUNCED REMOVED SF_ESTABLISHED \
                 SF_CLOSED SF_PRIO LISTENER_CREATED LISTENER_CLOSED

@@ -127,6 +127,9 @@ pub struct Options {
     /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
     #[argh(option, arg_name = "secs", from_str_fn(lasting))]
     pub wait: Option<&'static str>,
+    /// call this program before an endpoint is added and after one is gone
+    #[argh(option, arg_name = "program", from_str_fn(lasting))]
+    pub exec: Option<&'static str>,
     /// leave endpoints alone whose subflows died
     #[argh(switch)]
     pub no_heal: bool,

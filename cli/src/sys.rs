@@ -1097,6 +1097,99 @@ impl Drop for Interruption {
     }
 }
 
+/// A process that was started, in a group of its own.
+#[derive(Debug)]
+pub struct Child {
+    process: c_int,
+    /// To wait for its end.
+    pub fd: Fd,
+}
+
+impl Child {
+    /// Ends it and what it started.
+    pub fn kill(&self) {
+        // SAFETY: plain call without pointers.
+        unsafe { libc::kill(-self.process, libc::SIGKILL) };
+    }
+
+    /// Its exit status once it has ended, 128 more than the signal that ended it.
+    pub fn status(&self) -> Option<u8> {
+        let mut status = 0;
+        // SAFETY: the number outlives the call.
+        let ended = unsafe { libc::waitpid(self.process, &raw mut status, libc::WNOHANG) };
+        match ended {
+            0 => None,
+            _ if ended < 0 => Some(127),
+            _ if libc::WIFEXITED(status) => Some(libc::WEXITSTATUS(status) as u8),
+            _ => Some(128 + libc::WTERMSIG(status) as u8),
+        }
+    }
+}
+
+extern "C" {
+    static environ: *const *const c_char;
+}
+
+/// Starts the program at this path, which ends with NUL, with these variables
+/// more in its environment, each ended by NUL. It reads nothing, and what it
+/// writes goes to standard error.
+pub fn spawn(path: &[u8], variables: &[u8]) -> Result<Child, Errno> {
+    let path = CStr::from_bytes_with_nul(path).map_err(|_| Errno(libc::ENOENT as u32))?;
+    let mut environment: Vec<*const c_char> = Vec::new();
+    for variable in variables.split_inclusive(|byte| *byte == 0) {
+        environment.push(variable.as_ptr().cast());
+    }
+    // SAFETY: the program has one thread and never changes its environment; a null
+    // pointer is its end.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            environment.push(*next);
+            next = next.add(1);
+        }
+    }
+    environment.push(core::ptr::null());
+    let arguments = [path.as_ptr(), core::ptr::null()];
+    // SAFETY: the program has one thread, so the child may do what it likes. All
+    // pointers are to what lives in both, and the lists end with null.
+    let process = unsafe {
+        let process = libc::fork();
+        if process == 0 {
+            libc::setpgid(0, 0);
+            let none: libc::sigset_t = zeroed();
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut());
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            let nothing = libc::openat(libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR);
+            libc::dup2(nothing, 0);
+            libc::dup2(2, 1);
+            if nothing > 2 {
+                libc::close(nothing);
+            }
+            libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+            libc::_exit(127);
+        }
+        process
+    };
+    check(process as isize)?;
+    // SAFETY: plain calls without pointers.
+    let fd = unsafe {
+        libc::setpgid(process, process);
+        libc::syscall(libc::SYS_pidfd_open, process, 0) as isize
+    };
+    match Fd::new(fd) {
+        Ok(fd) => Ok(Child { process, fd }),
+        Err(error) => {
+            // Its end cannot be waited for.
+            let child = Child {
+                process,
+                fd: Fd::NONE,
+            };
+            child.kill();
+            Err(error)
+        }
+    }
+}
+
 /// Has SIGALRM sent in so many milliseconds, or not at all for 0.
 pub fn alarm(time: u64) {
     // SAFETY: zero is valid for these plain numbers, which outlive the call.

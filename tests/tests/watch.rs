@@ -1,6 +1,7 @@
 //! `watch`: endpoints follow interfaces and addresses, as the file says.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,7 +13,7 @@ use ip_mptcp_tests::namespace::{
     link_down, link_index, link_rename, link_up, sysctl, veth, Namespace,
 };
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{Output, Run, Running};
+use ip_mptcp_tests::program::{binary, Output, Run, Running};
 use ip_mptcp_tests::wait::{skip, until};
 
 /// A state file that the test removes at its end.
@@ -815,4 +816,123 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
     let said = watch.stop().success().stdout();
     assert_eq!(said.matches("delete").count(), 1, "{said}");
     assert!(said.contains("endpoint delete id 1 10.0.2.2\n"), "{said}");
+}
+
+/// A program for `--exec` that writes down what it is told and what endpoints there are.
+struct Program {
+    path: PathBuf,
+    log: PathBuf,
+}
+
+impl Program {
+    fn new(more: &str) -> Program {
+        let file = File::new("");
+        let path = file.0.with_extension("sh");
+        let log = file.0.with_extension("log");
+        let text = format!(
+            "#!/bin/sh\n[ -z \"$ADDRESS\" ] && exit 99\n\
+             here=$('{}' endpoint show | grep -c \"^$ADDRESS \")\n\
+             echo \"$ACTION $ADDRESS family $FAMILY dev $INTERFACE gateway $GATEWAY id $ID here $here\" \
+             >>'{}'\n{more}\n",
+            binary().display(),
+            log.display()
+        );
+        std::fs::write(&path, text).expect("a program");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
+        Program { path, log }
+    }
+
+    fn said(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().map(String::from).collect()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.log);
+    }
+}
+
+#[test]
+fn a_program_is_called_before_an_endpoint_is_added_and_after_it_is_gone() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    add_route(IpAddr::from([0, 0, 0, 0]), 0, v4(1, 254), "wan", 100);
+    let program = Program::new("");
+    let file = File::new("endpoint add dev wan -4 subflow\n");
+    let words = format!("watch --remove-on-exit --exec {}", program.path.display());
+    let watch = Watch(Run::tool(&words).arg(&file.0).start());
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    let added = "add 10.1.0.1 family 4 dev wan gateway 10.1.0.254 id 1 here 0";
+    let gone = "delete 10.1.0.1 family 4 dev wan gateway 10.1.0.254 id 1 here 0";
+    assert_eq!(program.said(), [added]);
+    watch.settle();
+    link_down("wan");
+    until("the second call", || {
+        (program.said() == [added, gone]).then_some(())
+    });
+    link_up("wan");
+    // The route is gone with the link.
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    let again = added.replace("gateway 10.1.0.254", "gateway ");
+    assert_eq!(program.said(), [added, gone, again.as_str()]);
+    watch.settle();
+    watch.stop().success();
+    expect(&[]);
+    let last = gone.replace("gateway 10.1.0.254", "gateway ");
+    assert_eq!(program.said().last(), Some(&last));
+}
+
+#[test]
+fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for name in ["wan", "lte", "dsl"] {
+        veth(name, &format!("{name}-peer"), None);
+    }
+    add_address("wan", v4(1, 1), 24);
+    add_address("lte", v4(2, 1), 24);
+    // For lte it hangs, for dsl it fails until there is a file.
+    let program = Program::new(
+        "case $INTERFACE in lte) sleep 100;; dsl) [ -e \"$0.ready\" ] || exit 3;; esac",
+    );
+    let file = File::new("endpoint add dev * -4 subflow\nignore dev *-peer\n");
+    let words = format!("watch --exec {}", program.path.display());
+    let watch = Watch(Run::tool(&words).arg(&file.0).start());
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    add_address("dsl", v4(3, 1), 24);
+    let calls = |name: &str| {
+        let said = program.said();
+        let mut said = said.iter();
+        said.by_ref()
+            .filter(|line| line.contains(&format!("dev {name} ")))
+            .count()
+    };
+    until("two calls for dsl", || (calls("dsl") >= 2).then_some(()));
+    // What goes on is followed meanwhile.
+    link_down("wan");
+    expect(&[]);
+    link_up("wan");
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    let ready = program.path.with_extension("sh.ready");
+    std::fs::write(&ready, "").expect("a file");
+    until("dsl", || {
+        state()
+            .iter()
+            .any(|line| line.starts_with("10.3.0.1 "))
+            .then_some(())
+    });
+    // SIGTERM does not wait for the one that hangs.
+    let output = watch.stop();
+    let _ = std::fs::remove_file(&ready);
+    assert_eq!(output.code(), 0, "{}", output.report());
+    let said = output.stderr();
+    assert_eq!(said.matches("failed with status 3").count(), 1, "{said}");
+    assert_eq!(calls("lte"), 1);
 }

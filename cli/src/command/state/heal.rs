@@ -235,7 +235,7 @@ impl Healer {
                 continue;
             };
             let is_time = now >= patient.next;
-            if !is_time && !(patient.waits && rerouted) {
+            if !(is_time || patient.waits && rerouted) {
                 continue;
             }
             if is_time {

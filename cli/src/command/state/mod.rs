@@ -2,6 +2,7 @@
 
 mod apply;
 mod heal;
+mod hook;
 mod log;
 mod save;
 mod watch;

@@ -7,6 +7,7 @@ use mptcp_codec::route;
 
 use super::apply::no_room;
 use super::heal::Healer;
+use super::hook::Hooks;
 use super::log::Log;
 use super::{index_of, print, print_setting, with_file, Job, Teller};
 use crate::args::Options;
@@ -52,6 +53,7 @@ struct Follower<'j> {
     fresh: bool,
     log: Log,
     healer: Healer,
+    hooks: Hooks,
     /// When to look again, as [`sys::milliseconds`] counts: never while
     /// nothing has changed that was not followed yet.
     due: u64,
@@ -66,7 +68,7 @@ struct Follower<'j> {
 pub const COMMAND: Command = Command {
     name: "watch",
     about: "Keep endpoints as a state file says while interfaces and addresses change.",
-    words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --no-heal ] [ --remove-on-exit ] FILE",
+    words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --no-heal ] [ --exec PROGRAM ] [ --remove-on-exit ] FILE",
     help: "Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
             with dev have endpoints only while the interface can carry packets. Prints each change. \
@@ -109,6 +111,7 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
             fresh: true,
             log: Log::new(json),
             healer: Healer::default(),
+            hooks: Hooks::new(watch.exec),
             due: 0,
             latest: u64::MAX,
             again: u64::MAX,
@@ -116,6 +119,7 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
         };
         session.out.keep();
         let ended = follower.run(session, &signals);
+        follower.hooks.stop();
         follower.write(session);
         session.out.stop_keeping();
         // Mostly the process ends now.
@@ -144,6 +148,7 @@ impl Follower<'_> {
         let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut routes = None;
         let mut first = true;
+        let mut polled = Vec::new();
         if !self.options.no_heal {
             match Healer::start() {
                 Ok(healer) => self.healer = healer,
@@ -185,7 +190,8 @@ impl Follower<'_> {
             };
             let [output, errors] = self.log.polled();
             let [ended, waited_for] = self.healer.polled();
-            let mut polled = [
+            polled.clear();
+            polled.extend([
                 Polled::read(&signals.fd),
                 Polled::read(news.fd()),
                 unread,
@@ -193,9 +199,14 @@ impl Follower<'_> {
                 errors,
                 ended,
                 waited_for,
-            ];
+            ]);
+            self.hooks.polled(&mut polled);
             sys::poll_all(&mut polled, self.timeout()).map_err(receive_error)?;
-            let [signal, changed, rerouted, output, errors, ended, waited_for] = polled;
+            let Some([signal, changed, rerouted, output, errors, ended, waited_for]) =
+                polled.first_chunk()
+            else {
+                continue;
+            };
             let mut weight = Weight::Nothing;
             if signal.is_ready() {
                 match sys::caught(signals).map(i32::from) {
@@ -207,6 +218,13 @@ impl Follower<'_> {
             }
             if output.is_ready() || errors.is_ready() {
                 self.log.go_on();
+            }
+            if self.hooks.due() != u64::MAX {
+                let Job { teller, .. } = &mut *self.job;
+                if self.hooks.hear(&mut |message| teller.warn(0, message)) || self.hooks.is_due() {
+                    self.due = 0;
+                }
+                self.write(session);
             }
             if ended.is_ready() {
                 self.healer.hear_ends(&self.own)?;
@@ -240,7 +258,12 @@ impl Follower<'_> {
 
     /// How long to wait for news, as poll takes it.
     fn timeout(&self) -> i32 {
-        match self.due.min(self.again).min(self.healer.due()) {
+        match self
+            .due
+            .min(self.again)
+            .min(self.healer.due())
+            .min(self.hooks.due())
+        {
             u64::MAX => -1,
             at => i32::try_from(at.saturating_sub(sys::milliseconds())).unwrap_or(i32::MAX),
         }
@@ -369,6 +392,8 @@ impl Follower<'_> {
             .and_then(|()| self.follow(session, first));
         self.job.lock.release();
         done?;
+        self.hooks.note(self.job, session)?;
+        self.hooks.start(self.job, session)?;
         self.account(session)?;
         core::mem::swap(&mut self.before, &mut self.about);
         self.fresh = false;
@@ -398,14 +423,17 @@ impl Follower<'_> {
         // Nothing follows from an empty file.
         let empty = self.job.file.is_empty() && !self.options.allow_empty;
         let keep = self.options.keep || empty;
-        let (own, had) = (&self.own, &self.had);
+        let (own, had, hooks) = (&self.own, &self.had, &self.hooks);
+        // The program is told the id before the endpoint has it.
+        self.job.plan.numbered = hooks.exist();
         let keep_flags = self.options.keep_flags;
         let prepare = |plan: &mut Plan| {
             for had in had {
                 plan.ids.mark(id_of(had), Ids::RESERVED);
             }
             for wanted in &mut plan.wanted {
-                if let Some(had) = clashing(had, &wanted.endpoint) {
+                wanted.had = hooks.prepared_id(&wanted.endpoint);
+                if let Some(had) = clashing(had, &wanted.endpoint).filter(|_| wanted.had == 0) {
                     wanted.had = id_of(had);
                 }
                 let same = |step: &Step| clashes(&step.endpoint, &wanted.endpoint);
@@ -422,6 +450,8 @@ impl Follower<'_> {
             careful: keep,
         };
         let plan = &mut self.job.plan;
+        self.hooks.hold_back(plan);
+        self.hooks.forget(plan);
         let path_manager = session.path_manager()?;
         carry_out(path_manager, plan, manner).map_err(|mistake| mistake.error)?;
         if first {
@@ -598,7 +628,9 @@ impl Follower<'_> {
         self.job.lock.release();
         self.fresh = false;
         plan.wanted.clear();
-        self.account(session)
+        self.hooks.note(self.job, session)?;
+        self.account(session)?;
+        self.hooks.finish(self.job, session)
     }
 }
 
