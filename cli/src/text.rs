@@ -267,9 +267,11 @@ impl Text {
         if end > self.room.len() {
             self.grow(end);
         }
-        for byte in self.room.get_mut(self.end..end).into_iter().flatten().rev() {
-            *byte = digit(value % base);
-            value /= base;
+        if let Some(room) = self.room.get_mut(self.end..end) {
+            for byte in room.iter_mut().rev() {
+                *byte = digit(value % base);
+                value /= base;
+            }
         }
         self.end = end;
     }

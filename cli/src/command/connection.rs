@@ -559,7 +559,13 @@ impl Printer<'_> {
         if let Some(structures) = structures {
             let info = &structures.info;
             self.begin(Item::Mptcp);
-            self.number_of(Item::TokenRem, info.token_rem().map(u64::from));
+            match info.token_rem() {
+                Some(token) if !json => {
+                    self.front(Item::TokenRem);
+                    self.out.hexadecimal(token.into(), 8);
+                }
+                token => self.number_of(Item::TokenRem, token.map(u64::from)),
+            }
             self.number_of(Item::RelwriteSeq, info.relwrite_seq().map(u64::from));
             self.number_of(Item::MapSeq, info.map_seq());
             self.number_of(Item::MapSfseq, info.map_sfseq().map(u64::from));
@@ -759,21 +765,29 @@ impl Printer<'_> {
             if !name.is_empty() {
                 self.out.json_number(name, value);
             }
-        } else if value != 0 || !item.is_silent() {
+        } else if item.is_silent() {
+            self.amount(item, value);
+        } else {
             self.front(item);
-            match item {
-                Item::Rtt => {
-                    // Microseconds, shown as milliseconds.
-                    self.out.number(value / 1000);
-                    self.out.byte(b'.');
-                    self.out.digits(value % 1000, 3);
-                }
-                Item::TokenRem => self.out.hexadecimal(value, 8),
-                _ if item.is_silent() => self.out.amount(value),
-                _ => self.out.number(value),
-            }
-            self.back(item);
+            self.out.number(value);
         }
+    }
+
+    /// In text, one that is left out where it is 0.
+    fn amount(&mut self, item: Item, value: u64) {
+        if value == 0 {
+            return;
+        }
+        self.front(item);
+        if item == Item::Rtt {
+            // Microseconds, shown as milliseconds.
+            self.out.number(value / 1000);
+            self.out.byte(b'.');
+            self.out.digits(value % 1000, 3);
+        } else {
+            self.out.amount(value);
+        }
+        self.back(item);
     }
 
     /// A number, if there is one.
