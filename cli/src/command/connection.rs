@@ -815,9 +815,12 @@ impl Printer<'_> {
         self.begin(item);
         for (name, value) in layout.fields::<Native>(sent) {
             // All ones: no rate is set.
-            if value == u64::MAX
-                || matches!(name.len(), 5..=7) && self.is_special(name, value, sent)
-            {
+            if value == u64::MAX {
+                continue;
+            }
+            // Few names begin like this: most need not be compared.
+            let may_be = matches!(name.as_bytes(), [b'f' | b'o' | b't' | b'w', ..]);
+            if may_be && self.is_special(name, value, sent) {
                 continue;
             }
             self.field(name, value);

@@ -347,25 +347,31 @@ pub enum Found<'f> {
 }
 
 /// A token and more, as one number. Sorted, the first subflow of a connection
-/// precedes those that joined.
+/// precedes those that joined, which follow by the id of their address.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
     /// How far from the lower end its parts are: the token, a bit for those
-    /// that joined, the cookie, and in what is left the place in a list, or
-    /// another number.
+    /// that joined, the id, 56 bits of the cookie, and in what is left the place
+    /// in a list, or another number.
     const TOKEN: u32 = 96;
     const JOINED: u32 = 95;
+    const ID: u32 = 87;
     const COOKIE: u32 = 31;
 
     fn of(token: u32, number: usize) -> Self {
         Self(u128::from(token) << Self::TOKEN | number as u128)
     }
 
-    fn of_subflow(token: u32, is_joined: bool, cookie: u64, place: usize) -> Self {
+    fn of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Self {
         let Self(key) = Self::of(token, place);
-        Self(key | u128::from(is_joined) << Self::JOINED | u128::from(cookie) << Self::COOKIE)
+        let id = subflow.local_id.unwrap_or(0);
+        Self(
+            key | u128::from(subflow.is_joined()) << Self::JOINED
+                | u128::from(id) << Self::ID
+                | u128::from(cookie << 8 >> 8) << Self::COOKIE,
+        )
     }
 
     fn token(self) -> u32 {
@@ -618,10 +624,10 @@ impl Reader<'_> {
                 break;
             };
             let place = at as usize - 1;
-            let subflow = self.subflows.get(place);
-            let is_joined = subflow.is_some_and(Subflow::is_joined);
-            self.group
-                .push(Key::of_subflow(token, is_joined, entry.cookie, place));
+            if let Some(subflow) = self.subflows.get(place) {
+                let key = Key::of_subflow(token, subflow, entry.cookie, place);
+                self.group.push(key);
+            }
         }
         sort(&mut self.group);
     }
@@ -660,9 +666,10 @@ impl Reader<'_> {
     /// Hands out the connections that are nothing but a subflow.
     fn without_token(&mut self) -> Result<()> {
         self.group.clear();
-        for (place, entry) in self.index.entries.iter().enumerate() {
+        let entries = self.index.entries.iter().zip(&self.subflows);
+        for (place, (entry, subflow)) in entries.enumerate() {
             if entry.token == 0 {
-                let key = Key::of_subflow(0, false, entry.cookie, place);
+                let key = Key::of_subflow(0, subflow, entry.cookie, place);
                 self.group.push(key);
             }
         }
