@@ -9,10 +9,12 @@
 
 use core::fmt;
 
+use crate::set::Names;
+
 /// Why bytes were refused, which attribute it was about and where.
 ///
-/// Eight bytes, `Copy`, no text inside: making one costs nothing, reading one
-/// is up to [`Display`](fmt::Display).
+/// Two words, `Copy`, no text inside: making one costs nothing, reading one is
+/// up to [`Display`](fmt::Display): `Limits: SUBFLOWS: wrong size at byte 28`.
 // The kind comes first, where a `Result` tells success by looking at one byte.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[repr(C)]
@@ -20,6 +22,7 @@ pub struct Error {
     kind: ErrorKind,
     attribute: u16,
     offset: u32,
+    set: Option<&'static Names>,
 }
 
 /// The kinds of [`Error`].
@@ -67,7 +70,28 @@ impl Error {
             kind,
             attribute,
             offset,
+            set: None,
         }
+    }
+
+    /// The same about an attribute of this set, unless a set is named already.
+    #[must_use]
+    pub const fn in_set(mut self, set: &'static Names) -> Self {
+        if self.set.is_none() {
+            self.set = Some(set);
+        }
+        self
+    }
+
+    /// The name of the set that the attribute belongs to, where that is known:
+    /// `Limits`.
+    pub fn set(&self) -> Option<&'static str> {
+        self.set.map(Names::set)
+    }
+
+    /// The kernel's name of the attribute, where that is known: `SUBFLOWS`.
+    pub fn attribute_name(&self) -> Option<&'static str> {
+        self.set?.attribute(self.attribute()?)
     }
 
     /// What is wrong.
@@ -99,7 +123,7 @@ impl ErrorKind {
         match self {
             Self::Truncated => "truncated header",
             Self::BadLength => "length does not fit",
-            Self::BadSize => "wrong size of a fixed-size attribute",
+            Self::BadSize => "wrong size",
             Self::BadString => "string not terminated",
             Self::NoSpace => "buffer too small",
             Self::WrongType => "unexpected message type",
@@ -112,11 +136,15 @@ impl ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.text())?;
-        if let Some(attribute) = self.attribute() {
-            write!(f, " (attribute {attribute})")?;
+        if let Some(set) = self.set() {
+            write!(f, "{set}: ")?;
         }
-        write!(f, " at byte {}", self.offset)
+        match (self.attribute_name(), self.attribute()) {
+            (Some(name), _) => write!(f, "{name}: ")?,
+            (None, Some(number)) => write!(f, "attribute {number}: ")?,
+            (None, None) => {}
+        }
+        write!(f, "{} at byte {}", self.kind.text(), self.offset)
     }
 }
 
@@ -135,14 +163,24 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn an_error_is_eight_bytes_and_says_what_which_and_where() {
-        assert_eq!(core::mem::size_of::<Error>(), 8);
-        assert_eq!(core::mem::size_of::<Option<Error>>(), 8);
-        let error = Error::about(ErrorKind::BadSize, 5, 32);
+    fn an_error_is_two_words_and_says_in_what_which_and_where() {
+        use crate::mptcp::{Endpoint, Limits};
+        let size = 8 + core::mem::size_of::<usize>();
+        assert_eq!(core::mem::size_of::<Error>(), size);
+        assert_eq!(core::mem::size_of::<Option<Error>>(), size);
+        let error = Error::about(ErrorKind::BadSize, 3, 28);
+        assert_eq!(error.to_string(), "attribute 3: wrong size at byte 28");
+        let error = error.in_set(Limits::NAMES);
+        assert_eq!(error.to_string(), "Limits: SUBFLOWS: wrong size at byte 28");
+        // The innermost set is the one that counts.
+        assert_eq!(error.in_set(Endpoint::NAMES), error);
+        let error = Error::about(ErrorKind::BadLength, 99, 28).in_set(Limits::NAMES);
         assert_eq!(
             error.to_string(),
-            "wrong size of a fixed-size attribute (attribute 5) at byte 32"
+            "Limits: attribute 99: length does not fit at byte 28"
         );
+        let error = Error::new(ErrorKind::Truncated, 28).in_set(Limits::NAMES);
+        assert_eq!(error.to_string(), "Limits: truncated header at byte 28");
         assert_eq!(
             Error::new(ErrorKind::Truncated, usize::MAX).offset(),
             u32::MAX as usize

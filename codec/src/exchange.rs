@@ -186,20 +186,19 @@ impl Exchange {
         payload: &'a [u8],
         header: &Header,
     ) -> Option<Result<Reply<'a, E>, Error>> {
-        let verdict = match verdict::<E>(payload, header) {
-            Ok(verdict) => verdict,
+        let mut extended = ExtendedAck::EMPTY;
+        let errno = match verdict(payload, header, &mut extended) {
+            Ok(errno) => errno,
             Err(error) => {
                 self.outcome = Some(Outcome::Broken(error));
                 return Some(Err(error));
             }
         };
-        let errno = verdict.errno;
         // A dump is acknowledged before it begins where both flags were set;
         // only a refusal ends it.
         if errno == 0 && self.ends == Ends::Done && header.message_type == message_type::ERROR {
             return None;
         }
-        let extended = verdict.extended(payload);
         Some(Ok(if errno == 0 {
             self.outcome = Some(Outcome::Success);
             Reply::End { extended }

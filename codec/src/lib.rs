@@ -26,12 +26,15 @@ mod table;
 pub mod diag;
 pub mod error;
 pub mod exchange;
+#[macro_use]
 pub mod generic;
 pub mod inet;
 pub mod mptcp;
 pub mod netlink;
 pub mod order;
+pub mod print;
 pub mod route;
+pub mod set;
 
 #[cfg(test)]
 mod testing;

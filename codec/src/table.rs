@@ -1,304 +1,472 @@
 //! One table an attribute set: decoder, encoder, accessors, names and docs.
 //!
-//! Each row is `NUMBER NAME field / with_field: kind`. A set holds fixed-size
-//! attributes, each at most once, with their presence kept as one bit a
-//! number, so numbers are below 32. `pad NUMBER` names the attribute that only
-//! fills space in front of 64-bit ones; it is neither kept nor unknown.
-//!
 //! Decoding compares length and type of an attribute as one word and reads
 //! through a chunk of constant size, which costs what a cast to a struct
-//! would. `sent` behind the table names runs of attributes that the kernel
+//! would. `sent` after the table names runs of attributes that the kernel
 //! sends together, in its order: a run is taken whole, with one look at what is
 //! left. Others are taken one by one. An attribute that is unusual (with flags
-//! in the type, of another length, of an unknown number, a last one without its
-//! padding) takes the checked way through
-//! [`Attributes`](crate::netlink::Attributes), which makes the errors and
-//! writes it as it would usually be.
+//! in the type, of another length, a last one without its padding) takes the
+//! checked way through [`Attributes`](crate::netlink::Attributes), which makes
+//! the errors.
 
-use crate::netlink::{align, Form, Forms, ATTRIBUTE_HEADER};
-
-/// What an attribute has to be.
-#[allow(clippy::indexing_slicing)]
-const fn form(forms: &Forms, number: u16) -> Form {
-    let mut row = 0;
-    while forms[row].0 != number {
-        row += 1;
-    }
-    forms[row].1
-}
-
-/// Type and length of an attribute.
-pub(crate) const fn word(forms: &Forms, number: u16) -> u32 {
-    (number as u32) << 16 | (ATTRIBUTE_HEADER + form(forms, number).len()) as u32
-}
-
-/// Where an attribute begins in a run of these; for 0, where the run ends.
-#[allow(clippy::indexing_slicing)]
-pub(crate) const fn place(forms: &Forms, run: &[u16], number: u16) -> usize {
-    let mut at = 0;
-    let mut next = 0;
-    while next < run.len() && run[next] != number {
-        at += ATTRIBUTE_HEADER + align(form(forms, run[next]).len());
-        next += 1;
-    }
-    at
-}
-
-/// The bytes at `at`, which are within.
-#[inline(always)]
-pub(crate) fn within<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(chunk) => *chunk,
-        None => [0; N],
-    }
-}
-
-/// What a kind of field is: `(type)`, `(zero)` for absent, `(nonzero)` where
-/// that is cheap to tell, `(len)` on the wire, `(read E chunk)`
-/// from its padded chunk, `(form)` for the checked way, `(put w n v)`.
-macro_rules! field {
-    (type u8) => {
-        u8
-    };
-    (type u16) => {
-        u16
-    };
-    (type be16) => {
-        u16
-    };
-    (type u32) => {
-        u32
-    };
-    (type i32) => {
-        i32
-    };
-    (type u64) => {
-        u64
-    };
-    (type i64) => {
-        i64
-    };
-    (type in4) => {
-        core::net::Ipv4Addr
-    };
-    (type in6) => {
-        core::net::Ipv6Addr
-    };
-    (type endpoint_flags) => {
-        crate::mptcp::EndpointFlags
-    };
-    (type subflow_flags) => {
-        crate::diag::SubflowFlags
-    };
-    (type event_flags) => {
-        crate::mptcp::EventFlags
-    };
-
-    (zero in4) => {
-        core::net::Ipv4Addr::UNSPECIFIED
-    };
-    (zero in6) => {
-        core::net::Ipv6Addr::UNSPECIFIED
-    };
-    (zero endpoint_flags) => {
-        crate::mptcp::EndpointFlags(0)
-    };
-    (zero subflow_flags) => {
-        crate::diag::SubflowFlags(0)
-    };
-    (zero event_flags) => {
-        crate::mptcp::EventFlags(0)
-    };
-    (zero $number:ident) => {
-        0
-    };
-
-    (nonzero $value:expr, in4) => {
-        false
-    };
-    (nonzero $value:expr, in6) => {
-        false
-    };
-    (nonzero $value:expr, endpoint_flags) => {
-        $value.0 != 0
-    };
-    (nonzero $value:expr, subflow_flags) => {
-        $value.0 != 0
-    };
-    (nonzero $value:expr, event_flags) => {
-        $value.0 != 0
-    };
-    (nonzero $value:expr, $number:ident) => {
-        $value != 0
-    };
-
-    (len u8) => {
-        1
-    };
-    (len u16) => {
-        2
-    };
-    (len be16) => {
-        2
-    };
-    (len event_flags) => {
-        2
-    };
-    (len u64) => {
-        8
-    };
-    (len i64) => {
-        8
-    };
-    (len in6) => {
-        16
-    };
-    (len $four:ident) => {
-        4
-    };
-
-    (read $E:ident u8 $c:ident) => {
-        $c[0]
-    };
-    (read $E:ident u16 $c:ident) => {
-        $E::u16([$c[0], $c[1]])
-    };
-    (read $E:ident be16 $c:ident) => {
-        u16::from_be_bytes([$c[0], $c[1]])
-    };
-    (read $E:ident u32 $c:ident) => {
-        $E::u32(*$c)
-    };
-    (read $E:ident i32 $c:ident) => {
-        $E::u32(*$c) as i32
-    };
-    (read $E:ident u64 $c:ident) => {
-        $E::u64(*$c)
-    };
-    (read $E:ident i64 $c:ident) => {
-        $E::u64(*$c) as i64
-    };
-    (read $E:ident in4 $c:ident) => {
-        core::net::Ipv4Addr::from(*$c)
-    };
-    (read $E:ident in6 $c:ident) => {
-        core::net::Ipv6Addr::from(*$c)
-    };
-    (read $E:ident endpoint_flags $c:ident) => {
-        crate::mptcp::EndpointFlags($E::u32(*$c))
-    };
-    (read $E:ident subflow_flags $c:ident) => {
-        crate::diag::SubflowFlags($E::u32(*$c))
-    };
-    (read $E:ident event_flags $c:ident) => {
-        crate::mptcp::EventFlags($E::u16([$c[0], $c[1]]))
-    };
-
-    (form be16) => {
-        crate::netlink::Form::bytes(2)
-    };
-    (form in4) => {
-        crate::netlink::Form::bytes(4)
-    };
-    (form in6) => {
-        crate::netlink::Form::bytes(16)
-    };
-    (form $number:ident) => {
-        crate::netlink::Form::number(field!(len $number))
-    };
-
-    (put $w:ident $n:expr, $v:expr, u8) => {
-        $w.put_u8($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, u16) => {
-        $w.put_u16($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, be16) => {
-        $w.put_be16($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, u32) => {
-        $w.put_u32($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, i32) => {
-        $w.put_i32($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, u64) => {
-        $w.put_u64($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, i64) => {
-        $w.put_u64($n, $v as u64)
-    };
-    (put $w:ident $n:expr, $v:expr, in4) => {
-        $w.put_ipv4($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, in6) => {
-        $w.put_ipv6($n, $v)
-    };
-    (put $w:ident $n:expr, $v:expr, endpoint_flags) => {
-        $w.put_u32($n, $v.0)
-    };
-    (put $w:ident $n:expr, $v:expr, subflow_flags) => {
-        $w.put_u32($n, $v.0)
-    };
-    (put $w:ident $n:expr, $v:expr, event_flags) => {
-        $w.put_u16($n, $v.0)
-    };
-}
-
+/// Declares a set of attributes.
+///
+/// Each row is `NUMBER NAME field / with_field: kind`; from it come the
+/// constant `NAME`, the method `field` that returns what was received (absent
+/// is `None`), the method `with_field` that builds, and the name and type that
+/// [`Printer`](crate::print) shows. Besides these the set has
+/// `from_attributes`, `encode`, `name_of` and `unknown`.
+///
+/// The kinds are `u8` `u16` `u32` `u64` `i8` `i16` `i32` `i64` in the machine's
+/// order, `be16` `be32` `be64` in network order, `uint` and `sint` of 4 or 8
+/// bytes, `ipv4` `ipv6` `ip` (either) `mac` `bitfield32`. Of these a set is a
+/// value of its own. A set with a lifetime lends from the message and keeps all
+/// that was sent; it can also have `string` `bytes` `flag` `attributes`,
+/// `address` (as long as the family in the message's fixed part says),
+/// `nest [Set]`, `array [Set]` (each attribute inside is one), `list [u32]`,
+/// and `value [Type]` for any type that implements
+/// [`Value`](crate::set::Value). A number becomes a type of one's own with
+/// `u32 as Type`, see [`flags!`](crate::flags) and
+/// [`numbered!`](crate::numbered).
+///
+/// `pad NUMBER` names the attribute that only fills space before 64-bit
+/// ones. `sent [NAME NAME] [NAME]` after the table names numbers and addresses
+/// that the sender puts one after the other, in its order: those are read
+/// faster. `also { NUMBER NAME Shape::Text, }` after that gives names to others,
+/// for printing alone.
+///
+/// ```
+/// use mptcp_codec::netlink::{Attributes, Header, Text, Writer};
+///
+/// mptcp_codec::flags! {
+///     /// What a port can do.
+///     pub struct PortFlags: u32 {
+///         /// Sends.
+///         1 SEND "send",
+///     }
+/// }
+///
+/// mptcp_codec::attribute_set! {
+///     /// A port.
+///     pub struct Port {
+///         /// Its number.
+///         1 NUMBER number / with_number: u16,
+///         /// What it can do.
+///         2 FLAGS flags / with_flags: u32 as PortFlags,
+///     }
+/// }
+///
+/// mptcp_codec::attribute_set! {
+///     /// A device.
+///     pub struct Device<'a> {
+///         /// Its name.
+///         1 NAME name / with_name: string,
+///         /// Its ports.
+///         2 PORTS ports / with_ports: array [Port],
+///     }
+/// }
+///
+/// let mut buffer = [0; 64];
+/// let mut writer = Writer::new(&mut buffer, Header::default());
+/// writer.put_text(Device::NAME, b"eth0").nest(Device::PORTS, |ports| {
+///     let port = Port::EMPTY.with_number(7).with_flags(PortFlags::SEND);
+///     ports.nest(1, |inside| port.encode(inside))
+/// });
+/// let message = writer.finish()?;
+///
+/// let device: Device = Device::from_attributes(Attributes::new(&message[16..]))?;
+/// assert_eq!(device.name(), Some(Text::new("eth0").unwrap()));
+/// for port in device.ports() {
+///     assert_eq!(port?.flags(), Some(PortFlags::SEND));
+/// }
+/// assert_eq!(Device::name_of(2), Some("PORTS"));
+/// # Ok::<(), mptcp_codec::Error>(())
+/// ```
+#[macro_export]
 macro_rules! attribute_set {
     (
         $(#[$doc:meta])*
         $visible:vis struct $set:ident {
-            $(
-                $(#[$field_doc:meta])*
-                $number:literal $name:ident $field:ident / $with:ident : $kind:ident,
-            )*
-            $( pad $pad:literal, )?
+            $($rows:tt)*
         }
         $( sent $( [ $($sent:ident)+ ] )+ )?
+        $( also { $( $also:literal $also_name:ident $shape:expr, )+ } )?
     ) => {
-        $(#[$doc])*
-        #[derive(Copy, Clone, PartialEq, Eq)]
-        $visible struct $set {
-            present: u32,
+        $crate::__attribute_set! {
+            owned [ $(#[$doc])* ] [$visible] $set
+            // Of the struct, of its impl, and what it is then.
+            [] [] []
+            // With what a kind is stored; what a function that reads takes.
+            ['static $crate::order::Native] [<'x, E: $crate::order::Order>] ['x] E
+            [<'w, 'b, 'x, E: $crate::order::Order>] [<'x, E: $crate::order::Order>] [] []
+            // What else it keeps.
+            {} {}
+            { $($rows)* } [ $( $( [ $($sent)+ ] )+ )? ] { $( $( $also $also_name $shape, )+ )? }
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        $visible:vis struct $set:ident<$a:lifetime> {
+            $($rows:tt)*
+        }
+        $( sent $( [ $($sent:ident)+ ] )+ )?
+        $( also { $( $also:literal $also_name:ident $shape:expr, )+ } )?
+    ) => {
+        $crate::__attribute_set! {
+            lent [ $(#[$doc])* ] [$visible] $set
+            [<$a, E: $crate::order::Order = $crate::order::Native>] [<$a, E: $crate::order::Order>] [<$a, E>]
+            [$a E] [] [$a] E
+            [<'w, 'b>] [<$a, E: $crate::order::Order>] [<$a>] [<$a>]
+            { all: $crate::netlink::Attributes<$a, E>, #[allow(dead_code)] address_len: u16, }
+            { all: $crate::netlink::Attributes::NONE, address_len: 0, }
+            { $($rows)* } [ $( $( [ $($sent)+ ] )+ )? ] { $( $( $also $also_name $shape, )+ )? }
+        }
+    };
+}
+
+/// The type of a kind.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __kind {
+    ($kind:ident) => { $crate::set::kind::$kind };
+    ($kind:ident as $type:ty) => { $crate::set::kind::Named<$crate::set::kind::$kind, $type> };
+    ($kind:ident [$of:ty]) => { $crate::set::kind::$kind<$of> };
+}
+
+/// What the method of a kind returns, spelt out for the documentation.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __found {
+    ([$a:lifetime] $E:ident $kind:ident as $type:ty) => { Option<$type> };
+    ([$a:lifetime] $E:ident be16) => { Option<u16> };
+    ([$a:lifetime] $E:ident be32) => { Option<u32> };
+    ([$a:lifetime] $E:ident be64) => { Option<u64> };
+    ([$a:lifetime] $E:ident uint) => { Option<u64> };
+    ([$a:lifetime] $E:ident sint) => { Option<i64> };
+    ([$a:lifetime] $E:ident ipv4) => { Option<core::net::Ipv4Addr> };
+    ([$a:lifetime] $E:ident ipv6) => { Option<core::net::Ipv6Addr> };
+    ([$a:lifetime] $E:ident ip) => { Option<core::net::IpAddr> };
+    ([$a:lifetime] $E:ident mac) => { Option<[u8; 6]> };
+    ([$a:lifetime] $E:ident bitfield32) => { Option<$crate::set::Bitfield32> };
+    ([$a:lifetime] $E:ident string) => { Option<$crate::netlink::Text<$a>> };
+    ([$a:lifetime] $E:ident bytes) => { Option<&$a [u8]> };
+    ([$a:lifetime] $E:ident address) => { Option<&$a [u8]> };
+    ([$a:lifetime] $E:ident flag) => { bool };
+    ([$a:lifetime] $E:ident attributes) => { Option<$crate::netlink::Attributes<$a, $E>> };
+    ([$a:lifetime] $E:ident nest [$of:ty]) => { Result<Option<$of>, $crate::Error> };
+    ([$a:lifetime] $E:ident array [$of:ty]) => { $crate::set::Array<$a, $of, $E> };
+    ([$a:lifetime] $E:ident list [$of:ty]) => { Option<$crate::set::List<$a, $of, $E>> };
+    ([$a:lifetime] $E:ident value [$of:ty]) => { Option<$of> };
+    ([$a:lifetime] $E:ident $number:ident) => { Option<$number> };
+}
+
+/// What the builder of a kind takes, likewise.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __given {
+    ([$a:lifetime] $E:ident flag) => { () };
+    ([$a:lifetime] $E:ident string) => { $crate::netlink::Text<$a> };
+    ([$a:lifetime] $E:ident bytes) => { &$a [u8] };
+    ([$a:lifetime] $E:ident address) => { &$a [u8] };
+    ([$a:lifetime] $E:ident attributes) => { $crate::netlink::Attributes<$a, $E> };
+    ([$a:lifetime] $E:ident nest [$of:ty]) => { $crate::netlink::Attributes<$a, $E> };
+    ([$a:lifetime] $E:ident array [$of:ty]) => { $crate::netlink::Attributes<$a, $E> };
+    ([$a:lifetime] $E:ident list [$of:ty]) => { &$a [u8] };
+    ([$a:lifetime] $E:ident value [$of:ty]) => { $of };
+    ([$a:lifetime] $E:ident $kind:ident as $type:ty) => { $type };
+    ([$a:lifetime] $E:ident be16) => { u16 };
+    ([$a:lifetime] $E:ident be32) => { u32 };
+    ([$a:lifetime] $E:ident be64) => { u64 };
+    ([$a:lifetime] $E:ident uint) => { u64 };
+    ([$a:lifetime] $E:ident sint) => { i64 };
+    ([$a:lifetime] $E:ident ipv4) => { core::net::Ipv4Addr };
+    ([$a:lifetime] $E:ident ipv6) => { core::net::Ipv6Addr };
+    ([$a:lifetime] $E:ident ip) => { core::net::IpAddr };
+    ([$a:lifetime] $E:ident mac) => { [u8; 6] };
+    ([$a:lifetime] $E:ident bitfield32) => { $crate::set::Bitfield32 };
+    ([$a:lifetime] $E:ident $number:ident) => { $number };
+}
+
+/// What a set keeps of a kind. Not the type that [`Kind`](crate::set::Kind)
+/// names: of that, the compiler does not know that a longer lifetime will do.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored {
+    ([$a:lifetime] $E:ident attributes) => { &$a [u8] };
+    ([$a:lifetime] $E:ident nest [$of:ty]) => { &$a [u8] };
+    ([$a:lifetime] $E:ident array [$of:ty]) => { &$a [u8] };
+    ([$a:lifetime] $E:ident $kind:ident as $type:ty) => { $crate::__given!([$a] $E $kind) };
+    ([$a:lifetime] $E:ident $($kind:tt)*) => { $crate::__given!([$a] $E $($kind)*) };
+}
+
+/// What differs between a set that is a value and one that lends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __of_mode {
+    (owned all $self:ident) => {
+        $crate::netlink::Attributes::NONE
+    };
+    (lent all $self:ident) => {
+        $self.all
+    };
+
+    (owned start $set:ident $attributes:ident) => {};
+    (lent start $set:ident $attributes:ident) => {
+        $set.all = $attributes;
+    };
+
+    // An address has the length that the family of its message gives.
+    (lent fits address $self:ident $len:expr) => {
+        $self.address_len == 0 || $len == usize::from($self.address_len)
+    };
+    ($mode:ident fits $kind:ident $self:ident $len:expr) => {
+        true
+    };
+}
+
+/// The loop that takes one attribute after the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each {
+    // All have a fixed length, so one is read by constants alone.
+    (
+        owned $self:ident $rest:ident $present:ident $unknown:ident [$a:lifetime] $E:ident
+        { $( $number:literal $field:ident $kind:ident [$type:ty]; )* } { $($pad:literal)? }
+    ) => {
+        while let Some((chunk, _)) = $rest.split_first_chunk::<8>() {
+            let word = $crate::set::inner::header::<$E>(chunk, 0);
+            let bare = word & $crate::set::inner::BARE;
+            let after;
+            let bit = match bare >> 16 {
+                $(
+                    $number => {
+                        let fixed = const { $crate::set::inner::length(Self::FORMS, $number) };
+                        let value;
+                        if fixed == $crate::set::ANY_LEN {
+                            let len = (bare & 0xffff) as usize;
+                            value = match $rest.get(4..len) {
+                                Some(value) if word == bare => value,
+                                _ => break,
+                            };
+                            after = $crate::set::inner::behind($rest, len);
+                        } else {
+                            if word != const { $crate::set::inner::word(Self::FORMS, $number) } {
+                                break;
+                            }
+                            let whole = const { $crate::set::inner::padded(Self::FORMS, $number) };
+                            match $rest.split_at_checked(whole) {
+                                Some((whole, tail)) => {
+                                    value = $crate::set::inner::part(whole, 4, fixed);
+                                    after = tail;
+                                }
+                                None => break,
+                            }
+                        }
+                        match <$type as $crate::set::Kind<$a, $E>>::read(value) {
+                            Some(value) => $self.$field = value,
+                            None => break,
+                        }
+                        const { $crate::set::inner::bit(Self::FORMS, $number) }
+                    }
+                )*
+                _ => break,
+            };
+            $present |= $crate::set::inner::bit_of($present, bit);
+            $rest = after;
+        }
+    };
+    // What is not in the set is skipped where it is met: there can be many.
+    (
+        lent $self:ident $rest:ident $present:ident $unknown:ident [$a:lifetime] $E:ident
+        { $( $number:literal $field:ident $kind:ident [$type:ty]; )* } { $($pad:literal)? }
+    ) => {
+        while let Some((head, _)) = $rest.split_first_chunk::<4>() {
+            let word = $crate::set::inner::header::<$E>(head, 0);
+            let bare = word & $crate::set::inner::BARE;
+            let len = (bare & 0xffff) as usize;
+            let Some(value) = $rest.get(4..len) else { break };
+            match bare >> 16 {
+                $(
+                    $number => {
+                        if !($crate::__of_mode!(lent fits $kind $self value.len())) {
+                            break;
+                        }
+                        match <$type as $crate::set::Kind<$a, $E>>::read_flagged(value, word) {
+                            Some(value) => $self.$field = value,
+                            None => break,
+                        }
+                        $present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $number) };
+                    }
+                )*
+                $( $pad => {} )?
+                _ => $unknown = $unknown.saturating_add(1),
+            }
+            $rest = $crate::set::inner::behind($rest, len);
+        }
+    };
+}
+
+/// What is to be done with an attribute that the loop did not take.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unusual {
+    // It is written as it would usually be, and read again.
+    (owned $self:ident $attributes:ident $E:ident) => {
+        $crate::set::inner::take_odd(
+            $attributes,
+            Self::FORMS,
+            Self::NAMES,
+            &mut |bytes| match bytes {
+                Some(bytes) => $self
+                    .take_each(bytes, core::marker::PhantomData::<$E>)
+                    .len(),
+                None => {
+                    $self.unknown = $self.unknown.saturating_add(1);
+                    0
+                }
+            },
+        )
+    };
+    // The loop takes all that is right.
+    (lent $self:ident $attributes:ident $E:ident) => {
+        Err($crate::set::inner::fault(
+            $attributes,
+            Self::FORMS,
+            Self::NAMES,
+        ))
+    };
+}
+
+/// What only one that lends has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __lent_only {
+    (owned [$a:lifetime] $E:ident) => {
+        /// The attributes among these that are not in this set.
+        pub fn unknown_of<'x, E: $crate::order::Order>(
+            attributes: $crate::netlink::Attributes<'x, E>,
+        ) -> impl Iterator<Item = $crate::netlink::Attribute<'x, E>> {
+            attributes
+                .flatten()
+                .filter(|attribute| !Self::has(attribute.number()))
+        }
+    };
+    (lent [$a:lifetime] $E:ident) => {
+        /// Everything that was sent.
+        pub const fn attributes(&self) -> $crate::netlink::Attributes<$a, $E> {
+            self.all
+        }
+
+        /// The attributes that were sent and are not in this set.
+        pub fn unknown_attributes(
+            &self,
+        ) -> impl Iterator<Item = $crate::netlink::Attribute<$a, $E>> {
+            self.all
+                .flatten()
+                .filter(|attribute| !Self::has(attribute.number()))
+        }
+
+        /// An empty set to be filled by [`update`](Self::update), in which an
+        /// attribute of the kind `address` has this many bytes; 0 is any number.
+        pub const fn with_address_len(len: u16) -> Self {
+            Self {
+                address_len: len,
+                ..Self::EMPTY
+            }
+        }
+    };
+}
+
+/// Both forms of [`attribute_set!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __attribute_set {
+    (
+        $mode:ident [ $($doc:tt)* ] [$visible:vis] $set:ident
+        [$($decl:tt)*] [$($params:tt)*] [$($args:tt)*]
+        [$s:lifetime $O:ty] [$($generic:tt)*] [$a:lifetime] $E:ident
+        [$($encode:tt)*] [$($set_params:tt)*] [$($native:tt)*] [$($native_args:tt)*]
+        { $($more:tt)* } { $($empty:tt)* }
+        {
+            $(
+                $(#[$field_doc:meta])*
+                $number:literal $name:ident $field:ident / $with:ident :
+                    $kind:ident $(as $newtype:ty)? $([$of:ty])?,
+            )*
+            $( pad $pad:literal $(,)? )?
+        }
+        [ $( [ $($sent:ident)+ ] )* ]
+        { $( $also:literal $also_name:ident $shape:expr, )* }
+    ) => {
+        $($doc)*
+        $visible struct $set $($decl)* {
+            present: <$crate::set::inner::Wide<{ $crate::set::inner::is_wide(&[$($number),*]) }>
+                as $crate::set::inner::Presence>::Bits,
             unknown: u16,
-            $( $field: field!(type $kind), )*
+            $( $field: $crate::__stored!([$a] $E $kind $(as $newtype)? $([$of])?), )*
+            $($more)*
         }
 
         #[allow(dead_code)]
-        impl $set {
+        impl $($native)* $set $($native_args)* {
             $(
-                #[doc = concat!("Type number of [`", stringify!($set), "::", stringify!($field), "`].")]
+                #[doc = concat!("Number of [`", stringify!($field), "`](Self::", stringify!($field), ").")]
                 pub const $name: u16 = $number;
             )*
 
+            /// The kernel's name of an attribute of this set.
+            pub fn name_of(number: u16) -> Option<&'static str> {
+                Self::NAMES.attribute(number)
+            }
+        }
+
+        #[allow(dead_code, clippy::redundant_field_names)]
+        impl $($params)* $set $($args)* {
             /// A set in which nothing is present.
             pub const EMPTY: Self = Self {
                 present: 0,
                 unknown: 0,
-                $( $field: field!(zero $kind), )*
+                $( $field: <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::ABSENT, )*
+                $($empty)*
             };
+
+            /// Its name and those of its attributes.
+            pub const NAMES: &'static $crate::set::Names = &$crate::set::Names::of(concat!(
+                stringify!($set) $(, "\n", $number, " ", stringify!($name))*
+            ));
+
+            const FORMS: &'static $crate::set::inner::Forms = &[
+                $( (
+                    $number,
+                    $crate::set::inner::form(
+                        <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::LEN,
+                        <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::IS_NUMBER,
+                        <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::FAULT,
+                    ),
+                ), )*
+                $( ($pad, $crate::set::inner::PADDING), )?
+            ];
+
+            /// Bytes that [`encode`](Self::encode) writes at most, but for what
+            /// has no fixed length.
+            pub const MAX_LEN: usize = $crate::set::inner::total(Self::FORMS);
 
             $(
                 $(#[$field_doc])*
                 #[inline(always)]
-                pub const fn $field(&self) -> Option<field!(type $kind)> {
-                    // What is absent is zero in here, so the second half never
-                    // decides; but it tells the compiler, and `unwrap_or(0)`
-                    // becomes a plain read.
-                    if self.present & 1 << $number != 0 || field!(nonzero self.$field, $kind) {
-                        Some(self.$field)
-                    } else {
-                        None
-                    }
+                pub fn $field(&self) -> $crate::__found!([$a] $E $kind $(as $newtype)? $([$of])?) {
+                    let present = self.present & const { 1 << $crate::set::inner::bit(Self::FORMS, $number) } != 0;
+                    <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::find(
+                        self.$field, present, $crate::__of_mode!($mode all self),
+                    )
                 }
 
                 #[doc = concat!("The same with [`", stringify!($field), "`](Self::", stringify!($field), ") present.")]
                 #[must_use]
                 #[inline]
-                pub const fn $with(mut self, value: field!(type $kind)) -> Self {
-                    self.present |= 1 << $number;
-                    self.$field = value;
+                pub fn $with(mut self, value: $crate::__given!([$a] $E $kind $(as $newtype)? $([$of])?)) -> Self {
+                    self.present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $number) };
+                    self.$field = <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::store(value);
                     self
                 }
             )*
@@ -306,11 +474,11 @@ macro_rules! attribute_set {
             /// The same without the attribute of this number.
             #[must_use]
             #[inline]
-            pub const fn without(mut self, number: u16) -> Self {
+            pub fn without(mut self, number: u16) -> Self {
                 match number {
                     $(
                         $number => {
-                            self.present &= !(1 << $number);
+                            self.present &= !const { 1 << $crate::set::inner::bit(Self::FORMS, $number) };
                             self.$field = Self::EMPTY.$field;
                         }
                     )*
@@ -319,19 +487,16 @@ macro_rules! attribute_set {
                 self
             }
 
-            /// Bytes that [`encode`](Self::encode) writes at most.
-            pub const MAX_LEN: usize = 0 $( + 4 + crate::netlink::align(field!(len $kind)) )*;
-
             /// The same without some attributes, a bit `1 << number` for each;
-            /// of unknown ones none is counted. What two sets have beside
-            /// these can be compared so.
+            /// of unknown ones none is counted. What two sets have beside these
+            /// can be compared so.
             #[must_use]
-            pub const fn without_all(mut self, numbers: u32) -> Self {
-                self.present &= !numbers;
+            pub fn without_all(mut self, numbers: u32) -> Self {
                 self.unknown = 0;
                 $(
-                    if numbers & 1 << $number != 0 {
-                        self.$field = field!(zero $kind);
+                    if numbers & 1u32.checked_shl($number).unwrap_or(0) != 0 {
+                        self.present &= !const { 1 << $crate::set::inner::bit(Self::FORMS, $number) };
+                        self.$field = Self::EMPTY.$field;
                     }
                 )*
                 self
@@ -339,211 +504,258 @@ macro_rules! attribute_set {
 
             /// The same with all that is present in another set.
             #[must_use]
-            pub const fn with_all(mut self, more: &Self) -> Self {
+            pub fn with_all(mut self, more: &Self) -> Self {
                 self.present |= more.present;
                 $(
-                    if more.present & 1 << $number != 0 {
+                    if more.present & const { 1 << $crate::set::inner::bit(Self::FORMS, $number) } != 0 {
                         self.$field = more.$field;
                     }
                 )*
                 self
             }
 
-            /// How many attributes were met that are not in this set; they
-            /// are skipped here and can be reached through the raw
-            /// attributes.
+            /// Whether nothing is present.
+            pub const fn is_empty(&self) -> bool {
+                self.present == 0
+            }
+
+            /// How many attributes were met that are not in this set.
             pub const fn unknown(&self) -> u16 {
                 self.unknown
             }
 
-            /// The kernel's name of an attribute of this set.
-            pub const fn name(number: u16) -> Option<&'static str> {
-                match number {
-                    $( $number => Some(stringify!($name)), )*
-                    _ => None,
-                }
+            fn has(number: u16) -> bool {
+                Self::FORMS.iter().any(|row| row.0 == number)
             }
+
+            $crate::__lent_only! { $mode [$a] $E }
 
             /// Reads a set. An attribute that is there twice counts as its
             /// last, as in the kernel.
             #[inline]
-            pub fn from_attributes<E: crate::order::Order>(
-                attributes: crate::netlink::Attributes<'_, E>,
-            ) -> Result<Self, crate::error::Error> {
+            pub fn from_attributes $($generic)* (
+                attributes: $crate::netlink::Attributes<$a, $E>,
+            ) -> Result<Self, $crate::Error> {
                 let mut set = Self::EMPTY;
                 set.update(attributes)?;
                 Ok(set)
             }
 
-            /// Adds what is in `attributes`.
+            /// Adds what is in `attributes`; what is there already is replaced.
             #[inline(always)]
-            pub(crate) fn update<E: crate::order::Order>(
+            pub fn update $($generic)* (
                 &mut self,
-                attributes: crate::netlink::Attributes<'_, E>,
-            ) -> Result<(), crate::error::Error> {
-                let mut rest = self.take_usual::<E>(attributes.as_bytes());
+                attributes: $crate::netlink::Attributes<$a, $E>,
+            ) -> Result<(), $crate::Error> {
+                $crate::__of_mode!($mode start self attributes);
+                let rest = self.take_usual(attributes.as_bytes(), core::marker::PhantomData::<$E>);
                 if rest.is_empty() {
                     return Ok(());
                 }
-                let mut left = attributes.continued_at(rest);
-                loop {
-                    self.take_any(&mut left)?;
-                    rest = self.take_usual::<E>(left.as_bytes());
-                    left = left.continued_at(rest);
-                    if rest.is_empty() {
-                        return Ok(());
-                    }
-                }
+                self.take_unusual(attributes.continued_at(rest))
             }
 
             /// Takes attributes as long as they are usual, first the runs that
             /// come next; what is left.
             ///
-            /// Not inlined: so many fields are read faster where they stand
+            /// Not inlined: that many fields are read faster where they stand
             /// than in competition with the registers of the caller.
             #[inline(never)]
-            fn take_usual<'a, E: crate::order::Order>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+            #[allow(clippy::almost_swapped)]
+            fn take_usual $($generic)* (
+                &mut self,
+                bytes: &$a [u8],
+                order: core::marker::PhantomData<$E>,
+            ) -> &$a [u8] {
                 #[allow(unused_mut)]
                 let mut rest = bytes;
+                #[allow(unused_mut)]
+                let mut present = self.present;
                 $(
-                    let mut present = self.present;
-                    $(
-                        {
-                            const RUN: &[u16] = &[$($set::$sent),+];
-                            const WHOLE: usize = crate::table::place($set::FORMS, RUN, 0);
-                            match rest.split_first_chunk::<WHOLE>() {
-                                Some((run, tail)) if true $( && {
-                                    const AT: usize = crate::table::place($set::FORMS, RUN, $set::$sent);
-                                    E::attribute_word(crate::table::within(run, AT))
-                                        == { const WORD: u32 = crate::table::word($set::FORMS, $set::$sent); WORD }
-                                } )+ => {
-                                    $({
-                                        const AT: usize = crate::table::place($set::FORMS, RUN, $set::$sent);
-                                        self.keep::<E, { $set::$sent }>(run, 4 + AT);
-                                        present |= 1 << $set::$sent;
-                                    })+
-                                    rest = tail;
-                                }
-                                _ => {}
-                            }
+                    if let Some((run, tail)) = rest.split_at_checked(const {
+                        0 $( + $crate::set::inner::padded(Self::FORMS, $set::$sent) )+
+                    }) {
+                        // The places are constants once this is compiled.
+                        let mut at = 0;
+                        if true $( && {
+                            let word = $crate::set::inner::header::<$E>(run, at);
+                            at += const { $crate::set::inner::padded(Self::FORMS, $set::$sent) };
+                            word == const { $crate::set::inner::word(Self::FORMS, $set::$sent) }
+                        } )+ {
+                            at = 4;
+                            $(
+                                self.keep($set::$sent, run, at, order);
+                                at += const { $crate::set::inner::padded(Self::FORMS, $set::$sent) };
+                                present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
+                            )+
+                            rest = tail;
                         }
-                    )+
-                    self.present = present;
-                )?
+                        let _ = at;
+                    }
+                )*
+                self.present = present;
                 if rest.is_empty() {
                     rest
                 } else {
-                    self.take_each::<E>(rest)
+                    self.take_each(rest, order)
                 }
             }
 
-            const FORMS: &'static crate::netlink::Forms = &[
-                $( ($number, field!(form $kind)), )*
-                $( ($pad, crate::netlink::Form::ANY), )?
-            ];
-
-            /// Reads the value of the attribute `KIND` that begins at `at`.
+            /// Reads the value of the attribute `number`, which is at `at`.
             #[inline(always)]
-            fn keep<E: crate::order::Order, const KIND: u16>(&mut self, run: &[u8], at: usize) {
-                match KIND {
+            #[allow(unused_variables)]
+            fn keep $($generic)* (
+                &mut self,
+                number: u16,
+                run: &$a [u8],
+                at: usize,
+                order: core::marker::PhantomData<$E>,
+            ) {
+                match number {
                     $(
                         $number => {
-                            let value: &[u8; { crate::netlink::align(field!(len $kind)) }] = &crate::table::within(run, at);
-                            self.$field = field!(read E $kind value);
+                            let value = $crate::set::inner::part(run, at, const {
+                                $crate::set::inner::length(Self::FORMS, $number)
+                            });
+                            if let Some(value) = <$crate::__kind!($kind $(as $newtype)? $([$of])?)
+                                as $crate::set::Kind<$a, $E>>::read(value)
+                            {
+                                self.$field = value;
+                            }
                         }
                     )*
                     _ => {}
                 }
             }
 
-            /// Takes the next attribute, whatever it is.
-            #[cold]
-            #[inline(never)]
-            fn take_any<E: crate::order::Order>(
-                &mut self,
-                left: &mut crate::netlink::Attributes<'_, E>,
-            ) -> Result<(), crate::error::Error> {
-                let mut space = [0; 16];
-                if left.take_odd(Self::FORMS, &mut space)? {
-                    self.take_each::<E>(&space);
-                } else {
-                    self.unknown = self.unknown.saturating_add(1);
-                }
-                Ok(())
-            }
-
             /// Takes one attribute after the other as long as they are usual.
             #[inline(never)]
-            fn take_each<'a, E: crate::order::Order>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+            #[allow(unused_variables, unused_mut)]
+            fn take_each $($generic)* (
+                &mut self,
+                bytes: &$a [u8],
+                order: core::marker::PhantomData<$E>,
+            ) -> &$a [u8] {
                 let mut rest = bytes;
                 let mut present = self.present;
-                while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-                    let word = E::attribute_word(crate::table::within(chunk, 0));
-                    let mut after = tail;
-                    let bare = word & crate::netlink::BARE;
-                    let kind = bare >> 16;
-                    match kind {
-                        $(
-                            $number => {
-                                const LEN: usize = field!(len $kind);
-                                // Flags say nothing of an address.
-                                let word = if LEN == 16 { bare } else { word };
-                                if word != $number << 16 | (4 + LEN as u32) {
-                                    break;
-                                }
-                                if LEN > 4 {
-                                    const MORE: usize = crate::netlink::align(LEN).saturating_sub(4);
-                                    match tail.split_first_chunk::<MORE>() {
-                                        Some((_, more)) => after = more,
-                                        None => break,
-                                    }
-                                }
-                                self.keep::<E, $number>(rest, 4);
-                            }
-                        )*
-                        _ => break,
-                    }
-                    present |= 1u32.wrapping_shl(kind);
-                    rest = after;
+                let mut unknown = self.unknown;
+                $crate::__each! {
+                    $mode self rest present unknown [$a] $E
+                    { $(
+                        $number $field $kind [$crate::__kind!($kind $(as $newtype)? $([$of])?)];
+                    )* }
+                    { $($pad)? }
                 }
                 self.present = present;
+                self.unknown = unknown;
                 rest
+            }
+
+            /// Goes on with an unusual attribute.
+            #[cold]
+            #[inline(never)]
+            fn take_unusual $($generic)* (
+                &mut self,
+                attributes: $crate::netlink::Attributes<$a, $E>,
+            ) -> Result<(), $crate::Error> {
+                $crate::__unusual!($mode self attributes $E)
             }
 
             /// Writes what is present, in the order of the table.
             #[inline]
-            pub fn encode<'w, 'b, E: crate::order::Order>(
+            pub fn encode $($encode)* (
                 &self,
-                writer: &'w mut crate::netlink::Writer<'b, E>,
-            ) -> &'w mut crate::netlink::Writer<'b, E> {
+                writer: &'w mut $crate::netlink::Writer<'b, $E>,
+            ) -> &'w mut $crate::netlink::Writer<'b, $E> {
                 $(
-                    if self.present & 1 << $number != 0 {
-                        field!(put writer $number, self.$field, $kind);
+                    if self.present & const { 1 << $crate::set::inner::bit(Self::FORMS, $number) } != 0 {
+                        <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$a, $E>>::put(
+                            writer, $number, self.$field,
+                        );
                     }
                 )*
                 writer
             }
         }
 
-        impl Default for $set {
+        impl $($params)* Copy for $set $($args)* {}
+
+        impl $($params)* Clone for $set $($args)* {
+            #[inline]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl $($params)* PartialEq for $set $($args)* {
+            fn eq(&self, other: &Self) -> bool {
+                self.present == other.present
+                    && self.unknown == other.unknown
+                    $( && self.$field == other.$field )*
+            }
+        }
+
+        impl $($params)* Eq for $set $($args)* {}
+
+        impl $($params)* core::hash::Hash for $set $($args)* {
+            fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+                self.present.hash(state);
+                $( self.$field.hash(state); )*
+            }
+        }
+
+        impl $($params)* Default for $set $($args)* {
             fn default() -> Self {
                 Self::EMPTY
             }
         }
 
-        impl core::fmt::Debug for $set {
+        impl $($params)* core::fmt::Debug for $set $($args)* {
             /// Shows what is present.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let mut out = f.debug_struct(stringify!($set));
                 $(
-                    if let Some(value) = self.$field() {
-                        out.field(stringify!($field), &value);
+                    if self.present & const { 1 << $crate::set::inner::bit(Self::FORMS, $number) } != 0 {
+                        <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$s, $O>>::show(
+                            self.$field, $crate::__of_mode!($mode all self),
+                            |value| { out.field(stringify!($field), value); },
+                        );
                     }
                 )*
                 if self.unknown > 0 {
                     out.field("unknown", &self.unknown);
                 }
                 out.finish()
+            }
+        }
+
+        impl $($set_params)* $crate::set::Set<$a, $E> for $set $($args)* {
+            const DESCRIPTION: &'static $crate::set::Description = &$crate::set::Description {
+                name: stringify!($set),
+                rows: &[
+                    $(
+                        $crate::set::Row {
+                            number: $number,
+                            name: stringify!($name),
+                            shape: <$crate::__kind!($kind $(as $newtype)? $([$of])?) as $crate::set::Kind<$a, $E>>::SHAPE,
+                        },
+                    )*
+                    $(
+                        $crate::set::Row {
+                            number: $also,
+                            name: stringify!($also_name),
+                            shape: { use $crate::set::Shape; $shape },
+                        },
+                    )*
+                    $(
+                        $crate::set::Row { number: $pad, name: "PAD", shape: $crate::set::Shape::Padding },
+                    )?
+                ],
+            };
+
+            #[inline]
+            fn read_set(attributes: $crate::netlink::Attributes<$a, $E>) -> Result<Self, $crate::Error> {
+                Self::from_attributes(attributes)
             }
         }
     };

@@ -39,10 +39,10 @@ fn one<E: Order>(data: &[u8], big: bool) {
         matches!(generic.command, 1 | 2 | 7 | 8),
         family.map(|f| reference::Family {
             id: f.id,
-            name: f.name.map(|n| n.as_bytes().to_vec()),
-            version: f.version,
-            header_size: f.header_size,
-            max_attribute: f.max_attribute,
+            name: f.fields.name().map(|n| n.as_bytes().to_vec()),
+            version: f.fields.version(),
+            header_size: f.fields.header_size(),
+            max_attribute: f.fields.max_attribute(),
         }),
         reference::family(attributes, order, 20),
     );
@@ -53,31 +53,36 @@ fn one<E: Order>(data: &[u8], big: bool) {
     // Which of two faults is met first depends on the way of reading; that
     // there is one does not.
     let nest = |kind| reference::last(&list, kind).map_or(&[][..], |a| a.payload);
-    ends_after_error(family.operations());
-    ends_after_error(family.groups());
-    let operations: Result<Vec<Operation>, _> = family.operations().collect();
+    ends_after_error(family.fields.operations());
+    ends_after_error(family.fields.groups());
+    let operations: Result<Vec<Operation>, _> = family.fields.operations().collect();
     let judge = reference::operations(nest(6), order);
     print_all!(operations);
     assert_eq!(
         operations.ok().map(|list| {
-            let pair = |o: &Operation| (o.command, o.flags);
+            let pair = |o: &Operation| (o.id().unwrap_or(0), o.flags().unwrap_or_default().0);
             list.iter().map(pair).collect::<Vec<_>>()
         }),
         judge.ok()
     );
-    let groups: Result<Vec<Group<'_>>, _> = family.groups().collect();
+    let groups: Result<Vec<Group<'_, E>>, _> = family.fields.groups().collect();
     let judge = reference::groups(nest(7), order);
     print_all!(groups);
     for group in groups.iter().flatten() {
-        let name = group.name.as_bytes();
+        let name = group.name().unwrap_or_default().as_bytes();
         assert!(name.is_empty() || is_within(name, &bytes));
-        if let Some(name) = group.name.to_str() {
+        if let Some(name) = group.name().unwrap_or_default().to_str() {
             assert!(matches!(family.group(name), Ok(Some(_))));
         }
     }
     assert_eq!(
         groups.ok().map(|list| {
-            let pair = |g: &Group<'_>| (g.name.as_bytes().to_vec(), g.id);
+            let pair = |g: &Group<'_, E>| {
+                (
+                    g.name().unwrap_or_default().as_bytes().to_vec(),
+                    g.id().unwrap_or(0),
+                )
+            };
             list.iter().map(pair).collect::<Vec<_>>()
         }),
         judge.ok()

@@ -71,7 +71,8 @@ fn extack<E: Order>(codec: &ExtendedAck<'_, E>, judge: &reference::Ack<'_>) {
     );
     assert_eq!(codec.offset(), judge.offset);
     assert_eq!(codec.cookie(), judge.cookie);
-    assert_eq!(codec.policy().map(|p| p.as_bytes()), judge.policy);
+    let policy = codec.attributes().find_last(4).ok().flatten();
+    assert_eq!(policy.map(|a| a.payload()), judge.policy);
     match (codec.rule(), judge.policy) {
         (Ok(None), None) => {}
         (Ok(Some(rule)), Some(_)) => print_all!((rule, rule.type_name())),

@@ -80,6 +80,7 @@ fn judged(entry: &Entry) -> Judged {
             attribute,
             rule,
         } => Judged::Attribute(*policy, *attribute, values(rule)),
+        _ => unreachable!("an entry that is not known"),
     }
 }
 

@@ -63,7 +63,14 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
             let route = Route::decode(&message);
             agree(
                 route.map(|r| {
-                    let numbers = (r.family, r.table, r.flags, r.input, r.output, r.priority);
+                    let numbers = (
+                        r.family,
+                        r.table,
+                        r.flags,
+                        r.fields.input(),
+                        r.fields.output(),
+                        r.fields.priority(),
+                    );
                     (
                         numbers,
                         r.destination(),
@@ -83,10 +90,17 @@ fn one<E: Order>(number: u16, payload: &[u8], big: bool) {
 type JudgedLink = (u16, u32, u32, Option<Vec<u8>>, [Option<u32>; 2], [bool; 2]);
 
 fn link_of<E: Order>(l: &Link<'_, E>) -> JudgedLink {
-    print_all!((l.state.map(|s| s.name()), l.is_usable()));
-    let there = [l.state.is_some(), l.carrier.is_some()];
-    let name = l.name.map(|n| n.as_bytes().to_vec());
-    (l.family, l.index, l.flags.0, name, [l.mtu, l.master], there)
+    print_all!((l.fields.state().map(|s| s.name()), l.is_usable()));
+    let there = [l.fields.state().is_some(), l.fields.carrier().is_some()];
+    let name = l.fields.ifname().map(|n| n.as_bytes().to_vec());
+    (
+        l.family,
+        l.index,
+        l.flags.0,
+        name,
+        [l.fields.mtu(), l.fields.master()],
+        there,
+    )
 }
 
 fn judge_link(payload: &[u8], order: reference::Order) -> Result<JudgedLink, Fault> {

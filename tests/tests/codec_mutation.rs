@@ -339,7 +339,7 @@ fn one<E: Order>(
             let codec = Socket::decode(message);
             let judge = reference::socket(judge.payload, order);
             verdicts.weigh(
-                codec.map(|s| (s.state.number(), s.source, s.inode, s.mark)),
+                codec.map(|s| (s.state.number(), s.source, s.inode, s.fields.mark())),
                 judge
                     .as_ref()
                     .map(|(s, _)| (s.state, s.source, s.inode, s.mark))
@@ -370,7 +370,13 @@ fn family<E: Order>(
 ) {
     let codec = Family::decode(message);
     verdicts.weigh(
-        codec.map(|f| (f.id, f.name.map(|n| n.as_bytes().to_vec()), f.version)),
+        codec.map(|f| {
+            (
+                f.id,
+                f.fields.name().map(|n| n.as_bytes().to_vec()),
+                f.fields.version(),
+            )
+        }),
         generic
             .and_then(|attributes| reference::family(attributes, order, 0))
             .map(|f| (f.id, f.name, f.version)),
@@ -382,15 +388,24 @@ fn family<E: Order>(
     let nest = |kind| reference::last(&all, kind).map_or(&[][..], |a| a.payload);
     verdicts.weigh(
         codec
+            .fields
             .operations()
-            .map(|o| o.map(|o| (o.command, o.flags)))
+            .map(|o| o.map(|o| (o.id().unwrap_or(0), o.flags().unwrap_or_default().0)))
             .collect(),
         reference::operations(nest(6), order),
     );
     verdicts.weigh(
         codec
+            .fields
             .groups()
-            .map(|g| g.map(|g| (g.name.as_bytes().to_vec(), g.id)))
+            .map(|g| {
+                g.map(|g| {
+                    (
+                        g.name().unwrap_or_default().as_bytes().to_vec(),
+                        g.id().unwrap_or(0),
+                    )
+                })
+            })
             .collect(),
         reference::groups(nest(7), order),
     );
@@ -422,13 +437,14 @@ fn extended<'a, E: Order>(
     errno: u32,
     e: &mptcp_codec::netlink::ExtendedAck<'a, E>,
 ) -> reference::Ack<'a> {
+    let policy = e.attributes().find_last(4).expect("checked");
     reference::Ack {
         errno,
         request: None,
         message: e.message().map(|m| m.as_bytes().to_vec()),
         offset: e.offset(),
         cookie: e.cookie(),
-        policy: e.policy().map(|p| p.as_bytes()),
+        policy: policy.map(|p| p.payload()),
         missing_type: e.missing_type(),
         missing_nest: e.missing_nest(),
         unknown: e.unknown(),

@@ -111,13 +111,15 @@ fn a_panic_that_is_put_in_is_seen() {
 /// Names of the public functions in a source file, tests left out.
 fn public_functions(source: &str) -> Vec<&str> {
     let source = source.split("#[cfg(test)]").next().unwrap_or(source);
+    // What only the macros call.
+    let source = source.split("pub mod inner").next().unwrap_or(source);
     let lines = source.lines().map(str::trim_start);
     let signatures = lines.filter_map(|line| {
         line.strip_prefix("pub fn ")
             .or_else(|| line.strip_prefix("pub const fn "))
     });
     // What macros name is another function each time.
-    let names = signatures.filter_map(|rest| rest.split(['(', '<']).next());
+    let names = signatures.filter_map(|rest| rest.split(['(', '<', ' ']).next());
     names.filter(|name| !name.starts_with('$')).collect()
 }
 
@@ -154,7 +156,7 @@ fn every_public_function_is_in_the_library_that_is_looked_at() {
 }
 
 /// What a call may take of the stack. What it returns lies with the caller.
-const STACK_LIMIT: usize = 256;
+const STACK_LIMIT: usize = 1024;
 
 /// The machine code of a function of x86-64, as far as its stack goes.
 #[derive(Debug, Default)]
@@ -265,6 +267,22 @@ fn depth(all: &BTreeMap<String, Function>, name: &str, above: &[&str]) -> (usize
         assert!(known.contains(&name), "{name} is not in the library");
         return (8, name.to_owned());
     };
+    let mut function = function;
+    // It is handed what to do with an attribute, by each set that is a value.
+    let taken;
+    if name.contains("8take_odd") {
+        let sets = all.keys().filter(|name| name.contains("take_unusual"));
+        let closures = sets.filter(|name| name.contains("closure"));
+        taken = Function {
+            frame: function.frame,
+            red_zone: function.red_zone,
+            calls: function.calls.iter().chain(closures).cloned().collect(),
+            jumps: function.jumps.clone(),
+            strange: None,
+        };
+        assert!(taken.calls.len() > function.calls.len(), "no set is found");
+        function = &taken;
+    }
     assert_eq!(function.strange, None, "in {name}");
     let above: Vec<&str> = above.iter().copied().chain([name]).collect();
     let own = (function.frame + function.red_zone, name.to_owned());

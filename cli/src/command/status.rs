@@ -113,8 +113,8 @@ impl Features {
         let path_manager = session.path_manager()?;
         path_manager.family(&mut |family| {
             self.events = family.group(EVENT_GROUP)?.is_some();
-            for operation in family.operations() {
-                self.commands |= 1_u32.checked_shl(operation?.command).unwrap_or(0);
+            for operation in family.fields.operations() {
+                self.commands |= 1_u32.checked_shl(operation?.id().unwrap_or(0)).unwrap_or(0);
             }
             Ok(())
         })?;

@@ -132,8 +132,8 @@ impl RouteSocket {
                 let is_default = route.family == family
                     && route.destination_prefix == 0
                     && route.kind == RouteKind::Unicast
-                    && route.output.is_none_or(|output| output == index);
-                let metric = route.priority.unwrap_or(0);
+                    && route.fields.output().is_none_or(|output| output == index);
+                let metric = route.fields.priority().unwrap_or(0);
                 if is_default && best.is_none_or(|best| metric < best) {
                     best = Some(metric);
                     *gateway = route.gateway();
@@ -205,8 +205,8 @@ impl RouteSocket {
         let found = self.look_up(lookup, &mut |message| {
             let route = Route::decode(message)?;
             way.gateway = route.gateway();
-            way.outputs.extend(route.output);
-            for hop in route.next_hops()? {
+            way.outputs.extend(route.fields.output());
+            for hop in route.next_hops() {
                 way.outputs.push(hop?.output);
             }
             Ok(())
@@ -244,9 +244,9 @@ impl RouteSocket {
                     return Ok(());
                 };
                 let route = Route::decode(message)?;
-                let index = route.output.unwrap_or(0);
+                let index = route.fields.output().unwrap_or(0);
                 each(route.table, route.gateway().map(|router| (router, index)));
-                for hop in route.next_hops()? {
+                for hop in route.next_hops() {
                     let hop = hop?;
                     each(route.table, hop.gateway.map(|router| (router, hop.output)));
                 }
@@ -357,7 +357,7 @@ fn decode(
             into.up = link.flags.contains(LinkFlags::UP);
             // A carrier is not enough: it may be dormant, until 802.1X lets it.
             into.usable = link.is_usable() && link.flags.contains(LinkFlags::RUNNING);
-            if let (Some(name), Some(text)) = (name, link.name) {
+            if let (Some(name), Some(text)) = (name, link.fields.ifname()) {
                 name.extend_from_slice(text.as_bytes());
             }
         }

@@ -414,7 +414,7 @@ fn refused(errno: u32, extended: &ExtendedAck) -> Error {
 
 /// What the kernel has to say although it did what was asked.
 fn show_warning(extended: &ExtendedAck) {
-    if extended.attributes.as_bytes().is_empty() {
+    if extended.attributes().as_bytes().is_empty() {
         return;
     }
     if let Some(text) = extended.message() {

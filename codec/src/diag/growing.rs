@@ -120,7 +120,7 @@ macro_rules! growing_struct {
         impl<'a> $view<'a> {
             /// Where its fields are, for tables: see `read`.
             pub const FIELDS: $places = $places {
-                $($field: crate::diag::Field::new($offset, field!(len $kind), 0 $(+ $padded)?),)*
+                $($field: crate::diag::Field::new($offset, core::mem::size_of::<$kind>(), 0 $(+ $padded)?),)*
             };
 
             /// All of them.
@@ -164,15 +164,14 @@ macro_rules! growing_struct {
             $(
                 $(#[$field_doc])*
                 #[inline]
-                pub fn $field(&self) -> Option<field!(type $kind)> {
-                    const LEN: usize = field!(len $kind);
+                pub fn $field(&self) -> Option<$kind> {
                     $(
                         if self.bytes.len() <= $padded {
                             return None;
                         }
                     )?
-                    let chunk = self.bytes.get($offset..)?.first_chunk::<LEN>()?;
-                    Some(field!(read E $kind chunk))
+                    let bytes = self.bytes.get($offset..)?.get(..core::mem::size_of::<$kind>())?;
+                    <crate::set::kind::$kind as crate::set::Kind<'_, E>>::read(bytes)
                 }
             )*
         }

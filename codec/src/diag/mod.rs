@@ -60,7 +60,9 @@ mod subflow;
 pub use growing::{Field, Fields, Layout};
 pub use info::{MptcpFields, MptcpInfo, TcpFields, TcpInfo};
 pub use query::{Filter, Protocol, Query, States};
-pub use socket::{End, MemoryFields, Socket, SocketMemory, SocketView, State};
+pub use socket::{
+    End, MemoryFields, Socket, SocketAttributes, SocketMemory, SocketView, State, UpperAttributes,
+};
 pub use subflow::{SubflowFlags, SubflowInfo};
 
 /// The protocol to open a socket with.

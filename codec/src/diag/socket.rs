@@ -1,21 +1,20 @@
 //! One socket of an answer.
 
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
+use super::{MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
 use crate::error::{Error, ErrorKind};
 use crate::inet::{self, AF_INET, AF_INET6, AF_UNSPEC};
-use crate::netlink::{
-    nothing, Attribute, Attributes, Form, Forms, Message, Present, Spot, Text, HEADER_LEN,
-};
+use crate::netlink::{Attribute, Attributes, Message, Text, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// Length of `struct inet_diag_msg`.
 const FIXED: usize = 72;
 
 /// A socket: `struct inet_diag_msg` and what it comes with.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "inet_diag_msg")]
+#[non_exhaustive]
 pub struct Socket<'a, E: Order = Native> {
     /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
     pub family: u16,
@@ -50,50 +49,125 @@ pub struct Socket<'a, E: Order = Native> {
     /// Inode of the socket, 0 when it has been closed. A subflow has that of
     /// its connection.
     pub inode: u32,
-    /// `MARK`; only for readers with `CAP_NET_ADMIN`.
-    pub mark: Option<u32>,
-    /// `CONG`: name of the congestion control.
-    pub congestion: Option<Text<'a>>,
-    /// Everything that was sent behind the fixed part; see
-    /// [`attribute`] for the numbers.
-    pub attributes: Attributes<'a, E>,
-    info: Spot,
-    memory: Spot,
-    upper: Spot,
+    /// All that was sent after the fixed part.
+    pub fields: SocketAttributes<'a, E>,
 }
 
-/// The attributes that a socket is read from.
-const FORMS: &Forms = &[
-    (attribute::INFO, Form::ANY),
-    (attribute::CONG, Form::TEXT),
-    (attribute::SKMEMINFO, Form::ANY),
-    (attribute::MARK, Form::number(4)),
-    (attribute::ULP_INFO, Form::ANY),
-];
+attribute_set! {
+    /// The attributes of a socket (`INET_DIAG_*`).
+    pub struct SocketAttributes<'a> {
+        /// [`TcpInfo`] or [`MptcpInfo`].
+        2 INFO info / with_info: bytes,
+        /// Name of the congestion control.
+        4 CONG congestion / with_congestion: string,
+        /// [`SocketMemory`].
+        7 SKMEMINFO memory / with_memory: bytes,
+        /// Its mark; only for readers with `CAP_NET_ADMIN`.
+        15 MARK mark / with_mark: u32,
+        /// The protocol on top of TCP.
+        19 ULP_INFO upper / with_upper: nest [UpperAttributes<'a, E>],
+    }
+    also {
+        1 MEMINFO Shape::List(4),
+        3 VEGASINFO Shape::List(4),
+        5 TOS Shape::Unsigned,
+        6 TCLASS Shape::Unsigned,
+        8 SHUTDOWN Shape::Unsigned,
+        9 DCTCPINFO Shape::Bytes,
+        10 PROTOCOL Shape::Unsigned,
+        11 SKV6ONLY Shape::Unsigned,
+        12 LOCALS Shape::Bytes,
+        13 PEERS Shape::Bytes,
+        14 PAD Shape::Padding,
+        16 BBRINFO Shape::List(4),
+        17 CLASS_ID Shape::Unsigned,
+        18 MD5SIG Shape::Bytes,
+        20 SK_BPF_STORAGES Shape::Attributes,
+        21 CGROUP_ID Shape::Unsigned,
+        22 SOCKOPT Shape::Bytes,
+    }
+}
 
-/// The fixed part of a message, and the bytes of the attributes behind it:
-/// attributes that are handed up would take more stack than is promised.
+attribute_set! {
+    /// The protocol on top of TCP (`INET_ULP_INFO_*`).
+    pub struct UpperAttributes<'a> {
+        /// Its name: `mptcp`, `tls`.
+        1 NAME name / with_name: string,
+        /// What MPTCP keeps of a subflow.
+        3 MPTCP mptcp / with_mptcp: nest [SubflowInfo],
+    }
+    also {
+        2 TLS Shape::Attributes,
+    }
+}
+
+/// The fixed part of a message, and the attributes after it.
 #[inline(always)]
-fn parts<'a, E: Order>(message: &Message<'a, E>) -> Result<(&'a [u8; FIXED], &'a [u8]), Error> {
+fn parts<'a, E: Order>(
+    message: &Message<'a, E>,
+) -> Result<(&'a [u8; FIXED], Attributes<'a, E>), Error> {
     if message.header.message_type != BY_FAMILY {
         return Err(Error::new(ErrorKind::WrongType, 4));
     }
-    let parts = message.payload().split_first_chunk();
-    parts.ok_or(Error::new(ErrorKind::Truncated, HEADER_LEN))
+    match message.payload().split_first_chunk() {
+        Some((fixed, rest)) => Ok((fixed, Attributes::at(rest, HEADER_LEN + FIXED))),
+        None => Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+    }
+}
+
+impl<'a, E: Order> SocketAttributes<'a, E> {
+    /// What is known of the connection, where MPTCP was asked for.
+    #[inline]
+    pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
+        self.info().map(MptcpInfo::with_order)
+    }
+
+    /// What is known of the subflow, where TCP was asked for.
+    #[inline]
+    pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
+        self.info().map(TcpInfo::with_order)
+    }
+
+    /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
+    /// TCP.
+    pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
+        match self.upper_part(UpperAttributes::NAME)? {
+            Some(name) => name.text().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What MPTCP keeps of this subflow; `None` for a socket that is none,
+    /// and where the kernel does not show it to this reader.
+    #[inline]
+    pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
+        let mut info = SubflowInfo::EMPTY;
+        Ok(self.read_subflow(&mut info)?.then_some(info))
+    }
+
+    /// As [`subflow`](Self::subflow), but what is there is added to `info`,
+    /// which need not be moved then; returns whether there is anything.
+    #[inline]
+    pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
+        match self.upper_part(UpperAttributes::MPTCP)? {
+            Some(nest) => info.update(nest.nested()).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// One of the attributes of the protocol on top, the others unread.
+    #[inline(never)]
+    fn upper_part(&self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
+        self.all.inside(self.upper).find_last(number)
+    }
 }
 
 impl<'a, E: Order> Socket<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query);
     /// [`ErrorKind::WrongType`] if it is none.
+    #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (fixed, rest) = parts(message)?;
-        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
-        let mut values = nothing::<6>();
-        attributes.pick(FORMS, &mut values)?;
-        // The call first: what is read behind it needs no stack.
-        let [_, congestion, ..] = values;
-        let congestion = attributes.picked_text(Spot(congestion));
-        let [info, _, memory, mark, upper, present] = values;
+        let (fixed, attributes) = parts(message)?;
         let word = |at: usize| fixed.get(at..).and_then(|b| b.first_chunk::<4>()).copied();
         let number = |at| word(at).map_or(0, E::u32);
         let half = |at: usize| {
@@ -101,7 +175,7 @@ impl<'a, E: Order> Socket<'a, E> {
             bytes.map_or(0, |b| u16::from_be_bytes(*b))
         };
         let address = |at: usize| inet::from_bytes(fixed[0].into(), fixed.get(at..)?);
-        Ok(Self {
+        let mut socket = Self {
             family: fixed[0].into(),
             state: State::from_number(fixed[1]),
             timer: fixed[2],
@@ -117,78 +191,41 @@ impl<'a, E: Order> Socket<'a, E> {
             send_queue: number(60),
             uid: number(64),
             inode: number(68),
-            mark: Present(present).then(3, mark),
-            congestion,
-            attributes,
-            info: Spot(info),
-            memory: Spot(memory),
-            upper: Spot(upper),
-        })
+            fields: SocketAttributes::EMPTY,
+        };
+        socket.fields.update(attributes)?;
+        Ok(socket)
     }
 
     /// What is known of the connection, where MPTCP was asked for.
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
-        self.attributes.picked(self.info).map(MptcpInfo::with_order)
+        self.fields.mptcp_info()
     }
 
     /// What is known of the subflow, where TCP was asked for.
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
-        self.attributes.picked(self.info).map(TcpInfo::with_order)
+        self.fields.tcp_info()
     }
 
     /// Its memory, where it was asked for.
     #[inline]
     pub fn memory(&self) -> Option<SocketMemory<'a, E>> {
-        self.attributes
-            .picked(self.memory)
-            .map(SocketMemory::with_order)
+        self.fields.memory().map(SocketMemory::with_order)
     }
 
     /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
     /// TCP.
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
-        upper_name(&self.attributes, self.upper)
+        self.fields.upper_name()
     }
 
     /// What MPTCP keeps of this subflow; `None` for a socket that is none,
-    /// and where the kernel does not tell this reader.
+    /// and where the kernel does not show it to this reader.
+    #[inline]
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
-        let mut info = SubflowInfo::EMPTY;
-        Ok(read_subflow(&self.attributes, self.upper, &mut info)?.then_some(info))
-    }
-}
-
-#[inline(never)]
-fn upper_attribute<'a, E: Order>(
-    attributes: &Attributes<'a, E>,
-    upper: Spot,
-    kind: u16,
-) -> Result<Option<Attribute<'a, E>>, Error> {
-    attributes.nest_at(upper).find_last(kind)
-}
-
-fn upper_name<'a, E: Order>(
-    attributes: &Attributes<'a, E>,
-    upper: Spot,
-) -> Result<Option<Text<'a>>, Error> {
-    match upper_attribute(attributes, upper, attribute::ULP_NAME)? {
-        Some(name) => name.text().map(Some),
-        None => Ok(None),
-    }
-}
-
-// Inlined, so that what calls it needs no frame of its own beside this one's.
-#[inline(always)]
-fn read_subflow<E: Order>(
-    attributes: &Attributes<'_, E>,
-    upper: Spot,
-    info: &mut SubflowInfo,
-) -> Result<bool, Error> {
-    match upper_attribute(attributes, upper, attribute::ULP_MPTCP)? {
-        Some(nest) => info.update(nest.nested()).map(|()| true),
-        None => Ok(false),
+        self.fields.subflow()
     }
 }
 
@@ -226,29 +263,29 @@ impl End {
 
 /// A [`Socket`] that is read where it lies: nothing is moved before it is
 /// asked for. For those who see many and want little of each.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct SocketView<'a, E: Order = Native> {
     fixed: &'a [u8; FIXED],
-    attributes: Attributes<'a, E>,
-    info: Spot,
-    upper: Spot,
+    fields: SocketAttributes<'a, E>,
 }
 
 impl<'a, E: Order> SocketView<'a, E> {
     /// As [`Socket::decode`], with the same errors.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (fixed, rest) = parts(message)?;
-        let attributes = Attributes::at(rest, HEADER_LEN + FIXED);
-        let mut values = nothing::<6>();
-        attributes.pick(FORMS, &mut values)?;
-        let [info, _, _, _, upper, _] = values;
-        Ok(Self {
+        let (fixed, attributes) = parts(message)?;
+        let mut view = Self {
             fixed,
-            attributes,
-            info: Spot(info),
-            upper: Spot(upper),
-        })
+            fields: SocketAttributes::EMPTY,
+        };
+        view.fields.update(attributes)?;
+        Ok(view)
+    }
+
+    /// As [`Socket::fields`].
+    #[inline]
+    pub const fn fields(&self) -> &SocketAttributes<'a, E> {
+        &self.fields
     }
 
     #[inline(always)]
@@ -325,18 +362,18 @@ impl<'a, E: Order> SocketView<'a, E> {
     /// As [`Socket::mptcp_info`].
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
-        self.attributes.picked(self.info).map(MptcpInfo::with_order)
+        self.fields.mptcp_info()
     }
 
     /// As [`Socket::tcp_info`].
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
-        self.attributes.picked(self.info).map(TcpInfo::with_order)
+        self.fields.tcp_info()
     }
 
     /// An [`attribute`] that is one byte, as `SKV6ONLY` of a listener.
-    pub fn byte(&self, kind: u16) -> Result<Option<u8>, Error> {
-        match self.attributes.find_last(kind)? {
+    pub fn byte(&self, number: u16) -> Result<Option<u8>, Error> {
+        match self.fields.attributes().find_last(number)? {
             Some(byte) => byte.u8().map(Some),
             None => Ok(None),
         }
@@ -344,28 +381,13 @@ impl<'a, E: Order> SocketView<'a, E> {
 
     /// As [`Socket::upper_name`].
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
-        upper_name(&self.attributes, self.upper)
+        self.fields.upper_name()
     }
 
-    /// As [`Socket::subflow`], but what is there is added to `info`, which
-    /// need not be moved then; tells whether there is anything.
+    /// As [`SocketAttributes::read_subflow`].
+    #[inline]
     pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
-        read_subflow(&self.attributes, self.upper, info)
-    }
-}
-
-impl<E: Order> fmt::Debug for Socket<'_, E> {
-    /// What tells sockets apart, and the attributes as bytes.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket")
-            .field("state", &self.state)
-            .field("source", &self.source)
-            .field("source_port", &self.source_port)
-            .field("destination", &self.destination)
-            .field("destination_port", &self.destination_port)
-            .field("inode", &self.inode)
-            .field("attributes", &self.attributes)
-            .finish_non_exhaustive()
+        self.fields.read_subflow(info)
     }
 }
 
@@ -453,7 +475,7 @@ mod tests {
         assert_eq!((socket.source_port, socket.destination_port), (5002, 44525));
         assert_eq!(socket.source, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert_eq!((socket.cookie, socket.inode), (0x1_0000_000a, 0x178));
-        assert_eq!(socket.congestion.unwrap().as_bytes(), b"cubic");
+        assert_eq!(socket.fields.congestion().unwrap().as_bytes(), b"cubic");
         assert_eq!(socket.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
         let subflow = socket.subflow().unwrap().unwrap();
         assert_eq!(subflow.token_loc(), Some(0x4ac2_2945));

@@ -13,7 +13,7 @@ attribute_set! {
         /// Token of the connection that it belongs to.
         2 TOKEN_LOC token_loc / with_token_loc: u32,
         /// What it is and can do.
-        8 FLAGS flags / with_flags: subflow_flags,
+        8 FLAGS flags / with_flags: u32 as SubflowFlags,
         /// Id of the remote address.
         9 ID_REM id_rem / with_id_rem: u8,
         /// Id of the local address.

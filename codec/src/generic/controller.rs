@@ -7,11 +7,9 @@
 //!   7 MCAST_GROUPS [ n: { 1 NAME string, 2 ID u32 } ]
 //! ```
 
-use core::fmt;
-
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Attribute, Attributes, Message, Text, HEADER_LEN};
+use crate::netlink::{flags, Message, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
@@ -28,18 +26,6 @@ pub const NEW_GROUP: u8 = 7;
 pub const DELETED_GROUP: u8 = 8;
 
 pub(super) const VERSION: u8 = 2;
-const FAMILY_ID: u16 = 1;
-const FAMILY_NAME: u16 = 2;
-const FAMILY_VERSION: u16 = 3;
-const HEADER_SIZE: u16 = 4;
-const MAX_ATTRIBUTE: u16 = 5;
-const OPERATIONS: u16 = 6;
-const GROUPS: u16 = 7;
-const OP_ID: u16 = 1;
-const OP_FLAGS: u16 = 2;
-const GROUP_NAME: u16 = 1;
-const GROUP_ID: u16 = 2;
-
 /// Asks for the family named `name`, in which a NUL is
 /// [`ErrorKind::BadValue`]. A kernel without the family answers `ENOENT`.
 pub fn family_by_name<'b>(
@@ -48,14 +34,14 @@ pub fn family_by_name<'b>(
     name: &str,
 ) -> Result<&'b mut [u8], Error> {
     let mut writer = request(buffer, ID, seq, flags::REQUEST, GET_FAMILY, VERSION);
-    writer.put_text(FAMILY_NAME, name.as_bytes());
+    writer.put_text(FamilyAttributes::FAMILY_NAME, name.as_bytes());
     writer.finish()
 }
 
 /// Asks for the family with this id.
 pub fn family_by_id(buffer: &mut [u8], seq: u32, id: u16) -> Result<&mut [u8], Error> {
     let mut writer = request(buffer, ID, seq, flags::REQUEST, GET_FAMILY, VERSION);
-    writer.put_u16(FAMILY_ID, id);
+    writer.put_u16(FamilyAttributes::FAMILY_ID, id);
     writer.finish()
 }
 
@@ -65,31 +51,93 @@ pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     request(buffer, ID, seq, flags, GET_FAMILY, VERSION).finish()
 }
 
-/// What the controller says of a family. Fields are `None` where the kernel
-/// did not send them.
-#[derive(Copy, Clone)]
+/// What the controller says of a family.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Family<'a, E: Order = Native> {
     /// `FAMILY_ID`: the `nlmsg_type` of its messages.
     pub id: u16,
-    /// `FAMILY_NAME`.
-    pub name: Option<Text<'a>>,
-    /// `VERSION` of the family's interface.
-    pub version: Option<u32>,
-    /// `HDRSIZE`: bytes between generic header and attributes.
-    pub header_size: Option<u32>,
-    /// `MAXATTR`: highest attribute number; 0 where it differs by command.
-    pub max_attribute: Option<u32>,
-    operations: Attributes<'a, E>,
-    groups: Attributes<'a, E>,
-    /// All attributes, also those this crate does not know.
-    pub attributes: Attributes<'a, E>,
+    /// All that was sent. Operations and groups are only found when a family is
+    /// decoded; they are read when they are asked for.
+    pub fields: FamilyAttributes<'a, E>,
+}
+
+attribute_set! {
+    /// What the controller says of a family, and what it is asked
+    /// (`CTRL_ATTR_*`).
+    #[doc(alias = "CTRL_ATTR_FAMILY_ID")]
+    pub struct FamilyAttributes<'a> {
+        /// The `nlmsg_type` of its messages.
+        1 FAMILY_ID id / with_id: u16,
+        /// Its name.
+        2 FAMILY_NAME name / with_name: string,
+        /// Version of its interface.
+        3 VERSION version / with_version: u32,
+        /// Bytes between generic header and attributes.
+        4 HDRSIZE header_size / with_header_size: u32,
+        /// Highest attribute number; 0 where it differs by command.
+        5 MAXATTR max_attribute / with_max_attribute: u32,
+        /// The commands it has.
+        6 OPS operations / with_operations: array [Operation],
+        /// Its multicast groups.
+        7 MCAST_GROUPS groups / with_groups: array [Group<'a, E>],
+    }
+    sent [FAMILY_ID VERSION HDRSIZE MAXATTR]
+    also {
+        8 POLICY Shape::Attributes,
+        9 OP_POLICY Shape::Attributes,
+        10 OP Shape::Unsigned,
+    }
+}
+
+attribute_set! {
+    /// A command of a family (`CTRL_ATTR_OP_*`).
+    pub struct Operation {
+        /// Its number.
+        1 ID id / with_id: u32,
+        /// What it needs and can do.
+        2 FLAGS flags / with_flags: u32 as OperationFlags,
+    }
+}
+
+impl Operation {
+    /// Its number, as it stands in the header of a message; `None` where that is
+    /// absent, and for a number that no command can have.
+    pub fn command(&self) -> Option<u8> {
+        self.id().and_then(|id| u8::try_from(id).ok())
+    }
+}
+
+flags! {
+    /// What a command needs and can do (`GENL_*`).
+    pub struct OperationFlags: u32 {
+        /// Needs the administrator of the machine.
+        0x1 ADMIN_PERM "admin-perm",
+        /// Can be done.
+        0x2 CMD_CAP_DO "cmd-cap-do",
+        /// Can be dumped.
+        0x4 CMD_CAP_DUMP "cmd-cap-dump",
+        /// Has a policy.
+        0x8 CMD_CAP_HASPOL "cmd-cap-haspol",
+        /// Needs the administrator of the network namespace.
+        0x10 UNS_ADMIN_PERM "uns-admin-perm",
+    }
+}
+
+attribute_set! {
+    /// A multicast group of a family (`CTRL_ATTR_MCAST_GRP_*`).
+    pub struct Group<'a> {
+        /// Its name, unique in the family.
+        1 NAME name / with_name: string,
+        /// Its id, unique on the machine, given out when the kernel starts.
+        2 ID id / with_id: u32,
+    }
 }
 
 impl<'a, E: Order> Family<'a, E> {
     /// Reads the answer to [`family_by_name`] and its like:
     /// [`ErrorKind::Missing`] without an id, [`ErrorKind::WrongType`] if it is
-    /// no such message. Operations and groups are only
-    /// found here; they are read when they are asked for.
+    /// no such message.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
@@ -102,191 +150,36 @@ impl<'a, E: Order> Family<'a, E> {
         ) {
             return Err(Error::new(ErrorKind::WrongType, HEADER_LEN));
         }
-        let attributes = generic.attributes;
-        let mut id = None;
         let mut family = Self {
             id: 0,
-            name: None,
-            version: None,
-            header_size: None,
-            max_attribute: None,
-            operations: attributes.continued_at(&[]),
-            groups: attributes.continued_at(&[]),
-            attributes,
+            fields: FamilyAttributes::EMPTY,
         };
-        let mut left = attributes;
-        while let Some(attribute) = left.next() {
-            let attribute = attribute?;
-            match attribute.number() {
-                FAMILY_NAME => {
-                    family.name = Some(attribute.text()?);
-                    // So the kernel goes on.
-                    const NEXT: [u32; 4] = [
-                        (FAMILY_ID as u32) << 16 | 6,
-                        (FAMILY_VERSION as u32) << 16 | 8,
-                        (HEADER_SIZE as u32) << 16 | 8,
-                        (MAX_ATTRIBUTE as u32) << 16 | 8,
-                    ];
-                    if let Some([number, version, header_size, max]) = left.take_run::<4, 32>(NEXT)
-                    {
-                        let [low, high, _, _] = number;
-                        id = Some(E::u16([low, high]));
-                        family.version = Some(E::u32(version));
-                        family.header_size = Some(E::u32(header_size));
-                        family.max_attribute = Some(E::u32(max));
-                    }
-                }
-                OPERATIONS => family.operations = attribute.nested(),
-                GROUPS => family.groups = attribute.nested(),
-                FAMILY_ID => id = Some(attribute.rare_number(2)? as u16),
-                FAMILY_VERSION => family.version = Some(attribute.rare_number(4)?),
-                HEADER_SIZE => family.header_size = Some(attribute.rare_number(4)?),
-                MAX_ATTRIBUTE => family.max_attribute = Some(attribute.rare_number(4)?),
-                _ => {}
-            }
-        }
-        match id {
-            Some(id) => Ok(Self { id, ..family }),
+        family.fields.update(generic.attributes)?;
+        match family.fields.id() {
+            Some(id) => family.id = id,
             None => {
-                let at = attributes.offset();
-                Err(Error::about(ErrorKind::Missing, FAMILY_ID, at))
+                let at = generic.attributes.offset();
+                let missing = Error::about(ErrorKind::Missing, FamilyAttributes::FAMILY_ID, at);
+                return Err(missing.in_set(FamilyAttributes::<'a, E>::NAMES));
             }
         }
-    }
-
-    /// The commands it has. Ends after the first error.
-    pub fn operations(&self) -> impl Iterator<Item = Result<Operation, Error>> + 'a
-    where
-        E: 'a,
-    {
-        self.operations.entries(|entry| Operation::read(&entry))
-    }
-
-    /// Its multicast groups. Ends after the first error.
-    pub fn groups(&self) -> impl Iterator<Item = Result<Group<'a>, Error>> + 'a
-    where
-        E: 'a,
-    {
-        self.groups.entries(|entry| Group::read(&entry))
+        Ok(family)
     }
 
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP` on a
     /// socket that is bound.
     ///
-    /// All groups are read, also those behind the one that is found: what is
+    /// All groups are read, also those after the one that is found: what is
     /// wrong with any of them is an error.
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut found = None;
-        for entry in self.groups {
-            let entry = entry?;
-            let id = match Group::usual(&entry) {
-                Some(group) => group.id_of(name),
-                None => Group::unusual(entry.nested())?.id_of(name),
-            };
-            found = id.or(found);
+        for group in self.fields.groups() {
+            let group = group?;
+            if group.name().is_some_and(|known| known == *name) {
+                found = group.id().or(found);
+            }
         }
         Ok(found)
-    }
-}
-
-impl<E: Order> fmt::Debug for Family<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Family")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("version", &self.version)
-            .field("header_size", &self.header_size)
-            .field("max_attribute", &self.max_attribute)
-            .field("attributes", &self.attributes)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A command of a family.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Operation {
-    /// Its number; 0, which no command has, if the kernel did not send it.
-    pub command: u32,
-    /// `GENL_*` bits: 1 needs the administrator of the machine, 2 can be
-    /// done, 4 can be dumped, 8 has a policy, 16 needs the administrator of
-    /// the network namespace.
-    pub flags: u32,
-}
-
-impl Operation {
-    fn read<E: Order>(entry: &Attribute<'_, E>) -> Result<Self, Error> {
-        let mut operation = Self::default();
-        for attribute in entry.nested() {
-            let attribute = attribute?;
-            match attribute.number() {
-                OP_ID => operation.command = attribute.u32()?,
-                OP_FLAGS => operation.flags = attribute.u32()?,
-                _ => {}
-            }
-        }
-        Ok(operation)
-    }
-}
-
-/// A multicast group of a family.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group<'a> {
-    /// Its name, unique in the family; empty if the kernel did not send it.
-    pub name: Text<'a>,
-    /// Its id, unique on the machine, given out when the kernel starts; 0,
-    /// which no group has, if the kernel did not send it.
-    pub id: u32,
-}
-
-impl<'a> Group<'a> {
-    /// A group as the kernel sends it: id and name, nothing else.
-    #[inline(always)]
-    fn usual<E: Order>(entry: &Attribute<'a, E>) -> Option<Self> {
-        let (head, rest) = entry.payload().split_first_chunk::<12>()?;
-        let [i0, i1, i2, i3, id @ .., n0, n1, n2, n3] = *head;
-        if E::attribute_word([i0, i1, i2, i3]) != u32::from(GROUP_ID) << 16 | 8 {
-            return None;
-        }
-        // If it is of another type, this is longer than any attribute.
-        let len = E::attribute_word([n0, n1, n2, n3]) ^ u32::from(GROUP_NAME) << 16;
-        let len = (len as usize).wrapping_sub(4);
-        if rest.len().wrapping_sub(len) > 3 {
-            return None;
-        }
-        let name = Text::usual(rest.get(..len)?)?;
-        let id = E::u32(id);
-        Some(Self { name, id })
-    }
-
-    /// Its id, if it has this name.
-    #[inline(always)]
-    fn id_of(&self, name: &str) -> Option<u32> {
-        (self.name.as_bytes() == name.as_bytes()).then_some(self.id)
-    }
-
-    #[inline(always)]
-    fn read<E: Order>(entry: &Attribute<'a, E>) -> Result<Self, Error> {
-        match Self::usual(entry) {
-            Some(group) => Ok(group),
-            // In pieces: a reference would keep the whole of it in memory.
-            None => Self::unusual(entry.nested()),
-        }
-    }
-
-    /// Any group.
-    #[cold]
-    #[inline(never)]
-    fn unusual<E: Order>(inside: Attributes<'a, E>) -> Result<Self, Error> {
-        let mut group = Self::default();
-        for attribute in inside {
-            let attribute = attribute?;
-            match attribute.number() {
-                GROUP_NAME => group.name = attribute.text()?,
-                GROUP_ID => group.id = attribute.rare_number(4)?,
-                _ => {}
-            }
-        }
-        Ok(group)
     }
 }
 
@@ -310,19 +203,19 @@ mod tests {
         let bytes = bytes(BIG);
         let family = Family::decode(&message::<Big>(&bytes)).unwrap();
         assert_eq!(
-            (family.id, family.name.unwrap().as_bytes()),
+            (family.id, family.fields.name().unwrap().as_bytes()),
             (26, &b"mptcp_pm"[..])
         );
-        assert_eq!((family.version, family.header_size), (Some(1), Some(0)));
-        assert_eq!(family.max_attribute, Some(6));
-        let operations: Result<Vec<_>, _> = family.operations().collect();
+        assert_eq!(
+            (family.fields.version(), family.fields.header_size()),
+            (Some(1), Some(0))
+        );
+        assert_eq!(family.fields.max_attribute(), Some(6));
+        let operations: Result<Vec<_>, _> = family.fields.operations().collect();
         let operations = operations.unwrap();
         assert_eq!(
             operations[1],
-            Operation {
-                command: 3,
-                flags: 0xe
-            }
+            Operation::EMPTY.with_id(3).with_flags(OperationFlags(0xe))
         );
         assert_eq!(family.group("mptcp_pm_events"), Ok(Some(5)));
         assert_eq!(family.group("mptcp_pm_cmds"), Ok(Some(4)));
@@ -364,7 +257,11 @@ mod tests {
         );
         let message = message::<Little>(&bytes);
         let family = Family::decode(&message).unwrap();
-        let ok: Vec<bool> = family.operations().map(|entry| entry.is_ok()).collect();
+        let ok: Vec<bool> = family
+            .fields
+            .operations()
+            .map(|entry| entry.is_ok())
+            .collect();
         assert_eq!(ok, [false]);
     }
 
@@ -373,7 +270,7 @@ mod tests {
         let mut buffer = [0; 64];
         let message = native(family_by_name(&mut buffer, 3, "mptcp_pm").unwrap());
         let attributes = message.attributes(4).unwrap();
-        let name = attributes.find_last(FAMILY_NAME).unwrap().unwrap();
+        let name = attributes.find_last(2).unwrap().unwrap();
         assert_eq!(name.text().unwrap().to_str(), Some("mptcp_pm"));
         let error = family_by_name(&mut buffer, 3, "a\0b").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BadValue);

@@ -80,3 +80,133 @@ pub fn request(
     writer.bytes([command, version, 0, 0]);
     writer
 }
+
+/// As [`request`], in the order of another machine.
+pub fn request_with_order<E: Order>(
+    buffer: &mut [u8],
+    family: u16,
+    seq: u32,
+    flags: u16,
+    command: u8,
+    version: u8,
+) -> Writer<'_, E> {
+    let header = Header {
+        len: 0,
+        message_type: family,
+        flags,
+        seq,
+        port_id: 0,
+    };
+    let mut writer = Writer::with_order(buffer, header);
+    writer.bytes([command, version, 0, 0]);
+    writer
+}
+
+/// Declares a family of generic netlink: its name, version, commands, groups and
+/// the set of its attributes.
+///
+/// ```
+/// use mptcp_codec::generic::controller;
+/// use mptcp_codec::netlink::{flags, Messages};
+///
+/// mptcp_codec::attribute_set! {
+///     /// What the kernel remembers of a host.
+///     pub struct Metrics<'a> {
+///         /// Its address.
+///         1 ADDR_IPV4 address4 / with_address4: ipv4,
+///         /// Milliseconds since it was updated.
+///         3 AGE age / with_age: u64,
+///     }
+/// }
+///
+/// mptcp_codec::generic_family! {
+///     /// What TCP remembers of hosts (`linux/tcp_metrics.h`).
+///     pub struct TcpMetrics = "tcp_metrics", version 1;
+///     attributes Metrics<'a>;
+///     commands Command {
+///         /// Reads.
+///         1 Get "GET",
+///         /// Deletes.
+///         2 Delete "DEL",
+///     }
+/// }
+///
+/// let mut buffer = [0; 64];
+/// let ask = controller::family_by_name(&mut buffer, 1, TcpMetrics::NAME)?;
+/// // The answer names the id, here 23.
+/// let dump = TcpMetrics::request(&mut buffer, 23, 2, flags::REQUEST | flags::DUMP, Command::Get);
+/// let message = Messages::new(dump.finish()?).next().unwrap()?;
+/// let (command, metrics) = TcpMetrics::decode(&message)?;
+/// assert_eq!((command, metrics.age()), (Command::Get, None));
+/// # Ok::<(), mptcp_codec::Error>(())
+/// ```
+#[macro_export]
+macro_rules! generic_family {
+    (
+        $(#[$doc:meta])*
+        $visible:vis struct $family:ident = $name:literal, version $version:literal;
+        attributes $set:ident $(<$a:lifetime>)?;
+        commands $command:ident { $($commands:tt)+ }
+        $( groups { $( $(#[$group_doc:meta])* $group:ident $group_name:literal, )+ } )?
+    ) => {
+        $(#[$doc])*
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+        $visible enum $family {}
+
+        $crate::numbered! {
+            #[doc = concat!("The commands of [`", stringify!($family), "`].")]
+            $visible enum $command: u8 { $($commands)+ }
+        }
+
+        #[allow(dead_code)]
+        impl $family {
+            /// The name to ask the controller for.
+            pub const NAME: &'static str = $name;
+
+            /// The version of the interface.
+            pub const VERSION: u8 = $version;
+
+            $( $( $(#[$group_doc])* pub const $group: &'static str = $group_name; )+ )?
+
+            /// Begins a request; `family` is the id that the controller names.
+            pub fn request(
+                buffer: &mut [u8],
+                family: u16,
+                seq: u32,
+                flags: u16,
+                command: $command,
+            ) -> $crate::netlink::Writer<'_> {
+                $crate::generic::request(buffer, family, seq, flags, command.number(), $version)
+            }
+
+            /// Reads a message of the family: an answer, an event, a request.
+            pub fn decode<'m, E: $crate::order::Order>(
+                message: &$crate::netlink::Message<'m, E>,
+            ) -> Result<($command, $crate::__family_set!($set ['m, E] $($a)?)), $crate::Error> {
+                let generic = $crate::generic::Generic::decode(message)?;
+                let set = <$crate::__family_set!($set ['m, E] $($a)?)>::from_attributes(generic.attributes)?;
+                Ok(($command::from_number(generic.command), set))
+            }
+
+            /// The family for [`print`]($crate::print), with the id that the
+            /// controller names.
+            pub const fn named(id: u16) -> $crate::print::Family {
+                $crate::print::Family {
+                    id,
+                    name: $name,
+                    command: |_, number| $command::from_number(number).name(),
+                    attributes: |_, _| <$crate::__family_set!($set ['static, $crate::order::Native] $($a)?)
+                        as $crate::set::Set<'static, $crate::order::Native>>::DESCRIPTION,
+                }
+            }
+        }
+    };
+}
+
+/// The set of a family: a value, or one that lends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __family_set {
+    ($set:ident [$($arguments:tt)*]) => { $set };
+    ($set:ident [$($arguments:tt)*] $a:lifetime) => { $set<$($arguments)*> };
+}

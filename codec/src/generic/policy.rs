@@ -22,8 +22,6 @@ const FAMILY_ID: u16 = 1;
 const POLICY: u16 = 8;
 const OP_POLICY: u16 = 9;
 const OP: u16 = 10;
-const DO: u16 = 1;
-const DUMP: u16 = 2;
 
 /// Asks for the policies of the family with this id; of one of its commands
 /// where `command` is given (kernel 5.10).
@@ -50,7 +48,8 @@ pub fn dump(
 }
 
 /// Something that a message of the dump tells.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Entry {
     /// Which policies hold for a command.
     Command {
@@ -81,9 +80,6 @@ pub struct Entries<'a, E: Order = Native> {
     // What is left of the policy that is being read, and its number.
     rules: Attributes<'a, E>,
     policy: u16,
-    // The last rule and what it is for: made here, so that it takes no stack while it is read.
-    rule: Rule,
-    attribute: u16,
 }
 
 impl<'a, E: Order> Entries<'a, E> {
@@ -100,8 +96,6 @@ impl<'a, E: Order> Entries<'a, E> {
             policies: none,
             rules: none,
             policy: 0,
-            rule: Rule::EMPTY,
-            attribute: 0,
         };
         for attribute in generic.attributes {
             let attribute = attribute?;
@@ -137,22 +131,13 @@ impl<'a, E: Order> Entries<'a, E> {
             Ok(attribute) => attribute,
             Err(error) => return self.fail(error),
         };
-        self.attribute = attribute.number();
-        self.rule = Rule::EMPTY;
-        if let Err(error) = self.rule.update(attribute.nested()) {
-            return self.fail(error);
-        }
-        Some(Ok(self.told()))
-    }
-
-    /// The last rule. Not inlined: it is copied on the stack, which is needed
-    /// while it is read.
-    #[inline(never)]
-    fn told(&self) -> Entry {
-        Entry::Attribute {
-            policy: self.policy,
-            attribute: self.attribute,
-            rule: self.rule,
+        match Rule::from_attributes(attribute.nested()) {
+            Ok(rule) => Some(Ok(Entry::Attribute {
+                policy: self.policy,
+                attribute: attribute.number(),
+                rule,
+            })),
+            Err(error) => self.fail(error),
         }
     }
 }
@@ -181,21 +166,22 @@ impl<E: Order> Iterator for Entries<'_, E> {
 
 impl<E: Order> core::iter::FusedIterator for Entries<'_, E> {}
 
-fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
-    let mut on_do = None;
-    let mut on_dump = None;
-    for attribute in entry.nested() {
-        let attribute = attribute?;
-        match attribute.number() {
-            DO => on_do = Some(attribute.u32()?),
-            DUMP => on_dump = Some(attribute.u32()?),
-            _ => {}
-        }
+attribute_set! {
+    /// Which policies hold for a command (`CTRL_ATTR_POLICY_*`).
+    struct CommandPolicies {
+        /// When it is done.
+        1 DO on_do / with_on_do: u32,
+        /// When it is dumped.
+        2 DUMP on_dump / with_on_dump: u32,
     }
+}
+
+fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
+    let policies = CommandPolicies::from_attributes(entry.nested())?;
     Ok(Entry::Command {
         command: entry.number(),
-        on_do,
-        on_dump,
+        on_do: policies.on_do(),
+        on_dump: policies.on_dump(),
     })
 }
 

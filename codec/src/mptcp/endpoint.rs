@@ -6,7 +6,7 @@ use super::attribute;
 use crate::error::{Error, ErrorKind};
 use crate::generic::Generic;
 use crate::inet;
-use crate::netlink::Message;
+use crate::netlink::{Attributes, Message};
 use crate::order::Order;
 
 attribute_set! {
@@ -38,14 +38,14 @@ attribute_set! {
         /// or 0 lets the kernel choose.
         2 ID id / with_id: u8,
         /// What it is used for.
-        6 FLAGS flags / with_flags: endpoint_flags,
+        6 FLAGS flags / with_flags: u32 as EndpointFlags,
         /// Index of the interface it is bound to; the kernel sends none when
         /// it is bound to none.
         7 IF_IDX if_idx / with_if_idx: u32,
         /// The address, if it is IPv4.
-        3 ADDR4 addr4 / with_addr4: in4,
+        3 ADDR4 addr4 / with_addr4: ipv4,
         /// The address, if it is IPv6.
-        4 ADDR6 addr6 / with_addr6: in6,
+        4 ADDR6 addr6 / with_addr6: ipv6,
     }
     sent [FAMILY PORT ID FLAGS] [IF_IDX] [ADDR4] [ADDR6]
 }
@@ -59,7 +59,7 @@ impl Endpoint {
     /// The same with this address and its family; an address of the other
     /// family is taken out.
     #[must_use]
-    pub const fn with_address(self, address: IpAddr) -> Self {
+    pub fn with_address(self, address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => self.without(Self::ADDR6).with_addr4(address),
             IpAddr::V6(address) => self.without(Self::ADDR4).with_addr6(address),
@@ -69,7 +69,7 @@ impl Endpoint {
 
     /// The address, of whichever family.
     #[inline]
-    pub const fn address(&self) -> Option<IpAddr> {
+    pub fn address(&self) -> Option<IpAddr> {
         inet::either(self.addr4(), self.addr6())
     }
 
@@ -80,13 +80,25 @@ impl Endpoint {
     #[inline(always)]
     pub fn decode<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        match attributes.find_nest(attribute::ADDR)? {
-            Some(address) => Self::from_attributes(address),
-            None => Err(Error::about(
-                ErrorKind::Missing,
-                attribute::ADDR,
-                attributes.offset(),
-            )),
+        let address = match attributes.only_nest(attribute::ADDR) {
+            Some(address) => address,
+            None => address_among(attributes)?,
+        };
+        let mut endpoint = Self::EMPTY;
+        endpoint.update(address)?;
+        Ok(endpoint)
+    }
+}
+
+/// The address among others, or unusual.
+#[cold]
+#[inline(never)]
+fn address_among<'a, E: Order>(attributes: Attributes<'a, E>) -> Result<Attributes<'a, E>, Error> {
+    match attributes.find_last(attribute::ADDR)? {
+        Some(address) => Ok(address.nested()),
+        None => {
+            let at = attributes.offset();
+            Err(Error::about(ErrorKind::Missing, attribute::ADDR, at))
         }
     }
 }

@@ -50,18 +50,18 @@ attribute_set! {
         /// [`flags`](Self::flags) too.
         18 SERVER_SIDE server_side / with_server_side: u8,
         /// Properties of the connection (kernel 6.18).
-        13 FLAGS flags / with_flags: event_flags,
+        13 FLAGS flags / with_flags: u16 as EventFlags,
         /// `AF_INET` (2) or `AF_INET6` (10). Kernels up to 7.2 leave it out of
         /// ANNOUNCED: which address is present tells the family there.
         2 FAMILY family / with_family: u16,
         /// Local address, IPv4.
-        5 SADDR4 saddr4 / with_saddr4: in4,
+        5 SADDR4 saddr4 / with_saddr4: ipv4,
         /// Local address, IPv6.
-        6 SADDR6 saddr6 / with_saddr6: in6,
+        6 SADDR6 saddr6 / with_saddr6: ipv6,
         /// Remote address, IPv4.
-        7 DADDR4 daddr4 / with_daddr4: in4,
+        7 DADDR4 daddr4 / with_daddr4: ipv4,
         /// Remote address, IPv6.
-        8 DADDR6 daddr6 / with_daddr6: in6,
+        8 DADDR6 daddr6 / with_daddr6: ipv6,
         /// Local port; in network order on the wire.
         9 SPORT sport / with_sport: be16,
         /// Remote port; in network order on the wire.
@@ -95,12 +95,12 @@ attribute_set! {
 
 impl EventAttributes {
     /// The local address, of whichever family.
-    pub const fn source(&self) -> Option<IpAddr> {
+    pub fn source(&self) -> Option<IpAddr> {
         either(self.saddr4(), self.saddr6())
     }
 
     /// The remote address, of whichever family.
-    pub const fn destination(&self) -> Option<IpAddr> {
+    pub fn destination(&self) -> Option<IpAddr> {
         either(self.daddr4(), self.daddr6())
     }
 }

@@ -63,3 +63,53 @@ pub mod attribute {
         })
     }
 }
+
+attribute_set! {
+    /// The attributes of a request or reply of the path manager
+    /// (`MPTCP_PM_ATTR_*`).
+    pub struct PathManagerAttributes<'a> {
+        /// An address.
+        1 ADDR address / with_address: nest [Endpoint],
+        /// How many ADD_ADDR are accepted.
+        2 RCV_ADD_ADDRS add_addr_accepted / with_add_addr_accepted: u32,
+        /// How many further subflows a connection may have.
+        3 SUBFLOWS subflows / with_subflows: u32,
+        /// A connection.
+        4 TOKEN token / with_token: u32,
+        /// Id of a local address.
+        5 LOC_ID loc_id / with_loc_id: u8,
+        /// The peer's address.
+        6 ADDR_REMOTE remote / with_remote: nest [Endpoint],
+    }
+}
+
+/// The path manager for [`print`](crate::print): its requests, replies and
+/// events.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathManager {}
+
+impl PathManager {
+    /// With the id that the controller names.
+    pub const fn named(id: u16) -> crate::print::Family {
+        crate::print::Family {
+            id,
+            name: FAMILY_NAME,
+            command: |header, number| {
+                if header.seq == 0 {
+                    EventKind::from_number(number).name()
+                } else {
+                    request::Command::from_number(number).name()
+                }
+            },
+            attributes: |header, _| {
+                use crate::order::Native;
+                // Events have the sequence number 0, and numbers of their own.
+                if header.seq == 0 {
+                    <EventAttributes as crate::set::Set<'_, Native>>::DESCRIPTION
+                } else {
+                    <PathManagerAttributes<'_> as crate::set::Set<'_, Native>>::DESCRIPTION
+                }
+            },
+        }
+    }
+}

@@ -44,7 +44,7 @@ impl Place {
                 inner: None,
             }),
             Some(nest) => Some(Self {
-                inner: Some(Endpoint::name(missing)?),
+                inner: Some(Endpoint::name_of(missing)?),
                 ..Self::with_order::<E>(request, nest as usize)?
             }),
         }
@@ -67,7 +67,7 @@ impl Place {
             None
         } else if matches!(around.number(), attribute::ADDR | attribute::ADDR_REMOTE) {
             let inside = find(around.nested(), offset)?;
-            Some(Endpoint::name(inside.number())?)
+            Some(Endpoint::name_of(inside.number())?)
         } else {
             None
         };

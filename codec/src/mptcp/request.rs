@@ -43,6 +43,35 @@ pub mod command {
     pub const SUBFLOW_DESTROY: u8 = 11;
 }
 
+numbered! {
+    /// The commands, with the names that `linux/mptcp_pm.h` has.
+    #[doc(alias = "MPTCP_PM_CMD_ADD_ADDR")]
+    pub enum Command: u8 {
+        /// Adds an endpoint.
+        1 AddAddr "ADD_ADDR",
+        /// Deletes an endpoint.
+        2 DelAddr "DEL_ADDR",
+        /// Reads one endpoint or all.
+        3 GetAddr "GET_ADDR",
+        /// Deletes all endpoints.
+        4 FlushAddrs "FLUSH_ADDRS",
+        /// Sets limits.
+        5 SetLimits "SET_LIMITS",
+        /// Reads the limits.
+        6 GetLimits "GET_LIMITS",
+        /// Changes backup and fullmesh (kernel 5.12).
+        7 SetFlags "SET_FLAGS",
+        /// Announces an address on a connection (kernel 5.19).
+        8 Announce "ANNOUNCE",
+        /// Takes back an announced address (kernel 5.19).
+        9 Remove "REMOVE",
+        /// Opens a subflow (kernel 5.19).
+        10 SubflowCreate "SUBFLOW_CREATE",
+        /// Closes a subflow (kernel 5.19).
+        11 SubflowDestroy "SUBFLOW_DESTROY",
+    }
+}
+
 const SET: u16 = flags::REQUEST | flags::ACK;
 const GET: u16 = flags::REQUEST;
 const DUMP: u16 = flags::REQUEST | flags::DUMP;

@@ -1,9 +1,7 @@
 //! Acknowledgements, refusals and the ends of dumps.
 
-use core::fmt;
-
 use super::header::{flags, message_type, Header, HEADER_LEN};
-use super::{align, Attribute, Attributes, Form, Forms, Message, Rule, Text};
+use super::{align, Attributes, Message, Rule};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -24,19 +22,24 @@ pub struct Ack<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Ack<'a, E> {
+    /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request.
+    #[inline(never)]
     pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let verdict = verdict::<E>(message.payload(), &message.header)?;
-        let errno = verdict.errno;
-        // Both are there, or there would be no verdict.
-        let (head, rest) = request(message.payload())?;
-        let request = Header::from_bytes::<E>(head);
-        let len = repeated(&message.header, errno, &request);
-        Ok(Self {
-            errno,
-            request,
-            request_payload: rest.get(..len).unwrap_or(&[]),
-            extended: verdict.extended(message.payload()),
-        })
+        let mut ack = Self {
+            errno: 0,
+            request: Header::default(),
+            request_payload: &[],
+            extended: ExtendedAck::EMPTY,
+        };
+        ack.errno = verdict(message.payload(), &message.header, &mut ack.extended)?;
+        if message.header.message_type == message_type::ERROR {
+            // Both are there, or there would be no verdict.
+            let (head, rest) = request(message.payload())?;
+            ack.request = Header::from_bytes::<E>(head);
+            let len = repeated(&message.header, ack.errno, &ack.request);
+            ack.request_payload = rest.get(..len).unwrap_or(&[]);
+        }
+        Ok(ack)
     }
 }
 
@@ -61,27 +64,14 @@ fn repeated(header: &Header, errno: u32, request: &Header) -> usize {
     }
 }
 
-/// What an NLMSG_ERROR or NLMSG_DONE says.
-pub(crate) struct Verdict {
-    pub(crate) errno: u32,
-    // Where the attributes begin in the payload.
-    tlvs: u32,
-}
-
-impl Verdict {
-    /// The attributes of the message, which have been checked.
-    #[inline(always)]
-    pub(crate) fn extended<'a, E: Order>(&self, payload: &'a [u8]) -> ExtendedAck<'a, E> {
-        let at = self.tlvs as usize;
-        let tlvs = payload.get(at..).unwrap_or(&[]);
-        let attributes = Attributes::at(tlvs, HEADER_LEN + at);
-        ExtendedAck { attributes }
-    }
-}
-
-/// Reads and checks an NLMSG_ERROR or NLMSG_DONE.
+/// Reads an NLMSG_ERROR or NLMSG_DONE: the error number, and what it says beyond
+/// that.
 #[inline(never)]
-pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdict, Error> {
+pub(crate) fn verdict<'a, E: Order>(
+    payload: &'a [u8],
+    header: &Header,
+    extended: &mut ExtendedAck<'a, E>,
+) -> Result<u32, Error> {
     let errno = match payload.first_chunk() {
         Some(error) => {
             // The kernel's numbers are negative. A positive one is what
@@ -106,32 +96,11 @@ pub(crate) fn verdict<E: Order>(payload: &[u8], header: &Header) -> Result<Verdi
         }
         at += HEADER_LEN + align(len);
     }
-    let has_tlvs = header.flags & flags::ACK_TLVS != 0;
-    if !has_tlvs {
-        at = payload.len();
+    if header.flags & flags::ACK_TLVS != 0 {
+        let attributes = payload.get(at..).unwrap_or(&[]);
+        extended.update(Attributes::at(attributes, HEADER_LEN + at))?;
     }
-    let verdict = Verdict {
-        errno,
-        // Nothing is lost: messages have less than 4 GiB.
-        tlvs: at as u32,
-    };
-    if has_tlvs {
-        check(&verdict.extended::<E>(payload).attributes)?;
-    }
-    Ok(verdict)
-}
-
-/// Checks the attributes that have a meaning here.
-#[inline(always)]
-fn check<E: Order>(attributes: &Attributes<'_, E>) -> Result<(), Error> {
-    const FORMS: &Forms = &[
-        (MESSAGE, Form::TEXT),
-        (OFFSET, Form::number(4)),
-        (MISSING_TYPE, Form::number(4)),
-        (MISSING_NEST, Form::number(4)),
-    ];
-    attributes.pick(FORMS, &mut [])?;
-    Ok(())
+    Ok(errno)
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
@@ -143,118 +112,23 @@ pub struct Done<'a, E: Order = Native> {
     pub extended: ExtendedAck<'a, E>,
 }
 
-impl<'a, E: Order> Done<'a, E> {
-    pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let verdict = verdict::<E>(message.payload(), &message.header)?;
-        Ok(Self {
-            errno: verdict.errno,
-            extended: verdict.extended(message.payload()),
-        })
-    }
-}
-
-const MESSAGE: u16 = 1;
-const OFFSET: u16 = 2;
-const COOKIE: u16 = 3;
-const POLICY: u16 = 4;
-const MISSING_TYPE: u16 = 5;
-const MISSING_NEST: u16 = 6;
-
-/// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
-/// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
-///
-/// They are checked when the acknowledgement is read; each method then looks
-/// its attribute up. There are few, and nobody asks when all is well.
-#[derive(Copy, Clone)]
-pub struct ExtendedAck<'a, E: Order = Native> {
-    /// All of them, also the unknown ones.
-    pub attributes: Attributes<'a, E>,
-}
-
-impl<'a, E: Order> ExtendedAck<'a, E> {
-    #[cold]
-    fn find(&self, number: u16) -> Option<Attribute<'a, E>> {
-        self.attributes.find_last(number).ok().flatten()
-    }
-
-    /// `MSG` (1): a sentence for people, without a full stop.
-    pub fn message(&self) -> Option<Text<'a>> {
-        self.find(MESSAGE)?.text().ok()
-    }
-
-    /// `OFFS` (2): where the attribute at fault stands, in bytes from the
-    /// start of the request's header; [`Place`](crate::mptcp::Place) turns it
-    /// into a name.
-    pub fn offset(&self) -> Option<u32> {
-        self.find(OFFSET)?.u32().ok()
-    }
-
-    /// `COOKIE` (3): bytes whose meaning depends on the protocol.
-    pub fn cookie(&self) -> Option<&'a [u8]> {
-        self.find(COOKIE).map(|attribute| attribute.payload())
-    }
-
-    /// `POLICY` (4): what the attribute at fault should have been, as
-    /// [`ExtendedAck::rule`] reads it.
-    pub fn policy(&self) -> Option<Attributes<'a, E>> {
-        self.find(POLICY).map(|attribute| attribute.nested())
-    }
-
-    /// `MISS_TYPE` (5): type of an attribute that must be there and is not.
-    pub fn missing_type(&self) -> Option<u32> {
-        self.find(MISSING_TYPE)?.u32().ok()
-    }
-
-    /// `MISS_NEST` (6): offset of the nest it is missing from; the top level
-    /// where absent.
-    pub fn missing_nest(&self) -> Option<u32> {
-        self.find(MISSING_NEST)?.u32().ok()
-    }
-
-    /// How many attributes of other types there are.
-    pub fn unknown(&self) -> u16 {
-        let known = MESSAGE..=MISSING_NEST;
-        let others = self.attributes.flatten();
-        let others = others.filter(|a| !known.contains(&a.number()));
-        others.fold(0, |count, _| count.saturating_add(1))
-    }
-
-    /// What the attribute at fault should have been, where the kernel says.
-    pub fn rule(&self) -> Result<Option<Rule>, Error> {
-        let mut rule = Rule::EMPTY;
-        match self.policy() {
-            Some(policy) => rule.update(policy)?,
-            None => return Ok(None),
-        }
-        Ok(Some(rule))
-    }
-}
-
-impl<E: Order> fmt::Debug for ExtendedAck<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("ExtendedAck");
-        if let Some(message) = self.message() {
-            out.field("message", &message);
-        }
-        if let Some(offset) = self.offset() {
-            out.field("offset", &offset);
-        }
-        if let Some(cookie) = self.cookie() {
-            out.field("cookie", &cookie);
-        }
-        if let Ok(Some(rule)) = self.rule() {
-            out.field("policy", &rule);
-        }
-        if let Some(missing) = self.missing_type() {
-            out.field("missing_type", &missing);
-        }
-        if let Some(nest) = self.missing_nest() {
-            out.field("missing_nest", &nest);
-        }
-        if self.unknown() > 0 {
-            out.field("unknown", &self.unknown());
-        }
-        out.finish()
+attribute_set! {
+    /// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
+    /// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
+    pub struct ExtendedAck<'a> {
+        /// A sentence for people, without a full stop.
+        1 MSG message / with_message: string,
+        /// Where the attribute at fault stands, in bytes from the start of the
+        /// request's header; [`Place`](crate::mptcp::Place) turns it into a name.
+        2 OFFS offset / with_offset: u32,
+        /// Bytes whose meaning depends on the protocol.
+        3 COOKIE cookie / with_cookie: bytes,
+        /// What the attribute at fault should have been.
+        4 POLICY rule / with_rule: nest [Rule],
+        /// Number of an attribute that must be there and is not.
+        5 MISS_TYPE missing_type / with_missing_type: u32,
+        /// Offset of the nest it is missing from; the top level where absent.
+        6 MISS_NEST missing_nest / with_missing_nest: u32,
     }
 }
 
@@ -337,6 +211,6 @@ mod tests {
         let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
             panic!();
         };
-        assert_eq!((done.errno, done.extended.attributes.count()), (0, 0));
+        assert_eq!((done.errno, done.extended.attributes().count()), (0, 0));
     }
 }

@@ -6,101 +6,71 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::behind;
 use crate::error::{Error, ErrorKind};
-use crate::order::{Big, Native, Order};
+use crate::order::{Native, Order};
 
 /// Length of an attribute's header.
 pub(crate) const HEADER: usize = 4;
 /// `NLA_F_NESTED | NLA_F_NET_BYTEORDER`.
 const FLAGS_MASK: u16 = 0xc000;
 /// Type and length without them.
-pub(crate) const BARE: u32 = !((FLAGS_MASK as u32) << 16);
+#[doc(hidden)]
+pub const BARE: u32 = !((FLAGS_MASK as u32) << 16);
 
-const NESTED: u16 = 0x8000;
+pub(crate) const NESTED: u16 = 0x8000;
 const NET_BYTEORDER: u16 = 0x4000;
 
-/// What an attribute of a known type has to be: its length in bytes, with
-/// [`Form::NUMBER`] where it may come in network order, or one of the others.
-#[derive(Copy, Clone, PartialEq, Eq)]
-pub(crate) struct Form(u8);
+/// What an attribute of a known type has to be: its length in bytes, 0 for any,
+/// and whether it may come in network order.
+#[doc(hidden)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Form(u8);
 
 impl Form {
     /// Of any length.
     pub(crate) const ANY: Self = Self(0);
+    /// Nothing to be read.
+    pub(crate) const PADDING: Self = Self(0x40);
     /// A string.
-    pub(crate) const TEXT: Self = Self(0x40);
+    pub(crate) const TEXT: Self = Self(0x20);
     const NUMBER: u8 = 0x80;
     const LEN: u8 = 0x1f;
 
-    /// A number of so many bytes, in the machine's order unless it is flagged.
-    pub(crate) const fn number(len: usize) -> Self {
-        Self(len as u8 | Self::NUMBER)
-    }
-
-    /// So many bytes, in whatever order they are.
+    /// This many bytes.
     pub(crate) const fn bytes(len: usize) -> Self {
         Self(len as u8 & Self::LEN)
+    }
+
+    /// The same, a number in the machine's order unless it is flagged.
+    pub(crate) const fn with_number(self) -> Self {
+        Self(self.0 | Self::NUMBER)
+    }
+
+    pub(crate) const fn is_number(self) -> bool {
+        self.0 & Self::NUMBER != 0
+    }
+
+    pub(crate) const fn is_padding(self) -> bool {
+        self.0 == Self::PADDING.0
+    }
+
+    /// What is wrong with one that is not so.
+    pub(crate) const fn fault(self) -> ErrorKind {
+        if self.0 == Self::TEXT.0 {
+            ErrorKind::BadString
+        } else {
+            ErrorKind::BadSize
+        }
     }
 
     /// The bytes it has; 0 where they may be any number.
     pub(crate) const fn len(self) -> usize {
         (self.0 & Self::LEN) as usize
     }
-
-    /// What is wrong with a value.
-    #[inline(always)]
-    fn fault(self, value: &[u8]) -> Option<ErrorKind> {
-        let len = usize::from(self.0 & Self::LEN);
-        if len != 0 && len != value.len() {
-            Some(ErrorKind::BadSize)
-        } else if self == Self::TEXT && padded_text(value).is_none() {
-            Some(ErrorKind::BadString)
-        } else {
-            None
-        }
-    }
 }
 
 /// The attributes that a decoder knows, by type number.
-pub(crate) type Forms = [(u16, Form)];
-
-/// Which attributes [`Attributes::pick`] found: bit `n` is the row `n`.
-#[derive(Copy, Clone)]
-pub(crate) struct Present(pub(crate) u32);
-
-impl Present {
-    /// The value of a row, if the attribute was there.
-    #[inline(always)]
-    pub(crate) fn then(self, row: u32, value: u32) -> Option<u32> {
-        if self.0 >> row & 1 != 0 {
-            Some(value)
-        } else {
-            None
-        }
-    }
-}
-
-/// Places for what [`Attributes::pick`] finds with `N - 1` forms.
-pub(crate) const fn nothing<const N: usize>() -> [u32; N] {
-    let mut values = [Spot::NONE.0; N];
-    if let Some(present) = values.last_mut() {
-        *present = 0;
-    }
-    values
-}
-
-/// Where [`Attributes::pick`] found an attribute: bytes from the first one.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spot(pub(crate) u32);
-
-impl Spot {
-    /// Nowhere.
-    pub(crate) const NONE: Self = Self(u32::MAX);
-
-    /// Whether it is somewhere, and not in front of `other`.
-    pub(crate) fn is_behind(self, other: Self) -> bool {
-        self != Self::NONE && (other == Self::NONE || self.0 > other.0)
-    }
-}
+#[doc(hidden)]
+pub type Forms = [(u16, Form)];
 
 /// One attribute, lent from the buffer it was received in.
 ///
@@ -199,13 +169,6 @@ impl<'a, E: Order> Attribute<'a, E> {
         })
     }
 
-    /// A number of `len` bytes where it is hardly ever read this way.
-    #[inline(always)]
-    pub(crate) fn rare_number(&self, len: usize) -> Result<u32, Error> {
-        // In pieces: a reference would keep the whole of it in memory.
-        rare_number::<E>(self.raw, self.offset, self.payload, len)
-    }
-
     /// As [`Attribute::u32`], signed.
     #[inline]
     pub fn i32(&self) -> Result<i32, Error> {
@@ -238,15 +201,6 @@ impl<'a, E: Order> Attribute<'a, E> {
         Text::read(self.payload).ok_or_else(|| self.error(ErrorKind::BadString))
     }
 
-    /// Whether it is what it has to be.
-    #[inline(always)]
-    fn check(&self, form: Form) -> Result<(), Error> {
-        match form.fault(self.payload) {
-            Some(fault) => Err(self.error(fault)),
-            None => Ok(()),
-        }
-    }
-
     /// The attributes inside, whether or not `NLA_F_NESTED` is set.
     #[inline]
     pub fn nested(&self) -> Attributes<'a, E> {
@@ -265,24 +219,6 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
             self.payload
         )
     }
-}
-
-#[cold]
-#[inline(never)]
-fn rare_number<E: Order>(raw: u16, offset: u32, payload: &[u8], len: usize) -> Result<u32, Error> {
-    let attribute = Attribute {
-        raw,
-        offset,
-        payload,
-        order: PhantomData::<E>,
-    };
-    attribute.check(Form::number(len))?;
-    let number = if attribute.is_net_byteorder() {
-        Big::number(payload)
-    } else {
-        E::number(payload)
-    };
-    Ok(number.unwrap_or(0) as u32)
 }
 
 /// A string that is short or has more than one NUL at its end, byte by byte:
@@ -306,12 +242,22 @@ fn nuls(bytes: [u8; 8]) -> u64 {
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
 /// names are bytes.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Text<'a> {
+    /// Nothing.
+    pub const EMPTY: Self = Self(&[]);
+
+    /// This text; `None` where it has a NUL in it.
+    pub fn new(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Option<Self> {
+        let bytes = text.as_ref();
+        (!bytes.contains(&0)).then_some(Self(bytes))
+    }
+
     /// The string in a payload, if it is one.
-    #[inline]
+    // Not inlined: many sets have a string.
+    #[inline(never)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
         Self::usual(payload).or_else(|| padded_text(payload))
     }
@@ -346,6 +292,36 @@ impl<'a> Text<'a> {
     /// The text where it is UTF-8.
     pub fn to_str(&self) -> Option<&'a str> {
         core::str::from_utf8(self.0).ok()
+    }
+}
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl PartialEq<[u8]> for Text<'_> {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&[u8]> for Text<'_> {
+    fn eq(&self, other: &&[u8]) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
     }
 }
 
@@ -394,6 +370,15 @@ pub struct Attributes<'a, E: Order = Native> {
     order: PhantomData<E>,
 }
 
+impl<'a, E: Order> Attributes<'a, E> {
+    /// No attributes.
+    pub const NONE: Self = Self {
+        rest: &[],
+        end: 0,
+        order: PhantomData,
+    };
+}
+
 impl<'a> Attributes<'a> {
     /// The attributes in `bytes`, whose offsets are counted from its start.
     pub fn new(bytes: &'a [u8]) -> Self {
@@ -423,8 +408,9 @@ impl<'a, E: Order> Attributes<'a, E> {
     }
 
     /// The same walk at `rest`, a tail of what is left.
+    #[doc(hidden)]
     #[inline(always)]
-    pub(crate) fn continued_at(self, rest: &'a [u8]) -> Self {
+    pub fn continued_at(self, rest: &'a [u8]) -> Self {
         Self { rest, ..self }
     }
 
@@ -434,166 +420,37 @@ impl<'a, E: Order> Attributes<'a, E> {
         self.end.wrapping_sub(self.rest.len())
     }
 
+    /// What is inside the attribute with this number, where it is flagged, the
+    /// only one, and fills all.
+    #[inline(always)]
+    pub(crate) fn only_nest(self, number: u16) -> Option<Self> {
+        let (head, inside) = self.rest.split_first_chunk::<HEADER>()?;
+        let word = E::attribute_word(*head);
+        let (raw, len) = ((word >> 16) as u16, (word & 0xffff) as usize);
+        (raw == number | NESTED && len == self.rest.len()).then(|| self.continued_at(inside))
+    }
+
     /// What is inside the last attribute with this number, as
     /// [`Attributes::find_last`] finds it.
     #[inline]
     pub fn find_nest(self, number: u16) -> Result<Option<Self>, Error> {
-        // The usual case: it is flagged, the only one, and fills all.
-        if let Some((head, inside)) = self.rest.split_first_chunk::<HEADER>() {
-            let word = E::attribute_word(*head);
-            let (raw, len) = ((word >> 16) as u16, (word & 0xffff) as usize);
-            if raw == number | NESTED && len == self.rest.len() {
-                return Ok(Some(self.continued_at(inside)));
-            }
+        if let Some(inside) = self.only_nest(number) {
+            return Ok(Some(inside));
         }
         let found = self.find_last(number)?;
         Ok(found.map(|attribute| attribute.nested()))
     }
 
-    /// Takes the next attribute, which is unusual, and writes it as it would
-    /// usually be: without flags, in order `E`, with zeros behind it. Whether it
-    /// is in `forms`. None of sixteen bytes comes here: flags do not make those
-    /// unusual.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn take_odd(&mut self, forms: &Forms, usual: &mut [u8; 16]) -> Result<bool, Error> {
-        let Some(attribute) = self.next() else {
-            return Ok(true);
-        };
-        let attribute = attribute?;
-        let Some((number, form)) = forms
-            .iter()
-            .find(|(number, _)| *number == attribute.number())
-        else {
-            return Ok(false);
-        };
-        let payload = attribute.payload;
-        let len = form.len();
-        if len != payload.len() && len != 0 {
-            return Err(attribute.error(ErrorKind::BadSize));
-        }
-        let word = u32::from(*number) << 16 | (HEADER + len) as u32;
-        let [w0, w1, w2, w3, value @ ..] = usual;
-        [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
-        let reversed =
-            form.0 & Form::NUMBER != 0 && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
-        for (at, to) in value.iter_mut().enumerate() {
-            let from = if reversed {
-                len.wrapping_sub(1 + at)
-            } else {
-                at
-            };
-            *to = payload.get(from).copied().unwrap_or(0);
-        }
-        Ok(true)
-    }
-
-    /// Checks all attributes against what they have to be. `values` has a place
-    /// for each of `forms`: numbers get their value, others the [`Spot`] of the
-    /// last of them. Then comes a place for [`Present`].
-    #[inline(never)]
-    pub(crate) fn pick(&self, forms: &Forms, values: &mut [u32]) -> Result<(), Error> {
-        for attribute in *self {
-            let attribute = attribute?;
-            let row = forms.iter().position(|row| row.0 == attribute.number());
-            let Some(row) = row else { continue };
-            let Some((_, form)) = forms.get(row) else {
-                continue;
-            };
-            attribute.check(*form)?;
-            let Some(value) = values.get_mut(row) else {
-                continue;
-            };
-            *value = if form.0 & Form::NUMBER == 0 {
-                self.spot_of(&attribute).0
-            } else if attribute.is_net_byteorder() {
-                Big::number(attribute.payload).unwrap_or(0) as u32
-            } else {
-                E::number(attribute.payload).unwrap_or(0) as u32
-            };
-            if let Some(present) = values.last_mut() {
-                *present |= 1u32.wrapping_shl(row as u32);
-            }
-        }
-        Ok(())
-    }
-
-    /// The value of the attribute that was picked there.
-    #[inline(never)]
-    pub(crate) fn picked(&self, spot: Spot) -> Option<&'a [u8]> {
-        let (head, rest) = self.rest.get(spot.0 as usize..)?.split_first_chunk()?;
-        let len = (E::attribute_word(*head) & 0xffff) as usize;
-        rest.get(..len.wrapping_sub(HEADER))
-    }
-
-    /// Where this one of these attributes is.
-    #[inline(always)]
-    pub(crate) fn spot_of(&self, attribute: &Attribute<'a, E>) -> Spot {
-        // Nothing is lost: messages have less than 4 GiB.
-        Spot((attribute.offset() - self.offset()) as u32)
-    }
-
-    /// The attributes inside the attribute that was picked there; none where
-    /// there is none.
+    /// The attributes in `inside`, which is a part of these.
     #[inline]
-    pub(crate) fn nest_at(&self, spot: Spot) -> Self {
-        match self.picked(spot) {
-            Some(inside) => Self::at(inside, self.offset_of(spot) + HEADER),
-            None => self.continued_at(&[]),
-        }
-    }
-
-    /// The string that was picked there.
-    #[inline(never)]
-    pub(crate) fn picked_text(&self, spot: Spot) -> Option<Text<'a>> {
-        padded_text(self.picked(spot)?)
-    }
-
-    /// Offset of the attribute that was picked there.
-    pub(crate) const fn offset_of(&self, spot: Spot) -> usize {
-        self.offset() + spot.0 as usize
-    }
-
-    /// One value for each attribute, made by `read`: the entries of a list.
-    /// Ends after the first error, be it of the list or in an entry.
-    #[inline]
-    pub(crate) fn entries<T, F>(self, read: F) -> impl Iterator<Item = Result<T, Error>> + 'a
-    where
-        T: 'a,
-        E: 'a,
-        F: Fn(Attribute<'a, E>) -> Result<T, Error> + 'a,
-    {
-        let mut left = self;
-        core::iter::from_fn(move || {
-            let entry = left.next()?.and_then(&read);
-            if entry.is_err() {
-                left = left.continued_at(&[]);
-            }
-            Some(entry)
-        })
-    }
-
-    /// Takes what comes next, if it is these attributes, of up to four bytes
-    /// each, and as usual in everything: their values with padding. `ALL` is
-    /// their length.
-    #[inline(always)]
-    pub(crate) fn take_run<const N: usize, const ALL: usize>(
-        &mut self,
-        words: [u32; N],
-    ) -> Option<[[u8; 4]; N]> {
-        const { assert!(ALL == N * 2 * HEADER) };
-        let (run, rest) = self.rest.split_first_chunk::<ALL>()?;
-        let mut values = [[0; 4]; N];
-        let pairs = run.chunks_exact(2 * HEADER);
-        for ((value, pair), word) in values.iter_mut().zip(pairs).zip(words) {
-            let (head, tail) = pair.split_first_chunk()?;
-            if E::attribute_word(*head) != word {
-                return None;
-            }
-            *value = *tail.first_chunk()?;
-        }
-        self.rest = rest;
-        Some(values)
+    pub(crate) fn inside(&self, inside: &'a [u8]) -> Self {
+        let at = (inside.as_ptr() as usize).wrapping_sub(self.rest.as_ptr() as usize);
+        let offset = if at < self.rest.len() {
+            self.offset().wrapping_add(at)
+        } else {
+            0
+        };
+        Self::at(inside, offset)
     }
 
     /// The last attribute with this number, as the kernel chooses among
@@ -645,6 +502,21 @@ impl<'a, E: Order> Iterator for Attributes<'a, E> {
 
 impl<E: Order> core::iter::FusedIterator for Attributes<'_, E> {}
 
+impl<E: Order> PartialEq for Attributes<'_, E> {
+    /// Whether the bytes are the same, wherever they stand.
+    fn eq(&self, other: &Self) -> bool {
+        self.rest == other.rest
+    }
+}
+
+impl<E: Order> Eq for Attributes<'_, E> {}
+
+impl<E: Order> core::hash::Hash for Attributes<'_, E> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.rest.hash(state);
+    }
+}
+
 impl<E: Order> fmt::Debug for Attributes<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
@@ -661,7 +533,7 @@ impl<E: Order> fmt::Debug for Attributes<'_, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::Little;
+    use crate::order::{Big, Little};
     use crate::testing::{bytes, Vec};
 
     fn first(hexadecimal: &str) -> Result<Attribute<'static, Little>, Error> {

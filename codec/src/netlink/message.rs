@@ -139,8 +139,16 @@ impl<'a, E: Order> Message<'a, E> {
         Ok(match self.header.message_type {
             message_type::NOOP => Content::Noop,
             message_type::OVERRUN => Content::Overrun,
-            message_type::ERROR => Content::Ack(Ack::decode(self)?),
-            message_type::DONE => Content::Done(Done::decode(self)?),
+            message_type::ERROR | message_type::DONE => {
+                let ack = Ack::decode(self)?;
+                if self.header.message_type == message_type::ERROR {
+                    return Ok(Content::Ack(ack));
+                }
+                Content::Done(Done {
+                    errno: ack.errno,
+                    extended: ack.extended,
+                })
+            }
             _ => Content::Reserved,
         })
     }

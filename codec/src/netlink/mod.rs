@@ -60,7 +60,9 @@ pub use message::{Content, Message, Messages};
 pub use rule::Rule;
 pub use writer::Writer;
 
-pub(crate) use attribute::{nothing, Form, Forms, Present, Spot, BARE, HEADER as ATTRIBUTE_HEADER};
+#[doc(hidden)]
+pub use attribute::{Form, Forms, BARE};
+pub(crate) use attribute::{HEADER as ATTRIBUTE_HEADER, NESTED};
 
 /// Rounds a length up to the next multiple of four (`NLMSG_ALIGN`,
 /// `NLA_ALIGN`); saturates instead of wrapping.
@@ -72,6 +74,7 @@ pub const fn align(len: usize) -> usize {
 /// What is behind an item of `len` bytes and its padding, which the last item
 /// may lack.
 #[inline(always)]
-pub(crate) fn behind(bytes: &[u8], len: usize) -> &[u8] {
+#[doc(hidden)]
+pub fn behind(bytes: &[u8], len: usize) -> &[u8] {
     bytes.get(align(len).min(bytes.len())..).unwrap_or(&[])
 }

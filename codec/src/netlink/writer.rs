@@ -148,6 +148,48 @@ impl<'b, E: Order> Writer<'b, E> {
         self.fixed::<8, 12>(number, E::put_u64(value))
     }
 
+    /// A number in the machine's order.
+    #[inline]
+    pub fn put_i64(&mut self, number: u16, value: i64) -> &mut Self {
+        self.put_u64(number, value as u64)
+    }
+
+    /// A number of 32 bits where that is enough, of 64 otherwise (`NLA_UINT`).
+    #[inline]
+    pub fn put_uint(&mut self, number: u16, value: u64) -> &mut Self {
+        match u32::try_from(value) {
+            Ok(value) => self.put_u32(number, value),
+            Err(_) => self.put_u64(number, value),
+        }
+    }
+
+    /// The same with a sign (`NLA_SINT`).
+    #[inline]
+    pub fn put_sint(&mut self, number: u16, value: i64) -> &mut Self {
+        match i32::try_from(value) {
+            Ok(value) => self.put_i32(number, value),
+            Err(_) => self.put_i64(number, value),
+        }
+    }
+
+    /// Nothing but its presence (`NLA_FLAG`).
+    #[inline]
+    pub fn put_flag(&mut self, number: u16) -> &mut Self {
+        self.put_bytes(number, &[])
+    }
+
+    /// A 32-bit number in network order.
+    #[inline]
+    pub fn put_be32(&mut self, number: u16, value: u32) -> &mut Self {
+        self.fixed::<4, 8>(number, value.to_be_bytes())
+    }
+
+    /// A 64-bit number in network order.
+    #[inline]
+    pub fn put_be64(&mut self, number: u16, value: u64) -> &mut Self {
+        self.fixed::<8, 12>(number, value.to_be_bytes())
+    }
+
     /// A 16-bit number in network order.
     #[inline]
     pub fn put_be16(&mut self, number: u16, value: u16) -> &mut Self {

@@ -1,22 +1,18 @@
 //! Addresses of interfaces.
 
-use core::fmt;
 use core::net::IpAddr;
 
-use super::{message_type, of_family, split, ByFamily};
+use super::{address_len, message_type, split};
 use crate::error::Error;
 use crate::inet;
-use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot, Text};
+use crate::netlink::{Message, Writer};
 use crate::order::{Native, Order};
-
-const ADDRESS: u16 = 1;
-const LOCAL: u16 = 2;
-const LABEL: u16 = 3;
-const CACHEINFO: u16 = 6;
-const FLAGS: u16 = 8;
+use crate::set::{Shape, Value};
 
 /// An address of an interface: `struct ifaddrmsg` and the attributes `IFA_*`.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "RTM_NEWADDR")]
+#[non_exhaustive]
 pub struct Address<'a, E: Order = Native> {
     /// `ifa_family`.
     pub family: u16,
@@ -28,13 +24,33 @@ pub struct Address<'a, E: Order = Native> {
     pub scope: u8,
     /// `ifa_index`: index of the interface.
     pub index: u32,
-    /// `LABEL` of an IPv4 address.
-    pub label: Option<Text<'a>>,
-    /// Everything that was sent behind the fixed part.
-    pub attributes: Attributes<'a, E>,
-    local: Spot,
-    other: Spot,
-    cache: Spot,
+    /// All that was sent after the fixed part.
+    pub fields: AddressAttributes<'a, E>,
+}
+
+attribute_set! {
+    /// The attributes of an address of an interface (`IFA_*`).
+    pub struct AddressAttributes<'a> {
+        /// The address at the other end of a point-to-point interface, on others
+        /// that of this host.
+        1 ADDRESS address / with_address: address,
+        /// The address of this host.
+        2 LOCAL local / with_local: address,
+        /// A name for an IPv4 address.
+        3 LABEL label / with_label: string,
+        /// How long it is good.
+        6 CACHEINFO cache / with_cache: value [CacheInfo],
+        /// More flags than the fixed part has room for.
+        8 FLAGS flags / with_flags: u32 as AddressFlags,
+    }
+    also {
+        4 BROADCAST Shape::Ip,
+        5 ANYCAST Shape::Ip,
+        7 MULTICAST Shape::Ip,
+        9 RT_PRIORITY Shape::Unsigned,
+        10 TARGET_NETNSID Shape::Unsigned,
+        11 PROTO Shape::Unsigned,
+    }
 }
 
 impl Address<'_> {
@@ -51,96 +67,47 @@ impl Address<'_> {
 impl<'a, E: Order> Address<'a, E> {
     /// Reads RTM_NEWADDR or RTM_DELADDR;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
+    #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        Self::read(message)
-    }
-
-    // Inlined where it ends up in a larger type: it is built in place there.
-    #[inline(always)]
-    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) =
             split::<8, E>(message, [message_type::NEWADDR, message_type::DELADDR])?;
         let family = u16::from(b[0]);
-        const fn forms(address: Form) -> [(u16, Form); 5] {
-            [
-                (ADDRESS, address),
-                (LOCAL, address),
-                (LABEL, Form::TEXT),
-                (CACHEINFO, Form::bytes(16)),
-                (FLAGS, Form::number(4)),
-            ]
-        }
-        const FORMS: ByFamily<5> = by_family!(forms);
-        let mut values = nothing::<6>();
-        attributes.pick(of_family(FORMS, family), &mut values)?;
-        // The call first: what is read behind it needs no stack.
-        let [_, _, label, ..] = values;
-        let label = attributes.picked_text(Spot(label));
-        let [other, local, _, cache, flags, present] = values;
-        let flags = Present(present).then(4, flags);
-        Ok(Self {
+        let mut address = Self {
             family,
             prefix: b[1],
-            flags: AddressFlags(flags.unwrap_or(u32::from(b[2]))),
+            flags: AddressFlags(b[2].into()),
             scope: b[3],
             index: E::u32([b[4], b[5], b[6], b[7]]),
-            label,
-            attributes,
-            local: Spot(local),
-            other: Spot(other),
-            cache: Spot(cache),
-        })
+            fields: AddressAttributes::with_address_len(address_len(family)),
+        };
+        address.fields.update(attributes)?;
+        if let Some(flags) = address.fields.flags() {
+            address.flags = flags;
+        }
+        Ok(address)
     }
 
     /// The address of this host: `LOCAL`, or `ADDRESS` where that is absent;
     /// `None` for families that are not of the Internet.
     pub fn address(&self) -> Option<IpAddr> {
-        let local = self.attributes.picked(self.local);
-        let bytes = local.or_else(|| self.attributes.picked(self.other));
+        let bytes = self.fields.local().or(self.fields.address());
         inet::from_bytes(self.family, bytes?)
     }
 
     /// The address at the other end of a point-to-point interface: `ADDRESS`
     /// where it is another than `LOCAL`.
     pub fn peer(&self) -> Option<IpAddr> {
-        let local = self.attributes.picked(self.local)?;
-        let other = self.attributes.picked(self.other)?;
+        let (local, other) = (self.fields.local()?, self.fields.address()?);
         if local == other {
             return None;
         }
         inet::from_bytes(self.family, other)
     }
-
-    /// `CACHEINFO`: how long it is good.
-    pub fn cache(&self) -> Option<CacheInfo> {
-        let b = self.attributes.picked(self.cache)?.first_chunk::<16>()?;
-        Some(CacheInfo {
-            preferred: E::u32([b[0], b[1], b[2], b[3]]),
-            valid: E::u32([b[4], b[5], b[6], b[7]]),
-            created: E::u32([b[8], b[9], b[10], b[11]]),
-            updated: E::u32([b[12], b[13], b[14], b[15]]),
-        })
-    }
-}
-
-impl<E: Order> fmt::Debug for Address<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address")
-            .field("family", &self.family)
-            .field("address", &self.address())
-            .field("prefix", &self.prefix)
-            .field("peer", &self.peer())
-            .field("flags", &self.flags)
-            .field("scope", &self.scope)
-            .field("index", &self.index)
-            .field("label", &self.label)
-            .field("attributes", &self.attributes)
-            .finish_non_exhaustive()
-    }
 }
 
 /// How long an address is good (`struct ifa_cacheinfo`). All ones is for ever.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct CacheInfo {
     /// Seconds until it is deprecated.
     pub preferred: u32,
@@ -150,6 +117,36 @@ pub struct CacheInfo {
     pub created: u32,
     /// When it was last changed, likewise.
     pub updated: u32,
+}
+
+impl<'a, E: Order> Value<'a, E> for CacheInfo {
+    const ABSENT: Self = Self {
+        preferred: 0,
+        valid: 0,
+        created: 0,
+        updated: 0,
+    };
+    const SHAPE: Shape = Shape::List(4);
+
+    #[inline(always)]
+    fn read(payload: &'a [u8]) -> Option<Self> {
+        let b: &[u8; 16] = payload.try_into().ok()?;
+        Some(Self {
+            preferred: E::u32([b[0], b[1], b[2], b[3]]),
+            valid: E::u32([b[4], b[5], b[6], b[7]]),
+            created: E::u32([b[8], b[9], b[10], b[11]]),
+            updated: E::u32([b[12], b[13], b[14], b[15]]),
+        })
+    }
+
+    fn put(self, writer: &mut Writer<'_, E>, number: u16) {
+        let mut bytes = [0; 16];
+        let numbers = [self.preferred, self.valid, self.created, self.updated];
+        for (to, number) in bytes.chunks_exact_mut(4).zip(numbers) {
+            to.copy_from_slice(&E::put_u32(number));
+        }
+        writer.put_bytes(number, &bytes);
+    }
 }
 
 flags! {
@@ -212,7 +209,7 @@ mod tests {
             (address.flags.0, address.scope),
             (0x280, Address::SCOPE_HOST)
         );
-        assert_eq!(address.cache().unwrap().updated, 24);
+        assert_eq!(address.fields.cache().unwrap().updated, 24);
         assert_eq!((address.prefix, address.index), (8, 1));
     }
 

@@ -172,8 +172,7 @@ mod tests {
         );
         let hops = Route::decode(&message::<Little>(&bytes))
             .unwrap()
-            .next_hops()
-            .unwrap();
+            .next_hops();
         let gateway = |path| Some(IpAddr::from([10, 0, path, 1]));
         let hop = |flags, hops, output, gateway| NextHop {
             flags: NextHopFlags(flags),
@@ -203,7 +202,7 @@ mod tests {
         ] {
             let bytes = route(multipath);
             let route = Route::decode(&message::<Little>(&bytes)).unwrap();
-            let mut hops = route.next_hops().unwrap();
+            let mut hops = route.next_hops();
             let error = hops.next().unwrap().unwrap_err();
             assert_eq!((error.kind(), hops.next()), (kind, None), "{multipath}");
         }

@@ -2,17 +2,13 @@
 
 use super::{message_type, split};
 use crate::error::Error;
-use crate::netlink::{nothing, Attributes, Form, Forms, Message, Present, Spot, Text};
+use crate::netlink::Message;
 use crate::order::{Native, Order};
 
-pub(super) const IFNAME: u16 = 3;
-const MTU: u16 = 4;
-const MASTER: u16 = 10;
-const OPERSTATE: u16 = 16;
-const CARRIER: u16 = 33;
-
 /// A network interface: `struct ifinfomsg` and the attributes `IFLA_*`.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "RTM_NEWLINK")]
+#[non_exhaustive]
 pub struct Link<'a, E: Order = Native> {
     /// `ifi_family`; not 0 when it is news of a bridge port or the like, which
     /// lacks most attributes.
@@ -24,64 +20,89 @@ pub struct Link<'a, E: Order = Native> {
     pub index: u32,
     /// `ifi_flags`.
     pub flags: LinkFlags,
-    /// `ifi_change`: which flags changed, all ones where that is not told.
+    /// `ifi_change`: which flags changed, all ones where that is not known.
     pub change: u32,
-    /// `IFNAME`. May be missing in events of other families.
-    pub name: Option<Text<'a>>,
-    /// `MTU`, bytes.
-    pub mtu: Option<u32>,
-    /// `MASTER`: index of the bridge, bond or VRF that it belongs to.
-    pub master: Option<u32>,
-    /// `OPERSTATE`.
-    pub state: Option<OperState>,
-    /// `CARRIER`: whether a cable is in, so to say. Present only while the
-    /// interface is up, on some kernels.
-    pub carrier: Option<bool>,
-    /// Everything that was sent behind the fixed part.
-    pub attributes: Attributes<'a, E>,
+    /// All that was sent after the fixed part.
+    pub fields: LinkAttributes<'a, E>,
+}
+
+attribute_set! {
+    /// The attributes of a network interface (`IFLA_*`).
+    pub struct LinkAttributes<'a> {
+        /// Its hardware address.
+        1 ADDRESS address / with_address: bytes,
+        /// Its name. May be missing in events of other families.
+        3 IFNAME ifname / with_ifname: string,
+        /// The largest packet, bytes.
+        4 MTU mtu / with_mtu: u32,
+        /// Index of the bridge, bond or VRF that it belongs to.
+        10 MASTER master / with_master: u32,
+        /// Its operational state.
+        16 OPERSTATE state / with_state: u8 as OperState,
+        /// What kind of virtual interface it is.
+        18 LINKINFO link_info / with_link_info: attributes,
+        /// Whether a cable is in: 0 or 1. Present only while the interface is up,
+        /// on some kernels.
+        33 CARRIER carrier / with_carrier: u8,
+    }
+    also {
+        2 BROADCAST Shape::Mac,
+        5 LINK Shape::Unsigned,
+        6 QDISC Shape::Text,
+        7 STATS Shape::Bytes,
+        13 TXQLEN Shape::Unsigned,
+        14 MAP Shape::Bytes,
+        17 LINKMODE Shape::Unsigned,
+        19 NET_NS_PID Shape::Unsigned,
+        20 IFALIAS Shape::Text,
+        21 NUM_VF Shape::Unsigned,
+        23 STATS64 Shape::Bytes,
+        26 AF_SPEC Shape::Attributes,
+        27 GROUP Shape::Unsigned,
+        28 NET_NS_FD Shape::Unsigned,
+        29 EXT_MASK Shape::Unsigned,
+        30 PROMISCUITY Shape::Unsigned,
+        31 NUM_TX_QUEUES Shape::Unsigned,
+        32 NUM_RX_QUEUES Shape::Unsigned,
+        35 CARRIER_CHANGES Shape::Unsigned,
+        37 LINK_NETNSID Shape::Unsigned,
+        39 PROTO_DOWN Shape::Unsigned,
+        40 GSO_MAX_SEGS Shape::Unsigned,
+        41 GSO_MAX_SIZE Shape::Unsigned,
+        43 XDP Shape::Attributes,
+        47 CARRIER_UP_COUNT Shape::Unsigned,
+        48 CARRIER_DOWN_COUNT Shape::Unsigned,
+        50 MIN_MTU Shape::Unsigned,
+        51 MAX_MTU Shape::Unsigned,
+        52 PROP_LIST Shape::Attributes,
+        53 ALT_IFNAME Shape::Text,
+        54 PERM_ADDRESS Shape::Mac,
+        58 GRO_MAX_SIZE Shape::Unsigned,
+        59 TSO_MAX_SIZE Shape::Unsigned,
+        60 TSO_MAX_SEGS Shape::Unsigned,
+        61 ALLMULTI Shape::Unsigned,
+        63 GSO_IPV4_MAX_SIZE Shape::Unsigned,
+        64 GRO_IPV4_MAX_SIZE Shape::Unsigned,
+    }
 }
 
 impl<'a, E: Order> Link<'a, E> {
     /// Reads RTM_NEWLINK or RTM_DELLINK;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
+    #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        Self::read(message)
-    }
-
-    // Inlined where it ends up in a larger type: it is built in place there.
-    #[inline(always)]
-    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) =
             split::<16, E>(message, [message_type::NEWLINK, message_type::DELLINK])?;
-        const FORMS: &Forms = &[
-            (IFNAME, Form::TEXT),
-            (MTU, Form::number(4)),
-            (MASTER, Form::number(4)),
-            (OPERSTATE, Form::number(1)),
-            (CARRIER, Form::number(1)),
-        ];
-        let mut values = nothing::<6>();
-        attributes.pick(FORMS, &mut values)?;
-        // The call first: what is read behind it needs no stack.
-        let [name, ..] = values;
-        let name = attributes.picked_text(Spot(name));
-        let [_, mtu, master, state, carrier, present] = values;
-        let present = Present(present);
-        let state = present.then(3, state);
-        let carrier = present.then(4, carrier);
-        Ok(Self {
+        let mut link = Self {
             family: b[0].into(),
             hardware: E::u16([b[2], b[3]]),
             index: E::u32([b[4], b[5], b[6], b[7]]),
             flags: LinkFlags(E::u32([b[8], b[9], b[10], b[11]])),
             change: E::u32([b[12], b[13], b[14], b[15]]),
-            name,
-            mtu: present.then(1, mtu),
-            master: present.then(2, master),
-            state: state.map(|number| OperState::from_number(number as u8)),
-            carrier: carrier.map(|number| number != 0),
-            attributes,
-        })
+            fields: LinkAttributes::EMPTY,
+        };
+        link.fields.update(attributes)?;
+        Ok(link)
     }
 
     /// Whether it can carry packets: up, with carrier.
@@ -172,11 +193,14 @@ mod tests {
         little[0] = little.len() as u8;
         let link = Link::decode(&message::<Little>(&little)).unwrap();
         assert_eq!(
-            (link.index, link.name.unwrap().as_bytes()),
+            (link.index, link.fields.ifname().unwrap().as_bytes()),
             (4, &b"eth0"[..])
         );
-        assert_eq!((link.mtu, link.state), (Some(1400), Some(OperState::Up)));
-        assert!(link.is_usable() && link.carrier == Some(true));
+        assert_eq!(
+            (link.fields.mtu(), link.fields.state()),
+            (Some(1400), Some(OperState::Up))
+        );
+        assert!(link.is_usable() && link.fields.carrier() == Some(1));
 
         let big = bytes(
             "0000002c 0011 0000 00000000 00000000 0000 0001 00000004 00001002 ffffffff

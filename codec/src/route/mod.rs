@@ -26,44 +26,20 @@
 //! should not ask. Only what path management needs is named here; all other
 //! attributes are in the `attributes` of each.
 
-/// The attributes that a decoder knows, for IPv4, IPv6 and other families.
-type ByFamily<const N: usize> = &'static [[(u16, Form); N]; 3];
-
-/// A table for each family out of one of forms for an address.
-macro_rules! by_family {
-    ($forms:ident) => {
-        &[
-            $forms(Form::bytes(4)),
-            $forms(Form::bytes(16)),
-            $forms(Form::ANY),
-        ]
-    };
-}
-
-/// The table for this family.
-fn of_family<const N: usize>(tables: ByFamily<N>, family: u16) -> &'static Forms {
-    let [v4, v6, other] = tables;
-    match family {
-        AF_INET => v4,
-        AF_INET6 => v6,
-        _ => other,
-    }
-}
-
 mod address;
 mod hop;
 mod link;
 mod path;
 pub mod request;
 
-pub use address::{Address, AddressFlags, CacheInfo};
+pub use address::{Address, AddressAttributes, AddressFlags, CacheInfo};
 pub use hop::{NextHop, NextHopFlags, NextHops, Rule};
-pub use link::{Link, LinkFlags, OperState};
-pub use path::{Route, RouteKind};
+pub use link::{Link, LinkAttributes, LinkFlags, OperState};
+pub use path::{Route, RouteAttributes, RouteKind, Via};
 
 use crate::error::{Error, ErrorKind};
 use crate::inet::{AF_INET, AF_INET6};
-use crate::netlink::{Attributes, Form, Forms, Message, HEADER_LEN};
+use crate::netlink::{Attributes, Message, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// The protocol to open a socket with.
@@ -114,7 +90,8 @@ pub mod message_type {
 }
 
 /// A message of one of the [`group`]s, or of an answer.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change<'a, E: Order = Native> {
     /// A link came or changed.
     NewLink(Link<'a, E>),
@@ -135,56 +112,29 @@ pub enum Change<'a, E: Order = Native> {
 impl<'a, E: Order> Change<'a, E> {
     /// Reads whatever the message is.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let new = |number| message.header.message_type == number;
-        match message.header.message_type {
-            message_type::NEWLINK | message_type::DELLINK => {
-                Self::link(message, new(message_type::NEWLINK))
-            }
-            message_type::NEWADDR | message_type::DELADDR => {
-                Self::address(message, new(message_type::NEWADDR))
-            }
-            message_type::NEWROUTE | message_type::DELROUTE => {
-                Self::route(message, new(message_type::NEWROUTE))
-            }
-            other => Ok(Self::Other(other)),
-        }
-    }
-
-    // Each for itself: no stack is kept for the other two.
-
-    #[inline(never)]
-    fn link(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
-        let link = Link::read(message)?;
-        Ok(if new {
-            Self::NewLink(link)
-        } else {
-            Self::DeletedLink(link)
-        })
-    }
-
-    #[inline(never)]
-    fn address(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
-        let address = Address::read(message)?;
-        Ok(if new {
-            Self::NewAddress(address)
-        } else {
-            Self::DeletedAddress(address)
-        })
-    }
-
-    #[inline(never)]
-    fn route(message: &Message<'a, E>, new: bool) -> Result<Self, Error> {
-        let route = Route::read(message)?;
-        Ok(if new {
-            Self::NewRoute(route)
-        } else {
-            Self::DeletedRoute(route)
+        Ok(match message.header.message_type {
+            message_type::NEWLINK => Self::NewLink(Link::decode(message)?),
+            message_type::DELLINK => Self::DeletedLink(Link::decode(message)?),
+            message_type::NEWADDR => Self::NewAddress(Address::decode(message)?),
+            message_type::DELADDR => Self::DeletedAddress(Address::decode(message)?),
+            message_type::NEWROUTE => Self::NewRoute(Route::decode(message)?),
+            message_type::DELROUTE => Self::DeletedRoute(Route::decode(message)?),
+            other => Self::Other(other),
         })
     }
 }
 
+/// Bytes of an address of this family; 0 where that is not one of the Internet.
+const fn address_len(family: u16) -> u16 {
+    match family {
+        AF_INET => 4,
+        AF_INET6 => 16,
+        _ => 0,
+    }
+}
+
 /// The fixed part of a message of one of two types, and what follows.
-#[inline]
+#[inline(always)]
 fn split<'a, const N: usize, E: Order>(
     message: &Message<'a, E>,
     kinds: [u16; 2],

@@ -3,32 +3,18 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{message_type, of_family, split, ByFamily, NextHops};
-use crate::error::{Error, ErrorKind};
+use super::{address_len, message_type, split, NextHops};
+use crate::error::Error;
 use crate::inet;
-use crate::netlink::{nothing, Attributes, Form, Message, Present, Spot};
+use crate::netlink::{Message, Writer};
 use crate::order::{Native, Order};
-
-pub(super) const DST: u16 = 1;
-pub(super) const SRC: u16 = 2;
-pub(super) const IIF: u16 = 3;
-pub(super) const OIF: u16 = 4;
-pub(super) const GATEWAY: u16 = 5;
-const PRIORITY: u16 = 6;
-const PREFSRC: u16 = 7;
-pub(super) const MULTIPATH: u16 = 9;
-pub(super) const TABLE: u16 = 15;
-pub(super) const MARK: u16 = 16;
-pub(super) const VIA: u16 = 18;
-pub(super) const UID: u16 = 25;
-pub(super) const IP_PROTO: u16 = 27;
-pub(super) const SPORT: u16 = 28;
-pub(super) const DPORT: u16 = 29;
-const NH_ID: u16 = 30;
+use crate::set::Value;
 
 /// A route, or the way that the kernel chose: `struct rtmsg` and the
 /// attributes `RTA_*`.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, PartialEq, Eq)]
+#[doc(alias = "RTM_NEWROUTE")]
+#[non_exhaustive]
 pub struct Route<'a, E: Order = Native> {
     /// `rtm_family`.
     pub family: u16,
@@ -49,29 +35,137 @@ pub struct Route<'a, E: Order = Native> {
     pub kind: RouteKind,
     /// `rtm_flags` (`RTM_F_*`, `RTNH_F_*`: 1 dead, 16 no carrier).
     pub flags: u32,
-    /// `IIF`: for packets that came in there.
-    pub input: Option<u32>,
-    /// `OIF`: index of the interface that packets leave by.
-    pub output: Option<u32>,
-    /// `PRIORITY`: the metric; the least wins.
-    pub priority: Option<u32>,
-    /// Everything that was sent behind the fixed part.
-    pub attributes: Attributes<'a, E>,
-    destination: Spot,
-    source: Spot,
-    gateway: Spot,
-    preferred: Spot,
-    via: Spot,
+    /// All that was sent after the fixed part.
+    pub fields: RouteAttributes<'a, E>,
+}
+
+attribute_set! {
+    /// The attributes of a route (`RTA_*`), and of the question for one.
+    pub struct RouteAttributes<'a> {
+        /// Where it leads, the first
+        /// [`destination_prefix`](Route::destination_prefix) bits of it.
+        1 DST destination / with_destination: address,
+        /// For packets from this prefix only.
+        2 SRC source / with_source: address,
+        /// For packets that came in there: index of the interface.
+        3 IIF input / with_input: u32,
+        /// Index of the interface that packets leave by.
+        4 OIF output / with_output: u32,
+        /// The next router; absent where the destination is on the link.
+        5 GATEWAY gateway / with_gateway: address,
+        /// The metric; the least wins.
+        6 PRIORITY priority / with_priority: u32,
+        /// The source address that the kernel would take.
+        7 PREFSRC preferred_source / with_preferred_source: address,
+        /// Several next hops, see [`Route::next_hops`].
+        9 MULTIPATH multipath / with_multipath: bytes,
+        /// The table, where its number needs more than a byte.
+        15 TABLE table / with_table: u32,
+        /// The next router, of whichever family.
+        18 VIA via / with_via: value [Via<'a>],
+    }
+    also {
+        8 METRICS Shape::Attributes,
+        11 FLOW Shape::Unsigned,
+        12 CACHEINFO Shape::List(4),
+        16 MARK Shape::Unsigned,
+        17 MFC_STATS Shape::Bytes,
+        19 NEWDST Shape::Bytes,
+        20 PREF Shape::Unsigned,
+        21 ENCAP_TYPE Shape::Unsigned,
+        22 ENCAP Shape::Attributes,
+        23 EXPIRES Shape::Unsigned,
+        25 UID Shape::Unsigned,
+        26 TTL_PROPAGATE Shape::Unsigned,
+        27 IP_PROTO Shape::Unsigned,
+        28 SPORT Shape::Network,
+        29 DPORT Shape::Network,
+        30 NH_ID Shape::Unsigned,
+    }
+}
+
+pub(super) const DST: u16 = 1;
+pub(super) const SRC: u16 = 2;
+pub(super) const IIF: u16 = 3;
+pub(super) const OIF: u16 = 4;
+pub(super) const GATEWAY: u16 = 5;
+pub(super) const MULTIPATH: u16 = 9;
+pub(super) const TABLE: u16 = 15;
+pub(super) const MARK: u16 = 16;
+pub(super) const VIA: u16 = 18;
+pub(super) const UID: u16 = 25;
+pub(super) const IP_PROTO: u16 = 27;
+pub(super) const SPORT: u16 = 28;
+pub(super) const DPORT: u16 = 29;
+const NH_ID: u16 = 30;
+
+/// A router of whichever family (`struct rtvia`).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Via<'a> {
+    family: u16,
+    address: &'a [u8],
+}
+
+impl Via<'_> {
+    /// Its address; `None` where the family is not one of the Internet.
+    pub fn address(&self) -> Option<IpAddr> {
+        inet::from_bytes(self.family, self.address)
+    }
+}
+
+impl<'a, E: Order> Value<'a, E> for Via<'a> {
+    const ABSENT: Self = Self {
+        family: 0,
+        address: &[],
+    };
+
+    #[inline]
+    fn read(payload: &'a [u8]) -> Option<Self> {
+        let (family, address) = payload.split_first_chunk()?;
+        let family = E::u16(*family);
+        let len = usize::from(address_len(family));
+        (len == 0 || len == address.len()).then_some(Self { family, address })
+    }
+
+    fn put(self, writer: &mut Writer<'_, E>, number: u16) {
+        let mut bytes = [0; 18];
+        let len = self.address.len().min(16);
+        bytes[..2].copy_from_slice(&E::put_u16(self.family));
+        for (to, from) in bytes.iter_mut().skip(2).zip(self.address) {
+            *to = *from;
+        }
+        writer.put_bytes(number, bytes.get(..2 + len).unwrap_or_default());
+    }
 }
 
 impl<'a, E: Order> Route<'a, E> {
     /// Reads RTM_NEWROUTE or RTM_DELROUTE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
+    #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        Self::read(message)
+        let (b, attributes) =
+            split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
+        let family = u16::from(b[0]);
+        let mut route = Self {
+            family,
+            destination_prefix: b[1],
+            source_prefix: b[2],
+            tos: b[3],
+            table: b[4].into(),
+            protocol: b[5],
+            scope: b[6],
+            kind: RouteKind::from_number(b[7]),
+            flags: E::u32([b[8], b[9], b[10], b[11]]),
+            fields: RouteAttributes::with_address_len(address_len(family)),
+        };
+        route.fields.update(attributes)?;
+        if let Some(table) = route.fields.table() {
+            route.table = table;
+        }
+        Ok(route)
     }
 
-    /// Reads [`output`](Self::output) alone, for who wants no more.
+    /// Reads `OIF` alone, for who wants no more.
     pub fn output_of(message: &Message<'a, E>) -> Result<Option<u32>, Error> {
         let (_, attributes) =
             split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
@@ -81,104 +175,51 @@ impl<'a, E: Order> Route<'a, E> {
         }
     }
 
-    // Inlined where it ends up in a larger type: it is built in place there.
-    #[inline(always)]
-    pub(super) fn read(message: &Message<'a, E>) -> Result<Self, Error> {
-        let (b, attributes) =
-            split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
-        let family = u16::from(b[0]);
-        const fn forms(address: Form) -> [(u16, Form); 9] {
-            [
-                (DST, address),
-                (SRC, address),
-                (GATEWAY, address),
-                (PREFSRC, address),
-                (VIA, Form::ANY),
-                (IIF, Form::number(4)),
-                (OIF, Form::number(4)),
-                (PRIORITY, Form::number(4)),
-                (TABLE, Form::number(4)),
-            ]
-        }
-        const FORMS: ByFamily<9> = by_family!(forms);
-        let mut values = nothing::<10>();
-        let picked = attributes.pick(of_family(FORMS, family), &mut values);
-        let [_, _, _, _, via, ..] = values;
-        if Spot(via) != Spot::NONE {
-            check_vias(&attributes, picked)?;
-        }
-        picked?;
-        let [destination, source, gateway, preferred, via, rest @ ..] = values;
-        let [input, output, priority, table, present] = rest;
-        let present = Present(present);
-        let table = present.then(8, table);
-        Ok(Self {
-            family,
-            destination_prefix: b[1],
-            source_prefix: b[2],
-            tos: b[3],
-            table: table.unwrap_or(u32::from(b[4])),
-            protocol: b[5],
-            scope: b[6],
-            kind: RouteKind::from_number(b[7]),
-            flags: E::u32([b[8], b[9], b[10], b[11]]),
-            input: present.then(5, input),
-            output: present.then(6, output),
-            priority: present.then(7, priority),
-            attributes,
-            destination: Spot(destination),
-            source: Spot(source),
-            gateway: Spot(gateway),
-            preferred: Spot(preferred),
-            via: Spot(via),
-        })
-    }
-
     /// `DST`: where it leads, the first
     /// [`destination_prefix`](Self::destination_prefix) bits of it.
     pub fn destination(&self) -> Option<IpAddr> {
-        self.address(self.destination)
+        inet::from_bytes(self.family, self.fields.destination()?)
     }
 
     /// `SRC`: for packets from this prefix only.
     pub fn source(&self) -> Option<IpAddr> {
-        self.address(self.source)
+        inet::from_bytes(self.family, self.fields.source()?)
     }
 
     /// `GATEWAY` or `VIA`, whichever comes last: the next router; absent where
     /// the destination is on the link.
     pub fn gateway(&self) -> Option<IpAddr> {
-        if self.gateway.is_behind(self.via) {
-            return self.address(self.gateway);
+        let gateway = self.fields.gateway();
+        if let Some(via) = self.fields.via() {
+            let later = |gateway: &[u8]| gateway.as_ptr() > via.address.as_ptr();
+            if !gateway.is_some_and(later) {
+                return via.address();
+            }
         }
-        via::<E>(self.attributes.picked(self.via)?)
-    }
-
-    /// `MULTIPATH`: the next hops of a route with several. There are none
-    /// where [`output`](Self::output) names the only one, nor where the kernel
-    /// answers with the number of a nexthop object alone
-    /// (`net.ipv4.nexthop_compat_mode=0`).
-    pub fn next_hops(&self) -> Result<NextHops<'a, E>, Error> {
-        let found = self.attributes.find_last(MULTIPATH)?;
-        let inside = found.map_or(self.attributes.continued_at(&[]), |hops| hops.nested());
-        Ok(NextHops::new(self.family, inside))
-    }
-
-    /// `NH_ID`: id of the nexthop object that it uses (kernel 5.3).
-    pub fn next_hop_id(&self) -> Result<Option<u32>, Error> {
-        match self.attributes.find_last(NH_ID)? {
-            Some(id) => id.u32().map(Some),
-            None => Ok(None),
-        }
+        inet::from_bytes(self.family, gateway?)
     }
 
     /// `PREFSRC`: the source address that the kernel would take.
     pub fn preferred_source(&self) -> Option<IpAddr> {
-        self.address(self.preferred)
+        inet::from_bytes(self.family, self.fields.preferred_source()?)
     }
 
-    fn address(&self, spot: Spot) -> Option<IpAddr> {
-        inet::from_bytes(self.family, self.attributes.picked(spot)?)
+    /// `MULTIPATH`: the next hops of a route with several. There are none
+    /// where [`RouteAttributes::output`] names the only one, nor where the
+    /// kernel answers with the number of a nexthop object alone
+    /// (`net.ipv4.nexthop_compat_mode=0`).
+    pub fn next_hops(&self) -> NextHops<'a, E> {
+        let all = self.fields.attributes();
+        let hops = self.fields.multipath().unwrap_or_default();
+        NextHops::new(self.family, all.inside(hops))
+    }
+
+    /// `NH_ID`: id of the nexthop object that it uses (kernel 5.3).
+    pub fn next_hop_id(&self) -> Result<Option<u32>, Error> {
+        match self.fields.attributes().find_last(NH_ID)? {
+            Some(id) => id.u32().map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -190,50 +231,15 @@ impl<E: Order> fmt::Debug for Route<'_, E> {
             .field("destination", &self.destination())
             .field("destination_prefix", &self.destination_prefix)
             .field("gateway", &self.gateway())
-            .field("output", &self.output)
-            .field("preferred_source", &self.preferred_source())
-            .field("priority", &self.priority)
-            .field("attributes", &self.attributes)
+            .field("next_hops", &self.next_hops())
+            .field("fields", &self.fields)
             .finish_non_exhaustive()
     }
 }
 
 /// The address in a `struct rtvia`.
 pub(super) fn via<E: Order>(bytes: &[u8]) -> Option<IpAddr> {
-    let (family, address) = bytes.split_first_chunk()?;
-    inet::from_bytes(E::u16(*family), address)
-}
-
-/// Checks each `VIA`. What was found already is an error only where it comes
-/// first.
-#[cold]
-#[inline(never)]
-fn check_vias<E: Order>(
-    attributes: &Attributes<'_, E>,
-    found: Result<(), Error>,
-) -> Result<(), Error> {
-    for attribute in *attributes {
-        let attribute = attribute?;
-        if found.is_err_and(|error| error.offset() <= attribute.offset()) {
-            return found;
-        }
-        if attribute.number() == VIA && !is_via::<E>(attribute.payload()) {
-            return Err(attribute.error(ErrorKind::BadSize));
-        }
-    }
-    found
-}
-
-/// Whether this is a `struct rtvia`: a family and an address of that family.
-fn is_via<E: Order>(bytes: &[u8]) -> bool {
-    let Some((family, address)) = bytes.split_first_chunk() else {
-        return false;
-    };
-    match E::u16(*family) {
-        inet::AF_INET => address.len() == 4,
-        inet::AF_INET6 => address.len() == 16,
-        _ => true,
-    }
+    <Via<'_> as Value<'_, E>>::read(bytes)?.address()
 }
 
 numbered! {
@@ -269,6 +275,7 @@ numbered! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::order::Little;
     use crate::route::request::Lookup;
     use crate::testing::{bytes, message, native};
@@ -285,7 +292,7 @@ mod tests {
         bytes[0] = bytes.len() as u8;
         let route = Route::decode(&message::<Little>(&bytes)).unwrap();
         assert_eq!((route.kind, route.table), (RouteKind::Unicast, 254));
-        assert_eq!(route.output, Some(4));
+        assert_eq!(route.fields.output(), Some(4));
         assert_eq!(
             route.gateway(),
             Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))

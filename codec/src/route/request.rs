@@ -6,7 +6,7 @@
 
 use core::net::IpAddr;
 
-use super::{link, message_type, path};
+use super::{message_type, path};
 use crate::error::{Error, ErrorKind};
 use crate::inet;
 use crate::netlink::{flags, Header, Writer, HEADER_LEN};
@@ -23,6 +23,8 @@ const DUMP: u16 = flags::REQUEST | flags::DUMP;
 /// most of an answer.
 const EXT_MASK: u16 = 29;
 const SKIP_STATS: u32 = 8;
+/// `IFLA_IFNAME`.
+const IFNAME: u16 = 3;
 /// Bytes of an interface's name without its NUL (`IFNAMSIZ`).
 const NAME_MAX: usize = 15;
 /// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided. IPv6
@@ -76,9 +78,9 @@ pub fn link_by_name<'b>(
 ) -> Result<&'b mut [u8], Error> {
     let mut writer = links(buffer, GET, seq, 0);
     if name.is_empty() || name.len() > NAME_MAX {
-        return Err(Error::about(ErrorKind::BadValue, link::IFNAME, 0));
+        return Err(Error::about(ErrorKind::BadValue, IFNAME, 0));
     }
-    writer.put_text(link::IFNAME, name);
+    writer.put_text(IFNAME, name);
     writer.finish()
 }
 

@@ -4,6 +4,8 @@ use std::hint::black_box;
 
 use ip_mptcp_tests::captures;
 
+use crate::made;
+
 /// Datagrams to the sum of what is in them.
 pub type Read = fn(&[Vec<u8>]) -> u64;
 
@@ -13,6 +15,14 @@ pub struct Contender {
     /// Parses the datagrams of a dump into typed fields; the sum of
     /// [`Endpoint::sum`].
     pub dump: Option<Read>,
+    /// The same as six functions, each of which decodes in a place of its own.
+    pub dumps: Option<[Read; 6]>,
+    /// Parses RTM_NEWADDR; the sum of [`Interface::sum`].
+    pub addresses: Option<Read>,
+    /// Parses the sockets of an answer of inet_diag; the sum of [`Socket::sum`].
+    pub sockets: Option<Read>,
+    /// Parses refusals: error number, text, offset; the sum of all.
+    pub refusal: Option<Read>,
     /// Parses events into typed fields; the sum of [`Event::sum`].
     pub events: Option<Read>,
     /// Builds ADD_ADDR in the space; its length.
@@ -43,7 +53,13 @@ pub struct Space {
 pub struct Inputs {
     dump8: Vec<Vec<u8>>,
     dump255: Vec<Vec<u8>>,
+    mixed: Vec<Vec<u8>>,
+    reversed: Vec<Vec<u8>>,
     events: Vec<Vec<u8>>,
+    reversed_events: Vec<Vec<u8>>,
+    addresses: Vec<Vec<u8>>,
+    sockets: Vec<Vec<u8>>,
+    refusal: Vec<Vec<u8>>,
     resolve: Vec<u8>,
     wanted: Wanted,
 }
@@ -52,14 +68,24 @@ impl Inputs {
     pub fn from_captures() -> Self {
         let debian13 = captures::of("amd64-6.18");
         let newest = captures::of("amd64-7.2");
+        let events: Vec<Vec<u8>> = debian13
+            .events
+            .iter()
+            .flat_map(|e| e.values.clone())
+            .collect();
+        let dump8 = debian13.exchange("49-dump-full").replies.clone();
+        let sockets = newest.exchange("diag-subflow4").replies.clone();
+        let mixed = made::mixed();
         let inputs = Self {
-            dump8: debian13.exchange("49-dump-full").replies.clone(),
+            reversed: made::reversed(&mixed, Some(20)),
+            reversed_events: made::reversed(&events, None),
+            mixed,
+            addresses: made::addresses(),
+            sockets: std::iter::repeat_n(sockets, 100).flatten().collect(),
+            refusal: made::refusals(),
+            dump8,
             dump255: newest.exchange("49-dump-full").replies.clone(),
-            events: debian13
-                .events
-                .iter()
-                .flat_map(|e| e.values.clone())
-                .collect(),
+            events,
             resolve: debian13.exchange("02-family").replies[0].clone(),
             wanted: Wanted {
                 family: 30,
@@ -92,7 +118,14 @@ pub struct Job {
     pub times: u32,
 }
 
-pub const JOBS: [Job; 5] = [
+/// Runs all six of them.
+fn six(contender: &Contender, datagrams: &[Vec<u8>]) -> Option<u64> {
+    let dumps = contender.dumps?;
+    let sums = dumps.iter().map(|dump| dump(black_box(datagrams)));
+    Some(sums.fold(0, u64::wrapping_add))
+}
+
+pub const JOBS: [Job; 12] = [
     Job {
         name: "dump of 8",
         run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.dump8))),
@@ -102,6 +135,41 @@ pub const JOBS: [Job; 5] = [
         name: "dump of 255",
         run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.dump255))),
         times: 10,
+    },
+    Job {
+        name: "255 mixed",
+        run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.mixed))),
+        times: 10,
+    },
+    Job {
+        name: "six callers, mixed",
+        run: |c, inputs| six(c, &inputs.mixed),
+        times: 3,
+    },
+    Job {
+        name: "255 reversed",
+        run: |c, inputs| c.dump.map(|f| f(black_box(&inputs.reversed))),
+        times: 10,
+    },
+    Job {
+        name: "events reversed",
+        run: |c, inputs| c.events.map(|f| f(black_box(&inputs.reversed_events))),
+        times: 20,
+    },
+    Job {
+        name: "1,000 addresses",
+        run: |c, inputs| c.addresses.map(|f| f(black_box(&inputs.addresses))),
+        times: 10,
+    },
+    Job {
+        name: "sockets",
+        run: |c, inputs| c.sockets.map(|f| f(black_box(&inputs.sockets))),
+        times: 5,
+    },
+    Job {
+        name: "refusal",
+        run: |c, inputs| c.refusal.map(|f| f(black_box(&inputs.refusal))),
+        times: 50,
     },
     Job {
         name: "events",
@@ -238,5 +306,69 @@ impl Event {
             .wrapping_add(u64::from(self.reset_reason) << 11)
             .wrapping_add(u64::from(self.reset_flags) << 12)
             .wrapping_add(u64::from(self.server_side) << 13)
+    }
+}
+
+/// What all contenders read of an address of an interface.
+#[derive(Default)]
+pub struct Interface {
+    pub family: u8,
+    pub prefix: u8,
+    pub scope: u8,
+    pub index: u32,
+    pub flags: u32,
+    pub address: Address,
+    pub label: usize,
+    pub valid: u32,
+}
+
+impl Interface {
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
+        u64::from(self.family)
+            .wrapping_add(u64::from(self.prefix) << 8)
+            .wrapping_add(u64::from(self.scope) << 16)
+            .wrapping_add(u64::from(self.index) << 24)
+            .wrapping_add(u64::from(self.flags) << 32)
+            .wrapping_add(self.address.sum())
+            .wrapping_add((self.label as u64) << 40)
+            .wrapping_add(u64::from(self.valid) << 3)
+    }
+}
+
+/// What all contenders read of a socket.
+#[derive(Default)]
+pub struct Socket {
+    pub state: u8,
+    pub ports: [u16; 2],
+    pub source: Address,
+    pub destination: Address,
+    pub interface: u32,
+    pub inode: u32,
+    pub congestion: usize,
+    pub rtt: u32,
+    pub token: u32,
+    pub flags: u32,
+    pub ids: [u8; 2],
+    pub map_seq: u64,
+}
+
+impl Socket {
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
+        u64::from(self.state)
+            .wrapping_add(u64::from(self.ports[0]) << 8)
+            .wrapping_add(u64::from(self.ports[1]) << 24)
+            .wrapping_add(self.source.sum())
+            .wrapping_add(self.destination.sum().rotate_left(8))
+            .wrapping_add(u64::from(self.interface) << 1)
+            .wrapping_add(u64::from(self.inode) << 2)
+            .wrapping_add((self.congestion as u64) << 3)
+            .wrapping_add(u64::from(self.rtt) << 4)
+            .wrapping_add(u64::from(self.token) << 5)
+            .wrapping_add(u64::from(self.flags) << 6)
+            .wrapping_add(u64::from(self.ids[0]) << 7)
+            .wrapping_add(u64::from(self.ids[1]) << 8)
+            .wrapping_add(self.map_seq)
     }
 }

@@ -15,6 +15,7 @@
 
 mod floor;
 mod jobs;
+mod made;
 mod measure;
 mod ours;
 mod peers;

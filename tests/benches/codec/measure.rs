@@ -103,6 +103,10 @@ const CELLAR: usize = 1 << 16;
 const IDLE: Contender = Contender {
     name: "",
     dump: Some(|_| 0),
+    dumps: Some([|_| 0; 6]),
+    addresses: Some(|_| 0),
+    sockets: Some(|_| 0),
+    refusal: Some(|_| 0),
     events: Some(|_| 0),
     build: Some(|_, _| 0),
     resolve: Some(|_| 0),

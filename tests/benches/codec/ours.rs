@@ -1,15 +1,28 @@
 //! This project's codec, used as its documentation says.
 
+use mptcp_codec::diag::SocketView;
 use mptcp_codec::generic::controller::Family;
 use mptcp_codec::mptcp::{self, request, EndpointFlags};
 use mptcp_codec::netlink::{Content, Messages};
+use mptcp_codec::route;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::jobs::{Address, Contender, Endpoint, Event, Space, Wanted};
+use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Socket, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "mptcp-codec",
-    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump::<0>(datagrams).expect("a good dump")),
+    dumps: Some([
+        |datagrams| dump::<0>(datagrams).expect("a good dump"),
+        |datagrams| dump::<1>(datagrams).expect("a good dump"),
+        |datagrams| dump::<2>(datagrams).expect("a good dump"),
+        |datagrams| dump::<3>(datagrams).expect("a good dump"),
+        |datagrams| dump::<4>(datagrams).expect("a good dump"),
+        |datagrams| dump::<5>(datagrams).expect("a good dump"),
+    ]),
+    addresses: Some(|datagrams| addresses(datagrams).expect("good addresses")),
+    sockets: Some(|datagrams| sockets(datagrams).expect("good sockets")),
+    refusal: Some(|datagrams| refusal(datagrams).expect("good refusals")),
     events: Some(|datagrams| events(datagrams).expect("good events")),
     build: Some(|wanted, space| build(wanted, space).expect("space for it")),
     resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
@@ -24,8 +37,10 @@ fn address(address: Option<IpAddr>) -> Address {
     }
 }
 
-fn dump(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
-    let mut sum = 0u64;
+/// `PLACE` makes each a function of its own.
+#[inline(never)]
+fn dump<const PLACE: u32>(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
+    let mut sum = u64::from(PLACE);
     for datagram in datagrams {
         for message in Messages::new(datagram) {
             let message = message?;
@@ -93,6 +108,80 @@ fn resolve(datagram: &[u8]) -> Result<u64, mptcp_codec::Error> {
         let family = Family::decode(&message?)?;
         let group = family.group(mptcp::EVENT_GROUP)?.unwrap_or(0);
         sum = u64::from(family.id) << 32 | u64::from(group);
+    }
+    Ok(sum)
+}
+
+fn addresses(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        for message in Messages::new(datagram) {
+            let of = route::Address::decode(&message?)?;
+            let interface = Interface {
+                family: of.family as u8,
+                prefix: of.prefix,
+                scope: of.scope,
+                index: of.index,
+                flags: of.flags.0,
+                address: address(of.address()),
+                label: of.fields.label().map_or(0, |label| label.as_bytes().len()),
+                valid: of.fields.cache().map_or(0, |cache| cache.valid),
+            };
+            sum = sum.wrapping_add(interface.sum());
+        }
+    }
+    Ok(sum)
+}
+
+fn sockets(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        for message in Messages::new(datagram) {
+            let message = message?;
+            let Content::Data = message.content()? else {
+                continue;
+            };
+            let of = SocketView::decode(&message)?;
+            let [local, remote] = of.ends();
+            let subflow = of.fields().subflow()?.unwrap_or_default();
+            let socket = Socket {
+                state: of.state().number(),
+                ports: [local.port, remote.port],
+                source: address(local.address()),
+                destination: address(remote.address()),
+                interface: of.interface(),
+                inode: of.inode(),
+                congestion: of
+                    .fields()
+                    .congestion()
+                    .map_or(0, |name| name.as_bytes().len()),
+                rtt: of.tcp_info().and_then(|info| info.rtt()).unwrap_or(0),
+                token: subflow.token_loc().unwrap_or(0),
+                flags: subflow.flags().unwrap_or_default().0,
+                ids: [subflow.id_rem().unwrap_or(0), subflow.id_loc().unwrap_or(0)],
+                map_seq: subflow.map_seq().unwrap_or(0),
+            };
+            sum = sum.wrapping_add(socket.sum());
+        }
+    }
+    Ok(sum)
+}
+
+fn refusal(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        for message in Messages::new(datagram) {
+            if let Content::Ack(ack) = message?.content()? {
+                let text = ack
+                    .extended
+                    .message()
+                    .map_or(0, |text| text.as_bytes().len());
+                sum = sum
+                    .wrapping_add(u64::from(ack.errno))
+                    .wrapping_add((text as u64) << 8)
+                    .wrapping_add(u64::from(ack.extended.offset().unwrap_or(0)) << 16);
+            }
+        }
     }
     Ok(sum)
 }

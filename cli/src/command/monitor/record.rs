@@ -166,7 +166,7 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
         return;
     }
     for attribute in sent.flatten() {
-        if A::name(attribute.number()).is_none() {
+        if A::name_of(attribute.number()).is_none() {
             let kind = text::number(attribute.number().into());
             out.key(&["attribute", kind.as_str()].concat());
             out.byte(b'"');
@@ -298,7 +298,7 @@ mod tests {
     /// An event with the attribute of this number and no other; `None` where the codec
     /// knows no such attribute.
     fn with_only(number: u16) -> Option<A> {
-        A::name(number)?;
+        A::name_of(number)?;
         let of_len = |len: u16| {
             // An event: two headers, and the attribute.
             let padded = len.next_multiple_of(4);
@@ -333,8 +333,8 @@ mod tests {
                 out.style.json = json;
                 attributes(&mut out, &fields, b"");
                 // In text, the address shows the family.
-                let silent = A::name(number) == Some("FAMILY") && !json;
-                assert_eq!(out.kept() == 0, silent, "{:?}", A::name(number));
+                let silent = A::name_of(number) == Some("FAMILY") && !json;
+                assert_eq!(out.kept() == 0, silent, "{:?}", A::name_of(number));
             }
         }
         assert!(count >= 18, "{count}");

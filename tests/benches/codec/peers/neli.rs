@@ -16,6 +16,10 @@ use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
 pub const CONTENDER: Contender = Contender {
     name: "neli",
     dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dumps: None,
+    addresses: None,
+    sockets: None,
+    refusal: None,
     events: Some(|datagrams| events(datagrams).expect("good events")),
     build: Some(build),
     resolve: Some(|datagram| resolve(datagram).expect("a good reply")),

@@ -22,7 +22,7 @@ use mptcp_codec::netlink::{
 };
 use mptcp_codec::order::{Big, Little};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{self, Address, Change, Link, NextHops, Route};
+use mptcp_codec::route::{self, Address, AddressAttributes, Change, Link, NextHops, Route};
 use mptcp_codec::{Error, ErrorKind};
 
 /// Exports a function for each row. What is large comes behind a reference:
@@ -52,6 +52,7 @@ decoders! {
     call_skip call_skip_be(m: Message<'_, Little>, Message<'_, Big>) m.attributes(black_box(4));
     call_attribute call_attribute_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.next();
     call_find_last call_find_last_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.find_last(black_box(3));
+    call_continued_at call_continued_at_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.continued_at(&[]);
     call_find_nest call_find_nest_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.find_nest(black_box(3));
     call_u8 call_u8_be(a: Attribute<'_, Little>, Attribute<'_, Big>) a.u8();
     call_u16 call_u16_be(a: Attribute<'_, Little>, Attribute<'_, Big>) a.u16();
@@ -66,17 +67,21 @@ decoders! {
     call_ack_message call_ack_message_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.message();
     call_ack_offset call_ack_offset_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.offset();
     call_ack_cookie call_ack_cookie_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.cookie();
-    call_ack_policy call_ack_policy_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.policy();
     call_ack_missing_type call_ack_missing_type_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.missing_type();
     call_ack_missing_nest call_ack_missing_nest_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.missing_nest();
     call_ack_unknown call_ack_unknown_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.unknown();
     call_ack_rule call_ack_rule_be(e: ExtendedAck<'_, Little>, ExtendedAck<'_, Big>) e.rule();
+    call_update call_update_be(a: (Endpoint, Attributes<'_, Little>), (Endpoint, Attributes<'_, Big>)) a.0.update(a.1);
+    call_unknown_of call_unknown_of_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Endpoint::unknown_of(*a).next();
+    call_unknown_attributes call_unknown_attributes_be(f: Family<'_, Little>, Family<'_, Big>) f.fields.unknown_attributes().next();
+    call_socket_fields call_socket_fields_be(s: Socket<'_, Little>, Socket<'_, Big>) (s.fields.congestion(), s.fields.mark(), s.fields.upper());
     call_rule call_rule_be(a: Attributes<'_, Little>, Attributes<'_, Big>) Rule::from_attributes(*a);
     call_generic call_generic_be(m: Message<'_, Little>, Message<'_, Big>) Generic::decode(m);
     call_family call_family_be(m: Message<'_, Little>, Message<'_, Big>) Family::decode(m);
+    call_family_fields call_family_fields_be(f: Family<'_, Little>, Family<'_, Big>) (f.fields.name(), f.fields.attributes(), f.fields.unknown());
     call_group call_group_be(f: Family<'_, Little>, Family<'_, Big>) f.group(black_box("mptcp_pm_events"));
-    call_groups call_groups_be(f: Family<'_, Little>, Family<'_, Big>) f.groups().next();
-    call_operations call_operations_be(f: Family<'_, Little>, Family<'_, Big>) f.operations().next();
+    call_groups call_groups_be(f: Family<'_, Little>, Family<'_, Big>) f.fields.groups().next();
+    call_operations call_operations_be(f: Family<'_, Little>, Family<'_, Big>) f.fields.operations().next();
     call_policies call_policies_be(m: Message<'_, Little>, Message<'_, Big>) Entries::decode(m);
     call_policy call_policy_be(e: Entries<'_, Little>, Entries<'_, Big>) e.next();
     call_endpoint call_endpoint_be(m: Message<'_, Little>, Message<'_, Big>) Endpoint::decode(m);
@@ -107,7 +112,7 @@ decoders! {
     call_link call_link_be(m: Message<'_, Little>, Message<'_, Big>) Link::decode(m);
     call_address call_address_be(m: Message<'_, Little>, Message<'_, Big>) Address::decode(m);
     call_address_ends call_address_ends_be(a: Address<'_, Little>, Address<'_, Big>) (a.address(), a.peer());
-    call_address_cache call_address_cache_be(a: Address<'_, Little>, Address<'_, Big>) a.cache();
+    call_address_cache call_address_cache_be(a: Address<'_, Little>, Address<'_, Big>) a.fields.cache();
     call_route_ends call_route_ends_be(r: Route<'_, Little>, Route<'_, Big>) (r.destination(), r.source());
     call_gateway call_gateway_be(r: Route<'_, Little>, Route<'_, Big>) (r.gateway(), r.preferred_source());
     call_output_of call_output_of_be(m: Message<'_, Little>, Message<'_, Big>) Route::output_of(m);
@@ -119,6 +124,10 @@ decoders! {
     call_reply call_reply_be(r: Replies<'_, '_, Little>, Replies<'_, '_, Big>) r.next();
     call_put_numbers call_put_numbers_be(w: Writer<'_, Little>, Writer<'_, Big>) {
         w.put_u8(1, 1).put_u16(2, 1).put_u32(3, 1).put_u64(4, 1).put_be16(5, 1).put_i32(6, 1);
+    };
+    call_put_wide call_put_wide_be(w: Writer<'_, Little>, Writer<'_, Big>) {
+        w.put_i64(1, 1).put_uint(2, black_box(1)).put_sint(3, black_box(1)).put_flag(4);
+        w.put_be32(5, 1).put_be64(6, 1);
     };
     call_put_addresses call_put_addresses_be(w: Writer<'_, Little>, Writer<'_, Big>) {
         w.put_ipv4(1, black_box(Ipv4Addr::LOCALHOST)).put_ipv6(2, black_box(Ipv6Addr::LOCALHOST));
@@ -135,6 +144,12 @@ calls! {
     call_feed_messages(e: &mut Exchange, m: &Messages<'_, Big>) e.feed_messages(*m);
     call_header(b: &[u8; 16]) Header::from_bytes::<Big>(b);
     call_align(len: usize) netlink::align(len);
+    call_name_of(number: u16) Endpoint::name_of(number);
+    call_error_names(e: &Error) (e.set(), e.attribute_name(), e.in_set(Endpoint::NAMES));
+    call_command(o: &controller::Operation) o.command();
+    call_address_len() AddressAttributes::<'static, Little>::with_address_len(4);
+    call_named() mptcp_codec::mptcp::PathManager::named(1).id;
+    call_request_with_order(b: &mut [u8]) generic::request_with_order::<Big>(b, 1, 2, 3, 4, 5).finish();
     call_error(at: usize) Error::about(ErrorKind::BadValue, 1, at);
     call_subflows(b: &[u8]) Subflows::<Little>::decode(b);
     call_full_info(b: &[u8]) FullInfo::<Little>::decode(b);
@@ -186,6 +201,8 @@ calls! {
     call_lookup(b: &mut [u8], l: &ask::Lookup) l.encode(b, 1);
     call_dump_routes(b: &mut [u8]) ask::dump_routes(b, 2, 1);
     call_dump_rules(b: &mut [u8]) ask::dump_rules(b, 2, 1);
+    call_dump_routes_by(b: &mut [u8]) ask::dump_routes_by(b, 2, 1, 3);
+    call_with_all(e: &Endpoint, more: &Endpoint) e.with_all(more).without_all(4);
     call_lookup_new(a: &IpAddr) ask::Lookup::new(*a).with_source(*a).with_output(1).matching_route();
     call_lookup_all(l: &ask::Lookup) l.with_input(1).with_tos(2).with_uid(3).with_protocol(6).with_source_port(4).with_destination_port(5).with_mark(6);
     call_filter(a: &IpAddr) Filter::ANY.with_source(*a, 1).with_destination(*a, 2);

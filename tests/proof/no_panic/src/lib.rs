@@ -142,8 +142,8 @@ fn controller<E: Order>(bytes: &[u8]) {
     each::<E>(bytes, |message| {
         if let Ok(family) = Family::decode(&message) {
             opaque(family);
-            family.operations().for_each(opaque);
-            family.groups().for_each(opaque);
+            family.fields.operations().for_each(opaque);
+            family.fields.groups().for_each(opaque);
             opaque(family.group(black_box("mptcp_pm_events")));
         }
         if let Ok(entries) = Entries::decode(&message) {
@@ -188,8 +188,8 @@ fn routes<E: Order>(bytes: &[u8]) {
         opaque(Address::decode(&message));
         let route = Route::decode(&message);
         opaque(route);
-        if let Ok(hops) = route.and_then(|route| route.next_hops()) {
-            hops.for_each(opaque);
+        if let Ok(route) = route {
+            route.next_hops().for_each(opaque);
         }
         opaque(RoutingRule::decode(&message));
     });

@@ -1,0 +1,1025 @@
+//! Sets of attributes: what [`attribute_set!`](crate::attribute_set) makes, and
+//! the kinds of attributes that a set can have.
+
+use core::fmt::Debug;
+use core::hash::Hash;
+use core::marker::PhantomData;
+
+use crate::error::{Error, ErrorKind};
+use crate::netlink::{align, Attributes, Text, Writer};
+use crate::order::{Native, Order};
+
+/// The name of a set and those of its attributes, as one text: the name, then a
+/// line `NUMBER NAME` for each.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Names(&'static str);
+
+impl Names {
+    /// Used by [`attribute_set!`](crate::attribute_set).
+    #[doc(hidden)]
+    pub const fn of(text: &'static str) -> Self {
+        Self(text)
+    }
+
+    /// The name of the set.
+    pub fn set(&self) -> &'static str {
+        cut(self.0, b'\n').0
+    }
+
+    /// The kernel's name of the attribute with this number.
+    pub fn attribute(&self, number: u16) -> Option<&'static str> {
+        let mut rest = cut(self.0, b'\n').1;
+        while !rest.is_empty() {
+            let (row, others) = cut(rest, b'\n');
+            let (digits, name) = cut(row, b' ');
+            if value_of(digits) == number {
+                return Some(name);
+            }
+            rest = others;
+        }
+        None
+    }
+}
+
+/// What comes before and after the first `at`. By hand: what `str` has for it
+/// can panic, as far as the compiler knows.
+fn cut(text: &'static str, at: u8) -> (&'static str, &'static str) {
+    match text.bytes().position(|byte| byte == at) {
+        Some(end) => (
+            text.get(..end).unwrap_or_default(),
+            text.get(end + 1..).unwrap_or_default(),
+        ),
+        None => (text, ""),
+    }
+}
+
+/// The value of decimal digits.
+fn value_of(digits: &str) -> u16 {
+    digits.bytes().fold(0, |value: u16, digit| {
+        let digit = digit.wrapping_sub(b'0').into();
+        value.wrapping_mul(10).wrapping_add(digit)
+    })
+}
+
+/// A set of attributes: implemented by [`attribute_set!`](crate::attribute_set).
+pub trait Set<'a, E: Order>: Sized + Debug {
+    /// Its attributes, with names and types.
+    const DESCRIPTION: &'static Description;
+
+    /// Reads it.
+    fn read_set(attributes: Attributes<'a, E>) -> Result<Self, Error>;
+}
+
+/// The attributes of a set, by which any message can be printed.
+#[derive(Debug)]
+pub struct Description {
+    /// The name of the set.
+    pub name: &'static str,
+    /// Its attributes.
+    pub rows: &'static [Row],
+}
+
+impl Description {
+    /// The attribute with this number.
+    pub fn row(&self, number: u16) -> Option<&'static Row> {
+        self.rows.iter().find(|row| row.number == number)
+    }
+}
+
+/// An attribute of a set.
+#[derive(Debug)]
+pub struct Row {
+    /// The number of its type.
+    pub number: u16,
+    /// The kernel's name without its prefix.
+    pub name: &'static str,
+    /// What it is.
+    pub shape: Shape,
+}
+
+/// What an attribute is, as [`Row`] tells it.
+#[derive(Copy, Clone, Debug)]
+#[non_exhaustive]
+pub enum Shape {
+    /// An unsigned number in the machine's order, of 1, 2, 4 or 8 bytes.
+    Unsigned,
+    /// A signed number.
+    Signed,
+    /// A number in network order.
+    Network,
+    /// Nothing but its presence.
+    Flag,
+    /// A value and the bits of it that count.
+    Bitfield,
+    /// A string.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// A hardware address.
+    Mac,
+    /// An address of IPv4 or IPv6, told apart by its length.
+    Ip,
+    /// Numbers of this length, one after the other.
+    List(u8),
+    /// Attributes that no set describes.
+    Attributes,
+    /// Another set.
+    Nest(&'static Description),
+    /// Attributes with any numbers, each a set.
+    Array(&'static Description),
+    /// A number with names: of a value, or of its bits.
+    Named(fn(u64, &mut core::fmt::Formatter<'_>) -> core::fmt::Result),
+    /// Fills space.
+    Padding,
+}
+
+/// A kind of attribute. Those that netlink has are in [`kind`]; one's own is a
+/// type that implements this, and stands in a set as `value [Type]`.
+pub trait Kind<'a, E: Order> {
+    /// What the set keeps.
+    type Stored: Copy + Ord + Hash + Debug;
+    /// What its method returns.
+    type Found;
+    /// What the builder takes.
+    type Given;
+    /// What is kept of one that is absent.
+    const ABSENT: Self::Stored;
+    /// Its length, [`ANY_LEN`] where that varies.
+    const LEN: usize = ANY_LEN;
+    /// Whether it is a number that `NLA_F_NET_BYTEORDER` turns round.
+    const IS_NUMBER: bool = false;
+    /// What is wrong with one that cannot be read.
+    const FAULT: ErrorKind = ErrorKind::BadSize;
+    /// How it is shown.
+    const SHAPE: Shape;
+    /// Reads a payload; `None` where it is no such value. Of a number, in the
+    /// machine's order.
+    fn read(payload: &'a [u8]) -> Option<Self::Stored>;
+    /// Reads one whose type, in the upper half of `word`, has flags.
+    #[inline(always)]
+    fn read_flagged(payload: &'a [u8], word: u32) -> Option<Self::Stored> {
+        let _ = word;
+        Self::read(payload)
+    }
+    /// Hands over what `Debug` is to show.
+    fn show(stored: Self::Stored, all: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+        let _ = all;
+        with(&stored);
+    }
+    /// What the method returns.
+    fn find(stored: Self::Stored, present: bool, all: Attributes<'a, E>) -> Self::Found;
+    /// What is kept of what the builder was given.
+    fn store(given: Self::Given) -> Self::Stored;
+    /// Writes one.
+    fn put(writer: &mut Writer<'_, E>, number: u16, stored: Self::Stored);
+}
+
+/// Of any length: see [`Kind::LEN`].
+pub const ANY_LEN: usize = usize::MAX;
+
+/// A value of one's own: stands in a set as `value [Type]`.
+pub trait Value<'a, E: Order>: Copy + Ord + Hash + Debug {
+    /// What stands for one that is absent.
+    const ABSENT: Self;
+    /// How it is shown.
+    const SHAPE: Shape = Shape::Bytes;
+    /// Reads a payload; `None` where it is no such value.
+    fn read(payload: &'a [u8]) -> Option<Self>;
+    /// Writes one.
+    fn put(self, writer: &mut Writer<'_, E>, number: u16);
+}
+
+/// A value and the bits of it that count (`struct nla_bitfield32`).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bitfield32 {
+    /// The value.
+    pub value: u32,
+    /// Which of its bits count.
+    pub selector: u32,
+}
+
+/// The entries of an array of sets: each attribute is one, whatever its number.
+/// Ends after its first error.
+#[must_use = "iterators are lazy"]
+pub struct Array<'a, T, E: Order = Native> {
+    rest: Attributes<'a, E>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<'a, T, E: Order> Array<'a, T, E> {
+    /// The entries as attributes.
+    pub const fn attributes(&self) -> Attributes<'a, E> {
+        self.rest
+    }
+}
+
+impl<T, E: Order> Copy for Array<'_, T, E> {}
+impl<T, E: Order> Clone for Array<'_, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, T: Set<'a, E>, E: Order> Iterator for Array<'a, T, E> {
+    type Item = Result<T, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.rest.next()?;
+        let entry = entry.and_then(|entry| T::read_set(entry.nested()));
+        if entry.is_err() {
+            self.rest = self.rest.continued_at(&[]);
+        }
+        Some(entry)
+    }
+}
+
+impl<'a, T: Set<'a, E>, E: Order> core::iter::FusedIterator for Array<'a, T, E> {}
+
+impl<'a, T: Set<'a, E> + core::fmt::Debug, E: Order> core::fmt::Debug for Array<'a, T, E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+/// Numbers of one length, one after the other.
+#[must_use = "iterators are lazy"]
+pub struct List<'a, T, E: Order = Native> {
+    rest: &'a [u8],
+    of: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E: Order> Copy for List<'_, T, E> {}
+impl<T, E: Order> Clone for List<'_, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+macro_rules! lists {
+    ($($number:ident $len:literal $from:ident;)+) => {$(
+        impl<E: Order> Iterator for List<'_, $number, E> {
+            type Item = $number;
+
+            #[inline]
+            fn next(&mut self) -> Option<$number> {
+                let (bytes, rest) = self.rest.split_first_chunk::<$len>()?;
+                self.rest = rest;
+                Some(lists!($from E bytes))
+            }
+        }
+
+        impl<E: Order> core::iter::FusedIterator for List<'_, $number, E> {}
+
+        impl<E: Order> core::fmt::Debug for List<'_, $number, E> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_list().entries(*self).finish()
+            }
+        }
+
+        impl<'a, E: Order> Kind<'a, E> for kind::list<$number> {
+            type Stored = &'a [u8];
+            type Found = Option<List<'a, $number, E>>;
+            type Given = &'a [u8];
+            const ABSENT: &'a [u8] = &[];
+            const SHAPE: Shape = Shape::List($len);
+            #[inline(always)]
+            fn read(payload: &'a [u8]) -> Option<&'a [u8]> {
+                let whole = payload.chunks_exact($len).remainder().is_empty();
+                whole.then_some(payload)
+            }
+            #[inline(always)]
+            fn find(stored: &'a [u8], present: bool, _: Attributes<'a, E>) -> Self::Found {
+                present.then_some(List { rest: stored, of: PhantomData })
+            }
+            fn show(stored: &'a [u8], _: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+                with(&List::<'a, $number, E> { rest: stored, of: PhantomData });
+            }
+            #[inline(always)]
+            fn store(given: &'a [u8]) -> &'a [u8] {
+                given
+            }
+            #[inline(always)]
+            fn put(writer: &mut Writer<'_, E>, number: u16, stored: &'a [u8]) {
+                writer.put_bytes(number, stored);
+            }
+        }
+    )+};
+    (u8 $E:ident $bytes:ident) => { $bytes[0] };
+    (u16 $E:ident $bytes:ident) => { $E::u16(*$bytes) };
+    (u32 $E:ident $bytes:ident) => { $E::u32(*$bytes) };
+    (u64 $E:ident $bytes:ident) => { $E::u64(*$bytes) };
+}
+
+lists! {
+    u8 1 u8;
+    u16 2 u16;
+    u32 4 u32;
+    u64 8 u64;
+}
+
+/// The kinds of attributes that netlink has, by the names they have in a set.
+#[allow(non_camel_case_types)]
+pub mod kind {
+    use super::*;
+    use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    /// A kind whose stored value is what its method finds.
+    macro_rules! plain {
+        ($(
+            $(#[$doc:meta])*
+            $name:ident: $type:ty, absent $absent:expr, len $len:expr, number $number:tt,
+            shape $shape:expr, found $found:ident,
+            read $E:ident $payload:ident $read:expr,
+            put $w:ident $n:ident $v:ident $put:expr;
+        )+) => {$(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+
+            impl<'a, $E: Order> Kind<'a, $E> for $name {
+                type Stored = $type;
+                type Found = Option<$type>;
+                type Given = $type;
+                const ABSENT: $type = $absent;
+                const LEN: usize = $len;
+                const IS_NUMBER: bool = $number;
+                const SHAPE: Shape = $shape;
+                #[inline(always)]
+                fn read($payload: &'a [B]) -> Option<$type> {
+                    $read
+                }
+                #[inline(always)]
+                fn find(stored: $type, present: bool, _: Attributes<'a, $E>) -> Option<$type> {
+                    plain!($found stored present)
+                }
+                plain!(odd $number $type, $E);
+                #[inline(always)]
+                fn store(given: $type) -> $type {
+                    given
+                }
+                #[inline(always)]
+                fn put($w: &mut Writer<'_, $E>, $n: W2, $v: $type) {
+                    $put;
+                }
+            }
+        )+};
+        (odd false $type:ty, $E:ident) => {};
+        (odd true $type:ty, $E:ident) => {
+            #[inline(always)]
+            fn read_flagged(payload: &'a [B], word: W4) -> Option<$type> {
+                let number = <Self as Kind<'a, $E>>::read(payload)?;
+                if inner::is_net(word) && $E::u16([1, 0]) == 1 {
+                    return inner::reordered::<Self, $E, $type>(payload);
+                }
+                Some(number)
+            }
+        };
+        // What is absent is zero in a set, so the second half never decides;
+        // but it tells the compiler, and `unwrap_or(0)` becomes a plain read.
+        (number $stored:ident $present:ident) => {
+            if $present || $stored != 0 { Some($stored) } else { None }
+        };
+        (whole $stored:ident $present:ident) => {
+            if $present { Some($stored) } else { None }
+        };
+    }
+
+    type B = core::primitive::u8;
+    type W2 = core::primitive::u16;
+    type W4 = core::primitive::u32;
+    type W8 = core::primitive::u64;
+    type S1 = core::primitive::i8;
+    type S2 = core::primitive::i16;
+    type S4 = core::primitive::i32;
+    type S8 = core::primitive::i64;
+
+    plain! {
+        /// One byte.
+        u8: B, absent 0, len 1, number true, shape Shape::Unsigned, found number,
+            read E payload match *payload { [a] => Some(a), _ => None },
+            put w n v w.put_u8(n, v);
+        /// 16 bits in the machine's order, as all below.
+        u16: W2, absent 0, len 2, number true, shape Shape::Unsigned, found number,
+            read E payload match *payload { [a, b] => Some(E::u16([a, b])), _ => None },
+            put w n v w.put_u16(n, v);
+        /// 32 bits.
+        u32: W4, absent 0, len 4, number true, shape Shape::Unsigned, found number,
+            read E payload match *payload { [a, b, c, d] => Some(E::u32([a, b, c, d])), _ => None },
+            put w n v w.put_u32(n, v);
+        /// 64 bits.
+        u64: W8, absent 0, len 8, number true, shape Shape::Unsigned, found number,
+            read E payload match payload.first_chunk() {
+                Some(bytes) if payload.len() == 8 => Some(E::u64(*bytes)),
+                _ => None,
+            },
+            put w n v w.put_u64(n, v);
+        /// One byte with a sign.
+        i8: S1, absent 0, len 1, number true, shape Shape::Signed, found number,
+            read E payload match *payload { [a] => Some(a as S1), _ => None },
+            put w n v w.put_u8(n, v as B);
+        /// 16 bits with a sign.
+        i16: S2, absent 0, len 2, number true, shape Shape::Signed, found number,
+            read E payload match *payload { [a, b] => Some(E::u16([a, b]) as S2), _ => None },
+            put w n v w.put_u16(n, v as W2);
+        /// 32 bits with a sign.
+        i32: S4, absent 0, len 4, number true, shape Shape::Signed, found number,
+            read E payload match *payload { [a, b, c, d] => Some(E::u32([a, b, c, d]) as S4), _ => None },
+            put w n v w.put_i32(n, v);
+        /// 64 bits with a sign.
+        i64: S8, absent 0, len 8, number true, shape Shape::Signed, found number,
+            read E payload match payload.first_chunk() {
+                Some(bytes) if payload.len() == 8 => Some(E::u64(*bytes) as S8),
+                _ => None,
+            },
+            put w n v w.put_i64(n, v);
+        /// 16 bits that are always in network order.
+        be16: W2, absent 0, len 2, number false, shape Shape::Network, found number,
+            read E payload match *payload { [a, b] => Some(W2::from_be_bytes([a, b])), _ => None },
+            put w n v w.put_be16(n, v);
+        /// 32 bits that are always in network order.
+        be32: W4, absent 0, len 4, number false, shape Shape::Network, found number,
+            read E payload match *payload { [a, b, c, d] => Some(W4::from_be_bytes([a, b, c, d])), _ => None },
+            put w n v w.put_be32(n, v);
+        /// 64 bits that are always in network order.
+        be64: W8, absent 0, len 8, number false, shape Shape::Network, found number,
+            read E payload match payload.first_chunk() {
+                Some(bytes) if payload.len() == 8 => Some(W8::from_be_bytes(*bytes)),
+                _ => None,
+            },
+            put w n v w.put_be64(n, v);
+        /// A number of 32 or 64 bits, whichever the kernel chose (`NLA_UINT`).
+        uint: W8, absent 0, len ANY_LEN, number true, shape Shape::Unsigned, found number,
+            read E payload match payload.len() { 4 | 8 => E::number(payload), _ => None },
+            put w n v w.put_uint(n, v);
+        /// The same with a sign (`NLA_SINT`).
+        sint: S8, absent 0, len ANY_LEN, number true, shape Shape::Signed, found number,
+            read E payload match (payload.len(), E::number(payload)) {
+                (4, Some(number)) => Some(S8::from(number as S4)),
+                (8, Some(number)) => Some(number as S8),
+                _ => None,
+            },
+            put w n v w.put_sint(n, v);
+        /// An address of IPv4.
+        ipv4: Ipv4Addr, absent Ipv4Addr::UNSPECIFIED, len 4, number false, shape Shape::Ip, found whole,
+            read E payload match *payload { [a, b, c, d] => Some(Ipv4Addr::new(a, b, c, d)), _ => None },
+            put w n v w.put_ipv4(n, v);
+        /// An address of IPv6.
+        ipv6: Ipv6Addr, absent Ipv6Addr::UNSPECIFIED, len 16, number false, shape Shape::Ip, found whole,
+            read E payload match payload.first_chunk::<16>() {
+                Some(bytes) if payload.len() == 16 => Some(Ipv6Addr::from(*bytes)),
+                _ => None,
+            },
+            put w n v w.put_ipv6(n, v);
+        /// An address of either, told apart by its length.
+        ip: IpAddr, absent IpAddr::V4(Ipv4Addr::UNSPECIFIED), len ANY_LEN, number false, shape Shape::Ip, found whole,
+            read E payload match (payload.len(), payload.first_chunk::<16>()) {
+                (16, Some(bytes)) => Some(IpAddr::V6(Ipv6Addr::from(*bytes))),
+                _ => match *payload {
+                    [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
+                    _ => None,
+                },
+            },
+            put w n v crate::inet::put(w, n, v);
+        /// A hardware address of six bytes.
+        mac: [B; 6], absent [0; 6], len 6, number false, shape Shape::Mac, found whole,
+            read E payload payload.try_into().ok(),
+            put w n v w.put_bytes(n, &v);
+        /// A value and the bits of it that count.
+        bitfield32: Bitfield32, absent Bitfield32 { value: 0, selector: 0 }, len 8, number false, shape Shape::Bitfield, found whole,
+            read E payload match payload.split_first_chunk() {
+                Some((first, rest)) => rest.try_into().ok().map(|selector| Bitfield32 {
+                    value: E::u32(*first),
+                    selector: E::u32(selector),
+                }),
+                None => None,
+            },
+            put w n v {
+                let [a, b, c, d] = E::put_u32(v.value);
+                let [e, f, g, h] = E::put_u32(v.selector);
+                w.put_bytes(n, &[a, b, c, d, e, f, g, h])
+            };
+        /// Bytes.
+        bytes: &'a [B], absent &[], len ANY_LEN, number false, shape Shape::Bytes, found whole,
+            read E payload Some(payload),
+            put w n v w.put_bytes(n, v);
+        /// An address of the family that the fixed part of the message names, as
+        /// bytes: of another length it is refused.
+        address: &'a [B], absent &[], len ANY_LEN, number false, shape Shape::Ip, found whole,
+            read E payload Some(payload),
+            put w n v w.put_bytes(n, v);
+    }
+
+    /// A string: one without its NUL, or with more behind it, is refused.
+    #[derive(Debug)]
+    pub enum string {}
+
+    impl<'a, E: Order> Kind<'a, E> for string {
+        type Stored = Text<'a>;
+        type Found = Option<Text<'a>>;
+        type Given = Text<'a>;
+        const ABSENT: Text<'a> = Text::EMPTY;
+        const FAULT: ErrorKind = ErrorKind::BadString;
+        const SHAPE: Shape = Shape::Text;
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<Text<'a>> {
+            Text::read(payload)
+        }
+        #[inline(always)]
+        fn find(stored: Text<'a>, present: bool, _: Attributes<'a, E>) -> Option<Text<'a>> {
+            if present {
+                Some(stored)
+            } else {
+                None
+            }
+        }
+        #[inline(always)]
+        fn store(given: Text<'a>) -> Text<'a> {
+            given
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: Text<'a>) {
+            writer.put_text(number, stored.as_bytes());
+        }
+    }
+
+    /// Nothing but its presence (`NLA_FLAG`); what is in it does not matter.
+    #[derive(Debug)]
+    pub enum flag {}
+
+    impl<'a, E: Order> Kind<'a, E> for flag {
+        type Stored = ();
+        type Found = bool;
+        type Given = ();
+        const ABSENT: () = ();
+        const SHAPE: Shape = Shape::Flag;
+        #[inline(always)]
+        fn read(_: &'a [B]) -> Option<()> {
+            Some(())
+        }
+        #[inline(always)]
+        fn find((): (), present: bool, _: Attributes<'a, E>) -> bool {
+            present
+        }
+        #[inline(always)]
+        fn store((): ()) {}
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, (): ()) {
+            writer.put_bytes(number, &[]);
+        }
+    }
+
+    /// Attributes that no set describes.
+    #[derive(Debug)]
+    pub enum attributes {}
+
+    impl<'a, E: Order> Kind<'a, E> for attributes {
+        type Stored = &'a [B];
+        type Found = Option<Attributes<'a, E>>;
+        type Given = Attributes<'a, E>;
+        const ABSENT: &'a [B] = &[];
+        const SHAPE: Shape = Shape::Attributes;
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<&'a [B]> {
+            Some(payload)
+        }
+        #[inline(always)]
+        fn find(stored: &'a [B], present: bool, all: Attributes<'a, E>) -> Self::Found {
+            if present {
+                Some(all.inside(stored))
+            } else {
+                None
+            }
+        }
+        fn show(stored: &'a [B], all: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+            with(&all.inside(stored));
+        }
+        #[inline(always)]
+        fn store(given: Attributes<'a, E>) -> &'a [B] {
+            given.as_bytes()
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: &'a [B]) {
+            writer.put_bytes(number | crate::netlink::NESTED, stored);
+        }
+    }
+
+    /// Another set; it is read when it is asked for.
+    #[derive(Debug)]
+    pub struct nest<T>(PhantomData<T>);
+
+    impl<'a, E: Order, T: Set<'a, E>> Kind<'a, E> for nest<T> {
+        type Stored = &'a [B];
+        type Found = Result<Option<T>, Error>;
+        type Given = Attributes<'a, E>;
+        const ABSENT: &'a [B] = &[];
+        const SHAPE: Shape = Shape::Nest(T::DESCRIPTION);
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<&'a [B]> {
+            Some(payload)
+        }
+        #[inline]
+        fn find(stored: &'a [B], present: bool, all: Attributes<'a, E>) -> Self::Found {
+            if present {
+                T::read_set(all.inside(stored)).map(Some)
+            } else {
+                Ok(None)
+            }
+        }
+        fn show(stored: &'a [B], all: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+            match T::read_set(all.inside(stored)) {
+                Ok(set) => with(&set),
+                Err(error) => with(&error),
+            }
+        }
+        #[inline(always)]
+        fn store(given: Attributes<'a, E>) -> &'a [B] {
+            given.as_bytes()
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: &'a [B]) {
+            writer.put_bytes(number | crate::netlink::NESTED, stored);
+        }
+    }
+
+    /// Attributes with any numbers, each a set; they are read when they are
+    /// walked.
+    #[derive(Debug)]
+    pub struct array<T>(PhantomData<T>);
+
+    impl<'a, E: Order, T: Set<'a, E>> Kind<'a, E> for array<T> {
+        type Stored = &'a [B];
+        type Found = Array<'a, T, E>;
+        type Given = Attributes<'a, E>;
+        const ABSENT: &'a [B] = &[];
+        const SHAPE: Shape = Shape::Array(T::DESCRIPTION);
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<&'a [B]> {
+            Some(payload)
+        }
+        #[inline(always)]
+        fn find(stored: &'a [B], _: bool, all: Attributes<'a, E>) -> Self::Found {
+            Array {
+                rest: all.inside(stored),
+                of: PhantomData,
+            }
+        }
+        fn show(stored: &'a [B], all: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+            with(&Self::find(stored, true, all));
+        }
+        #[inline(always)]
+        fn store(given: Attributes<'a, E>) -> &'a [B] {
+            given.as_bytes()
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: &'a [B]) {
+            writer.put_bytes(number | crate::netlink::NESTED, stored);
+        }
+    }
+
+    /// Numbers of one length, one after the other.
+    #[derive(Debug)]
+    pub struct list<T>(PhantomData<T>);
+
+    /// A type of one's own, see [`Value`].
+    #[derive(Debug)]
+    pub struct value<T>(PhantomData<T>);
+
+    impl<'a, E: Order, T: Value<'a, E>> Kind<'a, E> for value<T> {
+        type Stored = T;
+        type Found = Option<T>;
+        type Given = T;
+        const ABSENT: T = T::ABSENT;
+        const SHAPE: Shape = T::SHAPE;
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<T> {
+            T::read(payload)
+        }
+        #[inline(always)]
+        fn find(stored: T, present: bool, _: Attributes<'a, E>) -> Option<T> {
+            present.then_some(stored)
+        }
+        #[inline(always)]
+        fn store(given: T) -> T {
+            given
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: T) {
+            stored.put(writer, number);
+        }
+    }
+
+    /// A number with a type of one's own, such as those that
+    /// [`flags!`](crate::flags) and [`numbered!`](crate::numbered) make.
+    #[derive(Debug)]
+    pub struct Named<K, T>(PhantomData<(K, T)>);
+
+    impl<'a, E: Order, K, N, T> Kind<'a, E> for Named<K, T>
+    where
+        K: Kind<'a, E, Stored = N, Found = Option<N>>,
+        N: Copy + Ord + Hash + Debug + TryFrom<W8>,
+        T: From<N> + Into<N> + Display + Debug,
+    {
+        type Stored = N;
+        type Found = Option<T>;
+        type Given = T;
+        const ABSENT: N = K::ABSENT;
+        const LEN: usize = K::LEN;
+        const IS_NUMBER: bool = K::IS_NUMBER;
+        const SHAPE: Shape = Shape::Named(|number, f| match N::try_from(number) {
+            Ok(number) => Display::fmt(&T::from(number), f),
+            Err(_) => Display::fmt(&number, f),
+        });
+        #[inline(always)]
+        fn read(payload: &'a [B]) -> Option<N> {
+            K::read(payload)
+        }
+        #[inline(always)]
+        fn find(stored: N, present: bool, all: Attributes<'a, E>) -> Option<T> {
+            K::find(stored, present, all).map(T::from)
+        }
+        #[inline(always)]
+        fn read_flagged(payload: &'a [B], word: W4) -> Option<N> {
+            K::read_flagged(payload, word)
+        }
+        fn show(stored: N, _: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
+            with(&T::from(stored));
+        }
+        #[inline(always)]
+        fn store(given: T) -> N {
+            given.into()
+        }
+        #[inline(always)]
+        fn put(writer: &mut Writer<'_, E>, number: W2, stored: N) {
+            K::put(writer, number, stored);
+        }
+    }
+
+    use core::fmt::Display;
+}
+
+/// What the macro calls; not for others.
+#[doc(hidden)]
+pub mod inner {
+    use super::*;
+    pub use crate::netlink::{behind, Forms, BARE};
+    use crate::netlink::{Form, ATTRIBUTE_HEADER};
+
+    /// The word in which a set keeps what is present.
+    pub trait Presence {
+        /// The word.
+        type Bits;
+    }
+
+    /// Whether 32 bits are too few.
+    #[derive(Debug)]
+    pub enum Wide<const WIDE: bool> {}
+
+    impl Presence for Wide<false> {
+        type Bits = u32;
+    }
+
+    impl Presence for Wide<true> {
+        type Bits = u64;
+    }
+
+    /// Words with a bit set.
+    pub trait Bit {
+        /// One in which it is.
+        fn bit(bit: u32) -> Self;
+    }
+
+    impl Bit for u32 {
+        #[inline(always)]
+        fn bit(bit: u32) -> Self {
+            1u32.wrapping_shl(bit)
+        }
+    }
+
+    impl Bit for u64 {
+        #[inline(always)]
+        fn bit(bit: u32) -> Self {
+            1u64.wrapping_shl(bit)
+        }
+    }
+
+    /// A word like this in which the bit is set.
+    #[inline(always)]
+    pub fn bit_of<T: Bit>(_: T, bit: u32) -> T {
+        T::bit(bit)
+    }
+
+    /// The highest number.
+    #[allow(clippy::indexing_slicing)]
+    const fn highest(numbers: &[u16]) -> u16 {
+        let mut highest = 0;
+        let mut at = 0;
+        while at < numbers.len() {
+            if numbers[at] > highest {
+                highest = numbers[at];
+            }
+            at += 1;
+        }
+        highest
+    }
+
+    /// Whether the presence of these needs more than 32 bits.
+    pub const fn is_wide(numbers: &[u16]) -> bool {
+        let highest = highest(numbers);
+        highest >= 32 && (highest < 64 || numbers.len() > 32)
+    }
+
+    /// The bit of an attribute: its number where these are small, otherwise its
+    /// place in the table.
+    #[allow(clippy::indexing_slicing)]
+    pub const fn bit(forms: &Forms, number: u16) -> u32 {
+        let mut at = 0;
+        let mut place = 0;
+        let mut is_small = true;
+        while at < forms.len() {
+            is_small = is_small && (forms[at].0 < 64 || forms[at].1.is_padding());
+            if forms[at].0 == number {
+                place = at;
+            }
+            at += 1;
+        }
+        if is_small {
+            return number as u32;
+        }
+        assert!(place < 64, "a set has up to 64 attributes");
+        place as u32
+    }
+
+    /// What an attribute that only fills space has to be.
+    pub const PADDING: Form = Form::PADDING;
+
+    /// What an attribute has to be.
+    pub const fn form(len: usize, is_number: bool, fault: ErrorKind) -> Form {
+        let form = match (len, fault) {
+            (ANY_LEN, ErrorKind::BadString) => Form::TEXT,
+            (ANY_LEN, _) => Form::ANY,
+            _ => Form::bytes(len),
+        };
+        if is_number {
+            form.with_number()
+        } else {
+            form
+        }
+    }
+
+    #[allow(clippy::indexing_slicing)]
+    const fn find(forms: &Forms, number: u16) -> Form {
+        let mut row = 0;
+        while forms[row].0 != number {
+            row += 1;
+        }
+        forms[row].1
+    }
+
+    /// The length of an attribute, [`ANY_LEN`] where that varies.
+    pub const fn length(forms: &Forms, number: u16) -> usize {
+        match find(forms, number).len() {
+            0 => ANY_LEN,
+            len => len,
+        }
+    }
+
+    /// Whether it is a number that may come in network order.
+    pub const fn is_number(forms: &Forms, number: u16) -> bool {
+        find(forms, number).is_number()
+    }
+
+    /// The same with header and padding.
+    pub const fn padded(forms: &Forms, number: u16) -> usize {
+        ATTRIBUTE_HEADER + align(find(forms, number).len())
+    }
+
+    /// The length of all that have one, with header and padding.
+    #[allow(clippy::indexing_slicing)]
+    pub const fn total(forms: &Forms) -> usize {
+        let mut total = 0;
+        let mut row = 0;
+        while row < forms.len() {
+            if !forms[row].1.is_padding() {
+                total += padded(forms, forms[row].0);
+            }
+            row += 1;
+        }
+        total
+    }
+
+    /// Type and length of an attribute of a fixed length.
+    pub const fn word(forms: &Forms, number: u16) -> u32 {
+        (number as u32) << 16 | (ATTRIBUTE_HEADER + find(forms, number).len()) as u32
+    }
+
+    /// `len` bytes at `at`, which are there.
+    #[inline(always)]
+    pub fn part(bytes: &[u8], at: usize, len: usize) -> &[u8] {
+        bytes
+            .get(at..)
+            .and_then(|rest| rest.get(..len))
+            .unwrap_or_default()
+    }
+
+    /// The header at `at` as a word.
+    #[inline(always)]
+    pub fn header<E: Order>(bytes: &[u8], at: usize) -> u32 {
+        match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(head) => E::attribute_word(*head),
+            None => 0,
+        }
+    }
+
+    /// Whether the type in this word has `NLA_F_NET_BYTEORDER`.
+    #[inline(always)]
+    pub const fn is_net(word: u32) -> bool {
+        word >> 30 & 1 != 0
+    }
+
+    /// A number that is in network order where the machine is not.
+    #[cold]
+    #[inline(never)]
+    pub fn reordered<K, E: Order, T>(payload: &[u8]) -> Option<T>
+    where
+        K: for<'x> Kind<'x, E, Stored = T>,
+    {
+        let mut bytes = [0; 8];
+        let room = bytes.get_mut(..payload.len())?;
+        for (to, from) in room.iter_mut().rev().zip(payload) {
+            *to = *from;
+        }
+        K::read(room)
+    }
+
+    /// What is wrong with the next attribute.
+    #[cold]
+    #[inline(never)]
+    pub fn fault<E: Order>(
+        mut left: Attributes<'_, E>,
+        forms: &Forms,
+        names: &'static Names,
+    ) -> Error {
+        let error = match left.next() {
+            Some(Ok(attribute)) => {
+                let form = forms.iter().find(|row| row.0 == attribute.number());
+                attribute.error(form.map_or(ErrorKind::BadSize, |row| row.1.fault()))
+            }
+            Some(Err(error)) => error,
+            None => Error::new(ErrorKind::Truncated, left.offset()),
+        };
+        error.in_set(names)
+    }
+
+    /// Goes on with attributes of which the first is unusual: it has flags,
+    /// lacks its padding, is unknown, or is wrong. Each is written as it would
+    /// usually be and given to `take`, which returns how much it did not take; so
+    /// is then what follows. `None` is one that is in none of `forms`.
+    #[cold]
+    #[inline(never)]
+    pub fn take_odd<E: Order>(
+        mut left: Attributes<'_, E>,
+        forms: &Forms,
+        names: &'static Names,
+        take: &mut dyn FnMut(Option<&[u8]>) -> usize,
+    ) -> Result<(), Error> {
+        while let Some(attribute) = left.next() {
+            let attribute = match attribute {
+                Ok(attribute) => attribute,
+                Err(error) => return Err(error.in_set(names)),
+            };
+            match forms.iter().find(|row| row.0 == attribute.number()) {
+                None => {
+                    take(None);
+                }
+                Some((_, form)) if form.is_padding() => {}
+                Some((number, form)) => {
+                    let mut usual = [0; 20];
+                    let payload = attribute.payload();
+                    let len = payload.len();
+                    let [w0, w1, w2, w3, room @ ..] = &mut usual;
+                    let word = u32::from(*number) << 16 | (ATTRIBUTE_HEADER + len) as u32;
+                    [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
+                    let is_turned =
+                        form.is_number() && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
+                    for (at, to) in room.iter_mut().enumerate() {
+                        let from = if is_turned {
+                            len.wrapping_sub(1 + at)
+                        } else {
+                            at
+                        };
+                        *to = payload.get(from).copied().unwrap_or(0);
+                    }
+                    let usual = usual.get(..ATTRIBUTE_HEADER + align(len));
+                    if usual.is_none_or(|usual| take(Some(usual)) != 0) {
+                        return Err(attribute.error(form.fault()).in_set(names));
+                    }
+                }
+            }
+            let rest = left.as_bytes();
+            let untaken = take(Some(rest));
+            left = left.continued_at(rest.get(rest.len().wrapping_sub(untaken)..).unwrap_or(&[]));
+        }
+        Ok(())
+    }
+}
