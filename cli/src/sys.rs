@@ -592,6 +592,8 @@ const HELD: c_int = 500;
 pub struct Terminal {
     /// Opened again for O_NONBLOCK, which other processes must not notice.
     fd: Fd,
+    /// Keys can be read: reading them never waits.
+    pub has_keys: bool,
 }
 
 impl Terminal {
@@ -601,8 +603,11 @@ impl Terminal {
             return None;
         }
         let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let fd = open_with(c"/proc/self/fd/1", flags).unwrap_or(Fd::STDOUT);
-        let terminal = Self { fd };
+        let own = open_with(c"/proc/self/fd/1", flags);
+        let terminal = Self {
+            has_keys: own.is_ok(),
+            fd: own.unwrap_or(Fd::STDOUT),
+        };
         terminal.size().map(|_| terminal)
     }
 
@@ -642,6 +647,11 @@ impl Terminal {
     /// Restores its state.
     pub fn release(&self) {
         release_terminal();
+    }
+
+    /// Reads keys that were pressed; 0 is the end.
+    pub fn read(&self, keys: &mut [u8]) -> Result<usize, Errno> {
+        read_now(&self.fd, keys)
     }
 
     /// Writes what it takes now.
@@ -689,11 +699,6 @@ pub fn stop() {
     // SAFETY: plain call without pointers.
     unsafe { libc::raise(libc::SIGTSTP) };
     mask(libc::SIG_BLOCK, &[libc::SIGTSTP]);
-}
-
-/// Reads what there is to read; 0 is the end.
-pub fn read_ready(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    read_now(fd, buffer)
 }
 
 /// Longest interface name, its NUL counted (IFNAMSIZ).

@@ -240,19 +240,21 @@ impl Watch {
             if gathering {
                 time = time.min(self.gathering - now);
             }
-            let keys = self.screen.as_ref().is_some_and(|screen| screen.has_keys);
-            let (none, input) = (Fd::NONE, Fd::STDIN);
+            let (none, stdout) = (Fd::NONE, Fd::STDOUT);
             let mut polled = [
                 Polled::read(&self.signals.fd),
-                Polled::read(if keys { &input } else { &none }),
+                match &self.screen {
+                    Some(screen) if screen.has_keys() => Polled::read(screen.fd()),
+                    _ => Polled::read(&none),
+                },
                 match &self.paths.ends {
                     Some(ends) if !gathering => Polled::read(ends.fd()),
                     _ => Polled::read(&none),
                 },
                 match &self.screen {
                     _ if idle => Polled::read(&none),
-                    Some(screen) => screen.polled(),
-                    None => Polled::write(&Fd::STDOUT),
+                    Some(screen) => Polled::write(screen.fd()),
+                    None => Polled::write(&stdout),
                 },
             ];
             let time = time.min(i32::MAX as u64) as i32;
@@ -328,7 +330,7 @@ impl Watch {
             },
             palette: style.palette,
             sort: self.sort,
-            keys: self.screen.as_ref().is_some_and(|screen| screen.has_keys),
+            keys: self.screen.as_ref().is_some_and(Screen::has_keys),
             paused: self.paused,
         };
         let names = &mut paths.places.names;

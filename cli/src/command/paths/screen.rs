@@ -2,15 +2,13 @@
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
-use crate::sys::{self, Fd, Polled, Terminal};
+use crate::sys::{self, Fd, Terminal};
 use crate::text::Text;
 
 /// The terminal of standard output.
 #[derive(Debug)]
 pub struct Screen {
     terminal: Terminal,
-    /// Keys can be read.
-    pub has_keys: bool,
     frame: Text,
     written: usize,
 }
@@ -26,7 +24,6 @@ impl Screen {
         let terminal = Terminal::find()?;
         Some(Self {
             terminal,
-            has_keys: sys::is_terminal(&Fd::STDIN),
             frame: Text::default(),
             written: 0,
         })
@@ -78,17 +75,25 @@ impl Screen {
         Ok(())
     }
 
-    /// Waits for the terminal to take more.
-    pub fn polled(&self) -> Polled {
-        Polled::write(self.terminal.fd())
+    /// The terminal, for waiting on it.
+    pub fn fd(&self) -> &Fd {
+        self.terminal.fd()
+    }
+
+    /// Keys can be read.
+    pub fn has_keys(&self) -> bool {
+        self.terminal.has_keys
     }
 
     /// The keys that were pressed, 0 in place of those that send a sequence.
     pub fn keys(&mut self) -> [u8; 32] {
         let mut keys = [0; 32];
-        if !matches!(sys::read_ready(&Fd::STDIN, &mut keys), Ok(1..)) {
+        match self.terminal.read(&mut keys) {
+            Ok(1..) => {}
+            // Another program read them.
+            Err(Errno(number)) if number == libc::EAGAIN as u32 => {}
             // The terminal has been hung up.
-            self.has_keys = false;
+            _ => self.terminal.has_keys = false,
         }
         // Arrow keys and others send an escape, usually a bracket, and a letter at
         // the end.
