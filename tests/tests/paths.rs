@@ -202,7 +202,7 @@ fn rates_are_those_of_the_interfaces_and_shares_those_of_the_paths() {
         for (bytes, dev) in bytes.iter_mut().zip(["c1", "c2"]) {
             let path = of(&objects, dev);
             *bytes += number(path, "sent_bytes");
-            let seconds = number(&path["interval"], "seconds");
+            let seconds = number(path, "interval_seconds");
             let rate = number(path, "sent_bytes") / seconds;
             assert!(
                 (rate - number(path, "sent_bytes_per_second")).abs() <= 1.0,
@@ -375,14 +375,14 @@ fn a_connection_that_comes_and_goes_within_an_interval_is_counted() {
     drop(brief);
     let objects = (0..20)
         .map(|_| watched.next(2))
-        .find(|objects| objects[0]["interval"]["opened"] != 0)
+        .find(|objects| objects[0]["opened"] != 0)
         .expect("a connection that was opened");
-    let interval = &objects[0]["interval"];
+    let interval = &objects[0];
     assert_eq!(interval["opened"], 1, "{interval}");
     let ended = number(interval, "ended") as u64;
     // Its end may fall into the next interval.
     if ended == 0 {
-        watched.until("the end", "c1", 2, |path| path["interval"]["ended"] == 1);
+        watched.until("the end", "c1", 2, |path| path["ended"] == 1);
     } else {
         assert_eq!(ended, 1);
         assert!(number(interval, "unseen_subflows") >= 1.0, "{interval}");

@@ -1,12 +1,11 @@
 //! inet_diag: the sockets of this namespace.
 
 use mptcp_codec::diag::{self, Query, SocketView};
-use mptcp_codec::netlink::{Message, Messages};
+use mptcp_codec::netlink::Message;
 
 use super::socket::{receive_error, Socket};
-use crate::errno::Errno;
 use crate::error::{Error, Result};
-use crate::sys::{self, Fd, Received};
+use crate::sys::Fd;
 
 /// Room for answers: what the kernel puts into one datagram at most, twice.
 const REPLY: usize = 2 * 32768;
@@ -14,10 +13,6 @@ const REPLY: usize = 2 * 32768;
 /// The groups that report destroyed TCP sockets: `SKNLGRP_INET_TCP_DESTROY` and
 /// `SKNLGRP_INET6_TCP_DESTROY`.
 const DESTROYED: &[u32] = &[1, 3];
-/// Room for one report: it contains `struct tcp_info` and little more.
-const NEWS: usize = 1024;
-/// How many are received by one call.
-const AT_ONCE: usize = 16;
 /// Receive buffer for some thousand of them.
 const NEWS_BUFFER: u32 = 4 << 20;
 
@@ -54,28 +49,12 @@ impl Diagnostics {
     /// Hands destroyed TCP sockets to `each` without waiting, with their last
     /// counters. Reports for which the receive buffer had no room are lost.
     pub fn ends(&mut self, each: &mut dyn FnMut(&SocketView)) -> Result<()> {
-        let mut buffer = [0; NEWS * AT_ONCE];
-        let mut received = [Received::default(); AT_ONCE];
-        loop {
-            let fd = self.socket.fd();
-            let count = match sys::receive(fd, &mut buffer, &mut received, false) {
-                Ok(count) => count,
-                Err(Errno(number)) => match number as i32 {
-                    libc::EAGAIN => return Ok(()),
-                    libc::EINTR | libc::ENOBUFS => continue,
-                    _ => return Err(receive_error(Errno(number))),
-                },
-            };
-            let datagrams = buffer.chunks_exact(NEWS).zip(&received).take(count);
-            for (datagram, Received { len, sender }) in datagrams {
-                let datagram = datagram.get(..*len).filter(|_| *sender == 0);
-                for message in Messages::new(datagram.unwrap_or_default()) {
-                    if let Ok(socket) = message.and_then(|message| SocketView::decode(&message)) {
-                        each(&socket);
-                    }
-                }
+        self.socket.news(&mut |message| {
+            let socket = message.map(|message| SocketView::decode(&message));
+            if let Some(Ok(socket)) = socket {
+                each(&socket);
             }
-        }
+        })
     }
 
     /// Hands every socket that `query` finds to `each`; with an `inode` that is

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
-use mptcp_codec::netlink::{Message, Messages};
+use mptcp_codec::netlink::Message;
 use mptcp_codec::route::{
     self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route, RouteKind,
     Rule,
@@ -12,9 +12,8 @@ use mptcp_codec::route::{
 
 use super::interface::Names;
 use super::socket::{receive_error, Socket, Written};
-use crate::errno::Errno;
 use crate::error::Result;
-use crate::sys::{self, Received};
+use crate::sys;
 
 /// An interface or an address of one: as a dump lists it, or as a notification
 /// reports it.
@@ -54,14 +53,7 @@ pub struct Way {
 #[derive(Debug)]
 pub struct RouteSocket {
     socket: Box<Socket>,
-    // Where notifications are received.
-    news: Vec<u8>,
 }
-
-/// Room for one datagram of news.
-const NEWS: usize = 8192;
-/// As many are received by one call.
-const AT_ONCE: usize = 8;
 
 /// The groups for [`RouteSocket::listen`].
 pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
@@ -79,7 +71,6 @@ impl RouteSocket {
     fn speaking(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
         Ok(Self {
             socket: Socket::open(protocol, receive_buffer)?,
-            news: Vec::new(),
         })
     }
 
@@ -288,47 +279,14 @@ impl RouteSocket {
     /// Hands out all that is new, without waiting. What cannot be read is as
     /// good as lost.
     pub fn news(&mut self, each: &mut dyn FnMut(&LinkEvent)) -> Result<()> {
-        // Not on the stack, which may be small.
-        if self.news.is_empty() {
-            self.news = vec![0; NEWS * AT_ONCE];
-        }
-        let buffer = &mut self.news;
-        let mut received = [Received::default(); AT_ONCE];
-        let lost = LinkEvent::default();
-        loop {
-            let count = match sys::receive(self.socket.fd(), buffer, &mut received, false) {
-                Ok(count) => count,
-                Err(Errno(number)) => match number as i32 {
-                    libc::EAGAIN => return Ok(()),
-                    libc::EINTR => continue,
-                    libc::ENOBUFS => {
-                        each(&lost);
-                        continue;
-                    }
-                    _ => return Err(receive_error(Errno(number))),
-                },
-            };
-            let datagrams = buffer.chunks_exact(NEWS).zip(&received).take(count);
-            for (datagram, Received { len, sender }) in datagrams {
-                if *sender != 0 {
-                    continue;
-                }
-                let Some(datagram) = datagram.get(..*len) else {
-                    each(&lost);
-                    continue;
-                };
-                for message in Messages::new(datagram) {
-                    let mut news = lost;
-                    let read = message.and_then(|message| decode(&message, &mut news, None));
-                    if !matches!(read, Ok(false)) {
-                        each(&news);
-                    }
-                }
+        self.socket.news(&mut |message| {
+            // What cannot be read is as good as lost.
+            let mut news = LinkEvent::default();
+            let read = message.map(|message| decode(&message, &mut news, None));
+            if !matches!(read, Some(Ok(false))) {
+                each(&news);
             }
-            if count < AT_ONCE {
-                return Ok(());
-            }
-        }
+        })
     }
 }
 

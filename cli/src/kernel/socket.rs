@@ -1,7 +1,7 @@
 //! A netlink socket.
 
 use mptcp_codec::exchange::{Exchange, Reply};
-use mptcp_codec::netlink::{flags, ExtendedAck, Message};
+use mptcp_codec::netlink::{flags, ExtendedAck, Message, Messages};
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
@@ -29,6 +29,10 @@ const ATTEMPTS: u32 = 200;
 /// Room for the largest datagram that the kernel makes of a dump, twice. In
 /// fewer datagrams there is less time for changes.
 const LARGE: usize = 2 * 32768;
+/// Room for one datagram of notifications.
+const NEWS: usize = 8192;
+/// As many are received by one call.
+const AT_ONCE: usize = 8;
 /// An answer for which there was no memory is asked for again, as often.
 const LOST: u32 = 20;
 
@@ -123,6 +127,47 @@ impl Socket {
             self.join(*group)?;
         }
         Ok(())
+    }
+
+    /// Hands out all notifications that have come, without waiting; `None` for
+    /// those that were lost or cannot be read. For a socket that only listens.
+    pub fn news(&mut self, each: &mut dyn FnMut(Option<Message>)) -> Result<()> {
+        // Not on the stack, which may be small.
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; NEWS * AT_ONCE];
+        }
+        let mut received = [Received::default(); AT_ONCE];
+        loop {
+            let count = match sys::receive(&self.fd, &mut self.buffer, &mut received, false) {
+                Ok(count) => count,
+                Err(Errno(number)) => match number as i32 {
+                    libc::EAGAIN => return Ok(()),
+                    libc::EINTR => continue,
+                    libc::ENOBUFS => {
+                        each(None);
+                        continue;
+                    }
+                    _ => return Err(receive_error(Errno(number))),
+                },
+            };
+            let datagrams = self.buffer.chunks_exact(NEWS).zip(&received).take(count);
+            for (datagram, Received { len, sender }) in datagrams {
+                if *sender != 0 {
+                    continue;
+                }
+                match datagram.get(..*len) {
+                    Some(datagram) => {
+                        for message in Messages::new(datagram) {
+                            each(message.ok());
+                        }
+                    }
+                    None => each(None),
+                }
+            }
+            if count < AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     /// Joins a multicast group.

@@ -4,7 +4,7 @@ use mptcp_codec::inet::AF_INET6;
 
 use super::rates::{By, Row, State, Total};
 use crate::output::{Colour, Palette, Units};
-use crate::text::Text;
+use crate::text::{number, Text};
 
 /// The order of rows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Sort {
     Rtt,
     /// By what was sent again, most first.
     Retransmits,
-    /// By interface and address.
+    /// By interface.
     Path,
 }
 
@@ -46,7 +46,7 @@ impl Sort {
             Self::Rate => !row.bytes(),
             Self::Rtt => !u64::from(row.rtt),
             Self::Retransmits => !row.retransmits,
-            Self::Path => 0,
+            Self::Path => row.interface.into(),
         }
     }
 }
@@ -71,47 +71,53 @@ impl By {
     }
 }
 
-/// Orders rows; those of a connection stay together, where they are of
-/// connections.
-pub fn sort(rows: &mut [Row], by: By, sort: Sort) {
-    // What is last decides where all else is the same, so that rows stay where
-    // they are from one look to the next.
-    let place = |row: &Row| {
-        let local = row.ends[0];
-        (row.interface, local.number, local.port, row.ends[1].port)
-    };
+/// Orders rows: `order` becomes their places, in its lower half. Those of a
+/// connection stay together. Where all else is the same, rows keep the order of
+/// `rows`, which does not change from one look to the next.
+pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
+    order.clear();
+    for (at, row) in rows.iter().enumerate() {
+        let key = match by {
+            By::Connection => row.token.into(),
+            _ => sort.key(row),
+        };
+        order.push(u128::from(key) << 64 | at as u128);
+    }
+    order.sort_unstable();
     if by != By::Connection {
-        rows.sort_unstable_by_key(|row| (sort.key(row), place(row)));
         return;
     }
-    // The group of a row is ordered by the best of it.
-    let mut groups: Vec<(u32, u64)> = Vec::new();
-    rows.sort_unstable_by_key(|row| (u64::from(row.token), place(row)));
-    for row in &*rows {
-        let key = sort.key(row);
-        match groups.last_mut() {
-            Some((token, least)) if *token == row.token => *least = key.min(*least),
-            _ => groups.push((row.token, key)),
+    // They are grouped; a group is ordered by the best of it.
+    let mut start = 0;
+    while let Some(first) = order.get(start) {
+        let token = first >> 64;
+        let mut best = u64::MAX;
+        let mut end = start;
+        while let Some(entry) = order.get(end).filter(|entry| **entry >> 64 == token) {
+            let row = rows.get(*entry as u64 as usize);
+            best = best.min(row.map_or(best, |row| sort.key(row)));
+            end += 1;
         }
+        for entry in order.get_mut(start..end).unwrap_or_default() {
+            let at = *entry as u32;
+            *entry = u128::from(best) << 64 | token << 32 | u128::from(at);
+        }
+        start = end;
     }
-    let group = |token| {
-        let at = groups.binary_search_by_key(&token, |(token, _)| *token);
-        at.ok()
-            .and_then(|at| groups.get(at))
-            .map_or(0, |(_, key)| *key)
-    };
-    rows.sort_unstable_by_key(|row| (group(row.token), (row.token, place(row))));
+    order.sort_unstable();
 }
 
 /// What is drawn.
 #[derive(Copy, Clone, Debug)]
 pub struct View<'v> {
-    /// In the order in which they are shown.
+    /// All rows.
     pub rows: &'v [Row],
+    /// The order in which they are shown: see [`sort`].
+    pub order: &'v [u128],
     /// What they stand for.
     pub by: By,
     /// All of them together.
-    pub total: Total,
+    pub total: &'v Total,
     /// What came and went.
     pub news: News,
     /// Milliseconds since the look before; 0 where this is the first.
@@ -126,6 +132,14 @@ pub struct View<'v> {
     pub keys: bool,
     /// Nothing new is shown for now.
     pub paused: bool,
+}
+
+impl View<'_> {
+    /// The rows in their order.
+    pub fn ordered(&self) -> impl Iterator<Item = &Row> {
+        let places = self.order.iter();
+        places.filter_map(|entry| self.rows.get(*entry as u32 as usize))
+    }
 }
 
 /// What came and went since the look before.
@@ -178,7 +192,7 @@ enum Column {
 const COLUMNS: usize = 12;
 
 /// Each column with its title and its least width.
-const TITLES: [(Column, &str, usize); COLUMNS] = [
+const TITLES: [(Column, &str, u8); COLUMNS] = [
     (Column::Device, "DEV", 3),
     (Column::Address, "ADDRESS", 7),
     (Column::Endpoint, "ID", 3),
@@ -190,7 +204,7 @@ const TITLES: [(Column, &str, usize); COLUMNS] = [
     (Column::Worst, "MAXms", 5),
     (Column::Retransmits, "RTX/s", 5),
     (Column::Subflows, "SUB", 3),
-    (Column::Bar, "", SHORT_BAR),
+    (Column::Bar, "", 5),
 ];
 
 /// Which columns come first if there is no room for all.
@@ -209,7 +223,6 @@ const FIRST_OF_ALL: [Column; COLUMNS] = [
     Column::Endpoint,
 ];
 
-const SHORT_BAR: usize = 5;
 const LONG_BAR: usize = 40;
 /// In a pipe.
 const BAR: usize = 10;
@@ -241,22 +254,21 @@ pub fn draw(
         widths: [0; COLUMNS],
     };
     let shown = fitting(view, room);
-    let rows = view.rows.get(..shown).unwrap_or_default();
-    table.measure(rows, page.width);
+    table.measure(shown, page.width);
     if height > 1 {
-        table.titles(&mut page);
+        table.line(None, &mut page);
     }
     let mut token = None;
-    for row in rows {
+    for row in view.ordered().take(shown) {
         if view.by == By::Connection && token != Some(row.token) {
             token = Some(row.token);
-            page.connection(row);
+            page.connection(row, &mut table.cell);
         }
-        table.row(row, &mut page);
+        table.line(Some(row), &mut page);
     }
     if shown < view.rows.len() && room > 0 {
         page.put(b"... ");
-        page.number((view.rows.len() - shown) as u64);
+        page.put(number((view.rows.len() - shown) as u64).as_bytes());
         page.put(b" more");
         page.end();
     }
@@ -270,7 +282,7 @@ pub fn draw(
 fn fitting(view: &View, room: usize) -> usize {
     let (mut lines, mut shown) = (0, 0);
     let mut token = None;
-    for (at, row) in view.rows.iter().enumerate() {
+    for (at, row) in view.ordered().enumerate() {
         lines += 1;
         if view.by == By::Connection && token != Some(row.token) {
             token = Some(row.token);
@@ -316,10 +328,6 @@ impl Page<'_> {
         }
     }
 
-    fn number(&mut self, value: u64) {
-        self.put(crate::text::number(value).as_bytes());
-    }
-
     fn colour(&mut self, colour: Option<Colour>) {
         if let (Some(palette), Some(colour)) = (self.palette, colour) {
             self.out.bytes(palette.start(colour).as_bytes());
@@ -354,7 +362,7 @@ impl Page<'_> {
 
     /// The first line: all together.
     fn summary(&mut self, view: &View) {
-        let total = &view.total;
+        let total = view.total;
         let mut paths = Text::default();
         let mut piece = |page: &mut Self, name: &str, value: u64, units, after: &[u8]| {
             paths.clear();
@@ -388,13 +396,13 @@ impl Page<'_> {
     }
 
     /// The line above the paths of a connection.
-    fn connection(&mut self, row: &Row) {
-        self.put(b"token ");
-        self.put(crate::text::padded(row.token.into(), 8).as_bytes());
-        let mut peer = Text::default();
-        end_text(row, 1, true, &mut peer);
-        self.put(b" to ");
-        self.put(peer.as_bytes());
+    fn connection(&mut self, row: &Row, text: &mut Text) {
+        text.clear();
+        text.bytes(b"token ");
+        text.hexadecimal(row.token.into(), 8);
+        text.bytes(b" to ");
+        end_text(row, 1, true, text);
+        self.put(text.as_bytes());
         self.end();
     }
 
@@ -436,21 +444,15 @@ struct Table<'t> {
 }
 
 impl Table<'_> {
-    /// Makes the columns as wide as they have to be, as many as fit.
-    fn measure(&mut self, rows: &[Row], width: usize) {
-        let mut wanted = TITLES.map(|(_, _, least)| least);
-        for row in rows {
-            for (at, (column, _, _)) in TITLES.iter().enumerate() {
-                let fixed = !matches!(column, Column::Device | Column::Address)
-                    && self.view.units != Units::Binary;
-                if fixed || *column == Column::Bar {
-                    continue;
-                }
+    /// Makes the columns as wide as they have to be for this many rows, as many as
+    /// fit.
+    fn measure(&mut self, shown: usize, width: usize) {
+        let view = self.view;
+        let mut wanted = TITLES.map(|(_, _, least)| usize::from(least));
+        for row in view.ordered().take(shown) {
+            for ((column, _, _), wanted) in TITLES.iter().zip(&mut wanted) {
                 self.fill(*column, row, 0);
-                let len = self.cell.as_bytes().len();
-                if let Some(wanted) = wanted.get_mut(at) {
-                    *wanted = len.max(*wanted);
-                }
+                *wanted = self.cell.as_bytes().len().max(*wanted);
             }
         }
         let mut room = width;
@@ -482,64 +484,50 @@ impl Table<'_> {
         }
     }
 
-    fn titles(&mut self, page: &mut Page) {
-        let mut first = true;
+    /// A row, or the titles.
+    fn line(&mut self, row: Option<&Row>, page: &mut Page) {
+        let mut pad = 0;
         for ((column, title, _), width) in TITLES.into_iter().zip(self.widths) {
-            if width == 0 || title.is_empty() {
-                continue;
-            }
-            if !core::mem::take(&mut first) {
-                page.blanks(1);
-            }
-            let title = match (column, self.view.by) {
-                (Column::Address, By::Subflow) => "PEER",
-                _ => title,
-            };
-            let pad = width.saturating_sub(title.len());
-            let left = is_left(column);
-            page.blanks(if left { 0 } else { pad });
-            page.put(title.as_bytes());
-            page.blanks(if left && column != Column::Bar {
-                pad
-            } else {
-                0
-            });
-        }
-        page.end();
-    }
-
-    fn row(&mut self, row: &Row, page: &mut Page) {
-        let mut first = true;
-        for ((column, _, _), width) in TITLES.into_iter().zip(self.widths) {
             if width == 0 {
                 continue;
             }
-            if !core::mem::take(&mut first) {
-                page.blanks(1);
+            let mut colour = None;
+            match row {
+                Some(row) => {
+                    self.fill(column, row, width);
+                    colour = match column {
+                        Column::Device => Some(Colour::Interface),
+                        Column::Address if row.ends[0].family == AF_INET6 => Some(Colour::Ipv6),
+                        Column::Address => Some(Colour::Ipv4),
+                        Column::State if matches!(row.state, State::Stale | State::Down) => {
+                            Some(Colour::Wrong)
+                        }
+                        _ => None,
+                    };
+                }
+                None => {
+                    self.cell.clear();
+                    self.cell.bytes(match self.view.by {
+                        By::Subflow if column == Column::Address => b"PEER",
+                        _ => title.as_bytes(),
+                    });
+                }
             }
-            self.fill(column, row, width);
             let cell = self.cell.as_bytes();
             let cell = cell.get(..width).unwrap_or(cell);
-            let pad = width - cell.len();
-            let colour = match column {
-                Column::Device => Some(Colour::Interface),
-                Column::Address if row.ends[0].family == AF_INET6 => Some(Colour::Ipv6),
-                Column::Address => Some(Colour::Ipv4),
-                Column::State | Column::Bar => {
-                    matches!(row.state, State::Stale | State::Down).then_some(Colour::Wrong)
-                }
-                _ => None,
-            };
-            let left = is_left(column);
-            page.blanks(if left { 0 } else { pad });
+            // What fills the column before, and a blank. Nothing at the end.
+            let mut before = pad + usize::from(page.column > 0);
+            pad = width - cell.len();
+            if !matches!(column, Column::Device | Column::Address | Column::State) {
+                before += core::mem::take(&mut pad);
+            }
+            if cell.is_empty() {
+                continue;
+            }
+            page.blanks(before);
             page.colour(colour);
             page.put(cell);
             page.end_colour(colour);
-            page.blanks(if left && column != Column::Bar {
-                pad
-            } else {
-                0
-            });
         }
         page.end();
     }
@@ -548,7 +536,7 @@ impl Table<'_> {
     fn fill(&mut self, column: Column, row: &Row, width: usize) {
         let view = self.view;
         let rate = |amount| (view.elapsed > 0).then_some(a_second(amount, view.elapsed));
-        let all = view.total.sent.saturating_add(view.total.received);
+        let all = view.total.bytes();
         let cell = &mut self.cell;
         cell.clear();
         match column {
@@ -560,7 +548,7 @@ impl Table<'_> {
             Column::State
                 if row.state != State::Active && row.state != State::Idle || view.elapsed > 0 =>
             {
-                return cell.bytes(row.state.name().as_bytes());
+                return cell.bytes(row.state.name());
             }
             Column::Share if all > 0 => {
                 cell.number(share(row.bytes(), all));
@@ -602,13 +590,6 @@ impl Table<'_> {
         }
         cell.byte(b'-');
     }
-}
-
-fn is_left(column: Column) -> bool {
-    matches!(
-        column,
-        Column::Device | Column::Address | Column::State | Column::Bar
-    )
 }
 
 /// Milliseconds in five columns, with as many decimals as fit.
@@ -660,17 +641,30 @@ mod tests {
         rows
     }
 
+    /// As they come.
+    static ORDER: &[u128] = &{
+        let mut order = [0; 100];
+        let mut at = 0;
+        while at < order.len() {
+            order[at] = at as u128;
+            at += 1;
+        }
+        order
+    };
+
     fn view(rows: &[Row]) -> View<'_> {
         let sent = rows.iter().map(|row| row.sent).sum();
+        let total = Box::new(Total {
+            connections: 1,
+            subflows: rows.len() as u64,
+            sent,
+            ..Total::default()
+        });
         View {
             rows,
+            order: ORDER,
             by: By::Path,
-            total: Total {
-                connections: 1,
-                subflows: rows.len() as u64,
-                sent,
-                ..Total::default()
-            },
+            total: Box::leak(total),
             news: News {
                 opened: Some(1),
                 ended: Some(0),
@@ -717,7 +711,15 @@ mod tests {
         for count in [0, 1, 2, 7, 100] {
             let rows = paths(count);
             for by in [By::Path, By::Connection, By::Subflow] {
-                for (width, height) in [(1, 1), (10, 2), (39, 10), (79, 24), (199, 60), (300, 5)] {
+                for (width, height) in [
+                    (1, 1),
+                    (10, 2),
+                    (20, 10),
+                    (39, 10),
+                    (79, 24),
+                    (199, 60),
+                    (300, 5),
+                ] {
                     let mut view = view(&rows);
                     view.by = by;
                     let lines = drawn(&view, width, height);
@@ -774,15 +776,17 @@ mod tests {
 
     #[test]
     fn rows_of_a_connection_stay_together_best_first() {
-        let mut rows = paths(8);
-        sort(&mut rows, By::Connection, Sort::Rate);
-        let order: Vec<u32> = rows.iter().map(|row| row.interface).collect();
-        assert_eq!(order, [6, 7, 8, 3, 4, 5, 1, 2]);
-        sort(&mut rows, By::Path, Sort::Rate);
-        let order: Vec<u32> = rows.iter().map(|row| row.interface).collect();
-        assert_eq!(order, [8, 7, 6, 5, 4, 3, 2, 1]);
-        sort(&mut rows, By::Path, Sort::Path);
-        assert_eq!(rows[0].interface, 1);
+        let rows = paths(8);
+        let sorted = |by, how| {
+            let mut order = Vec::new();
+            sort(&rows, by, how, &mut order);
+            let places = order.iter().map(|entry| *entry as u32 + 1);
+            places.collect::<Vec<_>>()
+        };
+        assert_eq!(sorted(By::Connection, Sort::Rate), [6, 7, 8, 3, 4, 5, 1, 2]);
+        assert_eq!(sorted(By::Path, Sort::Rate), [8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(sorted(By::Path, Sort::Path), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(sorted(By::Path, Sort::Rtt), [1, 2, 3, 4, 5, 6, 7, 8]);
         let lines = drawn(
             &View {
                 by: By::Connection,

@@ -48,20 +48,11 @@ pub const COMMAND: Command = Command {
     words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
             [ sport N ] [ dport N ] [ fallback ] [ -4 | -6 ] \
             [ --interval SECS ] [ --count N ] [ --by WHAT ]",
-    help: "A path is an interface with a local address. All subflows are counted, or those that \
-            match all words of connection show. Rates are in bytes, OUT those that the peer \
-            acknowledged; RTT is the median of the subflows.\n\
-            On a terminal q quits, space pauses, s sorts, b changes what a row is.\n\
-            \n\
-            States:\n\
-            \tactive it carried data\n\
-            \tbackup all of its subflows are backups\n\
-            \tidle there was nothing to carry\n\
-            \tstale data were sent again, and nothing was acknowledged\n\
-            \tdown its interface cannot carry packets\n\
-            \n\
-            opened and ended count connections. Subflows that came and went between two looks \
-            are unseen: what they carried is not in the rates.\n\
+    help:
+        "A path is an interface with a local address. Of all subflows, or of those that match all \
+            words of connection show. OUT is what the peer acknowledged, RTT the median.\n\
+            Keys: q quits, space pauses, s sorts, b changes rows. The man page explains columns \
+            and states.\n\
             \n\
             Example:\n\
             \x20 ip-mptcp paths dport 443 --interval 2",
@@ -71,7 +62,74 @@ pub const COMMAND: Command = Command {
 /// Shows paths until a signal, a key, or the number of intervals.
 #[inline(never)]
 fn run(session: &mut Session, args: &Options) -> Result<Status> {
-    let mut watch = Watch::new(session, args)?;
+    let mut interval = 1000;
+    if let Some(word) = args.interval {
+        interval = match milliseconds(word) {
+            // Longer than poll can wait is a mistake.
+            Some(interval @ 1..=0x7fff_ffff) => interval,
+            _ => return Err(Error::invalid(word, "0.001 to 2147483 seconds")),
+        };
+    }
+    let mut left = 0;
+    if let Some(word) = args.count {
+        left = match parse_number(word) {
+            Some(count @ 1..) => count,
+            _ => return Err(Error::invalid(word, "expected a number from 1 on")),
+        };
+    }
+    let mut by = By::Path;
+    if let Some(word) = args.by {
+        let all = [By::Path, By::Connection, By::Subflow];
+        by = all
+            .into_iter()
+            .find(|by| shortens(word, by.name()))
+            .ok_or_else(|| Error::invalid(word, "expected path, connection or subflow"))?;
+    }
+    let mut words = ConnectionWords::default();
+    selected(session, &args.keyword, &mut words)?;
+    let buffer = session.receive_buffer();
+    let diagnostics = Diagnostics::open(buffer)?;
+    let style = &session.out.style;
+    let screen = match style.json || style.oneline {
+        true => None,
+        false => Screen::find(),
+    };
+    let which: &'static [i32] = match screen {
+        Some(_) => &ON_SCREEN,
+        None => &PLAIN,
+    };
+    let mut watch = Watch {
+        paths: Paths {
+            words,
+            by,
+            diagnostics,
+            ends: Diagnostics::listen_for_ends(buffer).ok(),
+            places: Places::default(),
+            links: LinkEvents::new(),
+            rates: Rates::default(),
+            table: Rows::default(),
+            counters: proc::Counters::default(),
+            before: None,
+            ahead: 0,
+            news: News::default(),
+            looked: 0,
+            elapsed: 0,
+            turn: 0,
+            hidden: false,
+        },
+        signals: sys::catch_signals(which).map_err(cannot_wait)?,
+        screen,
+        interval,
+        left,
+        sort: Sort::Rate,
+        paused: false,
+        gathering: 0,
+        text: Text::default(),
+    };
+    // No signal can end the program any more without putting it back.
+    if let Some(screen) = &watch.screen {
+        screen.take();
+    }
     let result = watch.run(session);
     // A batch goes on as before; the terminal is put back by then.
     session.out.stop_keeping();
@@ -90,6 +148,24 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
         _ if args.count.is_none() => 0,
         signal => 128 + Status::from(signal),
     })
+}
+
+/// Reads the words that select subflows.
+fn selected(session: &mut Session, keywords: &[&str], words: &mut ConnectionWords) -> Result<()> {
+    parse(Words::new(keywords), words, &mut |name| {
+        interface::index(session.path_manager()?.fd(), name, true)
+    })?;
+    if words.listen {
+        return Err(Error::invalid("listen", "what listens carries nothing"));
+    }
+    let options = &session.options;
+    if words.family.is_none() && options.ipv4 != options.ipv6 {
+        words.family = Some(match options.ipv4 {
+            true => Family::V4,
+            false => Family::V6,
+        });
+    }
+    Ok(())
 }
 
 /// How long destroyed sockets are left to gather, in milliseconds: a host that
@@ -126,8 +202,8 @@ struct Watch {
     signals: Signals,
     screen: Option<Screen>,
     interval: u64,
-    /// How many intervals are left; `None` without `--count`.
-    left: Option<u64>,
+    /// How many intervals are left; 0 without `--count`.
+    left: u32,
     sort: Sort,
     paused: bool,
     /// Destroyed sockets are left to gather until then.
@@ -146,50 +222,6 @@ enum Happened {
 }
 
 impl Watch {
-    fn new(session: &mut Session, args: &Options) -> Result<Self> {
-        let paths = Paths::new(session, args)?;
-        let interval = match args.interval {
-            None => 1000,
-            Some(word) => match milliseconds(word) {
-                // Longer than poll can wait is a mistake.
-                Some(interval @ 1..=0x7fff_ffff) => interval,
-                _ => return Err(Error::invalid(word, "0.001 to 2147483 seconds")),
-            },
-        };
-        let left = match args.count {
-            None => None,
-            Some(word) => match parse_number(word) {
-                Some(count @ 1..) => Some(count.into()),
-                _ => return Err(Error::invalid(word, "expected a number from 1 on")),
-            },
-        };
-        let style = &session.out.style;
-        let screen = match style.json || style.oneline {
-            true => None,
-            false => Screen::find(),
-        };
-        let which: &'static [i32] = match screen {
-            Some(_) => &ON_SCREEN,
-            None => &PLAIN,
-        };
-        let signals = sys::catch_signals(which).map_err(cannot_wait)?;
-        // No signal can end the program any more without putting it back.
-        if let Some(screen) = &screen {
-            screen.take();
-        }
-        Ok(Self {
-            paths,
-            signals,
-            screen,
-            interval,
-            left,
-            sort: Sort::Rate,
-            paused: false,
-            gathering: 0,
-            text: Text::default(),
-        })
-    }
-
     /// Returns the signal that ended it, 0 for a key or the count.
     fn run(&mut self, session: &mut Session) -> Result<u8> {
         self.paths.look(session)?;
@@ -214,12 +246,10 @@ impl Watch {
             if next < self.paths.looked + self.interval / 2 {
                 next = self.paths.looked + self.interval;
             }
-            if let Some(left) = &mut self.left {
-                *left -= 1;
-                if *left == 0 {
-                    return self.finish(session, 0);
-                }
+            if self.left == 1 {
+                return self.finish(session, 0);
             }
+            self.left = self.left.saturating_sub(1);
         }
     }
 
@@ -315,12 +345,16 @@ impl Watch {
             return Ok(());
         }
         paths.make_rows();
-        layout::sort(&mut paths.table.rows, paths.by, self.sort);
+        let Rows {
+            rows, order, total, ..
+        } = &mut paths.table;
+        layout::sort(rows, paths.by, self.sort, order);
         let style = session.out.style;
         let view = View {
-            rows: &paths.table.rows,
+            rows,
+            order,
             by: paths.by,
-            total: paths.table.total,
+            total,
             news: paths.news,
             elapsed: paths.elapsed,
             units: match style.units {
@@ -351,11 +385,8 @@ impl Watch {
             return Ok(());
         }
         let now = sys::now();
-        for row in view.rows {
-            match style.json {
-                true => record::json(&view, row, now, name, out),
-                false => record::line(&view, row, name, out),
-            }
+        for row in view.ordered() {
+            record::print(&view, row, now, name, out);
             if out.kept() >= MUCH {
                 out.write_ready()?;
             }
@@ -442,49 +473,6 @@ struct Counted {
 }
 
 impl Paths {
-    fn new(session: &mut Session, args: &Options) -> Result<Self> {
-        let mut words = ConnectionWords::default();
-        parse(Words::new(&args.keyword), &mut words, &mut |name| {
-            interface::index(session.path_manager()?.fd(), name, true)
-        })?;
-        if words.listen {
-            return Err(Error::invalid("listen", "what listens carries nothing"));
-        }
-        let options = &session.options;
-        if words.family.is_none() && options.ipv4 != options.ipv6 {
-            words.family = Some(match options.ipv4 {
-                true => Family::V4,
-                false => Family::V6,
-            });
-        }
-        let by = match args.by {
-            None => By::Path,
-            Some(word) => [By::Path, By::Connection, By::Subflow]
-                .into_iter()
-                .find(|by| shortens(word, by.name()))
-                .ok_or_else(|| Error::invalid(word, "expected path, connection or subflow"))?,
-        };
-        let buffer = session.receive_buffer();
-        Ok(Self {
-            words,
-            by,
-            diagnostics: Diagnostics::open(buffer)?,
-            ends: Diagnostics::listen_for_ends(buffer).ok(),
-            places: Places::default(),
-            links: LinkEvents::new(),
-            rates: Rates::default(),
-            table: Rows::default(),
-            counters: proc::Counters::default(),
-            before: None,
-            ahead: 0,
-            news: News::default(),
-            looked: 0,
-            elapsed: 0,
-            turn: 0,
-            hidden: false,
-        })
-    }
-
     /// Looks at everything.
     fn look(&mut self, session: &mut Session) -> Result<()> {
         let mut places = Places::default();
@@ -547,7 +535,7 @@ impl Paths {
     }
 
     /// The tokens of connections that fell back to TCP, if these are selected.
-    fn fallbacks(&mut self) -> Result<Option<Vec<u32>>> {
+    fn fallbacks(&mut self) -> Result<Option<Vec<u128>>> {
         if !self.words.fallback {
             return Ok(None);
         }
@@ -560,7 +548,7 @@ impl Paths {
             self.diagnostics.dump(&query, 0, &mut |socket| {
                 if is_fallback(socket) {
                     let info = socket.mptcp_info();
-                    tokens.extend(info.and_then(|info| info.token()));
+                    tokens.extend(info.and_then(|info| info.token()).map(u128::from));
                 }
                 Ok(())
             })?;
@@ -721,9 +709,9 @@ fn counters_of(socket: &SocketView) -> Counters {
 }
 
 /// Whether a subflow is what the words say.
-fn is_wanted(words: &ConnectionWords, fallbacks: Option<&[u32]>, sample: &Sample) -> bool {
+fn is_wanted(words: &ConnectionWords, fallbacks: Option<&[u128]>, sample: &Sample) -> bool {
     words.token.is_none_or(|token| token == sample.token)
         && words.dev.is_none_or(|dev| dev == sample.interface)
-        && fallbacks.is_none_or(|tokens| tokens.binary_search(&sample.token).is_ok())
+        && fallbacks.is_none_or(|tokens| tokens.binary_search(&sample.token.into()).is_ok())
         && matches(words, &sample.ends)
 }

@@ -294,13 +294,13 @@ pub enum State {
 
 impl State {
     /// The word for it.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> &'static [u8] {
         match self {
-            Self::Active => "active",
-            Self::Backup => "backup",
-            Self::Idle => "idle",
-            Self::Stale => "stale",
-            Self::Down => "down",
+            Self::Active => b"active",
+            Self::Backup => b"backup",
+            Self::Idle => b"idle",
+            Self::Stale => b"stale",
+            Self::Down => b"down",
         }
     }
 }
@@ -392,16 +392,25 @@ pub struct Total {
     pub retransmits: u64,
 }
 
+impl Total {
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
+}
+
 /// Subflows as rows.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// The rows, in no particular order.
+    /// The rows, in the order in which they were first seen.
     pub rows: Vec<Row>,
+    /// The order in which they are shown.
+    pub order: Vec<u128>,
     /// All of them together.
     pub total: Total,
     index: Index,
     // The row and the time in one number: sorted, a row's are together.
-    times: Vec<u64>,
+    times: Vec<u128>,
 }
 
 impl Rows {
@@ -426,7 +435,8 @@ impl Rows {
                 row.waiting += has(Sample::WAITING);
                 row.fallbacks += has(Sample::OPEN) & (1 - has(Sample::MPTCP));
                 if subflow.rtt > 0 && has(Sample::OPEN) > 0 {
-                    self.times.push((at as u64) << 32 | u64::from(subflow.rtt));
+                    self.times
+                        .push((at as u128) << 32 | u128::from(subflow.rtt));
                 }
             }
         }

@@ -1,121 +1,106 @@
-//! A path as a JSON object, or as one line of words.
+//! A row for machines: a JSON object, or the same as words on a line.
 
-use super::layout::{a_second, end_text, share, View};
+use super::layout::{a_second, share, View};
 use super::rates::{By, Row};
 use crate::output::Output;
+use crate::session::pieces;
 use crate::text::Text;
 
-/// Prints a row as an object.
-pub fn json(
+/// The names of the numbers of a row, in the order of [`print`].
+const NUMBERS: &str = "connections opened ended unseen_subflows endpoint local_port remote_port \
+    share_percent received_bytes_per_second sent_bytes_per_second received_bytes sent_bytes \
+    retransmits retransmits_per_second subflows backup_subflows fallback_subflows";
+
+/// Prints a row. `now` is in seconds and microseconds.
+pub fn print(
     view: &View,
     row: &Row,
     now: (u64, u32),
     name: &mut dyn FnMut(u32, &mut Text),
     out: &mut Output,
 ) {
+    out.begin_record("");
+    decimal(out, "time", now.0, now.1 / 1000, 3);
+    let elapsed = view.elapsed;
+    let milliseconds = (elapsed % 1000) as u32;
+    decimal(out, "interval_seconds", elapsed / 1000, milliseconds, 3);
     let mut text = Text::default();
-    let all = view.total.sent.saturating_add(view.total.received);
-    out.begin_object("");
-    out.key("time");
-    seconds(out, now.0, now.1 / 1000, 3);
-    out.begin_object("interval");
-    out.key("seconds");
-    seconds(out, view.elapsed / 1000, (view.elapsed % 1000) as u32, 3);
-    out.json_number("connections", view.total.connections);
-    for (name, count) in [("opened", view.news.opened), ("ended", view.news.ended)] {
-        if let Some(count) = count {
-            out.json_number(name, count);
+    if view.by != By::Path {
+        text.bytes(b"0x");
+        text.hexadecimal(row.token.into(), 1);
+        out.named_string("token", text.as_bytes());
+        text.clear();
+    }
+    name(row.interface, &mut text);
+    out.named_string("dev", text.as_bytes());
+    let subflow = view.by == By::Subflow;
+    for (end, name) in row.ends.iter().zip(["local_address", "remote_address"]) {
+        if name == "local_address" || subflow {
+            text.clear();
+            if let Some(address) = end.address() {
+                text.address(address);
+            }
+            out.named_string(name, text.as_bytes());
         }
     }
-    out.json_number("unseen_subflows", view.news.unseen);
-    out.end_object();
-    if view.by != By::Path {
-        out.json_hexadecimal("token", row.token.into());
+    out.named_string("state", row.state.name());
+    // Of what is not known or does not belong here.
+    const NONE: u64 = u64::MAX;
+    let [local, remote] = row.ends.map(|end| match subflow {
+        true => end.port.into(),
+        false => NONE,
+    });
+    let values = [
+        view.total.connections,
+        view.news.opened.unwrap_or(NONE),
+        view.news.ended.unwrap_or(NONE),
+        view.news.unseen,
+        match row.endpoint {
+            0 => NONE,
+            id => id.into(),
+        },
+        local,
+        remote,
+        share(row.bytes(), view.total.bytes()),
+        a_second(row.received, elapsed),
+        a_second(row.sent, elapsed),
+        row.received,
+        row.sent,
+        row.retransmits,
+        a_second(row.retransmits, elapsed),
+        row.subflows.into(),
+        row.backups.into(),
+        row.fallbacks.into(),
+    ];
+    for (name, value) in pieces(NUMBERS).zip(values) {
+        if value != NONE {
+            out.named_number(name, value);
+        }
     }
-    text.clear();
-    name(row.interface, &mut text);
-    out.json_string("dev", text.as_bytes());
-    out.json_address("local_address", row.ends[0].address().as_ref());
-    if view.by == By::Subflow {
-        out.json_number("local_port", row.ends[0].port.into());
-        out.json_address("remote_address", row.ends[1].address().as_ref());
-        out.json_number("remote_port", row.ends[1].port.into());
-    }
-    if row.endpoint > 0 {
-        out.json_number("endpoint", row.endpoint.into());
-    }
-    out.json_string("state", row.state.name().as_bytes());
-    out.json_number("share_percent", share(row.bytes(), all));
-    let rate = |amount| a_second(amount, view.elapsed);
-    out.json_number("received_bytes_per_second", rate(row.received));
-    out.json_number("sent_bytes_per_second", rate(row.sent));
-    out.json_number("received_bytes", row.received);
-    out.json_number("sent_bytes", row.sent);
-    out.json_number("retransmits", row.retransmits);
-    out.json_number("retransmits_per_second", rate(row.retransmits));
-    out.json_number("subflows", row.subflows.into());
-    out.json_number("backup_subflows", row.backups.into());
-    out.json_number("fallback_subflows", row.fallbacks.into());
     for (name, time) in [("rtt_seconds", row.rtt), ("rtt_worst_seconds", row.worst)] {
         if time > 0 {
-            out.key(name);
-            seconds(out, u64::from(time) / 1_000_000, time % 1_000_000, 6);
+            decimal(out, name, (time / 1_000_000).into(), time % 1_000_000, 6);
         }
     }
-    out.end_object();
+    if out.style.json {
+        out.end_object();
+    } else {
+        out.byte(b'\n');
+    }
 }
 
-fn seconds(out: &mut Output, whole: u64, part: u32, digits: usize) {
+/// A number with decimals.
+fn decimal(out: &mut Output, name: &str, whole: u64, part: u32, digits: usize) {
+    if out.style.json {
+        out.key(name);
+    } else {
+        out.text(name);
+        out.byte(b' ');
+    }
     out.number(whole);
     out.byte(b'.');
     out.digits(part.into(), digits);
-}
-
-/// Prints a row as a line.
-pub fn line(view: &View, row: &Row, name: &mut dyn FnMut(u32, &mut Text), out: &mut Output) {
-    let mut text = Text::default();
-    let all = view.total.sent.saturating_add(view.total.received);
-    text.clear();
-    name(row.interface, &mut text);
-    if view.by != By::Path {
-        out.text("token ");
-        out.hexadecimal(row.token.into(), 8);
+    if !out.style.json {
         out.byte(b' ');
-    }
-    out.named_string("dev", text.as_bytes());
-    ends(view, row, &mut text, out);
-    if row.endpoint > 0 {
-        out.named_number("endpoint", row.endpoint.into());
-    }
-    out.named_string("state", row.state.name().as_bytes());
-    out.named_number("share", share(row.bytes(), all));
-    for (name, amount) in [("in", row.received), ("out", row.sent)] {
-        out.text(name);
-        out.byte(b' ');
-        out.amount(a_second(amount, view.elapsed));
-        out.byte(b' ');
-    }
-    for (name, time) in [("rtt", row.rtt), ("worst", row.worst)] {
-        if time > 0 {
-            out.text(name);
-            out.byte(b' ');
-            // Milliseconds.
-            seconds(out, u64::from(time) / 1000, time % 1000, 3);
-            out.byte(b' ');
-        }
-    }
-    out.named_number("retransmits", a_second(row.retransmits, view.elapsed));
-    out.named_number("subflows", row.subflows.into());
-    out.byte(b'\n');
-}
-
-fn ends(view: &View, row: &Row, text: &mut Text, out: &mut Output) {
-    for (at, name) in ["local", "remote"].into_iter().enumerate() {
-        let port = view.by == By::Subflow;
-        if at == 0 || port {
-            text.clear();
-            end_text(row, at, port, text);
-            out.named_string(name, text.as_bytes());
-        }
     }
 }
