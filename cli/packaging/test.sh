@@ -809,6 +809,23 @@ $seven" endpoints
 $two
 $seven" endpoints
 
+	# With "keep", what others made stays and what this service made does not.
+	sed -i "s/option keep '0'/option keep '1'/; /endpoint 'mail'/,/signal/d" "$config"
+	"$IP_MPTCP_BIN" endpoint add 203.0.113.1 id 1 signal
+	rm -f "$work/net/lte"
+	hotplug ifdown lte 2>/dev/null
+	expect "$foreign
+$one" endpoints
+	# Nor does what a follower left behind that has ended.
+	sed -i "s/option follow '0'/option follow '1'/" "$config"
+	service reload 2>/dev/null
+	service stop
+	sed -i "s/interface 'wan'/interface 'lte'/" "$config"
+	service start 2>/dev/null
+	expect "$foreign" endpoints
+	service stop
+	"$IP_MPTCP_BIN" endpoint flush
+
 	# A plain state file, and its end with the service.
 	echo 'endpoint add 198.51.100.5 id 9 subflow' >"$work/plain"
 	printf "config globals 'globals'\n\toption enabled '1'\n\toption remove_on_stop '1'\n\toption keep '0'\n\toption state '%s'\n" \
