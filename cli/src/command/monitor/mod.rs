@@ -54,7 +54,7 @@ pub const COMMAND: Command = Command {
             manager, where connections have one.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp monitor --event SF_CLOSED --dev wwan0 --count 1 --timeout 60",
+            \x20 ip-mptcp monitor --event SF_CLOSED --count 1 --timeout 60",
     does: Does::Options(run),
 };
 
