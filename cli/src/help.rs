@@ -7,7 +7,7 @@ use crate::args::Options;
 use crate::error::{status, Error, Kind};
 use crate::grammar::keyword::{self, each, Keyword};
 use crate::iproute2::{is_program_option, Caller};
-use crate::session::{pieces, Command, Does};
+use crate::session::{Command, Does};
 use crate::text::{find, take, Text};
 
 /// Lines are not longer than this.
@@ -304,9 +304,4 @@ fn keywords(page: &mut Page, of: &[Keyword], wanted: &dyn Fn(&Keyword) -> bool) 
         page.tabulate(width + 5);
         page.flow(keyword.about, width + 5);
     }
-}
-
-/// The options of a command that are near to `word`, for a suggestion.
-pub fn options_of(command: &'static Command) -> impl Iterator<Item = &'static str> {
-    pieces(command.words).filter(|word| word.starts_with("--"))
 }

@@ -7,10 +7,10 @@
 
 #![no_main]
 
-use ip_mptcp::sys;
+use ip_mptcp::{arguments, exit, Memory};
 
 #[global_allocator]
-static MEMORY: sys::Memory = sys::Memory::new();
+static MEMORY: Memory = Memory::new();
 
 /// What the C library calls.
 ///
@@ -20,6 +20,6 @@ static MEMORY: sys::Memory = sys::Memory::new();
 #[no_mangle]
 pub unsafe extern "C" fn main(argc: core::ffi::c_int, argv: *const *const core::ffi::c_char) -> ! {
     // SAFETY: these are the arguments that the C library passed.
-    let words = unsafe { sys::arguments(argc, argv) };
-    sys::exit(ip_mptcp::run(words))
+    let words = unsafe { arguments(argc, argv) };
+    exit(ip_mptcp::run(words))
 }

@@ -85,7 +85,7 @@ impl Fd {
     /// Standard error.
     pub const STDERR: Self = Self(2);
 
-    /// The number, for [`poll`].
+    /// The number.
     pub fn raw(&self) -> i32 {
         self.0
     }
@@ -733,15 +733,6 @@ pub fn interface_name(fd: &Fd, index: u32) -> Result<[u8; NAME_SIZE], Errno> {
     Ok(name)
 }
 
-/// Waits until one of the descriptors can be read, or `timeout` milliseconds
-/// have gone (for ever where it is negative). Tells which are ready; all are
-/// false after a signal or the time.
-pub fn poll<const N: usize>(fds: [&Fd; N], timeout: i32) -> Result<[bool; N], Errno> {
-    let mut polled = fds.map(Polled::read);
-    poll_all(&mut polled, timeout)?;
-    Ok(polled.map(|polled| polled.is_ready()))
-}
-
 /// A descriptor to wait for, and what came of it.
 #[derive(Copy, Clone, Debug)]
 #[repr(transparent)]
@@ -782,7 +773,9 @@ impl Polled {
     }
 }
 
-/// As [`poll`], for any number of descriptors.
+/// Waits until one of the descriptors is ready, or `timeout` milliseconds have
+/// passed (for ever where it is negative); none is ready after a signal or the
+/// time.
 pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
     // SAFETY: a `Polled` is a pollfd; the pointer and the number are those of
     // `polled`, which outlives the call.

@@ -108,11 +108,6 @@ pub fn vanished(index: u32) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Hexadecimal, lower case, no prefix.
-pub fn hexadecimal(value: u64) -> Digits {
-    Digits::new(value, 16, 1)
-}
-
 /// Hexadecimal with at least `least` digits.
 pub fn padded(value: u64, least: usize) -> Digits {
     Digits::new(value, 16, least)
@@ -449,7 +444,6 @@ mod tests {
         assert_eq!(number(0).as_str(), "0");
         assert_eq!(number(u64::MAX).as_str(), "18446744073709551615");
         assert_eq!(padded(0x1f, 8).as_str(), "0000001f");
-        assert_eq!(hexadecimal(0xabc).as_str(), "abc");
     }
 
     #[test]

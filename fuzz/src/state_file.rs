@@ -10,10 +10,10 @@ use std::net::IpAddr;
 use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::iproute2::{self, Caller};
-use ip_mptcp::kernel::LinkEvent;
 use ip_mptcp::state::file::{parse, put_limits, Declared, File};
 use ip_mptcp::state::plan::{clashes, id_of, Action, Conflict, Ids, Others, Plan, Step};
-use ip_mptcp::text::Text;
+use ip_mptcp::LinkEvent;
+use ip_mptcp::Text;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 /// All of it is text, and its bytes are the numbers of the rest.

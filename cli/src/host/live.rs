@@ -86,11 +86,6 @@ impl Use {
         self.failed += other.failed;
         self.full += other.full;
     }
-
-    /// Connections that have no subflow from it that works.
-    pub fn without(&self) -> u32 {
-        self.waiting + self.missing + self.full
-    }
 }
 
 /// A listening socket of MPTCP.

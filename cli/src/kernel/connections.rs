@@ -329,8 +329,6 @@ pub fn is_fallback(socket: &SocketView) -> bool {
 pub enum Found<'f> {
     /// A connection. They come first, and are numbered from 0 as they come.
     Connection {
-        /// Its token.
-        token: u32,
         /// Its socket.
         socket: &'f SocketView<'f>,
     },
@@ -339,8 +337,6 @@ pub enum Found<'f> {
         /// The number of its connection; `None` for one that fell back before
         /// it had a token, which is a connection of its own.
         of: Option<usize>,
-        /// What names its socket on this host, for as long as that exists.
-        cookie: u64,
         /// The rest.
         subflow: &'f Subflow,
     },
@@ -836,7 +832,7 @@ pub fn survey(
     dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
         let token = token_of(socket);
         tokens.push(token, 0);
-        each(Found::Connection { token, socket })
+        each(Found::Connection { socket })
     })?;
     tokens.build();
     let tcp = Protocol::Tcp;
@@ -851,7 +847,6 @@ pub fn survey(
         }
         each(Found::Subflow {
             of,
-            cookie: socket.cookie(),
             subflow: &Subflow::of(socket, &info, detail),
         })
     })?;

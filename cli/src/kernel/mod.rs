@@ -17,4 +17,4 @@ pub use interface::Names;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};
 pub use route::{LinkEvent, LinkEvents, RouteSocket, Way, CHANGES, ROUTE_CHANGES};
-pub use socket::{receive_error, Socket};
+pub use socket::receive_error;
