@@ -212,7 +212,7 @@ recipe_rpm() {
 	sources "$scratch/rpm/ip-mptcp-$version"
 	tar -C "$scratch/rpm" -czf "$scratch/rpm/SOURCES/ip-mptcp-$version.tar.gz" "ip-mptcp-$version"
 	# The macros of systemd, which Debian does not have.
-	env PATH="$scratch/bin:$PATH" rpmbuild -bb --quiet --nodeps -D "_topdir $scratch/rpm" -D '_unitdir /usr/lib/systemd/system' -D 'debug_package %{nil}' \
+	env PATH="$scratch/bin:$PATH" rpmbuild -bb --quiet --nodeps -D "_topdir $scratch/rpm" -D '_unitdir /usr/lib/systemd/system' \
 		-D 'systemd_post() : %*' -D 'systemd_preun() : %*' -D 'systemd_postun() : %*' "$here/rpm/ip-mptcp.spec" >"$scratch/rpm.log" 2>&1 ||
 		{ cat "$scratch/rpm.log" && fail rpmbuild; }
 	asked 'build --locked --profile dist --package ip-mptcp'

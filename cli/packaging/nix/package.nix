@@ -10,7 +10,10 @@ rustPlatform.buildRustPackage {
   pname = "ip-mptcp";
   version = "0.1.0";
 
-  src = lib.cleanSource ../../..;
+  src = lib.cleanSourceWith {
+    src = ../../..;
+    filter = path: type: baseNameOf path != "target" && lib.cleanSourceFilter path type;
+  };
   cargoLock.lockFile = ../../../Cargo.lock;
 
   # The profile that is shipped instead of "release", which is larger.

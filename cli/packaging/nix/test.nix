@@ -3,7 +3,8 @@
 # buildRustPackage.
 let
   lib = {
-    cleanSource = path: path;
+    cleanSourceWith = source: source.src;
+    cleanSourceFilter = path: type: true;
     licenses = {
       mit = "MIT";
       asl20 = "Apache-2.0";

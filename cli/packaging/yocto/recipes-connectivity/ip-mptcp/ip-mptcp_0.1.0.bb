@@ -28,6 +28,8 @@ require ${BPN}-crates.inc
 BUILD_MODE = "--profile dist"
 BUILD_DIR = "dist"
 CARGO_BUILD_FLAGS:append = " --package ip-mptcp"
+# BitBake takes the symbols out itself.
+export CARGO_PROFILE_DIST_STRIP = "none"
 
 SYSTEMD_SERVICE:${PN} = "ip-mptcp.service ip-mptcp-watch.service"
 # They do nothing before there is /etc/mptcp.state; one of them is enough.
