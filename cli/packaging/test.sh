@@ -2,7 +2,7 @@
 # Exercises the packaging, as far as this machine allows; what cannot be tried
 # says SKIPPED and why.
 #
-#   cli/packaging/test.sh [scripts|recipes|prometheus|openwrt|system]...
+#   cli/packaging/test.sh [scripts|recipes|prometheus|networkmanager|openwrt|system]...
 #
 #   scripts   shellcheck
 #   recipes   of Buildroot, Yocto, Alpine, RPM and Nix: by their own checkers as
@@ -11,6 +11,8 @@
 #   prometheus
 #             alert rules, dashboard, and what is written for the textfile
 #             collector
+#   networkmanager
+#             what the README says of it
 #   openwrt   the Makefile, with stub-sdk in the place of OpenWrt's build system;
 #             the init script and the hotplug hook that it installs, in a network
 #             namespace, with stub.sh in the place of OpenWrt's shell library
@@ -308,6 +310,96 @@ PYTHON
 	promtool check rules "$scratch/dashboard.yml"
 	rm -rf "$scratch"
 	echo ok
+}
+
+# ---- NetworkManager ---------------------------------------------------------
+
+# What the README says of it, with the real one in a namespace.
+networkmanager() {
+	step 'NetworkManager beside ip-mptcp'
+	if ! installed NetworkManager || ! installed nmcli || ! installed dbus-daemon || ! installed ip; then
+		skip 'NetworkManager: it, nmcli, dbus-daemon and ip are not all installed'
+		return
+	fi
+	if [ "$(id -u)" != 0 ] || ! unshare -m -n -p -f true 2>/dev/null; then
+		skip 'NetworkManager: needs root and the right to make namespaces'
+		return
+	fi
+	# By default, switched off for all, and with flags for one connection.
+	for how in default off flags; do
+		how=$how timeout -k 5 120 unshare -m -n -p -f --kill-child --mount-proc "$0" in-networkmanager
+	done
+}
+
+in_networkmanager() {
+	mount --make-rprivate /
+	mount -t sysfs -o ro sysfs /sys
+	for folder in /run /var/lib/NetworkManager /etc/NetworkManager; do
+		mkdir -p "$folder"
+		mount -t tmpfs none "$folder"
+	done
+	mkdir -p /run/dbus /etc/NetworkManager/conf.d /etc/NetworkManager/system-connections
+	: >/etc/NetworkManager/NetworkManager.conf
+	[ "$how" != off ] || printf '[connection]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/ip-mptcp.conf
+	ip link set lo up
+	number=1
+	for device in wan0 lte0; do
+		ip link add "$device" type veth peer name "$device-peer"
+		ip link set "$device" up
+		ip link set "$device-peer" up
+		printf '[connection]\nid=%s\ntype=ethernet\ninterface-name=%s\n' $device $device
+		[ "$how $device" != 'flags lte0' ] || printf 'mptcp-flags=98\n'
+		printf '[ipv4]\nmethod=manual\naddress1=10.0.%s.2/24,10.0.%s.1\n[ipv6]\nmethod=disabled\n' $number $number
+		number=$((number + 1))
+	done >/run/connections
+	for device in wan0 lte0; do
+		awk -v id="id=$device" -v RS='\\[connection\\]\n' -v ORS='' 'index($0, id) { print "[connection]\n" $0 }' /run/connections \
+			>/etc/NetworkManager/system-connections/$device.nmconnection
+	done
+	chmod 600 /etc/NetworkManager/system-connections/*
+	dbus-daemon --system --fork --nopidfile 2>/dev/null
+	NetworkManager -n >/run/log 2>&1 &
+	expect running nmcli -t -f RUNNING general
+	for device in wan0 lte0; do
+		# Ethernet of this kind it leaves to others.
+		expect '' nmcli device set $device managed yes
+		expect_connected $device
+	done
+	case $how in
+	default)
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow dev lte0' addresses
+		expect 'add_addr_accepted 0 subflows 2' limits
+		# What is set here is undone when the other uplink is activated.
+		printf 'endpoint add dev wan0 subflow\nendpoint add dev lte0 subflow backup\n' | "$IP_MPTCP_BIN" apply -
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow backup dev lte0' addresses
+		nmcli connection up wan0 >/dev/null
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow dev lte0' addresses
+		# With --keep its endpoints are left alone, and limits are set.
+		echo 'limits set subflows 4 add_addr_accepted 4' | "$IP_MPTCP_BIN" apply --keep -
+		expect 'add_addr_accepted 4 subflows 4' limits
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow dev lte0' addresses
+		;;
+	off) expect '' addresses ;;
+	flags)
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow backup dev lte0' addresses
+		nmcli connection up wan0 >/dev/null
+		expect '10.0.1.2 subflow dev wan0
+10.0.2.2 subflow backup dev lte0' addresses
+		;;
+	esac
+	echo "ok: $how"
+}
+expect_connected() { # device
+	nmcli connection up "$1" >/dev/null 2>&1 || :
+	expect "$1:connected" connected "$1"
+}
+connected() {
+	nmcli -t -f DEVICE,STATE device | grep "^$1:connected" || { nmcli connection up "$1" >/dev/null 2>&1 || :; }
 }
 
 # ---- OpenWrt ----------------------------------------------------------------
@@ -1258,16 +1350,17 @@ dracut_module() {
 
 case ${1-} in
 in-netns) in_netns; exit ;;
+in-networkmanager) in_networkmanager; exit ;;
 in-overlay) in_overlay; exit ;;
 as-pid-1) root=/mnt/root && as_pid_1 ;;
 esac
 [ -x "$IP_MPTCP_BIN" ] || fail "no program $IP_MPTCP_BIN: build it, or name it in IP_MPTCP_BIN"
 # What it is given to works in other folders.
 IP_MPTCP_BIN=$(CDPATH='' cd -- "$(dirname -- "$IP_MPTCP_BIN")" && pwd)/${IP_MPTCP_BIN##*/}
-[ $# -gt 0 ] || set -- scripts recipes prometheus openwrt system
+[ $# -gt 0 ] || set -- scripts recipes prometheus networkmanager openwrt system
 for part; do
 	case $part in
-	scripts | recipes | prometheus | openwrt | system) "$part" ;;
-	*) echo "unknown part \"$part\": scripts, recipes, prometheus, openwrt, system" >&2 && exit 2 ;;
+	scripts | recipes | prometheus | networkmanager | openwrt | system) "$part" ;;
+	*) echo "unknown part \"$part\": scripts, recipes, prometheus, networkmanager, openwrt, system" >&2 && exit 2 ;;
 	esac
 done
