@@ -84,6 +84,23 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(client.into())
 }
 
+/// The same with a mark (SO_MARK), which rules of routing can look at.
+pub fn connect_marked(address: SocketAddr, mark: u32) -> io::Result<TcpStream> {
+    let client = socket(address)?;
+    // SAFETY: the number outlives the call, its length is its own.
+    check(unsafe {
+        libc::setsockopt(
+            client.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MARK,
+            (&raw const mark).cast(),
+            size_of_val(&mark) as u32,
+        )
+    })?;
+    with_address(libc::connect, &client, address)?;
+    Ok(client.into())
+}
+
 /// One MPTCP connection, both ends of it.
 pub struct Connection {
     pub client: TcpStream,

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use ip_mptcp_tests::connection::{connect, listen, subflow_addresses, Connection};
+use ip_mptcp_tests::connection::{connect, connect_marked, listen, subflow_addresses, Connection};
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::namespace::{add_address, add_route, link_delete, sysctl, veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{terminal_of, terminal_text, Run};
+use ip_mptcp_tests::program::{iproute2, terminal_of, terminal_text, Run};
 use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
@@ -575,6 +575,25 @@ fn the_interface_of_a_subflow_is_the_one_that_its_packets_take() {
     let text = Run::tool("status").run().success().stdout();
     assert!(text.contains("\nsubflows dev lte1 2\n"), "{text}");
     assert!(!text.contains("subflows dev lte0"), "{text}");
+
+    // What is marked takes the first.
+    let Some(ip) = iproute2() else {
+        return skip("no ip to make rules with");
+    };
+    for words in [
+        "rule add fwmark 7 table 100",
+        "route add default via 10.0.8.1 dev lte0 table 100",
+    ] {
+        let made = std::process::Command::new(ip)
+            .args(words.split(' '))
+            .status();
+        assert!(made.is_ok_and(|status| status.success()), "{words}");
+    }
+    let _marked = connect_marked(SocketAddr::new(address("10.50.0.1"), port), 7).expect("connect");
+    let marked = shown("-j connection show dev lte0");
+    assert_eq!(marked.len(), 1, "{marked:#?}");
+    assert_eq!(marked[0]["subflows"][0]["dev"], "lte0");
+    assert_eq!(shown("-j connection show dev lte1").len(), 2);
 }
 
 /// The words of a text, whatever their numbers are.

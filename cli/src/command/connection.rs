@@ -521,11 +521,11 @@ impl Printer<'_> {
             true => self.json_ends(&ends),
             false => self.padded_ends(number, 2, ends[0].family),
         }
-        if json || subflow.state != State::Established {
-            self.state(subflow.state);
+        if json || subflow.state() != State::Established {
+            self.state(subflow.state());
         }
-        self.number_of(Item::LocalId, subflow.local_id.map(u64::from));
-        self.number_of(Item::RemoteId, subflow.remote_id.map(u64::from));
+        self.number_of(Item::LocalId, subflow.local_id().map(u64::from));
+        self.number_of(Item::RemoteId, subflow.remote_id().map(u64::from));
         let endpoint = self.places.endpoint(subflow);
         let index = self.places.interface(subflow);
         if endpoint != 0 {
@@ -618,7 +618,7 @@ impl Printer<'_> {
             self.number(Item::TotalRetransmits, figures.retransmits.into());
         }
         // Without a connection the kernel counts these times from its start.
-        if subflow.state != State::SynSent {
+        if subflow.state() != State::SynSent {
             let times = [
                 (Item::LastDataSent, figures.last_data_sent),
                 (Item::LastDataReceived, figures.last_data_recv),

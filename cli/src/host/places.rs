@@ -101,6 +101,7 @@ struct Output {
     local: Key,
     remote: Key,
     ports: [u16; 2],
+    mark: u32,
     index: u32,
 }
 
@@ -154,14 +155,14 @@ impl Places {
     /// by which the kernel routes its packets. If there is no route, or the only
     /// interface that has its address is down, that one; 0 where it is unknown.
     pub fn interface(&mut self, subflow: &Subflow) -> u32 {
-        self.interface_of(&subflow.ends(), subflow.interface)
+        self.interface_of(&subflow.ends(), subflow.interface, subflow.mark)
     }
 
     /// The same of a socket with these ends, bound to this interface or to none
     /// (0).
-    pub fn interface_of(&mut self, ends: &[End; 2], bound: u32) -> u32 {
+    pub fn interface_of(&mut self, ends: &[End; 2], bound: u32, mark: u32) -> u32 {
         match bound {
-            0 => self.output(ends),
+            0 => self.output(ends, mark),
             bound => bound,
         }
     }
@@ -169,7 +170,7 @@ impl Places {
     /// The id of the endpoint that a subflow belongs to, 0 for none.
     pub fn endpoint(&self, subflow: &Subflow) -> u8 {
         let [local, _] = subflow.addresses;
-        self.endpoint_of(local, subflow.local_id)
+        self.endpoint_of(local, subflow.local_id())
     }
 
     /// The same of a socket with this local address and its id.
@@ -186,7 +187,7 @@ impl Places {
     }
 
     /// By which interface the kernel routes the packets of a subflow.
-    fn output(&mut self, ends: &[End; 2]) -> u32 {
+    fn output(&mut self, ends: &[End; 2], mark: u32) -> u32 {
         const TCP: u8 = 6;
         // A power of two: on most hosts each subflow is looked up once then.
         const SLOTS: usize = 64;
@@ -202,6 +203,7 @@ impl Places {
         let slot = (mixed ^ mixed >> 8 ^ mixed >> 16) % SLOTS;
         if let Some(known) = self.outputs.get(slot) {
             let same = known.local == local.number && known.remote == remote.number;
+            let same = same && known.mark == mark;
             if same && known.ports[0] == ports[0] && known.ports[1] == ports[1] {
                 return known.index;
             }
@@ -211,7 +213,8 @@ impl Places {
             .with_source(address(local.number))
             .with_protocol(TCP)
             .with_source_port(local.port)
-            .with_destination_port(remote.port);
+            .with_destination_port(remote.port)
+            .with_mark(mark);
         // Packets of a path that is cut leave by another one, if any: the
         // subflow still is one of the interface that has its address.
         let mut index = self.addresses.only_interface(local.number);
@@ -230,6 +233,7 @@ impl Places {
                 local: local.number,
                 remote: remote.number,
                 ports,
+                mark,
                 index,
             };
         }

@@ -142,14 +142,13 @@ pub struct Subflow {
     pub interface: u32,
     /// The socket's inode: that of its connection, 0 once it has no owner.
     pub inode: u32,
+    /// Its mark, as far as the kernel shows it; 0 for none.
+    pub mark: u32,
     ports: [u16; 2],
+    // Those of MPTCP; above them, which of the ids the kernel sent.
     flags: u16,
-    /// The TCP state.
-    pub state: State,
-    /// The ids of both addresses; `None` where the kernel did not send them.
-    pub local_id: Option<u8>,
-    /// The id of the remote address.
-    pub remote_id: Option<u8>,
+    state: u8,
+    ids: [u8; 2],
     family: u8,
     // Its connection was handed out, or is to be read again.
     done: Cell<bool>,
@@ -190,6 +189,10 @@ impl Structures {
 }
 
 impl Subflow {
+    /// Bits of `flags`.
+    const FLAGS: u16 = 0x1ff;
+    const IDS: [u16; 2] = [0x4000, 0x8000];
+
     /// What is kept of a socket of which MPTCP knows `info`.
     #[inline(never)]
     fn of(socket: &SocketView, info: &SubflowInfo, detail: Detail) -> Self {
@@ -198,16 +201,21 @@ impl Subflow {
             Some(info) if detail > Detail::Place => Figures::of(info),
             _ => Figures::default(),
         };
+        let ids = [info.id_loc(), info.id_rem()];
+        let mut flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
+        for (id, bit) in ids.iter().zip(Self::IDS) {
+            flags |= if id.is_some() { bit } else { 0 };
+        }
         Self {
             addresses: [local.number, remote.number],
             figures,
             interface: socket.interface(),
             inode: socket.inode(),
             ports: [local.port, remote.port],
-            flags: info.flags().unwrap_or_default().0 as u16,
-            state: socket.state(),
-            local_id: info.id_loc(),
-            remote_id: info.id_rem(),
+            mark: socket.fields().mark().unwrap_or(0),
+            flags,
+            state: socket.state().number(),
+            ids: ids.map(Option::unwrap_or_default),
             family: local.family as u8,
             done: Cell::new(false),
         }
@@ -227,7 +235,22 @@ impl Subflow {
 
     /// The flags that the codec knows.
     pub fn flags(&self) -> SubflowFlags {
-        SubflowFlags(self.flags.into())
+        SubflowFlags((self.flags & Self::FLAGS).into())
+    }
+
+    /// The TCP state.
+    pub fn state(&self) -> State {
+        State::from_number(self.state)
+    }
+
+    /// The id of the local address; `None` where the kernel did not send it.
+    pub fn local_id(&self) -> Option<u8> {
+        (self.flags & Self::IDS[0] != 0).then_some(self.ids[0])
+    }
+
+    /// The id of the remote address.
+    pub fn remote_id(&self) -> Option<u8> {
+        (self.flags & Self::IDS[1] != 0).then_some(self.ids[1])
     }
 
     /// It was joined to a connection that existed already.
@@ -238,7 +261,7 @@ impl Subflow {
 
     /// Its opening is over, its closing has not begun here.
     pub fn is_alive(&self) -> bool {
-        is_alive(self.state)
+        is_alive(self.state())
     }
 }
 
@@ -285,7 +308,7 @@ impl<'a> Connection<'a> {
     pub fn state(&self) -> Option<State> {
         match self.socket {
             Some(socket) => Some(socket.state()),
-            None if self.token == 0 => self.subflows().next().map(|subflow| subflow.state),
+            None if self.token == 0 => self.subflows().next().map(Subflow::state),
             None => None,
         }
     }
@@ -362,7 +385,7 @@ impl Key {
 
     fn of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Self {
         let Self(key) = Self::of(token, place);
-        let id = subflow.local_id.unwrap_or(0);
+        let id = subflow.local_id().unwrap_or(0);
         Self(
             key | u128::from(subflow.is_joined()) << Self::JOINED
                 | u128::from(id) << Self::ID

@@ -183,10 +183,10 @@ impl Namespace {
                 phase = ESTABLISHED;
             }
             let mut fields = describe(token, subflow.ends(), subflow.interface);
-            if let Some(id) = subflow.local_id {
+            if let Some(id) = subflow.local_id() {
                 fields = fields.with_loc_id(id);
             }
-            if let Some(id) = subflow.remote_id {
+            if let Some(id) = subflow.remote_id() {
                 fields = fields.with_rem_id(id);
             }
             let backup = flags.contains(SubflowFlags::BKUP_REM);

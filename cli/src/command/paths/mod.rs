@@ -520,7 +520,11 @@ impl Paths {
                     Some(known) if !few && !changed && !in_turn => known,
                     _ => (
                         places.endpoint_of(sample.ends[0].number, id.local),
-                        places.interface_of(&sample.ends, socket.interface()),
+                        places.interface_of(
+                            &sample.ends,
+                            socket.interface(),
+                            socket.fields().mark().unwrap_or(0),
+                        ),
                     ),
                 };
                 if is_wanted(words, fallbacks.as_deref(), &sample) {

@@ -183,7 +183,7 @@ impl Healer {
                     };
                     if subflow.is_alive() {
                         living.push(local);
-                    } else if subflow.state == State::SynSent {
+                    } else if subflow.state() == State::SynSent {
                         opening.push(local);
                     }
                     let flags = subflow.flags();
