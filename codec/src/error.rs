@@ -156,6 +156,20 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    /// With the kind `InvalidData`, of a request `InvalidInput`.
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::NoSpace | ErrorKind::TooLong | ErrorKind::BadValue => {
+                std::io::ErrorKind::InvalidInput
+            }
+            _ => std::io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -18,6 +18,9 @@
     )
 )]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 #[macro_use]
 mod numbers;
 #[macro_use]

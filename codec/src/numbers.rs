@@ -66,7 +66,7 @@ macro_rules! numbered {
             }
 
             /// Its name; `None` for an unknown number.
-            pub const fn name(self) -> Option<&'static str> {
+            pub const fn name(self) -> core::option::Option<&'static str> {
                 match self {
                     $( Self::$variant => Some($text), )+
                     Self::Unknown(_) => None,
@@ -102,7 +102,7 @@ macro_rules! numbered {
             type Err = $crate::Error;
 
             /// Reads a name or a number.
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            fn from_str(text: &str) -> core::result::Result<Self, Self::Err> {
                 $( if text == $text { return Ok(Self::$variant); } )+
                 match text.parse() {
                     Ok(number) => Ok(Self::from_number(number)),
@@ -273,7 +273,7 @@ macro_rules! flags {
             type Err = $crate::Error;
 
             /// Reads names and numbers joined by `|`.
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
+            fn from_str(text: &str) -> core::result::Result<Self, Self::Err> {
                 let mut flags = Self::EMPTY;
                 for word in text.split('|') {
                     let named = Self::NAMES.iter().find(|(_, name)| *name == word);

@@ -137,27 +137,27 @@ macro_rules! __kind {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __found {
-    ([$a:lifetime] $E:ident $kind:ident as $type:ty) => { Option<$type> };
-    ([$a:lifetime] $E:ident be16) => { Option<u16> };
-    ([$a:lifetime] $E:ident be32) => { Option<u32> };
-    ([$a:lifetime] $E:ident be64) => { Option<u64> };
-    ([$a:lifetime] $E:ident uint) => { Option<u64> };
-    ([$a:lifetime] $E:ident sint) => { Option<i64> };
-    ([$a:lifetime] $E:ident ipv4) => { Option<core::net::Ipv4Addr> };
-    ([$a:lifetime] $E:ident ipv6) => { Option<core::net::Ipv6Addr> };
-    ([$a:lifetime] $E:ident ip) => { Option<core::net::IpAddr> };
-    ([$a:lifetime] $E:ident mac) => { Option<[u8; 6]> };
-    ([$a:lifetime] $E:ident bitfield32) => { Option<$crate::set::Bitfield32> };
-    ([$a:lifetime] $E:ident string) => { Option<$crate::netlink::Text<$a>> };
-    ([$a:lifetime] $E:ident bytes) => { Option<&$a [u8]> };
-    ([$a:lifetime] $E:ident address) => { Option<&$a [u8]> };
+    ([$a:lifetime] $E:ident $kind:ident as $type:ty) => { core::option::Option<$type> };
+    ([$a:lifetime] $E:ident be16) => { core::option::Option<u16> };
+    ([$a:lifetime] $E:ident be32) => { core::option::Option<u32> };
+    ([$a:lifetime] $E:ident be64) => { core::option::Option<u64> };
+    ([$a:lifetime] $E:ident uint) => { core::option::Option<u64> };
+    ([$a:lifetime] $E:ident sint) => { core::option::Option<i64> };
+    ([$a:lifetime] $E:ident ipv4) => { core::option::Option<core::net::Ipv4Addr> };
+    ([$a:lifetime] $E:ident ipv6) => { core::option::Option<core::net::Ipv6Addr> };
+    ([$a:lifetime] $E:ident ip) => { core::option::Option<core::net::IpAddr> };
+    ([$a:lifetime] $E:ident mac) => { core::option::Option<[u8; 6]> };
+    ([$a:lifetime] $E:ident bitfield32) => { core::option::Option<$crate::set::Bitfield32> };
+    ([$a:lifetime] $E:ident string) => { core::option::Option<$crate::netlink::Text<$a>> };
+    ([$a:lifetime] $E:ident bytes) => { core::option::Option<&$a [u8]> };
+    ([$a:lifetime] $E:ident address) => { core::option::Option<&$a [u8]> };
     ([$a:lifetime] $E:ident flag) => { bool };
-    ([$a:lifetime] $E:ident attributes) => { Option<$crate::netlink::Attributes<$a, $E>> };
-    ([$a:lifetime] $E:ident nest [$of:ty]) => { Result<Option<$of>, $crate::Error> };
+    ([$a:lifetime] $E:ident attributes) => { core::option::Option<$crate::netlink::Attributes<$a, $E>> };
+    ([$a:lifetime] $E:ident nest [$of:ty]) => { core::result::Result<core::option::Option<$of>, $crate::Error> };
     ([$a:lifetime] $E:ident array [$of:ty]) => { $crate::set::Array<$a, $of, $E> };
-    ([$a:lifetime] $E:ident list [$of:ty]) => { Option<$crate::set::List<$a, $of, $E>> };
-    ([$a:lifetime] $E:ident value [$of:ty]) => { Option<$of> };
-    ([$a:lifetime] $E:ident $number:ident) => { Option<$number> };
+    ([$a:lifetime] $E:ident list [$of:ty]) => { core::option::Option<$crate::set::List<$a, $of, $E>> };
+    ([$a:lifetime] $E:ident value [$of:ty]) => { core::option::Option<$of> };
+    ([$a:lifetime] $E:ident $number:ident) => { core::option::Option<$number> };
 }
 
 /// What the builder of a kind takes, likewise.
@@ -415,7 +415,7 @@ macro_rules! __attribute_set {
             )*
 
             /// The kernel's name of an attribute of this set.
-            pub fn name_of(number: u16) -> Option<&'static str> {
+            pub fn name_of(number: u16) -> core::option::Option<&'static str> {
                 Self::NAMES.attribute(number)
             }
         }
@@ -535,7 +535,7 @@ macro_rules! __attribute_set {
             #[inline]
             pub fn from_attributes $($generic)* (
                 attributes: $crate::netlink::Attributes<$a, $E>,
-            ) -> Result<Self, $crate::Error> {
+            ) -> core::result::Result<Self, $crate::Error> {
                 let mut set = Self::EMPTY;
                 set.update(attributes)?;
                 Ok(set)
@@ -546,7 +546,7 @@ macro_rules! __attribute_set {
             pub fn update $($generic)* (
                 &mut self,
                 attributes: $crate::netlink::Attributes<$a, $E>,
-            ) -> Result<(), $crate::Error> {
+            ) -> core::result::Result<(), $crate::Error> {
                 $crate::__of_mode!($mode start self attributes);
                 let rest = self.take_usual(attributes.as_bytes(), core::marker::PhantomData::<$E>);
                 if rest.is_empty() {
@@ -657,7 +657,7 @@ macro_rules! __attribute_set {
             fn take_unusual $($generic)* (
                 &mut self,
                 attributes: $crate::netlink::Attributes<$a, $E>,
-            ) -> Result<(), $crate::Error> {
+            ) -> core::result::Result<(), $crate::Error> {
                 $crate::__unusual!($mode self attributes $E)
             }
 
@@ -754,7 +754,7 @@ macro_rules! __attribute_set {
             };
 
             #[inline]
-            fn read_set(attributes: $crate::netlink::Attributes<$a, $E>) -> Result<Self, $crate::Error> {
+            fn read_set(attributes: $crate::netlink::Attributes<$a, $E>) -> core::result::Result<Self, $crate::Error> {
                 Self::from_attributes(attributes)
             }
         }

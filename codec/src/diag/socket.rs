@@ -165,7 +165,7 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
 impl<'a, E: Order> Socket<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query);
     /// [`ErrorKind::WrongType`] if it is none.
-    #[inline]
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
         let word = |at: usize| fixed.get(at..).and_then(|b| b.first_chunk::<4>()).copied();
@@ -271,7 +271,7 @@ pub struct SocketView<'a, E: Order = Native> {
 
 impl<'a, E: Order> SocketView<'a, E> {
     /// As [`Socket::decode`], with the same errors.
-    #[inline]
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
         let mut view = Self {

@@ -138,7 +138,7 @@ impl<'a, E: Order> Family<'a, E> {
     /// Reads the answer to [`family_by_name`] and its like:
     /// [`ErrorKind::Missing`] without an id, [`ErrorKind::WrongType`] if it is
     /// no such message.
-    #[inline]
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;
         if message.header.message_type != ID {
@@ -173,8 +173,11 @@ impl<'a, E: Order> Family<'a, E> {
     /// wrong with any of them is an error.
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut found = None;
-        for group in self.fields.groups() {
-            let group = group?;
+        for entry in self.fields.groups().attributes() {
+            // Filled where it is, and only its fields are looked at: a group is
+            // larger than what is wanted of it.
+            let mut group = Group::<E>::EMPTY;
+            group.update(entry?.nested())?;
             if group.name().is_some_and(|known| known == *name) {
                 found = group.id().or(found);
             }

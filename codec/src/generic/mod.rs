@@ -182,7 +182,7 @@ macro_rules! generic_family {
             /// Reads a message of the family: an answer, an event, a request.
             pub fn decode<'m, E: $crate::order::Order>(
                 message: &$crate::netlink::Message<'m, E>,
-            ) -> Result<($command, $crate::__family_set!($set ['m, E] $($a)?)), $crate::Error> {
+            ) -> core::result::Result<($command, $crate::__family_set!($set ['m, E] $($a)?)), $crate::Error> {
                 let generic = $crate::generic::Generic::decode(message)?;
                 let set = <$crate::__family_set!($set ['m, E] $($a)?)>::from_attributes(generic.attributes)?;
                 Ok(($command::from_number(generic.command), set))

@@ -23,7 +23,7 @@ pub struct Ack<'a, E: Order = Native> {
 
 impl<'a, E: Order> Ack<'a, E> {
     /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let mut ack = Self {
             errno: 0,

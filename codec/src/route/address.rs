@@ -67,7 +67,7 @@ impl Address<'_> {
 impl<'a, E: Order> Address<'a, E> {
     /// Reads RTM_NEWADDR or RTM_DELADDR;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
-    #[inline]
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) =
             split::<8, E>(message, [message_type::NEWADDR, message_type::DELADDR])?;

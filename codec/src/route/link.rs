@@ -89,7 +89,7 @@ attribute_set! {
 impl<'a, E: Order> Link<'a, E> {
     /// Reads RTM_NEWLINK or RTM_DELLINK;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
-    #[inline]
+    #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (b, attributes) =
             split::<16, E>(message, [message_type::NEWLINK, message_type::DELLINK])?;
