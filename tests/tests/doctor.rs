@@ -3,6 +3,7 @@
 //! finding goes, and no path that worked is lost.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -264,7 +265,11 @@ impl Net {
              ip -6 route add default via 2001:db8:1::1 dev up1",
         );
         limits(2, 4);
-        server.inside(|| limits(2, 4));
+        server.inside(|| {
+            limits(2, 4);
+            // An announcement that is lost under load comes again soon.
+            sysctl("mptcp/add_addr_timeout", "1").expect("a time-out");
+        });
         Some(Net {
             router,
             server,
@@ -940,7 +945,10 @@ fn two_cables_without_a_default_route_are_no_fault() {
         server.inside(|| add_address(there, address, 24));
     }
     limits(2, 2);
-    server.inside(|| limits(2, 2));
+    server.inside(|| {
+        limits(2, 2);
+        sysctl("mptcp/add_addr_timeout", "1").expect("a time-out");
+    });
     endpoints(&["192.168.0.2 id 1 dev blue subflow"]);
     healthy();
     let listener = server.inside(|| listen("0.0.0.0:0"));
@@ -1430,6 +1438,115 @@ fn connections_of_a_host_to_itself_are_no_fault() {
         connection.exchange(1);
         healthy();
     }
+}
+
+/// An uplink dies under an upload.
+#[test]
+fn a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does() {
+    let Some(net) = Net::routed(2) else { return };
+    // The other one is a backup, so that data take this one.
+    endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    net.block("10.0.2.2");
+    connection.client.set_nonblocking(true).expect("no waiting");
+    let found = until("subflow-stalled", || {
+        // A full buffer is as good.
+        let _ = (&connection.client).write(&[b'x'; 100]);
+        let mut found = findings().into_iter();
+        found.find(|one| one.check == "subflow-stalled")
+    });
+    assert!(found
+        .evidence
+        .starts_with("endpoint 10.0.2.2 id 2 dev up2; to 10.9.0.2: subflows"));
+    net.unblock("10.0.2.2");
+    until("no findings", || findings().is_empty().then_some(()));
+}
+
+#[test]
+fn fullmesh_that_wants_more_than_the_limit_is_a_note_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(2, 1);
+    endpoints(&[
+        "10.0.1.2 id 1 dev up1 subflow fullmesh",
+        "10.0.2.2 id 2 dev up2 subflow fullmesh",
+    ]);
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        limits(2, 8);
+    });
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    healthy();
+    limits(2, 2);
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
+    until_joined(&connection, 2);
+    let found = finds(&[(
+        "note limit-subflows",
+        "connections that are full 1, possible further subflows 3",
+    )]);
+    cure_one(&found[0], "", &[&connection]);
+    healthy();
+}
+
+/// A tunnel needs no router.
+#[test]
+fn a_remedy_for_an_interface_without_neighbours_names_no_router() {
+    let Some(_net) = Net::fresh(1) else { return };
+    shell(
+        "ip link add tun7 type sit local 10.0.1.2 remote 10.0.1.1 2>/dev/null || \
+           ip tuntap add dev tun7 mode tun; ip link set dev tun7 up; \
+           ip address add 10.7.0.2/32 dev tun7",
+    );
+    endpoints(&["10.7.0.2 id 7 subflow"]);
+    let found = findings();
+    let Some(found) = found.iter().find(|one| one.check == "wrong-way") else {
+        // A tunnel that nobody holds has no carrier.
+        return finds(&[("fault endpoint-no-carrier", "10.7.0.2")]).clear();
+    };
+    let remedy = "ip route add default dev tun7 table 107; ip rule add from 10.7.0.2 table 107";
+    assert_eq!(found.remedy, remedy);
+    cure_one(found, "", &[]);
+}
+
+/// NetworkManager makes endpoints by itself, and undoes what others set.
+#[test]
+fn several_programs_that_manage_endpoints_are_a_note() {
+    let Some(_net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let folder = Folder::new("managers");
+    let run = |name: &str| {
+        let program = folder.path.join(name);
+        if !program.exists() {
+            std::fs::copy("/bin/sleep", &program).expect("a program of that name");
+        }
+        Run::program(&program).words("60").start()
+    };
+    let network_manager = run("NetworkManager");
+    let started = |running: &ip_mptcp_tests::program::Running, name: &str| {
+        let comm = format!("/proc/{}/comm", running.pid());
+        until(name, || {
+            let text = std::fs::read_to_string(&comm).ok()?;
+            (text.trim_end() == name).then_some(())
+        });
+    };
+    started(&network_manager, "NetworkManager");
+    healthy();
+    // One in another namespace does not matter.
+    let elsewhere = Namespace::another().inside(|| run("mptcpd"));
+    started(&elsewhere, "mptcpd");
+    healthy();
+    let mptcpd = run("mptcpd");
+    started(&mptcpd, "mptcpd");
+    finds(&[(
+        "note other-manager",
+        "NetworkManager and mptcpd run in this namespace; endpoints 1",
+    )]);
 }
 
 // Peers, and what is counted.

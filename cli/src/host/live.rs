@@ -21,6 +21,8 @@ pub const PEERS: usize = 8;
 const WIDTH: usize = PEERS + 1;
 /// This many pairs of addresses are told apart; others are not looked at.
 const PATHS: usize = 255;
+/// A subflow whose data was sent again this often without an answer is stalled.
+const STALLED: u8 = 4;
 /// No endpoint, no path.
 const NONE: u8 = 255;
 
@@ -60,6 +62,9 @@ pub struct Path {
 pub struct Use {
     /// Connections with an established subflow from it.
     pub established: u32,
+    /// Connections whose subflow from it is established and no longer gets
+    /// answers: its data was sent again and again.
+    pub stalled: u32,
     /// Connections whose subflow from it waits for the answer to its SYN, which
     /// was sent again.
     pub waiting: u32,
@@ -79,6 +84,7 @@ pub struct Use {
 impl Use {
     fn add(&mut self, other: &Self) {
         self.established += other.established;
+        self.stalled += other.stalled;
         self.waiting += other.waiting;
         self.retransmits = self.retransmits.max(other.retransmits);
         self.missing += other.missing;
@@ -189,6 +195,11 @@ pub struct Live {
     /// Connections that fell back to TCP, with a token and without.
     pub fallbacks: u32,
     pub without_token: u32,
+    /// Connections opened here that have all the subflows that they may, of more
+    /// that endpoints with the flag fullmesh could open to the addresses that
+    /// the peer announced; and how many those are, at most.
+    pub crowded: u32,
+    pub wanted: u32,
     /// Connections of this host to itself.
     pub own: u32,
     /// Listening sockets of MPTCP that others can reach.
@@ -415,6 +426,14 @@ impl Live {
             if lives && ready {
                 self.tokens.push(token);
             }
+            if lives && ready && !room {
+                let announced = u32::from(info.add_addr_accepted().unwrap_or(0));
+                let most = possible(host, wanted, local.number, announced);
+                if most > u32::from(info.subflows_max().unwrap_or(u8::MAX)) {
+                    self.crowded += 1;
+                    self.wanted = self.wanted.max(most);
+                }
+            }
             if lives && ready && old {
                 let lost = usize::from(info.subflows().unwrap_or(0)) > sockets;
                 let untried = info.local_addr_used() == Some(0);
@@ -506,15 +525,22 @@ impl Live {
                 .filter(|seen| usize::from(seen.endpoint()) == at);
             let mut any = false;
             let mut alive = false;
+            let mut stalled = false;
+            let mut most = 0;
             let mut waits = 0;
             for seen in from {
                 any = true;
                 alive |= seen.is(bit::ALIVE);
+                most = most.max(seen.retransmits());
+                stalled |= seen.is(bit::ALIVE) && seen.retransmits() >= STALLED;
                 if seen.is(bit::SYN_SENT) {
                     waits = waits.max(seen.retransmits());
                 }
             }
-            if alive {
+            if stalled {
+                one.stalled += 1;
+                one.retransmits = one.retransmits.max(most);
+            } else if alive {
                 one.established += 1;
             } else if waits > 0 {
                 one.waiting += 1;
@@ -550,6 +576,28 @@ impl Live {
             return self.peers.len() - 1;
         }
         PEERS
+    }
+}
+
+/// How many further subflows the endpoints can open where the peer announced
+/// this many addresses; 0 where none has the flag fullmesh.
+fn possible(host: &Host, wanted: &[bool], first: Key, announced: u32) -> u32 {
+    let (mut subflows, mut mesh) = (0, false);
+    for (endpoint, wanted) in host.places.endpoints.iter().zip(wanted) {
+        let address = key_of(endpoint);
+        if !wanted || is_ipv4(address) != is_ipv4(first) {
+            continue;
+        }
+        let fullmesh = endpoint.flags().unwrap_or_default();
+        let fullmesh = fullmesh.contains(EndpointFlags::FULLMESH);
+        mesh |= fullmesh;
+        // The first subflow is one of them.
+        subflows += u32::from(address != first) + if fullmesh { announced } else { 0 };
+    }
+    if mesh {
+        subflows
+    } else {
+        0
     }
 }
 

@@ -260,6 +260,23 @@ impl RouteSocket {
         }
     }
 
+    /// Whether packets need a router to leave by an interface: not where it is a
+    /// tunnel, or leads to one other end.
+    pub fn needs_router(&mut self, index: u32) -> Result<bool> {
+        let mut flags = LinkFlags::default();
+        let asked = self.socket.call(
+            &|buffer, seq| request::link_by_index(buffer, seq, index),
+            &mut |message| {
+                flags = Link::decode(message)?.flags;
+                Ok(())
+            },
+        );
+        match asked {
+            Err(error) if error.errno() == 0 => Err(error),
+            _ => Ok(!flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP)),
+        }
+    }
+
     /// Whether an interface exists, is up and has a carrier.
     pub fn is_usable(&mut self, index: u32) -> Result<bool> {
         let mut link = LinkEvent::default();

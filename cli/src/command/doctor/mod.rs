@@ -8,6 +8,7 @@ mod counted;
 mod facts;
 mod finding;
 mod history;
+mod managers;
 mod paths;
 mod routes;
 mod served;
@@ -15,6 +16,7 @@ mod served;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use self::facts::{has, is_private, sysctl, Doctor};
+use self::finding::Level;
 use self::finding::Part::{self, Counters, Number, Str};
 use self::history::History;
 use crate::args::Options;
@@ -157,6 +159,7 @@ impl Doctor<'_> {
         self.check_purpose(diagnostics)?;
         self.check_paths()?;
         self.check_served()?;
+        self.check_managers();
         Ok(())
     }
 
@@ -256,6 +259,9 @@ impl Doctor<'_> {
 
     /// Whether programs ask for MPTCP at all; true where none does.
     fn check_plain(&mut self) -> bool {
+        if sysctl("enabled") == b"0" {
+            return false;
+        }
         let asked = self
             .history
             .sum("MPCapableSYNTX MPCapableSYNRX MPCapableSYNTXDisabled");
@@ -441,7 +447,14 @@ impl Doctor<'_> {
             if first || !up || self.live.is_used(*at) || !has(endpoint, EndpointFlags::SUBFLOW) {
                 continue;
             }
-            self.fault(
+            // Clients may reach the server by endpoints of their own.
+            let level = if self.live.accepted_joined > 0 {
+                Level::Note
+            } else {
+                Level::Fault
+            };
+            self.find(
+                level,
                 "subflow-only",
                 "an endpoint is only for subflows from here, but clients take none from a \
                  server: they have to learn of the address",

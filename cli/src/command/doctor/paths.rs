@@ -44,6 +44,7 @@ impl Doctor<'_> {
             }
         }
         self.check_limit_beforehand(&endpoints)?;
+        self.check_mesh();
         self.check_unowned();
         Ok(())
     }
@@ -73,14 +74,16 @@ impl Doctor<'_> {
         // The peer with the most connections that lack it.
         let mut worst: Option<(usize, Use)> = None;
         for (peer, one) in uses.iter().enumerate() {
-            let lacks = one.waiting + one.missing;
+            let lacks = one.waiting + one.missing + one.stalled;
             // One of many that is lost on the way is no fault of the path.
             let bad = if one.established == 0 {
                 lacks > 0
             } else {
                 one.waiting > 1 && one.waiting >= one.established || one.missing > one.established
             };
-            if bad && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing) {
+            if bad
+                && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing + most.stalled)
+            {
                 worst = Some((peer, *one));
             }
         }
@@ -117,6 +120,32 @@ impl Doctor<'_> {
             .map(|path| path.remote)
             .or(peer.map(|peer| peer.address));
         let to = to.unwrap_or(0);
+        if one.stalled > 0 && one.stalled >= one.waiting + one.missing {
+            self.find(
+                level,
+                "subflow-stalled",
+                "established subflows from an endpoint get no answers any more: the path is broken \
+                 in one direction or in both",
+                &[
+                    Part::Endpoint(endpoint),
+                    Str("; to "),
+                    Part::Address(to),
+                    Str(": subflows without an answer "),
+                    Number(one.stalled.into()),
+                    Str(", their data sent again up to "),
+                    Number(one.retransmits.into()),
+                    Str(" times, working ones "),
+                    Number(one.established.into()),
+                ],
+                &[
+                    Str("Look at the uplink of "),
+                    Part::Address(source),
+                    Str(" and for a firewall that forgot its connections; when it works again, \
+                         the subflows go on by themselves"),
+                ],
+            );
+            return Ok(false);
+        }
         if one.waiting > 0 {
             let waiting = [
                 Part::Endpoint(endpoint),
@@ -234,8 +263,8 @@ impl Doctor<'_> {
             ];
             let message =
                 "connections have lost or never got the subflow of an endpoint, and do not \
-                 try again: when they did, the path was not ready, or the peer refused it (its \
-                 limits, no listener) or a firewall in its name";
+                 try again: when they did, limits or path did not allow it, or the peer refused it \
+                 (its limits, no listener) or a firewall in its name";
             if one.established == 0 {
                 self.find(level, "join-lost", message, &evidence, &[Bytes(&again)]);
             } else {
@@ -300,6 +329,37 @@ impl Doctor<'_> {
             ],
         );
         self.explain(at);
+    }
+
+    /// Whether fullmesh wants more than the limit gives, though each endpoint has
+    /// a subflow.
+    fn check_mesh(&mut self) {
+        let at_most = self.host.more_subflows >= 8;
+        if at_most || self.live.crowded == 0 || self.explained.iter().any(|explained| *explained) {
+            return;
+        }
+        let wanted = self.live.wanted;
+        let [a, b, c, d] = self.limits();
+        self.note(
+            "limit-subflows",
+            "fullmesh could open more subflows than connections may have: which of them they get \
+             is left to chance",
+            &[
+                Str("connections that are full "),
+                Number(self.live.crowded.into()),
+                Str(", possible further subflows "),
+                Number(wanted.into()),
+                Str("; "),
+                a,
+                b,
+                c,
+                d,
+            ],
+            &[
+                Str("ip-mptcp limits set subflows "),
+                Number(u64::from(wanted.max(self.host.more_subflows + 1)).min(8)),
+            ],
+        );
     }
 
     /// Where no connection shows it: whether there are more endpoints than

@@ -225,6 +225,7 @@ impl Doctor<'_> {
         let index = self.host.places.of_endpoint(endpoint);
         let mut used = Vec::new();
         let mut gateway = None;
+        let mut needed = true;
         if let Some(routes) = &mut self.host.places.routes {
             let family = if ipv4 { AF_INET } else { AF_INET6 };
             routes.tables(family, &mut |table, router| {
@@ -238,6 +239,7 @@ impl Doctor<'_> {
                     _ => {}
                 }
             })?;
+            needed = routes.needs_router(index)?;
         }
         // The steps keep the tables of two ids apart.
         let mut table = TABLES + u32::from(endpoint.id().unwrap_or(0));
@@ -247,10 +249,12 @@ impl Doctor<'_> {
         let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
         let table = Number(table.into());
         let mut remedy = Text::default();
-        self.put(&mut remedy, &[ip, Str("route add default via ")]);
-        match gateway {
-            Some(router) => remedy.address(router),
-            None => remedy.bytes(b"GATEWAY"),
+        self.put(&mut remedy, &[ip, Str("route add default")]);
+        if let Some(router) = gateway {
+            remedy.bytes(b" via ");
+            remedy.address(router);
+        } else if needed {
+            remedy.bytes(b" via GATEWAY");
         }
         self.put(
             &mut remedy,
@@ -268,7 +272,7 @@ impl Doctor<'_> {
             ],
         );
         let mut unknown = Text::default();
-        if gateway.is_none() {
+        if gateway.is_none() && needed {
             self.put(
                 &mut unknown,
                 &[

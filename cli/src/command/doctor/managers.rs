@@ -1,0 +1,98 @@
+//! Programs that manage endpoints beside each other.
+
+use super::facts::Doctor;
+use super::finding::Part::{Bytes, Number, Str};
+use crate::kernel::proc;
+use crate::sys;
+use crate::text::Text;
+
+/// Those that are known, by the names of their processes; with what makes each
+/// leave the endpoints alone.
+const MANAGERS: [(&str, &str); 3] = [
+    (
+        "NetworkManager",
+        "for each connection NAME of nmcli connection show: nmcli connection modify NAME \
+         connection.mptcp-flags disabled",
+    ),
+    ("mptcpd", "systemctl disable --now mptcp"),
+    ("ip-mptcp", "stop the service that runs ip-mptcp watch"),
+];
+
+impl Doctor<'_> {
+    /// Whether several programs manage the endpoints of this namespace: each
+    /// undoes what the others do.
+    pub fn check_managers(&mut self) {
+        let endpoints = self.endpoints().len();
+        if endpoints == 0 {
+            return;
+        }
+        let mut found = [false; MANAGERS.len()];
+        let mut processes = Vec::new();
+        // Without /proc nothing is found.
+        let _ = sys::names_in(c"/proc", &mut processes);
+        let mut text = Vec::new();
+        for process in processes {
+            if !process.first().is_some_and(u8::is_ascii_digit) {
+                continue;
+            }
+            proc::value(&[b"/proc/", &process, b"/comm"], &mut text);
+            let manager = MANAGERS
+                .iter()
+                .position(|(name, _)| name.as_bytes() == text);
+            let Some(manager) = manager else {
+                continue;
+            };
+            if manager == 2 {
+                // Only one that follows.
+                proc::value(&[b"/proc/", &process, b"/cmdline"], &mut text);
+                if !text.split(|byte| *byte == 0).any(|word| word == b"watch") {
+                    continue;
+                }
+            }
+            if is_here(&process) {
+                if let Some(found) = found.get_mut(manager) {
+                    *found = true;
+                }
+            }
+        }
+        if found.iter().filter(|found| **found).count() < 2 {
+            return;
+        }
+        let mut names = Text::default();
+        let mut remedy = Text::default();
+        for ((name, remedy_of), _) in MANAGERS.iter().zip(found).filter(|(_, found)| *found) {
+            if !names.as_bytes().is_empty() {
+                names.bytes(b" and ");
+                remedy.bytes(b"; or ");
+            }
+            names.bytes(name.as_bytes());
+            remedy.bytes(remedy_of.as_bytes());
+        }
+        self.note(
+            "other-manager",
+            "several programs manage endpoints here: each undoes what the others do",
+            &[
+                Bytes(names.as_bytes()),
+                Str(" run in this namespace; endpoints "),
+                Number(endpoints as u64),
+            ],
+            &[Str("Keep one of them: "), Bytes(remedy.as_bytes())],
+        );
+    }
+}
+
+/// Whether a process is in the network namespace of this one; true where that
+/// cannot be seen.
+fn is_here(process: &[u8]) -> bool {
+    let namespace = |process: &[u8]| {
+        let path = crate::text::join(&[b"/proc/", process, b"/ns/net\0"]);
+        let mut target = [0; 64];
+        let path = core::ffi::CStr::from_bytes_with_nul(&path).ok()?;
+        let len = sys::link_target(path, &mut target).ok()?;
+        target.get(..len).map(<[u8]>::to_vec)
+    };
+    match (namespace(process), namespace(b"self")) {
+        (Some(there), Some(here)) => there == here,
+        _ => true,
+    }
+}
