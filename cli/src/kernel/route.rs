@@ -260,9 +260,8 @@ impl RouteSocket {
         }
     }
 
-    /// Whether packets need a router to leave by an interface: not where it is a
-    /// tunnel, or leads to one other end.
-    pub fn needs_router(&mut self, index: u32) -> Result<bool> {
+    /// The flags of an interface; none where it does not exist.
+    pub fn link_flags(&mut self, index: u32) -> Result<LinkFlags> {
         let mut flags = LinkFlags::default();
         let asked = self.socket.call(
             &|buffer, seq| request::link_by_index(buffer, seq, index),
@@ -273,7 +272,7 @@ impl RouteSocket {
         );
         match asked {
             Err(error) if error.errno() == 0 => Err(error),
-            _ => Ok(!flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP)),
+            _ => Ok(flags),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::facts::{sysctl, Doctor};
 use super::finding::Level;
-use super::finding::Part::{self, Counters, Growth, Number, Str};
+use super::finding::Part::{self, Counted, Counters, Growth, Number, Str};
 use crate::error::Result;
 use crate::sys;
 
@@ -19,7 +19,7 @@ impl Doctor<'_> {
         if self.history.growth(names) > 0 {
             self.fault(check, message, &[Growth(names)], remedy);
         } else {
-            self.note(check, message, &[Counters(names), PAST], remedy);
+            self.note(check, message, &[Counted(names), PAST], remedy);
         }
     }
 
@@ -69,7 +69,7 @@ impl Doctor<'_> {
                     Str("; with MPTCP "),
                     Number(mptcp.into()),
                     Str("; "),
-                    Counters(FALLBACKS),
+                    Counted(FALLBACKS),
                 ],
                 &[Str(
                     "See ip-mptcp connection show fallback for the peers; where one has MPTCP, \
@@ -99,7 +99,7 @@ impl Doctor<'_> {
                 "fallback",
                 "many connections fell back to TCP: peers without MPTCP, or something on the path \
                  takes its options out",
-                &[Counters(FALLBACKS), PAST],
+                &[Counted(FALLBACKS), PAST],
                 &[Str(
                     "If it happens again, ip-mptcp connection show fallback lists the peers",
                 )],

@@ -32,6 +32,8 @@ pub enum Part<'p> {
     Endpoint(&'p Endpoint),
     /// `NAME VALUE` of each of these counters, separated by blanks.
     Counters(&'p str),
+    /// The same of those that are not 0.
+    Counted(&'p str),
     /// `NAME +N` of those of these counters that have grown, and since when.
     Growth(&'p str),
 }
@@ -124,9 +126,17 @@ impl Doctor<'_> {
                     self.put(text, &parts);
                     self.put_device(text, endpoint);
                 }
-                Part::Counters(names) => self.put_counters(text, names, false),
+                Part::Counters(names) => {
+                    self.put_counters(text, names, b" ", &|name| Some(self.history.of(name)));
+                }
+                Part::Counted(names) => {
+                    let counted = |name: &[u8]| Some(self.history.of(name)).filter(|of| *of != 0);
+                    self.put_counters(text, names, b" ", &counted);
+                }
                 Part::Growth(names) => {
-                    self.put_counters(text, names, true);
+                    let grown =
+                        |name: &[u8]| Some(self.history.growth_of(name)).filter(|of| *of != 0);
+                    self.put_counters(text, names, b" +", &grown);
                     text.bytes(b" ");
                     text.bytes(self.history.when().as_bytes());
                 }
@@ -151,25 +161,27 @@ impl Doctor<'_> {
         }
     }
 
-    fn put_counters(&self, text: &mut Text, names: &str, growth: bool) {
+    /// The names with their values, of those that have one.
+    fn put_counters(
+        &self,
+        text: &mut Text,
+        names: &str,
+        between: &[u8],
+        value: &dyn Fn(&[u8]) -> Option<u64>,
+    ) {
         let mut names = names.as_bytes();
         let mut follows = false;
         while !names.is_empty() {
             let name = take(&mut names, b' ');
-            let value = if growth {
-                self.history.growth_of(name)
-            } else {
-                self.history.of(name)
-            };
-            if growth && value == 0 {
+            let Some(value) = value(name) else {
                 continue;
-            }
+            };
             if follows {
                 text.byte(b' ');
             }
             follows = true;
             text.bytes(name);
-            text.bytes(if growth { b" +" } else { b" " });
+            text.bytes(between);
             text.number(value);
         }
     }

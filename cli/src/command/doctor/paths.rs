@@ -226,6 +226,31 @@ impl Doctor<'_> {
                 level,
                 &[found, Str("; connections without its subflow "), missing],
             );
+        } else if one.established == 0 && self.takes_other_ways(endpoint, to) {
+            let signal = if has(endpoint, EndpointFlags::SIGNAL) {
+                " nosignal fullmesh"
+            } else {
+                " fullmesh"
+            };
+            self.find(
+                level,
+                "join-untried",
+                "no subflow from an endpoint was tried: the peer forbids subflows to its address \
+                 (the C flag of MP_CAPABLE), and those to the addresses that it announces leave as \
+                 the routes have it, as long as no endpoint has the flag fullmesh; or it refused it",
+                &[
+                    found,
+                    Str("; connections without its subflow "),
+                    missing,
+                    Str("; "),
+                    Counters("MPJoinSynTx MPJoinSynAckRx AddAddr"),
+                ],
+                &[
+                    Str("ip-mptcp endpoint change id "),
+                    Number(endpoint.id().unwrap_or(0).into()),
+                    Str(signal),
+                ],
+            );
         } else if one.established == 0 && (one.untried == one.missing || tried == 0) {
             self.find(
                 level,
@@ -263,8 +288,8 @@ impl Doctor<'_> {
             ];
             let message =
                 "connections have lost or never got the subflow of an endpoint, and do not \
-                 try again: when they did, limits or path did not allow it, or the peer refused it \
-                 (its limits, no listener) or a firewall in its name";
+                 try again: when they did, limits or routes did not allow it, or the peer (its limits, \
+                 no listener) or something on the path refused it";
             if one.established == 0 {
                 self.find(level, "join-lost", message, &evidence, &[Bytes(&again)]);
             } else {
@@ -275,6 +300,20 @@ impl Doctor<'_> {
                 self.note("join-lost", message, &evidence, &remedy);
             }
         }
+    }
+
+    /// Whether subflows to an address that the peer announced are from other
+    /// addresses than that of an endpoint, which could be used for them.
+    fn takes_other_ways(&self, endpoint: &Endpoint, peer: u128) -> bool {
+        let address = key_of(endpoint);
+        self.host.add_addr_accepted > 0
+            && self.history.of(b"AddAddr") > 0
+            && !has(endpoint, EndpointFlags::FULLMESH)
+            && self.live.paths.iter().any(|path| {
+                let port = self.live.peers.iter().find(|one| one.address == peer);
+                let known = path.remote == peer && port.is_some_and(|one| one.port == path.port);
+                path.established > 0 && path.local != address && !known
+            })
     }
 
     /// Subflows could not even be sent.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route::request::Lookup;
+use mptcp_codec::route::LinkFlags;
 
 use super::facts::Doctor;
 use super::finding::Level;
@@ -101,6 +102,7 @@ impl Doctor<'_> {
         }
         if !reaches {
             match way.and_then(|way| way.outputs.first().copied()) {
+                Some(_) if !bound && self.is_inside(index)? => return Ok(false),
                 Some(other) if !bound => self.wrong_way(Level::Fault, endpoint, to, other)?,
                 _ => self.no_route(endpoint, to)?,
             }
@@ -126,15 +128,29 @@ impl Doctor<'_> {
             // A client on a link of its own may come by this one, too, from
             // another address.
             Some(way) if way.gateway.is_none() => return Ok(false),
-            Some(_) if is_ipv4(source) && self.is_filtered(index) => self.filtered(endpoint, to),
+            Some(_) if is_ipv4(source) && self.is_filtered(index) && !self.is_inside(index)? => {
+                self.filtered(endpoint, to)
+            }
             // Nobody has come yet whom it might hurt.
             Some(_) if to.any => return Ok(false),
+            Some(_) if self.is_inside(index)? => return Ok(false),
             Some(way) => {
                 let other = way.outputs.first().copied().unwrap_or(0);
                 self.wrong_way(Level::Note, endpoint, to, other)?;
             }
         }
         Ok(true)
+    }
+
+    /// Whether nothing leaves or comes by an interface: addresses of services
+    /// are on loopback or dummy interfaces, and any uplink leads to them.
+    fn is_inside(&mut self, index: u32) -> Result<bool> {
+        let flags = match &mut self.host.places.routes {
+            Some(routes) => routes.link_flags(index)?,
+            None => LinkFlags::default(),
+        };
+        let dummy = flags.contains(LinkFlags::NOARP) && !flags.contains(LinkFlags::POINTOPOINT);
+        Ok(dummy || flags.contains(LinkFlags::LOOPBACK))
     }
 
     fn no_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<()> {
@@ -239,7 +255,9 @@ impl Doctor<'_> {
                     _ => {}
                 }
             })?;
-            needed = routes.needs_router(index)?;
+            // A tunnel, or what leads to one other end, has no router.
+            let flags = routes.link_flags(index)?;
+            needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
         }
         // The steps keep the tables of two ids apart.
         let mut table = TABLES + u32::from(endpoint.id().unwrap_or(0));

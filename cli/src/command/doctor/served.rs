@@ -3,7 +3,7 @@
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::facts::{has, is_link_local, sysctl, Doctor};
-use super::finding::Part::{self, Bytes, Counters, Number, Str};
+use super::finding::Part::{self, Bytes, Counted, Counters, Number, Str};
 use super::routes::Target;
 use crate::error::Result;
 use crate::host::health::Presence;
@@ -154,7 +154,7 @@ impl Doctor<'_> {
                 self.put(&mut remedy, &parts);
             }
             let mut evidence = counts.to_vec();
-            evidence.push(Counters(TRIED));
+            evidence.push(Counted(TRIED));
             self.fault(
                 "signal-subflow",
                 "a server has endpoints with the flags signal and subflow, uses them up for \
