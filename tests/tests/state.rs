@@ -1364,3 +1364,373 @@ fn a_change_that_is_refused_half_way_puts_the_endpoint_back() {
         assert_eq!(kernel::state(), before, "{words}");
     }
 }
+
+/// Every keyword of `endpoint add`, from the program's own table, with a value.
+fn every_keyword() -> Vec<Vec<String>> {
+    let help = Run::tool("endpoint add --help").run().success().stdout();
+    // Behind the usage, a keyword a line.
+    let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+    let mut all = Vec::new();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["ADDRESS", ..] => {}
+            ["dev", "IF", ..] => all.push(vec!["dev lo"]),
+            ["id", "N", ..] => all.push(vec!["id 77"]),
+            ["port", "N", ..] => all.push(vec!["port 4000", "signal"]),
+            ["fullmesh", ..] => all.push(vec!["fullmesh", "subflow"]),
+            ["laminar", ..] if kernel::version() < (6, 18) => {}
+            [flag, about, ..] if about.chars().all(char::is_lowercase) && *flag != "ip-mptcp" => {
+                all.push(vec![*flag]);
+            }
+            _ => {}
+        }
+    }
+    all.into_iter()
+        .map(|words| words.into_iter().map(String::from).collect())
+        .collect()
+}
+
+/// An attribute that is forgotten in one of these is lost by them without a word.
+#[test]
+fn every_keyword_of_endpoint_add_survives_save_and_apply_and_is_carried_by_change_and_replace() {
+    let keywords = every_keyword();
+    assert!(keywords.len() >= 7, "{keywords:?}");
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for words in &keywords {
+        let line = format!("127.0.0.9 {}", words.join(" "));
+        Run::tool("endpoint flush").run().success();
+        Run::tool("endpoint add").words(&line).run().success();
+        let before = kernel::state();
+        for word in words {
+            assert!(before[0].contains(word.as_str()), "{word}: {before:?}");
+        }
+        let text = save();
+        Run::tool("endpoint flush").run().success();
+        apply("", &text).run().success();
+        assert_eq!(kernel::state(), before, "save and apply: {line}");
+        // It is what a selector with its words chooses, and another is not.
+        let shown = Run::tool("endpoint show").words(&line).run().success();
+        assert_eq!(shown.stdout().lines().count(), 1, "show: {line}");
+        // Something else changes, and it stays: by deleting and adding.
+        let id = kernel::endpoints()[0].id;
+        Run::tool(&format!(
+            "endpoint change id {id} signal nosubflow nofullmesh"
+        ))
+        .run()
+        .success();
+        let signals = words.iter().any(|word| word == "signal");
+        Run::tool(&format!("endpoint change id {id} backup"))
+            .run()
+            .success();
+        let changed = kernel::state();
+        for word in words
+            .iter()
+            .filter(|word| !matches!(word.as_str(), "subflow" | "fullmesh"))
+        {
+            assert!(
+                changed[0].contains(word.as_str()),
+                "change: {word}: {changed:?}"
+            );
+        }
+        assert!(signals || changed[0].contains("signal"), "{changed:?}");
+        Run::tool("endpoint replace").words(&line).run().success();
+        assert_eq!(kernel::state(), before, "replace: {line}");
+        assert_eq!(apply("--dry-run", &text).run().success().stdout(), "");
+    }
+}
+
+#[test]
+fn an_empty_state_deletes_nothing_unless_that_is_asked_for() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("10.0.0.1 id 1");
+    for text in ["", "\n# nothing\n", "ignore dev docker*\n"] {
+        let output = apply("", text).run().failure(1);
+        assert!(output.stderr().contains("is empty"), "{}", output.report());
+        apply("--dry-run", text).run().failure(1);
+        assert_eq!(kernel::endpoints().len(), 1);
+    }
+    // The commands of a batch are no state.
+    let output = Run::tool("-b -")
+        .stdin("apply -\nendpoint add 10.0.0.7\n")
+        .run();
+    assert_eq!((output.code(), kernel::endpoints().len()), (255, 1));
+    apply("--allow-empty", "").run().success();
+    assert!(kernel::endpoints().is_empty());
+}
+
+#[test]
+fn settings_are_read_changed_undone_and_saved() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let value = |name: &str| {
+        let path = format!("/proc/sys/net/mptcp/{name}");
+        std::fs::read_to_string(path)
+            .expect("a setting")
+            .trim()
+            .to_string()
+    };
+    let text = "sysctl net.mptcp.stale_loss_cnt 7\nsysctl enabled 0\nsysctl close_timeout 60\n";
+    let dry = apply("--dry-run", text).run();
+    let expected = "sysctl stale_loss_cnt 7\nsysctl enabled 0\n";
+    assert_eq!(
+        (dry.code(), dry.stdout().as_str()),
+        (WOULD_CHANGE, expected)
+    );
+    apply("", text).run().success();
+    assert_eq!(
+        (value("stale_loss_cnt"), value("enabled")),
+        ("7".into(), "0".into())
+    );
+    assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
+    let saved = save();
+    assert!(
+        saved.contains("sysctl enabled 0\nsysctl stale_loss_cnt 7\n"),
+        "{saved}"
+    );
+    // Refused later on: undone.
+    let text = "sysctl stale_loss_cnt 9\nendpoint add 192.0.2.1 port 80 signal\n";
+    let output = apply("", text).run().failure(2);
+    assert!(
+        output.stderr().contains("are undone"),
+        "{}",
+        output.report()
+    );
+    assert_eq!(value("stale_loss_cnt"), "7");
+    for (line, code) in [
+        ("sysctl scheduler no_such_one", 2),
+        ("sysctl no_such_setting 1", 1),
+        ("sysctl available_schedulers x", 255),
+        ("sysctl ../../kernel/hostname x", 255),
+        ("sysctl enabled", 255),
+    ] {
+        apply("", line).run().failure(code);
+    }
+    let near = apply("", "sysctl schedular default").run().failure(1);
+    assert!(near.stderr().contains("scheduler"), "{}", near.report());
+}
+
+#[test]
+fn max_is_the_most_that_the_kernel_allows() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let most = (1..=100)
+        .take_while(|limit| {
+            let words = format!("limits set subflows {limit}");
+            Run::tool(&words).run().code() == 0
+        })
+        .count() as u32;
+    Run::tool("limits set subflows 1 add_addr_accepted 1")
+        .run()
+        .success();
+    Run::tool("limits set subflows max").run().success();
+    assert_eq!(
+        (
+            kernel::limits().subflows,
+            kernel::limits().add_addr_accepted
+        ),
+        (most, 1)
+    );
+    apply("", "limits set subflows 3 add_addr_accepted max\n")
+        .run()
+        .success();
+    assert_eq!(
+        (
+            kernel::limits().subflows,
+            kernel::limits().add_addr_accepted
+        ),
+        (3, most)
+    );
+    let dry = apply("--dry-run", "limits set add_addr_accepted max\n").run();
+    assert_eq!(dry.code(), 0, "{}", dry.report());
+}
+
+/// What did not come is named, and the rest is applied: a host with a dead uplink.
+#[test]
+fn when_the_time_to_wait_is_over_what_there_is_is_applied() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    veth("lte", "peer2", None);
+    add_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    let text = "limits set subflows 4\nendpoint add dev wan subflow\nendpoint add dev lte subflow\n\
+                endpoint add 10.3.0.1 dev nope signal\nendpoint add 10.1.0.9 dev wan port 80 signal\n\
+                endpoint add 203.0.113.1 dev wan signal\n";
+    let output = apply("--wait 0.1", text).run();
+    assert_eq!(output.code(), 1, "{}", output.report());
+    let said = output.stderr();
+    for told in [
+        "-:3: timed out after 0.1 s waiting for an address of \"lte\"\n",
+        "-:4: timed out after 0.1 s waiting for interface \"nope\"\n",
+        "-:5: timed out after 0.1 s waiting for address 10.1.0.9\n",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+    assert_eq!(
+        kernel::state(),
+        [
+            "10.1.0.1 id 1 subflow dev wan",
+            "203.0.113.1 id 2 signal dev wan",
+            "add_addr_accepted 0 subflows 4"
+        ]
+    );
+    // An address with a port, which the kernel binds (EADDRNOTAVAIL), is waited for.
+    let running = apply(
+        "--wait 30",
+        "endpoint add 10.1.0.9 dev wan port 80 signal\n",
+    )
+    .start();
+    until("apply to wait", || {
+        let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));
+        call.is_ok_and(|call| call.contains("poll")).then_some(())
+    });
+    add_address("wan", "10.1.0.9".parse().expect("an address"), 24);
+    running.finish().success();
+    assert_eq!(
+        kernel::endpoints()[0].to_string(),
+        "10.1.0.9 port 80 id 1 signal dev wan"
+    );
+}
+
+/// A leased address is another one after the next boot.
+#[test]
+fn a_leased_address_is_saved_as_its_interface() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(ip) = ip_mptcp_tests::program::iproute2() else {
+        skip("ip of iproute2 is not installed");
+        return;
+    };
+    veth("wan", "peer", None);
+    let lease = |address: &str| {
+        let words = format!("addr add {address}/24 dev wan valid_lft 1000 preferred_lft 900");
+        Run::program(ip).words(&words).run().success();
+    };
+    lease("10.1.0.1");
+    kernel::add("10.1.0.1 id 4 subflow backup dev wan");
+    let (before, text) = (kernel::state(), save());
+    let line = "endpoint add id 4 subflow backup dev wan -4 # 10.1.0.1\n";
+    assert!(text.contains(line), "{text}");
+    Run::tool("endpoint flush").run().success();
+    apply("", &text).run().success();
+    assert_eq!(kernel::state(), before);
+    ip_mptcp_tests::namespace::delete_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    lease("10.1.0.7");
+    apply("", &text).run().success();
+    assert_eq!(
+        kernel::endpoints()[0].to_string(),
+        "10.1.0.7 id 4 subflow backup dev wan"
+    );
+    // Of two the line would stand for both.
+    lease("10.1.0.8");
+    let text = save();
+    assert!(
+        text.contains("endpoint add 10.1.0.7 id 4 subflow"),
+        "{text}"
+    );
+}
+
+/// SIGTERM, SIGINT, SIGHUP: the state of before or that of after, never a part.
+#[test]
+fn a_signal_in_the_middle_leaves_the_state_before_or_after() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let text = |of: usize| -> String {
+        let lines = (1..=6).map(|id| format!("endpoint add 10.{of}.0.{id} id {id} subflow\n"));
+        lines.collect::<String>() + &format!("limits set subflows {of}\n")
+    };
+    let states = [1, 2].map(|of| {
+        apply("", &text(of)).run().success();
+        kernel::state()
+    });
+    let mut random = Random::new();
+    for round in 0..60 {
+        let running = apply("", &text(1 + round % 2)).start();
+        // The moment is to be any; nothing depends on it.
+        std::thread::sleep(std::time::Duration::from_micros(random.below(60_000) as u64));
+        running.signal([libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3]);
+        let _ = running.finish();
+        let found = kernel::state();
+        assert!(states.contains(&found), "round {round}: {found:?}");
+    }
+}
+
+/// ENOBUFS: an acknowledgement that cannot be received is no refusal.
+#[test]
+fn an_acknowledgement_that_is_lost_is_not_taken_for_a_refusal() {
+    for step in 1..=12 {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let text = ten_changes();
+        let fault = format!("recvfrom:error=ENOBUFS:when={step}");
+        let Some(run) = injected(&fault, "apply -") else {
+            return;
+        };
+        let output = run.stdin(text).run();
+        assert_eq!(output.code(), 0, "step {step}: {}", output.report());
+        assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
+    }
+}
+
+/// An interface whose RTM_NEWLINK is larger than any buffer that is usual.
+#[test]
+fn messages_of_any_size_are_read_whole() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(ip) = ip_mptcp_tests::program::iproute2() else {
+        skip("ip of iproute2 is not installed");
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", "10.1.0.1".parse().expect("an address"), 24);
+    let names: String = (0..200)
+        .map(|at| format!("link property add dev peer altname n{at:0>120}\n"))
+        .collect();
+    Run::program(ip)
+        .words("-batch -")
+        .stdin(names)
+        .run()
+        .success();
+    apply("", "endpoint add dev wan -4 subflow\n")
+        .run()
+        .success();
+    for words in ["status", "connection show", "endpoint show", "save"] {
+        Run::tool(words).run().success();
+    }
+    assert_eq!(
+        kernel::endpoints()[0].to_string(),
+        "10.1.0.1 id 1 subflow dev wan"
+    );
+}
+
+#[test]
+fn one_that_somebody_else_deletes_meanwhile_is_deleted() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for id in 1..=3 {
+        kernel::add(&format!("10.0.0.{id} id {id} subflow dev lo"));
+    }
+    // The second deletion is answered as if somebody had been quicker.
+    let Some(run) = injected("sendto:delay_enter=300000:when=4", "endpoint flush dev lo") else {
+        return;
+    };
+    let running = run.start();
+    until("the first to be gone", || {
+        (kernel::endpoints().len() == 2).then_some(())
+    });
+    Run::tool("endpoint delete id 2").run().success();
+    running.finish().success();
+    assert!(kernel::endpoints().is_empty());
+}

@@ -71,6 +71,13 @@ impl Watch {
         });
     }
 
+    /// The same where it also waits for a reader.
+    fn settle_writing(&self) {
+        until("watch to wait", || {
+            waits_without_end(&self.proc("syscall")).then_some(())
+        });
+    }
+
     /// Bytes that wait in its netlink sockets.
     fn unread(&self) -> u64 {
         let inodes: Vec<String> = std::fs::read_dir(format!("/proc/{}/fd", self.0.pid()))
@@ -240,8 +247,9 @@ fn an_ipv6_address_is_an_endpoint_while_it_can_be_a_source() {
     ipv6_address("wan", address, 0, true);
     assert!(flags() & TENTATIVE != 0 && state().is_empty());
     until("the endpoint", || {
-        let there = state() == [endpoint];
-        assert!(there || state().is_empty());
+        let found = state();
+        let there = found == [endpoint];
+        assert!(there || found.is_empty());
         there.then_some(())
     });
     assert_eq!(flags() & TENTATIVE, 0, "not before the kernel would use it");
@@ -935,4 +943,369 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
     let said = output.stderr();
     assert_eq!(said.matches("failed with status 3").count(), 1, "{said}");
     assert_eq!(calls("lte"), 1);
+}
+
+/// A pipe that nobody reads and that is full (EAGAIN), a reader that is gone (EPIPE), a full
+/// disk (ENOSPC): all goes on, nobody is held up, and SIGTERM ends it.
+#[test]
+fn what_cannot_be_written_holds_nothing_up() {
+    for how in ["stalled", "gone", "full"] {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        veth("wan", "peer", None);
+        let file = File::new("endpoint add dev wan -4 subflow\n");
+        let run = Run::tool("watch --keep --remove-on-exit").arg(&file.0);
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let run = match how {
+            "full" => {
+                let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
+                run.stdout(full().expect("a device"))
+                    .stderr(full().expect("a device"))
+            }
+            _ => run.stdout(writer.try_clone().expect("another")),
+        };
+        if how == "stalled" {
+            fill(&mut writer);
+        }
+        let mut reader = Some(reader);
+        let watch = Watch(run.start());
+        watch.rest();
+        if how == "gone" {
+            drop(reader.take());
+        }
+        drop(writer);
+        for host in 1..=3 {
+            add_address("wan", v4(1, host), 24);
+            until("an endpoint", || {
+                (state().len() == usize::from(host)).then_some(())
+            });
+        }
+        let other = File::new("limits set subflows 3\n");
+        Run::tool("apply --keep").arg(&other.0).run().success();
+        link_down("wan");
+        expect(&[]);
+        link_up("wan");
+        until("endpoints", || (state().len() == 3).then_some(()));
+        assert_eq!(watch.stop().code(), 0, "{how}");
+        expect(&[]);
+    }
+}
+
+/// Fills a pipe to the last byte.
+fn fill(pipe: &mut std::io::PipeWriter) {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    let nonblocking = |flags: i32| {
+        // SAFETY: integers only.
+        unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, flags) };
+    };
+    nonblocking(libc::O_NONBLOCK);
+    let mut pipe = pipe.try_clone().expect("another");
+    while pipe.write(&[b'\n'; 4096]).is_ok() || pipe.write(b"\n").is_ok() {}
+    nonblocking(0);
+}
+
+/// A stalled log is kept up to 64 KiB, and lines are dropped whole.
+#[test]
+fn lines_that_were_dropped_are_counted_when_there_is_a_reader_again() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("endpoint add 10.0.0.1 id 1\n");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    fill(&mut writer);
+    let run = Run::tool("watch").arg(&file.0);
+    let watch = Watch(run.stderr(writer.try_clone().expect("another")).start());
+    drop(writer);
+    watch.rest();
+    // Each time a hundred mistakes.
+    file.write(&"endpoint add nonsense\n".repeat(200));
+    for _ in 0..20 {
+        watch.0.signal(libc::SIGHUP);
+        until("the signal to be heeded", || {
+            let status = watch.proc("status");
+            let pending = status
+                .lines()
+                .find_map(|line| line.strip_prefix("ShdPnd:"))?;
+            (u64::from_str_radix(pending.trim(), 16) == Ok(0)).then_some(())
+        });
+        watch.settle_writing();
+    }
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
+    let dropped: usize = lines
+        .by_ref()
+        .map(|line| line.expect("text"))
+        .inspect(|line| {
+            let whole = line.is_empty() || line.starts_with('#') || line.contains("expected");
+            assert!(whole, "{line}");
+        })
+        .find_map(|line| {
+            line.strip_prefix("# ")?
+                .split_once(" lines")?
+                .0
+                .parse()
+                .ok()
+        })
+        .expect("a count");
+    assert!((1..2000).contains(&dropped), "{dropped}");
+    expect(&["10.0.0.1 id 1"]);
+    watch.0.signal(libc::SIGTERM);
+    let _ = watch.0.finish();
+}
+
+#[test]
+fn what_was_refused_is_tried_again_and_reported_once() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:4001").expect("a port");
+    let file = File::new("endpoint add 127.0.0.1 port 4001 signal\nendpoint add 10.0.0.9 id 9\n");
+    let watch = Watch::start("watch", &file.0);
+    expect(&["10.0.0.9 id 9"]);
+    // Two more attempts, then nothing stands in its way.
+    for _ in 0..2 {
+        let before = watch.proc("status");
+        until("another attempt", || {
+            (watch.proc("status") != before).then_some(())
+        });
+        watch.rest();
+    }
+    drop(listener);
+    expect(&["10.0.0.9 id 9", "127.0.0.1 port 4001 id 10 signal"]);
+    watch.settle();
+    let output = watch.stop();
+    assert_eq!(output.stderr().lines().count(), 1, "{}", output.report());
+}
+
+/// ERANGE: the kernel tells nobody that there is room again.
+#[test]
+fn what_had_no_room_follows_when_others_make_some() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    let others = (1..=255).take_while(|host| {
+        let endpoint = format!("192.0.2.{host}").parse().expect("an endpoint");
+        kernel::try_add(&endpoint).is_ok()
+    });
+    let count = others.count();
+    let file = File::new("endpoint add dev wan -4 subflow\n");
+    let watch = Watch::start("watch --keep", &file.0);
+    assert_eq!(state().len(), count);
+    Run::tool("endpoint delete 192.0.2.1").run().success();
+    until("its endpoint", || {
+        state()
+            .iter()
+            .any(|line| line.starts_with("10.1.0.1 "))
+            .then_some(())
+    });
+    watch.settle();
+    let output = watch.stop();
+    assert_eq!(
+        output.stderr().matches("no room").count(),
+        1,
+        "{}",
+        output.report()
+    );
+}
+
+#[test]
+fn an_id_that_others_have_costs_the_line_its_id_and_nothing_else() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for (name, net) in [("wan", 1), ("lte", 2)] {
+        veth(name, &format!("{name}-peer"), None);
+        add_address(name, v4(net, 1), 24);
+    }
+    kernel::add("192.0.2.9 id 2 subflow");
+    let file =
+        File::new("endpoint add dev wan -4 id 1 subflow\nendpoint add dev lte -4 id 2 backup\n");
+    let watch = Watch::start("watch --keep", &file.0);
+    let other = "192.0.2.9 id 2 subflow";
+    expect(&[
+        "10.1.0.1 id 1 subflow dev wan",
+        other,
+        "10.2.0.1 id 3 backup dev lte",
+    ]);
+    link_down("wan");
+    expect(&[other, "10.2.0.1 id 3 backup dev lte"]);
+    let output = watch.stop();
+    assert!(
+        output.stderr().contains("the id of 192.0.2.9"),
+        "{}",
+        output.report()
+    );
+    // Started again: what is on a dev of the file is the file's.
+    link_down("lte");
+    let watch = Watch::start("watch --keep", &file.0);
+    expect(&[other]);
+    watch.stop().success();
+}
+
+#[test]
+fn patterns_and_what_is_ignored_hold_for_interfaces_that_come_later() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new(
+        "endpoint add dev ww* -4 subflow\nignore dev wwx*\nignore 10.7.0.0/16\n\
+         endpoint add 10.9.0.0/16 dev l* signal\n",
+    );
+    let watch = Watch::start("watch", &file.0);
+    for (name, net) in [("ww0", 1), ("ww1", 2), ("wwx", 3), ("lte", 9), ("eth0", 5)] {
+        veth(name, &format!("p{name}"), None);
+        add_address(name, v4(net, 1), 24);
+    }
+    add_address("ww0", v4(7, 1), 24);
+    add_address("lte", v4(8, 1), 24);
+    let all = [
+        "10.1.0.1 subflow dev ww0",
+        "10.2.0.1 subflow dev ww1",
+        "10.9.0.1 signal dev lte",
+    ];
+    until("three endpoints", || {
+        (without_ids(&state()) == all).then_some(())
+    });
+    link_rename("ww1", "eth1");
+    until("two", || {
+        (without_ids(&state()) == [all[0], all[2]]).then_some(())
+    });
+    link_rename("eth0", "ww9");
+    until("three", || {
+        (without_ids(&state()) == [all[0], "10.5.0.1 subflow dev ww9", all[2]]).then_some(())
+    });
+    watch.settle();
+    assert_eq!(state().len(), 3);
+    watch.stop().success();
+}
+
+#[test]
+fn an_uplink_counts_while_it_has_a_default_route() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    let file = File::new("endpoint add dev * uplink subflow\n");
+    let watch = Watch::start("watch", &file.0);
+    expect(&[]);
+    // Not a default route.
+    add_route(v4(9, 0), 24, v4(1, 2), "wan", 1);
+    add_route(IpAddr::from([0, 0, 0, 0]), 0, v4(1, 254), "wan", 100);
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    // With the link the kernel drops the route.
+    link_down("wan");
+    expect(&[]);
+    link_up("wan");
+    watch.settle();
+    expect(&[]);
+    add_route(IpAddr::from([0, 0, 0, 0]), 0, v4(1, 254), "wan", 100);
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    watch.stop().success();
+}
+
+#[test]
+fn an_announced_address_of_a_router_before_this_host_stays() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    add_address("lo", v4(8, 8), 32);
+    let file = File::new(
+        "endpoint add 203.0.113.5 dev wan signal\nendpoint add 10.8.0.8 dev wan subflow\n\
+         endpoint add 10.1.0.2 dev wan signal\n",
+    );
+    let watch = Watch::start("watch", &file.0);
+    let all = [
+        "203.0.113.5 id 1 signal dev wan",
+        "10.8.0.8 id 2 subflow dev wan",
+        "10.1.0.2 id 3 signal dev wan",
+    ];
+    expect(&all);
+    add_address("wan", v4(1, 2), 24);
+    add_address("wan", v4(1, 3), 24);
+    watch.settle();
+    expect(&all);
+    // Once it was one of this host, it is none of others.
+    delete_address("wan", v4(1, 2), 24);
+    expect(&all[..2]);
+    watch.stop().success();
+}
+
+#[test]
+fn flags_that_others_changed_are_left_alone_where_that_is_asked_for() {
+    for keep in [true, false] {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        veth("wan", "peer", None);
+        add_address("wan", v4(1, 1), 24);
+        let file = File::new("endpoint add dev wan -4 subflow\n");
+        let watch = Watch::start(if keep { "watch --keep-flags" } else { "watch" }, &file.0);
+        expect(&["10.1.0.1 id 1 subflow dev wan"]);
+        Run::tool("endpoint change id 1 backup").run().success();
+        add_address("wan", v4(1, 2), 24);
+        until("two", || (state().len() == 2).then_some(()));
+        let flags = if keep { "subflow backup" } else { "subflow" };
+        assert_eq!(state()[0], format!("10.1.0.1 id 1 {flags} dev wan"));
+        // What the file says anew counts.
+        file.write("endpoint add dev wan -4 subflow fullmesh\n");
+        watch.0.signal(libc::SIGHUP);
+        until("fullmesh", || {
+            (state()[0] == "10.1.0.1 id 1 subflow fullmesh dev wan").then_some(())
+        });
+        watch.stop().success();
+    }
+}
+
+#[test]
+fn json_tells_the_id_that_the_kernel_chose() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("192.0.2.1 id 1");
+    let file = File::new("endpoint add 10.0.0.1 subflow\n");
+    let watch = Watch::start("-j watch --keep", &file.0);
+    let said = watch.stop().success().stdout();
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&said["action"], &said["id"]), (&"add".into(), &2.into()));
+}
+
+#[test]
+fn an_empty_file_deletes_nothing_and_signals_may_come_at_any_time() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("endpoint add 10.0.0.1 id 1\n");
+    for round in 0..20 {
+        let running = Run::tool("watch").arg(&file.0).start();
+        let watch = Watch(running);
+        until("signals to be held back", || {
+            let status = watch.proc("status");
+            let blocked = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigBlk:"))?;
+            let blocked = u64::from_str_radix(blocked.trim(), 16).ok()?;
+            (blocked & 1 << (libc::SIGHUP - 1) != 0).then_some(())
+        });
+        // The moment is to be any; nothing depends on it.
+        std::thread::sleep(std::time::Duration::from_micros(200 * round));
+        watch.0.signal(libc::SIGHUP);
+        watch.rest();
+        if round == 19 {
+            file.write("");
+            watch.0.signal(libc::SIGHUP);
+            watch.rest();
+        }
+        expect(&["10.0.0.1 id 1"]);
+        let output = watch.stop();
+        assert_eq!(output.code(), 0, "{}", output.report());
+    }
+    let watch = Watch::start("watch", &file.0);
+    expect(&["10.0.0.1 id 1"]);
+    watch.stop();
 }
