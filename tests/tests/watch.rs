@@ -956,7 +956,7 @@ fn what_cannot_be_written_holds_nothing_up() {
         veth("wan", "peer", None);
         let file = File::new("endpoint add dev wan -4 subflow\n");
         let run = Run::tool("watch --keep --remove-on-exit").arg(&file.0);
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let (reader, mut writer) = pipe();
         let run = match how {
             "full" => {
                 let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
@@ -992,8 +992,19 @@ fn what_cannot_be_written_holds_nothing_up() {
     }
 }
 
+/// A pipe: its end to read from, and that to write to.
+fn pipe() -> (std::fs::File, std::fs::File) {
+    let mut ends = [0; 2];
+    // SAFETY: there is room for both ends, which nobody else owns.
+    unsafe {
+        assert_eq!(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC), 0);
+        ends.map(|end| std::os::fd::FromRawFd::from_raw_fd(end))
+            .into()
+    }
+}
+
 /// Fills a pipe to the last byte.
-fn fill(pipe: &mut std::io::PipeWriter) {
+fn fill(pipe: &mut std::fs::File) {
     use std::io::Write;
     use std::os::fd::AsRawFd;
     let nonblocking = |flags: i32| {
@@ -1013,7 +1024,7 @@ fn lines_that_were_dropped_are_counted_when_there_is_a_reader_again() {
         return;
     };
     let file = File::new("endpoint add 10.0.0.1 id 1\n");
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let (reader, mut writer) = pipe();
     fill(&mut writer);
     let run = Run::tool("watch").arg(&file.0);
     let watch = Watch(run.stderr(writer.try_clone().expect("another")).start());

@@ -31,9 +31,9 @@ const ROOM: u32 = 64 * 1024;
 const FIRST_PAUSE: u64 = 1000;
 /// No endpoint is added again less often than this while it is of no use.
 const LONGEST_PAUSE: u64 = 300_000;
-/// After a look, notifications wait for at least this long, and for this many
-/// times as long as the look took: many connections make many ends.
-const DEAF: u64 = 1000;
+/// After a look the next one is no sooner than this, and than this many times as
+/// long as the look took: many connections make many ends.
+const PAUSE: u64 = 1000;
 const SHARE: u64 = 50;
 
 /// An endpoint that some connection could use and none does.
@@ -66,7 +66,9 @@ pub struct Healer {
     rerouted: bool,
     /// When to look.
     at: u64,
-    deaf_until: u64,
+    /// Not before, whatever ends: ends are not waited for meanwhile.
+    busy_until: u64,
+    muted: bool,
 }
 
 impl Healer {
@@ -74,21 +76,20 @@ impl Healer {
     pub fn start() -> Result<Self> {
         Ok(Self {
             ends: Some(Diagnostics::listen_for_ends(Some(ROOM))?),
-            // Something may have died before.
-            at: sys::milliseconds() + FIRST_PAUSE,
+            at: u64::MAX,
             ..Self::default()
         })
     }
 
+    /// Looks soon: something may have died before.
+    pub fn look_soon(&mut self) {
+        self.at = self.at.min(sys::milliseconds() + FIRST_PAUSE);
+    }
+
     /// When something is to be done without news.
     pub fn due(&self) -> u64 {
-        // Ends that came meanwhile are heard then.
-        let hears = match self.deaf_until {
-            0 => u64::MAX,
-            until => until,
-        };
         match &self.ends {
-            Some(_) => self.at.min(hears),
+            Some(_) => self.at,
             None => u64::MAX,
         }
     }
@@ -99,12 +100,9 @@ impl Healer {
     }
 
     /// What to wait for: sockets that end, and routes.
-    pub fn polled(&mut self) -> [Polled; 2] {
-        if self.deaf_until != 0 && sys::milliseconds() >= self.deaf_until {
-            self.deaf_until = 0;
-        }
+    pub fn polled(&self) -> [Polled; 2] {
         let ends = match &self.ends {
-            Some(ends) if self.deaf_until == 0 => Polled::read(ends.fd()),
+            Some(ends) if !self.muted => Polled::read(ends.fd()),
             _ => Polled::read(&Fd::NONE),
         };
         let routes = match &self.routes {
@@ -128,7 +126,9 @@ impl Healer {
             }
         })?;
         if matters {
-            self.at = self.at.min(sys::milliseconds() + FIRST_PAUSE / 5);
+            let soon = sys::milliseconds() + FIRST_PAUSE / 5;
+            self.at = self.at.min(soon.max(self.busy_until));
+            self.muted = true;
         }
         Ok(())
     }
@@ -155,6 +155,7 @@ impl Healer {
     ) -> Result<()> {
         let start = sys::milliseconds();
         self.at = u64::MAX;
+        self.muted = false;
         let mut clients: Vec<Client> = Vec::new();
         let mut living: Vec<IpAddr> = Vec::new();
         let mut opening: Vec<IpAddr> = Vec::new();
@@ -290,7 +291,7 @@ impl Healer {
             self.at = self.at.min(patient.next);
         }
         let end = sys::milliseconds();
-        self.deaf_until = end + DEAF.max(SHARE * (end - start));
+        self.busy_until = end + PAUSE.max(SHARE * (end - start));
         Ok(())
     }
 }

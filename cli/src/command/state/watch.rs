@@ -171,7 +171,13 @@ impl Follower<'_> {
                 self.latest = u64::MAX;
                 self.again = u64::MAX;
                 match self.round(session, signals, first) {
-                    Ok(true) => first = false,
+                    Ok(true) => {
+                        let present = &self.job.plan.present;
+                        if first && present.iter().any(|there| among(&self.own, there)) {
+                            self.healer.look_soon();
+                        }
+                        first = false;
+                    }
                     // A signal comes before it.
                     Ok(false) => self.due = 0,
                     Err(error) if first => return Err(error),

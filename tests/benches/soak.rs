@@ -1,0 +1,281 @@
+//! A day of a router in minutes: leases change, cables flap, prefixes go, PPP is dialled
+//! again, the log rotates, the file is read again, others flush. At the end the endpoints are
+//! those of a fresh `apply`, memory is what it was, and an idle `watch` makes no system call.
+//!
+//! `cargo bench -p ip-mptcp-tests --bench soak` plays for twenty seconds, `-- 600` for ten
+//! minutes. It prints what it did, how soon endpoints followed their address, and what that
+//! cost.
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ip_mptcp_tests::kernel;
+use ip_mptcp_tests::namespace::{
+    add_address, address_flags, ipv6_address, link_delete, link_down, link_rename, link_up,
+    try_add_address, try_delete_address, veth, Namespace,
+};
+use ip_mptcp_tests::program::{Run, Running};
+use ip_mptcp_tests::wait::until;
+
+/// Uplinks that the file names; many more interfaces stand beside them.
+const UPLINKS: [&str; 4] = ["wan", "lte", "ppp0", "dsl"];
+const OTHERS: usize = 100;
+const STATE: &str = "endpoint add dev wan subflow id 1\nendpoint add dev lte subflow backup\n\
+                     endpoint add dev ppp* -4 subflow\nendpoint add dev dsl signal\n\
+                     ignore 10.99.0.0/16\nlimits set subflows 4 add_addr_accepted 4\n";
+
+fn main() {
+    // `cargo bench` adds words of its own.
+    let seconds = std::env::args().filter_map(|word| word.parse().ok()).next();
+    let time = Duration::from_secs(seconds.unwrap_or(20));
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("soak-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a folder");
+    let (file, log) = (folder.join("state"), folder.join("log"));
+    std::fs::write(&file, STATE).expect("a file");
+    for name in UPLINKS {
+        veth(name, &format!("{name}-peer"), None);
+    }
+    for at in 0..OTHERS {
+        let name = format!("x{at}");
+        veth(&name, &format!("y{at}"), None);
+        for host in 0..10 {
+            add_address(&name, IpAddr::from([10, 200, at as u8, host + 1]), 32);
+        }
+    }
+    let watch = Run::tool("watch")
+        .arg(&file)
+        .stdout(File::create(&log).expect("a log"))
+        .limit(time + Duration::from_secs(120))
+        .start();
+    rest(&watch);
+    let before = (resident(&watch), processor(&watch));
+    let latency = follow(&watch);
+    let start = Instant::now();
+    let mut day = Day::new(file.clone(), log);
+    let mut memory = 0;
+    while start.elapsed() < time {
+        for _ in 0..100 {
+            day.event(&watch);
+        }
+        if memory == 0 {
+            memory = resident(&watch);
+        }
+    }
+    let spent = processor(&watch) - before.1;
+    day.settle(&watch);
+    // No wake-up was lost: all is as a fresh apply makes it.
+    let dry = Run::tool("apply --dry-run").arg(&file).run();
+    assert_eq!(dry.stdout(), "", "{:?}", kernel::state());
+    let after = resident(&watch);
+    assert!(after <= memory + 128, "{memory} kB grew to {after} kB");
+    let calls = switches(&watch);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(switches(&watch), calls, "an idle watch was woken");
+    watch.signal(libc::SIGTERM);
+    watch.finish().success();
+    let _ = std::fs::remove_dir_all(&folder);
+    println!(
+        "{} events in {:.0} s, {} endpoints at the end, resident {} kB then {after} kB",
+        day.events,
+        start.elapsed().as_secs_f64(),
+        kernel::endpoints().len(),
+        before.0
+    );
+    println!("an endpoint follows its address after {latency:?} (the median of 20)");
+    println!(
+        "processor time {:.2} ms an event",
+        spent as f64 * 10.0 / day.events as f64
+    );
+}
+
+/// The median time from an address to its endpoint while nothing else happens.
+fn follow(watch: &Running) -> Duration {
+    let mut all = Vec::new();
+    for host in 0..20 {
+        rest(watch);
+        let address = IpAddr::from([10, 50, 0, host + 1]);
+        let start = Instant::now();
+        add_address("wan", address, 24);
+        let has = || {
+            kernel::endpoints()
+                .iter()
+                .any(|of| of.address == address)
+                .then_some(())
+        };
+        until("the endpoint", has);
+        all.push(start.elapsed());
+        let _ = try_delete_address("wan", address, 24);
+    }
+    all.sort();
+    all[all.len() / 2]
+}
+
+struct Day {
+    file: PathBuf,
+    log: PathBuf,
+    random: u64,
+    events: usize,
+    leases: [u8; 4],
+}
+
+impl Day {
+    fn new(file: PathBuf, log: PathBuf) -> Day {
+        let (random, events, leases) = (0x9E37_79B9_7F4A_7C15, 0, [0; 4]);
+        Day {
+            file,
+            log,
+            random,
+            events,
+            leases,
+        }
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % limit as u64) as usize
+    }
+
+    /// One thing of a day, the frequent ones more often.
+    fn event(&mut self, watch: &Running) {
+        self.events += 1;
+        let at = self.below(UPLINKS.len());
+        let name = UPLINKS[at];
+        match self.below(40) {
+            // A lease: another address, the old one goes.
+            0..=13 => {
+                let old = self.leases[at];
+                self.leases[at] = 1 + self.below(5) as u8;
+                let address = |host| IpAddr::from([10, at as u8 + 1, 0, host]);
+                let _ = try_add_address(name, address(self.leases[at]), 24);
+                if old != 0 && old != self.leases[at] {
+                    let _ = try_delete_address(name, address(old), 24);
+                }
+            }
+            14..=17 => link_down(name),
+            18..=23 => link_up(name),
+            // A prefix comes, or is deprecated.
+            24..=27 => {
+                let prefix = self.below(3) as u16;
+                let address = Ipv6Addr::new(0x2001, 0xdb8, at as u16, prefix, 0, 0, 0, 1);
+                let preferred = self.below(2) == 0;
+                link_up(name);
+                ipv6_address(name, address, address_flags::NODAD, preferred);
+            }
+            // PPP is dialled again: another interface of the same name.
+            28 => {
+                link_delete("ppp0");
+                veth("ppp0", "ppp0-peer", None);
+            }
+            // It has another name for a while.
+            29 => {
+                link_rename("dsl", "dsl-old");
+                link_rename("dsl-old", "dsl");
+            }
+            30 => {
+                std::fs::write(&self.file, STATE).expect("written");
+                watch.signal(libc::SIGHUP);
+            }
+            // The log rotates by copying and truncating.
+            31 => {
+                let log = File::options()
+                    .write(true)
+                    .open(&self.log)
+                    .expect("the log");
+                log.set_len(0).expect("truncated");
+            }
+            32 => {
+                Run::tool("endpoint flush").run().success();
+                // What others do to endpoints, the kernel tells nobody: something must change.
+                watch.signal(libc::SIGHUP);
+            }
+            // Containers come and go.
+            33 => {
+                veth("docker1", "docker1-peer", None);
+                link_delete("docker1");
+            }
+            _ => {
+                let other = format!("x{}", self.below(OTHERS));
+                let address = IpAddr::from([10, 201, 0, self.below(250) as u8 + 1]);
+                if try_add_address(&other, address, 32).is_err() {
+                    let _ = try_delete_address(&other, address, 32);
+                }
+            }
+        }
+    }
+
+    /// All is up, and the last of it is followed.
+    fn settle(&mut self, watch: &Running) {
+        for (at, name) in UPLINKS.iter().enumerate() {
+            link_up(name);
+            for prefix in 0..3 {
+                let address = Ipv6Addr::new(0x2001, 0xdb8, at as u16, prefix, 0, 0, 0, 1);
+                let _ = try_delete_address(name, address.into(), 64);
+            }
+        }
+        watch.signal(libc::SIGHUP);
+        let file = self.file.clone();
+        until("all to be followed", || {
+            rest(watch);
+            let dry = Run::tool("apply --dry-run").arg(&file).run();
+            dry.stdout().is_empty().then_some(())
+        });
+        // What has no room is tried again after longer and longer.
+        rest(watch);
+    }
+}
+
+fn proc(watch: &Running, name: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{}/{name}", watch.pid())).unwrap_or_default()
+}
+
+fn number(watch: &Running, field: &str) -> u64 {
+    let status = proc(watch, "status");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .expect("a field");
+    let digits = line.split_whitespace().next().expect("a number");
+    digits.parse().expect("a number")
+}
+
+/// Kilobytes.
+fn resident(watch: &Running) -> u64 {
+    number(watch, "VmRSS:")
+}
+
+fn switches(watch: &Running) -> u64 {
+    number(watch, "voluntary_ctxt_switches:")
+}
+
+/// Hundredths of a second.
+fn processor(watch: &Running) -> u64 {
+    let stat = proc(watch, "stat");
+    let (_, fields) = stat.rsplit_once(") ").expect("fields");
+    let time = |at: usize| {
+        fields
+            .split(' ')
+            .nth(at)
+            .and_then(|field| field.parse::<u64>().ok())
+    };
+    time(11).unwrap_or(0) + time(12).unwrap_or(0)
+}
+
+/// Waits until it sleeps, and has slept for a while: news are gathered for a tenth of a second.
+fn rest(watch: &Running) {
+    let mut before = switches(watch);
+    let mut since = Instant::now();
+    until("watch to rest", || {
+        let now = switches(watch);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        (since.elapsed() > Duration::from_millis(250)).then_some(())
+    });
+}
