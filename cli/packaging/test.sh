@@ -59,7 +59,7 @@ scripts() {
 
 # ---- recipes of image builders ----------------------------------------------
 
-# In the place of cargo: what is to be built is there already.
+# Stands in for cargo: the program has been built before.
 stand_in() {
 	mkdir -p "$scratch/bin"
 	cat >"$scratch/bin/cargo" <<-'CARGO'
@@ -109,7 +109,7 @@ recipe_buildroot() {
 	# Of check-package, which is part of Buildroot alone, what is plain.
 	! grep -nE '[ 	]$|^ +[^ ]' "$here_package"/* "$here"/buildroot/[Ce]* || fail 'blanks'
 	! grep -nE '^.{81}' "$here_package/ip-mptcp.mk" || fail 'long lines'
-	# Help is 62 characters wide behind a tabulator and two blanks.
+	# Help is 62 characters wide after a tab and two spaces.
 	! sed -n '/^	help/,$p' "$here_package/Config.in" | grep -nE '^	  .{63}' || fail 'long lines'
 	installed make || { skip "Buildroot's own commands: make is not installed" && return; }
 	sources "$scratch/buildroot/build"
@@ -176,7 +176,7 @@ recipe_alpine() {
 set -e
 . "$1/APKBUILD"
 [ "$pkgver" = "$2" ] || { echo 'another version' && exit 1; }
-# Each file that is named is there.
+# Every file that is named exists.
 for file in $source; do
 	case $file in *://*) ;; *) [ -f "$1/$file" ] ;; esac
 done
@@ -837,7 +837,7 @@ CONFIG
 	echo lte0 >"$work/net/wwan"
 	echo lte0 >"$work/net/wwan_4"
 	: >"$work/addr/wwan"
-	# Nobody tells netifd what OpenVPN does.
+	# netifd does not know what OpenVPN does.
 	echo wan0 >"$work/net/vpn"
 	echo none >"$work/proto/vpn"
 	: >"$work/addr/vpn"
@@ -890,7 +890,7 @@ CONFIG
 	"$IP_MPTCP_BIN" endpoint flush
 }
 
-# Without a follower: at once, and again when hotplug says so. Without "keep",
+# Without a follower: immediately, and again when hotplug calls. Without "keep",
 # and with a state file.
 openwrt_alone() {
 	sed "s/enabled '1'/&\n\toption follow '0'\n\toption keep '0'/" "$work/good" >"$config"
@@ -915,7 +915,7 @@ $seven" endpoints
 	hotplug ifdown lte 2>/dev/null
 	expect "$foreign
 $one" endpoints
-	# Nor does what a follower left behind that has ended.
+	# What a follower that has ended leaves behind does not stay either.
 	sed -i "s/option follow '0'/option follow '1'/" "$config"
 	service reload 2>/dev/null
 	service stop
@@ -1050,7 +1050,7 @@ new_initramfs() {
 	dpkg-deb --build "$probe" "$root/tmp/probe.deb" >/dev/null
 	dpkg --root="$root" --install "$root/tmp/probe.deb" >/dev/null
 	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
-	[ ! -f "$root/tmp/triggered" ] || fail 'a new initramfs for somebody who has nothing of this in it'
+	[ ! -f "$root/tmp/triggered" ] || fail 'a new initramfs although the old one does not have the program'
 	: >"$root/etc/initramfs-tools/mptcp.state"
 	dpkg --root="$root" --install "$root/tmp/ip-mptcp.deb" >/dev/null
 	dpkg --root="$root" --remove ip-mptcp >/dev/null
@@ -1268,7 +1268,7 @@ initramfs_tools() {
 	printf 'MODULES=list\nCOMPRESS=gzip\n' >"$root/etc/initramfs-tools/conf.d/test"
 	inside mkinitramfs -o /tmp/without.img 0-test 2>"$root/tmp/mkinitramfs.log" || { cat "$root/tmp/mkinitramfs.log" && fail mkinitramfs; }
 	inside lsinitramfs /tmp/without.img >/mnt/without
-	! grep -q 'sbin/ip-mptcp' /mnt/without || fail 'in the image although nobody asked for it'
+	! grep -q 'sbin/ip-mptcp' /mnt/without || fail 'in the image without being asked for'
 	cp "$root/etc/mptcp.state" "$root/etc/initramfs-tools/mptcp.state"
 	inside mkinitramfs -o /tmp/with.img 0-test 2>"$root/tmp/mkinitramfs.log" || { cat "$root/tmp/mkinitramfs.log" && fail mkinitramfs; }
 	inside lsinitramfs /tmp/with.img >/mnt/with
@@ -1305,7 +1305,7 @@ boot() {
 		skip 'booting it: QEMU and KERNEL are not set'
 		return
 	fi
-	# A second archive behind the first: what the real init runs when it is done
+	# A second archive after the first: what the real init runs when it is done
 	# with premount, instead of looking for a root file system.
 	mkdir -p /mnt/more/scripts/init-premount
 	cat >/mnt/more/scripts/local <<'LOCAL'

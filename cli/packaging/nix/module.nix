@@ -10,7 +10,7 @@
 #     '';
 #   };
 #
-# Not run where this is tested, which has Nix but not NixOS.
+# Evaluated, but never run: NixOS was not at hand.
 {
   config,
   lib,

@@ -1,5 +1,5 @@
 # pkgs.callPackage ./package.nix { } builds ip-mptcp from the sources around this
-# folder. Not built where this is tested, which has Nix but not nixpkgs.
+# folder. Evaluated, but never built: nixpkgs was not at hand.
 {
   lib,
   rustPlatform,
@@ -22,7 +22,7 @@ rustPlatform.buildRustPackage {
     "--package"
     "ip-mptcp"
   ];
-  # They need network namespaces.
+  # The tests need network namespaces.
   doCheck = false;
 
   nativeBuildInputs = [ installShellFiles ];

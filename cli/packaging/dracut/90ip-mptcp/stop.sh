@@ -3,7 +3,7 @@
 # stay. Sourced by dracut.
 if [ -f /run/ip-mptcp.pid ]; then
     read -r ip_mptcp_watch </run/ip-mptcp.pid
-    # It may have ended by itself: its log tells why.
+    # It may have ended by itself; its log says why.
     kill "$ip_mptcp_watch" 2>/dev/null || :
     rm -f /run/ip-mptcp.pid
     unset ip_mptcp_watch

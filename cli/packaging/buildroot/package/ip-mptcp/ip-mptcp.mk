@@ -4,10 +4,10 @@
 #
 ################################################################################
 
-# Not run where this is tested, which has no Buildroot.
+# Its commands have been run, but never by Buildroot, which was not at hand.
 #
-# The sources around this folder. Whoever ships it in a package of its own names
-# an archive here instead, and needs no hook: Buildroot then fetches the crates.
+# Built from the sources around this folder. With the address of an archive here
+# instead, the hook is not needed: Buildroot then fetches the crates itself.
 IP_MPTCP_VERSION = 0.1.0
 IP_MPTCP_SITE = $(BR2_EXTERNAL_IP_MPTCP_PATH)/../../..
 IP_MPTCP_SITE_METHOD = local

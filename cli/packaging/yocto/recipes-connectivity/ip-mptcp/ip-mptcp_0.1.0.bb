@@ -1,4 +1,4 @@
-# Not run where this is tested, which has no BitBake.
+# Checked with oelint-adv; never built, because BitBake was not at hand.
 SUMMARY = "Configure and watch Multipath TCP"
 DESCRIPTION = "All of 'ip mptcp' of iproute2, endpoints that follow interfaces as \
                the state file /etc/mptcp.state says, live connections and events, in \
@@ -14,7 +14,7 @@ LIC_FILES_CHKSUM = "\
     file://cli/packaging/licenses/argh.BSD-3-Clause;md5=b250d14fc7456481876836ddff991108 \
 "
 
-# Whoever ships it names the repository and the commit here.
+# For the packager to fill in: the repository and the commit.
 SRC_URI = "git://example.org/ip-mptcp.git;protocol=https;branch=main"
 SRCREV = "0000000000000000000000000000000000000000"
 
@@ -28,7 +28,7 @@ require ${BPN}-crates.inc
 BUILD_MODE = "--profile dist"
 BUILD_DIR = "dist"
 CARGO_BUILD_FLAGS:append = " --package ip-mptcp"
-# BitBake takes the symbols out itself.
+# BitBake strips it.
 export CARGO_PROFILE_DIST_STRIP = "none"
 
 SYSTEMD_SERVICE:${PN} = "ip-mptcp.service ip-mptcp-watch.service"
