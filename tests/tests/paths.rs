@@ -531,3 +531,45 @@ fn a_reader_that_does_not_read_only_makes_intervals_longer() {
         assert_eq!(running.finish().code(), 0, "{words}");
     }
 }
+
+#[test]
+fn memory_does_not_grow_while_connections_come_and_go() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    let listener = paths.listen("0.0.0.0:0");
+    let stays = paths.connect(&listener);
+    let null = std::fs::File::create("/dev/null").expect("/dev/null");
+    let running = Run::tool("-j paths --interval 0.002 --by subflow")
+        .stdout(null)
+        .start();
+    let file = |name: &str| {
+        let path = format!("/proc/{}/{name}", running.pid());
+        std::fs::read_to_string(path).expect("of the program")
+    };
+    let value = |name: &str, key: &str| {
+        let table = file(name);
+        let line = table
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .expect(key);
+        let number = line.split_whitespace().next().expect("a number");
+        number.parse::<u64>().expect("a number")
+    };
+    // So many bytes written are about as many looks by 700.
+    let churn = |looks: u64| {
+        let until = value("io", "wchar:") + 700 * looks;
+        while value("io", "wchar:") < until {
+            paths.connect(&listener);
+            stays.ping();
+        }
+        value("status", "VmRSS:")
+    };
+    // Until all that is needed has been needed once.
+    let before = churn(1000);
+    // How many there are at a time differs a little.
+    let after = churn(6000);
+    assert!(after <= before + 400, "{before} kB, then {after} kB");
+    running.signal(libc::SIGTERM);
+    assert_eq!(running.finish().code(), 0);
+}

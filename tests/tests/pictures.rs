@@ -45,6 +45,12 @@ fn the_picture_of_paths_shows_what_paths_shows_today() {
     let today = drawn(&picture);
     let [then, now] = [&picture, &today].map(|screen| shape(&screen.text()));
     assert_eq!(then, now, "{PATHS} is stale: {AGAIN_PATHS}");
+    // The man page explains the same columns.
+    let titles = &today.text()[1];
+    assert!(
+        read("cli/ip-mptcp.8").contains(titles.as_str()),
+        "the man page lacks {titles}"
+    );
 }
 
 /// A connection over two paths that carries nothing.

@@ -13,7 +13,7 @@ use ip_mptcp_tests::connection::Connection;
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::Load;
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, resize, terminal};
+use ip_mptcp_tests::program::{binary, resize, strace, terminal};
 use ip_mptcp_tests::wait::until;
 use vt100::Parser;
 
@@ -36,6 +36,12 @@ impl Screen {
     }
 
     fn with(words: &str, columns: u16, lines: u16, variables: &[(&str, &str)]) -> Screen {
+        let mut command = Command::new(binary());
+        command.args(words.split_whitespace());
+        Screen::of(command, columns, lines, variables)
+    }
+
+    fn of(mut command: Command, columns: u16, lines: u16, variables: &[(&str, &str)]) -> Screen {
         let (master, slave) = terminal();
         resize(&master, columns, lines);
         let mut parser = emulator(columns, lines);
@@ -43,14 +49,13 @@ impl Screen {
         let shown = Arc::new(Mutex::new(parser));
         let end = || slave.try_clone().expect("a descriptor");
         let modes = modes(&slave);
-        let mut command = Command::new(binary());
         command
-            .args(words.split_whitespace())
             .env_remove("NO_COLOR")
             .envs(variables.iter().copied())
             .stdin(end())
             .stdout(end())
-            .stderr(end())
+            // Not on the screen, which is compared with what it was.
+            .stderr(std::process::Stdio::null())
             // Of its own, so that Ctrl-Z has its effect also where nobody controls jobs.
             .process_group(0);
         let child = command.spawn().expect("the program");
@@ -392,6 +397,25 @@ fn the_terminal_is_put_back_at_any_end() {
     }
     let mut screen = Screen::start("paths --interval 0.05 --count 3", 80, 24).read();
     assert_eq!(screen.ended().code(), Some(0));
+    screen.assert_put_back();
+}
+
+#[test]
+fn the_terminal_is_put_back_after_an_error() {
+    let Some((_paths, _connection)) = idle() else {
+        return;
+    };
+    let Some(strace) = strace() else {
+        return;
+    };
+    let mut command = Command::new(strace);
+    command
+        .args("-D -qq -o /dev/null -e inject=recvmmsg:error=EIO:when=60+".split(' '))
+        .arg(binary())
+        .args(["paths", "--interval", "0.05"]);
+    let mut screen = Screen::of(command, 80, 24, &[("TERM", "xterm")]).read();
+    screen.rates();
+    assert_eq!(screen.ended().code(), Some(2));
     screen.assert_put_back();
 }
 
