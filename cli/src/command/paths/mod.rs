@@ -259,13 +259,13 @@ impl Watch {
             let idle = self.write(session)?;
             let now = sys::milliseconds();
             // For a slow reader the interval becomes longer; no data is lost.
-            if now >= next && !self.paused && (idle || self.screen.is_some()) {
-                return Ok(Happened::Time);
-            }
+            let held = self.paused || !idle && self.screen.is_none();
             let gathering = self.gathering > now;
-            let mut time = match self.paused || !idle && self.screen.is_none() {
+            // 0 if it is over: signals and keys count also where looks take longer
+            // than the interval.
+            let mut time = match held {
                 true => i32::MAX as u64,
-                false => next - now,
+                false => next.saturating_sub(now),
             };
             if gathering {
                 time = time.min(self.gathering - now);
@@ -298,6 +298,9 @@ impl Watch {
                 if let Some(happened) = self.keys() {
                     return Ok(happened);
                 }
+            }
+            if now >= next && !held {
+                return Ok(Happened::Time);
             }
             if polled[2].is_ready() {
                 self.paths.take_ends()?;
