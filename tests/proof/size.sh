@@ -40,10 +40,10 @@ build() {
 
 # Bytes and names: each address once.
 symbols() {
-    nm -C -S --defined-only "$program" | awk '
+    nm -C -S -t d --defined-only "$program" | awk '
         $3 ~ /[tTrR]/ && !seen[$1]++ {
             name = $4; for (i = 5; i <= NF; i++) name = name " " $i
-            print strtonum("0x" $2), name
+            print $2 + 0, name
         }' | sort -rn
 }
 
