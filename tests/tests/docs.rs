@@ -391,7 +391,7 @@ fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
         return;
     }
     let tour = tour("run")
-        .limit(Duration::from_secs(20))
+        .limit(Duration::from_secs(120))
         .run()
         .success()
         .stdout();
