@@ -1113,7 +1113,7 @@ fn packets_that_leave_by_another_interface_and_arrive_are_no_fault() {
 fn policy_routing_is_no_fault() {
     for rule in [
         "from 10.0.2.2",
-        "from 10.0.2.2 ipproto tcp",
+        "from 10.0.2.2 ipproto 6",
         "from 10.0.2.2 uidrange 0-0",
     ] {
         let Some(net) = Net::fresh(2) else { return };
