@@ -210,7 +210,7 @@ impl Exchange {
 }
 
 /// What the kernel said to a request.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply<'a, E: Order = Native> {
     /// A message of the answer.
@@ -413,6 +413,9 @@ mod tests {
     #[test]
     fn an_interrupted_dump_says_so() {
         assert!(play(DUMP, &[PART, INTERRUPTED, DONE]).1.is_interrupted());
+        // The kernel may say so only at the end.
+        let end = DONE.replace("0300 0200", "0300 1200");
+        assert!(play(DUMP, &[PART, &end]).1.is_interrupted());
         assert!(!play(DUMP, &[PART, DONE]).1.is_interrupted());
     }
 }

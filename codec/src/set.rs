@@ -1023,3 +1023,341 @@ pub mod inner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::netlink::Header;
+    use crate::order::{Big, Little};
+    use crate::testing::{bytes, Vec};
+    use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    use std::string::ToString;
+
+    flags! {
+        /// Some.
+        pub struct Some3: u16 {
+            /// One.
+            1 ONE "one",
+            /// Two.
+            2 TWO "two",
+        }
+    }
+
+    attribute_set! {
+        /// Numbers of all kinds, far apart.
+        pub struct Numbers {
+            /// .
+            1 U8 a / with_a: u8,
+            /// .
+            2 U16 b / with_b: u16,
+            /// .
+            3 U32 c / with_c: u32,
+            /// .
+            4 U64 d / with_d: u64,
+            /// .
+            5 I8 e / with_e: i8,
+            /// .
+            6 I16 f / with_f: i16,
+            /// .
+            7 I32 g / with_g: i32,
+            /// .
+            8 I64 h / with_h: i64,
+            /// .
+            9 BE16 i / with_i: be16,
+            /// .
+            40 BE32 j / with_j: be32,
+            /// .
+            41 BE64 k / with_k: be64,
+            /// .
+            42 UINT l / with_l: uint,
+            /// .
+            63 SINT m / with_m: sint,
+            /// .
+            300 IPV4 n / with_n: ipv4,
+            /// .
+            301 IPV6 o / with_o: ipv6,
+            /// .
+            302 IP p / with_p: ip,
+            /// .
+            303 MAC q / with_q: mac,
+            /// .
+            304 BITFIELD r / with_r: bitfield32,
+            /// .
+            305 NAMED s / with_s: u16 as Some3,
+            pad 999,
+        }
+    }
+
+    attribute_set! {
+        /// What lends.
+        pub struct Lent<'a> {
+            /// .
+            1 TEXT text / with_text: string,
+            /// .
+            2 BYTES bytes / with_bytes: bytes,
+            /// .
+            3 FLAG flag / with_flag: flag,
+            /// .
+            4 ATTRIBUTES others / with_others: attributes,
+            /// .
+            5 NEST nest / with_nest: nest [Numbers],
+            /// .
+            6 ARRAY array / with_array: array [Numbers],
+            /// .
+            7 LIST list / with_list: list [u16],
+            /// .
+            8 NUMBER number / with_number: u32,
+            /// .
+            100 SIGNED signed / with_signed: sint,
+            pad 9,
+        }
+        also {
+            50 LATER Shape::Unsigned,
+        }
+    }
+
+    fn numbers() -> Numbers {
+        Numbers::EMPTY
+            .with_a(0xfe)
+            .with_b(0x1234)
+            .with_c(0x1234_5678)
+            .with_d(0x1234_5678_9abc_def0)
+            .with_e(-2)
+            .with_f(-300)
+            .with_g(-70_000)
+            .with_h(i64::MIN)
+            .with_i(0x1234)
+            .with_j(0x1234_5678)
+            .with_k(0x1234_5678_9abc_def0)
+            .with_l(7)
+            .with_m(-7)
+            .with_n(Ipv4Addr::new(192, 0, 2, 1))
+            .with_o(Ipv6Addr::LOCALHOST)
+            .with_p(IpAddr::V6(Ipv6Addr::LOCALHOST))
+            .with_q([1, 2, 3, 4, 5, 6])
+            .with_r(Bitfield32 {
+                value: 1,
+                selector: 3,
+            })
+            .with_s(Some3::TWO)
+    }
+
+    fn written<E: Order>(fill: impl FnOnce(&mut Writer<'_, E>)) -> Vec<u8> {
+        let mut buffer = [0; 2048];
+        let mut writer = Writer::<E>::with_order(&mut buffer, Header::default());
+        fill(&mut writer);
+        Vec::from(&writer.finish().unwrap()[16..])
+    }
+
+    fn both_ways<E: Order>() {
+        let sent = numbers();
+        let bytes = written::<E>(|writer| {
+            sent.encode(writer);
+        });
+        let read = Numbers::from_attributes(Attributes::<E>::with_order(&bytes));
+        assert_eq!(read, Ok(sent));
+        assert_eq!((sent.l(), sent.m()), (Some(7), Some(-7)));
+        // Whole, without one, and two from either half.
+        let wide = Numbers::EMPTY.with_l(u64::MAX).with_m(i64::MIN);
+        let joined = sent.with_all(&wide);
+        assert_eq!((joined.l(), joined.m()), (Some(u64::MAX), Some(i64::MIN)));
+        assert_eq!(sent.without(301).o(), None);
+        assert_eq!(sent.without(301).with_o(Ipv6Addr::LOCALHOST), sent);
+        // Any attribute without its padding, as the last one.
+        for attribute in Attributes::<E>::with_order(&bytes) {
+            let attribute = attribute.unwrap();
+            let len = 4 + attribute.payload().len();
+            let start = attribute.offset();
+            let alone = Attributes::<E>::with_order(&bytes[start..start + len]);
+            let read = Numbers::from_attributes(alone).unwrap();
+            assert_eq!(sent.with_all(&read), sent, "{}", attribute.number());
+            assert!(!read.is_empty() && read.unknown() == 0);
+            // A byte more or less is a wrong size; of a number that may have
+            // several, a byte makes none.
+            for len in [len - 1, len + 1] {
+                let mut wrong = Vec::from(&bytes[start..start + len.min(bytes.len() - start)]);
+                wrong.resize(len, 0);
+                let word = u32::from(attribute.number()) << 16 | len as u32;
+                wrong[..4].copy_from_slice(&E::put_attribute_word(word));
+                let error = Numbers::from_attributes(Attributes::<E>::with_order(&wrong));
+                let error = error.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::BadSize);
+                assert_eq!(error.set(), Some("Numbers"));
+                assert_eq!(error.attribute_name(), Numbers::name_of(attribute.number()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_number_goes_both_ways_in_both_orders() {
+        both_ways::<Little>();
+        both_ways::<Big>();
+    }
+
+    #[test]
+    fn numbers_in_network_order_are_read_as_their_flag_says() {
+        for (bytes, read) in [
+            ("0600 0240 12340000", numbers().b()),
+            ("0600 0200 34120000", numbers().b()),
+        ] {
+            let bytes = self::bytes(bytes);
+            let set = Numbers::from_attributes(Attributes::<Little>::with_order(&bytes));
+            assert_eq!(set.unwrap().b(), read);
+        }
+        let signed = bytes("0800 3f40 fffffff9 0c00 2a40 0000000000000007");
+        let set = Numbers::from_attributes(Attributes::<Little>::with_order(&signed)).unwrap();
+        assert_eq!((set.l(), set.m()), (Some(7), Some(-7)));
+        let signed = bytes("0800 6440 fffffff9 0800 0840 12345678");
+        let set = Lent::from_attributes(Attributes::<Little>::with_order(&signed)).unwrap();
+        assert_eq!((set.signed(), set.number()), (Some(-7), Some(0x1234_5678)));
+    }
+
+    fn lends<E: Order>() {
+        let inside = written::<E>(|writer| {
+            numbers().encode(writer);
+        });
+        let list = written::<E>(|writer| {
+            writer.put_u16(1, 7).put_u16(2, 8);
+        });
+        let array = written::<E>(|writer| {
+            writer.nest(1, |entry| entry.put_u8(1, 1));
+            writer.nest(2, |entry| entry.put_u8(1, 2).put_u8(77, 1));
+        });
+        let sent = Lent::<E>::EMPTY
+            .with_text(Text::new("eth0").unwrap())
+            .with_bytes(&[1, 2, 3])
+            .with_flag(())
+            .with_others(Attributes::with_order(&array))
+            .with_nest(Attributes::with_order(&inside))
+            .with_array(Attributes::with_order(&array))
+            .with_list(&[])
+            .with_number(9)
+            .with_signed(-1);
+        let mut bytes = written::<E>(|writer| {
+            sent.encode(writer);
+            writer.put_u32(50, 3).put_flag(9).put_u8(51, 1);
+        });
+        let all = Attributes::<E>::with_order(&bytes);
+        let read = Lent::from_attributes(all).unwrap();
+        assert_eq!(read.text(), sent.text());
+        assert_eq!((read.bytes(), read.flag()), (Some(&[1, 2, 3][..]), true));
+        assert_eq!(read.nest(), Ok(Some(numbers())));
+        let ids: Vec<_> = read.array().map(|entry| entry.unwrap().a()).collect();
+        assert_eq!(ids, [Some(1), Some(2)]);
+        assert_eq!(read.array().last().unwrap().unwrap().unknown(), 1);
+        assert_eq!(read.others(), Some(Attributes::with_order(&array)));
+        assert_eq!((read.list().unwrap().count(), read.signed()), (0, Some(-1)));
+        // What is not in the set is counted and can be walked.
+        assert_eq!((read.unknown(), read.attributes()), (2, all));
+        let unknown: Vec<_> = read.unknown_attributes().map(|a| a.number()).collect();
+        assert_eq!(unknown, [50, 51]);
+        // An error in a nest has its place in the whole and its set.
+        let nest = all.find_last(5).unwrap().unwrap();
+        let first = nest.nested().offset();
+        bytes[first..first + 4].copy_from_slice(&E::put_attribute_word(1 << 16 | 6));
+        let read = Lent::from_attributes(Attributes::<E>::with_order(&bytes)).unwrap();
+        let error = read.nest().unwrap_err();
+        assert_eq!((error.offset(), error.set()), (first, Some("Numbers")));
+        assert_eq!(
+            error.to_string(),
+            std::format!("Numbers: U8: wrong size at byte {first}")
+        );
+        let numbers = written::<E>(|writer| {
+            writer.put_bytes(7, &list);
+        });
+        let read = Lent::from_attributes(Attributes::<E>::with_order(&numbers)).unwrap();
+        assert_eq!(read.list().unwrap().nth(2), Some(7));
+    }
+
+    #[test]
+    fn what_lends_goes_both_ways_in_both_orders() {
+        lends::<Little>();
+        lends::<Big>();
+    }
+
+    #[test]
+    fn a_fault_is_named_by_set_and_attribute() {
+        for (wrong, kind, says) in [
+            (
+                "0800 0100 61626364",
+                ErrorKind::BadString,
+                "Lent: TEXT: string not terminated at byte 0",
+            ),
+            (
+                "0700 0700 010203",
+                ErrorKind::BadSize,
+                "Lent: LIST: wrong size at byte 0",
+            ),
+            (
+                "0700 0800 010203",
+                ErrorKind::BadSize,
+                "Lent: NUMBER: wrong size at byte 0",
+            ),
+            (
+                "0400 0300 0300 0800",
+                ErrorKind::BadLength,
+                "Lent: NUMBER: length does not fit at byte 4",
+            ),
+            (
+                "0400 0300 0300",
+                ErrorKind::Truncated,
+                "Lent: truncated header at byte 4",
+            ),
+        ] {
+            let wrong = bytes(wrong);
+            let all = Attributes::<Little>::with_order(&wrong);
+            let error = Lent::from_attributes(all).unwrap_err();
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, says));
+        }
+    }
+
+    #[test]
+    fn a_set_describes_itself() {
+        let set = <Lent<'_> as Set<'_, Native>>::DESCRIPTION;
+        assert_eq!(set.name, "Lent");
+        assert_eq!(set.row(8).unwrap().name, "NUMBER");
+        assert!(matches!(set.row(50).unwrap().shape, Shape::Unsigned));
+        assert!(matches!(set.row(9).unwrap().shape, Shape::Padding));
+        let Shape::Nest(inside) = set.row(5).unwrap().shape else {
+            panic!();
+        };
+        assert_eq!(inside.row(305).unwrap().name, "NAMED");
+        assert_eq!(
+            (Lent::name_of(8), Lent::name_of(50)),
+            (Some("NUMBER"), None)
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_none_of_a_set_is_refused_as_such() {
+        use crate::diag::{Socket, SocketView};
+        use crate::generic::{controller::Family, policy::Entries, Generic};
+        use crate::mptcp::{Endpoint, Event, Limits};
+        use crate::route::{Address, Link, Route, Rule};
+        // A refusal.
+        let refusal = bytes(
+            "24000000 0200 0001 07000000 05000000 feffffff 14000000 1e00 0500 07000000 00000000",
+        );
+        let message = crate::testing::message::<Little>(&refusal);
+        let kinds = [
+            Generic::decode(&message).err(),
+            Event::decode(&message).err(),
+            Endpoint::decode(&message).err(),
+            Limits::decode(&message).err(),
+            Family::decode(&message).err(),
+            Entries::decode(&message).err(),
+            Socket::decode(&message).err(),
+            SocketView::decode(&message).err(),
+            Link::decode(&message).err(),
+            Address::decode(&message).err(),
+            Route::decode(&message).err(),
+            Rule::decode(&message).err(),
+        ];
+        for error in kinds {
+            let error = error.unwrap();
+            assert_eq!((error.kind(), error.offset()), (ErrorKind::WrongType, 4));
+        }
+    }
+}

@@ -41,6 +41,7 @@ fn one<E: Order>(kind: u16, flags: u16, payload: &[u8], big: bool) {
                     request,
                     request_payload,
                     extended,
+                    ..
                 }) => {
                     let (header, repeated) = judge.request.as_ref().expect("an ack");
                     assert_eq!(request.to_bytes::<E>()[..], header[..]);
@@ -48,7 +49,9 @@ fn one<E: Order>(kind: u16, flags: u16, payload: &[u8], big: bool) {
                     assert!(is_within(request_payload, &bytes));
                     (errno, extended)
                 }
-                Content::Done(Done { errno, extended }) => (errno, extended),
+                Content::Done(Done {
+                    errno, extended, ..
+                }) => (errno, extended),
                 other => panic!("{other:?}"),
             };
             assert_eq!(errno, judge.errno);

@@ -17,6 +17,7 @@ const NO_COOKIE: u32 = u32::MAX;
 
 /// Which sockets.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Protocol {
     /// `IPPROTO_TCP`: subflows, and all other sockets of TCP.
     Tcp,

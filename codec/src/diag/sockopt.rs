@@ -53,6 +53,7 @@ pub fn header(element: u32) -> [u8; HEADER_LEN] {
 
 /// `struct mptcp_subflow_data` and the elements behind it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Subflows<'a, E: Order = Native> {
     /// How many subflows the connection has: more than there are elements
     /// where the space did not suffice.
@@ -122,6 +123,7 @@ impl<'a, E: Order> Subflows<'a, E> {
 
 /// The two ends of a subflow (`struct mptcp_subflow_addrs`).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SubflowAddresses {
     /// Address and port here; `None` where the family is not one of the
     /// Internet.
@@ -146,6 +148,7 @@ impl SubflowAddresses {
 /// One element of the array `subflow_info` of [`FULL_INFO`] (`struct
 /// mptcp_subflow_info`).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FullSubflow {
     /// Number of the subflow within its connection, from 1.
     pub id: u32,
@@ -179,6 +182,7 @@ const FULL_FIXED: usize = 40;
 /// `struct mptcp_full_info`: the connection, and where the kernel put the
 /// arrays of [`FullSubflow`] and [`TcpInfo`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FullInfo<'a, E: Order = Native> {
     /// How large `struct tcp_info` is to the kernel.
     pub size_tcpinfo_kernel: u32,

@@ -19,6 +19,7 @@ pub const NEW_FAMILY: u8 = 1;
 /// `CTRL_CMD_DELFAMILY`: announces that a family is gone.
 pub const DELETED_FAMILY: u8 = 2;
 /// `CTRL_CMD_GETFAMILY`.
+#[doc(alias = "CTRL_CMD_GETFAMILY")]
 pub const GET_FAMILY: u8 = 3;
 /// `CTRL_CMD_NEWMCAST_GRP`: announces a multicast group.
 pub const NEW_GROUP: u8 = 7;

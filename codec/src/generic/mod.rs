@@ -25,7 +25,8 @@ pub const GENERIC_HEADER_LEN: usize = 4;
 pub const NETLINK_GENERIC: i32 = 16;
 
 /// A message behind its generic netlink header.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generic<'a, E: Order = Native> {
     /// `cmd`: command or event, numbered by the family.
     pub command: u8,

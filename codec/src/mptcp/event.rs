@@ -117,7 +117,8 @@ flags! {
 
 /// An event. The kernel sends it with sequence number and port 0: it belongs
 /// to no request.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event<'a, E: Order = Native> {
     /// What happened.
     pub kind: EventKind,

@@ -19,10 +19,11 @@ use crate::order::{Native, Order};
 /// let endpoint = Endpoint::new(core::net::Ipv4Addr::LOCALHOST).with_port(99);
 /// let request = request::add_address(&mut buffer, 30, 1, &endpoint)?;
 /// let place = Place::at_offset(request, 32);
-/// assert_eq!(place, Some(Place { outer: "ADDR", inner: Some("PORT") }));
+/// assert_eq!(place.unwrap().to_string(), "ADDR.PORT");
 /// # Ok::<(), mptcp_codec::Error>(())
 /// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// Name of the attribute at the top level.
     pub outer: &'static str,
@@ -91,5 +92,29 @@ impl fmt::Display for Place {
             Some(inner) => write!(f, ".{inner}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mptcp::request;
+    use core::net::Ipv4Addr;
+
+    #[test]
+    fn what_is_missing_is_named_by_the_set_it_is_missing_from() {
+        let mut buffer = [0; request::MAX_LEN];
+        let endpoint = Endpoint::new(Ipv4Addr::LOCALHOST);
+        let request = request::announce(&mut buffer, 30, 1, 7, &endpoint).unwrap();
+        // 5 is LOC_ID at the top level, PORT in an address.
+        let missing = ExtendedAck::<Native>::EMPTY.with_missing_type(5);
+        let place = |outer, inner| Some(Place { outer, inner });
+        assert_eq!(Place::of_fault(request, &missing), place("LOC_ID", None));
+        // The token comes first, the address after it.
+        let missing = missing.with_missing_nest(28);
+        assert_eq!(
+            Place::of_fault(request, &missing),
+            place("ADDR", Some("PORT"))
+        );
     }
 }

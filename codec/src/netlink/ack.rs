@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
 /// `NLMSG_ERROR`: the answer to a request that asked for one, or that failed.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ack<'a, E: Order = Native> {
     /// 0 when the request was carried out, else the error as a positive
     /// `errno` of the machine that sent this (numbers differ between
@@ -104,7 +105,8 @@ pub(crate) fn verdict<'a, E: Order>(
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Done<'a, E: Order = Native> {
     /// 0, or the error that ended the answer early, as in [`Ack::errno`].
     pub errno: u32,

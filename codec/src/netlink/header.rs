@@ -6,7 +6,8 @@ use crate::order::Order;
 pub const HEADER_LEN: usize = 16;
 
 /// `struct nlmsghdr`.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[doc(alias = "nlmsghdr")]
 pub struct Header {
     /// `nlmsg_len`: bytes of header and payload, without the padding behind.
     pub len: u32,
@@ -16,6 +17,7 @@ pub struct Header {
     pub flags: u16,
     /// `nlmsg_seq`: chosen by who asks, repeated in every answer; 0 in events.
     pub seq: u32,
+    #[doc(alias = "nlmsg_pid")]
     /// `nlmsg_pid`: the port of the socket that asked; 0 in events.
     pub port_id: u32,
 }
@@ -97,6 +99,7 @@ pub mod flags {
     pub const NONREC: u16 = 0x100;
     /// `NLM_F_BULK`: deletes several, in a request that deletes.
     pub const BULK: u16 = 0x200;
+    #[doc(alias = "NLM_F_DUMP")]
     /// `NLM_F_DUMP`: all entries (`NLM_F_ROOT | NLM_F_MATCH`), in a request.
     pub const DUMP: u16 = 0x300;
     /// `NLM_F_CAPPED`: in an acknowledgement: of the request only its header

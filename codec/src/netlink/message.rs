@@ -176,7 +176,7 @@ impl<E: Order> fmt::Debug for Message<'_, E> {
 }
 
 /// What a message is to netlink itself.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content<'a, E: Order = Native> {
     /// Nothing; to be skipped.

@@ -198,7 +198,7 @@ mod tests {
         let bytes = bytes(
             "58000000 1400 0200 00000000 00000000 02 08 80 fe 01000000 0800 0100 0a000001
              0800 0200 7f000001 0700 0300 6c6f00 00 0800 0800 80020000
-             1400 0600 ffffffff ffffffff 17000000 18000000 0400 ff00",
+             1400 0600 100e0000 201c0000 17000000 18000000 0400 ff00",
         );
         let mut bytes = bytes;
         bytes[0] = bytes.len() as u8;
@@ -209,7 +209,9 @@ mod tests {
             (address.flags.0, address.scope),
             (0x280, Address::SCOPE_HOST)
         );
-        assert_eq!(address.fields.cache().unwrap().updated, 24);
+        let cache = address.fields.cache().unwrap();
+        assert_eq!((cache.preferred, cache.valid), (3600, 7200));
+        assert_eq!((cache.created, cache.updated), (23, 24));
         assert_eq!((address.prefix, address.index), (8, 1));
     }
 

@@ -16,6 +16,7 @@ const HEADER: usize = 8;
 /// One of the next hops of a route: `struct rtnexthop` and what is nested in
 /// it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NextHop {
     /// `rtnh_flags`.
     pub flags: NextHopFlags,
@@ -115,6 +116,7 @@ impl<E: Order> fmt::Debug for NextHops<'_, E> {
 
 /// A rule of policy routing: `struct fib_rule_hdr` and the attributes `FRA_*`.
 #[derive(Copy, Clone, Debug)]
+#[non_exhaustive]
 pub struct Rule<'a, E: Order = Native> {
     /// `family`.
     pub family: u16,

@@ -311,8 +311,8 @@ mod tests {
             .with_tos(0x10)
             .with_input(1)
             .with_output(2)
-            .with_mark(3)
-            .with_uid(4)
+            .with_mark(0x1234_5678)
+            .with_uid(0x9abc_def0)
             .with_protocol(6)
             .with_source_port(0x1234)
             .with_destination_port(443);
@@ -324,7 +324,10 @@ mod tests {
         let get = |number| attributes.find_last(number).unwrap().unwrap();
         // IIF, OIF, MARK, UID, IP_PROTO, SPORT, DPORT in linux/rtnetlink.h.
         assert_eq!((get(3).u32(), get(4).u32()), (Ok(1), Ok(2)));
-        assert_eq!((get(16).u32(), get(25).u32()), (Ok(3), Ok(4)));
+        assert_eq!(
+            (get(16).u32(), get(25).u32()),
+            (Ok(0x1234_5678), Ok(0x9abc_def0))
+        );
         assert_eq!(
             (get(27).u8(), get(28).payload()),
             (Ok(6), &[0x12, 0x34][..])

@@ -84,11 +84,12 @@ fn messages<E: Order>(bytes: &[u8]) {
                 request,
                 request_payload,
                 extended,
+                ..
             })) => {
                 opaque((errno, request, request_payload, extended, extended.rule()));
                 opaque(Place::of_fault(bytes, &extended));
             }
-            Ok(Content::Done(Done { errno, extended })) => opaque((errno, extended)),
+            Ok(Content::Done(Done { errno, extended, .. })) => opaque((errno, extended)),
             other => opaque(other),
         }
         opaque(message.attributes(black_box(4)));

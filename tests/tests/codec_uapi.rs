@@ -1,0 +1,303 @@
+//! Numbers and names of the codec beside the kernel's own headers
+//! (`linux-libc-dev`), which know nothing of it. A header that is older than
+//! the codec lacks some; what it has must be the same.
+
+use std::collections::HashMap;
+
+use ip_mptcp_tests::wait::skip;
+use mptcp_codec::diag::{
+    SocketAttributes, State, States, SubflowFlags, SubflowInfo, UpperAttributes,
+};
+use mptcp_codec::generic::controller::{FamilyAttributes, Group, Operation, OperationFlags};
+use mptcp_codec::mptcp::request::Command;
+use mptcp_codec::mptcp::{
+    Endpoint, EndpointFlags, EventAttributes, EventKind, PathManagerAttributes,
+};
+use mptcp_codec::netlink::{flags, message_type, ExtendedAck, Rule};
+use mptcp_codec::order::Native;
+use mptcp_codec::route::{
+    self, AddressAttributes, AddressFlags, LinkAttributes, LinkFlags, NextHopFlags, OperState,
+    RouteAttributes, RouteKind,
+};
+use mptcp_codec::set::{Description, Set};
+
+/// Names and values of the enums and macros in headers.
+struct Headers(HashMap<String, i64>);
+
+impl Headers {
+    fn read(files: &[&str]) -> Option<Self> {
+        let mut headers = Self(HashMap::new());
+        for file in files {
+            let path = format!("/usr/include/{file}");
+            match std::fs::read_to_string(&path) {
+                Ok(text) => headers.add(&text),
+                Err(error) => {
+                    skip(&format!("{path}, of linux-libc-dev: {error}"));
+                    return None;
+                }
+            }
+        }
+        Some(headers)
+    }
+
+    fn add(&mut self, text: &str) {
+        let mut bare = String::new();
+        for (at, part) in text.split("/*").enumerate() {
+            let code = if at == 0 {
+                part
+            } else {
+                part.split_once("*/").map_or("", |(_, code)| code)
+            };
+            bare.push_str(code);
+        }
+        let lines = bare
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or(line));
+        let (defines, code): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with('#'));
+        for block in code.join(" ").split("enum").skip(1) {
+            let Some((_, inside)) = block.split_once('{') else {
+                continue;
+            };
+            let mut next = 0;
+            for row in inside.split('}').next().unwrap_or("").split(',') {
+                let (name, value) = row
+                    .split_once('=')
+                    .map_or((row, None), |(n, v)| (n, Some(v)));
+                let value = value.map_or(Some(next), |value| self.value(value));
+                if let Some(value) = value {
+                    self.0.insert(name.trim().to_owned(), value);
+                    next = value + 1;
+                }
+            }
+        }
+        for line in defines {
+            let mut words = line.splitn(3, char::is_whitespace);
+            let (Some("#define"), Some(name), Some(value)) =
+                (words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            if let Some(value) = self.value(value) {
+                self.0.entry(name.to_owned()).or_insert(value);
+            }
+        }
+    }
+
+    fn value(&self, text: &str) -> Option<i64> {
+        let text = text
+            .trim()
+            .trim_start_matches('(')
+            .trim_end_matches(')')
+            .trim();
+        if let Some(bit) = text.strip_prefix("_BITUL(") {
+            return Some(1 << self.value(bit)?);
+        }
+        if let Some((left, right)) = text.split_once("<<") {
+            return Some(self.value(left)? << self.value(right)?);
+        }
+        let digits = text.trim_end_matches(['U', 'L']);
+        match digits.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => digits.parse().ok().or_else(|| self.0.get(text).copied()),
+        }
+    }
+
+    /// These are what the header says, as far as it knows them.
+    fn compare(&self, prefix: &str, rows: impl IntoIterator<Item = (String, u64)>) {
+        let mut met = 0;
+        for (name, number) in rows {
+            let name = format!("{prefix}{name}");
+            if let Some(value) = self.0.get(&name) {
+                assert_eq!(*value as u64, number, "{name}");
+                met += 1;
+            }
+        }
+        assert!(met > 0, "the headers have nothing of {prefix}");
+    }
+
+    fn set(&self, prefix: &str, set: &Description) {
+        let rows = set.rows.iter();
+        let rows = rows.map(|row| (row.name.to_owned(), row.number.into()));
+        self.compare(prefix, rows);
+    }
+}
+
+macro_rules! description {
+    ($set:ty) => {
+        <$set as Set<'static, Native>>::DESCRIPTION
+    };
+}
+
+/// Names of flags or numbers as the headers write them.
+fn upper(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
+}
+
+#[test]
+fn attributes_have_the_numbers_of_the_kernel() {
+    let files = [
+        "linux/netlink.h",
+        "linux/genetlink.h",
+        "linux/mptcp.h",
+        "linux/inet_diag.h",
+        "linux/if_link.h",
+        "linux/if_addr.h",
+        "linux/rtnetlink.h",
+    ];
+    let Some(headers) = Headers::read(&files) else {
+        return;
+    };
+    headers.set("NLMSGERR_ATTR_", description!(ExtendedAck<'static>));
+    headers.set("NL_POLICY_TYPE_ATTR_", description!(Rule));
+    headers.set("CTRL_ATTR_", description!(FamilyAttributes<'static>));
+    headers.set("CTRL_ATTR_OP_", description!(Operation));
+    headers.set("CTRL_ATTR_MCAST_GRP_", description!(Group<'static>));
+    headers.set(
+        "MPTCP_PM_ATTR_",
+        description!(PathManagerAttributes<'static>),
+    );
+    headers.set("MPTCP_PM_ADDR_ATTR_", description!(Endpoint));
+    headers.set("MPTCP_ATTR_", description!(EventAttributes));
+    headers.set("MPTCP_SUBFLOW_ATTR_", description!(SubflowInfo));
+    headers.set("INET_DIAG_", description!(SocketAttributes<'static>));
+    headers.set("INET_ULP_INFO_", description!(UpperAttributes<'static>));
+    headers.set("IFLA_", description!(LinkAttributes<'static>));
+    headers.set("IFA_", description!(AddressAttributes<'static>));
+    headers.set("RTA_", description!(RouteAttributes<'static>));
+}
+
+#[test]
+fn flags_have_the_bits_of_the_kernel() {
+    let files = [
+        "linux/netlink.h",
+        "linux/genetlink.h",
+        "linux/mptcp.h",
+        "linux/if.h",
+        "linux/if_addr.h",
+        "linux/rtnetlink.h",
+    ];
+    let Some(headers) = Headers::read(&files) else {
+        return;
+    };
+    macro_rules! flags {
+        ($prefix:literal $set:ident) => {
+            let rows = $set::NAMES.iter();
+            headers.compare(
+                $prefix,
+                rows.map(|(flag, name)| (upper(name), flag.0.into())),
+            );
+        };
+    }
+    flags!("MPTCP_PM_ADDR_FLAG_" EndpointFlags);
+    flags!("MPTCP_SUBFLOW_FLAG_" SubflowFlags);
+    flags!("IFF_" LinkFlags);
+    flags!("IFA_F_" AddressFlags);
+    flags!("RTNH_F_" NextHopFlags);
+    flags!("GENL_" OperationFlags);
+    let request = [
+        ("REQUEST", flags::REQUEST),
+        ("MULTI", flags::MULTI),
+        ("ACK", flags::ACK),
+        ("ECHO", flags::ECHO),
+        ("DUMP_INTR", flags::DUMP_INTR),
+        ("DUMP_FILTERED", flags::DUMP_FILTERED),
+        ("ROOT", flags::ROOT),
+        ("MATCH", flags::MATCH),
+        ("ATOMIC", flags::ATOMIC),
+        ("REPLACE", flags::REPLACE),
+        ("EXCL", flags::EXCL),
+        ("CREATE", flags::CREATE),
+        ("APPEND", flags::APPEND),
+        ("NONREC", flags::NONREC),
+        ("CAPPED", flags::CAPPED),
+        ("ACK_TLVS", flags::ACK_TLVS),
+    ];
+    headers.compare(
+        "NLM_F_",
+        request.map(|(name, flag)| (name.to_owned(), flag.into())),
+    );
+    // The letters of ss, from its own source by hand.
+    let letters = SubflowFlags::LETTERS.map(|(flag, letter)| (flag.0, letter));
+    let wanted = [
+        (1, 'M'),
+        (2, 'm'),
+        (4, 'J'),
+        (8, 'j'),
+        (16, 'B'),
+        (32, 'b'),
+        (64, 'e'),
+        (128, 'c'),
+        (256, 'v'),
+    ];
+    assert_eq!(letters, wanted);
+}
+
+#[test]
+fn commands_events_and_states_have_the_numbers_of_the_kernel() {
+    let files = [
+        "linux/netlink.h",
+        "linux/mptcp.h",
+        "linux/if.h",
+        "linux/rtnetlink.h",
+        "netinet/tcp.h",
+    ];
+    let Some(headers) = Headers::read(&files) else {
+        return;
+    };
+    macro_rules! numbers {
+        ($prefix:literal $set:ident $name:expr) => {
+            let name: fn($set) -> String = $name;
+            let rows = $set::ALL.iter();
+            headers.compare(
+                $prefix,
+                rows.map(|value| (name(*value), value.number().into())),
+            );
+        };
+    }
+    numbers!("MPTCP_PM_CMD_" Command |command| command.to_string());
+    // The kernel writes out what `ip mptcp monitor` shortens.
+    numbers!("MPTCP_EVENT_" EventKind |event| {
+        event.to_string().replace("SF_", "SUB_").replace("PRIO", "PRIORITY")
+    });
+    numbers!("RTN_" RouteKind |kind| upper(&kind.to_string()));
+    numbers!("IF_OPER_" OperState |state| state.to_string());
+    numbers!("TCP_" State |state| state.to_string());
+    for state in State::ALL {
+        assert_eq!(States::from(state).0, 1 << state.number());
+    }
+    let types = [
+        ("NOOP", message_type::NOOP),
+        ("ERROR", message_type::ERROR),
+        ("DONE", message_type::DONE),
+        ("OVERRUN", message_type::OVERRUN),
+        ("MIN_TYPE", message_type::MIN),
+    ];
+    headers.compare(
+        "NLMSG_",
+        types.map(|(name, number)| (name.to_owned(), number.into())),
+    );
+    let types = [
+        ("NEWLINK", route::message_type::NEWLINK),
+        ("DELLINK", route::message_type::DELLINK),
+        ("GETLINK", route::message_type::GETLINK),
+        ("NEWADDR", route::message_type::NEWADDR),
+        ("DELADDR", route::message_type::DELADDR),
+        ("GETADDR", route::message_type::GETADDR),
+        ("NEWROUTE", route::message_type::NEWROUTE),
+        ("DELROUTE", route::message_type::DELROUTE),
+        ("GETROUTE", route::message_type::GETROUTE),
+        ("NEWRULE", route::message_type::NEWRULE),
+        ("DELRULE", route::message_type::DELRULE),
+        ("GETRULE", route::message_type::GETRULE),
+    ];
+    headers.compare(
+        "RTM_",
+        types.map(|(name, number)| (name.to_owned(), number.into())),
+    );
+    // Names of policy types: NL_ATTR_TYPE_NUL_STRING is "nul-string", and so on.
+    let types = (0..18).filter_map(|number| {
+        let name = Rule::EMPTY.with_type_number(number).type_name()?;
+        Some((upper(name), number.into()))
+    });
+    headers.compare("NL_ATTR_TYPE_", types);
+}
