@@ -735,6 +735,18 @@ fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
         cure("join-forbidden", "", &[]);
         healthy();
     });
+    // Announcing the address that is known anyway helps nobody.
+    drop(connection);
+    net.server.inside(|| {
+        sysctl(forbidden, "0").expect("forbidden");
+        endpoints(&["10.9.0.2 id 1 dev srv signal"]);
+    });
+    let connection = net.connect(&listener);
+    connection.exchange(1);
+    net.server.inside(|| {
+        until_found("join-forbidden");
+        sysctl(forbidden, "1").expect("allowed");
+    });
     drop(connection);
     let another = net.connect(&listener);
     until_joined(&another, 1);
@@ -1095,6 +1107,46 @@ fn packets_that_leave_by_another_interface_are_found_and_cured() {
     cure_one(&found, "", &[&connection]);
     let another = net.connect(&listener);
     until_joined(&another, 1);
+}
+
+/// Two next hops, and neither is by the interface that has the address.
+#[test]
+fn next_hops_by_other_interfaces_are_found_and_cured() {
+    let Some(net) = Net::fresh(3) else { return };
+    shell(
+        "ip route del default; ip route add default nexthop via 10.0.1.1 dev up1 \
+         nexthop via 10.0.3.1 dev up3",
+    );
+    endpoints(&["10.0.2.2 id 2 subflow"]);
+    let found = finds(&[("fault wrong-way", "by up1, the address is on up2")]);
+    cure_one(&found[0], "10.0.2.1", &[]);
+    healthy();
+    drop(net);
+}
+
+/// A client whose link is another one than that of the announced address may have an
+/// address there, too.
+#[test]
+fn clients_on_links_of_the_server_are_no_reason_to_look_at_strict_filtering() {
+    let Some(_client) = Namespace::fresh() else {
+        return;
+    };
+    let server = Namespace::another();
+    for (here, there, net) in [("red", "red-s", "10.0.0"), ("blue", "blue-s", "192.168.0")] {
+        veth(here, there, Some(&server));
+        add_address(here, format!("{net}.2").parse().expect("an address"), 24);
+        let address = format!("{net}.1").parse().expect("an address");
+        server.inside(|| add_address(there, address, 24));
+    }
+    server.inside(|| {
+        filter("all", "1");
+        endpoints(&["192.168.0.1 id 2 dev blue-s signal"]);
+    });
+    let listener = server.inside(|| listen("0.0.0.0:0"));
+    let port = listener.local_addr().expect("its address").port();
+    let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
+    connection.exchange(1);
+    server.inside(healthy);
 }
 
 /// The same where it works all the same: nobody on the way minds.
@@ -1601,6 +1653,27 @@ fn several_programs_that_manage_endpoints_are_a_note() {
         "note other-manager",
         "NetworkManager and mptcpd run in this namespace; endpoints 1",
     )]);
+}
+
+/// Its first subflow is gone: what is left shows that the endpoint works, though no route
+/// leads by it to just any host.
+#[test]
+fn a_connection_that_lost_its_first_subflow_still_refutes() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    until_joined(&connection, 1);
+    Run::tool("endpoint delete id 0 10.0.1.2").run().success();
+    until("the end of the first subflow", || {
+        connection.exchange(1);
+        (working(&connection).len() == 1).then_some(())
+    });
+    shell(
+        "ip route del default via 10.0.2.1 dev up2; \
+         ip route add 10.9.0.0/24 via 10.0.2.1 dev up2 metric 9",
+    );
+    healthy();
 }
 
 // Peers, and what is counted.

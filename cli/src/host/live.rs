@@ -409,7 +409,8 @@ impl Live {
             if let Some(peer) = self.peer(remote.number, remote.port) {
                 peer.fallbacks += 1;
             }
-        } else if any(bit::CLIENT) {
+        } else if any(bit::CLIENT) || any(bit::OPENED) && !any(bit::SERVER) {
+            // Where the first one is gone, those that were opened here show it.
             let peer = self.peer_place(remote.number, remote.port);
             let joined = subflows.iter().filter(|seen| seen.is(bit::JOINED));
             let sockets = joined.clone().count();

@@ -31,7 +31,8 @@ impl Doctor<'_> {
             // Where connections are accepted, the ways of what is announced are
             // looked at as those of answers.
             let served = self.serves() && has(endpoint, EndpointFlags::SIGNAL);
-            if !self.is_explained(*at) && !served && self.lacks_connections(endpoint) {
+            let shown = served || self.live.is_used(*at) || !self.lacks_connections(endpoint);
+            if !self.is_explained(*at) && !shown {
                 self.check_beforehand(*at, endpoint)?;
             }
             if !self.is_explained(*at) {

@@ -24,7 +24,14 @@ impl Doctor<'_> {
             .into_iter()
             .filter(|(_, endpoint)| has(endpoint, EndpointFlags::SIGNAL))
             .collect();
-        if endpoints.is_empty() && sysctl("allow_join_initial_addr_port") == b"0" {
+        // The address that clients know is not announced to them, unless it has
+        // another port.
+        let announces = endpoints.iter().any(|(_, endpoint)| {
+            let address = key_of(endpoint);
+            let known = self.live.served.iter().any(|(_, here)| *here == address);
+            !known || endpoint.port().unwrap_or(0) != 0
+        });
+        if !announces && sysctl("allow_join_initial_addr_port") == b"0" {
             self.fault(
                 "join-forbidden",
                 "clients may not join their connections at the address that they know (the C flag \
