@@ -190,12 +190,15 @@ fn clearing(profile: &str) -> Option<u64> {
     let (mut sum, mut nameless, mut all) = (0, 0_u64, 0_u64);
     let mut lines = profile.lines();
     while let Some(line) = lines.next() {
-        if let Some(function) = line.strip_prefix("fn=") {
-            // A name is written once, behind its number.
-            let (number, name) = function.split_once(' ').unwrap_or((function, ""));
-            if !name.is_empty() {
+        let function = line.strip_prefix("fn=");
+        // A name is written once, after its number, where the function is first called.
+        if let Some(named) = function.or(line.strip_prefix("cfn=")) {
+            if let Some((number, name)) = named.split_once(' ') {
                 names.insert(number, name);
             }
+        }
+        if let Some(function) = function {
+            let number = function.split(' ').next().unwrap_or_default();
             let name = names.get(number).copied().unwrap_or_default();
             clears = ["memset", "memclr", "bzero", "calloc"]
                 .iter()

@@ -642,7 +642,8 @@ pub fn resize(master: &File, columns: u16, lines: u16) {
 }
 
 /// Starts a program whose output goes into a pipe that has no room, and looks at the
-/// process (its number) when it is about to write: what it needed until then is there still.
+/// process (its number) when it is about to write: what it needed until then is there still. `None` if it ends
+/// without.
 pub fn at_first_write<T>(mut command: Command, look: impl FnOnce(u32) -> T) -> Option<T> {
     let mut ends = [0; 2];
     // SAFETY: the call fills in both numbers, of descriptors that are then ours alone.
@@ -660,16 +661,17 @@ pub fn at_first_write<T>(mut command: Command, look: impl FnOnce(u32) -> T) -> O
         .ok()?;
     let mut child = command.stdout(writer).spawn().ok()?;
     let pid = child.id();
-    until("the program to write", || {
+    let writes = until("the program to write", || {
         let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
         // The number of write(2) on this machine, and its first argument.
-        call.starts_with(&format!("{} 0x1 ", libc::SYS_write))
-            .then_some(())
+        let writes = call.starts_with(&format!("{} 0x1 ", libc::SYS_write));
+        let ended = child.try_wait().is_ok_and(|status| status.is_some());
+        (writes || ended).then_some(writes)
     });
-    let seen = look(pid);
+    let seen = writes.then(|| look(pid));
     let _ = child.kill();
     let _ = child.wait();
-    Some(seen)
+    seen
 }
 
 /// A number of a process in kB: `VmHWM`, the most that was resident, from `status`, or
