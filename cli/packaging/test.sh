@@ -753,9 +753,17 @@ openwrt_same_device() {
 	echo wan0 >"$work/net/wan6"
 	echo 192.0.2.10 >"$work/addr/wan"
 	printf '2001:db8::10\nfd12:3456::10\nfe80::1\n' >"$work/addr/wan6"
-	cat >"$config" <<'CONFIG'
+	cat >"$work/hook.sh" <<-HOOK
+		#!/bin/sh
+		echo "\$ACTION \$ADDRESS \$INTERFACE" >>"$work/hook.log"
+	HOOK
+	chmod +x "$work/hook.sh"
+	cat >"$config" <<CONFIG
 config globals 'globals'
 	option enabled '1'
+	option keep_flags '1'
+	option heal '0'
+	option exec '$work/hook.sh'
 config endpoint
 	option interface 'wan'
 	list flag 'subflow'
@@ -767,6 +775,13 @@ CONFIG
 	service start
 	expect '192.0.2.10 subflow dev wan0
 2001:db8::10 subflow backup dev wan0' addresses
+	# With rules and tables before each of them.
+	expect 'add 192.0.2.10 wan0
+add 2001:db8::10 wan0' env LC_ALL=C sort "$work/hook.log"
+	case $(cat "$work/command") in
+	*' --keep-flags --no-heal --exec '*) ;;
+	*) fail "not the options of watch: $(cat "$work/command")" ;;
+	esac
 	# netifd may know both addresses for both.
 	rm "$work/addr/wan" "$work/addr/wan6"
 	service reload
