@@ -246,8 +246,9 @@ fn what_looks_at_connections_keeps_no_more_than_it_prints() {
     load.open(CONNECTIONS);
     for ((words, most), before) in COMMANDS.iter().zip(before) {
         let more = peak(words).saturating_sub(before);
-        // Whole pages, and lists that grow by half of what they have.
-        let spare = 250;
+        // Lists that grow by half of what they have, and pages of the program itself that
+        // happen to be there.
+        let spare = 400;
         assert!(
             more <= spare + SUBFLOWS * most / 1024,
             "{words}: {more} kB more"
