@@ -83,7 +83,7 @@ fn checks() -> Names {
             let is_word = |piece: &&str| {
                 !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_lowercase())
             };
-            if pieces.len() > 1 && pieces.iter().all(is_word) {
+            if pieces.len() > 1 && name != "ip-mptcp" && pieces.iter().all(is_word) {
                 found.insert(name.to_owned());
             }
         }
