@@ -86,6 +86,11 @@ impl Healer {
         self.at = self.at.min(sys::milliseconds() + FIRST_PAUSE);
     }
 
+    /// Looks again after a while: it could not.
+    pub fn look_later(&mut self) {
+        self.at = sys::milliseconds() + 5 * PAUSE;
+    }
+
     /// When something is to be done without news.
     pub fn due(&self) -> u64 {
         match &self.ends {

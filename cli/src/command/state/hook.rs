@@ -109,6 +109,12 @@ impl Hooks {
             }
             false
         });
+        // What nobody would add now is not called again.
+        let before = &self.before;
+        self.failed.retain(|failed| {
+            let same = |endpoint: &Endpoint| clashes(endpoint, &failed.endpoint);
+            now < failed.next || before.iter().any(same)
+        });
     }
 
     /// Notes what is gone after a plan was carried out.
@@ -168,6 +174,11 @@ impl Hooks {
     }
 
     fn call(&mut self, call: Call, adds: bool) {
+        let same = |failed: &&mut Failed| clashes(&failed.endpoint, &call.endpoint);
+        if let Some(failed) = self.failed.iter_mut().find(same) {
+            // Until this one has ended.
+            failed.next = u64::MAX;
+        }
         let action: &[u8] = if adds {
             b"ACTION=add\0"
         } else {
@@ -256,6 +267,11 @@ impl Hooks {
             }
             if adds {
                 self.fail(&call.endpoint, why.as_bytes());
+            } else {
+                let same = |failed: &&mut Failed| clashes(&failed.endpoint, &call.endpoint);
+                if let Some(failed) = self.failed.iter_mut().find(same) {
+                    failed.next = now;
+                }
             }
         }
         news

@@ -162,8 +162,11 @@ impl Follower<'_> {
         }
         loop {
             if self.job.file.has_uplinks() && routes.is_none() {
-                let listens = RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES)?;
-                routes = Some(listens);
+                match RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES) {
+                    Ok(listens) => routes = Some(listens),
+                    Err(error) if first => return Err(error),
+                    Err(error) => self.trouble(0, &error),
+                }
             }
             let now = sys::milliseconds();
             if self.due.min(self.again) <= now {
@@ -184,12 +187,16 @@ impl Follower<'_> {
                     Err(error) => {
                         self.about.clear();
                         self.trouble(0, &error);
+                        core::mem::swap(&mut self.before, &mut self.about);
                     }
                 }
                 self.write(session);
                 self.log.go_on();
             }
-            self.heal(session, signals)?;
+            if let Err(error) = self.heal(session, signals) {
+                self.healer.look_later();
+                self.trouble(0, &error);
+            }
             let unread = match &routes {
                 Some(routes) => Polled::read(routes.fd()),
                 None => Polled::read(&sys::Fd::NONE),
@@ -232,18 +239,29 @@ impl Follower<'_> {
                 }
                 self.write(session);
             }
+            // What cannot be heard is found out by looking.
+            let mut heard = Ok(());
             if ended.is_ready() {
-                self.healer.hear_ends(&self.own)?;
+                heard = self.healer.hear_ends(&self.own);
             }
             if waited_for.is_ready() {
-                self.healer.hear_routes()?;
+                heard = heard.and(self.healer.hear_routes());
             }
             if changed.is_ready() {
-                weight = weight.max(self.hear(session, &mut news)?);
+                match self.hear(session, &mut news) {
+                    Ok(found) => weight = weight.max(found),
+                    Err(error) => heard = Err(error),
+                }
+            }
+            if let Err(error) = heard {
+                self.trouble(0, &error);
+                weight = weight.max(Weight::Later);
             }
             if rerouted.is_ready() {
-                if let Some(routes) = &mut routes {
-                    routes.news(&mut |_| ())?;
+                if let Some(listens) = &mut routes {
+                    if listens.news(&mut |_| ()).is_err() {
+                        routes = None;
+                    }
                 }
                 weight = weight.max(Weight::Later);
             }
@@ -615,7 +633,9 @@ impl Follower<'_> {
     /// Deletes the endpoints of the file.
     #[inline(never)]
     fn remove(&mut self, session: &mut Session) -> Result<()> {
-        self.job.lock.take(&sys::Fd::NONE)?;
+        // Whoever holds the lock for longer than changes take does not keep these
+        // endpoints alive.
+        let _ = self.job.lock.take(&sys::Fd::NONE);
         let path_manager = session.path_manager()?;
         let plan = &mut self.job.plan;
         entries(path_manager, &mut plan.present)?;
