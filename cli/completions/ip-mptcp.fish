@@ -252,7 +252,7 @@ function __ip_mptcp_about
         case 'subflow/change'
             echo 'Make a subflow a backup, or an ordinary one again (MP_PRIO)'
         case 'subflow/create'
-            echo 'Open a subflow; it is there when monitor tells of SF_ESTABLISHED'
+            echo 'Open a subflow; it exists once monitor reports SF_ESTABLISHED'
         case 'subflow/delete'
             echo 'Close a subflow'
         case 'subflow/dev'

@@ -107,7 +107,7 @@ fn ended(status: Status) -> Error {
     Error::new(Kind::Batch, status, &message)
 }
 
-/// What became of a line of a batch, for whoever waits for that: behind the
+/// What became of a line of a batch, for a caller that waits for it: after the
 /// output of its command, on the same stream, one line.
 fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
     let (status, error) = match result {
@@ -170,7 +170,7 @@ impl Lines {
         self.start < self.whole
     }
 
-    /// Waits for the next line; tells whether there is one.
+    /// Waits for the next line; returns whether there is one.
     fn wait(&mut self, input: &Fd) -> core::result::Result<bool, Errno> {
         while !self.has_line() && !self.ended {
             self.fill(input)?;

@@ -1,4 +1,4 @@
-//! What went wrong, as the user is told it.
+//! What went wrong, as it is reported to the user.
 
 use crate::errno;
 use crate::errno::Errno;

@@ -61,7 +61,7 @@ impl<'a> Caller<'a> {
             .meant(&|near| near.offer(b"mptcp"))
     }
 
-    /// `help` is behind the name of the program where help is to be found.
+    /// `help` follows the name of the program where help is to be found.
     fn unknown(&self, what: &str, word: &str, help: &str) -> Error {
         let message = [
             what,
@@ -87,7 +87,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// What stands behind the last such byte, or all where there is none.
+/// What follows the last such byte, or all where there is none.
 fn behind_last(byte: u8, text: &str) -> &str {
     let last = text.bytes().rposition(|b| b == byte);
     text.get(last.map_or(0, |at| at + 1)..).unwrap_or(text)
@@ -133,7 +133,7 @@ const OPTIONS: &str = "\
 const NOTHING: &str = ".";
 
 /// Takes the next row of [`OPTIONS`], of those whose name has the same letter
-/// as `like` behind the dash, or of all where there is none.
+/// as `like` after the dash, or of all where there is none.
 fn next_option(
     rows: &mut &'static str,
     like: &str,
@@ -201,14 +201,14 @@ pub fn spell<'w, 'a>(
             }
         }
     }
-    // Like `ip`, a batch takes no notice of a command behind the options.
+    // Like `ip`, a batch takes no notice of a command after the options.
     if batch {
         return Ok(Target::Options);
     }
     command(caller, rest.as_slice())
 }
 
-/// Adds one option and tells which, in argh's spelling.
+/// Adds one option and returns it, in argh's spelling.
 fn option<'a>(
     caller: &Caller,
     word: &'a str,

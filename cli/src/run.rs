@@ -54,7 +54,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let options = &mut session.options;
     session.receive_buffer = options.rcvbuf.and_then(parse_number);
     // As with `ip`, what is wrong with a namespace comes before what is wrong
-    // behind it.
+    // after it.
     for name in &options.netns {
         netns::enter(name)?;
     }

@@ -100,7 +100,7 @@ pub fn number(value: u64) -> Digits {
     Digits::new(value, 10, 1)
 }
 
-/// What an interface is called that has gone: `ifN`, N its index.
+/// What an interface that no longer exists is called: `ifN`, N its index.
 pub fn vanished(index: u32) -> Vec<u8> {
     let mut text = Text::default();
     text.bytes(b"if");
@@ -186,7 +186,7 @@ impl Text {
         }
     }
 
-    /// Room for so many bytes more, which are part of the text from now on.
+    /// Room for `len` bytes more, which are part of the text from now on.
     #[inline(never)]
     fn more(&mut self, len: usize) -> &mut [u8] {
         let start = self.end;
@@ -245,12 +245,12 @@ impl Text {
         }
     }
 
-    /// A number, hexadecimal in lower case, with at least so many digits.
+    /// A number, hexadecimal in lower case, with at least `least` digits.
     pub fn hexadecimal(&mut self, value: u64, least: usize) {
         self.digits(value, 16, least);
     }
 
-    /// A number in this base, with at least so many digits.
+    /// A number in this base, with at least `least` digits.
     pub fn digits(&mut self, mut value: u64, base: u64, least: usize) {
         let mut rest = value;
         let mut len = 1;
@@ -392,7 +392,7 @@ pub fn json_string(out: &mut Text, value: &[u8]) {
     out.byte(b'"');
 }
 
-/// Takes what is UTF-8 off the front of `rest`, and what is none behind it;
+/// Takes what is UTF-8 off the front of `rest`, and what is none after it;
 /// whether there was such.
 fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
     let Err(error) = core::str::from_utf8(rest) else {

@@ -37,7 +37,7 @@ const ACTIONS: &Group = &Group {
         #[cfg(feature = "user-space")]
         Command {
             name: "create",
-            about: "Open a subflow; it is there when monitor tells of SF_ESTABLISHED.",
+            about: "Open a subflow; it exists once monitor reports SF_ESTABLISHED.",
             words: "token T id N from ADDRESS [ dev IF ] to ADDRESS port P [ backup | fullmesh ]",
             help: "Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 \\

@@ -23,7 +23,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    /// What the user is told.
+    /// The message.
     pub fn text(self) -> &'static str {
         match self {
             Self::Unterminated => "Unterminated quoted string",
@@ -118,7 +118,7 @@ fn ends_word(byte: u8) -> bool {
 /// A command, put together from one line or several.
 #[derive(Debug, Default)]
 pub struct Line {
-    // The words, each with a NUL behind it, which no word has in it.
+    // The words, each with a NUL after it, which no word has in it.
     text: Vec<u8>,
     count: usize,
     // The last word goes on in the next line: its quote, or 0.
@@ -135,7 +135,7 @@ impl Line {
         self.mistake = None;
     }
 
-    /// Adds the next line of `input`. Gives what is behind it, and tells
+    /// Adds the next line of `input`. Returns what follows it, and
     /// whether that belongs to the same command.
     pub fn take<'i>(&mut self, input: &'i [u8]) -> (&'i [u8], bool) {
         let len = find(input, b'\n');
@@ -147,7 +147,7 @@ impl Line {
     }
 
     /// Adds the words of a line; `more` where a backslash stood at its end.
-    /// Tells whether the next line belongs to the command: not behind a
+    /// Returns whether the next line belongs to the command: not after a
     /// comment.
     fn split(&mut self, mut rest: &[u8], more: bool) -> bool {
         let mut open = self.open.take();

@@ -191,7 +191,7 @@ pub(super) fn family(word: &str) -> Option<Family> {
 }
 
 /// A word that means the same wherever endpoints are described, and the value
-/// behind it; tells which of [`takes`] it is, 0 where it is none.
+/// after it; returns which of [`takes`] it is, 0 where it is none.
 pub(super) fn common(
     said: &mut EndpointWords,
     word: &str,

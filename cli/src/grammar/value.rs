@@ -14,10 +14,10 @@ pub fn number_u8(word: &str) -> Option<u8> {
     parse_number(word)?.try_into().ok()
 }
 
-/// `5`, `.5`, `2.125`: seconds with at most three digits behind the point.
+/// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
 pub fn milliseconds(word: &str) -> Option<u64> {
     let mut value: u64 = 0;
-    // How many digits may still come behind the point.
+    // How many digits may still come after the point.
     let mut places: u32 = 3;
     let (mut point, mut digits) = (false, false);
     for byte in word.bytes() {

@@ -14,7 +14,7 @@ pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
         Err(Errno(number)) if number == libc::ENODEV as u32 => {}
         Err(error) => return Err(Error::answer(error).about(name)),
     }
-    // Decimal, also behind zeros.
+    // Decimal, also after zeros.
     name.strip_prefix("if")
         .and_then(decimal)
         .filter(|index| *index != 0)

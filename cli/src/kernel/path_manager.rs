@@ -295,7 +295,7 @@ impl PathManager {
     }
 
     /// Whether anybody in this network namespace listens to events; `None`
-    /// where that cannot be told.
+    /// where that is unknown.
     pub fn has_listener(&mut self) -> Option<bool> {
         super::proc::has_listener(self.events().ok()??)
     }
