@@ -211,7 +211,7 @@ struct Net {
 }
 
 impl Net {
-    /// `None`, said aloud, where the system cannot build it.
+    /// `None`, reported as skipped, where the system cannot build it.
     fn fresh(uplinks: u8) -> Option<Net> {
         if iproute2().is_none() {
             skip("remedies are commands of iproute2's ip, which is not installed");
@@ -1859,9 +1859,9 @@ fn announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do() {
 
 // What is printed.
 
-/// A reader without privileges sees the same.
+/// CAP_NET_ADMIN is not needed.
 #[test]
-fn whoever_may_only_look_sees_it_too() {
+fn a_reader_without_privileges_sees_the_same() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let listener = net.listen();

@@ -212,7 +212,7 @@ impl Doctor<'_> {
                     self.note(
                         "endpoint-no-address",
                         "an announced address is on no interface: right behind NAT that leads \
-                         it here, otherwise peers look for it in vain",
+                         it here, otherwise peers cannot reach it",
                         &[found],
                         &delete,
                     );

@@ -68,7 +68,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// What became of an endpoint; whether it takes places in vain.
+    /// What became of an endpoint; whether it occupies places without use.
     fn check_use(&mut self, at: usize, endpoint: &Endpoint) -> Result<bool> {
         let all = self.live.all_uses(at);
         let uses = self.live.uses(at).to_vec();

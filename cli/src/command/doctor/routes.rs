@@ -86,7 +86,7 @@ impl Doctor<'_> {
     }
 
     /// Whether something is wrong with the routes from an endpoint to a target,
-    /// for subflows that are opened here; true where that was said.
+    /// for subflows that are opened here; true where that was reported.
     pub fn check_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<bool> {
         let source = key_of(endpoint);
         let ipv4 = is_ipv4(source);
@@ -215,7 +215,8 @@ impl Doctor<'_> {
         let index = self.host.places.of_endpoint(endpoint);
         self.fault(
             "rp-filter",
-            "packets to an endpoint are dropped: by the routes they should come in elsewhere",
+            "strict filtering drops packets to an endpoint: the route back to their source leaves by \
+             another interface",
             &[
                 Part::Endpoint(endpoint),
                 Str("; from "),
