@@ -1,7 +1,7 @@
 //! A request and any datagrams whatever for an answer.
 
 use arbitrary::{Arbitrary, Unstructured};
-use mptcp_codec::exchange::{Exchange, Reply};
+use mptcp_codec::exchange::{Exchange, Outcome, Reply};
 use mptcp_codec::netlink::{flags, Messages};
 use mptcp_codec::order::{Big, Little, Order};
 
@@ -75,12 +75,13 @@ pub fn run(data: &[u8]) {
     if let Some(port) = input.port {
         exchange = exchange.with_port_id(u32::from(port));
     }
+    let ends = (kind & flags::DUMP == flags::DUMP, kind & flags::ACK != 0);
     let given = exchange.port_id();
     for datagram in &input.datagrams {
         if input.big {
-            play::<Big>(&mut exchange, &datagram.bytes(true), true);
+            play::<Big>(&mut exchange, &datagram.bytes(true), true, ends);
         } else {
-            play::<Little>(&mut exchange, &datagram.bytes(false), false);
+            play::<Little>(&mut exchange, &datagram.bytes(false), false, ends);
         }
         print_all!(exchange);
         if given.is_some() {
@@ -89,7 +90,32 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool) {
+/// How the exchange is to stand after these messages, which are its own: `None`
+/// goes on, a number ends it (0 is success), `Some(None)` is a fault.
+fn outcome(
+    own: &[&reference::Message<'_>],
+    order: reference::Order,
+    ends: (bool, bool),
+) -> Option<Option<u32>> {
+    let (is_dump, wants_ack) = ends;
+    for message in own {
+        let end = match message.kind {
+            2 => reference::error(message, order).map(|ack| ack.errno),
+            3 => reference::done(message, order).map(|ack| ack.errno),
+            16.. if !is_dump && !wants_ack && message.flags & 2 == 0 => return Some(Some(0)),
+            _ => continue,
+        };
+        match end {
+            // A dump is acknowledged before it begins where both were asked for.
+            Ok(0) if is_dump && message.kind == 2 => {}
+            Ok(errno) => return Some(Some(errno)),
+            Err(_) => return Some(None),
+        }
+    }
+    None
+}
+
+fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bool, bool)) {
     let before = *exchange;
     let mut port = before.port_id();
     let (list, fault) = reference::messages(datagram, reference::Order { big });
@@ -133,6 +159,17 @@ fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool) {
     assert!(met <= expected.len() + 1, "more replies than messages");
     assert!(replies.next().is_none());
     drop(replies);
+    if !before.is_over() {
+        let wanted = outcome(&expected, reference::Order { big }, ends);
+        let wanted = wanted.or(fault.is_some().then_some(None));
+        match (exchange.outcome(), wanted) {
+            (None, None) => {}
+            (Some(Outcome::Success), Some(Some(0))) => {}
+            (Some(Outcome::Refused(errno)), Some(Some(wanted))) => assert_eq!(errno, wanted),
+            (Some(Outcome::Broken(_)), Some(None)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
     if ended {
         assert!(exchange.is_over());
     }
