@@ -9,142 +9,182 @@ use argh::FromArgs;
 
 use crate::error::{Error, Result};
 
-/// Configure and watch Multipath TCP.
-#[derive(FromArgs, Debug, Default)]
-#[argh(help_triggers("--help"))]
-pub struct Options {
-    // Of the program.
-    /// JSON output, also of errors
-    #[argh(switch, short = 'j')]
-    pub json: bool,
-    /// indent JSON
-    #[argh(switch, short = 'p')]
-    pub pretty: bool,
-    /// one line: a backslash for each newline
-    #[argh(switch, short = 'o')]
-    pub oneline: bool,
-    /// colours: always, auto or never
-    #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
-    pub color: Option<&'static str>,
-    /// put the time in front of each event
-    #[argh(switch, short = 't')]
-    pub timestamp: bool,
-    /// the same in a short form
-    #[argh(switch)]
-    pub tshort: bool,
-    /// work in this network namespace: a name or a path; monitor takes several
-    #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
-    pub netns: Vec<&'static str>,
-    /// show every counter
-    #[argh(switch)]
-    pub stats: bool,
-    /// amounts in units: 1.23k
-    #[argh(switch, short = 'h')]
-    pub human_readable: bool,
-    /// the same in multiples of 1024: 1.21ki
-    #[argh(switch)]
-    pub iec: bool,
-    /// read commands from a file, - for standard input
-    #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
-    pub batch: Option<&'static str>,
-    /// go on with a batch after a command that failed
-    #[argh(switch)]
-    pub force: bool,
-    /// answer each line of a batch on standard output, and go on after failures
-    #[argh(switch)]
-    pub answer: bool,
-    /// receive buffer of the sockets, in bytes
-    #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
-    pub rcvbuf: Option<&'static str>,
-    /// select IPv4 endpoints
-    #[argh(switch, short = '4')]
-    pub ipv4: bool,
-    /// select IPv6 endpoints
-    #[argh(switch, short = '6')]
-    pub ipv6: bool,
-    /// print the version
-    #[argh(switch, short = 'V')]
-    pub version: bool,
+/// What an option is where it was not given, known to the compiler.
+trait NotGiven {
+    const VALUE: Self;
+}
 
-    // Of commands.
-    /// begin with a SNAPSHOT record for each connection and subflow
-    #[argh(switch)]
-    pub snapshot: bool,
-    /// do so again after events were lost
-    #[argh(switch)]
-    pub resync: bool,
-    /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
-    #[argh(switch)]
-    pub time: bool,
-    /// print each event as it comes, not a millisecond's worth at a time
-    #[argh(switch)]
-    pub no_gather: bool,
-    /// only events of this name; may be repeated
-    #[argh(option, arg_name = "name", from_str_fn(lasting))]
-    pub event: Vec<&'static str>,
-    /// only this connection
-    #[argh(option, arg_name = "token", from_str_fn(lasting))]
-    pub token: Option<&'static str>,
-    /// only what is bound to this interface, or has an address of it
-    #[argh(option, arg_name = "if", from_str_fn(lasting))]
-    pub dev: Option<&'static str>,
-    /// end after this many events or intervals
-    #[argh(option, arg_name = "n", from_str_fn(lasting))]
-    pub count: Option<&'static str>,
-    /// end after this many seconds, as 0.5
-    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
-    pub timeout: Option<&'static str>,
-    /// bytes kept for a slow reader (32 MiB)
-    #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
-    pub buffer: Option<&'static str>,
-    /// all network namespaces that have a name
-    #[argh(switch)]
-    pub all_netns: bool,
-    /// write in the text format of Prometheus, all counters
-    #[argh(switch)]
-    pub prometheus: bool,
-    /// show those that are 0 too, after the others
-    #[argh(switch)]
-    pub all: bool,
-    /// show what was added or carried, every this many seconds
-    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
-    pub interval: Option<&'static str>,
-    /// what counters wrote earlier: look at what is new since then
-    #[argh(option, arg_name = "file", from_str_fn(lasting))]
-    pub since: Option<&'static str>,
-    /// print the changes and make none; exit status 3 if there are any
-    #[argh(switch)]
-    pub dry_run: bool,
-    /// leave endpoints alone that the file does not name
-    #[argh(switch)]
-    pub keep: bool,
-    /// a state without a single line deletes all endpoints
-    #[argh(switch)]
-    pub allow_empty: bool,
-    /// leave backup and fullmesh alone where others changed them
-    #[argh(switch)]
-    pub keep_flags: bool,
-    /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
-    #[argh(option, arg_name = "secs", from_str_fn(lasting))]
-    pub wait: Option<&'static str>,
-    /// call this program before an endpoint is added and after one is gone
-    #[argh(option, arg_name = "program", from_str_fn(lasting))]
-    pub exec: Option<&'static str>,
-    /// leave endpoints alone whose subflows died
-    #[argh(switch)]
-    pub no_heal: bool,
-    /// delete the endpoints of the file at the end
-    #[argh(switch)]
-    pub remove_on_exit: bool,
-    /// a row for each path, connection or subflow
-    #[argh(option, arg_name = "what", from_str_fn(lasting))]
-    pub by: Option<&'static str>,
-    /// a word of a keyword list among options
-    #[argh(option, arg_name = "word", from_str_fn(lasting))]
-    pub keyword: Vec<&'static str>,
-    /// a state file, - for standard input or output
-    #[argh(positional, from_str_fn(lasting))]
-    pub file: Option<&'static str>,
+impl NotGiven for bool {
+    const VALUE: Self = false;
+}
+
+impl<T> NotGiven for Option<T> {
+    const VALUE: Self = None;
+}
+
+impl<T> NotGiven for Vec<T> {
+    const VALUE: Self = Vec::new();
+}
+
+/// Declares the options, and [`NONE`]: most runs have none, and clearing a structure of
+/// this size takes as long as asking the kernel.
+macro_rules! options {
+    (
+        $(#[$of_all:meta])*
+        pub struct Options {
+            $($(#[$of_one:meta])* pub $name:ident: $kind:ident$(<&$life:lifetime $of:ident>)?,)*
+        }
+    ) => {
+        $(#[$of_all])*
+        pub struct Options {
+            $($(#[$of_one])* pub $name: $kind$(<&$life $of>)?,)*
+        }
+
+        /// That no option was given.
+        pub static NONE: Options = Options {
+            $($name: <$kind$(<&$life $of>)? as NotGiven>::VALUE,)*
+        };
+    };
+}
+
+options! {
+    /// Configure and watch Multipath TCP.
+    #[derive(FromArgs, Debug)]
+    #[argh(help_triggers("--help"))]
+    pub struct Options {
+        // Of the program.
+        /// JSON output, also of errors
+        #[argh(switch, short = 'j')]
+        pub json: bool,
+        /// indent JSON
+        #[argh(switch, short = 'p')]
+        pub pretty: bool,
+        /// one line: a backslash for each newline
+        #[argh(switch, short = 'o')]
+        pub oneline: bool,
+        /// colours: always, auto or never
+        #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
+        pub color: Option<&'static str>,
+        /// put the time in front of each event
+        #[argh(switch, short = 't')]
+        pub timestamp: bool,
+        /// the same in a short form
+        #[argh(switch)]
+        pub tshort: bool,
+        /// work in this network namespace: a name or a path; monitor takes several
+        #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
+        pub netns: Vec<&'static str>,
+        /// show every counter
+        #[argh(switch)]
+        pub stats: bool,
+        /// amounts in units: 1.23k
+        #[argh(switch, short = 'h')]
+        pub human_readable: bool,
+        /// the same in multiples of 1024: 1.21ki
+        #[argh(switch)]
+        pub iec: bool,
+        /// read commands from a file, - for standard input
+        #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
+        pub batch: Option<&'static str>,
+        /// go on with a batch after a command that failed
+        #[argh(switch)]
+        pub force: bool,
+        /// answer each line of a batch on standard output, and go on after failures
+        #[argh(switch)]
+        pub answer: bool,
+        /// receive buffer of the sockets, in bytes
+        #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
+        pub rcvbuf: Option<&'static str>,
+        /// select IPv4 endpoints
+        #[argh(switch, short = '4')]
+        pub ipv4: bool,
+        /// select IPv6 endpoints
+        #[argh(switch, short = '6')]
+        pub ipv6: bool,
+        /// print the version
+        #[argh(switch, short = 'V')]
+        pub version: bool,
+
+        // Of commands.
+        /// begin with a SNAPSHOT record for each connection and subflow
+        #[argh(switch)]
+        pub snapshot: bool,
+        /// do so again after events were lost
+        #[argh(switch)]
+        pub resync: bool,
+        /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
+        #[argh(switch)]
+        pub time: bool,
+        /// print each event as it comes, not a millisecond's worth at a time
+        #[argh(switch)]
+        pub no_gather: bool,
+        /// only events of this name; may be repeated
+        #[argh(option, arg_name = "name", from_str_fn(lasting))]
+        pub event: Vec<&'static str>,
+        /// only this connection
+        #[argh(option, arg_name = "token", from_str_fn(lasting))]
+        pub token: Option<&'static str>,
+        /// only what is bound to this interface, or has an address of it
+        #[argh(option, arg_name = "if", from_str_fn(lasting))]
+        pub dev: Option<&'static str>,
+        /// end after this many events or intervals
+        #[argh(option, arg_name = "n", from_str_fn(lasting))]
+        pub count: Option<&'static str>,
+        /// end after this many seconds, as 0.5
+        #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+        pub timeout: Option<&'static str>,
+        /// bytes kept for a slow reader (32 MiB)
+        #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
+        pub buffer: Option<&'static str>,
+        /// all network namespaces that have a name
+        #[argh(switch)]
+        pub all_netns: bool,
+        /// write in the text format of Prometheus, all counters
+        #[argh(switch)]
+        pub prometheus: bool,
+        /// show those that are 0 too, after the others
+        #[argh(switch)]
+        pub all: bool,
+        /// show what was added or carried, every this many seconds
+        #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+        pub interval: Option<&'static str>,
+        /// what counters wrote earlier: look at what is new since then
+        #[argh(option, arg_name = "file", from_str_fn(lasting))]
+        pub since: Option<&'static str>,
+        /// print the changes and make none; exit status 3 if there are any
+        #[argh(switch)]
+        pub dry_run: bool,
+        /// leave endpoints alone that the file does not name
+        #[argh(switch)]
+        pub keep: bool,
+        /// a state without a single line deletes all endpoints
+        #[argh(switch)]
+        pub allow_empty: bool,
+        /// leave backup and fullmesh alone where others changed them
+        #[argh(switch)]
+        pub keep_flags: bool,
+        /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
+        #[argh(option, arg_name = "secs", from_str_fn(lasting))]
+        pub wait: Option<&'static str>,
+        /// call this program before an endpoint is added and after one is gone
+        #[argh(option, arg_name = "program", from_str_fn(lasting))]
+        pub exec: Option<&'static str>,
+        /// leave endpoints alone whose subflows died
+        #[argh(switch)]
+        pub no_heal: bool,
+        /// delete the endpoints of the file at the end
+        #[argh(switch)]
+        pub remove_on_exit: bool,
+        /// a row for each path, connection or subflow
+        #[argh(option, arg_name = "what", from_str_fn(lasting))]
+        pub by: Option<&'static str>,
+        /// a word of a keyword list among options
+        #[argh(option, arg_name = "word", from_str_fn(lasting))]
+        pub keyword: Vec<&'static str>,
+        /// a state file, - for standard input or output
+        #[argh(positional, from_str_fn(lasting))]
+        pub file: Option<&'static str>,
+    }
 }
 
 impl Options {

@@ -49,9 +49,10 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     }
     let mut session = Session::new(COMMANDS);
     if !spelled.is_empty() {
-        session.options = dispatch::options(&spelled)?;
+        // Kept until the program ends.
+        session.options = Box::leak(Box::new(dispatch::options(&spelled)?));
     }
-    let options = &mut session.options;
+    let options = session.options;
     session.receive_buffer = options.rcvbuf.and_then(parse_number);
     // As with `ip`, what is wrong with a namespace comes before what is wrong
     // after it.
@@ -80,7 +81,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         palette: palette(options),
         units: units(options),
     };
-    let status = if let Some(file) = options.batch.take() {
+    let status = if let Some(file) = options.batch {
         batch::run(&mut session, &caller, file)?
     } else {
         dispatch::run(&mut session, &caller, target)?

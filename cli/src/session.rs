@@ -4,7 +4,7 @@
 //! row in its own file. Spelling, usage, help and suggestions are given the
 //! table and know no command.
 
-use crate::args::Options;
+use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::keyword::Keyword;
 use crate::kernel::{self, PathManager};
@@ -12,10 +12,10 @@ use crate::output::Output;
 use crate::text::find;
 
 /// What the commands of a run share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Session {
     /// The options, without the command.
-    pub options: Options,
+    pub options: &'static Options,
     /// All commands that there are.
     pub commands: &'static [Command],
     /// Standard output.
@@ -31,8 +31,12 @@ impl Session {
     /// Of a run that has these commands.
     pub fn new(commands: &'static [Command]) -> Self {
         Self {
+            options: &args::NONE,
             commands,
-            ..Self::default()
+            out: Output::default(),
+            receive_buffer: None,
+            batch_input: false,
+            path_manager: None,
         }
     }
 
