@@ -94,7 +94,7 @@ pub mod extension {
 }
 
 /// Types of the attributes of an answer (`INET_DIAG_*`), for
-/// [`Socket::attributes`].
+/// [`SocketView::byte`] and [`Attributes`](crate::netlink::Attributes).
 pub mod attribute {
     /// Four numbers of 32 bits, see [`extension::MEMINFO`](super::extension).
     pub const MEMINFO: u16 = 1;

@@ -371,7 +371,7 @@ impl<'a, E: Order> SocketView<'a, E> {
         self.fields.tcp_info()
     }
 
-    /// An [`attribute`] that is one byte, as `SKV6ONLY` of a listener.
+    /// An [attribute](super::attribute) that is one byte, as `SKV6ONLY` of a listener.
     pub fn byte(&self, number: u16) -> Result<Option<u8>, Error> {
         match self.fields.attributes().find_last(number)? {
             Some(byte) => byte.u8().map(Some),

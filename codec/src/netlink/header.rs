@@ -13,7 +13,7 @@ pub struct Header {
     pub len: u32,
     /// `nlmsg_type`: one of [`message_type`], or the id of a generic netlink family.
     pub message_type: u16,
-    /// `nlmsg_flags`: see [`flags`].
+    /// `nlmsg_flags`: see [`mod@flags`].
     pub flags: u16,
     /// `nlmsg_seq`: chosen by who asks, repeated in every answer; 0 in events.
     pub seq: u32,
