@@ -1886,15 +1886,8 @@ fn every_check_is_in_the_man_page() {
     let mut checks = BTreeSet::new();
     for file in std::fs::read_dir(folder).expect("the files of doctor") {
         let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
-        // A check is the first word of a finding.
-        for call in [
-            "fault(",
-            "note(",
-            "find(",
-            "counted(",
-            "move_to(",
-            "if any(wide) {",
-        ] {
+        // A check is the first text of a finding.
+        for call in ["finding!(", "move_to(", "if any(wide) {", "} else {"] {
             for (_, rest) in text
                 .match_indices(call)
                 .map(|(at, _)| text.split_at(at + call.len()))

@@ -1,8 +1,8 @@
 //! What connections that are over left in the counters.
 
 use super::facts::{sysctl, Doctor};
-use super::finding::Level;
-use super::finding::Part::{self, Counted, Counters, Growth, Number, Str};
+use super::finding::Part::{Address, Bytes, Counted, Counters, Growth, Number, Str};
+use super::finding::{finding, Level, PAST};
 use crate::error::Result;
 use crate::sys;
 
@@ -10,16 +10,13 @@ use crate::sys;
 const FALLBACKS: &str = "MPCapableFallbackSYNACK MPCapableFallbackACK MPCapableSYNTXDrop \
     MPCapableDataFallback DssFallback DSSCorruptionFallback";
 
-/// For evidence from the past.
-const PAST: Part = Str(" since the start of this namespace, nothing lately");
-
 impl Doctor<'_> {
-    /// A finding of counters: a fault where they grow, otherwise a note.
-    fn counted(&mut self, check: &str, message: &str, names: &'static str, remedy: &[Part]) {
+    /// What counters show is a fault where they grow, otherwise a note.
+    fn level_of(&self, names: &str) -> Level {
         if self.history.growth(names) > 0 {
-            self.fault(check, message, &[Growth(names)], remedy);
+            Level::Fault
         } else {
-            self.note(check, message, &[Counted(names), PAST], remedy);
+            Level::Note
         }
     }
 
@@ -27,20 +24,19 @@ impl Doctor<'_> {
     pub fn check_fallbacks(&mut self) -> Result<()> {
         if self.is_suspended() {
             let timeout = sysctl("blackhole_timeout");
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "blackhole",
                 "MPTCP is suspended: SYNs with its options were not answered, those without were, \
                  so that new connections are TCP",
-                &[
+                "{}; net.mptcp.blackhole_timeout={} s; connections without MPTCP now {}",
+                "sysctl -w net.mptcp.blackhole_timeout={}",
+                [
                     Counters("Blackhole MPCapableSYNTXDrop MPCapableSYNTXDisabled"),
-                    Str("; net.mptcp.blackhole_timeout="),
-                    Part::Bytes(&timeout),
-                    Str(" s; connections without MPTCP now "),
+                    Bytes(&timeout),
                     Number(self.live.without_token.into()),
-                ],
-                &[
-                    Str("sysctl -w net.mptcp.blackhole_timeout="),
-                    Part::Bytes(&timeout),
+                    Bytes(&timeout)
                 ],
             );
             return Ok(());
@@ -56,53 +52,51 @@ impl Doctor<'_> {
             };
             let peer = self.live.peers.iter().find(|peer| peer.fallbacks > 0);
             let peer = peer.map_or(0, |peer| peer.address);
-            self.find(
+            finding!(
+                self,
                 level,
                 "fallback",
-                "connections fall back to TCP: peers without MPTCP, or something on the path takes \
-                 its options out",
-                &[
-                    Str("fallen back now "),
+                "connections fall back to TCP: peers without MPTCP, or something on the path \
+                 takes its options out",
+                "fallen back now {}, one of them to {}; with MPTCP {}; {}",
+                "See ip-mptcp connection show fallback for the peers; where one has MPTCP, \
+                 tcpdump for its options on both hosts shows whether they arrive",
+                [
                     Number(fallbacks.into()),
-                    Str(", one of them to "),
-                    Part::Address(peer),
-                    Str("; with MPTCP "),
+                    Address(peer),
                     Number(mptcp.into()),
-                    Str("; "),
-                    Counted(FALLBACKS),
+                    Counted(FALLBACKS)
                 ],
-                &[Str(
-                    "See ip-mptcp connection show fallback for the peers; where one has MPTCP, \
-                     tcpdump for its options on both hosts shows whether they arrive",
-                )],
             );
             return Ok(());
         }
         let grown = self.history.growth(FALLBACKS);
         let asked = self.history.growth("MPCapableSYNTX MPCapableSYNRX");
         if grown > 0 && grown * 4 >= asked {
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "fallback",
-                "connections fall back to TCP: peers without MPTCP, or something on the path takes \
-                 its options out",
-                &[Growth(FALLBACKS)],
-                &[Str(
-                    "Find out which programs opened them and to which peers; where one has MPTCP, \
-                     tcpdump for its options on both hosts shows whether they arrive",
-                )],
+                "connections fall back to TCP: peers without MPTCP, or something on the path \
+                 takes its options out",
+                "{}",
+                "Find out which programs opened them and to which peers; where one has MPTCP, \
+                 tcpdump for its options on both hosts shows whether they arrive",
+                [Growth(FALLBACKS)],
             );
         } else if self.history.sum(FALLBACKS) * 4
             >= self.history.sum("MPCapableSYNTX MPCapableSYNRX").max(1)
             && mptcp == 0
         {
-            self.note(
+            finding!(
+                self,
+                Level::Note,
                 "fallback",
                 "many connections fell back to TCP: peers without MPTCP, or something on the path \
                  takes its options out",
-                &[Counted(FALLBACKS), PAST],
-                &[Str(
-                    "If it happens again, ip-mptcp connection show fallback lists the peers",
-                )],
+                "{}{}",
+                "If it happens again, ip-mptcp connection show fallback lists the peers",
+                [Counted(FALLBACKS), Str(PAST)],
             );
         }
         Ok(())
@@ -143,67 +137,76 @@ impl Doctor<'_> {
         let failed = sum("MPFailTx MPFailRx DataCsumErr") > 0;
         if rejected > 0 && rejected * 8 >= received && (full > 0 || again > 0) {
             let limit = u64::from(self.host.more_subflows);
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "join-refused",
-                "subflows of peers are refused here: connections have as many as the limit allows, \
-                 or the user-space path manager was away",
-                &[
+                "subflows of peers are refused here: connections have as many as the limit \
+                 allows, or the user-space path manager was away",
+                "{}; connections accepted with all the subflows that they may have {}; limits: \
+                 subflows {}",
+                "ip-mptcp limits set subflows {}",
+                [
                     Counters("MPJoinRejected MPJoinSynRx"),
-                    Str("; connections accepted with all the subflows that they may have "),
                     Number(full.into()),
-                    Str("; limits: subflows "),
                     Number(limit),
+                    Number(limit.max(8))
                 ],
-                &[Str("ip-mptcp limits set subflows "), Number(limit.max(8))],
             );
         } else if rejected > 0 && rejected * 8 >= received && self.live.accepted == 0 {
-            let remedy = [Str("If it happens again: ip-mptcp limits set subflows 8")];
-            let message =
-                "subflows of peers were refused here: more than the limits allowed, or the \
-                 user-space path manager was away";
-            self.note(
+            finding!(
+                self,
+                Level::Note,
                 "join-refused",
-                message,
-                &[Counters("MPJoinRejected MPJoinSynRx"), PAST],
-                &remedy,
+                "subflows of peers were refused here: more than the limits allowed, or the \
+                 user-space path manager was away",
+                "{}{}",
+                "If it happens again: ip-mptcp limits set subflows 8",
+                [Counters("MPJoinRejected MPJoinSynRx"), Str(PAST)]
             );
         }
         if hmac > 0 || unknown {
-            self.counted(
+            let names = "MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure";
+            finding!(
+                self,
+                self.level_of(names),
                 "join-failed",
                 "subflows reached a host that does not have their connection, or were changed on \
                  the way",
-                "MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure",
-                &[Str(
-                    "Where this host is one of several behind a load balancer, let each announce \
-                     an address of its own and close the shared one for joins \
-                     (sysctl -w net.mptcp.allow_join_initial_addr_port=0); otherwise look for what \
-                     rewrites TCP options on the path",
-                )],
+                "{}",
+                "Where this host is one of several behind a load balancer, let each announce \
+                 an address of its own and close the shared one for joins \
+                 (sysctl -w net.mptcp.allow_join_initial_addr_port=0); otherwise look for what \
+                 rewrites TCP options on the path",
+                [Growth(names)]
             );
         }
         if failed && self.explained.iter().all(|explained| !explained) {
             let joined = self.live.opened_joined + self.live.accepted_joined;
             if self.history.growth("MPFailTx MPFailRx DataCsumErr") > 0 || joined == 0 {
-                self.counted(
+                let names = "DataCsumErr MPFailTx MPFailRx";
+                finding!(
+                    self,
+                    self.level_of(names),
                     "mp-fail",
                     "a path changes the data: checksums fail, and the subflow is closed",
-                    "DataCsumErr MPFailTx MPFailRx",
-                    &[Str(
-                        "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on a path \
-                         to the peers",
-                    )],
+                    "{}",
+                    "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on a path \
+                     to the peers",
+                    [Growth(names)]
                 );
             }
         }
         if dropped || no_room {
-            self.counted(
+            let names = "AddAddrDrop AddAddrTxDrop EchoAddTxDrop";
+            finding!(
+                self,
+                self.level_of(names),
                 "add-addr-dropped",
                 "announcements of addresses were dropped",
-                "AddAddrDrop AddAddrTxDrop EchoAddTxDrop",
-                &[Str(
-                    "Announce fewer addresses, and none of IPv6 with a port",
-                )],
+                "{}",
+                "Announce fewer addresses, and none of IPv6 with a port",
+                [Growth(names)]
             );
         }
         self.check_echoes();
@@ -214,19 +217,21 @@ impl Doctor<'_> {
         if !self.lacks_echoes() || self.live.accepted_joined > 0 {
             return;
         }
-        let message =
+        let (level, past) = if self.live.accepted > 0 {
+            (Level::Fault, "")
+        } else {
+            (Level::Note, PAST)
+        };
+        finding!(
+            self,
+            level,
+            "add-addr-unanswered",
             "announcements of addresses are not confirmed: something on the path drops or \
-             removes them, or the peers do not know them";
-        let remedy = [Str(
+             removes them, or the peers do not know them",
+            "{}{}",
             "See with tcpdump for ADD_ADDR on both hosts whether it arrives; clients reach the \
              address without it by endpoints of their own",
-        )];
-        let evidence = [Counters("AddAddrTx EchoAdd")];
-        if self.live.accepted > 0 {
-            self.fault("add-addr-unanswered", message, &evidence, &remedy);
-        } else {
-            let [counters] = evidence;
-            self.note("add-addr-unanswered", message, &[counters, PAST], &remedy);
-        }
+            [Counters("AddAddrTx EchoAdd"), Str(past)]
+        );
     }
 }

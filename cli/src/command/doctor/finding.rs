@@ -15,12 +15,12 @@ pub enum Level {
     Note,
 }
 
-/// A piece of a sentence.
+/// What stands in a place `{}` of a sentence.
 #[derive(Copy, Clone)]
 pub enum Part<'p> {
     /// Text as it is.
     Str(&'p str),
-    /// The same, put together before.
+    /// Text that was put together before.
     Bytes(&'p [u8]),
     /// A number.
     Number(u64),
@@ -30,39 +30,68 @@ pub enum Part<'p> {
     Interface(u32),
     /// An endpoint: its address, id, and the interface that it names.
     Endpoint(&'p Endpoint),
+    /// The id of an endpoint.
+    Id(&'p Endpoint),
+    /// The limits of this host.
+    Limits,
     /// `NAME VALUE` of each of these counters, separated by blanks.
     Counters(&'p str),
     /// The same of those that are not 0.
     Counted(&'p str),
-    /// `NAME +N` of those of these counters that have grown, and since when.
+    /// `NAME +N` of those of these counters that have grown, and since when;
+    /// where none has, as `Counted`, and that this lies in the past.
     Growth(&'p str),
 }
 
-use Part::{Bytes, Number, Str};
+use Part::{Address, Bytes, Id, Interface, Number, Str};
+
+/// For evidence from the past.
+pub const PAST: &str = " since the start of this namespace, nothing lately";
+
+/// How many places a text has.
+pub const fn places(text: &str) -> usize {
+    let mut rest = text.as_bytes();
+    let mut count = 0;
+    while let [byte, behind @ ..] = rest {
+        count += (*byte == b'{') as usize;
+        rest = behind;
+    }
+    count
+}
+
+/// Reports a finding: `finding!(doctor, level, check, message, evidence, remedy,
+/// [values])`. The texts have a place `{}` for each value, in their order; where
+/// there are more or fewer, it does not compile. They are one text in the
+/// program, so that a finding costs little more than its words.
+///
+/// A remedy is commands, separated by `; `, that do what is needed when they are
+/// pasted; or a sentence, which begins with a capital letter.
+macro_rules! finding {
+    ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
+     $remedy:literal $(, [$($value:expr),* $(,)?])? $(,)?) => {{
+        const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
+        const VALUES: &[&str] = &[$($(stringify!($value)),*)?];
+        const _: () = assert!($crate::command::doctor::finding::places(TEXTS) == VALUES.len());
+        $doctor.find($level, TEXTS, &[$($($value),*)?])
+    }};
+}
+
+/// Adds to a text what has places in the same way: `put!(doctor, text, words,
+/// [values])`.
+macro_rules! put {
+    ($doctor:expr, $text:expr, $words:literal, [$($value:expr),* $(,)?] $(,)?) => {{
+        const VALUES: &[&str] = &[$(stringify!($value)),*];
+        const _: () = assert!($crate::command::doctor::finding::places($words) == VALUES.len());
+        $doctor.put($text, $words.as_bytes(), &mut [$($value),*].iter())
+    }};
+}
+
+pub(super) use {finding, put};
 
 impl Doctor<'_> {
-    /// Something does not work now.
-    pub fn fault(&mut self, check: &str, message: &str, evidence: &[Part], remedy: &[Part]) {
-        self.find(Level::Fault, check, message, evidence, remedy);
-    }
-
-    /// Something to know.
-    pub fn note(&mut self, check: &str, message: &str, evidence: &[Part], remedy: &[Part]) {
-        self.find(Level::Note, check, message, evidence, remedy);
-    }
-
-    /// Writes a finding. A remedy is commands, separated by `; `, that do what
-    /// is needed when they are pasted; or a sentence, which begins with a
-    /// capital letter.
+    /// Writes a finding: [`finding!`].
     #[inline(never)]
-    pub fn find(
-        &mut self,
-        level: Level,
-        check: &str,
-        message: &str,
-        evidence: &[Part],
-        remedy: &[Part],
-    ) {
+    pub fn find(&mut self, level: Level, texts: &str, values: &[Part]) {
         self.findings += 1;
         self.faults += u32::from(level == Level::Fault);
         let level = match level {
@@ -70,61 +99,64 @@ impl Doctor<'_> {
             Level::Note => "note",
         };
         let json = self.session.out.style.json;
-        let lines: [(&str, &[Part]); 5] = [
-            ("level", &[Str(level)]),
-            ("check", &[Str(check)]),
-            ("message", &[Str(message)]),
-            ("evidence", evidence),
-            ("remedy", remedy),
-        ];
+        let out = &mut self.session.out;
         if json {
-            self.session.out.begin_object("");
+            out.begin_object("");
+            out.json_string("level", level.as_bytes());
+        } else {
+            out.text(level);
         }
+        let mut texts = texts.as_bytes();
+        let mut values = values.iter();
         let mut text = Text::default();
-        for (at, (label, parts)) in lines.iter().enumerate() {
+        for (label, before) in [
+            ("check", " "),
+            ("message", ": "),
+            ("evidence", "\n    evidence: "),
+            ("remedy", "\n    remedy: "),
+        ] {
             text.clear();
-            self.put(&mut text, parts);
+            self.put(&mut text, take(&mut texts, b'\n'), &mut values);
             let out = &mut self.session.out;
             if json {
                 out.json_string(label, text.as_bytes());
-                continue;
-            }
-            if at > 2 {
-                out.text("    ");
-                out.text(label);
-                out.text(": ");
-            }
-            out.bytes(text.as_bytes());
-            match at {
-                0 => out.text(" "),
-                1 => out.text(": "),
-                _ => out.end_line(),
+            } else {
+                out.text(before);
+                out.bytes(text.as_bytes());
             }
         }
+        let out = &mut self.session.out;
         if json {
-            self.session.out.end_object();
+            out.end_object();
+        } else {
+            out.end_line();
         }
     }
 
-    /// Adds the parts to a text.
-    pub fn put(&mut self, text: &mut Text, parts: &[Part]) {
-        for part in parts {
-            match *part {
+    /// Adds words to a text, with the values in their places: [`put!`].
+    pub fn put(&mut self, text: &mut Text, mut words: &[u8], values: &mut core::slice::Iter<Part>) {
+        loop {
+            text.bytes(take(&mut words, b'{'));
+            let [b'}', behind @ ..] = words else {
+                break;
+            };
+            words = behind;
+            match *values.next().unwrap_or(&Str("")) {
                 Str(piece) => text.bytes(piece.as_bytes()),
                 Bytes(piece) => text.bytes(piece),
                 Number(number) => text.number(number),
-                Part::Address(key) => text.address(address(key)),
-                Part::Interface(index) => text.bytes(self.host.name(index)),
+                Address(key) => text.address(address(key)),
+                Interface(index) => text.bytes(self.host.name(index)),
                 Part::Endpoint(endpoint) => {
-                    let id = endpoint.id().unwrap_or(0).into();
-                    let parts = [
-                        Str("endpoint "),
-                        Part::Address(key_of(endpoint)),
-                        Str(" id "),
-                        Number(id),
-                    ];
-                    self.put(text, &parts);
-                    self.put_device(text, endpoint);
+                    text.bytes(b"endpoint ");
+                    self.put_place(text, endpoint);
+                }
+                Id(endpoint) => text.number(endpoint.id().unwrap_or(0).into()),
+                Part::Limits => {
+                    text.bytes(b"limits: add_addr_accepted ");
+                    text.number(self.host.add_addr_accepted.into());
+                    text.bytes(b" subflows ");
+                    text.number(self.host.more_subflows.into());
                 }
                 Part::Counters(names) => {
                     self.put_counters(text, names, b" ", &|name| Some(self.history.of(name)));
@@ -132,6 +164,9 @@ impl Doctor<'_> {
                 Part::Counted(names) => {
                     let counted = |name: &[u8]| Some(self.history.of(name)).filter(|of| *of != 0);
                     self.put_counters(text, names, b" ", &counted);
+                }
+                Part::Growth(names) if self.history.growth(names) == 0 => {
+                    put!(self, text, "{}{}", [Part::Counted(names), Str(PAST)]);
                 }
                 Part::Growth(names) => {
                     let grown =
@@ -144,20 +179,14 @@ impl Doctor<'_> {
         }
     }
 
-    /// The limits, for evidence.
-    pub fn limits(&self) -> [Part<'static>; 4] {
-        [
-            Str("limits: add_addr_accepted "),
-            Number(self.host.add_addr_accepted.into()),
-            Str(" subflows "),
-            Number(self.host.more_subflows.into()),
-        ]
-    }
-
-    fn put_device(&mut self, text: &mut Text, endpoint: &Endpoint) {
+    /// Adds address, id and interface of an endpoint.
+    fn put_place(&mut self, text: &mut Text, endpoint: &Endpoint) {
+        text.address(address(key_of(endpoint)));
+        text.bytes(b" id ");
+        text.number(endpoint.id().unwrap_or(0).into());
         if is_bound(endpoint) {
-            let index = endpoint.if_idx().unwrap_or(0);
-            self.put(text, &[Str(" dev "), Part::Interface(index)]);
+            text.bytes(b" dev ");
+            text.bytes(self.host.name(endpoint.if_idx().unwrap_or(0)));
         }
     }
 
@@ -190,17 +219,10 @@ impl Doctor<'_> {
     /// kernel tries to open subflows from it anew.
     pub fn again(&mut self, endpoint: &Endpoint) -> Vec<u8> {
         let mut text = Text::default();
-        let id = endpoint.id().unwrap_or(0).into();
-        let parts = [
-            Str("ip-mptcp endpoint delete id "),
-            Number(id),
-            Str("; ip-mptcp endpoint add "),
-            Part::Address(key_of(endpoint)),
-            Str(" id "),
-            Number(id),
-        ];
-        self.put(&mut text, &parts);
-        self.put_device(&mut text, endpoint);
+        text.bytes(b"ip-mptcp endpoint delete id ");
+        text.number(endpoint.id().unwrap_or(0).into());
+        text.bytes(b"; ip-mptcp endpoint add ");
+        self.put_place(&mut text, endpoint);
         let flags = endpoint.flags().unwrap_or_default();
         for (flag, name) in &EndpointFlags::NAMES {
             if flags.contains(*flag) {

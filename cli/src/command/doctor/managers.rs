@@ -1,7 +1,8 @@
 //! Programs that manage endpoints beside each other.
 
 use super::facts::Doctor;
-use super::finding::Part::{Bytes, Number, Str};
+use super::finding::Part::{Bytes, Number};
+use super::finding::{finding, Level};
 use crate::kernel::proc;
 use crate::sys;
 use crate::text::Text;
@@ -68,15 +69,18 @@ impl Doctor<'_> {
             names.bytes(name.as_bytes());
             remedy.bytes(remedy_of.as_bytes());
         }
-        self.note(
+        finding!(
+            self,
+            Level::Note,
             "other-manager",
             "several programs manage endpoints here: each undoes what the others do",
-            &[
+            "{} run in this namespace; endpoints {}",
+            "Keep one of them: {}",
+            [
                 Bytes(names.as_bytes()),
-                Str(" run in this namespace; endpoints "),
                 Number(endpoints as u64),
+                Bytes(remedy.as_bytes())
             ],
-            &[Str("Keep one of them: "), Bytes(remedy.as_bytes())],
         );
     }
 }

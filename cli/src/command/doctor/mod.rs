@@ -16,8 +16,8 @@ mod served;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use self::facts::{has, is_private, sysctl, Doctor};
-use self::finding::Level;
-use self::finding::Part::{self, Counters, Number, Str};
+use self::finding::Part::{self, Bytes, Counters, Id, Interface, Limits, Number, Str};
+use self::finding::{finding, Level};
 use self::history::History;
 use crate::args::Options;
 use crate::error::{Result, Status};
@@ -73,11 +73,13 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     }
     match doctor.session.path_manager() {
         Ok(_) => doctor.examine()?,
-        Err(error) if error.errno() == libc::ENOENT as u32 => doctor.fault(
+        Err(error) if error.errno() == libc::ENOENT as u32 => finding!(
+            doctor,
+            Level::Fault,
             "no-mptcp",
             "this kernel has no MPTCP",
-            &[Str("there is no netlink family \"mptcp_pm\"")],
-            &[Str("Run Linux 5.7 or newer with CONFIG_MPTCP=y")],
+            "there is no netlink family \"mptcp_pm\"",
+            "Run Linux 5.7 or newer with CONFIG_MPTCP=y",
         ),
         Err(error) => return Err(error),
     }
@@ -119,11 +121,13 @@ impl Doctor<'_> {
             }
         }
         if sysctl("enabled") == b"0" {
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "disabled",
                 "MPTCP is switched off: new sockets get TCP",
-                &[Str("net.mptcp.enabled=0")],
-                &[Str("sysctl -w net.mptcp.enabled=1")],
+                "net.mptcp.enabled=0",
+                "sysctl -w net.mptcp.enabled=1",
             );
         }
         // The path manager of new connections; before Linux 6.15 a number.
@@ -134,13 +138,13 @@ impl Doctor<'_> {
         match manager.as_slice() {
             // Where there is neither, it is the kernel's.
             b"" | b"kernel" | b"0" => self.check_endpoints(&mut diagnostics)?,
-            b"userspace" | b"1" if listener == Some(false) => self.fault(
+            b"userspace" | b"1" if listener == Some(false) => finding!(
+                self,
+                Level::Fault,
                 "no-listener",
                 "the user-space path manager is chosen, and none is running",
-                &[Str(
-                    "net.mptcp.path_manager=userspace; nobody in this namespace listens to events",
-                )],
-                &[Str("sysctl -w net.mptcp.path_manager=kernel")],
+                "net.mptcp.path_manager=userspace; nobody in this namespace listens to events",
+                "sysctl -w net.mptcp.path_manager=kernel",
             ),
             _ => {}
         }
@@ -170,30 +174,38 @@ impl Doctor<'_> {
             let address = key_of(&endpoint);
             let index = self.interface(&endpoint);
             let id = Number(endpoint.id().unwrap_or(0).into());
-            let delete = [Str("ip-mptcp endpoint delete id "), id];
             let found = Part::Endpoint(&endpoint);
             match presence {
                 Presence::Up => continue,
-                Presence::Down => self.fault(
+                Presence::Down => finding!(
+                    self,
+                    Level::Fault,
                     "endpoint-down",
                     "the interface of an endpoint is down",
-                    &[found],
-                    &[Str("ip link set dev "), Part::Interface(index), Str(" up")],
+                    "{}",
+                    "ip link set dev {} up",
+                    [found, Interface(index)],
                 ),
-                Presence::NoCarrier => self.fault(
+                Presence::NoCarrier => finding!(
+                    self,
+                    Level::Fault,
                     "endpoint-no-carrier",
                     "the interface of an endpoint is not connected",
-                    &[found],
-                    &[Str("Check the cable, modem or access point")],
+                    "{}",
+                    "Check the cable, modem or access point",
+                    [found],
                 ),
                 Presence::NoDevice => {
                     let now = self.host.places.addresses.interface(address);
                     if now == 0 {
-                        self.fault(
+                        finding!(
+                            self,
+                            Level::Fault,
                             "endpoint-no-device",
                             "the interface of an endpoint no longer exists",
-                            &[found, Str("; its address is on no interface")],
-                            &delete,
+                            "{}; its address is on no interface",
+                            "ip-mptcp endpoint delete id {}",
+                            [found, id]
                         );
                     } else {
                         self.move_to(
@@ -209,19 +221,25 @@ impl Doctor<'_> {
                     if !is_private(address) && self.has_private(is_ipv4(address)) {
                         continue;
                     }
-                    self.note(
+                    finding!(
+                        self,
+                        Level::Note,
                         "endpoint-no-address",
                         "an announced address is on no interface: right behind NAT that leads \
                          it here, otherwise peers cannot reach it",
-                        &[found],
-                        &delete,
+                        "{}",
+                        "ip-mptcp endpoint delete id {}",
+                        [found, id]
                     );
                 }
-                Presence::NoAddress => self.fault(
+                Presence::NoAddress => finding!(
+                    self,
+                    Level::Fault,
                     "endpoint-no-address",
                     "the address of an endpoint is on no interface",
-                    &[found],
-                    &delete,
+                    "{}",
+                    "ip-mptcp endpoint delete id {}",
+                    [found, id]
                 ),
                 Presence::OtherDevice if self.live.is_used(at) => continue,
                 Presence::OtherDevice => {
@@ -240,20 +258,21 @@ impl Doctor<'_> {
 
     /// An endpoint whose address is on another interface than it names.
     fn move_to(&mut self, check: &str, message: &str, endpoint: &Endpoint, index: u32) {
-        self.fault(
-            check,
-            message,
-            &[
+        finding!(
+            self,
+            Level::Fault,
+            "{}",
+            "{}",
+            "{}; the address is on {}",
+            "ip-mptcp endpoint change id {} dev {}",
+            [
+                Str(check),
+                Str(message),
                 Part::Endpoint(endpoint),
-                Str("; the address is on "),
-                Part::Interface(index),
-            ],
-            &[
-                Str("ip-mptcp endpoint change id "),
-                Number(endpoint.id().unwrap_or(0).into()),
-                Str(" dev "),
-                Part::Interface(index),
-            ],
+                Interface(index),
+                Id(endpoint),
+                Interface(index)
+            ]
         );
     }
 
@@ -275,22 +294,20 @@ impl Doctor<'_> {
         {
             return false;
         }
-        self.fault(
+        finding!(
+            self,
+            Level::Fault,
             "plain-tcp",
             "endpoints are set up, and no program has asked for MPTCP",
-            &[
+            "{}; TCP connections opened {} and accepted {} since the start of this namespace",
+            "Start the programs with mptcpize run PROGRAM, with GODEBUG=multipathtcp=1 where they \
+             are written in Go, or set their own option for MPTCP, as curl --mptcp; the server \
+             needs it too",
+            [
                 Counters("MPCapableSYNTX MPCapableSYNRX"),
-                Str("; TCP connections opened "),
                 Number(opened),
-                Str(" and accepted "),
-                Number(accepted),
-                Str(" since the start of this namespace"),
+                Number(accepted)
             ],
-            &[Str(
-                "Start the programs with mptcpize run PROGRAM, with GODEBUG=multipathtcp=1 where \
-                 they are written in Go, or set their own option for MPTCP, as curl --mptcp; the \
-                 server needs it too",
-            )],
         );
         true
     }
@@ -309,50 +326,51 @@ impl Doctor<'_> {
         let announced = self.history.of(b"AddAddr");
         let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
         if self.host.more_subflows == 0 {
-            let evidence = self.limits();
             let most = endpoints.len().clamp(2, 8) as u64;
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "limit-subflows",
                 "no connection may have a second subflow",
-                &evidence,
-                &[Str("ip-mptcp limits set subflows "), Number(most)],
+                "{}",
+                "ip-mptcp limits set subflows {}",
+                [Limits, Number(most)]
             );
         }
         if announced > 0 && accepts_none && lacks && !any(EndpointFlags::SUBFLOW) {
-            let [a, b, c, d] = self.limits();
-            self.fault(
-                if any(wide) {
-                    "fullmesh-idle"
-                } else {
-                    "add-addr-ignored"
-                },
+            let check = if any(wide) {
+                "fullmesh-idle"
+            } else {
+                "add-addr-ignored"
+            };
+            finding!(
+                self,
+                Level::Fault,
+                "{}",
                 "peers announce addresses, and none is accepted: connections have no further \
                  subflow",
-                &[
+                "{}; connections opened here without further subflows {}; {}",
+                "ip-mptcp limits set add_addr_accepted 2",
+                [
+                    Str(check),
                     Counters("AddAddr"),
-                    Str("; connections opened here without further subflows "),
                     Number(self.live.opened.into()),
-                    Str("; "),
-                    a,
-                    b,
-                    c,
-                    d,
-                ],
-                &[Str("ip-mptcp limits set add_addr_accepted 2")],
+                    Limits
+                ]
             );
         } else if endpoints.is_empty() {
             if serves || !accepts_none || self.live.opened_joined > 0 {
                 return Ok(());
             }
-            let [a, b, c, d] = self.limits();
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "no-endpoints",
                 "nothing makes this host open further subflows",
-                &[Str("no endpoints; "), a, b, c, d],
-                &[Str(
-                    "Choose the addresses of the further paths, and for each: \
-                     ip-mptcp endpoint add ADDRESS dev IF subflow",
-                )],
+                "no endpoints; {}",
+                "Choose the addresses of the further paths, and for each: ip-mptcp endpoint add \
+                 ADDRESS dev IF subflow",
+                [Limits],
             );
         } else if any(EndpointFlags::FULLMESH)
             && announced > 0
@@ -360,12 +378,14 @@ impl Doctor<'_> {
             && lacks
             && !endpoints.iter().any(|(at, _)| self.live.is_used(*at))
         {
-            let [a, b, c, d] = self.limits();
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "fullmesh-idle",
                 "fullmesh is for addresses that peers announce, and none is accepted",
-                &[Counters("AddAddr"), Str("; "), a, b, c, d],
-                &[Str("ip-mptcp limits set add_addr_accepted 2")],
+                "{}; {}",
+                "ip-mptcp limits set add_addr_accepted 2",
+                [Counters("AddAddr"), Limits],
             );
         } else if !any(wide | EndpointFlags::SUBFLOW) {
             self.check_announced_only(&endpoints, diagnostics)?;
@@ -390,21 +410,19 @@ impl Doctor<'_> {
         }
         let (plain, port) = crate::host::live::plain_listeners(diagnostics)?;
         if self.live.opened == 0 && plain > 0 {
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "no-mptcp-listener",
                 "addresses are announced, and no server of this host listens with MPTCP",
-                &[
+                "{}; sockets that listen with plain TCP {}, one of them at port {}",
+                "Start the server with mptcpize run PROGRAM, or set its own option for MPTCP; if \
+                 this host is a client, its endpoints need the flag subflow in place of signal",
+                [
                     Part::Endpoint(first),
-                    Str("; sockets that listen with plain TCP "),
                     Number(plain.into()),
-                    Str(", one of them at port "),
-                    Number(port.into()),
+                    Number(port.into())
                 ],
-                &[Str(
-                    "Start the server with mptcpize run PROGRAM, or set its own option for \
-                     MPTCP; if this host is a client, its endpoints need the flag subflow in place \
-                     of signal",
-                )],
             );
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
             let mut remedy = crate::text::Text::default();
@@ -419,19 +437,16 @@ impl Doctor<'_> {
                 }
                 remedy.bytes(b" subflow nosignal");
             }
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "signal-only",
-                "endpoints are only announced, and this host accepts no connections: \
-                 no subflow is opened from them",
-                &[
-                    Str(
-                        "no endpoint has the flag subflow; no MPTCP socket listens; connections \
-                         opened here ",
-                    ),
-                    Number(self.live.opened.into()),
-                    Str(", with further subflows 0"),
-                ],
-                &[Part::Bytes(remedy.as_bytes())],
+                "endpoints are only announced, and this host accepts no connections: no subflow \
+                 is opened from them",
+                "no endpoint has the flag subflow; no MPTCP socket listens; connections opened \
+                 here {}, with further subflows 0",
+                "{}",
+                [Number(self.live.opened.into()), Bytes(remedy.as_bytes())],
             );
         }
         Ok(())
@@ -453,21 +468,18 @@ impl Doctor<'_> {
             } else {
                 Level::Fault
             };
-            self.find(
+            finding!(
+                self,
                 level,
                 "subflow-only",
-                "an endpoint is only for subflows from here, but clients take none from a \
-                 server: they have to learn of the address",
-                &[
+                "an endpoint is only for subflows from here, but clients take none from a server: \
+                 they have to learn of the address",
+                "{}; connections accepted {}, opened 0, with a subflow at it 0",
+                "ip-mptcp endpoint change id {} nosubflow nofullmesh signal",
+                [
                     Part::Endpoint(endpoint),
-                    Str("; connections accepted "),
                     Number(self.live.accepted.into()),
-                    Str(", opened 0, with a subflow at it 0"),
-                ],
-                &[
-                    Str("ip-mptcp endpoint change id "),
-                    Number(endpoint.id().unwrap_or(0).into()),
-                    Str(" nosubflow nofullmesh signal"),
+                    Id(endpoint)
                 ],
             );
             self.explain(*at);

@@ -4,13 +4,14 @@
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::facts::{has, is_unique_local, Doctor};
-use super::finding::Level;
-use super::finding::Part::{self, Bytes, Counters, Number, Str};
+use super::finding::Part::{self, Address, Bytes, Counters, Id, Limits, Number, Str};
+use super::finding::{finding, put, Level};
 use super::routes::Target;
 use crate::error::Result;
 use crate::host::health::Presence;
 use crate::host::live::Use;
 use crate::host::places::{is_ipv4, key_of};
+use crate::text::Text;
 
 /// Counters of subflows that could not even be sent.
 const ERRORS: &str = "MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
@@ -122,70 +123,66 @@ impl Doctor<'_> {
             .or(peer.map(|peer| peer.address));
         let to = to.unwrap_or(0);
         if one.stalled > 0 && one.stalled >= one.waiting + one.missing {
-            self.find(
+            finding!(
+                self,
                 level,
                 "subflow-stalled",
-                "established subflows from an endpoint get no answers any more: the path is broken \
-                 in one direction or in both",
-                &[
+                "established subflows from an endpoint get no answers any more: the path is \
+                 broken in one direction or in both",
+                "{}; to {}: subflows without an answer {}, their data sent again up to {} times, \
+                 working ones {}",
+                "Look at the uplink of {} and for a firewall that forgot its connections; when it \
+                 works again, the subflows go on by themselves",
+                [
                     Part::Endpoint(endpoint),
-                    Str("; to "),
-                    Part::Address(to),
-                    Str(": subflows without an answer "),
+                    Address(to),
                     Number(one.stalled.into()),
-                    Str(", their data sent again up to "),
                     Number(one.retransmits.into()),
-                    Str(" times, working ones "),
                     Number(one.established.into()),
-                ],
-                &[
-                    Str("Look at the uplink of "),
-                    Part::Address(source),
-                    Str(" and for a firewall that forgot its connections; when it works again, \
-                         the subflows go on by themselves"),
+                    Address(source)
                 ],
             );
             return Ok(false);
         }
         if one.waiting > 0 {
-            let waiting = [
-                Part::Endpoint(endpoint),
-                Str("; to "),
-                Part::Address(to),
-                Str(": connections whose subflow waits in SYN_SENT "),
-                Number(one.waiting.into()),
-                Str(", sent again up to "),
-                Number(one.retransmits.into()),
-                Str(" times, with an established one "),
-                Number(one.established.into()),
-            ];
+            let mut waiting = Text::default();
+            put!(
+                self,
+                &mut waiting,
+                "{}; to {}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
+                 times, with an established one {}",
+                [
+                    Part::Endpoint(endpoint),
+                    Address(to),
+                    Number(one.waiting.into()),
+                    Number(one.retransmits.into()),
+                    Number(one.established.into())
+                ]
+            );
+            let waiting = Bytes(waiting.as_bytes());
             if is_unique_local(source) && !is_unique_local(to) {
-                self.find(
+                finding!(
+                    self,
                     level,
                     "unique-local",
                     "subflows from a unique local address are not answered, and take the places \
                      of others: the peer is not in its network",
-                    &waiting,
-                    &[
-                        Str("ip-mptcp endpoint delete id "),
-                        Number(endpoint.id().unwrap_or(0).into()),
-                    ],
+                    "{}",
+                    "ip-mptcp endpoint delete id {}",
+                    [waiting, Id(endpoint)]
                 );
                 return Ok(true);
             }
-            self.find(
+            finding!(
+                self,
                 level,
                 "join-unanswered",
                 "subflows from an endpoint are not answered: something on the path drops them or \
                  the answers",
-                &waiting,
-                &[
-                    Str("Look for a firewall, NAT or policy of the provider that drops TCP between "),
-                    Part::Address(source),
-                    Str(" and "),
-                    Part::Address(to),
-                    Str(": tcpdump for MP_JOIN on both hosts shows which direction is lost"),
-                ],
+                "{}",
+                "Look for a firewall, NAT or policy of the provider that drops TCP between {} and \
+                 {}: tcpdump for MP_JOIN on both hosts shows which direction is lost",
+                [waiting, Address(source), Address(to)]
             );
             return Ok(false);
         }
@@ -202,104 +199,100 @@ impl Doctor<'_> {
         let errors = self.history.sum(ERRORS);
         let tried = self.history.of(b"MPJoinSynTx");
         if failures > 0 && (one.failed > 0 || self.history.growth("MPFailTx MPFailRx") > 0) {
-            self.find(
+            finding!(
+                self,
                 level,
                 "mp-fail",
                 "a path changes the data: checksums fail, and the subflow is closed",
-                &[
+                "{}; connections that lost the subflow {}; {}",
+                "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the path of \
+                 {}, and take the connections out of it, with TLS for example",
+                [
                     found,
-                    Str("; connections that lost the subflow "),
                     missing,
-                    Str("; "),
                     Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx"),
-                ],
-                &[
-                    Str(
-                        "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the \
-                         path of ",
-                    ),
-                    Part::Address(key_of(endpoint)),
-                    Str(", and take the connections out of it, with TLS for example"),
+                    Address(key_of(endpoint))
                 ],
             );
         } else if one.established == 0 && tried == 0 && errors > 0 {
-            self.join_error(
-                level,
-                &[found, Str("; connections without its subflow "), missing],
+            let mut about = Text::default();
+            put!(
+                self,
+                &mut about,
+                "{}; connections without its subflow {}",
+                [found, missing]
             );
+            self.join_error(level, about.as_bytes());
         } else if one.established == 0 && self.takes_other_ways(endpoint, to) {
             let signal = if has(endpoint, EndpointFlags::SIGNAL) {
                 " nosignal fullmesh"
             } else {
                 " fullmesh"
             };
-            self.find(
+            finding!(
+                self,
                 level,
                 "join-untried",
                 "no subflow from an endpoint was tried: the peer forbids subflows to its address \
-                 (the C flag of MP_CAPABLE), and those to the addresses that it announces leave as \
-                 the routes have it, as long as no endpoint has the flag fullmesh; or it refused it",
-                &[
+                 (the C flag of MP_CAPABLE), and those to the addresses that it announces leave \
+                 as the routes have it, as long as no endpoint has the flag fullmesh; or it \
+                 refused it",
+                "{}; connections without its subflow {}; {}",
+                "ip-mptcp endpoint change id {}{}",
+                [
                     found,
-                    Str("; connections without its subflow "),
                     missing,
-                    Str("; "),
                     Counters("MPJoinSynTx MPJoinSynAckRx AddAddr"),
-                ],
-                &[
-                    Str("ip-mptcp endpoint change id "),
-                    Number(endpoint.id().unwrap_or(0).into()),
-                    Str(signal),
+                    Id(endpoint),
+                    Str(signal)
                 ],
             );
         } else if one.established == 0 && (one.untried == one.missing || tried == 0) {
-            self.find(
+            finding!(
+                self,
                 level,
                 "join-untried",
                 "connections have no further subflow, and none was tried: the peer forbids \
                  subflows to its address and announces no other (the C flag of MP_CAPABLE), or \
                  the connections are older than limits that allow it",
-                &[
+                "{}; to {}: connections without its subflow {}; {}",
+                "If new connections lack it too, let the peer announce an address (ip-mptcp \
+                 endpoint add ADDRESS signal, there) or allow subflows to its own (sysctl -w \
+                 net.mptcp.allow_join_initial_addr_port=1, there); to try again: {}",
+                [
                     found,
-                    Str("; to "),
-                    Part::Address(to),
-                    Str(": connections without its subflow "),
+                    Address(to),
                     missing,
-                    Str("; "),
                     Counters("MPJoinSynTx AddAddr"),
-                ],
-                &[
-                    Str("If new connections lack it too, let the peer announce an address \
-                         (ip-mptcp endpoint add ADDRESS signal, there) or allow subflows to its own \
-                         (sysctl -w net.mptcp.allow_join_initial_addr_port=1, there); to try again: "),
-                    Bytes(&again),
+                    Bytes(&again)
                 ],
             );
         } else {
-            let evidence = [
-                found,
-                Str("; to "),
-                Part::Address(to),
-                Str(": connections without its subflow "),
-                missing,
-                Str(", with it "),
-                Number(one.established.into()),
-                Str("; "),
-                Counters("MPJoinSynTx MPJoinSynAckRx"),
-            ];
-            let message =
+            let (level, remedy) = if one.established == 0 {
+                (level, Bytes(&again))
+            } else {
+                // Deleting the endpoint would close the others.
+                let anew = "Open those connections anew; others have their subflow";
+                (Level::Note, Str(anew))
+            };
+            finding!(
+                self,
+                level,
+                "join-lost",
                 "connections have lost or never got the subflow of an endpoint, and do not \
                  try again: when they did, limits or routes did not allow it, or the peer (its limits, \
-                 no listener) or something on the path refused it";
-            if one.established == 0 {
-                self.find(level, "join-lost", message, &evidence, &[Bytes(&again)]);
-            } else {
-                // Others have it: deleting the endpoint would close those.
-                let remedy = [Str(
-                    "Open those connections anew; others have their subflow",
-                )];
-                self.note("join-lost", message, &evidence, &remedy);
-            }
+                 no listener) or something on the path refused it",
+                "{}; to {}: connections without its subflow {}, with it {}; {}",
+                "{}",
+                [
+                    found,
+                    Address(to),
+                    missing,
+                    Number(one.established.into()),
+                    Counters("MPJoinSynTx MPJoinSynAckRx"),
+                    remedy
+                ]
+            );
         }
     }
 
@@ -318,22 +311,19 @@ impl Doctor<'_> {
     }
 
     /// Subflows could not even be sent.
-    fn join_error(&mut self, level: Level, about: &[Part]) {
-        let mut evidence = about.to_vec();
-        evidence.push(Str("; "));
-        evidence.push(Counters(ERRORS));
-        self.find(
+    fn join_error(&mut self, level: Level, about: &[u8]) {
+        finding!(
+            self,
             level,
             "join-error",
             "subflows could not be sent: no socket of this kind here (CreatSkErr), the address \
              was not usable (BindErr), or the peer's was not reachable from it (ConnectErr), as a \
              link-local one that no laminar endpoint leads to",
-            &evidence,
-            &[Str(
-                "Find out which interface leads to the addresses that the peer announces (ip-mptcp \
-                 monitor --event ANNOUNCED prints them), and for a link-local one: ip-mptcp \
-                 endpoint add ADDRESS dev IF laminar, with the address of that interface",
-            )],
+            "{}; {}",
+            "Find out which interface leads to the addresses that the peer announces (ip-mptcp \
+             monitor --event ANNOUNCED prints them), and for a link-local one: ip-mptcp \
+             endpoint add ADDRESS dev IF laminar, with the address of that interface",
+            [Bytes(about), Counters(ERRORS)]
         );
     }
 
@@ -345,27 +335,22 @@ impl Doctor<'_> {
             return;
         }
         let limit = self.host.more_subflows;
-        let [a, b, c, d] = self.limits();
-        self.fault(
+        finding!(
+            self,
+            Level::Fault,
             "limit-subflows",
             "connections have all the subflows that they may, and none from an endpoint",
-            &[
+            "{}; connections without its subflow {}; {}",
+            "ip-mptcp limits set subflows {}",
+            [
                 Part::Endpoint(endpoint),
-                Str("; connections without its subflow "),
                 Number(all.full.into()),
-                Str("; "),
-                a,
-                b,
-                c,
-                d,
-            ],
-            &[
-                Str("ip-mptcp limits set subflows "),
+                Limits,
                 Number(
                     u64::from(limit)
                         .saturating_add(2)
                         .clamp(2, 8.max(limit.into())),
-                ),
+                )
             ],
         );
         self.explain(at);
@@ -379,25 +364,19 @@ impl Doctor<'_> {
             return;
         }
         let wanted = self.live.wanted;
-        let [a, b, c, d] = self.limits();
-        self.note(
+        finding!(
+            self,
+            Level::Note,
             "limit-subflows",
             "fullmesh could open more subflows than connections may have: which of them they get \
              is left to chance",
-            &[
-                Str("connections that are full "),
+            "connections that are full {}, possible further subflows {}; {}",
+            "ip-mptcp limits set subflows {}",
+            [
                 Number(self.live.crowded.into()),
-                Str(", possible further subflows "),
                 Number(wanted.into()),
-                Str("; "),
-                a,
-                b,
-                c,
-                d,
-            ],
-            &[
-                Str("ip-mptcp limits set subflows "),
-                Number(u64::from(wanted.max(self.host.more_subflows + 1)).min(8)),
+                Limits,
+                Number(u64::from(wanted.max(self.host.more_subflows + 1)).min(8))
             ],
         );
     }
@@ -430,19 +409,14 @@ impl Doctor<'_> {
         if most <= limit {
             return Ok(());
         }
-        let [a, b, c, d] = self.limits();
-        self.fault(
+        finding!(
+            self,
+            Level::Fault,
             "limit-subflows",
             "there are more endpoints than connections may have subflows",
-            &[
-                a,
-                b,
-                c,
-                d,
-                Str("; endpoints of one family for further subflows "),
-                Number(most.into()),
-            ],
-            &[Str("ip-mptcp limits set subflows "), Number(most.into())],
+            "{}; endpoints of one family for further subflows {}",
+            "ip-mptcp limits set subflows {}",
+            [Limits, Number(most.into()), Number(most.into())],
         );
         Ok(())
     }
@@ -456,43 +430,37 @@ impl Doctor<'_> {
                 continue;
             }
             found = true;
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "join-unanswered",
                 "subflows to an address that the peer announced are not answered: something on \
                  the path drops them or the answers",
-                &[
-                    Str("from "),
-                    Part::Address(path.local),
-                    Str(" to "),
-                    Part::Address(path.remote),
-                    Str(" port "),
+                "from {} to {} port {}: subflows that wait in SYN_SENT {}, sent again up to {} \
+                 times, established 0",
+                "Look for a firewall between the two, and at the peer for routes of that address: \
+                 ip-mptcp doctor there",
+                [
+                    Address(path.local),
+                    Address(path.remote),
                     Number(path.port.into()),
-                    Str(": subflows that wait in SYN_SENT "),
                     Number(path.waiting.into()),
-                    Str(", sent again up to "),
-                    Number(path.retransmits.into()),
-                    Str(" times, established 0"),
+                    Number(path.retransmits.into())
                 ],
-                &[Str(
-                    "Look for a firewall between the two, and at the peer for routes of that \
-                         address: ip-mptcp doctor there",
-                )],
             );
         }
         let errors = self.history.sum(ERRORS);
         let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
         let owned = self.explained.iter().any(|explained| *explained);
         if !found && !owned && errors > 0 && lacks && self.history.of(b"AddAddr") > 0 {
-            let opened = Number(self.live.opened.into());
-            self.join_error(
-                Level::Fault,
-                &[
-                    Str("connections opened here, all without further subflows "),
-                    opened,
-                    Str("; "),
-                    Counters("AddAddr"),
-                ],
+            let mut about = Text::default();
+            put!(
+                self,
+                &mut about,
+                "connections opened here, all without further subflows {}; {}",
+                [Number(self.live.opened.into()), Counters("AddAddr")]
             );
+            self.join_error(Level::Fault, about.as_bytes());
         }
     }
 }

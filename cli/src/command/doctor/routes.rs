@@ -8,8 +8,8 @@ use mptcp_codec::route::request::Lookup;
 use mptcp_codec::route::LinkFlags;
 
 use super::facts::Doctor;
-use super::finding::Level;
-use super::finding::Part::{self, Bytes, Number, Str};
+use super::finding::Part::{self, Address, Bytes, Interface, Number, Str};
+use super::finding::{finding, put, Level};
 use crate::error::Result;
 use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
 use crate::kernel::proc::{self, decimal};
@@ -157,13 +157,16 @@ impl Doctor<'_> {
         let (remedy, unknown) = self.own_table(endpoint)?;
         let index = self.host.places.of_endpoint(endpoint);
         let neighbour = is_bound(endpoint) && is_ipv4(to.address);
-        self.fault(
+        finding!(
+            self,
+            Level::Fault,
             "no-route",
             "no route leads to the peer from the address of an endpoint, by its interface",
-            &[
+            "{}; to {}{}{}{}{}",
+            "{}",
+            [
                 Part::Endpoint(endpoint),
-                Str("; to "),
-                Part::Address(to.address),
+                Address(to.address),
                 Str(if to.any {
                     ", as to any host: no route"
                 } else {
@@ -174,10 +177,10 @@ impl Doctor<'_> {
                 } else {
                     " by "
                 }),
-                Part::Interface(index),
+                Interface(index),
                 Bytes(&unknown),
+                Bytes(&remedy)
             ],
-            &[Bytes(&remedy)],
         );
         Ok(())
     }
@@ -191,44 +194,42 @@ impl Doctor<'_> {
     ) -> Result<()> {
         let (remedy, unknown) = self.own_table(endpoint)?;
         let index = self.host.places.of_endpoint(endpoint);
-        self.find(
+        finding!(
+            self,
             level,
             "wrong-way",
             "packets from the address of an endpoint leave by another interface",
-            &[
+            "{}; to {}{}: by {}, the address is on {}{}",
+            "{}",
+            [
                 Part::Endpoint(endpoint),
-                Str("; to "),
-                Part::Address(to.address),
+                Address(to.address),
                 Str(if to.any { ", as to any host" } else { "" }),
-                Str(": by "),
-                Part::Interface(other),
-                Str(", the address is on "),
-                Part::Interface(index),
+                Interface(other),
+                Interface(index),
                 Bytes(&unknown),
+                Bytes(&remedy)
             ],
-            &[Bytes(&remedy)],
         );
         Ok(())
     }
 
     fn filtered(&mut self, endpoint: &Endpoint, to: &Target) {
         let index = self.host.places.of_endpoint(endpoint);
-        self.fault(
+        finding!(
+            self,
+            Level::Fault,
             "rp-filter",
-            "strict filtering drops packets to an endpoint: the route back to their source leaves by \
-             another interface",
-            &[
+            "strict filtering drops packets to an endpoint: the route back to their source leaves \
+             by another interface",
+            "{}; from {}{}; rp_filter is 1 on {}",
+            "sysctl -w net/ipv4/conf/{}/rp_filter=2",
+            [
                 Part::Endpoint(endpoint),
-                Str("; from "),
-                Part::Address(to.address),
+                Address(to.address),
                 Str(if to.any { ", as from any host" } else { "" }),
-                Str("; rp_filter is 1 on "),
-                Part::Interface(index),
-            ],
-            &[
-                Str("sysctl -w net/ipv4/conf/"),
-                Part::Interface(index),
-                Str("/rp_filter=2"),
+                Interface(index),
+                Interface(index)
             ],
         );
     }
@@ -268,37 +269,26 @@ impl Doctor<'_> {
         let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
         let table = Number(table.into());
         let mut remedy = Text::default();
-        self.put(&mut remedy, &[ip, Str("route add default")]);
+        put!(self, &mut remedy, "{}route add default", [ip]);
         if let Some(router) = gateway {
             remedy.bytes(b" via ");
             remedy.address(router);
         } else if needed {
             remedy.bytes(b" via GATEWAY");
         }
-        self.put(
+        put!(
+            self,
             &mut remedy,
-            &[
-                Str(" dev "),
-                Part::Interface(index),
-                Str(" table "),
-                table,
-                Str("; "),
-                ip,
-                Str("rule add from "),
-                Part::Address(source),
-                Str(" table "),
-                table,
-            ],
+            " dev {} table {}; {}rule add from {} table {}",
+            [Interface(index), table, ip, Address(source), table]
         );
         let mut unknown = Text::default();
         if gateway.is_none() && needed {
-            self.put(
+            put!(
+                self,
                 &mut unknown,
-                &[
-                    Str("; GATEWAY is the address of the router on "),
-                    Part::Interface(index),
-                    Str(", which no route names"),
-                ],
+                "; GATEWAY is the address of the router on {}, which no route names",
+                [Interface(index)]
             );
         }
         Ok((remedy.into_bytes(), unknown.into_bytes()))

@@ -3,7 +3,8 @@
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::facts::{has, is_link_local, sysctl, Doctor};
-use super::finding::Part::{self, Bytes, Counted, Counters, Number, Str};
+use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Number, Str};
+use super::finding::{finding, Level};
 use super::routes::Target;
 use crate::error::Result;
 use crate::host::health::Presence;
@@ -32,18 +33,20 @@ impl Doctor<'_> {
             !known || endpoint.port().unwrap_or(0) != 0
         });
         if !announces && sysctl("allow_join_initial_addr_port") == b"0" {
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "join-forbidden",
                 "clients may not join their connections at the address that they know (the C flag \
-                 of MP_CAPABLE), and no other is announced: no connection can have a second subflow",
-                &[
-                    Str("net.mptcp.allow_join_initial_addr_port=0; no endpoint has the flag \
-                         signal; connections accepted "),
+                 of MP_CAPABLE), and no other is announced: no connection can have a second \
+                 subflow",
+                "net.mptcp.allow_join_initial_addr_port=0; no endpoint has the flag signal; \
+                 connections accepted {}, with further subflows {}",
+                "sysctl -w net.mptcp.allow_join_initial_addr_port=1",
+                [
                     Number(self.live.accepted.into()),
-                    Str(", with further subflows "),
-                    Number(self.live.accepted_joined.into()),
+                    Number(self.live.accepted_joined.into())
                 ],
-                &[Str("sysctl -w net.mptcp.allow_join_initial_addr_port=1")],
             );
         }
         for (at, endpoint) in &endpoints {
@@ -85,30 +88,29 @@ impl Doctor<'_> {
             },
         };
         let listens = self.live.listeners.iter().any(|one| one.port == port);
-        let mut evidence = vec![
-            Part::Endpoint(endpoint),
-            Str("; at port "),
-            Number(port.into()),
-        ];
-        if listens {
-            evidence.push(Str(" an MPTCP socket listens only at others, as "));
-            evidence.push(Part::Address(other));
+        let (listening, other) = if listens {
+            let others = " an MPTCP socket listens only at others, as ";
+            (others, Address(other))
         } else {
-            evidence.push(Str(
-                ", where connections have arrived, no MPTCP socket listens any more",
-            ));
-        }
-        self.fault(
+            let gone = ", where connections have arrived, no MPTCP socket listens any more";
+            (gone, Str(""))
+        };
+        finding!(
+            self,
+            Level::Fault,
             "signal-unheard",
             "an address is announced at which nobody listens: subflows to it are refused",
-            &evidence,
-            &[
-                Str("Let the server listen on all addresses (0.0.0.0 or ::) as long as it has \
-                     connections, or let the kernel listen, at a port that is free and let through: \
-                     ip-mptcp endpoint change id "),
-                Number(endpoint.id().unwrap_or(0).into()),
-                Str(" port PORT"),
-            ],
+            "{}; at port {}{}{}",
+            "Let the server listen on all addresses (0.0.0.0 or ::) as long as it has \
+             connections, or let the kernel listen, at a port that is free and let through: \
+             ip-mptcp endpoint change id {} port PORT",
+            [
+                Part::Endpoint(endpoint),
+                Number(port.into()),
+                Str(listening),
+                other,
+                Id(endpoint)
+            ]
         );
         true
     }
@@ -138,15 +140,6 @@ impl Doctor<'_> {
     fn check_announcements(&mut self, endpoints: &[(usize, Endpoint)]) {
         let unannounced = self.live.unannounced;
         let [sent, all] = [self.live.announced, self.live.announceable];
-        let counts = [
-            Str("connections accepted without all announcements "),
-            Number(unannounced.into()),
-            Str(", one of them with "),
-            Number(sent.into()),
-            Str(" of "),
-            Number(all.into()),
-            Str("; "),
-        ];
         let both = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
         // Subflows to clients: this host has none to open for itself.
         let tried = self.live.opened == 0 && self.history.sum(TRIED) > 0;
@@ -156,18 +149,25 @@ impl Doctor<'_> {
                 if !remedy.as_bytes().is_empty() {
                     remedy.bytes(b"; ");
                 }
-                let id = Number(endpoint.id().unwrap_or(0).into());
-                let parts = [Str("ip-mptcp endpoint change id "), id, Str(" nosubflow")];
-                self.put(&mut remedy, &parts);
+                remedy.bytes(b"ip-mptcp endpoint change id ");
+                remedy.number(endpoint.id().unwrap_or(0).into());
+                remedy.bytes(b" nosubflow");
             }
-            let mut evidence = counts.to_vec();
-            evidence.push(Counted(TRIED));
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "signal-subflow",
                 "a server has endpoints with the flags signal and subflow, uses them up for \
                  subflows to its clients, which refuse them, and announces not all of them",
-                &evidence,
-                &[Bytes(remedy.as_bytes())],
+                "connections accepted without all announcements {}, one of them with {} of {}; {}",
+                "{}",
+                [
+                    Number(unannounced.into()),
+                    Number(sent.into()),
+                    Number(all.into()),
+                    Counted(TRIED),
+                    Bytes(remedy.as_bytes())
+                ]
             );
             return;
         }
@@ -188,20 +188,23 @@ impl Doctor<'_> {
             if !remedy.as_bytes().is_empty() {
                 remedy.bytes(b"; ");
             }
-            let id = Number(endpoint.id().unwrap_or(0).into());
-            let parts = [Str("ip-mptcp endpoint change id "), id, Str(" port 0")];
-            self.put(&mut remedy, &parts);
+            remedy.bytes(b"ip-mptcp endpoint change id ");
+            remedy.number(endpoint.id().unwrap_or(0).into());
+            remedy.bytes(b" port 0");
         }
         if let Some(endpoint) = example {
-            self.fault(
+            finding!(
+                self,
+                Level::Fault,
                 "add-addr-dropped",
                 "an IPv6 address with a port does not fit into an announcement beside timestamps",
-                &[
+                "{}; {}",
+                "{}",
+                [
                     Part::Endpoint(&endpoint),
-                    Str("; "),
                     Counters("AddAddrTxDrop AddAddrTx"),
+                    Bytes(remedy.as_bytes())
                 ],
-                &[Bytes(remedy.as_bytes())],
             );
         }
     }
