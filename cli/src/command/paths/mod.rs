@@ -678,6 +678,9 @@ fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<O
     if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::JOIN_REM.0) != 0 {
         sample.marks |= Sample::MPTCP;
     }
+    if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::MCAP_LOC.0) != 0 {
+        sample.marks |= Sample::FIRST;
+    }
     if flags & (SubflowFlags::BKUP_LOC.0 | SubflowFlags::BKUP_REM.0) != 0 {
         sample.marks |= Sample::BACKUP;
     }
