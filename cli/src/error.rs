@@ -211,6 +211,14 @@ impl Error {
         error
     }
 
+    /// A system call failed that sends no message, as to write a setting.
+    pub fn call(errno: Errno) -> Self {
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
+        error.0.errno = errno.0;
+        error.push_errno(errno);
+        error
+    }
+
     /// The kernel refused and says why.
     pub fn refused(errno: Errno, why: &[u8]) -> Self {
         let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);

@@ -42,7 +42,7 @@ pub fn carry_out(
         if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.value) {
             let mut command = Text::default();
             put_setting(&mut command, tuning.name.as_bytes(), &tuning.value);
-            let error = Error::answer(error).within(command.as_bytes());
+            let error = Error::call(error).within(command.as_bytes());
             if !manner.lenient {
                 let line = tuning.line;
                 refused = Some(Mistake { line, error });
@@ -120,7 +120,7 @@ impl Undo<'_> {
             if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.before) {
                 let mut command = Text::default();
                 put_setting(&mut command, tuning.name.as_bytes(), &tuning.before);
-                self.miss(command.as_bytes(), &Error::answer(error));
+                self.miss(command.as_bytes(), &Error::call(error));
             }
             undone += 1;
         }

@@ -193,7 +193,7 @@ impl Hooks {
                 until: sys::milliseconds() + TIME,
             }),
             Err(error) => {
-                let error = Error::answer(error);
+                let error = Error::call(error);
                 self.fail(&call.endpoint, error.plain());
             }
         }
