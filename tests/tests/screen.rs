@@ -13,7 +13,7 @@ use ip_mptcp_tests::connection::Connection;
 use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::Load;
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, resize, strace, terminal};
+use ip_mptcp_tests::program::{binary, resize, strace, terminal, Run};
 use ip_mptcp_tests::wait::until;
 use vt100::Parser;
 
@@ -215,6 +215,11 @@ fn idle() -> Option<(TwoPaths, Connection)> {
     until("the second subflow", || {
         connection.ping();
         (connection.subflows() == Some(1)).then_some(())
+    });
+    // The kernel counts it when it is begun.
+    until("a round-trip time of both", || {
+        let shown = Run::tool("-j connection show").run().stdout();
+        (shown.matches("\"rtt_us\"").count() == 2).then_some(())
     });
     Some((paths, connection))
 }

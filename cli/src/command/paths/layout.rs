@@ -72,8 +72,8 @@ impl By {
 }
 
 /// Orders rows: `order` becomes their places, in its lower half. Those of a
-/// connection stay together. Where all else is the same, rows keep the order of
-/// `rows`, which does not change from one look to the next.
+/// connection stay together. Where all else is the same, interfaces decide, then
+/// the order of `rows`, which does not change from one look to the next.
 pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
     order.clear();
     for (at, row) in rows.iter().enumerate() {
@@ -81,7 +81,7 @@ pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
             By::Connection => row.token.into(),
             _ => sort.key(row),
         };
-        order.push(u128::from(key) << 64 | at as u128);
+        order.push(u128::from(key) << 64 | u128::from(row.interface) << 32 | at as u128);
     }
     order.sort_unstable();
     if by != By::Connection {
@@ -94,15 +94,16 @@ pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
         let mut best = u64::MAX;
         let mut end = start;
         while let Some(entry) = order.get(end).filter(|entry| **entry >> 64 == token) {
-            let row = rows.get(*entry as u64 as usize);
+            let row = rows.get(*entry as u32 as usize);
             best = best.min(row.map_or(best, |row| sort.key(row)));
             end += 1;
         }
         for entry in order.get_mut(start..end).unwrap_or_default() {
             let at = *entry as u32;
-            *entry = u128::from(best) << 64 | token << 32 | u128::from(at);
+            // Its place keeps a group together, and in order.
+            *entry = u128::from(best) << 64 | (start as u128) << 32 | u128::from(at);
+            start += 1;
         }
-        start = end;
     }
     order.sort_unstable();
 }
@@ -796,6 +797,23 @@ mod tests {
             24,
         );
         assert_eq!(lines[2], "token 00000000 to 10.0.0.101:5000");
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_in_the_order_of_interfaces() {
+        let mut rows = paths(6);
+        rows.reverse();
+        for row in &mut rows {
+            row.sent = 0;
+        }
+        for by in [By::Path, By::Connection] {
+            let mut order = Vec::new();
+            sort(&rows, by, Sort::Rate, &mut order);
+            let places = order
+                .iter()
+                .map(|entry| rows[*entry as u32 as usize].interface);
+            assert_eq!(places.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6], "{by:?}");
+        }
     }
 
     #[test]
