@@ -27,22 +27,33 @@ impl<T> NotGiven for Vec<T> {
 }
 
 /// Declares the options, and [`NONE`]: most runs have none, and clearing a structure of
-/// this size takes as long as asking the kernel.
+/// this size takes as long as asking the kernel. After `if` stand the features with
+/// commands that take an option.
 macro_rules! options {
     (
         $(#[$of_all:meta])*
         pub struct Options {
-            $($(#[$of_one:meta])* pub $name:ident: $kind:ident$(<&$life:lifetime $of:ident>)?,)*
+            $(
+                $(#[$of_one:meta])*
+                pub $name:ident: $kind:ident$(<&$life:lifetime $of:ident>)? $(if $($feature:tt)or+)?,
+            )*
         }
     ) => {
         $(#[$of_all])*
         pub struct Options {
-            $($(#[$of_one])* pub $name: $kind$(<&$life $of>)?,)*
+            $(
+                $(#[cfg(any($(feature = $feature),+))])?
+                $(#[$of_one])*
+                pub $name: $kind$(<&$life $of>)?,
+            )*
         }
 
         /// That no option was given.
         pub static NONE: Options = Options {
-            $($name: <$kind$(<&$life $of>)? as NotGiven>::VALUE,)*
+            $(
+                $(#[cfg(any($(feature = $feature),+))])?
+                $name: <$kind$(<&$life $of>)? as NotGiven>::VALUE,
+            )*
         };
     };
 }
@@ -141,46 +152,46 @@ options! {
         pub all_netns: bool,
         /// write in the text format of Prometheus, all counters
         #[argh(switch)]
-        pub prometheus: bool,
+        pub prometheus: bool if "health",
         /// show those that are 0 too, after the others
         #[argh(switch)]
-        pub all: bool,
+        pub all: bool if "health",
         /// show what was added or carried, every this many seconds
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
-        pub interval: Option<&'static str>,
+        pub interval: Option<&'static str> if "health" or "connections",
         /// what counters wrote earlier: look at what is new since then
         #[argh(option, arg_name = "file", from_str_fn(lasting))]
-        pub since: Option<&'static str>,
+        pub since: Option<&'static str> if "health",
         /// print the changes and make none; exit status 3 if there are any
         #[argh(switch)]
-        pub dry_run: bool,
+        pub dry_run: bool if "state",
         /// leave endpoints alone that the file does not name
         #[argh(switch)]
-        pub keep: bool,
+        pub keep: bool if "state",
         /// a state without a single line deletes all endpoints
         #[argh(switch)]
-        pub allow_empty: bool,
+        pub allow_empty: bool if "state",
         /// leave backup and fullmesh alone where others changed them
         #[argh(switch)]
-        pub keep_flags: bool,
+        pub keep_flags: bool if "state",
         /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
-        pub wait: Option<&'static str>,
+        pub wait: Option<&'static str> if "state",
         /// call this program before an endpoint is added and after one is gone
         #[argh(option, arg_name = "program", from_str_fn(lasting))]
-        pub exec: Option<&'static str>,
+        pub exec: Option<&'static str> if "state",
         /// leave endpoints alone whose subflows died
         #[argh(switch)]
-        pub no_heal: bool,
+        pub no_heal: bool if "state",
         /// delete the endpoints of the file at the end
         #[argh(switch)]
-        pub remove_on_exit: bool,
+        pub remove_on_exit: bool if "state",
         /// a row for each path, connection or subflow
         #[argh(option, arg_name = "what", from_str_fn(lasting))]
-        pub by: Option<&'static str>,
+        pub by: Option<&'static str> if "connections",
         /// a word of a keyword list among options
         #[argh(option, arg_name = "word", from_str_fn(lasting))]
-        pub keyword: Vec<&'static str>,
+        pub keyword: Vec<&'static str> if "connections",
         /// a state file, - for standard input or output
         #[argh(positional, from_str_fn(lasting))]
         pub file: Option<&'static str>,
