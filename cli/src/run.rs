@@ -29,7 +29,10 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let mut broken = None;
     let words = utf8(argv, &mut broken);
     // Signals to `watch` wait until it can heed them, from here on.
-    let may_watch = words.contains(&WATCH);
+    // The length is looked at first: every command goes through this.
+    let may_watch = words
+        .iter()
+        .any(|word| word.len() == WATCH.len() && *word == WATCH);
     if may_watch {
         sys::hold_signals(true);
     }
