@@ -3,8 +3,9 @@
 //! Decoding compares length and type of an attribute as one word and reads
 //! through a chunk of constant size, which costs what a cast to a struct
 //! would. `sent` after the table names runs of attributes that the kernel
-//! sends together, in its order: a run is taken whole, with one look at what is
-//! left. Others are taken one by one. An attribute that is unusual (with flags
+//! sends together, in its order: a run of fixed length is taken whole, with one
+//! look at what is left; of another, each attribute is compared with the one that
+//! comes next, without a jump. Others are taken one by one. An attribute that is unusual (with flags
 //! in the type, of another length, a last one without its padding) takes the
 //! checked way through [`Attributes`](crate::netlink::Attributes), which makes
 //! the errors.
@@ -30,9 +31,9 @@
 /// [`numbered!`](crate::numbered).
 ///
 /// `pad NUMBER` names the attribute that only fills space before 64-bit
-/// ones. `sent [NAME NAME] [NAME]` after the table names numbers and addresses
-/// that the sender puts one after the other, in its order: those are read
-/// faster. `also { NUMBER NAME Shape::Text, }` after that gives names to others,
+/// ones. `sent [NAME NAME] [NAME]` after the table names attributes that the
+/// sender puts one after the other, in its order: those are read faster, most so
+/// where a bracket has only such as have a fixed length. `also { NUMBER NAME Shape::Text, }` after that gives names to others,
 /// for printing alone.
 ///
 /// ```
@@ -299,7 +300,7 @@ macro_rules! __each {
                     }
                 )*
                 $( $pad => {} )?
-                _ => $unknown = $unknown.saturating_add(1),
+                _ => $unknown = $unknown.wrapping_add(1),
             }
             $rest = $crate::set::inner::behind($rest, len);
         }
@@ -572,25 +573,34 @@ macro_rules! __attribute_set {
                 #[allow(unused_mut)]
                 let mut present = self.present;
                 $(
-                    if let Some((run, tail)) = rest.split_at_checked(const {
-                        0 $( + $crate::set::inner::padded(Self::FORMS, $set::$sent) )+
-                    }) {
-                        // The places are constants once this is compiled.
-                        let mut at = 0;
-                        if true $( && {
-                            let word = $crate::set::inner::header::<$E>(run, at);
-                            at += const { $crate::set::inner::padded(Self::FORMS, $set::$sent) };
-                            word == const { $crate::set::inner::word(Self::FORMS, $set::$sent) }
-                        } )+ {
-                            at = 4;
-                            $(
-                                self.keep($set::$sent, run, at, order);
+                    if const { true $( && $crate::set::inner::length(Self::FORMS, $set::$sent) != $crate::set::ANY_LEN )+ } {
+                        if let Some((run, tail)) = rest.split_at_checked(const {
+                            0 $( + $crate::set::inner::padded(Self::FORMS, $set::$sent) )+
+                        }) {
+                            // The places are constants once this is compiled.
+                            let mut at = 0;
+                            if true $( && {
+                                let word = $crate::set::inner::header::<$E>(run, at);
                                 at += const { $crate::set::inner::padded(Self::FORMS, $set::$sent) };
-                                present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
-                            )+
-                            rest = tail;
+                                word == const { $crate::set::inner::word(Self::FORMS, $set::$sent) }
+                            } )+ {
+                                at = 4;
+                                $(
+                                    self.keep($set::$sent, run, at, order);
+                                    at += const { $crate::set::inner::padded(Self::FORMS, $set::$sent) };
+                                    present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
+                                )+
+                                rest = tail;
+                            }
+                            let _ = at;
                         }
-                        let _ = at;
+                    } else {
+                        $(
+                            if let Some(tail) = self.take_one($set::$sent, rest, order) {
+                                present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
+                                rest = tail;
+                            }
+                        )+
                     }
                 )*
                 self.present = present;
@@ -628,6 +638,35 @@ macro_rules! __attribute_set {
                 }
             }
 
+            /// Takes the next attribute if it is the one with this number and usual;
+            /// what is left then.
+            #[inline(always)]
+            #[allow(dead_code, unused_variables)]
+            fn take_one $($generic)* (
+                &mut self,
+                number: u16,
+                rest: &$a [u8],
+                order: core::marker::PhantomData<$E>,
+            ) -> core::option::Option<&$a [u8]> {
+                let (head, _) = rest.split_first_chunk::<4>()?;
+                let word = $crate::set::inner::header::<$E>(head, 0);
+                if word >> 16 != u32::from(number) {
+                    return None;
+                }
+                let len = (word & 0xffff) as usize;
+                let value = rest.get(4..len)?;
+                match number {
+                    $(
+                        $number if $crate::__of_mode!($mode fits $kind self value.len()) => {
+                            self.$field = <$crate::__kind!($kind $(as $newtype)? $([$of])?)
+                                as $crate::set::Kind<$a, $E>>::read(value)?;
+                        }
+                    )*
+                    _ => return None,
+                }
+                Some($crate::set::inner::behind(rest, len))
+            }
+
             /// Takes one attribute after the other as long as they are usual.
             #[inline(never)]
             #[allow(unused_variables, unused_mut)]
@@ -638,7 +677,8 @@ macro_rules! __attribute_set {
             ) -> &$a [u8] {
                 let mut rest = bytes;
                 let mut present = self.present;
-                let mut unknown = self.unknown;
+                // No message has so many that this wraps.
+                let mut unknown = u32::from(self.unknown);
                 $crate::__each! {
                     $mode self rest present unknown [$a] $E
                     { $(
@@ -647,7 +687,7 @@ macro_rules! __attribute_set {
                     { $($pad)? }
                 }
                 self.present = present;
-                self.unknown = unknown;
+                self.unknown = u16::try_from(unknown).unwrap_or(u16::MAX);
                 rest
             }
 

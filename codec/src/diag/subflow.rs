@@ -30,6 +30,9 @@ attribute_set! {
         7 MAP_DATALEN map_datalen / with_map_datalen: u16,
         pad 11,
     }
+    // Old kernels have the second after the third.
+    sent [TOKEN_REM TOKEN_LOC] [FLAGS ID_REM ID_LOC]
+        [RELWRITE_SEQ MAP_SEQ MAP_SFSEQ SSN_OFFSET MAP_DATALEN]
 }
 
 /// Flags of a subflow, each with the letter that `ss` shows for it.

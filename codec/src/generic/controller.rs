@@ -9,7 +9,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{flags, Message, HEADER_LEN};
+use crate::netlink::{align, flags, Attribute, Message, Text, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
@@ -83,7 +83,7 @@ attribute_set! {
         /// Its multicast groups.
         7 MCAST_GROUPS groups / with_groups: array [Group<'a, E>],
     }
-    sent [FAMILY_ID VERSION HDRSIZE MAXATTR]
+    sent [FAMILY_NAME] [FAMILY_ID VERSION HDRSIZE MAXATTR] [OPS MCAST_GROUPS]
     also {
         8 POLICY Shape::Attributes,
         9 OP_POLICY Shape::Attributes,
@@ -135,6 +135,28 @@ attribute_set! {
     }
 }
 
+impl<'a, E: Order> Group<'a, E> {
+    /// Name and id of a group as the kernel sends it, which is the id, the name
+    /// and nothing else: every program that looks for a group reads it so, without
+    /// the rest of a set.
+    #[inline(always)]
+    fn usual(entry: &Attribute<'a, E>) -> Option<(Text<'a>, u32)> {
+        let (head, rest) = entry.payload().split_first_chunk::<12>()?;
+        let [i0, i1, i2, i3, id @ .., n0, n1, n2, n3] = *head;
+        if E::attribute_word([i0, i1, i2, i3]) != u32::from(Group::ID) << 16 | 8 {
+            return None;
+        }
+        // If it is of another type, this is longer than any attribute.
+        let len = E::attribute_word([n0, n1, n2, n3]) ^ u32::from(Group::NAME) << 16;
+        let len = (len as usize).wrapping_sub(4);
+        let name = rest.get(..len)?;
+        if align(name.len()) < rest.len() {
+            return None;
+        }
+        Some((Text::usual(name)?, E::u32(id)))
+    }
+}
+
 impl<'a, E: Order> Family<'a, E> {
     /// Reads the answer to [`family_by_name`] and its like:
     /// [`ErrorKind::Missing`] without an id, [`ErrorKind::WrongType`] if it is
@@ -175,12 +197,16 @@ impl<'a, E: Order> Family<'a, E> {
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         let mut found = None;
         for entry in self.fields.groups().attributes() {
-            // Filled where it is, and only its fields are looked at: a group is
-            // larger than what is wanted of it.
-            let mut group = Group::<E>::EMPTY;
-            group.update(entry?.nested())?;
-            if group.name().is_some_and(|known| known == *name) {
-                found = group.id().or(found);
+            let entry = entry?;
+            let (known, id) = match Group::usual(&entry) {
+                Some((name, id)) => (Some(name), Some(id)),
+                None => {
+                    let group = Group::from_attributes(entry.nested())?;
+                    (group.name(), group.id())
+                }
+            };
+            if known.is_some_and(|known| known == *name) {
+                found = id.or(found);
             }
         }
         Ok(found)
@@ -251,6 +277,31 @@ mod tests {
         let mut bad = good.clone();
         *bad.last_mut().unwrap() = b'x';
         assert!(decode(&bad).is_err());
+    }
+
+    #[test]
+    fn a_group_is_what_it_is_in_any_order_and_nothing_follows_it() {
+        let decode = |group: &str| {
+            let group = bytes(group);
+            let mut datagram = bytes(
+                "00000000 1000 0000 00000000 00000000 01020000 0600 0100 1a000000 0000 0700 0000 0100",
+            );
+            datagram.extend(&group);
+            datagram[0] = datagram.len() as u8;
+            datagram[28] = group.len() as u8 + 8;
+            datagram[32] = group.len() as u8 + 4;
+            let family = Family::decode(&message::<Little>(&datagram))?;
+            family.group("abcdefg")
+        };
+        let (id, name) = ("0800 0200 05000000", "0c00 0100 6162636465666700");
+        assert_eq!(decode(&[id, name].concat()), Ok(Some(5)));
+        assert_eq!(decode(&[name, id].concat()), Ok(Some(5)));
+        assert_eq!(decode(&[id, name, "0400 6300"].concat()), Ok(Some(5)));
+        assert_eq!(decode(name), Ok(None));
+        for rest in ["01", "0101", "010101", "01010101"] {
+            let error = decode(&[id, name, rest].concat()).unwrap_err();
+            assert_eq!(error.offset(), 56, "{rest}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Acknowledgements, refusals and the ends of dumps.
 
 use super::header::{flags, message_type, Header, HEADER_LEN};
-use super::{align, Attributes, Message, Rule};
+use super::{behind, Attributes, Rule};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -23,33 +23,50 @@ pub struct Ack<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Ack<'a, E> {
-    /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request.
+    /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request, but for
+    /// the attributes, which are returned: who wants them reads them into the
+    /// acknowledgement where it is, so that it need not be moved.
     #[inline(always)]
-    pub(super) fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let mut ack = Self {
-            errno: 0,
-            request: Header::default(),
-            request_payload: &[],
+    pub(super) fn front(
+        payload: &'a [u8],
+        header: &Header,
+    ) -> Result<(Self, Option<Attributes<'a, E>>), Error> {
+        let is_error = header.message_type == message_type::ERROR;
+        let (errno, mut rest) = match payload.split_first_chunk() {
+            // The kernel's numbers are negative. A positive one is what
+            // NLMSG_DONE may carry on success (a count); no error.
+            Some((error, rest)) => match E::u32(*error) as i32 {
+                error @ ..0 => (error.unsigned_abs(), rest),
+                _ => (0, rest),
+            },
+            // Old protocols end without the number.
+            None if payload.is_empty() && !is_error => (0, payload),
+            None => return Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
+        };
+        let mut request = Header::default();
+        let mut request_payload = payload.get(..0).unwrap_or_default();
+        if is_error {
+            let Some((head, behind_head)) = rest.split_first_chunk() else {
+                return Err(Error::new(ErrorKind::Truncated, HEADER_LEN + 4));
+            };
+            request = Header::from_bytes::<E>(head);
+            let len = repeated(header, errno, &request);
+            match behind_head.get(..len) {
+                Some(repeated) => request_payload = repeated,
+                None => return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4)),
+            }
+            rest = behind(behind_head, len);
+        }
+        let ack = Self {
+            errno,
+            request,
+            request_payload,
             extended: ExtendedAck::EMPTY,
         };
-        ack.errno = verdict(message.payload(), &message.header, &mut ack.extended)?;
-        if message.header.message_type == message_type::ERROR {
-            // Both are there, or there would be no verdict.
-            let (head, rest) = request(message.payload())?;
-            ack.request = Header::from_bytes::<E>(head);
-            let len = repeated(&message.header, ack.errno, &ack.request);
-            ack.request_payload = rest.get(..len).unwrap_or(&[]);
-        }
-        Ok(ack)
+        let at = HEADER_LEN + payload.len().saturating_sub(rest.len());
+        let has_attributes = header.flags & flags::ACK_TLVS != 0;
+        Ok((ack, has_attributes.then(|| Attributes::at(rest, at))))
     }
-}
-
-/// The header of the request in an NLMSG_ERROR, and what follows.
-#[inline(always)]
-fn request(payload: &[u8]) -> Result<(&[u8; HEADER_LEN], &[u8]), Error> {
-    let rest = payload.get(4..).unwrap_or(&[]);
-    let short = Error::new(ErrorKind::Truncated, HEADER_LEN + 4);
-    rest.split_first_chunk().ok_or(short)
 }
 
 /// How much of the payload of a request is repeated. The kernel repeats it
@@ -73,35 +90,11 @@ pub(crate) fn verdict<'a, E: Order>(
     header: &Header,
     extended: &mut ExtendedAck<'a, E>,
 ) -> Result<u32, Error> {
-    let errno = match payload.first_chunk() {
-        Some(error) => {
-            // The kernel's numbers are negative. A positive one is what
-            // NLMSG_DONE may carry on success (a count); no error.
-            let error = E::u32(*error) as i32;
-            if error < 0 {
-                error.unsigned_abs()
-            } else {
-                0
-            }
-        }
-        // Old protocols end without the number.
-        None if payload.is_empty() && header.message_type == message_type::DONE => 0,
-        None => return Err(Error::new(ErrorKind::Truncated, HEADER_LEN)),
-    };
-    let mut at = 4;
-    if header.message_type == message_type::ERROR {
-        let (head, rest) = request(payload)?;
-        let len = repeated(header, errno, &Header::from_bytes::<E>(head));
-        if len > rest.len() {
-            return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4));
-        }
-        at += HEADER_LEN + align(len);
+    let (ack, attributes) = Ack::front(payload, header)?;
+    if let Some(attributes) = attributes {
+        extended.update(attributes)?;
     }
-    if header.flags & flags::ACK_TLVS != 0 {
-        let attributes = payload.get(at..).unwrap_or(&[]);
-        extended.update(Attributes::at(attributes, HEADER_LEN + at))?;
-    }
-    Ok(errno)
+    Ok(ack.errno)
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
@@ -132,6 +125,7 @@ attribute_set! {
         /// Offset of the nest it is missing from; the top level where absent.
         6 MISS_NEST missing_nest / with_missing_nest: u32,
     }
+    sent [MSG] [OFFS]
 }
 
 #[cfg(test)]

@@ -266,22 +266,14 @@ impl<'a> Text<'a> {
     #[inline(always)]
     pub(crate) fn usual(payload: &'a [u8]) -> Option<Self> {
         // The last eight bytes first: they may overlap those in front of them.
-        let (front, end) = payload.split_last_chunk()?;
+        let (_, end) = payload.split_last_chunk()?;
         if nuls(*end) != 1 << 63 {
             return None;
         }
-        let mut left = front.len();
-        let mut rest = payload;
-        while left > 0 {
-            let (chunk, tail) = rest.split_first_chunk()?;
-            if nuls(*chunk) != 0 {
-                return None;
-            }
-            rest = tail;
-            left = left.saturating_sub(chunk.len());
-        }
         let (_, text) = payload.split_last()?;
-        Some(Self(text))
+        let mut chunks = text.chunks_exact(8);
+        let has_nul = |chunk: &[u8]| chunk.try_into().is_ok_and(|chunk| nuls(chunk) != 0);
+        (!chunks.any(has_nul)).then_some(Self(text))
     }
 
     /// The bytes, none of them 0.

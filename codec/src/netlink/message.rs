@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::header::{message_type, Header, HEADER_LEN};
-use super::{behind, Ack, Attributes, Done};
+use super::{behind, verdict, Ack, Attributes, Done, ExtendedAck};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -136,21 +136,26 @@ impl<'a, E: Order> Message<'a, E> {
     #[cold]
     #[inline(never)]
     fn control(&self) -> Result<Content<'a, E>, Error> {
-        Ok(match self.header.message_type {
-            message_type::NOOP => Content::Noop,
-            message_type::OVERRUN => Content::Overrun,
-            message_type::ERROR | message_type::DONE => {
-                let ack = Ack::decode(self)?;
-                if self.header.message_type == message_type::ERROR {
-                    return Ok(Content::Ack(ack));
+        match self.header.message_type {
+            message_type::NOOP => Ok(Content::Noop),
+            message_type::OVERRUN => Ok(Content::Overrun),
+            message_type::ERROR => {
+                let (ack, attributes) = Ack::front(self.payload, &self.header)?;
+                let mut content = Ok(Content::Ack(ack));
+                if let (Ok(Content::Ack(ack)), Some(attributes)) = (&mut content, attributes) {
+                    if let Err(error) = ack.extended.update(attributes) {
+                        content = Err(error);
+                    }
                 }
-                Content::Done(Done {
-                    errno: ack.errno,
-                    extended: ack.extended,
-                })
+                content
             }
-            _ => Content::Reserved,
-        })
+            message_type::DONE => {
+                let mut extended = ExtendedAck::EMPTY;
+                let errno = verdict(self.payload, &self.header, &mut extended)?;
+                Ok(Content::Done(Done { errno, extended }))
+            }
+            _ => Ok(Content::Reserved),
+        }
     }
 }
 

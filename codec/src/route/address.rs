@@ -38,18 +38,22 @@ attribute_set! {
         2 LOCAL local / with_local: address,
         /// A name for an IPv4 address.
         3 LABEL label / with_label: string,
+        /// That of all hosts of an IPv4 network.
+        4 BROADCAST broadcast / with_broadcast: address,
         /// How long it is good.
         6 CACHEINFO cache / with_cache: value [CacheInfo],
         /// More flags than the fixed part has room for.
         8 FLAGS flags / with_flags: u32 as AddressFlags,
+        /// Who added it (`IFAPROT_*`).
+        11 PROTO protocol / with_protocol: u8,
     }
+    // IPv4, then IPv6, whose cache comes first.
+    sent [ADDRESS LOCAL BROADCAST LABEL] [FLAGS] [CACHEINFO] [FLAGS] [PROTO]
     also {
-        4 BROADCAST Shape::Ip,
         5 ANYCAST Shape::Ip,
         7 MULTICAST Shape::Ip,
         9 RT_PRIORITY Shape::Unsigned,
         10 TARGET_NETNSID Shape::Unsigned,
-        11 PROTO Shape::Unsigned,
     }
 }
 
