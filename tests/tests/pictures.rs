@@ -8,10 +8,12 @@ use ip_mptcp_tests::picture::{Terminal, Transfer};
 use ip_mptcp_tests::program::{binary, resize, terminal};
 use ip_mptcp_tests::wait::until;
 
-const TOUR: &str = "docs/tour.svg";
-const PATHS: &str = "docs/paths.svg";
-const AGAIN_TOUR: &str = "cargo run -p ip-mptcp-tests --example tour -- --svg docs/tour.svg";
-const AGAIN_PATHS: &str = "cargo run -p ip-mptcp-tests --example screenshot docs/paths.svg";
+const TOUR: &str = "tests/pictures/tour.svg";
+const PATHS: &str = "tests/pictures/paths.svg";
+const AGAIN_TOUR: &str =
+    "cargo run -p ip-mptcp-tests --example tour -- --svg tests/pictures/tour.svg";
+const AGAIN_PATHS: &str =
+    "cargo run -p ip-mptcp-tests --example screenshot tests/pictures/paths.svg";
 
 #[test]
 fn the_plot_of_the_tour_is_drawn_as_it_would_be_today() {

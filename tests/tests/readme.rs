@@ -186,7 +186,7 @@ fn every_file_that_is_named_is_there() {
     for document in [
         "README.md",
         "CONTRIBUTING.md",
-        "TROUBLESHOOTING.md",
+        "cli/TROUBLESHOOTING.md",
         "cli/packaging/README.md",
     ] {
         let text = read(document);

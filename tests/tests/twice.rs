@@ -118,12 +118,12 @@ fn every_check_of_doctor_is_in_the_man_page_and_in_troubleshooting() {
     let end = page[start..].find("\n.Sh ").expect("the next chapter");
     let explained = named(&page[start..start + end], "\n.It Cm ", "\n");
     same("doctor", &checks, "the man page", &explained);
-    let troubles = read("TROUBLESHOOTING.md");
+    let troubles = read("cli/TROUBLESHOOTING.md");
     let last = |line: &str| line.rsplit('|').nth(1).unwrap_or("").to_owned();
     let rows = troubles.lines().filter(|line| line.starts_with('|'));
     let column: Vec<_> = rows.map(last).collect();
     let shown = named(&column.join("\n"), "`", "`");
-    same("doctor", &checks, "TROUBLESHOOTING.md", &shown);
+    same("doctor", &checks, "cli/TROUBLESHOOTING.md", &shown);
 }
 
 #[test]
