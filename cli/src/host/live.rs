@@ -163,8 +163,12 @@ impl Seen {
         (self.0 >> 8) as u8
     }
 
+    fn bits(self) -> u8 {
+        self.0 as u8
+    }
+
     fn is(self, bits: u8) -> bool {
-        self.0 as u8 & bits != 0
+        self.bits() & bits != 0
     }
 }
 
@@ -401,7 +405,14 @@ impl Live {
         // Lent apart from what is counted.
         let all = core::mem::take(&mut self.seen);
         let subflows = all.get(from..until).unwrap_or_default();
-        let any = |bits| subflows.iter().any(|seen| seen.is(bits));
+        let (mut all_bits, mut joined, mut joined_alive, mut ready) = (0, 0, false, false);
+        for seen in subflows {
+            all_bits |= seen.bits();
+            joined += usize::from(seen.is(bit::JOINED));
+            joined_alive |= seen.is(bit::JOINED) && seen.is(bit::ALIVE);
+            ready |= seen.is(bit::CLIENT) && seen.is(bit::READY);
+        }
+        let any = |bits| all_bits & bits != 0;
         let lives = socket.state() == State::Established;
         let room = info.subflows().unwrap_or(0) < info.subflows_max().unwrap_or(u8::MAX);
         if info.is_fallback() {
@@ -412,16 +423,11 @@ impl Live {
         } else if any(bit::CLIENT) || any(bit::OPENED) && !any(bit::SERVER) {
             // Where the first one is gone, those that were opened here show it.
             let peer = self.peer_place(remote.number, remote.port);
-            let joined = subflows.iter().filter(|seen| seen.is(bit::JOINED));
-            let sockets = joined.clone().count();
             self.opened += u32::from(lives);
-            self.opened_joined += u32::from(joined.clone().any(|seen| seen.is(bit::ALIVE)));
-            for seen in joined {
+            self.opened_joined += u32::from(joined_alive);
+            for seen in subflows {
                 self.step(*seen);
             }
-            let ready = subflows
-                .iter()
-                .any(|seen| seen.is(bit::CLIENT) && seen.is(bit::READY));
             let old = self.known.as_ref();
             let old = old.is_none_or(|known| known.binary_search(&token).is_ok());
             if lives && ready {
@@ -436,7 +442,7 @@ impl Live {
                 }
             }
             if lives && ready && old {
-                let lost = usize::from(info.subflows().unwrap_or(0)) > sockets;
+                let lost = usize::from(info.subflows().unwrap_or(0)) > joined;
                 let untried = info.local_addr_used() == Some(0);
                 self.endpoints(host, wanted, subflows, local.number, peer, |one| {
                     if room {

@@ -21,6 +21,7 @@ impl Doctor<'_> {
     }
 
     /// Whether connections fall back to TCP.
+    #[inline(never)]
     pub fn check_fallbacks(&mut self) -> Result<()> {
         if self.is_suspended() {
             let timeout = sysctl("blackhole_timeout");
@@ -123,6 +124,7 @@ impl Doctor<'_> {
     }
 
     /// What went wrong with peers and on the way to them.
+    #[inline(never)]
     pub fn check_counters(&mut self) {
         let sum = |names: &str| self.history.sum(names);
         let rejected = sum("MPJoinRejected");
@@ -213,6 +215,7 @@ impl Doctor<'_> {
     }
 
     /// Whether peers confirm what is announced to them.
+    #[inline(never)]
     fn check_echoes(&mut self) {
         if !self.lacks_echoes() || self.live.accepted_joined > 0 {
             return;

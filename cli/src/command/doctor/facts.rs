@@ -23,13 +23,15 @@ pub struct Doctor<'s> {
 }
 
 impl Doctor<'_> {
-    /// The endpoints, with their places.
-    pub fn endpoints(&self) -> Vec<(usize, Endpoint)> {
-        let endpoints = self.host.places.endpoints.iter().copied();
-        endpoints
-            .enumerate()
-            .filter(|(_, one)| is_made(one))
-            .collect()
+    /// The endpoints with these flags, and their places.
+    pub fn endpoints(&self, flags: EndpointFlags) -> Vec<(usize, Endpoint)> {
+        let mut found = Vec::new();
+        for (at, endpoint) in self.host.places.endpoints.iter().enumerate() {
+            if is_made(endpoint) && has(endpoint, flags) {
+                found.push((at, *endpoint));
+            }
+        }
+        found
     }
 
     /// Whether connections are accepted here.
@@ -68,6 +70,12 @@ pub fn sysctl(name: &str) -> Vec<u8> {
     let mut value = Vec::new();
     proc::sysctl(name.as_bytes(), &mut value);
     value
+}
+
+/// Whether a sysctl of MPTCP is 0.
+#[inline(never)]
+pub fn is_off(name: &str) -> bool {
+    sysctl(name) == b"0"
 }
 
 /// Whether an endpoint has this flag.

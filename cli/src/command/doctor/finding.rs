@@ -173,7 +173,7 @@ impl Doctor<'_> {
                         |name: &[u8]| Some(self.history.growth_of(name)).filter(|of| *of != 0);
                     self.put_counters(text, names, b" +", &grown);
                     text.bytes(b" ");
-                    text.bytes(self.history.when().as_bytes());
+                    self.history.put_when(text);
                 }
             }
         }
@@ -213,6 +213,16 @@ impl Doctor<'_> {
             text.bytes(between);
             text.number(value);
         }
+    }
+
+    /// Adds the command that changes an endpoint, without what it changes.
+    #[inline(never)]
+    pub fn change(remedy: &mut Text, endpoint: &Endpoint) {
+        if !remedy.as_bytes().is_empty() {
+            remedy.bytes(b"; ");
+        }
+        remedy.bytes(b"ip-mptcp endpoint change id ");
+        remedy.number(endpoint.id().unwrap_or(0).into());
     }
 
     /// The commands that delete an endpoint and add it again, upon which the

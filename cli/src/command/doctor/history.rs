@@ -1,7 +1,5 @@
 //! The kernel's counters, and what they counted lately.
 
-use std::ffi::CString;
-
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::proc::{decimal, Counters};
 use crate::sys;
@@ -36,9 +34,8 @@ impl History {
             let what = ["Cannot read ", file];
             Error::system(Kind::File, status::FAILED, &what, error)
         };
-        let path = CString::new(file).map_err(|_| Error::invalid(file, "not a file name"))?;
         let mut content = Vec::new();
-        let opened = sys::open(&path).map_err(cannot)?;
+        let opened = sys::open_joined(&[file.as_bytes()]).map_err(cannot)?;
         sys::read_all(&opened, &mut content, LONGEST).map_err(cannot)?;
         let mut lines = &content[..];
         while !lines.is_empty() {
@@ -122,9 +119,8 @@ impl History {
         sum
     }
 
-    /// Since when growth is counted, for the reader.
-    pub fn when(&self) -> String {
-        let mut text = Text::default();
+    /// Adds since when growth is counted, for the reader.
+    pub fn put_when(&self, text: &mut Text) {
         match self.before {
             Before::File(_, file) => {
                 text.bytes(b"since ");
@@ -132,6 +128,5 @@ impl History {
             }
             _ => text.bytes(b"within the last second"),
         }
-        String::from_utf8(text.into_bytes()).unwrap_or_default()
     }
 }

@@ -1,5 +1,7 @@
 //! Programs that manage endpoints beside each other.
 
+use mptcp_codec::mptcp::EndpointFlags;
+
 use super::facts::Doctor;
 use super::finding::Part::{Bytes, Number};
 use super::finding::{finding, Level};
@@ -22,8 +24,9 @@ const MANAGERS: [(&str, &str); 3] = [
 impl Doctor<'_> {
     /// Whether several programs manage the endpoints of this namespace: each
     /// undoes what the others do.
+    #[inline(never)]
     pub fn check_managers(&mut self) {
-        let endpoints = self.endpoints().len();
+        let endpoints = self.endpoints(EndpointFlags::default()).len();
         if endpoints == 0 {
             return;
         }

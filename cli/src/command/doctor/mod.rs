@@ -15,7 +15,7 @@ mod served;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use self::facts::{has, is_private, sysctl, Doctor};
+use self::facts::{has, is_off, is_private, sysctl, Doctor};
 use self::finding::Part::{self, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use self::finding::{finding, Level};
 use self::history::History;
@@ -120,7 +120,7 @@ impl Doctor<'_> {
                 self.live.look(&mut diagnostics, self.host)?;
             }
         }
-        if sysctl("enabled") == b"0" {
+        if is_off("enabled") {
             finding!(
                 self,
                 Level::Fault,
@@ -168,8 +168,9 @@ impl Doctor<'_> {
     }
 
     /// Whether each endpoint is where it says to be.
+    #[inline(never)]
     fn check_presence(&mut self) {
-        for (at, endpoint) in self.endpoints() {
+        for (at, endpoint) in self.endpoints(EndpointFlags::default()) {
             let presence = self.host.presence(&endpoint);
             let address = key_of(&endpoint);
             let index = self.interface(&endpoint);
@@ -277,8 +278,9 @@ impl Doctor<'_> {
     }
 
     /// Whether programs ask for MPTCP at all; true where none does.
+    #[inline(never)]
     fn check_plain(&mut self) -> bool {
-        if sysctl("enabled") == b"0" {
+        if is_off("enabled") {
             return false;
         }
         let asked = self
@@ -290,7 +292,7 @@ impl Doctor<'_> {
             || sockets > 0
             || !self.live.listeners.is_empty()
             || opened + accepted == 0
-            || self.endpoints().is_empty()
+            || self.endpoints(EndpointFlags::default()).is_empty()
         {
             return false;
         }
@@ -313,8 +315,9 @@ impl Doctor<'_> {
     }
 
     /// Whether limits and endpoints are of use to this host.
+    #[inline(never)]
     fn check_purpose(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
-        let endpoints = self.endpoints();
+        let endpoints = self.endpoints(EndpointFlags::default());
         let mut all = EndpointFlags::default();
         for (_, endpoint) in &endpoints {
             all |= endpoint.flags().unwrap_or_default();
@@ -397,6 +400,7 @@ impl Doctor<'_> {
 
     /// Endpoints are only announced: of use to servers, and to clients where
     /// the peer announces addresses too.
+    #[inline(never)]
     fn check_announced_only(
         &mut self,
         endpoints: &[(usize, Endpoint)],
@@ -427,11 +431,7 @@ impl Doctor<'_> {
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
             let mut remedy = crate::text::Text::default();
             for (_, endpoint) in endpoints {
-                if !remedy.as_bytes().is_empty() {
-                    remedy.bytes(b"; ");
-                }
-                remedy.bytes(b"ip-mptcp endpoint change id ");
-                remedy.number(endpoint.id().unwrap_or(0).into());
+                Self::change(&mut remedy, endpoint);
                 if endpoint.port().unwrap_or(0) != 0 {
                     remedy.bytes(b" port 0");
                 }
@@ -454,6 +454,7 @@ impl Doctor<'_> {
 
     /// A server whose endpoints are only for subflows from here: clients take
     /// none from a server.
+    #[inline(never)]
     fn check_never_announced(&mut self, endpoints: &[(usize, Endpoint)]) {
         for (at, endpoint) in endpoints {
             let address = key_of(endpoint);

@@ -18,15 +18,10 @@ const ERRORS: &str = "MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnec
 
 impl Doctor<'_> {
     /// What keeps subflows from appearing that this host opens.
+    #[inline(never)]
     pub fn check_paths(&mut self) -> Result<()> {
-        let endpoints: Vec<(usize, Endpoint)> = self
-            .endpoints()
-            .into_iter()
-            .filter(|(_, endpoint)| {
-                has(endpoint, EndpointFlags::SUBFLOW)
-                    && self.host.presence(endpoint) == Presence::Up
-            })
-            .collect();
+        let mut endpoints = self.endpoints(EndpointFlags::SUBFLOW);
+        endpoints.retain(|(_, endpoint)| self.host.presence(endpoint) == Presence::Up);
         let mut crowded = false;
         for (at, endpoint) in &endpoints {
             // Where connections are accepted, the ways of what is announced are
@@ -70,12 +65,12 @@ impl Doctor<'_> {
     }
 
     /// What became of an endpoint; whether it occupies places without use.
+    #[inline(never)]
     fn check_use(&mut self, at: usize, endpoint: &Endpoint) -> Result<bool> {
         let all = self.live.all_uses(at);
-        let uses = self.live.uses(at).to_vec();
         // The peer with the most connections that lack it.
-        let mut worst: Option<(usize, Use)> = None;
-        for (peer, one) in uses.iter().enumerate() {
+        let mut worst: Option<(usize, &Use)> = None;
+        for (peer, one) in self.live.uses(at).iter().enumerate() {
             let lacks = one.waiting + one.missing + one.stalled;
             // One of many that is lost on the way is no fault of the path.
             let bad = if one.established == 0 {
@@ -86,10 +81,10 @@ impl Doctor<'_> {
             if bad
                 && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing + most.stalled)
             {
-                worst = Some((peer, *one));
+                worst = Some((peer, one));
             }
         }
-        let Some((peer, one)) = worst else {
+        let Some((peer, &one)) = worst else {
             return Ok(false);
         };
         let level = if all.established > one.established {
@@ -191,6 +186,7 @@ impl Doctor<'_> {
     }
 
     /// Connections lack the subflow of an endpoint, and do not try it any more.
+    #[inline(never)]
     fn lost(&mut self, level: Level, endpoint: &Endpoint, one: &Use, to: u128) {
         let again = self.again(endpoint);
         let found = Part::Endpoint(endpoint);
@@ -329,6 +325,7 @@ impl Doctor<'_> {
 
     /// Connections have all the subflows that they may, and none from an
     /// endpoint.
+    #[inline(never)]
     fn check_room(&mut self, at: usize, endpoint: &Endpoint) {
         let all = self.live.all_uses(at);
         if all.full == 0 || all.established > 0 || self.host.more_subflows == 0 {
@@ -358,6 +355,7 @@ impl Doctor<'_> {
 
     /// Whether fullmesh wants more than the limit gives, though each endpoint has
     /// a subflow.
+    #[inline(never)]
     fn check_mesh(&mut self) {
         let at_most = self.host.more_subflows >= 8;
         if at_most || self.live.crowded == 0 || self.explained.iter().any(|explained| *explained) {
@@ -384,6 +382,7 @@ impl Doctor<'_> {
     /// Where no connection shows it: whether there are more endpoints than
     /// connections may have subflows. A connection is of one family, mostly,
     /// and one of the addresses may be that of the first subflow.
+    #[inline(never)]
     fn check_limit_beforehand(&mut self, endpoints: &[(usize, Endpoint)]) -> Result<()> {
         let limit = self.host.more_subflows;
         if limit == 0 {
@@ -422,6 +421,7 @@ impl Doctor<'_> {
     }
 
     /// Subflows to announced addresses, which no endpoint for subflows opened.
+    #[inline(never)]
     fn check_unowned(&mut self) {
         let mut found = false;
         for path in self.live.paths.clone() {

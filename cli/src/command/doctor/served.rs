@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::facts::{has, is_link_local, sysctl, Doctor};
+use super::facts::{has, is_link_local, is_off, Doctor};
 use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Number, Str};
 use super::finding::{finding, Level};
 use super::routes::Target;
@@ -16,15 +16,12 @@ const TRIED: &str = "MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoin
 
 impl Doctor<'_> {
     /// What keeps subflows from appearing that peers open.
+    #[inline(never)]
     pub fn check_served(&mut self) -> Result<()> {
         if !self.serves() {
             return Ok(());
         }
-        let endpoints: Vec<(usize, Endpoint)> = self
-            .endpoints()
-            .into_iter()
-            .filter(|(_, endpoint)| has(endpoint, EndpointFlags::SIGNAL))
-            .collect();
+        let endpoints = self.endpoints(EndpointFlags::SIGNAL);
         // The address that clients know is not announced to them, unless it has
         // another port.
         let announces = endpoints.iter().any(|(_, endpoint)| {
@@ -32,7 +29,7 @@ impl Doctor<'_> {
             let known = self.live.served.iter().any(|(_, here)| *here == address);
             !known || endpoint.port().unwrap_or(0) != 0
         });
-        if !announces && sysctl("allow_join_initial_addr_port") == b"0" {
+        if !announces && is_off("allow_join_initial_addr_port") {
             finding!(
                 self,
                 Level::Fault,
@@ -64,6 +61,7 @@ impl Doctor<'_> {
 
     /// Whether somebody listens where peers are asked to come. The kernel does
     /// so itself for an endpoint with a port.
+    #[inline(never)]
     fn check_heard(&mut self, endpoint: &Endpoint) -> bool {
         if endpoint.port().unwrap_or(0) != 0 {
             return false;
@@ -116,6 +114,7 @@ impl Doctor<'_> {
     }
 
     /// Whether packets to and from an announced address take its interface.
+    #[inline(never)]
     fn check_answered(&mut self, endpoint: &Endpoint) -> Result<bool> {
         let ipv4 = is_ipv4(key_of(endpoint));
         if is_link_local(key_of(endpoint)) {
@@ -137,6 +136,7 @@ impl Doctor<'_> {
     }
 
     /// Whether addresses are announced, and the announcements arrive.
+    #[inline(never)]
     fn check_announcements(&mut self, endpoints: &[(usize, Endpoint)]) {
         let unannounced = self.live.unannounced;
         let [sent, all] = [self.live.announced, self.live.announceable];
@@ -146,11 +146,7 @@ impl Doctor<'_> {
         if unannounced > 0 && tried && endpoints.iter().any(|(_, one)| has(one, both)) {
             let mut remedy = Text::default();
             for (_, endpoint) in endpoints.iter().filter(|(_, one)| has(one, both)) {
-                if !remedy.as_bytes().is_empty() {
-                    remedy.bytes(b"; ");
-                }
-                remedy.bytes(b"ip-mptcp endpoint change id ");
-                remedy.number(endpoint.id().unwrap_or(0).into());
+                Self::change(&mut remedy, endpoint);
                 remedy.bytes(b" nosubflow");
             }
             finding!(
@@ -175,6 +171,7 @@ impl Doctor<'_> {
     }
 
     /// IPv6 addresses with a port do not fit beside timestamps.
+    #[inline(never)]
     fn check_no_room(&mut self, endpoints: &[(usize, Endpoint)]) {
         let dropped = self.history.of(b"AddAddrTxDrop");
         let mut remedy = Text::default();
@@ -185,11 +182,7 @@ impl Doctor<'_> {
                 continue;
             }
             example = Some(*endpoint);
-            if !remedy.as_bytes().is_empty() {
-                remedy.bytes(b"; ");
-            }
-            remedy.bytes(b"ip-mptcp endpoint change id ");
-            remedy.number(endpoint.id().unwrap_or(0).into());
+            Self::change(&mut remedy, endpoint);
             remedy.bytes(b" port 0");
         }
         if let Some(endpoint) = example {
