@@ -36,6 +36,9 @@ const LONGEST_PAUSE: u64 = 300_000;
 const PAUSE: u64 = 1000;
 const SHARE: u64 = 50;
 
+/// Routes to this many peers are looked up for an endpoint.
+const REMOTES: usize = 8;
+
 /// An endpoint that some connection could use and none does.
 struct Patient {
     endpoint: Endpoint,
@@ -207,23 +210,31 @@ impl Healer {
         let now = sys::milliseconds();
         let rerouted = core::mem::take(&mut self.rerouted);
         let listens = self.routes.is_some();
+        let mut remotes = Vec::new();
         let is_in = |all: &[IpAddr], address| all.iter().any(|of| same(*of, address));
         for endpoint in present {
             let address = address_of(endpoint);
-            let mut of_use = clients.iter().filter_map(|client| {
-                let remote = client.remote?.to_canonical();
-                let fits = client.has_room
+            // Some of the peers to which it could be used.
+            remotes.clear();
+            for client in &clients {
+                let Some(remote) = client.remote.map(|remote| remote.to_canonical()) else {
+                    continue;
+                };
+                if remotes.len() < REMOTES
+                    && client.has_room
                     && remote.is_ipv4() == address.to_canonical().is_ipv4()
-                    && !is_in(&client.locals, address);
-                fits.then_some(remote)
-            });
+                    && !is_in(&client.locals, address)
+                {
+                    remotes.push(remote);
+                }
+            }
             let known = |patient: &Patient| patient.endpoint == *endpoint;
             let place = self.patients.iter().position(known);
             let lives = is_in(&living, address);
             let needed = flags_of(endpoint).contains(EndpointFlags::SUBFLOW)
                 && !flags_of(endpoint).contains(EndpointFlags::IMPLICIT)
                 && !lives
-                && of_use.clone().next().is_some();
+                && !remotes.is_empty();
             let Some(place) = place.filter(|_| needed) else {
                 if let Some(place) = place {
                     self.patients.swap_remove(place);
@@ -254,8 +265,8 @@ impl Healer {
             // same: that may work, but a route that comes is another matter.
             let mut is_routed = false;
             let mut is_sent = false;
-            for remote in of_use.by_ref().take(8) {
-                let mut lookup = Lookup::new(remote).with_source(address.to_canonical());
+            for remote in &remotes {
+                let mut lookup = Lookup::new(*remote).with_source(address.to_canonical());
                 if index_of(endpoint) != 0 {
                     lookup = lookup.with_output(index_of(endpoint));
                 }

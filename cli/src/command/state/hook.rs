@@ -100,11 +100,8 @@ impl Hooks {
             if step.action != Action::Add || self.prepared.iter().any(same) {
                 return true;
             }
-            let mut running = self.running.iter();
             let waits = |failed: &Failed| clashes(&failed.endpoint, endpoint) && now < failed.next;
-            if !running.any(|running| clashes(&running.call.endpoint, endpoint))
-                && !self.failed.iter().any(waits)
-            {
+            if !is_at_work(&self.running, endpoint) && !self.failed.iter().any(waits) {
                 self.before.push(*endpoint);
             }
             false
@@ -145,7 +142,7 @@ impl Hooks {
     pub fn start(&mut self, job: &mut Job, session: &mut Session) -> Result<()> {
         let mut later = Vec::new();
         for call in core::mem::take(&mut self.after) {
-            if self.is_at_work(&call.endpoint) {
+            if is_at_work(&self.running, &call.endpoint) {
                 later.push(call);
             } else {
                 self.call(call, false);
@@ -155,7 +152,9 @@ impl Hooks {
         for endpoint in core::mem::take(&mut self.before) {
             let mut after = self.after.iter();
             // It follows by the round after that.
-            if self.is_at_work(&endpoint) || after.any(|call| clashes(&call.endpoint, &endpoint)) {
+            if is_at_work(&self.running, &endpoint)
+                || after.any(|call| clashes(&call.endpoint, &endpoint))
+            {
                 continue;
             }
             let variables = describe(job, session, &endpoint)?;
@@ -168,14 +167,15 @@ impl Hooks {
         Ok(())
     }
 
-    fn is_at_work(&self, endpoint: &Endpoint) -> bool {
-        let mut running = self.running.iter();
-        running.any(|running| clashes(&running.call.endpoint, endpoint))
+    /// What failed for an endpoint.
+    #[inline(never)]
+    fn failure(&mut self, endpoint: &Endpoint) -> Option<&mut Failed> {
+        let mut failed = self.failed.iter_mut();
+        failed.find(|failed| clashes(&failed.endpoint, endpoint))
     }
 
     fn call(&mut self, call: Call, adds: bool) {
-        let same = |failed: &&mut Failed| clashes(&failed.endpoint, &call.endpoint);
-        if let Some(failed) = self.failed.iter_mut().find(same) {
+        if let Some(failed) = self.failure(&call.endpoint) {
             // Until this one has ended.
             failed.next = u64::MAX;
         }
@@ -208,9 +208,14 @@ impl Hooks {
 
     /// When something is to be done without news.
     pub fn due(&self) -> u64 {
-        let ends = self.running.iter().map(|running| running.until);
-        let again = self.failed.iter().map(|failed| failed.next);
-        ends.chain(again).min().unwrap_or(u64::MAX)
+        let mut due = u64::MAX;
+        for running in &self.running {
+            due = due.min(running.until);
+        }
+        for failed in &self.failed {
+            due = due.min(failed.next);
+        }
+        due
     }
 
     /// Whether a failed call is to be made again.
@@ -267,11 +272,8 @@ impl Hooks {
             }
             if adds {
                 self.fail(&call.endpoint, why.as_bytes());
-            } else {
-                let same = |failed: &&mut Failed| clashes(&failed.endpoint, &call.endpoint);
-                if let Some(failed) = self.failed.iter_mut().find(same) {
-                    failed.next = now;
-                }
+            } else if let Some(failed) = self.failure(&call.endpoint) {
+                failed.next = now;
             }
         }
         news
@@ -279,8 +281,7 @@ impl Hooks {
 
     fn fail(&mut self, endpoint: &Endpoint, why: &[u8]) {
         let now = sys::milliseconds();
-        let same = |failed: &&mut Failed| clashes(&failed.endpoint, endpoint);
-        if let Some(failed) = self.failed.iter_mut().find(same) {
+        if let Some(failed) = self.failure(endpoint) {
             failed.pause = LONGEST_PAUSE.min(2 * failed.pause);
             failed.next = now + failed.pause;
             failed.why = why.to_vec();
@@ -323,6 +324,13 @@ impl Hooks {
         }
         Ok(())
     }
+}
+
+/// Whether the program is called for the address of an endpoint.
+#[inline(never)]
+fn is_at_work(running: &[Running], endpoint: &Endpoint) -> bool {
+    let mut running = running.iter();
+    running.any(|running| clashes(&running.call.endpoint, endpoint))
 }
 
 /// The variables that describe an endpoint, each ended by NUL.

@@ -294,7 +294,7 @@ impl Follower<'_> {
     }
 
     /// Takes news; returns how soon they must be followed.
-    fn hear(&self, session: &mut Session, news: &mut RouteSocket) -> Result<Weight> {
+    fn hear(&mut self, session: &mut Session, news: &mut RouteSocket) -> Result<Weight> {
         let mut weight = Weight::Nothing;
         let mut links = Vec::new();
         news.news(&mut |news| {
@@ -344,10 +344,9 @@ impl Follower<'_> {
 
     /// Whether a name of the file is that of another interface now; these
     /// interfaces are new, or have changed.
-    fn has_moved(&self, session: &mut Session, links: &[u32]) -> Result<bool> {
+    fn has_moved(&mut self, session: &mut Session, links: &[u32]) -> Result<bool> {
         let path_manager = session.path_manager()?;
-        let mut file = self.job.file.clone();
-        for (dev, indexes) in file.devs() {
+        for (dev, indexes) in self.job.file.devs() {
             if !is_pattern(dev) {
                 // What cannot be looked up, the next round reports.
                 if index_of(path_manager, dev).ok().flatten() != indexes.first().copied() {
