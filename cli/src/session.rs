@@ -144,9 +144,14 @@ impl Command {
         }
     }
 
-    /// Whether it takes the name of a file.
+    /// Whether it takes the name of a file, other than as the value of an option.
     pub fn takes_file(&self) -> bool {
-        self.words().any(|word| word == "FILE")
+        let mut before = "";
+        self.words().any(|word| {
+            let is_value = before.starts_with("--");
+            before = word;
+            word == "FILE" && !is_value
+        })
     }
 
     /// Whether it takes a keyword list among its options.

@@ -127,6 +127,27 @@ fn help_is_printed_to_standard_output_at_every_level() {
     assert!(kernel::endpoints().is_empty());
 }
 
+#[test]
+fn a_word_that_no_option_and_no_argument_takes_is_refused() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    for words in [
+        "doctor sicne",
+        "doctor --since /dev/null extra",
+        "status extra",
+        "counters extra",
+        "save - extra",
+        "apply - extra",
+        "watch - extra",
+    ] {
+        let output = Run::tool(words).run();
+        assert_eq!(output.code(), 255, "{}", output.report());
+        let word = words.rsplit(' ').next().expect("a word");
+        assert!(output.stderr().contains(word), "{}", output.report());
+    }
+}
+
 /// Help mentions what can be done at its level.
 #[test]
 fn help_names_the_commands_and_the_words_they_take() {
