@@ -1,5 +1,7 @@
 //! Programs that manage endpoints beside each other.
 
+use core::ffi::CStr;
+
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::Doctor;
@@ -7,7 +9,7 @@ use super::finding::Part::{Bytes, Number};
 use super::finding::{finding, Level};
 use crate::kernel::proc;
 use crate::sys;
-use crate::text::Text;
+use crate::text::{join, Text};
 
 /// Those that are known, by the names of their processes; with what makes each
 /// leave the endpoints alone.
@@ -35,11 +37,11 @@ impl Doctor<'_> {
         // Without /proc nothing is found.
         let _ = sys::names_in(c"/proc", &mut processes);
         let mut text = Vec::new();
-        for process in processes {
+        for process in &processes {
             if !process.first().is_some_and(u8::is_ascii_digit) {
                 continue;
             }
-            proc::value(&[b"/proc/", &process, b"/comm"], &mut text);
+            proc::value(&[b"/proc/", process, b"/comm"], &mut text);
             let manager = MANAGERS
                 .iter()
                 .position(|(name, _)| name.as_bytes() == text);
@@ -48,12 +50,12 @@ impl Doctor<'_> {
             };
             if manager == 2 {
                 // Only one that follows.
-                proc::value(&[b"/proc/", &process, b"/cmdline"], &mut text);
+                proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
                 if !text.split(|byte| *byte == 0).any(|word| word == b"watch") {
                     continue;
                 }
             }
-            if is_here(&process) {
+            if is_here(process) {
                 if let Some(found) = found.get_mut(manager) {
                     *found = true;
                 }
@@ -64,7 +66,10 @@ impl Doctor<'_> {
         }
         let mut names = Text::default();
         let mut remedy = Text::default();
-        for ((name, remedy_of), _) in MANAGERS.iter().zip(found).filter(|(_, found)| *found) {
+        for ((name, remedy_of), found) in MANAGERS.iter().zip(&found) {
+            if !found {
+                continue;
+            }
             if !names.as_bytes().is_empty() {
                 names.bytes(b" and ");
                 remedy.bytes(b"; or ");
@@ -91,15 +96,14 @@ impl Doctor<'_> {
 /// Whether a process is in the network namespace of this one; true where that
 /// cannot be seen.
 fn is_here(process: &[u8]) -> bool {
-    let namespace = |process: &[u8]| {
-        let path = crate::text::join(&[b"/proc/", process, b"/ns/net\0"]);
-        let mut target = [0; 64];
-        let path = core::ffi::CStr::from_bytes_with_nul(&path).ok()?;
-        let len = sys::link_target(path, &mut target).ok()?;
-        target.get(..len).map(<[u8]>::to_vec)
-    };
-    match (namespace(process), namespace(b"self")) {
-        (Some(there), Some(here)) => there == here,
-        _ => true,
+    let mut namespaces = [[0; 64]; 2];
+    for (process, namespace) in [process, b"self"].iter().zip(&mut namespaces) {
+        let path = join(&[b"/proc/", process, b"/ns/net\0"]);
+        let path = CStr::from_bytes_with_nul(&path).unwrap_or_default();
+        if sys::link_target(path, namespace).is_err() {
+            return true;
+        }
     }
+    let [its, own] = namespaces;
+    its == own
 }
