@@ -596,9 +596,17 @@ macro_rules! __attribute_set {
                         }
                     } else {
                         $(
-                            if let Some(tail) = self.take_one($set::$sent, rest, order) {
-                                present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
-                                rest = tail;
+                            if let Some((head, _)) = rest.split_first_chunk::<4>() {
+                                let word = $crate::set::inner::header::<$E>(head, 0);
+                                let len = (word & 0xffff) as usize;
+                                if word >> 16 == $set::$sent as u32 {
+                                    if let Some(value) = rest.get(4..len) {
+                                        if self.keep_any($set::$sent, value, order) {
+                                            present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
+                                            rest = $crate::set::inner::behind(rest, len);
+                                        }
+                                    }
+                                }
                             }
                         )+
                     }
@@ -638,33 +646,30 @@ macro_rules! __attribute_set {
                 }
             }
 
-            /// Takes the next attribute if it is the one with this number and usual;
-            /// what is left then.
+            /// Reads the value of the attribute `number`, of whatever length; whether
+            /// it is one.
             #[inline(always)]
             #[allow(dead_code, unused_variables)]
-            fn take_one $($generic)* (
+            fn keep_any $($generic)* (
                 &mut self,
                 number: u16,
-                rest: &$a [u8],
+                value: &$a [u8],
                 order: core::marker::PhantomData<$E>,
-            ) -> core::option::Option<&$a [u8]> {
-                let (head, _) = rest.split_first_chunk::<4>()?;
-                let word = $crate::set::inner::header::<$E>(head, 0);
-                if word >> 16 != u32::from(number) {
-                    return None;
-                }
-                let len = (word & 0xffff) as usize;
-                let value = rest.get(4..len)?;
+            ) -> bool {
                 match number {
                     $(
                         $number if $crate::__of_mode!($mode fits $kind self value.len()) => {
-                            self.$field = <$crate::__kind!($kind $(as $newtype)? $([$of])?)
-                                as $crate::set::Kind<$a, $E>>::read(value)?;
+                            match <$crate::__kind!($kind $(as $newtype)? $([$of])?)
+                                as $crate::set::Kind<$a, $E>>::read(value)
+                            {
+                                Some(value) => self.$field = value,
+                                None => return false,
+                            }
                         }
                     )*
-                    _ => return None,
+                    _ => return false,
                 }
-                Some($crate::set::inner::behind(rest, len))
+                true
             }
 
             /// Takes one attribute after the other as long as they are usual.

@@ -22,15 +22,18 @@ pub struct Ack<'a, E: Order = Native> {
     pub extended: ExtendedAck<'a, E>,
 }
 
-impl<'a, E: Order> Ack<'a, E> {
-    /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request, but for
-    /// the attributes, which are returned: who wants them reads them into the
-    /// acknowledgement where it is, so that it need not be moved.
+/// What comes before the attributes of an NLMSG_ERROR, or of an NLMSG_DONE, which
+/// repeats no request.
+pub(super) struct Front<'a, E: Order> {
+    pub(super) errno: u32,
+    pub(super) request: Header,
+    pub(super) request_payload: &'a [u8],
+    pub(super) attributes: Attributes<'a, E>,
+}
+
+impl<'a, E: Order> Front<'a, E> {
     #[inline(always)]
-    pub(super) fn front(
-        payload: &'a [u8],
-        header: &Header,
-    ) -> Result<(Self, Option<Attributes<'a, E>>), Error> {
+    pub(super) fn read(payload: &'a [u8], header: &Header) -> Result<Self, Error> {
         let is_error = header.message_type == message_type::ERROR;
         let (errno, mut rest) = match payload.split_first_chunk() {
             // The kernel's numbers are negative. A positive one is what
@@ -57,15 +60,16 @@ impl<'a, E: Order> Ack<'a, E> {
             }
             rest = behind(behind_head, len);
         }
-        let ack = Self {
+        if header.flags & flags::ACK_TLVS == 0 {
+            rest = &[];
+        }
+        let at = HEADER_LEN + payload.len().saturating_sub(rest.len());
+        Ok(Self {
             errno,
             request,
             request_payload,
-            extended: ExtendedAck::EMPTY,
-        };
-        let at = HEADER_LEN + payload.len().saturating_sub(rest.len());
-        let has_attributes = header.flags & flags::ACK_TLVS != 0;
-        Ok((ack, has_attributes.then(|| Attributes::at(rest, at))))
+            attributes: Attributes::at(rest, at),
+        })
     }
 }
 
@@ -90,11 +94,11 @@ pub(crate) fn verdict<'a, E: Order>(
     header: &Header,
     extended: &mut ExtendedAck<'a, E>,
 ) -> Result<u32, Error> {
-    let (ack, attributes) = Ack::front(payload, header)?;
-    if let Some(attributes) = attributes {
-        extended.update(attributes)?;
+    let front = Front::read(payload, header)?;
+    if !front.attributes.as_bytes().is_empty() {
+        extended.update(front.attributes)?;
     }
-    Ok(ack.errno)
+    Ok(front.errno)
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.

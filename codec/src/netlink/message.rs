@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::header::{message_type, Header, HEADER_LEN};
-use super::{behind, verdict, Ack, Attributes, Done, ExtendedAck};
+use super::{ack::Front, behind, Ack, Attributes, Done, ExtendedAck};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -129,32 +129,50 @@ impl<'a, E: Order> Message<'a, E> {
         if self.header.message_type >= message_type::MIN {
             return Ok(Content::Data);
         }
-        self.control()
+        let mut content = Ok(Content::Reserved);
+        self.control(&mut content);
+        content
     }
 
-    /// What a control message is.
+    /// Puts what a control message is where it is wanted: an acknowledgement is
+    /// large.
     #[cold]
     #[inline(never)]
-    fn control(&self) -> Result<Content<'a, E>, Error> {
+    fn control(&self, content: &mut Result<Content<'a, E>, Error>) {
         match self.header.message_type {
-            message_type::NOOP => Ok(Content::Noop),
-            message_type::OVERRUN => Ok(Content::Overrun),
-            message_type::ERROR => {
-                let (ack, attributes) = Ack::front(self.payload, &self.header)?;
-                let mut content = Ok(Content::Ack(ack));
-                if let (Ok(Content::Ack(ack)), Some(attributes)) = (&mut content, attributes) {
-                    if let Err(error) = ack.extended.update(attributes) {
-                        content = Err(error);
+            message_type::NOOP => *content = Ok(Content::Noop),
+            message_type::OVERRUN => *content = Ok(Content::Overrun),
+            message_type::ERROR => match Front::read(self.payload, &self.header) {
+                Ok(front) => {
+                    *content = Ok(Content::Ack(Ack {
+                        errno: front.errno,
+                        request: front.request,
+                        request_payload: front.request_payload,
+                        extended: ExtendedAck::EMPTY,
+                    }));
+                    if let Ok(Content::Ack(ack)) = content {
+                        if let Err(error) = ack.extended.update(front.attributes) {
+                            *content = Err(error);
+                        }
                     }
                 }
-                content
-            }
-            message_type::DONE => {
-                let mut extended = ExtendedAck::EMPTY;
-                let errno = verdict(self.payload, &self.header, &mut extended)?;
-                Ok(Content::Done(Done { errno, extended }))
-            }
-            _ => Ok(Content::Reserved),
+                Err(error) => *content = Err(error),
+            },
+            message_type::DONE => match Front::read(self.payload, &self.header) {
+                Ok(front) => {
+                    *content = Ok(Content::Done(Done {
+                        errno: front.errno,
+                        extended: ExtendedAck::EMPTY,
+                    }));
+                    if let Ok(Content::Done(done)) = content {
+                        if let Err(error) = done.extended.update(front.attributes) {
+                            *content = Err(error);
+                        }
+                    }
+                }
+                Err(error) => *content = Err(error),
+            },
+            _ => {}
         }
     }
 }
