@@ -314,7 +314,8 @@ fn the_server_sees_what_it_receives() {
         })
         .expect("data on both");
     for path in &objects {
-        assert_eq!(number(path, "sent_bytes_per_second"), 0.0, "{path:#?}");
+        // The byte with which the connection began may be acknowledged only now.
+        assert!(number(path, "sent_bytes") <= 1.0, "{path:#?}");
         assert_eq!(path["local_address"], "10.0.1.1");
         let token = format!("0x{:x}", connection.tokens().1);
         assert_eq!(path["token"], Value::from(token));
