@@ -224,6 +224,22 @@ const FIRST_OF_ALL: [Column; COLUMNS] = [
     Column::Endpoint,
 ];
 
+/// Of subflows on the same path, only the peer tells one from another.
+const FIRST_OF_SUBFLOWS: [Column; COLUMNS] = [
+    Column::Device,
+    Column::State,
+    Column::Sent,
+    Column::Received,
+    Column::Share,
+    Column::Rtt,
+    Column::Address,
+    Column::Retransmits,
+    Column::Endpoint,
+    Column::Bar,
+    Column::Worst,
+    Column::Subflows,
+];
+
 const LONG_BAR: usize = 40;
 /// In a pipe.
 const BAR: usize = 10;
@@ -457,7 +473,12 @@ impl Table<'_> {
             }
         }
         let mut room = width;
-        for column in FIRST_OF_ALL {
+        let columns = match view.by {
+            By::Subflow => &FIRST_OF_SUBFLOWS,
+            _ => &FIRST_OF_ALL,
+        };
+        for column in columns {
+            let column = *column;
             let at = column as usize;
             let (Some(wanted), Some(place)) = (wanted.get(at), self.widths.get_mut(at)) else {
                 continue;
@@ -814,6 +835,20 @@ mod tests {
                 .map(|entry| rows[*entry as u32 as usize].interface);
             assert_eq!(places.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6], "{by:?}");
         }
+    }
+
+    #[test]
+    fn the_peer_of_a_subflow_comes_before_a_bar() {
+        let peers = |by, width| {
+            let rows: Vec<Row> = (1..=3)
+                .map(|at| row(1, (0x2001_0db8_ffff_0001 << 64) + at, AF_INET6))
+                .collect();
+            let lines = drawn(&View { by, ..view(&rows) }, width, 24);
+            assert!(lines.iter().all(|line| line.len() <= width), "{lines:#?}");
+            let shown = |line: &&String| line.contains("]:5000");
+            lines.iter().filter(shown).count()
+        };
+        assert_eq!((peers(By::Subflow, 79), peers(By::Subflow, 40)), (3, 0));
     }
 
     #[test]
