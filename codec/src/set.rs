@@ -1335,7 +1335,7 @@ mod tests {
         use crate::diag::{Socket, SocketView};
         use crate::generic::{controller::Family, policy::Entries, Generic};
         use crate::mptcp::{Endpoint, Event, Limits};
-        use crate::route::{Address, Link, Route, Rule};
+        use crate::route::{Address, Link, Route, RoutingRule};
         // A refusal.
         let refusal = bytes(
             "24000000 0200 0001 07000000 05000000 feffffff 14000000 1e00 0500 07000000 00000000",
@@ -1353,7 +1353,7 @@ mod tests {
             Link::decode(&message).err(),
             Address::decode(&message).err(),
             Route::decode(&message).err(),
-            Rule::decode(&message).err(),
+            RoutingRule::decode(&message).err(),
         ];
         for error in kinds {
             let error = error.unwrap();

@@ -7,7 +7,7 @@ use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::Message;
 use mptcp_codec::route::{
     self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route, RouteKind,
-    Rule,
+    RoutingRule,
 };
 
 use super::interface::Names;
@@ -248,7 +248,7 @@ impl RouteSocket {
             &|buffer, seq| request::dump_rules(buffer, family, seq),
             &mut |message| {
                 if let Some(message) = message {
-                    each(Rule::decode(message)?.table, None);
+                    each(RoutingRule::decode(message)?.table, None);
                 }
                 Ok(())
             },

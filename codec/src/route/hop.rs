@@ -117,7 +117,7 @@ impl<E: Order> fmt::Debug for NextHops<'_, E> {
 /// A rule of policy routing: `struct fib_rule_hdr` and the attributes `FRA_*`.
 #[derive(Copy, Clone, Debug)]
 #[non_exhaustive]
-pub struct Rule<'a, E: Order = Native> {
+pub struct RoutingRule<'a, E: Order = Native> {
     /// `family`.
     pub family: u16,
     /// `TABLE`, or `table` where that is absent: where it sends packets.
@@ -128,7 +128,7 @@ pub struct Rule<'a, E: Order = Native> {
     pub attributes: Attributes<'a, E>,
 }
 
-impl<'a, E: Order> Rule<'a, E> {
+impl<'a, E: Order> RoutingRule<'a, E> {
     /// Reads RTM_NEWRULE or RTM_DELRULE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
@@ -216,9 +216,12 @@ mod tests {
             "00000024 0020 0000 00000000 00000000 02 00 20 00 fc 00 00 01 00000000
              0008 000f 00001000",
         );
-        let rule = Rule::decode(&message::<Big>(&long)).unwrap();
+        let rule = RoutingRule::decode(&message::<Big>(&long)).unwrap();
         assert_eq!((rule.family, rule.table, rule.action), (2, 4096, 1));
         let short = bytes("0000001c 0020 0000 00000000 00000000 0a 00 00 00 fe 00 00 01 00000000");
-        assert_eq!(Rule::decode(&message::<Big>(&short)).unwrap().table, 254);
+        assert_eq!(
+            RoutingRule::decode(&message::<Big>(&short)).unwrap().table,
+            254
+        );
     }
 }

@@ -33,7 +33,7 @@ mod path;
 pub mod request;
 
 pub use address::{Address, AddressAttributes, AddressFlags, CacheInfo};
-pub use hop::{NextHop, NextHopFlags, NextHops, Rule};
+pub use hop::{NextHop, NextHopFlags, NextHops, RoutingRule};
 pub use link::{Link, LinkAttributes, LinkFlags, OperState};
 pub use path::{Route, RouteAttributes, RouteKind, Via};
 
