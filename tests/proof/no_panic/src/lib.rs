@@ -25,7 +25,7 @@ use mptcp_codec::netlink::{
 };
 use mptcp_codec::order::{Big, Little, Order};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{Address, Change, Link, Route, Rule as RoutingRule};
+use mptcp_codec::route::{Address, Change, Link, Route, RoutingRule};
 use mptcp_codec::Error;
 
 #[panic_handler]
