@@ -22,7 +22,9 @@ use mptcp_codec::netlink::{
 };
 use mptcp_codec::order::{Big, Little};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{self, Address, AddressAttributes, Change, Link, NextHops, Route};
+use mptcp_codec::route::{
+    Address, AddressAttributes, Change, Link, NextHops, Route, RoutingRule,
+};
 use mptcp_codec::{Error, ErrorKind};
 
 /// Exports a function for each row. What is large comes behind a reference:
@@ -118,7 +120,7 @@ decoders! {
     call_output_of call_output_of_be(m: Message<'_, Little>, Message<'_, Big>) Route::output_of(m);
     call_next_hops call_next_hops_be(r: Route<'_, Little>, Route<'_, Big>) (r.next_hops(), r.next_hop_id());
     call_next_hop call_next_hop_be(h: NextHops<'_, Little>, NextHops<'_, Big>) h.next();
-    call_routing_rule call_routing_rule_be(m: Message<'_, Little>, Message<'_, Big>) route::Rule::decode(m);
+    call_routing_rule call_routing_rule_be(m: Message<'_, Little>, Message<'_, Big>) RoutingRule::decode(m);
     call_route call_route_be(m: Message<'_, Little>, Message<'_, Big>) Route::decode(m);
     call_change call_change_be(m: Message<'_, Little>, Message<'_, Big>) Change::decode(m);
     call_reply call_reply_be(r: Replies<'_, '_, Little>, Replies<'_, '_, Big>) r.next();
