@@ -46,6 +46,7 @@ fn two_subflows(paths: &TwoPaths) {
 struct Transfer {
     over: std::sync::Arc<AtomicBool>,
     received: std::sync::Arc<AtomicU64>,
+    ends: [TcpStream; 2],
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -53,8 +54,9 @@ impl Transfer {
     fn over(connection: &Connection) -> Transfer {
         let over = std::sync::Arc::new(AtomicBool::new(false));
         let received = std::sync::Arc::new(AtomicU64::new(0));
-        let mut from: TcpStream = connection.client.try_clone().expect("a descriptor");
-        let mut to: TcpStream = connection.server.try_clone().expect("a descriptor");
+        let copy = |end: &TcpStream| end.try_clone().expect("a descriptor");
+        let ends = [copy(&connection.client), copy(&connection.server)];
+        let [mut from, mut to] = [copy(&connection.client), copy(&connection.server)];
         let (ended, count) = (over.clone(), received.clone());
         let sender = std::thread::spawn(move || {
             let piece = vec![b'x'; 64 * 1024];
@@ -78,6 +80,7 @@ impl Transfer {
         Transfer {
             over,
             received,
+            ends,
             threads: vec![sender, receiver],
         }
     }
@@ -90,6 +93,10 @@ impl Transfer {
 impl Drop for Transfer {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+        // Both may wait for a path that is broken.
+        for end in &self.ends {
+            let _ = end.shutdown(std::net::Shutdown::Both);
+        }
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
