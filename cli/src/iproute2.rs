@@ -27,8 +27,7 @@ pub struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// From the first word of the command line.
-    pub fn new(argv0: &'a str, commands: &'static [Command]) -> Self {
-        let program = behind_last(b'/', argv0);
+    pub fn new(program: &'a str, commands: &'static [Command]) -> Self {
         Self {
             commands,
             program,
@@ -85,12 +84,6 @@ impl<'a> Caller<'a> {
             }
         })
     }
-}
-
-/// What follows the last such byte, or all where there is none.
-fn behind_last(byte: u8, text: &str) -> &str {
-    let last = text.bytes().rposition(|b| b == byte);
-    text.get(last.map_or(0, |at| at + 1)..).unwrap_or(text)
 }
 
 /// The options of `ip` in the order in which it tests them: the name, what it

@@ -36,10 +36,10 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     if may_watch {
         sys::hold_signals(true);
     }
-    let (argv0, words) = words
+    let (program, words) = words
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
-    let mut caller = Caller::new(argv0, COMMANDS);
+    let mut caller = Caller::new(program, COMMANDS);
     let mut spelled = Vec::new();
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     let watches = matches!(&understood, Ok(Target::Run(_, command, _)) if command.name == WATCH);
@@ -95,14 +95,19 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     Ok(status)
 }
 
-/// All words as text. The first that is not valid UTF-8 is an error, which waits
+/// All words as text, and the name of the program. The first that is not valid UTF-8 is an error, which waits
 /// until the options say how it is to be written.
 fn utf8<'a>(
     argv: impl ExactSizeIterator<Item = &'a [u8]>,
     broken: &mut Option<Error>,
 ) -> Vec<&'a str> {
     let mut words = Vec::with_capacity(argv.len());
-    for word in argv {
+    for mut word in argv {
+        // Of the program only its name, which is short.
+        if words.is_empty() {
+            let slash = word.iter().rposition(|byte| *byte == b'/');
+            word = word.get(slash.map_or(0, |at| at + 1)..).unwrap_or(word);
+        }
         words.push(core::str::from_utf8(word).unwrap_or_else(|_| {
             broken.get_or_insert_with(|| {
                 let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);

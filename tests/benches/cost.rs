@@ -4,7 +4,7 @@
 //! search four folders more for each library.
 //!
 //!     cargo bench -p ip-mptcp-tests --bench cost
-//!     IP_MPTCP_BIN=target/static/x86_64/ip-mptcp cargo bench -p ip-mptcp-tests --bench cost
+//!     IP_MPTCP_BIN=$PWD/target/static/x86_64/ip-mptcp cargo bench -p ip-mptcp-tests --bench cost
 //!     IPROUTE2=/opt/iproute2/ip cargo bench …        # beside another `ip` too
 //!
 //! "clearing" is how many of the instructions write zeros (memset and its like);

@@ -2,7 +2,7 @@
 //! with the same events: two that are woken together warm the caches for each other.
 //!
 //!     cargo bench -p ip-mptcp-tests --bench monitor [stall]
-//!     IP_MPTCP_BIN=target/static/x86_64/ip-mptcp cargo bench -p ip-mptcp-tests --bench monitor
+//!     IP_MPTCP_BIN=$PWD/target/static/x86_64/ip-mptcp cargo bench -p ip-mptcp-tests --bench monitor
 //!
 //! Lone events come 50 a second and more, evenly; bursts as fast as the kernel sends them.
 //! The time is that of the processor, in user and system, as the scheduler counts it; of

@@ -158,12 +158,16 @@ impl Screen {
     /// The screen, the cursor and the modes of the terminal are as they were.
     #[track_caller]
     fn assert_put_back(&self) {
-        self.wait("the former screen", |lines| lines[0] == PROMPT.trim_end());
-        let shown = self.shown.lock().expect("the screen");
-        let screen = shown.screen();
-        assert!(!screen.alternate_screen() && !screen.hide_cursor());
-        assert_eq!(screen.cursor_position(), (0, PROMPT.len() as u16));
-        drop(shown);
+        until("the former screen", || {
+            let shown = self.shown.lock().expect("the screen");
+            let screen = shown.screen();
+            (!screen.alternate_screen()
+                && !screen.hide_cursor()
+                && screen.cursor_position() == (0, PROMPT.len() as u16))
+                .then_some(())
+        });
+        let lines = self.lines();
+        assert_eq!(lines[0], PROMPT.trim_end());
         let now = modes(&self.slave);
         assert!(same(&now, &self.modes), "the modes of the terminal");
     }
