@@ -37,6 +37,12 @@ impl Headers {
                 }
             }
         }
+        // From Linux 6.7 on a part of linux/mptcp.h stands there.
+        if files.contains(&"linux/mptcp.h") {
+            if let Ok(text) = std::fs::read_to_string("/usr/include/linux/mptcp_pm.h") {
+                headers.add(&text);
+            }
+        }
         Some(headers)
     }
 
