@@ -148,8 +148,10 @@ fn judge_address(payload: &[u8], order: reference::Order) -> Result<JudgedAddres
             1 => address = address_in(a, family)?,
             2 => local = address_in(a, family)?,
             3 => a.text().map(|_| ())?,
+            4 => address_in(a, family).map(|_| ())?,
             6 if a.payload.len() != 16 => return Err(Fault::Size(a.at)),
             8 => flags = a.u32(order)?,
+            11 => a.u8().map(|_| ())?,
             _ => {}
         }
     }
