@@ -142,6 +142,10 @@ fn a_word_that_no_option_and_no_argument_takes_is_refused() {
         "watch - extra",
     ] {
         let output = Run::tool(words).run();
+        // A smaller build says that of the whole command.
+        if output.stderr().contains("this ip-mptcp was built without ") {
+            continue;
+        }
         assert_eq!(output.code(), 255, "{}", output.report());
         let word = words.rsplit(' ').next().expect("a word");
         assert!(output.stderr().contains(word), "{}", output.report());
