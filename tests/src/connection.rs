@@ -195,12 +195,10 @@ pub fn information(end: &TcpStream) -> Option<Information> {
     })
 }
 
-/// The two ends of every subflow of an MPTCP socket, as the kernel reports them to its owner:
-/// local, remote.
-pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
-    const MPTCP_SUBFLOW_ADDRS: i32 = 3;
+/// What the kernel reports to the owner of an MPTCP socket of each of its subflows: as much
+/// of it as `ELEMENT` bytes.
+fn of_subflows<const ELEMENT: usize>(end: &TcpStream, option: i32) -> Vec<[u8; ELEMENT]> {
     const HEADER: usize = 16;
-    const ELEMENT: usize = 256;
     let mut bytes = vec![0_u8; HEADER + 64 * ELEMENT];
     bytes[..4].copy_from_slice(&(HEADER as u32).to_ne_bytes());
     bytes[12..16].copy_from_slice(&(ELEMENT as u32).to_ne_bytes());
@@ -210,16 +208,25 @@ pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
         libc::getsockopt(
             end.as_raw_fd(),
             SOL_MPTCP,
-            MPTCP_SUBFLOW_ADDRS,
+            option,
             bytes.as_mut_ptr().cast(),
             &mut length,
         )
     })
     .expect("the subflows of a socket of ours");
     let count = u32_at(&bytes[4..]) as usize;
-    bytes[HEADER..]
-        .chunks(ELEMENT)
-        .take(count)
+    let elements = bytes[HEADER..].chunks_exact(ELEMENT).take(count);
+    elements
+        .map(|one| one.try_into().expect("as long as asked for"))
+        .collect()
+}
+
+/// The two ends of every subflow of an MPTCP socket, as the kernel reports them to its owner:
+/// local, remote.
+pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
+    const MPTCP_SUBFLOW_ADDRS: i32 = 3;
+    of_subflows::<256>(end, MPTCP_SUBFLOW_ADDRS)
+        .iter()
         .map(|element| (address(&element[..128]), address(&element[128..])))
         .collect()
 }
@@ -229,27 +236,12 @@ pub fn subflow_addresses(end: &TcpStream) -> Vec<(SocketAddr, SocketAddr)> {
 pub fn subflows_established(end: &TcpStream) -> Vec<bool> {
     const MPTCP_TCPINFO: i32 = 2;
     const TCP_ESTABLISHED: u8 = 1;
-    const HEADER: usize = 16;
-    // Of each `struct tcp_info` as much; the state is the first byte.
-    const ELEMENT: usize = 8;
-    let mut bytes = vec![0_u8; HEADER + 64 * ELEMENT];
-    bytes[..4].copy_from_slice(&(HEADER as u32).to_ne_bytes());
-    bytes[12..16].copy_from_slice(&(ELEMENT as u32).to_ne_bytes());
-    let mut length = bytes.len() as u32;
-    // SAFETY: the kernel writes at most `length` bytes.
-    check(unsafe {
-        libc::getsockopt(
-            end.as_raw_fd(),
-            SOL_MPTCP,
-            MPTCP_TCPINFO,
-            bytes.as_mut_ptr().cast(),
-            &mut length,
-        )
-    })
-    .expect("the subflows of a socket of ours");
-    let count = u32_at(&bytes[4..]) as usize;
-    let elements = bytes[HEADER..].chunks(ELEMENT).take(count);
-    elements.map(|one| one[0] == TCP_ESTABLISHED).collect()
+    // The state is the first byte of `struct tcp_info`.
+    let elements = of_subflows::<8>(end, MPTCP_TCPINFO);
+    elements
+        .iter()
+        .map(|one| one[0] == TCP_ESTABLISHED)
+        .collect()
 }
 
 /// A `struct sockaddr_storage`.
