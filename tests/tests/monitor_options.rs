@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 
 use ip_mptcp_tests::connection::{listen, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::{EventCounter, Monitor, SCHEMA};
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, strace, Run};
@@ -15,10 +15,7 @@ use serde_json::Value;
 
 /// Connections on loopback have a second subflow, from 127.0.0.2.
 fn two_subflows() {
-    kernel::set_limits(Limits {
-        add_addr_accepted: 0,
-        subflows: 2,
-    });
+    kernel::set_limits(0, 2);
     kernel::add("127.0.0.2 id 2 subflow dev lo");
 }
 

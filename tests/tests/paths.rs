@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use ip_mptcp_tests::connection::{connect, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{link_down, shape, sysctl, Namespace};
 use ip_mptcp_tests::paths::{carried, TwoPaths};
 use ip_mptcp_tests::program::{Run, Running};
@@ -20,26 +20,8 @@ const SCHEMA: &str = include_str!("../data/paths.schema.json");
 /// further words.
 fn over_two_paths(words: &str) -> Option<(TwoPaths, TcpListener, Connection)> {
     let paths = TwoPaths::fresh()?;
-    two_subflows(&paths);
-    kernel::add(&format!("10.0.2.2 dev c2 id 2 subflow {words}"));
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
+    let (listener, connection) = paths.joined(words);
     Some((paths, listener, connection))
-}
-
-fn two_subflows(paths: &TwoPaths) {
-    let limits = || {
-        kernel::set_limits(Limits {
-            add_addr_accepted: 2,
-            subflows: 2,
-        });
-    };
-    limits();
-    paths.server.inside(limits);
 }
 
 /// Data that move from client to server until this is dropped.
@@ -189,16 +171,9 @@ fn rates_are_those_of_the_interfaces_and_shares_those_of_the_paths() {
     };
     fill(&paths.client);
     fill(&paths.server);
-    two_subflows(&paths);
-    kernel::add("10.0.2.2 dev c2 id 2 subflow");
+    let (_listener, connection) = paths.joined("");
     shape("c1", 1_000_000);
     shape("c2", 250_000);
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
     let _transfer = Transfer::over(&connection);
     let mut watched = Watched::start("");
     // Until both are filled.

@@ -10,7 +10,6 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 
 use ip_mptcp_tests::connection::Connection;
-use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::load::Load;
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, resize, strace, terminal, Run};
@@ -205,21 +204,7 @@ fn same(a: &libc::termios, b: &libc::termios) -> bool {
 /// A connection over two paths that has nothing to carry: what is shown stays.
 fn idle() -> Option<(TwoPaths, Connection)> {
     let paths = TwoPaths::fresh()?;
-    let limits = || {
-        kernel::set_limits(Limits {
-            add_addr_accepted: 2,
-            subflows: 2,
-        });
-    };
-    limits();
-    paths.server.inside(limits);
-    kernel::add("10.0.2.2 dev c2 id 2 subflow");
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
+    let (_listener, connection) = paths.joined("");
     // The kernel counts it when it is begun.
     until("a round-trip time of both", || {
         let shown = Run::tool("-j connection show").run().stdout();
