@@ -143,24 +143,34 @@ fn churn(count: usize, mut after: impl FnMut(usize)) -> (Vec<Connection>, TcpLis
 }
 
 fn until_right(monitor: &Monitor) {
-    let mut right = None;
+    let (mut right, mut seen) = (None, String::new());
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         until("the picture to be right", || {
             let text = monitor.wait_for("output", |_| true);
-            let (told, there) = (replay(&records(&text)), listed());
-            let same = told == there;
-            right = Some((told, there));
+            let (reported, there) = (replay(&records(&text)), listed());
+            let same = reported == there;
+            right = Some((reported, there));
+            seen = text;
             same.then_some(())
         });
     }));
-    if let (Err(panic), Some((told, there))) = (found, right) {
-        for (token, subflows) in &told {
+    if let (Err(panic), Some((reported, there))) = (found, right) {
+        for (token, subflows) in &reported {
             if there.get(token) != Some(subflows) {
-                eprintln!("told {token} {subflows:?}, listed {:?}", there.get(token));
+                eprintln!(
+                    "reported {token} {subflows:?}, listed {:?}",
+                    there.get(token)
+                );
+                for line in seen.lines().filter(|line| line.contains(token)) {
+                    eprintln!("  {line}");
+                }
             }
         }
-        for (token, subflows) in there.iter().filter(|(token, _)| !told.contains_key(*token)) {
-            eprintln!("not told {token} {subflows:?}");
+        for (token, subflows) in there
+            .iter()
+            .filter(|(token, _)| !reported.contains_key(*token))
+        {
+            eprintln!("not reported {token} {subflows:?}");
         }
         std::panic::resume_unwind(panic);
     }
@@ -282,8 +292,8 @@ fn past_the_bound_the_exact_number_of_lost_events_is_reported() {
     for record in records(&text) {
         schema::assert_valid(SCHEMA, &record);
     }
-    let (told, lost) = number(&text);
-    assert_eq!(told, u64::from(counter.total()));
+    let (reported, lost) = number(&text);
+    assert_eq!(reported, u64::from(counter.total()));
     assert!(lost > 1000, "{lost}");
 }
 
@@ -580,7 +590,7 @@ fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
     };
     let _one = here.name("one");
     let monitor = Monitor::start(Run::tool("-j monitor --all-netns --snapshot"));
-    let told = |name: &str, event: &str, port: u16| {
+    let reported = |name: &str, event: &str, port: u16| {
         let text = monitor.wait_for("output", |_| true);
         let of = |record: &Value| {
             record["netns"] == name && record["event"] == event && record["sport"] == port
@@ -594,11 +604,11 @@ fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
         let client = connection.client.local_addr().expect("its address").port();
         let name = there.name("later");
         until("what was there before the name", || {
-            told("later", "SNAPSHOT", client).then_some(())
+            reported("later", "SNAPSHOT", client).then_some(())
         });
         let _listener = there.inside(|| listen(&format!("127.0.0.1:{port}")));
         until("what comes then", || {
-            told("later", "LISTENER_CREATED", port).then_some(())
+            reported("later", "LISTENER_CREATED", port).then_some(())
         });
         let sockets = sockets_of(&monitor);
         drop(name);

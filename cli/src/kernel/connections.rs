@@ -712,7 +712,8 @@ impl Reader<'_> {
         let mptcp = Protocol::Mptcp;
         dump(diagnostics, mptcp, CONNECTED, filter, 0, &mut |socket| {
             let token = token_of(socket);
-            if !self.wanted.is_empty() && self.wanted(token).is_none() {
+            // One that ends while it is listed has given its token back.
+            if token == 0 || !self.wanted.is_empty() && self.wanted(token).is_none() {
                 return Ok(());
             }
             self.found(token, socket)
