@@ -30,6 +30,10 @@
 /// `u32 as Type`, see [`flags!`](crate::flags) and
 /// [`numbered!`](crate::numbered).
 ///
+/// A set has `Eq`, `Hash` and `Default`. One that is a value has an order with
+/// `#[derive(PartialOrd, Ord)]` in front of it, which is not there by itself: a
+/// method named `min` or `max` could not be called then.
+///
 /// `pad NUMBER` names the attribute that only fills space before 64-bit
 /// ones. `sent [NAME NAME] [NAME]` after the table names attributes that the
 /// sender puts one after the other, in its order: those are read faster, most so

@@ -12,9 +12,9 @@ use crate::order::{Native, Order};
 const FIXED: usize = 72;
 
 /// A socket: `struct inet_diag_msg` and what it comes with.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "inet_diag_msg")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("inet_diag_msg", "SOCK_DIAG_BY_FAMILY"))]
 pub struct Socket<'a, E: Order = Native> {
     /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
     pub family: u16,
@@ -55,6 +55,14 @@ pub struct Socket<'a, E: Order = Native> {
 
 attribute_set! {
     /// The attributes of a socket (`INET_DIAG_*`).
+    #[doc(alias(
+        "INET_DIAG_INFO", "INET_DIAG_CONG", "INET_DIAG_SKMEMINFO", "INET_DIAG_MARK",
+        "INET_DIAG_ULP_INFO", "INET_DIAG_MEMINFO", "INET_DIAG_VEGASINFO", "INET_DIAG_TOS",
+        "INET_DIAG_TCLASS", "INET_DIAG_SHUTDOWN", "INET_DIAG_DCTCPINFO",
+        "INET_DIAG_PROTOCOL", "INET_DIAG_SKV6ONLY", "INET_DIAG_LOCALS", "INET_DIAG_PEERS",
+        "INET_DIAG_PAD", "INET_DIAG_BBRINFO", "INET_DIAG_CLASS_ID", "INET_DIAG_MD5SIG",
+        "INET_DIAG_SK_BPF_STORAGES", "INET_DIAG_CGROUP_ID", "INET_DIAG_SOCKOPT",
+    ))]
     pub struct SocketAttributes<'a> {
         /// [`TcpInfo`] or [`MptcpInfo`].
         2 INFO info / with_info: bytes,
@@ -90,6 +98,7 @@ attribute_set! {
 
 attribute_set! {
     /// The protocol on top of TCP (`INET_ULP_INFO_*`).
+    #[doc(alias("INET_ULP_INFO_NAME", "INET_ULP_INFO_MPTCP", "INET_ULP_INFO_TLS"))]
     pub struct UpperAttributes<'a> {
         /// Its name: `mptcp`, `tls`.
         1 NAME name / with_name: string,
@@ -163,6 +172,26 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
 }
 
 impl<'a, E: Order> Socket<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: AF_UNSPEC,
+        state: State::from_number(0),
+        timer: 0,
+        retransmits: 0,
+        source_port: 0,
+        destination_port: 0,
+        source: None,
+        destination: None,
+        interface: 0,
+        cookie: 0,
+        expires: 0,
+        receive_queue: 0,
+        send_queue: 0,
+        uid: 0,
+        inode: 0,
+        fields: SocketAttributes::EMPTY,
+    };
+
     /// Reads one message of the answer to a [`Query`](super::Query);
     /// [`ErrorKind::WrongType`] if it is none.
     #[inline(always)]
@@ -230,7 +259,7 @@ impl<'a, E: Order> Socket<'a, E> {
 }
 
 /// An end of a socket.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct End {
     /// The address as one number: IPv4 as it is mapped into IPv6, 0 where the
     /// family is not one of the Internet.
@@ -263,7 +292,7 @@ impl End {
 
 /// A [`Socket`] that is read where it lies: nothing is moved before it is
 /// asked for. For those who see many and want little of each.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketView<'a, E: Order = Native> {
     fixed: &'a [u8; FIXED],
     fields: SocketAttributes<'a, E>,
@@ -421,30 +450,43 @@ numbered! {
     /// numbers.
     pub enum State: u8 {
         /// Open.
+        #[doc(alias = "TCP_ESTABLISHED")]
         1 Established "ESTABLISHED",
         /// A SYN was sent.
+        #[doc(alias = "TCP_SYN_SENT")]
         2 SynSent "SYN_SENT",
         /// A SYN was received.
+        #[doc(alias = "TCP_SYN_RECV")]
         3 SynRecv "SYN_RECV",
         /// Closed here; the peer has not acknowledged that.
+        #[doc(alias = "TCP_FIN_WAIT1")]
         4 FinWait1 "FIN_WAIT1",
         /// Closed here; the peer has acknowledged that.
+        #[doc(alias = "TCP_FIN_WAIT2")]
         5 FinWait2 "FIN_WAIT2",
         /// Over; waits for stray segments.
+        #[doc(alias = "TCP_TIME_WAIT")]
         6 TimeWait "TIME_WAIT",
         /// Not connected.
+        #[doc(alias = "TCP_CLOSE")]
         7 Close "CLOSE",
         /// Closed by the peer.
+        #[doc(alias = "TCP_CLOSE_WAIT")]
         8 CloseWait "CLOSE_WAIT",
         /// Closed by both; the peer has not acknowledged that.
+        #[doc(alias = "TCP_LAST_ACK")]
         9 LastAck "LAST_ACK",
         /// Takes connections.
+        #[doc(alias = "TCP_LISTEN")]
         10 Listen "LISTEN",
         /// Closed by both at the same time.
+        #[doc(alias = "TCP_CLOSING")]
         11 Closing "CLOSING",
         /// A SYN was received; no socket of its own yet.
+        #[doc(alias = "TCP_NEW_SYN_RECV")]
         12 NewSynRecv "NEW_SYN_RECV",
         /// Has a port and nothing else (kernel 6.7).
+        #[doc(alias = "TCP_BOUND_INACTIVE")]
         13 BoundInactive "BOUND_INACTIVE",
     }
 }

@@ -76,7 +76,8 @@ pub type Forms = [(u16, Form)];
 ///
 /// The typed reads check the length to the byte: a `u32` of three or of five
 /// bytes is [`ErrorKind::BadSize`].
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "nlattr")]
 pub struct Attribute<'a, E: Order = Native> {
     raw: u16,
     offset: u32,
@@ -87,17 +88,20 @@ pub struct Attribute<'a, E: Order = Native> {
 impl<'a, E: Order> Attribute<'a, E> {
     /// The number of its type (`nla_type`), flags taken off.
     #[inline(always)]
+    #[doc(alias = "nla_type")]
     pub const fn number(&self) -> u16 {
         self.raw & !FLAGS_MASK
     }
 
     /// Whether `NLA_F_NESTED` is set. The kernel does not set it everywhere:
     /// whether an attribute is a nest follows from its type.
+    #[doc(alias = "NLA_F_NESTED")]
     pub const fn is_nested(&self) -> bool {
         self.raw & NESTED != 0
     }
 
     /// Whether `NLA_F_NET_BYTEORDER` is set. The typed reads follow it.
+    #[doc(alias = "NLA_F_NET_BYTEORDER")]
     pub const fn is_net_byteorder(&self) -> bool {
         self.raw & NET_BYTEORDER != 0
     }
@@ -242,7 +246,7 @@ fn nuls(bytes: [u8; 8]) -> u64 {
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
 /// names are bytes.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Copy, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Text<'a> {
