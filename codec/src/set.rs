@@ -766,6 +766,9 @@ pub mod inner {
     pub use crate::netlink::{behind, Forms, BARE};
     use crate::netlink::{Form, ATTRIBUTE_HEADER};
 
+    /// Whether the attributes that `sent` names are read as runs.
+    pub const FAST: bool = cfg!(feature = "fast");
+
     /// The word in which a set keeps what is present.
     pub trait Presence {
         /// The word.

@@ -7,6 +7,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::behind;
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
+use crate::set::inner::FAST;
 
 /// Length of an attribute's header.
 pub(crate) const HEADER: usize = 4;
@@ -263,7 +264,11 @@ impl<'a> Text<'a> {
     // Not inlined: many sets have a string.
     #[inline(never)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
-        Self::usual(payload).or_else(|| padded_text(payload))
+        let usual = match FAST {
+            true => Self::usual(payload),
+            false => None,
+        };
+        usual.or_else(|| padded_text(payload))
     }
 
     /// The string in a payload that is not short and has one NUL, at its end.
