@@ -46,7 +46,7 @@ impl PathManager {
                 recent: Vec::new(),
                 recent_until: 0,
             }),
-            Err(error) if error.errno() != libc::ENOENT as u32 => {
+            Err(error) if error.errno() != libc::ENOENT as usize => {
                 Err(error.with_status(status::FAILED))
             }
             _ => Err(absent()),
@@ -323,7 +323,7 @@ impl PathManager {
         self.socket.join(group).map_err(|error| {
             let what = ["can't subscribe to mptcp events"];
             let mut text = Error::system(Kind::Kernel, status::USAGE, &what, error);
-            if error.0 == libc::EPERM as u32 {
+            if error.0 == libc::EPERM as usize {
                 text.push(b" (this needs root, or CAP_NET_ADMIN in this network namespace)");
             }
             text
@@ -383,5 +383,5 @@ pub fn absent() -> Error {
              (no netlink family \"mptcp_pm\"): \
              it needs Linux 5.7 or newer with CONFIG_MPTCP=y"],
     )
-    .with_errno(Errno(libc::ENOENT as u32))
+    .with_errno(Errno(libc::ENOENT as usize))
 }

@@ -73,7 +73,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     }
     match doctor.session.path_manager() {
         Ok(_) => doctor.examine()?,
-        Err(error) if error.errno() == libc::ENOENT as u32 => finding!(
+        Err(error) if error.errno() == libc::ENOENT as usize => finding!(
             doctor,
             Level::Fault,
             "no-mptcp",

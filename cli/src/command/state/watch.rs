@@ -481,7 +481,7 @@ impl Follower<'_> {
             // Who may change nothing need not stay.
             for step in &mut plan.steps {
                 match step.error.take() {
-                    Some(error) if error.errno() == libc::EPERM as u32 => return Err(error),
+                    Some(error) if error.errno() == libc::EPERM as usize => return Err(error),
                     error => step.error = error,
                 }
             }
