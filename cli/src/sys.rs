@@ -679,7 +679,12 @@ fn release_terminal() {
     // modes have been filled in; both bytes and modes outlive the calls.
     // Nothing can be done where they fail: the terminal has gone.
     unsafe {
-        libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        if write() < LEAVE.len() as isize {
+            // It is full of frames, which nobody needs any more.
+            libc::tcflush(raw, libc::TCOFLUSH);
+            write();
+        }
         libc::tcsetattr(raw, libc::TCSANOW, FORMER.modes.get().cast());
     }
 }
