@@ -103,7 +103,7 @@ impl Screen {
                 enough(&lines).then_some(())
             });
         }));
-        assert!(found.is_ok(), "waited in vain for {what}: {lines:#?}");
+        assert!(found.is_ok(), "timed out waiting for {what}: {lines:#?}");
         lines
     }
 
