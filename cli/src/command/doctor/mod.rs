@@ -43,6 +43,7 @@ pub const COMMAND: Command = Command {
             \n\
             Examples:\n\
             \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
+            \x20 ip-mptcp counters --all >/run/mptcp.counters\n\
             \x20 ip-mptcp doctor --since /run/mptcp.counters",
     does: Does::Options(run),
 };
