@@ -10,8 +10,9 @@ use std::net::IpAddr;
 use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::iproute2::{self, Caller};
+use ip_mptcp::state::endpoint::{clashes, id_of};
 use ip_mptcp::state::file::{parse, put_limits, Declared, File};
-use ip_mptcp::state::plan::{clashes, id_of, Action, Conflict, Ids, Others, Plan, Step};
+use ip_mptcp::state::plan::{remember, Action, Conflict, Ids, Others, Plan, Step};
 use ip_mptcp::LinkEvent;
 use ip_mptcp::Text;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
@@ -161,11 +162,14 @@ fn plan(file: &mut File, data: &[u8]) {
             plan.present.push(endpoint);
         }
     }
-    let gone: Vec<Step> = plan
-        .present
-        .iter()
-        .map(|there| Step::new(Action::Delete, there))
-        .collect();
+    for there in &plan.present {
+        plan.own.push(Step::new(Action::Delete, there));
+        if byte() & 7 == 0 {
+            plan.again.push(*there);
+            remember(&mut plan.had, there);
+        }
+    }
+    plan.keeps_flags = byte() & 1 == 0;
     plan.limits = plan.limits.with_subflows(u32::from(byte()));
     plan.compare_limits(file, u32::from(byte()));
     if byte() & 1 == 0 {
@@ -173,7 +177,7 @@ fn plan(file: &mut File, data: &[u8]) {
     }
     plan.numbered = byte() & 1 == 0;
     for follow in [false, true] {
-        for others in [Others::Go, Others::StayBut(&gone, file), Others::GiveWay] {
+        for others in [Others::Go, Others::StayBut(file), Others::GiveWay] {
             plan.expand(file, follow);
             assert!(plan.wanted.len() <= 255 + file.endpoints.len());
             plan.steps.clear();

@@ -384,11 +384,12 @@ fn keep_leaves_others_alone_and_remove_on_exit_takes_its_own_along() {
     let file = File::new("endpoint add dev wan -4 subflow\nendpoint add 10.0.0.1 id 20\n");
     let watch = Watch::start("-j watch --keep --remove-on-exit", &file.0);
     let other = "10.0.0.9 id 9 backup";
-    expect(&[other, "10.0.0.1 id 20", "10.1.0.1 id 21 subflow dev wan"]);
+    let all = ["10.1.0.1 id 1 subflow dev wan", other, "10.0.0.1 id 20"];
+    expect(&all);
     link_down("wan");
     expect(&[other, "10.0.0.1 id 20"]);
     link_up("wan");
-    expect(&[other, "10.0.0.1 id 20", "10.1.0.1 id 21 subflow dev wan"]);
+    expect(&all);
     let output = watch.stop().success();
     expect(&[other]);
     let said = output.stdout();
@@ -704,16 +705,21 @@ fn local_addresses(connection: &Connection) -> Vec<IpAddr> {
     all
 }
 
-/// The kernel tries an endpoint once: before there was a route, in vain (ENETUNREACH,
+/// The kernel tries an endpoint once: before there is a route, that fails (ENETUNREACH,
 /// EHOSTUNREACH).
 #[test]
 fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
-    paths.set_limits(0, 4);
+    let limits = kernel::Limits {
+        add_addr_accepted: 0,
+        subflows: 4,
+    };
+    kernel::set_limits(limits);
     let server: IpAddr = "10.9.9.9".parse().expect("an address");
     paths.server.inside(|| {
+        kernel::set_limits(limits);
         add_address("lo", server, 32);
         let _ = sysctl("ipv4/conf/all/rp_filter", "0");
         // By the second path it is reached by its route only.
@@ -732,10 +738,10 @@ fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
             watch.stop().success();
             continue;
         }
-        // It listens to routes now.
+        // It listens to routes too now.
         until("watch to wait for a route", || {
             let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
-            sockets.contains(" 00000440 ").then_some(())
+            sockets.contains(" 00000551 ").then_some(())
         });
         assert_eq!(local_addresses(&connection), [path(1, 2)]);
         add_route(server, 32, path(2, 1), "c2", 200);
@@ -761,7 +767,12 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
     let Some(ss) = installed("ss") else {
         return;
     };
-    paths.set_limits(0, 4);
+    let limits = kernel::Limits {
+        add_addr_accepted: 0,
+        subflows: 4,
+    };
+    kernel::set_limits(limits);
+    paths.server.inside(|| kernel::set_limits(limits));
     add_address("c1", path(1, 3), 24);
     let listener = paths.listen("0.0.0.0:0");
     let connection = paths.connect(&listener);

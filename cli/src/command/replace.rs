@@ -9,7 +9,8 @@ use crate::grammar::endpoint::{check_new, check_whole, EndpointWords, Purpose};
 use crate::kernel::{Lock, PathManager};
 use crate::session::Session;
 use crate::state::changes::{carry_out, entries, Manner};
-use crate::state::plan::{address_of, flags_of, port_of, push, Action, Conflict, Others, Plan};
+use crate::state::endpoint::{address_of, flags_of, port_of};
+use crate::state::plan::{push, Action, Conflict, Others, Plan};
 use crate::sys::Fd;
 
 /// Makes of an endpoint another one.

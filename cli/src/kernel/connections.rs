@@ -203,18 +203,19 @@ impl Subflow {
         };
         let ids = [info.id_loc(), info.id_rem()];
         let mut flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
-        flags |= u16::from(ids[0].is_some()) * Self::IDS[0];
-        flags |= u16::from(ids[1].is_some()) * Self::IDS[1];
+        for (id, bit) in ids.iter().zip(Self::IDS) {
+            flags |= if id.is_some() { bit } else { 0 };
+        }
         Self {
             addresses: [local.number, remote.number],
             figures,
             interface: socket.interface(),
             inode: socket.inode(),
             ports: [local.port, remote.port],
-            mark: socket.mark().unwrap_or(0),
+            mark: socket.fields().mark().unwrap_or(0),
             flags,
             state: socket.state().number(),
-            ids: [ids[0].unwrap_or(0), ids[1].unwrap_or(0)],
+            ids: ids.map(Option::unwrap_or_default),
             family: local.family as u8,
             done: Cell::new(false),
         }
@@ -711,8 +712,7 @@ impl Reader<'_> {
         let mptcp = Protocol::Mptcp;
         dump(diagnostics, mptcp, CONNECTED, filter, 0, &mut |socket| {
             let token = token_of(socket);
-            // One that ends while it is listed has given its token back.
-            if token == 0 || !self.wanted.is_empty() && self.wanted(token).is_none() {
+            if !self.wanted.is_empty() && self.wanted(token).is_none() {
                 return Ok(());
             }
             self.found(token, socket)

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::Message;
 use mptcp_codec::route::{
-    self, group, message_type, request, Address, AddressFlags, Link, LinkFlags, Route, RouteKind,
-    RoutingRule,
+    self, group, message_type, request, Address, AddressAttributes, AddressFlags, Link,
+    LinkAttributes, LinkFlags, Route, RouteAttributes, RouteKind, RoutingRule,
 };
 
 use super::interface::Names;
@@ -20,7 +20,7 @@ use crate::sys;
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkEvent {
     /// Index of the interface; 0 where notifications were lost, and anything
-    /// may have changed.
+    /// may have changed; [`ROUTES`] where a route changed.
     pub index: u32,
     /// The address; none where it is about the interface itself.
     pub address: Option<IpAddr>,
@@ -28,13 +28,16 @@ pub struct LinkEvent {
     pub present: bool,
     /// The interface is switched on.
     pub up: bool,
-    /// The interface is up and running: it has a carrier and waits for nothing. New connections can have the
-    /// address as their source: of global scope, neither deprecated nor
-    /// temporary.
+    /// The interface is up and running: it has a carrier and waits for nothing.
+    /// New connections can have the address as their source: of global scope,
+    /// neither deprecated nor temporary.
     pub usable: bool,
     /// The address has no end: it was not leased.
     pub permanent: bool,
 }
+
+/// In the place of an index, which is not as large.
+pub const ROUTES: u32 = u32::MAX;
 
 /// Interfaces and their addresses, in the kernel's order.
 pub type LinkEvents = Vec<LinkEvent>;
@@ -58,9 +61,6 @@ pub struct RouteSocket {
 /// The groups for [`RouteSocket::listen`].
 pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
 
-/// The groups that tell of routes, for [`RouteSocket::listen_to`].
-pub const ROUTE_CHANGES: &[u32] = &[group::IPV4_ROUTE, group::IPV6_ROUTE];
-
 impl RouteSocket {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
@@ -81,10 +81,13 @@ impl RouteSocket {
         Ok(news)
     }
 
-    /// Listens to more groups.
-    pub fn listen_to(&mut self, groups: &[u32]) -> Result<()> {
-        for group in groups {
-            self.socket.join(*group).map_err(receive_error)?;
+    /// Listens to changes of routes too, or no longer.
+    pub fn listen_to_routes(&mut self, on: bool) -> Result<()> {
+        const SOL_NETLINK: i32 = 270;
+        // NETLINK_ADD_MEMBERSHIP and NETLINK_DROP_MEMBERSHIP.
+        let option = if on { 1 } else { 2 };
+        for group in [group::IPV4_ROUTE, group::IPV6_ROUTE] {
+            sys::set_option(self.fd(), SOL_NETLINK, option, group).map_err(receive_error)?;
         }
         Ok(())
     }
@@ -119,15 +122,28 @@ impl RouteSocket {
                     best = None;
                     return Ok(());
                 };
-                let route = Route::decode(message)?;
-                let is_default = route.family == family
-                    && route.destination_prefix == 0
-                    && route.kind == RouteKind::Unicast
-                    && route.fields.output().is_none_or(|output| output == index);
-                let metric = route.fields.priority().unwrap_or(0);
+                const NUMBERS: [u16; 4] = [
+                    RouteAttributes::OIF,
+                    RouteAttributes::PRIORITY,
+                    RouteAttributes::GATEWAY,
+                    RouteAttributes::VIA,
+                ];
+                let mut found: [&[u8]; 4] = [&[]; 4];
+                payloads(message, 12, &NUMBERS, &mut found)?;
+                let [output, metric, router, via] = found;
+                let head = message.payload();
+                let [of, bits, ..] = number_at(head, 0).to_ne_bytes();
+                let [.., kind] = number_at(head, 4).to_ne_bytes();
+                let is_default = u16::from(of) == family
+                    && bits == 0
+                    && kind == RouteKind::Unicast.number()
+                    && (output.is_empty() || number_at(output, 0) == index);
+                let metric = number_at(metric, 0);
                 if is_default && best.is_none_or(|best| metric < best) {
                     best = Some(metric);
-                    *gateway = route.gateway();
+                    // A router of the other family is after its family.
+                    let other = via.get(2..).and_then(address_in);
+                    *gateway = address_in(router).or(other);
                 }
                 Ok(())
             },
@@ -310,8 +326,42 @@ fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
     request::dump_addresses(buffer, AF_UNSPEC, seq, 0)
 }
 
-/// What a message says, if it is about interfaces or their addresses; the name
-/// of an interface too.
+/// Reads the attributes of a message that stand after `head` bytes: payloads of
+/// those with these numbers, of several the last.
+#[inline(never)]
+fn payloads<'m>(
+    message: &Message<'m>,
+    head: usize,
+    numbers: &[u16],
+    into: &mut [&'m [u8]],
+) -> core::result::Result<(), mptcp_codec::Error> {
+    for attribute in message.attributes(head)? {
+        let attribute = attribute?;
+        for (number, payload) in numbers.iter().zip(&mut *into) {
+            if attribute.number() == *number {
+                *payload = attribute.payload();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number at `at`; 0 where there is none.
+fn number_at(bytes: &[u8], at: usize) -> u32 {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+}
+
+/// The address; none where it is of neither length.
+fn address_in(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+        return Some(bytes.into());
+    }
+    <[u8; 16]>::try_from(bytes).map(IpAddr::from).ok()
+}
+
+/// What a message says, if it is about interfaces, their addresses or routes;
+/// the name of an interface too.
 #[inline(never)]
 fn decode(
     message: &Message,
@@ -319,40 +369,53 @@ fn decode(
     name: Option<&mut Vec<u8>>,
 ) -> core::result::Result<bool, mptcp_codec::Error> {
     let kind = message.header.message_type;
+    let head = message.payload();
+    let [family, _, flags, scope] = number_at(head, 0).to_ne_bytes();
+    into.index = number_at(head, 4);
+    into.present = matches!(kind, message_type::NEWLINK | message_type::NEWADDR);
+    let mut found: [&[u8]; 3] = [&[]; 3];
     match kind {
         message_type::NEWLINK | message_type::DELLINK => {
-            let link = Link::decode(message)?;
-            // Bridges and others tell their own news about an interface.
-            if link.family != 0 {
-                return Ok(false);
-            }
-            into.index = link.index;
-            into.present = kind == message_type::NEWLINK;
-            into.up = link.flags.contains(LinkFlags::UP);
+            payloads(message, 16, &[LinkAttributes::IFNAME], &mut found)?;
+            let [text, ..] = found;
+            let flags = LinkFlags(number_at(head, 8));
+            into.up = flags.contains(LinkFlags::UP);
             // A carrier is not enough: it may be dormant, until 802.1X lets it.
-            into.usable = link.is_usable() && link.flags.contains(LinkFlags::RUNNING);
-            if let (Some(name), Some(text)) = (name, link.fields.ifname()) {
-                name.extend_from_slice(text.as_bytes());
+            into.usable = flags.contains(LinkFlags::UP | LinkFlags::LOWER_UP | LinkFlags::RUNNING);
+            if let Some(name) = name {
+                name.extend_from_slice(text.strip_suffix(b"\0").unwrap_or(text));
             }
+            // Bridges and others send messages of their own about an interface.
+            Ok(family == 0)
         }
         message_type::NEWADDR | message_type::DELADDR => {
-            let of = Address::decode(message)?;
-            into.address = of.address();
-            if into.address.is_none() {
-                return Ok(false);
-            }
+            const NUMBERS: [u16; 3] = [
+                AddressAttributes::ADDRESS,
+                AddressAttributes::LOCAL,
+                AddressAttributes::FLAGS,
+            ];
+            payloads(message, 8, &NUMBERS, &mut found)?;
+            let [peer, local, wide] = found;
+            into.address = address_in(if local.is_empty() { peer } else { local });
+            let flags = match wide.len() {
+                0 => AddressFlags(flags.into()),
+                _ => AddressFlags(number_at(wide, 0)),
+            };
             // IPv4 counts the bit of temporary addresses differently.
             let mut passing = AddressFlags::DEPRECATED.0;
-            if of.family != AF_INET {
+            if u16::from(family) != AF_INET {
                 passing |= AddressFlags::TEMPORARY.0;
             }
             let unusable = AddressFlags::TENTATIVE.0 | AddressFlags::DADFAILED.0;
-            into.index = of.index;
-            into.present = kind == message_type::NEWADDR && of.flags.0 & unusable == 0;
-            into.permanent = of.flags.contains(AddressFlags::PERMANENT);
-            into.usable = of.scope == <Address>::SCOPE_GLOBAL && of.flags.0 & passing == 0;
+            into.present &= flags.0 & unusable == 0;
+            into.permanent = flags.contains(AddressFlags::PERMANENT);
+            into.usable = scope == <Address>::SCOPE_GLOBAL && flags.0 & passing == 0;
+            Ok(into.address.is_some())
         }
-        _ => return Ok(false),
+        message_type::NEWROUTE | message_type::DELROUTE => {
+            into.index = ROUTES;
+            Ok(true)
+        }
+        _ => Ok(false),
     }
-    Ok(true)
 }

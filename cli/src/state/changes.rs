@@ -7,10 +7,9 @@ use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::over;
 use crate::kernel::{proc, Names, PathManager};
+use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_implicit};
 use crate::state::file::{put_setting, File, Mistake};
-use crate::state::plan::{
-    clashes, clashing, flags_of, id_of, index_of, is_implicit, Action, Plan, Step, Tuning,
-};
+use crate::state::plan::{Action, Plan, Step, Tuning};
 use crate::sys;
 use crate::text::{number, take, Text};
 
@@ -62,13 +61,13 @@ pub fn carry_out(
         };
         count += 1;
         if full && step.spread && !step.before.contains(EndpointFlags::IMPLICIT) {
-            step.error = Some(Error::answer(Errno(libc::ERANGE as usize)));
+            step.error = Some(Error::answer(Errno(libc::ERANGE as u32)));
             continue;
         }
         let Err(error) = change(path_manager, step, &mut limits, present, manner) else {
             continue;
         };
-        let no_room = step.spread && error.errno() == libc::ERANGE as usize;
+        let no_room = step.spread && error.errno() == libc::ERANGE as u32;
         full |= no_room;
         if manner.lenient || no_room || step.optional {
             step.error = Some(error);
@@ -335,7 +334,7 @@ pub fn compare_settings(plan: &mut Plan, file: &File, report: &mut dyn FnMut(Mis
                 error,
             )
             .about(&setting.name);
-            if error.errno() == libc::ENOENT as usize {
+            if error.errno() == libc::ENOENT as u32 {
                 error = error.meant(&|near| {
                     let mut defaults = proc::MPTCP_DEFAULTS;
                     while !defaults.is_empty() {

@@ -18,8 +18,8 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
+use super::endpoint::{clashes, flags_of, id_of, port_of};
 use super::members::members;
-use super::plan::{clashes, flags_of, id_of, port_of};
 use crate::error::{Error, Result};
 use crate::grammar::batch::{self, Line};
 use crate::grammar::endpoint::{self, EndpointWords, Family, Prefix, Purpose};

@@ -12,61 +12,15 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
+use super::endpoint::{
+    address_of, clashes, clashing, flags_of, id_of, index_of, is_implicit, with_id,
+};
 use crate::error::Error;
 use crate::grammar::endpoint::CHANGEABLE;
-pub use crate::grammar::same;
+use crate::grammar::same;
 use crate::kernel::{LinkEvent, LinkEvents};
 use crate::state::file::{put_endpoint, put_limits, put_number, Declared, File, Mistake};
 use crate::text::{address, number, Text};
-
-/// The address; that of no host where there is none.
-pub fn address_of(endpoint: &Endpoint) -> IpAddr {
-    endpoint.address().unwrap_or(IpAddr::from([0; 4]))
-}
-
-/// The port; 0 is none.
-pub fn port_of(endpoint: &Endpoint) -> u16 {
-    endpoint.port().unwrap_or(0)
-}
-
-/// The id; 0 is any.
-pub fn id_of(endpoint: &Endpoint) -> u8 {
-    endpoint.id().unwrap_or(0)
-}
-
-/// The flags.
-pub fn flags_of(endpoint: &Endpoint) -> EndpointFlags {
-    endpoint.flags().unwrap_or_default()
-}
-
-/// Index of the interface; 0 is none.
-pub fn index_of(endpoint: &Endpoint) -> u32 {
-    endpoint.if_idx().unwrap_or(0)
-}
-
-/// The same with this id; 0 is none.
-#[inline(never)]
-pub fn with_id(endpoint: &Endpoint, id: u8) -> Endpoint {
-    match id {
-        0 => endpoint.without(Endpoint::ID),
-        id => endpoint.with_id(id),
-    }
-}
-
-/// Whether the kernel made it.
-pub fn is_implicit(endpoint: &Endpoint) -> bool {
-    flags_of(endpoint).contains(EndpointFlags::IMPLICIT)
-}
-
-/// Whether the kernel could not hold both: the port belongs to the address,
-/// the interface does not.
-#[inline(never)]
-pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
-    match (one.address(), other.address()) {
-        (Some(a), Some(b)) => port_of(one) == port_of(other) && same(a, b),
-        _ => false,
-    }
-}
 
 /// Whether two endpoints of one address and port differ in nothing but id and
 /// flags.
@@ -176,8 +130,6 @@ pub struct Step {
     pub optional: bool,
     /// The flags that the line asks for.
     pub asked: EndpointFlags,
-    /// The flags that can be changed stay where it exists.
-    pub keeps_flags: bool,
     /// To add: the id that it had when it was there last, 0 if none is known.
     pub had: u8,
     /// Why it was left out.
@@ -197,7 +149,6 @@ impl Step {
             spread: false,
             optional: false,
             asked: flags_of(endpoint),
-            keeps_flags: false,
             had: 0,
             error: None,
         }
@@ -219,7 +170,7 @@ impl Step {
 
     /// Whether it takes the place of an endpoint that the kernel made itself,
     /// and with it the id of that.
-    fn replaces(&self) -> bool {
+    pub fn replaces(&self) -> bool {
         self.before.contains(EndpointFlags::IMPLICIT)
     }
 
@@ -231,7 +182,7 @@ impl Step {
     /// Whether it was left out because the kernel has no room.
     pub fn left_out(&self) -> bool {
         let errno = self.error.as_ref().map(Error::errno);
-        self.spread && errno == Some(libc::ERANGE as usize)
+        self.spread && errno == Some(libc::ERANGE as u32)
     }
 
     /// The command that does it. `dev` is the name of its interface.
@@ -288,12 +239,6 @@ pub struct Tuning {
     pub error: Option<Error>,
 }
 
-/// The endpoint that this one clashes with, if there is one.
-#[inline(never)]
-pub fn clashing<'e>(all: &'e [Endpoint], endpoint: &Endpoint) -> Option<&'e Endpoint> {
-    all.iter().find(|present| clashes(present, endpoint))
-}
-
 /// Adds a step with an endpoint that is there, and for no line.
 #[inline(never)]
 pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
@@ -319,9 +264,9 @@ pub fn among(steps: &[Step], endpoint: &Endpoint) -> bool {
 pub enum Others<'a> {
     /// They are deleted.
     Go,
-    /// They stay, but for these and those that the file names. That one of
-    /// them has an id that is wanted is a conflict.
-    StayBut(&'a [Step], &'a File),
+    /// They stay, but for [`Plan::own`] and those that the file names. That one
+    /// of them has an id that is wanted is a conflict.
+    StayBut(&'a File),
     /// They stay unless their id is wanted.
     GiveWay,
 }
@@ -344,6 +289,15 @@ pub struct Plan {
     pub present: Vec<Endpoint>,
     /// The limits in force.
     pub limits: Limits,
+    /// The endpoints that the file stood for the last time.
+    pub own: Vec<Step>,
+    /// Endpoints with the ids they had, for when they come back; see
+    /// [`remember`].
+    pub had: Vec<Endpoint>,
+    /// Endpoints that are deleted and added again.
+    pub again: Vec<Endpoint>,
+    /// Flags that others changed stay.
+    pub keeps_flags: bool,
     /// The endpoints wanted, by line, as steps that add them; id 0 is
     /// whichever it has or gets. Compared, those that are there are steps that
     /// change them.
@@ -365,6 +319,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+/// How many endpoints are remembered with their ids after they are gone.
+const REMEMBERED: usize = 128;
 /// More endpoints than these cannot have ids.
 const MOST: usize = 255;
 
@@ -380,6 +336,10 @@ impl Default for Plan {
             seen: LinkEvents::new(),
             present: Vec::new(),
             limits: Limits::EMPTY,
+            own: Vec::new(),
+            had: Vec::new(),
+            again: Vec::new(),
+            keeps_flags: false,
             wanted: Vec::new(),
             ids: Ids([0; 256]),
             busy: None,
@@ -562,7 +522,7 @@ impl Plan {
                 Others::GiveWay => false,
                 _ if is_implicit(&holder) => true,
                 Others::Go => false,
-                Others::StayBut(own, file) => !among(own, &holder) && !file.names(&holder),
+                Others::StayBut(file) => !among(&self.own, &holder) && !file.names(&holder),
             };
             if !stays {
                 continue;
@@ -593,15 +553,24 @@ impl Plan {
         self.settle_conflicts(others, follow, conflict)?;
         let Self {
             present,
+            own,
+            had,
+            again,
             wanted,
             ids,
             steps,
             ..
         } = self;
+        for had in &*had {
+            ids.mark(id_of(had), Ids::RESERVED);
+        }
         for step in &*wanted {
             ids.mark(step.id(), Ids::ASKED);
         }
         for step in &mut *wanted {
+            if let Some(had) = clashing(had, &step.endpoint) {
+                step.had = id_of(had);
+            }
             let Some(there) = clashing(present, &step.endpoint) else {
                 continue;
             };
@@ -613,7 +582,9 @@ impl Plan {
             }
             step.set_id(id);
             step.before = flags;
-            if step.keeps_flags {
+            let same = |own: &&Step| clashes(&own.endpoint, &step.endpoint);
+            let own = own.iter().find(same);
+            if self.keeps_flags && own.is_none_or(|own| own.asked == step.asked) {
                 let kept = flags_of(&step.endpoint) & !CHANGEABLE | flags & CHANGEABLE;
                 step.endpoint = step.endpoint.with_flags(kept);
             }
@@ -621,8 +592,12 @@ impl Plan {
             if is_implicit(there) {
                 // Added without an id, it takes the place of the kernel's own.
                 step.set_id(0);
+                step.had = id;
             } else if (differ & !CHANGEABLE).0 == 0 && fits(&step.endpoint, there) {
                 step.endpoint = there.with_flags(flags_of(&step.endpoint));
+                if again.contains(there) {
+                    continue;
+                }
                 step.action = Action::Change;
             } else {
                 continue;
@@ -631,12 +606,13 @@ impl Plan {
         }
         // Where others may have endpoints, those that go are named.
         let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
+        all_go &= again.is_empty();
         for there in &*present {
             let id = id_of(there);
             let goes = match others {
                 _ if ids.has(id, Ids::MET) => !ids.has(id, Ids::STAYS),
                 Others::Go if !is_implicit(there) => true,
-                Others::StayBut(own, file) if !is_implicit(there) => {
+                Others::StayBut(file) if !is_implicit(there) => {
                     among(own, there) || file.names(there)
                 }
                 _ => ids.has(id, Ids::ASKED),
@@ -671,12 +647,14 @@ impl Plan {
         // it is not left to choose.
         let free = |id: u8| !ids.has(id, Ids::TAKEN);
         if self.numbered || (1..=255).any(|id| ids.has(id, Ids::RESERVED) && free(id)) {
+            let mut free = 0;
             for step in &mut *wanted {
-                if step.lacks_id() {
-                    let mut free = 1..=255;
-                    let id = free.find(|id| !ids.has(*id, Ids::TAKEN | Ids::RESERVED));
-                    step.set_id(id.unwrap_or(0));
-                    ids.mark(step.id(), Ids::CHOSEN);
+                while step.lacks_id() && free < 255 {
+                    free += 1;
+                    if !ids.has(free, Ids::TAKEN | Ids::RESERVED) {
+                        step.set_id(free);
+                        ids.mark(free, Ids::CHOSEN);
+                    }
                 }
             }
         }
@@ -706,6 +684,27 @@ impl Plan {
             true
         });
     }
+}
+
+/// Keeps in mind which id an endpoint has.
+#[inline(never)]
+pub fn remember(all: &mut Vec<Endpoint>, endpoint: &Endpoint) {
+    let mut place = None;
+    for had in &mut *all {
+        if id_of(had) == id_of(endpoint) || clashes(had, endpoint) {
+            // There may be two: one that had the id, one that has it now.
+            *had = Endpoint::EMPTY;
+            place = Some(had);
+        }
+    }
+    if let Some(place) = place {
+        *place = *endpoint;
+        return;
+    }
+    if all.len() == REMEMBERED {
+        all.remove(0);
+    }
+    all.push(*endpoint);
 }
 
 /// An id that is wanted belongs to an endpoint that is to be kept.
@@ -866,9 +865,13 @@ mod tests {
             plan.numbered = random.below(4) == 0;
             let wish = copy(&plan.wanted);
             let gone = present.first().map(|gone| Step::new(Action::Delete, gone));
+            plan.own.extend(gone);
+            if random.below(4) == 0 {
+                plan.again.extend(present.last());
+            }
             let others = match random.below(3) {
                 0 => Others::Go,
-                1 => Others::StayBut(gone.as_slice(), &nothing),
+                1 => Others::StayBut(&nothing),
                 _ => Others::GiveWay,
             };
             let follow = random.below(2) == 0;
@@ -916,7 +919,7 @@ mod tests {
                         Others::GiveWay => !asked(id_of(there)),
                         _ if is_implicit(there) => true,
                         Others::Go => false,
-                        Others::StayBut(gone, _) => !among(gone, there),
+                        Others::StayBut(_) => !among(&plan.own, there),
                     };
                 if fitted || stays {
                     assert!(kernel.0.contains(there), "{there:?} {:?}", about());
@@ -925,7 +928,11 @@ mod tests {
                         step.action == Action::Flush
                             || step.has_endpoint() && clashes(&step.endpoint, there)
                     });
-                    assert!(!touched, "{there:?} {:?}", about());
+                    assert!(
+                        !touched || plan.again.contains(there),
+                        "{there:?} {:?}",
+                        about()
+                    );
                 }
             }
             // Where others may have endpoints, all that go are named.
@@ -936,6 +943,7 @@ mod tests {
             }
             let mut more = Plan {
                 present: kernel.0.clone(),
+                own: copy(&plan.own),
                 wanted: copy(&wish),
                 busy: Some(busy.clone()),
                 ..Plan::default()

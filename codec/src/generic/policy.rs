@@ -25,12 +25,11 @@ const OP: u16 = 10;
 
 /// Asks for the policies of the family with this id; of one of its commands
 /// where `command` is given (kernel 5.10).
-#[doc(alias = "CTRL_CMD_GETPOLICY")]
 pub fn dump(
     buffer: &mut [u8],
     family: u16,
     seq: u32,
-    command: Option<u8>,
+    command: Option<u32>,
 ) -> Result<&mut [u8], Error> {
     let flags = flags::REQUEST | flags::DUMP;
     let mut writer: Writer = request(
@@ -43,7 +42,7 @@ pub fn dump(
     );
     writer.put_u16(FAMILY_ID, family);
     if let Some(command) = command {
-        writer.put_u32(OP, command.into());
+        writer.put_u32(OP, command);
     }
     writer.finish()
 }
@@ -55,7 +54,7 @@ pub enum Entry {
     /// Which policies hold for a command.
     Command {
         /// The command.
-        command: u8,
+        command: u16,
         /// The policy that holds when it is done; absent where it cannot be.
         on_do: Option<u32>,
         /// The policy that holds when it is dumped; absent where it cannot be.
@@ -72,8 +71,7 @@ pub enum Entry {
     },
 }
 
-/// The entries of a message: an iterator that ends after its first error. A
-/// command above 255, which no header can name, is passed over.
+/// The entries of a message: an iterator that ends after its first error.
 #[derive(Copy, Clone, Debug)]
 #[must_use = "iterators are lazy"]
 pub struct Entries<'a, E: Order = Native> {
@@ -117,15 +115,12 @@ impl<'a, E: Order> Entries<'a, E> {
         Some(Err(error))
     }
 
-    /// The next of the commands, if there is one.
+    /// The next of the commands.
     #[inline(never)]
     fn command(&mut self) -> Option<Result<Entry, Error>> {
-        loop {
-            match self.commands.next()?.and_then(command) {
-                Ok(Some(entry)) => return Some(Ok(entry)),
-                Ok(None) => {}
-                Err(error) => return self.fail(error),
-            }
+        match self.commands.next()?.and_then(command) {
+            Ok(entry) => Some(Ok(entry)),
+            Err(error) => self.fail(error),
         }
     }
 
@@ -152,8 +147,8 @@ impl<E: Order> Iterator for Entries<'_, E> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(entry) = self.command() {
-                return Some(entry);
+            if !self.commands.as_bytes().is_empty() {
+                return self.command();
             }
             if !self.rules.as_bytes().is_empty() {
                 return self.rule();
@@ -181,14 +176,13 @@ attribute_set! {
     }
 }
 
-fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Option<Entry>, Error> {
+fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
     let policies = CommandPolicies::from_attributes(entry.nested())?;
-    let command = u8::try_from(entry.number()).ok();
-    Ok(command.map(|command| Entry::Command {
-        command,
+    Ok(Entry::Command {
+        command: entry.number(),
         on_do: policies.on_do(),
         on_dump: policies.on_dump(),
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -212,20 +206,6 @@ mod tests {
         let wanted = Entry::Command {
             command: 3,
             on_do: Some(3),
-            on_dump: Some(4),
-        };
-        assert_eq!(got, [Ok(wanted)]);
-    }
-
-    #[test]
-    fn a_command_that_no_header_can_name_is_passed_over() {
-        let got = entries(
-            "30000000 1000 0200 67000000 01000000 0a020000
-             1c00 0980 0c00 0081 0800 0100 03000000 0c00 ff80 0800 0200 04000000",
-        );
-        let wanted = Entry::Command {
-            command: 255,
-            on_do: None,
             on_dump: Some(4),
         };
         assert_eq!(got, [Ok(wanted)]);

@@ -60,7 +60,6 @@ fn links(buffer: &mut [u8], flags: u16, seq: u32, index: u32) -> Writer<'_> {
 }
 
 /// Asks for all links.
-#[doc(alias = "RTM_GETLINK")]
 pub fn dump_links(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     links(buffer, DUMP, seq, 0).finish()
 }
@@ -89,7 +88,6 @@ pub fn link_by_name<'b>(
 /// with the index `index` where that is not 0. The kernel heeds the index only
 /// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer. A
 /// family above 255 is [`ErrorKind::BadValue`], here and below.
-#[doc(alias = "RTM_GETADDR")]
 pub fn dump_addresses(
     buffer: &mut [u8],
     family: u16,
@@ -103,14 +101,12 @@ pub fn dump_addresses(
 }
 
 /// Asks for all routes of `family`, those of every table.
-#[doc(alias = "RTM_GETROUTE")]
 pub fn dump_routes(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
     let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     begin(buffer, message_type::GETROUTE, DUMP, seq, fixed).finish()
 }
 
 /// Asks for the rules of policy routing of `family`.
-#[doc(alias = "RTM_GETRULE")]
 pub fn dump_rules(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
     let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     begin(buffer, message_type::GETRULE, DUMP, seq, fixed).finish()
@@ -132,8 +128,7 @@ pub fn dump_routes_by(
 }
 
 /// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[doc(alias = "RTM_GETROUTE")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     destination: IpAddr,
     source: Option<IpAddr>,

@@ -70,10 +70,9 @@ macro_rules! finding {
     ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
      $remedy:literal $(, [$($value:expr),* $(,)?])? $(,)?) => {{
         const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
-        const {
-            let values: &[&str] = &[$($(stringify!($value)),*)?];
-            assert!($crate::command::doctor::finding::places(TEXTS) == values.len());
-        }
+        #[allow(dead_code)] // Rust 1.85 overlooks the assertion below
+        const VALUES: &[&str] = &[$($(stringify!($value)),*)?];
+        const _: () = assert!($crate::command::doctor::finding::places(TEXTS) == VALUES.len());
         $doctor.find($level, TEXTS, &[$($($value),*)?])
     }};
 }
@@ -82,10 +81,9 @@ macro_rules! finding {
 /// [values])`.
 macro_rules! put {
     ($doctor:expr, $text:expr, $words:literal, [$($value:expr),* $(,)?] $(,)?) => {{
-        const {
-            let values: &[&str] = &[$(stringify!($value)),*];
-            assert!($crate::command::doctor::finding::places($words) == values.len());
-        }
+        #[allow(dead_code)] // Rust 1.85 overlooks the assertion below
+        const VALUES: &[&str] = &[$(stringify!($value)),*];
+        const _: () = assert!($crate::command::doctor::finding::places($words) == VALUES.len());
         $doctor.put($text, $words.as_bytes(), &mut [$($value),*].iter())
     }};
 }

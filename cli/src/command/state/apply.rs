@@ -2,16 +2,17 @@
 
 use mptcp_codec::{generic, route};
 
-use super::{print, print_setting, with_file, Job};
+use super::{print, print_setting, timeout, with_file, Job};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{receive_error, LinkEvents, RouteSocket, CHANGES, ROUTE_CHANGES};
+use crate::kernel::{receive_error, LinkEvents, RouteSocket, CHANGES};
 use crate::session::{Command, Does, Session};
 use crate::state::changes::{carry_out, command, Manner};
+use crate::state::endpoint::address_of;
 use crate::state::file::{Declared, File};
-use crate::state::plan::{address_of, is_local, is_meant, Step};
+use crate::state::plan::{is_local, is_meant, Step};
 use crate::sys::{self, Fd, Polled};
 use crate::text::Text;
 
@@ -120,8 +121,7 @@ impl Job {
             declared.lacking && !declared.dev.is_empty() && declared.indexes.is_empty()
         };
         self.file.endpoints.retain(|declared| !gone(declared));
-        let keep: Option<&[Step]> = apply.keep.then_some(&[]);
-        if let Err(mistake) = self.plan(session, keep, false, &|_| ()) {
+        if let Err(mistake) = self.plan(session, apply.keep, false) {
             return self.teller.refused(mistake);
         }
         for conflict in &self.plan.conflicts {
@@ -188,13 +188,13 @@ impl Job {
         let end = sys::milliseconds().saturating_add(time);
         let mut news = RouteSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
         while let Err(error) = session.path_manager() {
-            if error.errno() != libc::ENOENT as usize || !await_news(&mut news, end)? {
+            if error.errno() != libc::ENOENT as u32 || !await_news(&mut news, end)? {
                 return Err(error);
             }
         }
         news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         if self.file.has_uplinks() {
-            news.listen_to(ROUTE_CHANGES)?;
+            news.listen_to_routes(true)?;
         }
         loop {
             self.look_around(session)?;
@@ -260,13 +260,10 @@ pub fn no_room(step: &Step) -> Text {
 
 /// Waits until something is new, whatever it is; false where the time is over.
 fn await_news(news: &mut RouteSocket, end: u64) -> Result<bool> {
-    let left = end.saturating_sub(sys::milliseconds());
-    if left == 0 {
+    if sys::milliseconds() >= end {
         return Ok(false);
     }
-    // Longer than poll can wait is as long as it can.
-    let left = i32::try_from(left).unwrap_or(i32::MAX);
-    sys::poll_all(&mut [Polled::read(news.fd())], left).map_err(receive_error)?;
+    sys::poll_all(&mut [Polled::read(news.fd())], timeout(end)).map_err(receive_error)?;
     news.news(&mut |_| ())?;
     Ok(true)
 }

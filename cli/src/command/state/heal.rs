@@ -5,24 +5,24 @@
 //! later than the address, or if the subflow is reset, it does not try again.
 //! Deleting and adding the endpoint makes it try.
 //!
-//! What tells of it is the end of TCP sockets (`SKNLGRP_INET_TCP_DESTROY`):
-//! each attempt that failed and each subflow that died is one. Unlike the events
-//! of the path manager, nobody but the kernel notices that somebody listens, and
-//! only in this network namespace. While no socket of an endpoint's address
-//! ends, nothing wakes the program.
+//! The end of TCP sockets (`SKNLGRP_INET_TCP_DESTROY`) shows it: each attempt
+//! that failed and each subflow that died is one. Unlike a listener to the events
+//! of the path manager, this one has no effect, and hears this network namespace
+//! only. While no socket of an endpoint's address ends, nothing wakes the program.
 
 use std::net::IpAddr;
 
 use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
-use mptcp_codec::route::{self, request::Lookup};
+use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
 use crate::grammar::same;
 use crate::kernel::connections::{is_fallback, survey, Detail, Found};
-use crate::kernel::{Diagnostics, RouteSocket, ROUTE_CHANGES};
+use crate::kernel::{Diagnostics, RouteSocket};
 use crate::session::Session;
-use crate::state::plan::{address_of, clashes, flags_of, id_of, index_of, Step};
+use crate::state::endpoint::{address_of, flags_of, index_of};
+use crate::state::plan::{among, Plan, Step};
 use crate::sys::{self, Fd, Polled};
 
 /// Room for notifications; those that find none are no loss: one is enough.
@@ -31,30 +31,29 @@ const ROOM: u32 = 64 * 1024;
 const FIRST_PAUSE: u64 = 1000;
 /// No endpoint is added again less often than this while it is of no use.
 const LONGEST_PAUSE: u64 = 300_000;
-/// After a look the next one is no sooner than this, and than this many times as
-/// long as the look took: many connections make many ends.
+/// The least time between two looks, also this many times as long as the look
+/// took: many connections make many ends.
 const PAUSE: u64 = 1000;
 const SHARE: u64 = 50;
 
 /// Routes to this many peers are looked up for an endpoint.
-const REMOTES: usize = 8;
+const PEERS: usize = 8;
+/// In the place of a peer to which no subflow can be opened.
+const NONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
-/// An endpoint that some connection could use and none does.
-struct Patient {
+/// An endpoint from which subflows are opened.
+#[derive(Copy, Clone)]
+struct Path {
     endpoint: Endpoint,
-    /// When to add it again.
+    /// When to add it again; `u64::MAX` while it is of use, and while only a
+    /// route can help.
     next: u64,
     pause: u64,
     /// No route leads from it.
-    waits: bool,
-}
-
-/// A connection that was opened here.
-struct Client {
-    remote: Option<IpAddr>,
-    /// It may have one more subflow.
-    has_room: bool,
-    locals: Vec<IpAddr>,
+    unrouted: bool,
+    /// Some connection has a subflow from it, or opens one.
+    alive: bool,
+    opening: bool,
 }
 
 /// What is known of paths between two looks.
@@ -62,9 +61,7 @@ struct Client {
 pub struct Healer {
     ends: Option<Diagnostics>,
     asks: Option<Diagnostics>,
-    /// Listens to routes while an endpoint waits for one.
-    routes: Option<RouteSocket>,
-    patients: Vec<Patient>,
+    paths: Vec<Path>,
     /// A route changed since the last look.
     rerouted: bool,
     /// When to look.
@@ -75,26 +72,19 @@ pub struct Healer {
 }
 
 impl Healer {
-    /// From now on.
-    pub fn start() -> Result<Self> {
-        Ok(Self {
-            ends: Some(Diagnostics::listen_for_ends(Some(ROOM))?),
-            at: u64::MAX,
-            ..Self::default()
-        })
+    /// Starts to listen.
+    pub fn start(&mut self) -> Result<()> {
+        self.ends = Some(Diagnostics::listen_for_ends(Some(ROOM))?);
+        self.at = u64::MAX;
+        Ok(())
     }
 
-    /// Looks soon: something may have died before.
-    pub fn look_soon(&mut self) {
-        self.at = self.at.min(sys::milliseconds() + FIRST_PAUSE);
+    /// Looks after this many milliseconds, if not before.
+    pub fn look_in(&mut self, time: u64) {
+        self.at = self.at.min(sys::milliseconds() + time);
     }
 
-    /// Looks again after a while: it could not.
-    pub fn look_later(&mut self) {
-        self.at = sys::milliseconds() + 5 * PAUSE;
-    }
-
-    /// When something is to be done without news.
+    /// When to look.
     pub fn due(&self) -> u64 {
         match &self.ends {
             Some(_) => self.at,
@@ -102,27 +92,30 @@ impl Healer {
         }
     }
 
-    /// Whether it is time to look.
-    pub fn is_due(&self) -> bool {
-        self.ends.is_some() && self.at <= sys::milliseconds()
-    }
-
-    /// What to wait for: sockets that end, and routes.
-    pub fn polled(&self) -> [Polled; 2] {
-        let ends = match &self.ends {
+    /// What to wait for: sockets that end.
+    pub fn polled(&self) -> Polled {
+        match &self.ends {
             Some(ends) if !self.muted => Polled::read(ends.fd()),
             _ => Polled::read(&Fd::NONE),
-        };
-        let routes = match &self.routes {
-            Some(routes) => Polled::read(routes.fd()),
-            None => Polled::read(&Fd::NONE),
-        };
-        [ends, routes]
+        }
+    }
+
+    /// Whether an endpoint waits for a route.
+    pub fn waits_for_routes(&self) -> bool {
+        self.paths.iter().any(|path| path.unrouted)
+    }
+
+    /// Takes the news that a route changed.
+    pub fn reroute(&mut self) {
+        if self.waits_for_routes() {
+            self.rerouted = true;
+            self.look_in(FIRST_PAUSE / 5);
+        }
     }
 
     /// Takes news of sockets that ended: those of other addresses than these
     /// endpoints have mean nothing.
-    pub fn hear_ends(&mut self, own: &[Step]) -> Result<()> {
+    pub fn hear(&mut self, own: &[Step]) -> Result<()> {
         let Some(ends) = &mut self.ends else {
             return Ok(());
         };
@@ -141,67 +134,68 @@ impl Healer {
         Ok(())
     }
 
-    /// Takes news of routes.
-    pub fn hear_routes(&mut self) -> Result<()> {
-        if let Some(routes) = &mut self.routes {
-            routes.news(&mut |_| ())?;
-            self.at = self.at.min(sys::milliseconds() + FIRST_PAUSE / 5);
-            self.rerouted = true;
-        }
-        Ok(())
-    }
-
-    /// Looks at the connections; hands out the endpoints that are to be deleted
-    /// and added again.
+    /// Looks at the connections; endpoints of the plan that some connection
+    /// could use and none does are to be added again.
     #[inline(never)]
     pub fn look(
         &mut self,
         session: &mut Session,
         ask: &mut RouteSocket,
-        present: &[Endpoint],
-        again: &mut Vec<Endpoint>,
+        plan: &mut Plan,
     ) -> Result<()> {
         let start = sys::milliseconds();
         self.at = u64::MAX;
         self.muted = false;
-        let mut clients: Vec<Client> = Vec::new();
-        let mut living: Vec<IpAddr> = Vec::new();
-        let mut opening: Vec<IpAddr> = Vec::new();
-        let buffer = session.receive_buffer();
+        let known = core::mem::take(&mut self.paths);
+        for endpoint in &plan.present {
+            let roles = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
+            if flags_of(endpoint) & roles == EndpointFlags::SUBFLOW && among(&plan.own, endpoint) {
+                let mut path = Path {
+                    endpoint: *endpoint,
+                    next: u64::MAX,
+                    pause: 2 * FIRST_PAUSE,
+                    unrouted: false,
+                    alive: false,
+                    opening: false,
+                };
+                if let Some(known) = known.iter().find(|known| known.endpoint == *endpoint) {
+                    path.next = known.next;
+                    path.pause = known.pause;
+                    path.unrouted = known.unrouted;
+                }
+                self.paths.push(path);
+            }
+        }
         let asks = match self.asks.take() {
             Some(asks) => asks,
-            None => Diagnostics::open(buffer)?,
+            None => Diagnostics::open(session.receive_buffer())?,
         };
-        let asks = self.asks.insert(asks);
-        survey(asks, Detail::Place, &mut |found| {
+        let paths = &mut self.paths;
+        // Of each connection, if one more subflow can be opened from here.
+        let mut peers: Vec<IpAddr> = Vec::new();
+        survey(self.asks.insert(asks), Detail::Place, &mut |found| {
             match found {
                 Found::Connection { socket, .. } => {
                     let info = socket.mptcp_info();
                     let has = info.and_then(|info| info.subflows()).unwrap_or(0);
                     let most = info.and_then(|info| info.subflows_max()).unwrap_or(0);
                     let lives = socket.state() == State::Established && !is_fallback(socket);
-                    clients.push(Client {
-                        remote: socket.ends()[1].address(),
-                        has_room: lives && has < most,
-                        locals: Vec::new(),
-                    });
+                    let remote = socket.ends()[1].address().filter(|_| lives && has < most);
+                    peers.push(remote.unwrap_or(NONE).to_canonical());
                 }
                 Found::Subflow { of, subflow, .. } => {
-                    let Some(local) = subflow.ends()[0].address() else {
-                        return Ok(());
-                    };
-                    if subflow.is_alive() {
-                        living.push(local);
-                    } else if subflow.state() == State::SynSent {
-                        opening.push(local);
+                    let local = subflow.ends()[0].address().unwrap_or(NONE);
+                    for path in &mut *paths {
+                        if same(address_of(&path.endpoint), local) {
+                            path.alive |= subflow.is_alive();
+                            path.opening |= subflow.state() == State::SynSent;
+                        }
                     }
-                    let flags = subflow.flags();
-                    let accepted = !subflow.is_joined()
-                        && flags.contains(SubflowFlags::MCAP_REM)
-                        && !flags.contains(SubflowFlags::MCAP_LOC);
-                    if let Some(client) = of.and_then(|of| clients.get_mut(of)) {
-                        client.has_room &= !accepted;
-                        client.locals.push(local);
+                    let ends = SubflowFlags::MCAP_REM | SubflowFlags::MCAP_LOC;
+                    let accepted =
+                        !subflow.is_joined() && subflow.flags() & ends == SubflowFlags::MCAP_REM;
+                    if let Some(peer) = of.and_then(|of| peers.get_mut(of)).filter(|_| accepted) {
+                        *peer = NONE;
                     }
                 }
             }
@@ -209,102 +203,59 @@ impl Healer {
         })?;
         let now = sys::milliseconds();
         let rerouted = core::mem::take(&mut self.rerouted);
-        let listens = self.routes.is_some();
-        let mut remotes = Vec::new();
-        let is_in = |all: &[IpAddr], address| all.iter().any(|of| same(*of, address));
-        for endpoint in present {
-            let address = address_of(endpoint);
-            // Some of the peers to which it could be used.
-            remotes.clear();
-            for client in &clients {
-                let Some(remote) = client.remote.map(|remote| remote.to_canonical()) else {
-                    continue;
-                };
-                if remotes.len() < REMOTES
-                    && client.has_room
-                    && remote.is_ipv4() == address.to_canonical().is_ipv4()
-                    && !is_in(&client.locals, address)
-                {
-                    remotes.push(remote);
-                }
-            }
-            let known = |patient: &Patient| patient.endpoint == *endpoint;
-            let place = self.patients.iter().position(known);
-            let lives = is_in(&living, address);
-            let needed = flags_of(endpoint).contains(EndpointFlags::SUBFLOW)
-                && !flags_of(endpoint).contains(EndpointFlags::IMPLICIT)
-                && !lives
-                && !remotes.is_empty();
-            let Some(place) = place.filter(|_| needed) else {
-                if let Some(place) = place {
-                    self.patients.swap_remove(place);
-                } else if needed {
-                    self.patients.push(Patient {
-                        endpoint: *endpoint,
-                        next: now + FIRST_PAUSE,
-                        pause: 2 * FIRST_PAUSE,
-                        waits: false,
-                    });
-                }
-                continue;
-            };
-            let Some(patient) = self.patients.get_mut(place) else {
-                continue;
-            };
-            let is_time = now >= patient.next;
-            if !(is_time || patient.waits && rerouted) {
+        for path in &mut self.paths {
+            let address = address_of(&path.endpoint).to_canonical();
+            let fits = |peer: &IpAddr| *peer != NONE && peer.is_ipv4() == address.is_ipv4();
+            if path.alive || !peers.iter().any(fits) {
+                path.next = u64::MAX;
+                path.pause = 2 * FIRST_PAUSE;
+                path.unrouted = false;
                 continue;
             }
+            if path.next == u64::MAX && !path.unrouted {
+                path.next = now + FIRST_PAUSE;
+            }
+            let is_time = now >= path.next;
             if is_time {
-                patient.next = now + patient.pause;
+                path.next = now + path.pause;
             }
-            if is_in(&opening, address) {
+            if path.opening || !(is_time || path.unrouted && rerouted) {
                 continue;
             }
             // Without a route IPv4 sends to the link of the interface all the
             // same: that may work, but a route that comes is another matter.
             let mut is_routed = false;
             let mut is_sent = false;
-            for remote in &remotes {
-                let mut lookup = Lookup::new(*remote).with_source(address.to_canonical());
-                if index_of(endpoint) != 0 {
-                    lookup = lookup.with_output(index_of(endpoint));
+            let mut left = PEERS;
+            for peer in &peers {
+                if left == 0 || !fits(peer) {
+                    continue;
+                }
+                left -= 1;
+                let mut lookup = Lookup::new(*peer).with_source(address);
+                if index_of(&path.endpoint) != 0 {
+                    lookup = lookup.with_output(index_of(&path.endpoint));
                 }
                 is_sent |= ask.way(&lookup)?.is_some();
                 is_routed |= ask.way(&lookup.matching_route())?.is_some();
             }
-            let came = patient.waits && is_routed;
-            patient.waits = !is_routed;
-            if is_sent && (is_time || came) {
-                patient.pause = LONGEST_PAUSE.min(2 * patient.pause);
-                patient.next = now + patient.pause;
-                again.push(*endpoint);
-            } else if !is_sent {
-                // Only a route can help, unless it came just now.
-                patient.pause = 2 * FIRST_PAUSE;
-                patient.next = match listens {
+            let waited = core::mem::replace(&mut path.unrouted, !is_routed);
+            if !is_sent {
+                // Only a route can help, unless it came before it was waited
+                // for.
+                path.pause = 2 * FIRST_PAUSE;
+                path.next = match waited {
                     true => u64::MAX,
                     false => now + FIRST_PAUSE,
                 };
+            } else if is_time || waited && is_routed {
+                path.pause = LONGEST_PAUSE.min(2 * path.pause);
+                path.next = now + path.pause;
+                plan.again.push(path.endpoint);
             }
         }
-        let exists = |patient: &Patient| {
-            let same = |there: &Endpoint| clashes(there, &patient.endpoint);
-            let id = |there: &Endpoint| id_of(there) == id_of(&patient.endpoint);
-            present.iter().any(|there| same(there) && id(there))
-        };
-        self.patients.retain(exists);
-        let wait = self.patients.iter().any(|patient| patient.waits);
-        match &self.routes {
-            None if wait => {
-                let listens = RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES)?;
-                self.routes = Some(listens);
-            }
-            Some(_) if !wait => self.routes = None,
-            _ => {}
-        }
-        for patient in &self.patients {
-            self.at = self.at.min(patient.next);
+        for path in &self.paths {
+            self.at = self.at.min(path.next);
         }
         let end = sys::milliseconds();
         self.busy_until = end + PAUSE.max(SHARE * (end - start));

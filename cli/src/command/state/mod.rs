@@ -21,11 +21,12 @@ use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
 use crate::state::changes::{entries, name_of};
+use crate::state::endpoint::address_of;
 use crate::state::file::{
     as_index, is_pattern, matches_pattern, parse, put_setting, File, Mistake,
 };
 use crate::state::members::members;
-use crate::state::plan::{address_of, is_local, Conflict, Others, Plan, Step, Tuning};
+use crate::state::plan::{is_local, Conflict, Others, Plan, Step, Tuning};
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
@@ -33,6 +34,8 @@ pub use apply::COMMAND as APPLY;
 pub use save::COMMAND as SAVE;
 pub use watch::COMMAND as WATCH;
 
+/// What failed is tried again no later than after this, in milliseconds.
+const LONGEST_PAUSE: u64 = 300_000;
 /// A state file is not larger than this.
 const LARGEST: usize = 1 << 20;
 
@@ -196,22 +199,33 @@ fn with_file(
     done.map(|()| job.teller.status)
 }
 
-impl Job {
-    fn routes(&mut self, session: &mut Session) -> Result<&mut RouteSocket> {
-        let routes = match self.routes.take() {
-            Some(routes) => routes,
-            None => RouteSocket::open(session.receive_buffer())?,
-        };
-        Ok(self.routes.insert(routes))
-    }
+/// The socket to ask for interfaces and routes.
+#[inline(never)]
+fn routes<'r>(
+    routes: &'r mut Option<RouteSocket>,
+    session: &mut Session,
+) -> Result<&'r mut RouteSocket> {
+    let open = match routes.take() {
+        Some(open) => open,
+        None => RouteSocket::open(session.receive_buffer())?,
+    };
+    Ok(routes.insert(open))
+}
 
+/// How long to wait until `due`, as poll takes it; without an end where that is
+/// `u64::MAX`.
+fn timeout(due: u64) -> i32 {
+    match due {
+        u64::MAX => -1,
+        due => i32::try_from(due.saturating_sub(sys::milliseconds())).unwrap_or(i32::MAX),
+    }
+}
+
+impl Job {
     /// Looks at interfaces, their addresses, and where it matters at default
     /// routes.
     fn look_around(&mut self, session: &mut Session) -> Result<()> {
-        self.routes(session)?;
-        if let Some(routes) = &mut self.routes {
-            routes.look(&mut self.plan.seen, &mut self.names)?;
-        }
+        routes(&mut self.routes, session)?.look(&mut self.plan.seen, &mut self.names)?;
         self.find_interfaces(session)?;
         for declared in &mut self.file.endpoints {
             declared.local |= is_local(&self.plan.seen, address_of(&declared.endpoint));
@@ -220,16 +234,14 @@ impl Job {
         let File {
             endpoints, uplinks, ..
         } = &mut self.file;
-        if let Some(routes) = &mut self.routes {
-            for declared in endpoints.iter().filter(|declared| declared.uplink) {
-                for index in &declared.indexes {
-                    for (number, family) in [(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
-                        let mut gateway = None;
-                        if !uplinks.contains(&(*index, family))
-                            && routes.default_route(number, *index, &mut gateway)?
-                        {
-                            uplinks.push((*index, family));
-                        }
+        for declared in endpoints.iter().filter(|declared| declared.uplink) {
+            for index in &declared.indexes {
+                for (number, family) in [(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
+                    if !uplinks.contains(&(*index, family))
+                        && routes(&mut self.routes, session)?
+                            .default_route(number, *index, &mut None)?
+                    {
+                        uplinks.push((*index, family));
                     }
                 }
             }
@@ -271,20 +283,17 @@ impl Job {
         Ok(())
     }
 
-    /// Plans what is to be done to endpoints. With `keep`, those of others stay
-    /// that are not among these. `prepare` may change what is wanted before
-    /// that is compared with what is there.
+    /// Plans what is to be done to endpoints. With `keep`, those of others stay.
     fn plan(
         &mut self,
         session: &mut Session,
-        keep: Option<&[Step]>,
+        keep: bool,
         follow: bool,
-        prepare: &dyn Fn(&mut Plan),
     ) -> core::result::Result<(), Mistake> {
         let plan = &mut self.plan;
         let others = match keep {
-            Some(own) => Others::StayBut(own, &self.file),
-            None => Others::Go,
+            true => Others::StayBut(&self.file),
+            false => Others::Go,
         };
         let conflict = match follow {
             true => Conflict::CostsTheId,
@@ -294,7 +303,6 @@ impl Job {
         plan.busy = None;
         loop {
             plan.expand(&self.file, follow);
-            prepare(plan);
             let compared = plan.compare(others, follow, conflict);
             if !plan.unsure || plan.busy.is_some() {
                 return compared;
@@ -353,7 +361,7 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
     }
     match sys::interface_index(fd, dev.as_bytes()) {
         Ok(index) => Ok(Some(index)),
-        Err(Errno(number)) if number == libc::ENODEV as usize => Ok(None),
+        Err(Errno(number)) if number == libc::ENODEV as u32 => Ok(None),
         Err(error) => Err(Error::answer(error).about(dev)),
     }
 }
@@ -389,7 +397,11 @@ fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, st
         }
     }
     if step.has_endpoint() {
-        members(out, &step.endpoint, name);
+        let mut endpoint = step.endpoint;
+        if step.replaces() && step.id() == 0 {
+            endpoint = endpoint.with_id(step.had);
+        }
+        members(out, &endpoint, name);
     }
     out.end_object();
 }

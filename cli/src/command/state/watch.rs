@@ -9,19 +9,18 @@ use super::apply::no_room;
 use super::heal::Healer;
 use super::hook::Hooks;
 use super::log::Log;
-use super::{index_of, print, print_setting, with_file, Job, Teller};
+use super::{index_of, print, print_setting, routes, timeout, with_file, Job, LONGEST_PAUSE};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::{interface, LinkEvent};
-use crate::kernel::{receive_error, RouteSocket, CHANGES, ROUTE_CHANGES};
+use crate::kernel::{receive_error, RouteSocket, CHANGES, ROUTES};
 use crate::session::{Command, Does, Session};
 use crate::state::changes::{carry_out, command, entries, Manner};
+use crate::state::endpoint::{address_of, clashes};
 use crate::state::file::{is_pattern, matches_pattern, Declared, File};
-use crate::state::plan::{
-    address_of, among, clashes, clashing, id_of, is_implicit, push, Action, Ids, Plan, Step,
-};
-use crate::sys::{self, Polled, Signals};
+use crate::state::plan::{among, remember};
+use crate::sys::{self, Fd, Polled, Signals};
 use crate::text::Text;
 
 /// After a change it is quiet for this long before it is followed, in
@@ -32,25 +31,21 @@ const LONGEST: u64 = 1000;
 /// What failed is tried again after this long, then after twice as long, and so
 /// on.
 const FIRST_PAUSE: u64 = 1000;
-/// But no later than after this.
-const LONGEST_PAUSE: u64 = 300_000;
-/// How many endpoints are remembered with their ids after they are gone.
-const REMEMBERED: usize = 128;
 
 /// What is known between two looks.
 struct Follower<'j> {
     /// The file, and what was there when last looked at.
     job: &'j mut Job,
     options: &'j Options,
-    /// The endpoints that the file stood for then.
-    own: Vec<Step>,
-    /// Endpoints of the file with the ids they had; none where another took it.
-    had: Vec<Endpoint>,
     /// Complaints of the last round, and of this one: each between NULs.
     before: Text,
     about: Text,
     /// The file was read since the last round.
     fresh: bool,
+    /// No round was made yet.
+    first: bool,
+    /// It is the last round, in which the endpoints of the file go.
+    last: bool,
     log: Log,
     healer: Healer,
     hooks: Hooks,
@@ -104,11 +99,11 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
         let mut follower = Follower {
             job,
             options: watch,
-            own: Vec::new(),
-            had: Vec::new(),
             before: Text::default(),
             about: Text::default(),
             fresh: true,
+            first: true,
+            last: false,
             log: Log::new(json),
             healer: Healer::default(),
             hooks: Hooks::new(watch.exec),
@@ -146,78 +141,72 @@ impl Follower<'_> {
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
         let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
-        let mut routes = None;
-        let mut first = true;
+        let mut hears_routes = false;
         let mut polled = Vec::new();
         if !self.options.no_heal {
-            match Healer::start() {
-                Ok(healer) => self.healer = healer,
-                Err(error) => {
-                    let mut message = Text::default();
-                    message.bytes(b"dead paths are not opened again: ");
-                    message.bytes(error.plain());
-                    self.job.teller.warn(0, message.as_bytes());
-                }
+            if let Err(error) = self.healer.start() {
+                let mut message = Text::default();
+                message.bytes(b"dead paths are not opened again: ");
+                message.bytes(error.plain());
+                self.job.teller.warn(0, message.as_bytes());
             }
         }
         loop {
-            if self.job.file.has_uplinks() && routes.is_none() {
-                match RouteSocket::listen(buffer, route::NETLINK_ROUTE, ROUTE_CHANGES) {
-                    Ok(listens) => routes = Some(listens),
-                    Err(error) if first => return Err(error),
-                    Err(error) => self.trouble(0, &error),
+            let now = sys::milliseconds();
+            let mut done = Ok(());
+            if self.healer.due() <= now {
+                done = self.heal(session);
+                if done.is_err() {
+                    self.healer.look_in(5000);
                 }
             }
-            let now = sys::milliseconds();
-            if self.due.min(self.again) <= now {
+            let routes_matter = self.job.file.has_uplinks() || self.healer.waits_for_routes();
+            if routes_matter != hears_routes {
+                hears_routes = routes_matter;
+                done = done.and(news.listen_to_routes(hears_routes));
+            }
+            if self.due.min(self.again) <= now && (done.is_ok() || !self.first) {
                 self.due = u64::MAX;
                 self.latest = u64::MAX;
                 self.again = u64::MAX;
-                match self.round(session, signals, first) {
-                    Ok(true) => {
-                        let present = &self.job.plan.present;
-                        if first && present.iter().any(|there| among(&self.own, there)) {
-                            self.healer.look_soon();
-                        }
-                        first = false;
-                    }
+                match self.round(session, &signals.fd) {
                     // A signal comes before it.
                     Ok(false) => self.due = 0,
-                    Err(error) if first => return Err(error),
+                    Ok(true) => {
+                        let plan = &self.job.plan;
+                        if self.first && plan.present.iter().any(|there| among(&plan.own, there)) {
+                            self.healer.look_in(FIRST_PAUSE);
+                        }
+                        self.first = false;
+                    }
                     Err(error) => {
-                        self.about.clear();
-                        self.trouble(0, &error);
-                        core::mem::swap(&mut self.before, &mut self.about);
+                        if !self.first {
+                            core::mem::swap(&mut self.before, &mut self.about);
+                        }
+                        done = Err(error);
                     }
                 }
-                self.write(session);
-                self.log.go_on();
             }
-            if let Err(error) = self.heal(session, signals) {
-                self.healer.look_later();
-                self.trouble(0, &error);
+            match done {
+                Err(error) if self.first => return Err(error),
+                Err(error) => self.trouble(0, &error),
+                Ok(()) => {}
             }
-            let unread = match &routes {
-                Some(routes) => Polled::read(routes.fd()),
-                None => Polled::read(&sys::Fd::NONE),
-            };
+            self.write(session);
             let [output, errors] = self.log.polled();
-            let [ended, waited_for] = self.healer.polled();
             polled.clear();
-            polled.extend([
+            polled.extend_from_slice(&[
                 Polled::read(&signals.fd),
                 Polled::read(news.fd()),
-                unread,
+                self.healer.polled(),
                 output,
                 errors,
-                ended,
-                waited_for,
             ]);
             self.hooks.polled(&mut polled);
-            sys::poll_all(&mut polled, self.timeout()).map_err(receive_error)?;
-            let Some([signal, changed, rerouted, output, errors, ended, waited_for]) =
-                polled.first_chunk()
-            else {
+            let due = self.due.min(self.again).min(self.healer.due());
+            let due = due.min(self.hooks.due());
+            sys::poll_all(&mut polled, timeout(due)).map_err(receive_error)?;
+            let Some([signal, changed, ended, output, errors]) = polled.first_chunk() else {
                 continue;
             };
             let mut weight = Weight::Nothing;
@@ -232,90 +221,67 @@ impl Follower<'_> {
             if output.is_ready() || errors.is_ready() {
                 self.log.go_on();
             }
-            if self.hooks.due() != u64::MAX {
-                let Job { teller, .. } = &mut *self.job;
-                if self.hooks.hear(&mut |message| teller.warn(0, message)) || self.hooks.is_due() {
-                    self.due = 0;
-                }
-                self.write(session);
+            if self.hooks.due() != u64::MAX && self.hooks.hear(&mut self.job.teller) {
+                self.due = 0;
             }
             // What cannot be heard is found out by looking.
             let mut heard = Ok(());
             if ended.is_ready() {
-                heard = self.healer.hear_ends(&self.own);
-            }
-            if waited_for.is_ready() {
-                heard = heard.and(self.healer.hear_routes());
+                heard = self.healer.hear(&self.job.plan.own);
             }
             if changed.is_ready() {
-                match self.hear(session, &mut news) {
-                    Ok(found) => weight = weight.max(found),
-                    Err(error) => heard = Err(error),
-                }
+                heard = heard.and(self.hear(session, &mut news, &mut weight));
             }
             if let Err(error) = heard {
                 self.trouble(0, &error);
                 weight = weight.max(Weight::Later);
             }
-            if rerouted.is_ready() {
-                if let Some(listens) = &mut routes {
-                    if listens.news(&mut |_| ()).is_err() {
-                        routes = None;
-                    }
-                }
-                weight = weight.max(Weight::Later);
-            }
-            let now = sys::milliseconds();
             if weight != Weight::Nothing {
                 self.pause = FIRST_PAUSE;
-            }
-            match weight {
-                Weight::Nothing => {}
-                Weight::Later => {
-                    self.latest = self.latest.min(now + LONGEST);
-                    self.due = self.latest.min(now + QUIET);
-                }
-                Weight::Now => self.due = 0,
+                let now = sys::milliseconds();
+                self.latest = self.latest.min(now + LONGEST);
+                self.due = match weight {
+                    Weight::Now => 0,
+                    _ => self.latest.min(now + QUIET),
+                };
             }
         }
     }
 
-    /// How long to wait for news, as poll takes it.
-    fn timeout(&self) -> i32 {
-        match self
-            .due
-            .min(self.again)
-            .min(self.healer.due())
-            .min(self.hooks.due())
-        {
-            u64::MAX => -1,
-            at => i32::try_from(at.saturating_sub(sys::milliseconds())).unwrap_or(i32::MAX),
-        }
-    }
-
-    /// Takes news; returns how soon they must be followed.
-    fn hear(&mut self, session: &mut Session, news: &mut RouteSocket) -> Result<Weight> {
-        let mut weight = Weight::Nothing;
+    /// Takes news; says how soon they must be followed.
+    fn hear(
+        &mut self,
+        session: &mut Session,
+        news: &mut RouteSocket,
+        weight: &mut Weight,
+    ) -> Result<()> {
         let mut links = Vec::new();
+        let mut rerouted = false;
         news.news(&mut |news| {
+            rerouted |= news.index == ROUTES;
             if news.address.is_none() {
                 links.push(news.index);
             }
-            weight = weight.max(self.weigh(news));
+            *weight = (*weight).max(self.weigh(news));
         })?;
-        // Names move between interfaces; the news tell one name at most.
-        if !links.is_empty() && weight == Weight::Nothing && self.has_moved(session, &links)? {
-            weight = Weight::Later;
+        if rerouted {
+            self.healer.reroute();
         }
-        Ok(weight)
+        // Names move between interfaces; the news name one at most.
+        if !links.is_empty() && *weight == Weight::Nothing && self.has_moved(session, &links)? {
+            *weight = Weight::Later;
+        }
+        Ok(())
     }
 
     fn weigh(&self, news: &LinkEvent) -> Weight {
         let index = news.index;
-        if index == 0 {
-            return Weight::Later;
-        }
         let file = &self.job.file;
+        match index {
+            0 => return Weight::Later,
+            ROUTES if file.has_uplinks() => return Weight::Later,
+            _ => {}
+        }
         let written = |address: IpAddr| {
             let of = Endpoint::new(address);
             let same = |line: &Endpoint| clashes(&line.with_port(0), &of);
@@ -369,11 +335,7 @@ impl Follower<'_> {
     /// Reads the file again.
     fn read_again(&mut self) -> Weight {
         let mut file = File::default();
-        let mut teller = Teller {
-            status: 0,
-            text: Text::default(),
-            ..self.job.teller
-        };
+        let teller = &mut self.job.teller;
         let mut read = teller.read(&mut file);
         if read.is_ok() && teller.status == 0 && file.is_empty() && !self.options.allow_empty {
             read = Err(teller.empty());
@@ -381,8 +343,7 @@ impl Follower<'_> {
         if let Err(error) = read {
             teller.mistake(0, &error);
         }
-        self.log.write(b"", teller.text.as_bytes());
-        if teller.status != 0 {
+        if core::mem::take(&mut teller.status) != 0 {
             return Weight::Nothing;
         }
         for declared in &mut file.endpoints {
@@ -405,17 +366,19 @@ impl Follower<'_> {
     }
 
     /// Looks, and makes the endpoints what they should be, as far as that is
-    /// possible; false where a signal came before the lock could be had.
-    fn round(&mut self, session: &mut Session, signals: &Signals, first: bool) -> Result<bool> {
-        if !self.job.lock.take(&signals.fd)? {
+    /// possible; false where there was something to read from `until` before the
+    /// lock could be had.
+    fn round(&mut self, session: &mut Session, until: &Fd) -> Result<bool> {
+        self.about.clear();
+        let locked = self.job.lock.take(until);
+        if !self.last && !locked? {
             return Ok(false);
         }
-        let done = self
-            .look(session)
-            .and_then(|()| self.follow(session, first));
+        let done = self.follow(session);
         self.job.lock.release();
         done?;
-        self.hooks.note(self.job, session)?;
+        self.hooks.note(&self.job.plan);
+        self.job.plan.again.clear();
         self.hooks.start(self.job, session)?;
         self.account(session)?;
         core::mem::swap(&mut self.before, &mut self.about);
@@ -423,77 +386,51 @@ impl Follower<'_> {
         Ok(true)
     }
 
-    fn look(&mut self, session: &mut Session) -> Result<()> {
-        self.about.clear();
-        self.job.look_around(session)?;
+    /// Does what a round is for, with the lock held.
+    #[inline(never)]
+    fn follow(&mut self, session: &mut Session) -> Result<()> {
+        // Only endpoints matter at the end.
+        if !self.last {
+            self.job.look_around(session)?;
+        }
         let mut mistakes = Vec::new();
         self.job
             .look(session, &mut |mistake| mistakes.push(mistake))?;
         for mistake in mistakes {
             self.trouble(mistake.line, &mistake.error);
         }
-        for there in &self.job.plan.present {
-            if among(&self.own, there) {
-                remember(&mut self.had, there);
+        let plan = &mut self.job.plan;
+        for there in &plan.present {
+            if among(&plan.own, there) {
+                remember(&mut plan.had, there);
             }
         }
-        Ok(())
-    }
-
-    /// Does what a round is for, after the look.
-    #[inline(never)]
-    fn follow(&mut self, session: &mut Session, first: bool) -> Result<()> {
+        // A program is called with the id before the endpoint has it; in JSON it
+        // is printed.
+        plan.numbered = self.hooks.exist() || session.options.json;
+        plan.keeps_flags = self.options.keep_flags;
         // Nothing follows from an empty file.
         let empty = self.job.file.is_empty() && !self.options.allow_empty;
         let keep = self.options.keep || empty;
-        let (own, had, hooks) = (&self.own, &self.had, &self.hooks);
-        // The program is told the id before the endpoint has it.
-        self.job.plan.numbered = hooks.exist();
-        let keep_flags = self.options.keep_flags;
-        let prepare = |plan: &mut Plan| {
-            for had in had {
-                plan.ids.mark(id_of(had), Ids::RESERVED);
-            }
-            for wanted in &mut plan.wanted {
-                wanted.had = hooks.prepared_id(&wanted.endpoint);
-                if let Some(had) = clashing(had, &wanted.endpoint).filter(|_| wanted.had == 0) {
-                    wanted.had = id_of(had);
-                }
-                let same = |step: &Step| clashes(&step.endpoint, &wanted.endpoint);
-                let asked = own.iter().find(|step| same(step)).map(|step| step.asked);
-                wanted.keeps_flags = keep_flags && asked.is_none_or(|asked| asked == wanted.asked);
-            }
-        };
-        let mine: Option<&[Step]> = keep.then_some(own.as_slice());
         self.job
-            .plan(session, mine, true, &prepare)
+            .plan(session, keep, true)
             .map_err(|mistake| mistake.error)?;
+        let plan = &mut self.job.plan;
+        if self.hooks.exist() {
+            self.hooks.hold_back(plan);
+        }
         let manner = Manner {
             lenient: true,
             careful: keep,
         };
-        let plan = &mut self.job.plan;
-        self.hooks.hold_back(plan);
-        self.hooks.forget(plan);
-        let path_manager = session.path_manager()?;
-        carry_out(path_manager, plan, manner).map_err(|mistake| mistake.error)?;
-        if first {
-            // Who may change nothing need not stay.
-            for step in &mut plan.steps {
-                match step.error.take() {
-                    Some(error) if error.errno() == libc::EPERM as usize => return Err(error),
-                    error => step.error = error,
+        carry_out(session.path_manager()?, plan, manner).map_err(|mistake| mistake.error)?;
+        for step in &mut plan.steps {
+            match step.error.take() {
+                // A process that may change nothing need not stay.
+                Some(error) if self.first && error.errno() == libc::EPERM as u32 => {
+                    return Err(error);
                 }
-            }
-        }
-        let chosen = |step: &Step| step.action == Action::Add && step.id() == 0;
-        if session.options.json && plan.steps.iter().any(chosen) {
-            let mut present = Vec::new();
-            entries(session.path_manager()?, &mut present)?;
-            for step in &mut plan.steps {
-                if let Some(found) = clashing(&present, &step.endpoint).filter(|_| chosen(step)) {
-                    step.endpoint = step.endpoint.with_id(id_of(found));
-                }
+                error => step.error = error,
             }
         }
         Ok(())
@@ -542,7 +479,8 @@ impl Follower<'_> {
                 self.job.teller.report(line, &error);
             }
         }
-        core::mem::swap(&mut self.own, &mut self.job.plan.wanted);
+        let plan = &mut self.job.plan;
+        core::mem::swap(&mut plan.own, &mut plan.wanted);
         Ok(())
     }
 
@@ -577,105 +515,24 @@ impl Follower<'_> {
         before.all(|before| before != about)
     }
 
-    /// Deletes and adds endpoints that connections could use and none does.
-    #[inline(never)]
-    fn heal(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
-        if !self.healer.is_due() {
-            return Ok(());
+    /// Finds endpoints that connections could use and none does: the next round
+    /// deletes and adds them.
+    fn heal(&mut self, session: &mut Session) -> Result<()> {
+        let plan = &mut self.job.plan;
+        entries(session.path_manager()?, &mut plan.present)?;
+        let ask = routes(&mut self.job.routes, session)?;
+        self.healer.look(session, ask, plan)?;
+        if !plan.again.is_empty() {
+            self.due = 0;
         }
-        let mut again = Vec::new();
-        let mut present = Vec::new();
-        entries(session.path_manager()?, &mut present)?;
-        present.retain(|there| among(&self.own, there));
-        self.job.routes(session)?;
-        let Some(ask) = &mut self.job.routes else {
-            return Ok(());
-        };
-        let looked = self.healer.look(session, ask, &present, &mut again);
-        if let Err(error) = looked {
-            self.trouble(0, &error);
-        }
-        if !again.is_empty() && self.job.lock.take(&signals.fd)? {
-            let path_manager = session.path_manager()?;
-            let plan = &mut self.job.plan;
-            plan.steps.clear();
-            plan.settings.clear();
-            // As they are now: somebody may have been quicker.
-            let mut found = Vec::new();
-            let read = entries(path_manager, &mut found);
-            for endpoint in found.iter().filter(|there| again.contains(there)) {
-                push(&mut plan.steps, Action::Delete, endpoint);
-                push(&mut plan.steps, Action::Add, endpoint);
-            }
-            let manner = Manner {
-                lenient: true,
-                careful: true,
-            };
-            let done = read.map(|()| carry_out(path_manager, plan, manner));
-            self.job.lock.release();
-            if let Err(mistake) = done? {
-                return Err(mistake.error);
-            }
-            for step in &self.job.plan.steps {
-                let (path_manager, out) = session.path_manager_and_output()?;
-                match &step.error {
-                    None => print(out, path_manager, &mut self.job.names, step),
-                    // What was deleted comes back by the next round.
-                    Some(_) => self.due = 0,
-                }
-            }
-        }
-        self.write(session);
         Ok(())
     }
 
     /// Deletes the endpoints of the file.
-    #[inline(never)]
     fn remove(&mut self, session: &mut Session) -> Result<()> {
-        // Whoever holds the lock for longer than changes take does not keep these
-        // endpoints alive.
-        let _ = self.job.lock.take(&sys::Fd::NONE);
-        let path_manager = session.path_manager()?;
-        let plan = &mut self.job.plan;
-        entries(path_manager, &mut plan.present)?;
-        plan.settings.clear();
-        plan.steps.clear();
-        for there in &plan.present {
-            if !is_implicit(there) && among(&self.own, there) {
-                push(&mut plan.steps, Action::Delete, there);
-            }
-        }
-        let manner = Manner {
-            lenient: true,
-            careful: true,
-        };
-        carry_out(path_manager, plan, manner).map_err(|mistake| mistake.error)?;
-        self.job.lock.release();
-        self.fresh = false;
-        plan.wanted.clear();
-        self.hooks.note(self.job, session)?;
-        self.account(session)?;
+        self.job.file = File::default();
+        self.last = true;
+        self.round(session, &Fd::NONE)?;
         self.hooks.finish(self.job, session)
     }
-}
-
-/// Keeps in mind which id an endpoint has.
-#[inline(never)]
-fn remember(all: &mut Vec<Endpoint>, there: &Endpoint) {
-    let mut place = None;
-    for had in &mut *all {
-        if id_of(had) == id_of(there) || clashes(had, there) {
-            // There may be two: one that had the id, one that has it now.
-            *had = Endpoint::EMPTY;
-            place = Some(had);
-        }
-    }
-    if let Some(place) = place {
-        *place = *there;
-        return;
-    }
-    if all.len() == REMEMBERED {
-        all.remove(0);
-    }
-    all.push(*there);
 }

@@ -1,0 +1,62 @@
+//! Endpoints as the kernel tells them apart.
+
+use std::net::IpAddr;
+
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+
+use crate::grammar::same;
+
+/// The address; that of no host where there is none.
+pub fn address_of(endpoint: &Endpoint) -> IpAddr {
+    endpoint.address().unwrap_or(IpAddr::from([0; 4]))
+}
+
+/// The port; 0 is none.
+pub fn port_of(endpoint: &Endpoint) -> u16 {
+    endpoint.port().unwrap_or(0)
+}
+
+/// The id; 0 is any.
+pub fn id_of(endpoint: &Endpoint) -> u8 {
+    endpoint.id().unwrap_or(0)
+}
+
+/// The flags.
+pub fn flags_of(endpoint: &Endpoint) -> EndpointFlags {
+    endpoint.flags().unwrap_or_default()
+}
+
+/// Index of the interface; 0 is none.
+pub fn index_of(endpoint: &Endpoint) -> u32 {
+    endpoint.if_idx().unwrap_or(0)
+}
+
+/// The same with this id; 0 is none.
+#[inline(never)]
+pub fn with_id(endpoint: &Endpoint, id: u8) -> Endpoint {
+    match id {
+        0 => endpoint.without(Endpoint::ID),
+        id => endpoint.with_id(id),
+    }
+}
+
+/// Whether the kernel made it.
+pub fn is_implicit(endpoint: &Endpoint) -> bool {
+    flags_of(endpoint).contains(EndpointFlags::IMPLICIT)
+}
+
+/// Whether the kernel could not hold both: the port belongs to the address,
+/// the interface does not.
+#[inline(never)]
+pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one.address(), other.address()) {
+        (Some(a), Some(b)) => port_of(one) == port_of(other) && same(a, b),
+        _ => false,
+    }
+}
+
+/// The endpoint that this one clashes with, if there is one.
+#[inline(never)]
+pub fn clashing<'e>(all: &'e [Endpoint], endpoint: &Endpoint) -> Option<&'e Endpoint> {
+    all.iter().find(|present| clashes(present, endpoint))
+}
