@@ -101,6 +101,21 @@ pub fn connect_marked(address: SocketAddr, mark: u32) -> io::Result<TcpStream> {
     Ok(client.into())
 }
 
+/// Binds a socket to an interface (SO_BINDTODEVICE).
+pub fn bind_to(socket: &TcpListener, interface: &str) -> io::Result<()> {
+    // SAFETY: the name outlives the call, its length is its own.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            interface.as_ptr().cast(),
+            interface.len() as u32,
+        )
+    })
+    .map(drop)
+}
+
 /// One MPTCP connection, both ends of it.
 pub struct Connection {
     pub client: TcpStream,

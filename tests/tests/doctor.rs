@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ip_mptcp_tests::connection::{
-    connect, listen, subflow_addresses, subflows_established, Connection,
+    bind_to, connect, connect_marked, listen, subflow_addresses, subflows_established, Connection,
 };
 use ip_mptcp_tests::documents::{self, Folder};
 use ip_mptcp_tests::kernel::{self, Limits};
@@ -89,6 +89,12 @@ fn finds(expected: &[(&str, &str)]) -> Vec<Finding> {
 #[track_caller]
 fn healthy() {
     finds(&[]);
+}
+
+/// Waits until nothing is found any more.
+#[track_caller]
+fn until_healthy() {
+    until("no findings", || findings().is_empty().then_some(()));
 }
 
 /// Waits for the first finding of this check; others may come with it.
@@ -299,6 +305,14 @@ impl Net {
         Connection::open_to(listener, self.address(listener, "10.9.0.2"))
     }
 
+    /// The same, and waits until the connection has this many further subflows.
+    #[track_caller]
+    fn joined(&self, listener: &TcpListener, count: usize) -> Connection {
+        let connection = self.connect(listener);
+        until_joined(&connection, count);
+        connection
+    }
+
     fn address(&self, listener: &TcpListener, server: &str) -> SocketAddr {
         let port = listener.local_addr().expect("its address").port();
         (server.parse::<IpAddr>().expect("an address"), port).into()
@@ -319,6 +333,13 @@ impl Net {
 fn give(name: &str, v4: &str, v6: &str) {
     add_address(name, v4.parse().expect("an address"), 24);
     add_address(name, v6.parse().expect("an address"), 64);
+}
+
+/// A listener that is bound to an interface.
+fn listen_on(interface: &str) -> TcpListener {
+    let listener = listen("0.0.0.0:0");
+    bind_to(&listener, interface).expect("SO_BINDTODEVICE");
+    listener
 }
 
 /// A listener with IPV6_V6ONLY.
@@ -363,6 +384,20 @@ fn no_mptcp_is_found() {
     assert!(remedy.contains("CONFIG_MPTCP"), "{remedy}");
 }
 
+/// A refusal that is about rights, not about the kernel: EPERM.
+#[test]
+fn a_kernel_that_refuses_to_say_is_not_one_without_mptcp() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(run) = injected("sendto:error=EPERM:when=1", "-j doctor") else {
+        return;
+    };
+    let output = run.run();
+    assert!(!output.stdout().contains("no-mptcp"), "{}", output.report());
+    assert_ne!(output.code(), 0, "{}", output.report());
+}
+
 #[test]
 fn disabled_is_found_and_cured() {
     let Some(_net) = Net::routed(2) else { return };
@@ -378,7 +413,7 @@ fn disabled_is_found_and_cured() {
 #[test]
 fn no_listener_is_found_and_cured() {
     let silence = Listening::forbidden();
-    let Some(_net) = Net::routed(2) else { return };
+    let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     if sysctl("mptcp/path_manager", "userspace").is_err() {
         return skip("this kernel cannot choose a user-space path manager by name");
@@ -389,6 +424,13 @@ fn no_listener_is_found_and_cured() {
     drop(silence);
     let monitor = Monitor::start(Run::tool("monitor"));
     healthy();
+    // It listens, but opens nothing.
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    let evidence = "connections opened here 1, with further subflows 0";
+    finds(&[("note user-space", evidence)]);
+    drop(connection);
+    until_healthy();
     monitor.stop(libc::SIGTERM);
 }
 
@@ -411,8 +453,7 @@ fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
     finds(&[("fault plain-tcp", "TCP connections opened 1 and accepted 0")]);
     // One that asks is enough.
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
 }
 
@@ -447,12 +488,10 @@ fn limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured() {
         "endpoints of one family for further subflows 2",
     )]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     let found = finds(&[("fault limit-subflows", "connections without its subflow 1")]);
     cure_one(&found[0], "", &[&connection]);
-    let another = net.connect(&listener);
-    until_joined(&another, 2);
+    let another = net.joined(&listener, 2);
     limits(2, 0);
     let found = findings();
     let limit = found.iter().find(|one| one.check == "limit-subflows");
@@ -475,9 +514,45 @@ fn limits_are_enough_where_one_endpoint_is_that_of_the_first_subflow_or_of_the_o
     limits(2, 1);
     healthy();
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
+}
+
+#[test]
+fn endpoints_of_the_other_family_are_found_and_cured() {
+    for (endpoint, server, add) in [
+        (UPLINK_2, "2001:db8:9::2", "2001:db8:2::2"),
+        ("2001:db8:2::2 id 2 dev up2 subflow", "10.9.0.2", "10.0.2.2"),
+    ] {
+        let Some(net) = Net::routed(2) else { return };
+        endpoints(&[endpoint]);
+        let listener = net.listen();
+        let connection = Connection::open_to(&listener, net.address(&listener, server));
+        let evidence = format!("connections 1, one of them to {server}");
+        let found = finds(&[("fault other-family", &evidence)]);
+        let remedy = format!("ip-mptcp endpoint add {add} dev up2 subflow");
+        assert_eq!(found[0].remedy, remedy);
+        cure("other-family", "", &[&connection]);
+        until_joined(&connection, 1);
+        healthy();
+    }
+}
+
+/// One endpoint of the family is enough, though it be that of the first subflow; and who
+/// wants IPv4 alone may have it.
+#[test]
+fn endpoints_of_the_other_family_beside_some_of_its_own_are_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2, "2001:db8:1::2 id 3 dev up1 subflow"]);
+    let listener = net.listen();
+    let six = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    six.exchange(1);
+    healthy();
+    drop(six);
+    endpoints(&[UPLINK_2]);
+    let _six = Connection::open_to(&listener, net.address(&listener, "2001:db8:9::2"));
+    let _four = net.joined(&listener, 1);
+    finds(&[("note other-family", "one of them to 2001:db8:9::2")]);
 }
 
 #[test]
@@ -503,8 +578,7 @@ fn an_address_with_a_port_that_a_client_announces_and_the_server_uses_is_no_faul
     limits(0, 2);
     endpoints(&["10.0.2.2 id 2 dev up2 port 7777 signal"]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
 }
 
@@ -521,8 +595,7 @@ fn endpoints_that_are_announced_and_used_all_the_same_are_no_fault() {
         .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
     shell("ip route add 10.9.1.0/24 via 10.0.2.1 dev up2");
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
 }
 
@@ -603,8 +676,7 @@ fn fullmesh_is_no_fault_where_the_peer_announces_nothing_or_its_address_is_used(
     limits(0, 2);
     endpoints(&["10.0.2.2 id 2 dev up2 subflow fullmesh"]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     healthy();
     net.server
         .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
@@ -636,8 +708,7 @@ fn announcements_that_nothing_accepts_are_found_and_cured() {
         "AddAddr 1; connections opened here without further",
     )]);
     cure("add-addr-ignored", "", &[&connection]);
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
+    let _another = net.joined(&listener, 1);
     healthy();
 }
 
@@ -653,8 +724,7 @@ fn a_server_that_forbids_joins_and_announces_an_address_is_no_fault() {
         endpoints(&["10.9.0.2 id 1 dev srv port 8080 signal"]);
     });
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
     net.server.inside(healthy);
 }
@@ -670,8 +740,7 @@ fn an_endpoint_that_announced_addresses_pass_by_is_found_and_cured() {
         endpoints(&["10.9.0.2 id 1 dev srv port 8080 signal"]);
     });
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     let found = finds(&[(
         "fault join-untried",
         "endpoint 10.0.2.2 id 2 dev up2; connections",
@@ -679,11 +748,8 @@ fn an_endpoint_that_announced_addresses_pass_by_is_found_and_cured() {
     assert_eq!(found[0].remedy, "ip-mptcp endpoint change id 2 fullmesh");
     shell(&found[0].remedy);
     drop(connection);
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
-    until("the end of the other connection", || {
-        findings().is_empty().then_some(())
-    });
+    let _connection = net.joined(&listener, 1);
+    until_healthy();
 }
 
 /// Service addresses are on the loopback interface, and any uplink leads to them.
@@ -706,9 +772,7 @@ fn addresses_of_services_on_loopback_are_no_fault() {
     add_address("lo", "10.98.0.2".parse().expect("an address"), 32);
     endpoints(&["10.98.0.2 id 3 subflow"]);
     drop(connection);
-    until("the end of the connection", || {
-        findings().is_empty().then_some(())
-    });
+    until_healthy();
 }
 
 /// The C flag of MP_CAPABLE, deny_join_id0.
@@ -748,11 +812,8 @@ fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
         sysctl(forbidden, "1").expect("allowed");
     });
     drop(connection);
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
-    until("the end of the first connection", || {
-        findings().is_empty().then_some(())
-    });
+    let _another = net.joined(&listener, 1);
+    until_healthy();
     // A client's own is about what servers open, which is nothing.
     sysctl(forbidden, "0").expect("forbidden");
     healthy();
@@ -838,6 +899,15 @@ fn an_announced_address_at_which_nobody_listens_is_found() {
             "endpoint 2001:db8:10::2 id 2 dev srv1",
         )]);
         drop(four);
+        drop(first);
+        // SO_BINDTODEVICE.
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        let bound = listen_on("srv");
+        let evidence = "listens only on another interface, srv";
+        finds(&[("fault signal-unheard", evidence)]);
+        drop(bound);
+        let _bound = listen_on("srv1");
+        healthy();
         // For an announced port the kernel listens itself.
         endpoints(&["10.9.1.2 id 2 port 7777 dev srv1 signal"]);
         healthy();
@@ -908,6 +978,9 @@ fn an_announced_address_of_a_router_with_nat_is_no_fault() {
         let _listener = listen("0.0.0.0:0");
         endpoints(&["203.0.113.5 id 1 dev srv signal"]);
         healthy();
+        let status = Run::tool("status").run().success().stdout();
+        let line = "endpoint 203.0.113.5 id 1 signal dev srv translated\n";
+        assert!(status.contains(line), "{status}");
         // It may be a mistake.
         endpoints(&["10.7.7.7 id 1 signal"]);
         finds(&[("note endpoint-no-address", "endpoint 10.7.7.7 id 1")]);
@@ -972,8 +1045,7 @@ fn endpoints_without_routes_are_found_and_cured_each_with_its_own_table() {
     for (finding, path) in found.iter().zip([2, 3]) {
         cure_one(finding, &format!("10.0.{path}.1"), &[&connection]);
     }
-    let another = net.connect(&listener);
-    until_joined(&another, 2);
+    let _another = net.joined(&listener, 2);
     healthy();
 }
 
@@ -1029,9 +1101,7 @@ fn two_cables_without_a_default_route_are_no_fault() {
     endpoints(&["192.168.0.2 id 1 dev blue subflow fullmesh"]);
     let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
     until_joined(&connection, 2);
-    until("the end of the other connection", || {
-        findings().is_empty().then_some(())
-    });
+    until_healthy();
     server.inside(healthy);
 }
 
@@ -1105,8 +1175,7 @@ fn packets_that_leave_by_another_interface_are_found_and_cured() {
         "{found:?}"
     );
     cure_one(&found, "", &[&connection]);
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
+    let _another = net.joined(&listener, 1);
 }
 
 /// Two next hops, and neither is by the interface that has the address.
@@ -1155,8 +1224,7 @@ fn packets_that_leave_by_another_interface_and_arrive_are_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&["10.0.2.2 id 2 subflow"]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     healthy();
 }
 
@@ -1175,10 +1243,39 @@ fn policy_routing_is_no_fault() {
         endpoints(&["10.0.2.2 id 2 subflow"]);
         healthy();
         let listener = net.listen();
-        let connection = net.connect(&listener);
-        until_joined(&connection, 1);
+        let _connection = net.joined(&listener, 1);
         healthy();
     }
+}
+
+/// mwan3 and others: what marks packets decides, and before there is a connection nobody knows.
+#[test]
+fn routes_that_depend_on_marks_are_a_note_before_and_looked_up_with_the_mark_after() {
+    let Some(net) = Net::fresh(2) else { return };
+    shell(
+        "ip route add default via 10.0.2.1 dev up2 table 77; ip rule add fwmark 7 table 77; \
+         ip route add default via 10.0.1.1 dev up1 table 77 metric 1",
+    );
+    endpoints(&[UPLINK_2]);
+    finds(&[(
+        "note no-route",
+        "as to any host: no route, the kernel takes it for a neighbour on up2; rules for marks",
+    )]);
+    // `not fwmark`, as of WireGuard, is for all that has none.
+    shell("ip rule add not fwmark 9 table 78; ip rule del fwmark 7 table 77");
+    finds(&[("fault no-route", "as to any host")]);
+    shell("ip rule add fwmark 7 table 77");
+    shell("ip route del default via 10.0.2.1 dev up2 table 77");
+    shell("ip route add default via 10.0.2.1 dev up2 table 77 metric 2");
+    net.block("10.0.2.2");
+    let listener = net.listen();
+    let to = net.address(&listener, "10.9.0.2");
+    let client = connect_marked(to, 7).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    let connection = Connection { client, server };
+    connection.exchange(1);
+    let found = until_found("join-unanswered");
+    assert!(found.evidence.contains("endpoint 10.0.2.2"), "{found:?}");
 }
 
 /// OpenWrt: default routes from a prefix.
@@ -1242,8 +1339,7 @@ fn strict_filtering_of_a_client_is_found_and_cured() {
     filter("all", "1");
     filter("up1", "1");
     until("the join that is sent again, or a new one", || {
-        let another = net.connect(&listener);
-        until_joined(&another, 1);
+        let _another = net.joined(&listener, 1);
         Some(())
     });
 }
@@ -1266,8 +1362,7 @@ fn strict_filtering_of_a_server_is_found_and_cured() {
         )]);
     });
     net.server.inside(|| cure("rp-filter", "", &[&connection]));
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
+    let _another = net.joined(&listener, 1);
 }
 
 // Subflows that this host opens.
@@ -1279,8 +1374,7 @@ fn an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works() {
     endpoints(&[UPLINK_2, UPLINK_3, "10.0.4.2 id 4 dev up4 subflow"]);
     net.block("10.0.3.2");
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 2);
+    let connection = net.joined(&listener, 2);
     let found = until_found("join-unanswered");
     let evidence =
         "endpoint 10.0.3.2 id 3 dev up3; to 10.9.0.2: connections whose subflow waits in \
@@ -1293,6 +1387,86 @@ fn an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works() {
     healthy();
 }
 
+/// The uplink that routes choose for new connections is dead, though its interface is up.
+#[test]
+fn connections_that_are_not_answered_are_found_and_have_not_fallen_back() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    net.block("10.0.1.2");
+    let listener = net.listen();
+    let to = net.address(&listener, "10.9.0.2");
+    let client = std::thread::spawn(move || connect(to));
+    let found = until("the option to be left out", || {
+        let found = findings();
+        (counter("MPCapableSYNTXDrop") > 0 && found.len() == 1).then(|| found[0].clone())
+    });
+    assert_eq!(
+        (found.level.as_str(), found.check.as_str()),
+        ("fault", "first-unanswered")
+    );
+    let evidence = format!("from 10.0.1.2 to 10.9.0.2 port {}: first", to.port());
+    assert!(found.evidence.starts_with(&evidence), "{found:?}");
+    net.unblock("10.0.1.2");
+    let client = client.join().expect("a thread").expect("connect");
+    drop((listener.accept().expect("accept"), client));
+    until("no fault", || {
+        let found = findings();
+        found.iter().all(|one| one.level == "note").then_some(())
+    });
+    // One peer of several is no fault of the path.
+    let _connection = net.joined(&listener, 1);
+    net.server
+        .inside(|| shell("ip address add 10.9.0.3/24 dev srv; ip rule add to 10.9.0.3 blackhole"));
+    net.router
+        .inside(|| shell("ip rule add to 10.9.0.3 blackhole"));
+    let away = SocketAddr::from(([10, 9, 0, 3], to.port()));
+    std::thread::spawn(move || connect(away));
+    assert_eq!(until_found("first-unanswered").level, "note");
+}
+
+/// The uplink of the first subflow dies under an upload, and the other one goes on.
+#[test]
+fn a_first_subflow_that_gets_no_answers_any_more_is_found() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&["10.0.2.2 id 2 dev up2 subflow backup"]);
+    let listener = net.listen();
+    let connection = net.joined(&listener, 1);
+    net.block("10.0.1.2");
+    connection.client.set_nonblocking(true).expect("no waiting");
+    let found = until("subflow-stalled", || {
+        let _ = (&connection.client).write(&[b'x'; 100]);
+        let mut found = findings().into_iter();
+        found.find(|one| one.check == "subflow-stalled")
+    });
+    assert!(found.evidence.starts_with("from 10.0.1.2 to 10.9.0.2"));
+    net.unblock("10.0.1.2");
+    until_healthy();
+}
+
+/// The same under a download, as the server sees it.
+#[test]
+fn a_subflow_of_a_client_that_gets_no_answers_any_more_is_a_note() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
+    let listener = net.listen();
+    let connection = net.joined(&listener, 1);
+    net.router
+        .inside(|| shell("ip rule add to 10.0.2.2 blackhole"));
+    connection.server.set_nonblocking(true).expect("no waiting");
+    net.server.inside(|| {
+        let found = until("subflow-stalled", || {
+            let _ = (&connection.server).write(&[b'x'; 100]);
+            let mut found = findings().into_iter();
+            found.find(|one| one.check == "subflow-stalled")
+        });
+        assert_eq!(found.level, "note");
+        assert!(found.evidence.ends_with(" 1"), "{found:?}");
+    });
+    net.router
+        .inside(|| shell("ip rule del to 10.0.2.2 blackhole"));
+    net.server.inside(until_healthy);
+}
+
 /// Joins that were answered before must not hide that they are not any more.
 #[test]
 fn an_uplink_that_worked_before_is_found() {
@@ -1300,8 +1474,7 @@ fn an_uplink_that_worked_before_is_found() {
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
     for _ in 0..5 {
-        let connection = net.connect(&listener);
-        until_joined(&connection, 1);
+        let _connection = net.joined(&listener, 1);
     }
     healthy();
     net.block("10.0.2.2");
@@ -1331,6 +1504,20 @@ fn a_unique_local_address_that_takes_places_is_found_and_cured() {
     cure("unique-local", "", &[&connection]);
     until_joined(&connection, 1);
     healthy();
+}
+
+/// An address of a link reaches nobody beyond it.
+#[test]
+fn an_endpoint_of_a_link_is_found_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    add_address("up2", "fe80::9".parse().expect("an address"), 64);
+    endpoints(&["fe80::9 id 9 dev up2 subflow"]);
+    let listener = net.listen();
+    let to = net.address(&listener, "2001:db8:9::2");
+    let connection = Connection::open_to(&listener, to);
+    let found = until_found("unique-local");
+    assert!(found.evidence.starts_with("endpoint fe80::9 id 9 dev up2"));
+    cure("unique-local", "", &[&connection]);
 }
 
 /// Inside of the network it is as good as any.
@@ -1396,16 +1583,57 @@ fn subflows_that_some_connections_lack_are_a_note_without_commands() {
         "connections without its subflow 2, with it 0",
     )]);
     net.server.inside(|| limits(2, 2));
-    let new = net.connect(&listener);
-    until_joined(&new, 1);
+    let _new = net.joined(&listener, 1);
     let found = finds(&[(
         "note join-lost",
         "connections without its subflow 2, with it 1",
     )]);
     assert!(!is_commands(&found[0].remedy), "{found:?}");
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
+    let _another = net.joined(&listener, 1);
     healthy();
+}
+
+/// The peer announces an address and refuses who comes there: nothing is tried again.
+#[test]
+fn announced_addresses_that_refuse_subflows_are_found_and_forgotten_when_they_do_not() {
+    let Some(net) = Net::routed(2) else { return };
+    net.server.inside(|| {
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+    });
+    let listener = net.server.inside(|| listen("10.9.0.2:0"));
+    let connection = net.connect(&listener);
+    until("the refusal", || {
+        connection.exchange(1);
+        (counter("MPJoinSynTx") > 0 && connection.subflows() == Some(0)).then_some(())
+    });
+    finds(&[(
+        "fault join-lost",
+        "with an announced address and without further subflows 1; AddAddr 1 MPJoinSynTx 1",
+    )]);
+    drop(connection);
+    let listener = net.listen();
+    let _connection = net.joined(&listener, 1);
+    until_healthy();
+}
+
+/// Where the limit forbids all of them, it alone is named.
+#[test]
+fn a_server_whose_limit_is_0_is_found_once_and_cured() {
+    let Some(net) = Net::routed(2) else { return };
+    endpoints(&[UPLINK_2]);
+    net.server.inside(|| limits(0, 0));
+    let listener = net.listen();
+    let connection = net.connect(&listener);
+    net.server.inside(|| {
+        until_counted("MPJoinRejected");
+        finds(&[("fault limit-subflows", "subflows 0")]);
+        cure("limit-subflows", "", &[&connection]);
+    });
+    drop(connection);
+    net.joined(&listener, 1);
 }
 
 #[test]
@@ -1430,11 +1658,8 @@ fn a_peer_whose_limits_refuse_subflows_is_found_on_both_sides_and_cured() {
     )]);
     // The kernel there takes no more into a connection that was full once.
     drop(connection);
-    let connection = net.connect(&listener);
-    until_joined(&connection, 2);
-    until("the end of the other connection", || {
-        findings().is_empty().then_some(())
-    });
+    let _connection = net.joined(&listener, 2);
+    until_healthy();
 }
 
 /// #591: MPJoinSynTxConnectErr, MPJoinSynTxBindErr, MPJoinSynTxCreatSkErr.
@@ -1479,9 +1704,37 @@ fn announced_addresses_that_cannot_be_reached_are_found() {
     drop(connection);
     let connection = Connection::open_to(&listener, (to, port).into());
     until_joined(&connection, 1);
-    until("the end of the other connection", || {
-        findings().is_empty().then_some(())
+    until_healthy();
+}
+
+/// Checksums that fit, and a peer that does not read: its window is closed, and data is sent
+/// again without an answer.
+#[test]
+fn a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    for namespace in [&net.server, &Namespace::current()] {
+        namespace.inside(|| sysctl("mptcp/checksum_enabled", "1").expect("checksums"));
+    }
+    endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
+    let listener = net.listen();
+    let connection = net.joined(&listener, 1);
+    connection.exchange(100_000);
+    healthy();
+    connection.client.set_nonblocking(true).expect("no waiting");
+    let retransmits = || {
+        let shown = Run::tool("-j connection show").run().success().stdout();
+        let shown: Value = serde_json::from_str(&shown).expect("JSON");
+        let subflows = shown[0]["subflows_list"]
+            .as_array()
+            .or(shown[0]["subflows"].as_array());
+        let subflows = subflows.expect("subflows").iter();
+        subflows.filter_map(|one| one["retransmits"].as_u64()).max()
+    };
+    until("data sent again", || {
+        let _ = (&connection.client).write(&[b'x'; 65536]);
+        (retransmits() >= Some(4)).then_some(())
     });
+    healthy();
 }
 
 /// A middlebox rewrites data on one path: MP_FAIL, DataCsumErr.
@@ -1524,11 +1777,8 @@ fn a_path_that_changes_data_is_found() {
     net.router
         .inside(|| shell(&format!("{} flush ruleset", nft.display())));
     drop(connection);
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
-    until("the end of the other connection", || {
-        findings().is_empty().then_some(())
-    });
+    let _connection = net.joined(&listener, 1);
+    until_healthy();
 }
 
 /// A proxy and its server on one host.
@@ -1553,8 +1803,7 @@ fn a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does()
     // The other one is a backup, so that data take this one.
     endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     net.block("10.0.2.2");
     connection.client.set_nonblocking(true).expect("no waiting");
     let found = until("subflow-stalled", || {
@@ -1565,9 +1814,9 @@ fn a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does()
     });
     assert!(found
         .evidence
-        .starts_with("endpoint 10.0.2.2 id 2 dev up2; to 10.9.0.2: subflows"));
+        .starts_with("endpoint 10.0.2.2 id 2 dev up2; to 10.9.0.2 port "));
     net.unblock("10.0.2.2");
-    until("no findings", || findings().is_empty().then_some(()));
+    until_healthy();
 }
 
 #[test]
@@ -1585,8 +1834,7 @@ fn fullmesh_that_wants_more_than_the_limit_is_a_note_and_cured() {
         limits(2, 8);
     });
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     healthy();
     limits(2, 2);
     net.server
@@ -1662,8 +1910,7 @@ fn a_connection_that_lost_its_first_subflow_still_refutes() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let connection = net.joined(&listener, 1);
     Run::tool("endpoint delete id 0 10.0.1.2").run().success();
     until("the end of the first subflow", || {
         connection.exchange(1);
@@ -1693,16 +1940,13 @@ fn a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone() {
     )]);
     // Where others have MPTCP, it is the peer.
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     finds(&[(
         "note fallback",
         "fallen back now 1, one of them to 10.9.0.2; with MPTCP 1",
     )]);
     drop((client, server));
-    until("the end of the one that fell back", || {
-        findings().is_empty().then_some(())
-    });
+    until_healthy();
 }
 
 /// Blackhole, MPCapableSYNTXDisabled: new connections are TCP, though the way is free again.
@@ -1735,8 +1979,7 @@ fn a_suspension_of_mptcp_is_found_and_cured() {
     assert_eq!(found.level, "fault");
     assert_eq!(found.remedy, "sysctl -w net.mptcp.blackhole_timeout=3600");
     cure("blackhole", "", &[]);
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     until("no fault", || {
         let found = findings();
         found.iter().all(|one| one.level == "note").then_some(())
@@ -1852,8 +2095,7 @@ fn announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do() {
         finds(&[("fault add-addr-unanswered", "AddAddrTx 1 EchoAdd 0")]);
     });
     delete_address("up2", [10, 9, 0, 2].into(), 32);
-    let another = net.connect(&listener);
-    until_joined(&another, 1);
+    let _another = net.joined(&listener, 1);
     net.server.inside(healthy);
 }
 
@@ -1865,8 +2107,7 @@ fn a_reader_without_privileges_sees_the_same() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
-    let connection = net.connect(&listener);
-    until_joined(&connection, 1);
+    let _connection = net.joined(&listener, 1);
     let before = kernel::state();
     Run::tool("doctor").unprivileged().run().success();
     assert_eq!(kernel::state(), before);
@@ -1876,39 +2117,4 @@ fn a_reader_without_privileges_sees_the_same() {
                     evidence: endpoint 10.0.2.2 id 2 dev up2\n    \
                     remedy: ip link set dev up2 up\n";
     assert_eq!((text.stdout().as_str(), text.code()), (expected, 1));
-}
-
-/// Every check in the code has its paragraph in the man page, with an example.
-#[test]
-fn every_check_is_in_the_man_page() {
-    let page = documents::read("cli/ip-mptcp.8");
-    let folder = documents::workspace().join("cli/src/command/doctor");
-    let mut checks = BTreeSet::new();
-    for file in std::fs::read_dir(folder).expect("the files of doctor") {
-        let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
-        // A check is the first text of a finding.
-        for call in ["finding!(", "move_to(", "if any(wide) {", "} else {"] {
-            for (_, rest) in text
-                .match_indices(call)
-                .map(|(at, _)| text.split_at(at + call.len()))
-            {
-                let mut quoted = rest.split('"').skip(1).step_by(2);
-                let first = quoted.next().unwrap_or("");
-                let is_name = |text: &str| {
-                    text.contains('-') && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-                        || ["disabled", "blackhole", "fallback"].contains(&text)
-                };
-                if is_name(first) {
-                    checks.insert(first.to_string());
-                }
-            }
-        }
-    }
-    assert!(checks.len() > 25, "{checks:?}");
-    for check in &checks {
-        assert!(
-            page.contains(&format!(".It Cm {check}\n")),
-            "{check} is not in the man page"
-        );
-    }
 }

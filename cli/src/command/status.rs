@@ -6,7 +6,7 @@ use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
 use super::counters::expose;
 use crate::args::Options;
 use crate::error::{Result, Status};
-use crate::host::health::{Host, Presence};
+use crate::host::health::Host;
 use crate::kernel::connections::{is_fallback, survey, Detail, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
@@ -25,7 +25,8 @@ pub const COMMAND: Command = Command {
     words: "[ --prometheus ]",
     help: "The kernel is asked what it can do; what it does not say is unknown.\n\
             States of endpoints: up, down, no-carrier, no-device (the device no longer exists), no-address \
-            (no interface has the address), other-device (another than the named one has it).\n\
+            (no interface has the address), other-device (another than the named one has it), \
+            translated (the public address of NAT before this host).\n\
             \n\
             Examples:\n\
             \x20 ip-mptcp status\n\
@@ -336,9 +337,7 @@ fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result
     metrics.labelled("limit", b"add_addr_accepted", accepted);
     let subflows = host.more_subflows.into();
     metrics.labelled("limit", b"subflows", subflows);
-    metrics.begin(
-        "mptcp_endpoint_up gauge Whether packets can leave from the address of an endpoint.",
-    );
+    metrics.begin("mptcp_endpoint_up gauge Whether an endpoint is up or translated.");
     for endpoint in &host.places.endpoints {
         metrics.label("id");
         metrics.out.number(endpoint.id().unwrap_or(0).into());
@@ -347,7 +346,7 @@ fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result
         metrics.label("dev");
         let index = host.places.of_endpoint(endpoint);
         metrics.value(device(&mut host.places.names, index));
-        metrics.sample((host.presence(endpoint) == Presence::Up).into());
+        metrics.sample(host.presence(endpoint).is_right().into());
     }
     if let Some(counts) = counts {
         metrics

@@ -1,9 +1,9 @@
 //! What `status` and `doctor` look at.
 
-use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Result;
-use crate::host::places::{is_bound, key_of, Places};
+use crate::host::places::{is_bound, is_private, key_of, Places};
 use crate::kernel::LinkEvents;
 use crate::session::Session;
 use crate::text::nth;
@@ -35,12 +35,20 @@ pub enum Presence {
     NoAddress,
     /// Another interface than the one it names has the address.
     OtherDevice,
+    /// No interface has the address, which is public and only announced, and
+    /// this host is behind NAT.
+    Translated,
 }
 
 impl Presence {
+    /// Whether peers can be expected to reach the address.
+    pub fn is_right(self) -> bool {
+        matches!(self, Self::Up | Self::Translated)
+    }
+
     /// The word for it in output.
     pub fn name(self) -> &'static [u8] {
-        const NAMES: &[u8] = b"up down no-carrier no-device no-address other-device";
+        const NAMES: &[u8] = b"up down no-carrier no-device no-address other-device translated";
         nth(NAMES, b' ', self as usize)
     }
 }
@@ -77,20 +85,35 @@ impl Host {
             return if is_bound(endpoint) {
                 Presence::NoDevice
             } else {
-                Presence::NoAddress
+                self.absence(endpoint)
             };
         };
         let address = key_of(endpoint);
         if !interface.up {
             Presence::Down
         } else if self.places.addresses.interface(address) == 0 {
-            Presence::NoAddress
+            self.absence(endpoint)
         } else if !self.places.addresses.has(address, index) {
             Presence::OtherDevice
         } else if !interface.usable {
             Presence::NoCarrier
         } else {
             Presence::Up
+        }
+    }
+
+    /// How an endpoint is whose address is on no interface.
+    fn absence(&self, endpoint: &Endpoint) -> Presence {
+        let address = key_of(endpoint);
+        let flags = endpoint.flags().unwrap_or_default();
+        let index = endpoint.if_idx().unwrap_or(0);
+        if !flags.contains(EndpointFlags::SUBFLOW)
+            && !is_private(address)
+            && self.places.addresses.has_private(address, index)
+        {
+            Presence::Translated
+        } else {
+            Presence::NoAddress
         }
     }
 }

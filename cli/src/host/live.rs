@@ -37,22 +37,36 @@ pub struct Peer {
     pub fallbacks: u32,
 }
 
-/// Two addresses between which this host opened further subflows.
+/// Two addresses between which this host opened subflows.
 #[derive(Copy, Clone, Debug)]
 pub struct Path {
     pub local: Key,
     pub remote: Key,
     /// The peer's port.
     pub port: u16,
+    /// The mark of one of them, as far as the kernel shows it.
+    pub mark: u32,
+    /// They are the first ones of their connections.
+    pub first: bool,
     /// The place of the endpoint in the list, if the local address is that of
     /// one.
     pub endpoint: Option<usize>,
     /// Subflows that are established, in connections opened here.
     pub established: u32,
+    /// Those of them that no longer get answers: their data was sent again and
+    /// again.
+    pub stalled: u32,
     /// Subflows whose SYN was sent again and is not answered.
     pub waiting: u32,
-    /// How often it was sent again, at most.
+    /// How often the SYN or the data was sent again, at most.
     pub retransmits: u8,
+}
+
+impl Path {
+    /// Subflows that carry data, or could.
+    pub fn working(&self) -> u32 {
+        self.established - self.stalled
+    }
 }
 
 /// What became of an endpoint in connections opened here that it can be used
@@ -62,9 +76,6 @@ pub struct Path {
 pub struct Use {
     /// Connections with an established subflow from it.
     pub established: u32,
-    /// Connections whose subflow from it is established and no longer gets
-    /// answers: its data was sent again and again.
-    pub stalled: u32,
     /// Connections whose subflow from it waits for the answer to its SYN, which
     /// was sent again.
     pub waiting: u32,
@@ -84,7 +95,6 @@ pub struct Use {
 impl Use {
     fn add(&mut self, other: &Self) {
         self.established += other.established;
-        self.stalled += other.stalled;
         self.waiting += other.waiting;
         self.retransmits = self.retransmits.max(other.retransmits);
         self.missing += other.missing;
@@ -101,11 +111,16 @@ pub struct Listener {
     pub port: u16,
     /// IPv6 only (`IPV6_V6ONLY`).
     pub only_ipv6: bool,
+    /// The interface that it is bound to; 0 for none.
+    pub interface: u32,
 }
 
 impl Listener {
-    /// Whether connections to this address arrive here.
-    pub fn hears(&self, address: Key) -> bool {
+    /// Whether connections to this address, by this interface, arrive here.
+    pub fn hears(&self, address: Key, interface: u32) -> bool {
+        if self.interface != 0 && self.interface != interface {
+            return false;
+        }
         match self.address {
             ALL => !(is_ipv4(address) && self.only_ipv6),
             ALL_IPV4 => is_ipv4(address),
@@ -137,6 +152,8 @@ mod bit {
     pub const SERVER: u8 = 32;
     /// Its handshake is over: more subflows may be opened.
     pub const READY: u8 = 64;
+    /// Its data gets no answers.
+    pub const STALLED: u8 = 128;
 }
 
 impl Seen {
@@ -191,6 +208,15 @@ pub struct Live {
     pub accepted: u32,
     pub accepted_joined: u32,
     pub accepted_full: u32,
+    /// Those of which one subflow gets no answers, and another one does.
+    pub accepted_stalled: u32,
+    /// Connections opened here without further subflows of which the kernel
+    /// accepted an announced address.
+    pub refused: u32,
+    /// Connections opened here without further subflows, and with endpoints of
+    /// the other family only; the peer of one of them.
+    pub other_family: u32,
+    pub of_other_family: Key,
     /// Connections accepted here to which not all addresses were announced, the
     /// number of announcements, and how many there should be.
     pub unannounced: u32,
@@ -270,6 +296,7 @@ impl Live {
                         address: here.number,
                         port: here.port,
                         only_ipv6: socket.byte(attribute::SKV6ONLY)? == Some(1),
+                        interface: socket.interface(),
                     });
                 }
                 Ok(())
@@ -305,7 +332,7 @@ impl Live {
             || self
                 .paths
                 .iter()
-                .any(|path| path.endpoint == Some(endpoint) && path.established > 0)
+                .any(|path| !path.first && path.endpoint == Some(endpoint) && path.established > 0)
     }
 
     /// Keeps what is needed of a subflow.
@@ -327,32 +354,49 @@ impl Live {
         let flags = info.flags().unwrap_or_default();
         let has = |flag| flags.contains(flag);
         let joined = has(SubflowFlags::JOIN_LOC) || has(SubflowFlags::JOIN_REM);
-        let retransmits = socket
-            .tcp_info()
-            .and_then(|info| info.retransmits())
-            .unwrap_or(0);
+        let (mut retransmits, mut window) = (0, None);
+        if let Some(info) = socket.tcp_info() {
+            retransmits = info.retransmits().unwrap_or(0);
+            window = info.snd_wnd();
+        }
+        let alive = matches!(state, State::Established | State::CloseWait);
         let mut bits = 0;
         let mut set = |condition, bit| {
             if condition {
                 bits |= bit;
             }
         };
+        set(alive, bit::ALIVE);
+        // A peer that does not read closes its window.
         set(
-            matches!(state, State::Established | State::CloseWait),
-            bit::ALIVE,
+            alive && retransmits >= STALLED && window != Some(0),
+            bit::STALLED,
         );
         set(state == State::SynSent, bit::SYN_SENT);
         set(joined, bit::JOINED);
         set(has(SubflowFlags::JOIN_LOC), bit::OPENED);
-        set(!joined && has(SubflowFlags::MCAP_LOC), bit::CLIENT);
+        let opens = has(SubflowFlags::MCAP_LOC) || state == State::SynSent;
+        set(!joined && opens, bit::CLIENT);
         set(
             !joined && !has(SubflowFlags::MCAP_LOC) && has(SubflowFlags::MCAP_REM),
             bit::SERVER,
         );
         set(has(SubflowFlags::FULLY_ESTABLISHED), bit::READY);
         let endpoint = endpoint_at(host, local.number, local.port, info.id_loc());
-        let path = if has(SubflowFlags::JOIN_LOC) {
-            self.path(local.number, remote.number, remote.port, endpoint)
+        let path = if bits & (bit::OPENED | bit::CLIENT) != 0 {
+            let mark = socket.fields().mark().unwrap_or(0);
+            self.path(Path {
+                local: local.number,
+                remote: remote.number,
+                port: remote.port,
+                mark,
+                first: !joined,
+                endpoint,
+                established: 0,
+                stalled: 0,
+                waiting: 0,
+                retransmits: 0,
+            })
         } else {
             NONE
         };
@@ -365,24 +409,16 @@ impl Live {
     }
 
     /// The place of a path.
-    fn path(&mut self, local: Key, remote: Key, port: u16, endpoint: Option<usize>) -> u8 {
+    fn path(&mut self, new: Path) -> u8 {
         for (at, path) in self.paths.iter().enumerate() {
-            if path.local == local && path.remote == remote {
+            if path.local == new.local && path.remote == new.remote && path.first == new.first {
                 return at as u8;
             }
         }
         if self.paths.len() >= PATHS {
             return NONE;
         }
-        self.paths.push(Path {
-            local,
-            remote,
-            port,
-            endpoint,
-            established: 0,
-            waiting: 0,
-            retransmits: 0,
-        });
+        self.paths.push(new);
         (self.paths.len() - 1) as u8
     }
 
@@ -405,17 +441,25 @@ impl Live {
         // Lent apart from what is counted.
         let all = core::mem::take(&mut self.seen);
         let subflows = all.get(from..until).unwrap_or_default();
-        let (mut all_bits, mut joined, mut joined_alive, mut ready) = (0, 0, false, false);
+        let (mut all_bits, mut joined, mut joined_alive) = (0, 0, false);
+        let (mut ready, mut works) = (false, false);
         for seen in subflows {
             all_bits |= seen.bits();
             joined += usize::from(seen.is(bit::JOINED));
             joined_alive |= seen.is(bit::JOINED) && seen.is(bit::ALIVE);
             ready |= seen.is(bit::CLIENT) && seen.is(bit::READY);
+            works |= seen.is(bit::ALIVE) && !seen.is(bit::STALLED);
         }
         let any = |bits| all_bits & bits != 0;
         let lives = socket.state() == State::Established;
         let room = info.subflows().unwrap_or(0) < info.subflows_max().unwrap_or(u8::MAX);
-        if info.is_fallback() {
+        if socket.state() == State::SynSent {
+            // Nothing is known of the peer yet, though the option may have
+            // been left out by now.
+            for seen in subflows {
+                self.step(*seen);
+            }
+        } else if info.is_fallback() {
             self.fallbacks += 1;
             if let Some(peer) = self.peer(remote.number, remote.port) {
                 peer.fallbacks += 1;
@@ -442,9 +486,13 @@ impl Live {
                 }
             }
             if lives && ready && old {
+                if joined == 0 && info.add_addr_accepted().unwrap_or(0) > 0 {
+                    self.refused += 1;
+                    self.unsettled = true;
+                }
                 let lost = usize::from(info.subflows().unwrap_or(0)) > joined;
                 let untried = info.local_addr_used() == Some(0);
-                self.endpoints(host, wanted, subflows, local.number, peer, |one| {
+                let of_family = self.endpoints(host, wanted, subflows, local.number, peer, |one| {
                     if room {
                         one.missing += 1;
                         one.untried += u32::from(untried);
@@ -453,11 +501,16 @@ impl Live {
                         one.full += 1;
                     }
                 });
+                if joined == 0 && !of_family && wanted.contains(&true) {
+                    self.other_family += 1;
+                    self.of_other_family = remote.number;
+                }
             }
         } else if any(bit::SERVER) && lives {
             self.accepted += 1;
             self.accepted_joined += u32::from(any(bit::JOINED));
             self.accepted_full += u32::from(!room);
+            self.accepted_stalled += u32::from(any(bit::STALLED) && works);
             if self.clients.len() < PEERS && !self.clients.contains(&remote.number) {
                 self.clients.push(remote.number);
             }
@@ -489,24 +542,24 @@ impl Live {
         self.seen = all;
     }
 
-    /// Counts a further subflow on its path.
+    /// Counts a subflow that this host opened on its path.
     fn step(&mut self, seen: Seen) {
-        if !seen.is(bit::OPENED) {
+        let Some(path) = self.paths.get_mut(seen.path()) else {
             return;
-        }
+        };
         let waits = seen.is(bit::SYN_SENT);
         self.unsettled |= waits && seen.retransmits() == 0;
-        if let Some(path) = self.paths.get_mut(seen.path()) {
-            path.established += u32::from(seen.is(bit::ALIVE));
-            if waits && seen.retransmits() > 0 {
-                path.waiting += 1;
-                path.retransmits = path.retransmits.max(seen.retransmits());
-            }
+        path.established += u32::from(seen.is(bit::ALIVE));
+        path.stalled += u32::from(seen.is(bit::STALLED));
+        path.waiting += u32::from(waits && seen.retransmits() > 0);
+        if waits || seen.is(bit::STALLED) {
+            path.retransmits = path.retransmits.max(seen.retransmits());
         }
     }
 
     /// Counts a connection opened here with each endpoint that it can use;
-    /// `lacks` does so where it has no subflow from one.
+    /// `lacks` does so where it has no subflow from one. Whether any is of its
+    /// family.
     fn endpoints(
         &mut self,
         host: &Host,
@@ -515,13 +568,15 @@ impl Live {
         first: Key,
         peer: usize,
         mut lacks: impl FnMut(&mut Use),
-    ) {
+    ) -> bool {
+        let mut of_family = false;
         for (at, endpoint) in host.places.endpoints.iter().enumerate() {
             let address = key_of(endpoint);
-            if wanted.get(at) != Some(&true)
-                || address == first
-                || is_ipv4(address) != is_ipv4(first)
-            {
+            if wanted.get(at) != Some(&true) || is_ipv4(address) != is_ipv4(first) {
+                continue;
+            }
+            of_family = true;
+            if address == first {
                 continue;
             }
             let Some(one) = self.uses.get_mut(at).and_then(|row| row.get_mut(peer)) else {
@@ -532,22 +587,15 @@ impl Live {
                 .filter(|seen| usize::from(seen.endpoint()) == at);
             let mut any = false;
             let mut alive = false;
-            let mut stalled = false;
-            let mut most = 0;
             let mut waits = 0;
             for seen in from {
                 any = true;
                 alive |= seen.is(bit::ALIVE);
-                most = most.max(seen.retransmits());
-                stalled |= seen.is(bit::ALIVE) && seen.retransmits() >= STALLED;
                 if seen.is(bit::SYN_SENT) {
                     waits = waits.max(seen.retransmits());
                 }
             }
-            if stalled {
-                one.stalled += 1;
-                one.retransmits = one.retransmits.max(most);
-            } else if alive {
+            if alive {
                 one.established += 1;
             } else if waits > 0 {
                 one.waiting += 1;
@@ -557,6 +605,7 @@ impl Live {
                 lacks(one);
             }
         }
+        of_family
     }
 
     /// The peer with this address, where it is one of those told apart.

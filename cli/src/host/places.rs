@@ -35,6 +35,30 @@ pub fn is_ipv4(key: Key) -> bool {
     key >> 32 == 0xffff
 }
 
+/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
+/// its link only.
+pub fn is_private(address: Key) -> bool {
+    if !is_ipv4(address) {
+        return is_unique_local(address) || is_link_local(address);
+    }
+    match (address as u32).to_be_bytes() {
+        [10, ..] | [192, 168, ..] | [169, 254, ..] => true,
+        [172, second, ..] => second >> 4 == 1,
+        [100, second, ..] => second >> 6 == 1,
+        _ => false,
+    }
+}
+
+/// fc00::/7.
+pub fn is_unique_local(address: Key) -> bool {
+    address >> 121 == 0xfc >> 1
+}
+
+/// fe80::/10.
+pub fn is_link_local(address: Key) -> bool {
+    address >> 118 == 0xfe80 >> 6
+}
+
 /// The address of an endpoint.
 pub fn key_of(endpoint: &Endpoint) -> Key {
     endpoint.address().map_or(0, key)
@@ -82,11 +106,28 @@ impl Addresses {
         }
     }
 
-    /// Hands out all of them.
-    pub fn each(&self, each: &mut dyn FnMut(Key)) {
-        for (address, _) in &self.0 {
-            each(*address);
+    /// Whether an interface has a private address of the family of this one:
+    /// the one with this index, if it is not 0.
+    pub fn has_private(&self, like: Key, index: u32) -> bool {
+        let mut found = false;
+        for (address, on) in &self.0 {
+            let fits = is_ipv4(*address) == is_ipv4(like) && (index == 0 || *on == index);
+            found |= fits && is_private(*address) && !is_link_local(*address);
         }
+        found
+    }
+
+    /// The first public address of a family that an interface has, or its first
+    /// unique local one; 0 where it has none.
+    pub fn global(&self, ipv4: bool, index: u32) -> Key {
+        let mut found = 0;
+        for (address, on) in &self.0 {
+            let fits = is_ipv4(*address) == ipv4 && *on == index && !is_link_local(*address);
+            if fits && (found == 0 || is_unique_local(found)) {
+                found = *address;
+            }
+        }
+        found
     }
 
     /// Whether this interface has this address.

@@ -239,11 +239,13 @@ impl RouteSocket {
 
     /// Hands out each table that has a route or to which a rule sends packets,
     /// and the routers of its routes, with the interface; some of them twice.
+    /// Whether some rule is for certain marks, users or ports.
     pub fn tables(
         &mut self,
         family: u16,
         each: &mut dyn FnMut(u32, Option<(IpAddr, u32)>),
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut special = false;
         self.socket.dump_each(
             &|buffer, seq| request::dump_routes(buffer, family, seq),
             &mut |message| {
@@ -264,15 +266,17 @@ impl RouteSocket {
             &|buffer, seq| request::dump_rules(buffer, family, seq),
             &mut |message| {
                 if let Some(message) = message {
-                    each(RoutingRule::decode(message)?.table, None);
+                    let rule = RoutingRule::decode(message)?;
+                    each(rule.table, None);
+                    special |= rule.is_special()?;
                 }
                 Ok(())
             },
         );
         match rules {
             // A kernel without policy routing.
-            Err(error) if error.errno() != 0 => Ok(()),
-            rules => rules,
+            Err(error) if error.errno() == 0 => Err(error),
+            _ => Ok(special),
         }
     }
 

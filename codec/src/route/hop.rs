@@ -124,11 +124,31 @@ pub struct RoutingRule<'a, E: Order = Native> {
     pub table: u32,
     /// `action`: 1 looks into the table.
     pub action: u8,
+    /// `flags` (`FIB_RULE_*`).
+    pub flags: u32,
     /// Everything that was sent behind the fixed part.
     pub attributes: Attributes<'a, E>,
 }
 
 impl<'a, E: Order> RoutingRule<'a, E> {
+    /// Bit of `flags`: it is for packets that do not fit (`FIB_RULE_INVERT`).
+    pub const INVERT: u32 = 2;
+
+    /// Whether it is for packets with a mark, of some users, or to or from some
+    /// ports.
+    pub fn is_special(&self) -> Result<bool, Error> {
+        const FWMARK: u16 = 10;
+        const UID_RANGE: u16 = 20;
+        const SPORT_RANGE: u16 = 23;
+        const DPORT_RANGE: u16 = 24;
+        let mut special = false;
+        for attribute in self.attributes {
+            let number = attribute?.number();
+            special |= matches!(number, FWMARK | UID_RANGE | SPORT_RANGE | DPORT_RANGE);
+        }
+        Ok(special && self.flags & Self::INVERT == 0)
+    }
+
     /// Reads RTM_NEWRULE or RTM_DELRULE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
@@ -142,6 +162,7 @@ impl<'a, E: Order> RoutingRule<'a, E> {
             family: b[0].into(),
             table,
             action: b[7],
+            flags: E::u32([b[8], b[9], b[10], b[11]]),
             attributes,
         })
     }

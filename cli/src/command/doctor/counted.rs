@@ -71,6 +71,11 @@ impl Doctor<'_> {
             );
             return Ok(());
         }
+        // What is not answered has not fallen back.
+        let mut paths = self.live.paths.iter();
+        if paths.any(|path| path.first && path.waiting > 0) {
+            return Ok(());
+        }
         let grown = self.history.growth(FALLBACKS);
         let asked = self.history.growth("MPCapableSYNTX MPCapableSYNRX");
         if grown > 0 && grown * 4 >= asked {
@@ -137,7 +142,9 @@ impl Doctor<'_> {
         let no_room = sum("AddAddrTxDrop EchoAddTxDrop") > 0
             && self.history.growth("AddAddrTxDrop EchoAddTxDrop") > 0;
         let failed = sum("MPFailTx MPFailRx DataCsumErr") > 0;
-        if rejected > 0 && rejected * 8 >= received && (full > 0 || again > 0) {
+        if self.host.more_subflows == 0 {
+            // The limit explains that.
+        } else if rejected > 0 && rejected * 8 >= received && (full > 0 || again > 0) {
             let limit = u64::from(self.host.more_subflows);
             finding!(
                 self,

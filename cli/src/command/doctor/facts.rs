@@ -5,7 +5,6 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 use super::history::History;
 use crate::host::health::Host;
 use crate::host::live::Live;
-use crate::host::places::{is_ipv4, Key};
 use crate::kernel::proc;
 use crate::session::Session;
 
@@ -54,15 +53,6 @@ impl Doctor<'_> {
     pub fn is_explained(&self, at: usize) -> bool {
         self.explained.get(at).copied().unwrap_or(false)
     }
-
-    /// Whether an interface has a private address of this family.
-    pub fn has_private(&self, ipv4: bool) -> bool {
-        let mut found = false;
-        self.host.places.addresses.each(&mut |address| {
-            found |= is_ipv4(address) == ipv4 && is_private(address);
-        });
-        found
-    }
 }
 
 /// A sysctl of MPTCP.
@@ -86,28 +76,4 @@ pub fn has(endpoint: &Endpoint, flag: EndpointFlags) -> bool {
 /// Whether somebody made it, not the kernel.
 pub fn is_made(endpoint: &Endpoint) -> bool {
     !has(endpoint, EndpointFlags::IMPLICIT)
-}
-
-/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
-/// its link only.
-pub fn is_private(address: Key) -> bool {
-    if !is_ipv4(address) {
-        return is_unique_local(address) || is_link_local(address);
-    }
-    match (address as u32).to_be_bytes() {
-        [10, ..] | [192, 168, ..] | [169, 254, ..] => true,
-        [172, second, ..] => second >> 4 == 1,
-        [100, second, ..] => second >> 6 == 1,
-        _ => false,
-    }
-}
-
-/// fc00::/7.
-pub fn is_unique_local(address: Key) -> bool {
-    address >> 121 == 0xfc >> 1
-}
-
-/// fe80::/10.
-pub fn is_link_local(address: Key) -> bool {
-    address >> 118 == 0xfe80 >> 6
 }

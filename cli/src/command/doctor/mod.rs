@@ -15,7 +15,7 @@ mod served;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use self::facts::{has, is_off, is_private, sysctl, Doctor};
+use self::facts::{has, is_off, sysctl, Doctor};
 use self::finding::Part::{self, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use self::finding::{finding, Level};
 use self::history::History;
@@ -23,7 +23,7 @@ use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
 use crate::host::live::Live;
-use crate::host::places::{is_ipv4, key_of};
+use crate::host::places::key_of;
 use crate::kernel::proc;
 use crate::kernel::Diagnostics;
 use crate::session::Session;
@@ -146,6 +146,20 @@ impl Doctor<'_> {
                 "net.mptcp.path_manager=userspace; nobody in this namespace listens to events",
                 "sysctl -w net.mptcp.path_manager=kernel",
             ),
+            // Whoever listens may be a monitor.
+            b"userspace" | b"1" if self.live.opened > 0 && self.live.opened_joined == 0 => {
+                finding!(
+                    self,
+                    Level::Note,
+                    "user-space",
+                    "the user-space path manager is chosen: the kernel uses no endpoints, and the \
+                 program that should open subflows has opened none",
+                    "net.mptcp.path_manager=userspace; connections opened here {}, with further \
+                 subflows 0",
+                    "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
+                    [Number(self.live.opened.into())],
+                )
+            }
             _ => {}
         }
         self.check_fallbacks()?;
@@ -177,7 +191,7 @@ impl Doctor<'_> {
             let id = Number(endpoint.id().unwrap_or(0).into());
             let found = Part::Endpoint(&endpoint);
             match presence {
-                Presence::Up => continue,
+                Presence::Up | Presence::Translated => continue,
                 Presence::Down => finding!(
                     self,
                     Level::Fault,
@@ -217,11 +231,7 @@ impl Doctor<'_> {
                         );
                     }
                 }
-                // Behind NAT the announced address is that of the router.
                 Presence::NoAddress if !has(&endpoint, EndpointFlags::SUBFLOW) => {
-                    if !is_private(address) && self.has_private(is_ipv4(address)) {
-                        continue;
-                    }
                     finding!(
                         self,
                         Level::Note,

@@ -3,14 +3,14 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::facts::{has, is_unique_local, Doctor};
-use super::finding::Part::{self, Address, Bytes, Counters, Id, Limits, Number, Str};
+use super::facts::{has, Doctor};
+use super::finding::Part::{self, Address, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use super::finding::{finding, put, Level};
 use super::routes::Target;
 use crate::error::Result;
 use crate::host::health::Presence;
 use crate::host::live::Use;
-use crate::host::places::{is_ipv4, key_of};
+use crate::host::places::{is_ipv4, is_link_local, is_unique_local, key_of};
 use crate::text::Text;
 
 /// Counters of subflows that could not even be sent.
@@ -42,6 +42,7 @@ impl Doctor<'_> {
         }
         self.check_limit_beforehand(&endpoints)?;
         self.check_mesh();
+        self.check_family();
         self.check_unowned();
         Ok(())
     }
@@ -71,16 +72,14 @@ impl Doctor<'_> {
         // The peer with the most connections that lack it.
         let mut worst: Option<(usize, &Use)> = None;
         for (peer, one) in self.live.uses(at).iter().enumerate() {
-            let lacks = one.waiting + one.missing + one.stalled;
+            let lacks = one.waiting + one.missing;
             // One of many that is lost on the way is no fault of the path.
             let bad = if one.established == 0 {
                 lacks > 0
             } else {
                 one.waiting > 1 && one.waiting >= one.established || one.missing > one.established
             };
-            if bad
-                && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing + most.stalled)
-            {
+            if bad && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing) {
                 worst = Some((peer, one));
             }
         }
@@ -94,10 +93,21 @@ impl Doctor<'_> {
             Level::Fault
         };
         let peer = self.live.peers.get(peer).copied();
+        // Where the waiting one goes; an announced address, perhaps.
+        let mut paths = self.live.paths.iter();
+        let path = paths.find(|path| {
+            path.endpoint == Some(at) && !path.first && (one.waiting == 0 || path.waiting > 0)
+        });
+        let path = path.copied();
         if let (Some(peer), 0) = (peer, one.established) {
+            let mut firsts = self.live.paths.iter();
+            let first = firsts
+                .find(|path| path.first && path.remote == peer.address)
+                .copied();
             let target = Target {
                 address: peer.address,
                 port: peer.port,
+                mark: path.or(first).map_or(0, |path| path.mark),
                 any: false,
             };
             if self.check_route(endpoint, &target)? {
@@ -107,77 +117,50 @@ impl Doctor<'_> {
         }
         self.explain(at);
         let source = key_of(endpoint);
-        // Where the waiting one goes; an announced address, perhaps.
-        let path = self
-            .live
-            .paths
-            .iter()
-            .find(|path| path.endpoint == Some(at) && (one.waiting == 0 || path.waiting > 0));
         let to = path
             .map(|path| path.remote)
             .or(peer.map(|peer| peer.address));
         let to = to.unwrap_or(0);
-        if one.stalled > 0 && one.stalled >= one.waiting + one.missing {
+        let local = |address| (is_unique_local(address), is_link_local(address));
+        if local(source) != (false, false) && local(source) != local(to) && one.established == 0 {
             finding!(
                 self,
                 level,
-                "subflow-stalled",
-                "established subflows from an endpoint get no answers any more: the path is \
-                 broken in one direction or in both",
-                "{}; to {}: subflows without an answer {}, their data sent again up to {} times, \
-                 working ones {}",
-                "Look at the uplink of {} and for a firewall that forgot its connections; when it \
-                 works again, the subflows go on by themselves",
-                [
-                    Part::Endpoint(endpoint),
-                    Address(to),
-                    Number(one.stalled.into()),
-                    Number(one.retransmits.into()),
-                    Number(one.established.into()),
-                    Address(source)
-                ],
-            );
-            return Ok(false);
-        }
-        if one.waiting > 0 {
-            let mut waiting = Text::default();
-            put!(
-                self,
-                &mut waiting,
-                "{}; to {}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
-                 times, with an established one {}",
+                "unique-local",
+                "an address that is valid only in its own network, in which the peer is not: \
+                 subflows from it get no answers, and take the places of others",
+                "{}; to {}: connections whose subflow waits in SYN_SENT {}, without one {}",
+                "ip-mptcp endpoint delete id {}",
                 [
                     Part::Endpoint(endpoint),
                     Address(to),
                     Number(one.waiting.into()),
-                    Number(one.retransmits.into()),
-                    Number(one.established.into())
+                    Number(one.missing.into()),
+                    Id(endpoint)
                 ]
             );
-            let waiting = Bytes(waiting.as_bytes());
-            if is_unique_local(source) && !is_unique_local(to) {
-                finding!(
-                    self,
-                    level,
-                    "unique-local",
-                    "subflows from a unique local address are not answered, and take the places \
-                     of others: the peer is not in its network",
-                    "{}",
-                    "ip-mptcp endpoint delete id {}",
-                    [waiting, Id(endpoint)]
-                );
-                return Ok(true);
-            }
+            return Ok(true);
+        }
+        if one.waiting > 0 {
             finding!(
                 self,
                 level,
                 "join-unanswered",
                 "subflows from an endpoint are not answered: something on the path drops them or \
                  the answers",
-                "{}",
+                "{}; to {}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
+                 times, with an established one {}",
                 "Look for a firewall, NAT or policy of the provider that drops TCP between {} and \
                  {}: tcpdump for MP_JOIN on both hosts shows which direction is lost",
-                [waiting, Address(source), Address(to)]
+                [
+                    Part::Endpoint(endpoint),
+                    Address(to),
+                    Number(one.waiting.into()),
+                    Number(one.retransmits.into()),
+                    Number(one.established.into()),
+                    Address(source),
+                    Address(to)
+                ]
             );
             return Ok(false);
         }
@@ -275,9 +258,10 @@ impl Doctor<'_> {
                 self,
                 level,
                 "join-lost",
-                "connections have lost or never got the subflow of an endpoint, and do not \
-                 try again: when they did, limits or routes did not allow it, or the peer (its limits, \
-                 no listener) or something on the path refused it",
+                "connections have lost or never got the subflow of an endpoint, and do not try \
+                 again: when they did, a limit, route or firewall here did not allow it, or the \
+                 peer (limits, no listener, another host at its address) or the path (no answer \
+                 of the router, a reset, options taken out) did not let it through",
                 "{}; to {}: connections without its subflow {}, with it {}; {}",
                 "{}",
                 [
@@ -285,7 +269,7 @@ impl Doctor<'_> {
                     Address(to),
                     missing,
                     Number(one.established.into()),
-                    Counters("MPJoinSynTx MPJoinSynAckRx"),
+                    Counters("MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx"),
                     remedy
                 ]
             );
@@ -420,39 +404,97 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Subflows to announced addresses, which no endpoint for subflows opened.
+    /// Whether a path is silent, of first subflows or of further ones.
     #[inline(never)]
-    fn check_unowned(&mut self) {
+    fn check_silent(&mut self) -> bool {
         let mut found = false;
         for path in self.live.paths.clone() {
             let explained = path.endpoint.is_some_and(|at| self.is_explained(at));
-            if explained || path.established > 0 || path.waiting == 0 {
+            let silent = path.waiting + path.stalled;
+            if explained && !path.first || path.working() > 0 || silent == 0 {
                 continue;
             }
+            let mut others = self.live.paths.iter();
+            // Other peers are reached by it.
+            let works = others.any(|other| other.local == path.local && other.working() > 0);
+            let join = path.stalled == 0 && !path.first;
+            let level = if works && !join {
+                Level::Note
+            } else {
+                Level::Fault
+            };
+            let (check, message, remedy) = if join {
+                (
+                    "join-unanswered",
+                    "subflows to an address that the peer announced are not answered: something \
+                     on the path drops them or the answers",
+                    "Look for a firewall between the two, and at the peer for routes of that \
+                     address: ip-mptcp doctor there",
+                )
+            } else if path.stalled == 0 {
+                (
+                    "first-unanswered",
+                    "connections are not answered where they begin: the path that routes choose \
+                     is broken, or the peer is away",
+                    "If other peers do not answer either, look at the uplink, and as long as it \
+                     is broken give its default route a larger metric than that of another",
+                )
+            } else {
+                (
+                    "subflow-stalled",
+                    "established subflows get no answers any more: the path drops all packets or \
+                     long ones (MTU) in a direction or in both, or the peer is away",
+                    "Look at the uplink, for a firewall that forgot its connections, and with \
+                     ping -M do -s 1472 for the longest packet; when it works again, the \
+                     subflows go on by themselves",
+                )
+            };
             found = true;
+            let mut subject = Text::default();
+            match path
+                .endpoint
+                .and_then(|at| self.host.places.endpoints.get(at))
+            {
+                Some(endpoint) => {
+                    let endpoint = *endpoint;
+                    put!(self, &mut subject, "{};", [Part::Endpoint(&endpoint)]);
+                }
+                None => put!(self, &mut subject, "from {}", [Address(path.local)]),
+            }
             finding!(
                 self,
-                Level::Fault,
-                "join-unanswered",
-                "subflows to an address that the peer announced are not answered: something on \
-                 the path drops them or the answers",
-                "from {} to {} port {}: subflows that wait in SYN_SENT {}, sent again up to {} \
-                 times, established 0",
-                "Look for a firewall between the two, and at the peer for routes of that address: \
-                 ip-mptcp doctor there",
+                level,
+                "{}",
+                "{}",
+                "{} to {} port {}: {} subflows that wait in SYN_SENT {}, established without an \
+                 answer {}, sent again up to {} times; working 0",
+                "{}",
                 [
-                    Address(path.local),
+                    Str(check),
+                    Str(message),
+                    Bytes(subject.as_bytes()),
                     Address(path.remote),
                     Number(path.port.into()),
+                    Str(if path.first { "first" } else { "further" }),
                     Number(path.waiting.into()),
-                    Number(path.retransmits.into())
+                    Number(path.stalled.into()),
+                    Number(path.retransmits.into()),
+                    Str(remedy)
                 ],
             );
         }
-        let errors = self.history.sum(ERRORS);
-        let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
+        found
+    }
+
+    /// Subflows to announced addresses, which no endpoint for subflows opened.
+    #[inline(never)]
+    fn check_unowned(&mut self) {
+        let found = self.check_silent();
         let owned = self.explained.iter().any(|explained| *explained);
-        if !found && !owned && errors > 0 && lacks && self.history.of(b"AddAddr") > 0 {
+        if found || owned || self.live.opened_joined > 0 || self.live.opened == 0 {
+            return;
+        }
+        if self.history.sum(ERRORS) > 0 && self.history.of(b"AddAddr") > 0 {
             let mut about = Text::default();
             put!(
                 self,
@@ -461,6 +503,81 @@ impl Doctor<'_> {
                 [Number(self.live.opened.into()), Counters("AddAddr")]
             );
             self.join_error(Level::Fault, about.as_bytes());
+        } else if self.live.refused > 0 {
+            finding!(
+                self,
+                Level::Fault,
+                "join-lost",
+                "connections lack a subflow to the address that the peer announced, and do not \
+                 try again: when they did, the peer (limits, no listener) or something on the \
+                 path refused it",
+                "connections opened here with an announced address and without further subflows \
+                 {}; {}",
+                "Look at the peer (ip-mptcp doctor there) and for a firewall before it; then open \
+                 the connections anew",
+                [
+                    Number(self.live.refused.into()),
+                    Counters("AddAddr MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx")
+                ],
+            );
         }
+    }
+
+    /// Whether connections have no further subflow because the endpoints are of
+    /// the other family.
+    #[inline(never)]
+    fn check_family(&mut self) {
+        let count = self.live.other_family;
+        if count == 0 {
+            return;
+        }
+        let peer = self.live.of_other_family;
+        let mut last = 0;
+        let mut remedy = Text::default();
+        for (_, endpoint) in self.endpoints(EndpointFlags::SUBFLOW) {
+            let index = self.interface(&endpoint);
+            let address = self.host.places.addresses.global(is_ipv4(peer), index);
+            let mut paths = self.live.paths.iter();
+            let first = paths.any(|path| path.first && path.local == address);
+            let fits = address != 0 && is_unique_local(address) == is_unique_local(peer);
+            if is_ipv4(key_of(&endpoint)) == is_ipv4(peer) || !fits || first || index == last {
+                continue;
+            }
+            last = index;
+            if !remedy.as_bytes().is_empty() {
+                remedy.bytes(b"; ");
+            }
+            put!(
+                self,
+                &mut remedy,
+                "ip-mptcp endpoint add {} dev {} subflow",
+                [Address(address), Interface(index)]
+            );
+        }
+        let mut level = Level::Fault;
+        if self.live.opened_joined > 0 {
+            // It may be on purpose.
+            level = Level::Note;
+        }
+        if remedy.as_bytes().is_empty() {
+            level = Level::Note;
+            remedy.bytes(
+                b"Give the interfaces of endpoints an address of that family, and add it as an \
+                  endpoint, or connect by the other family",
+            );
+        }
+        finding!(
+            self,
+            level,
+            "other-family",
+            "connections have no further subflow: all endpoints are of the other family",
+            "connections {}, one of them to {}",
+            "{}",
+            [
+                Number(count.into()),
+                Address(peer),
+                Bytes(remedy.as_bytes())
+            ],
+        );
     }
 }

@@ -28,11 +28,16 @@ const ANYWHERE: [Key; 2] = [
 /// The first table that remedies take; others have 100 and the id.
 const TABLES: u32 = 100;
 
+/// Said of routes where rules are for certain packets.
+const SPECIAL: &str = "; rules for marks, users or ports may lead elsewhere";
+
 /// Where subflows go.
 #[derive(Copy, Clone)]
 pub struct Target {
     pub address: Key,
     pub port: u16,
+    /// The mark of its packets, as far as it is known.
+    pub mark: u32,
     /// No peer is known: any host.
     pub any: bool,
 }
@@ -45,6 +50,7 @@ impl Doctor<'_> {
         let target = Target {
             address,
             port: 0,
+            mark: 0,
             any: true,
         };
         let way = self.way(None, &target, 0, false)?;
@@ -69,6 +75,9 @@ impl Doctor<'_> {
         }
         if index != 0 {
             lookup = lookup.with_output(index);
+        }
+        if to.mark != 0 {
+            lookup = lookup.with_mark(to.mark);
         }
         if route {
             lookup = lookup.matching_route();
@@ -103,8 +112,8 @@ impl Doctor<'_> {
         if !reaches {
             match way.and_then(|way| way.outputs.first().copied()) {
                 Some(_) if !bound && self.is_inside(index)? => return Ok(false),
-                Some(other) if !bound => self.wrong_way(Level::Fault, endpoint, to, other)?,
-                _ => self.no_route(endpoint, to)?,
+                Some(other) if !bound => self.misrouted(Level::Fault, endpoint, to, other)?,
+                _ => self.misrouted(Level::Fault, endpoint, to, 0)?,
             }
             return Ok(true);
         }
@@ -123,7 +132,7 @@ impl Doctor<'_> {
         let source = key_of(endpoint);
         let index = self.host.places.of_endpoint(endpoint);
         match self.way(Some(source), to, 0, true)? {
-            None => self.no_route(endpoint, to)?,
+            None => self.misrouted(Level::Fault, endpoint, to, 0)?,
             Some(way) if leaves_by(&way, index) => return Ok(false),
             // A client on a link of its own may come by this one, too, from
             // another address.
@@ -136,7 +145,7 @@ impl Doctor<'_> {
             Some(_) if self.is_inside(index)? => return Ok(false),
             Some(way) => {
                 let other = way.outputs.first().copied().unwrap_or(0);
-                self.wrong_way(Level::Note, endpoint, to, other)?;
+                self.misrouted(Level::Note, endpoint, to, other)?;
             }
         }
         Ok(true)
@@ -153,62 +162,63 @@ impl Doctor<'_> {
         Ok(dummy || flags.contains(LinkFlags::LOOPBACK))
     }
 
-    fn no_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<()> {
-        let (remedy, unknown) = self.own_table(endpoint)?;
-        let index = self.host.places.of_endpoint(endpoint);
-        let neighbour = is_bound(endpoint) && is_ipv4(to.address);
-        finding!(
-            self,
-            Level::Fault,
-            "no-route",
-            "no route leads to the peer from the address of an endpoint, by its interface",
-            "{}; to {}{}{}{}{}",
-            "{}",
-            [
-                Part::Endpoint(endpoint),
-                Address(to.address),
-                Str(if to.any {
-                    ", as to any host: no route"
-                } else {
-                    ": no route"
-                }),
-                Str(if neighbour {
-                    ", the kernel takes it for a neighbour on "
-                } else {
-                    " by "
-                }),
-                Interface(index),
-                Bytes(&unknown),
-                Bytes(&remedy)
-            ],
-        );
-        Ok(())
-    }
-
-    fn wrong_way(
+    /// Packets from the address of an endpoint leave by another interface than
+    /// its own, or not at all (0).
+    fn misrouted(
         &mut self,
         level: Level,
         endpoint: &Endpoint,
         to: &Target,
         other: u32,
     ) -> Result<()> {
-        let (remedy, unknown) = self.own_table(endpoint)?;
-        let index = self.host.places.of_endpoint(endpoint);
+        let (mut remedy, mut unknown) = (Text::default(), Text::default());
+        let special = self.own_table(endpoint, &mut remedy, &mut unknown)?;
+        let index = Interface(self.host.places.of_endpoint(endpoint));
+        let neighbour = is_bound(endpoint) && is_ipv4(to.address);
+        let (check, message, first, how) = if other == 0 {
+            let how = if neighbour {
+                ", the kernel takes it for a neighbour on "
+            } else {
+                " by "
+            };
+            let message =
+                "no route leads to the peer from the address of an endpoint, by its interface";
+            ("no-route", message, Str("no route"), how)
+        } else {
+            let message = "packets from the address of an endpoint leave by another interface";
+            (
+                "wrong-way",
+                message,
+                Interface(other),
+                ", the address is on ",
+            )
+        };
+        // Nobody knows which mark a firewall gives to packets, for example.
+        let (level, rules) = match special {
+            true if to.any => (Level::Note, SPECIAL),
+            true => (level, SPECIAL),
+            false => (level, ""),
+        };
         finding!(
             self,
             level,
-            "wrong-way",
-            "packets from the address of an endpoint leave by another interface",
-            "{}; to {}{}: by {}, the address is on {}{}",
+            "{}",
+            "{}",
+            "{}; to {}{}: {}{}{}{}{}{}",
             "{}",
             [
+                Str(check),
+                Str(message),
                 Part::Endpoint(endpoint),
                 Address(to.address),
                 Str(if to.any { ", as to any host" } else { "" }),
-                Interface(other),
-                Interface(index),
-                Bytes(&unknown),
-                Bytes(&remedy)
+                Str(if other == 0 { "" } else { "by " }),
+                first,
+                Str(how),
+                index,
+                Str(rules),
+                Bytes(unknown.as_bytes()),
+                Bytes(remedy.as_bytes())
             ],
         );
         Ok(())
@@ -236,17 +246,23 @@ impl Doctor<'_> {
 
     /// The commands that give the address of an endpoint a routing table of its
     /// own, one that is free, and what is to be known of them: no router is
-    /// known on its interface.
-    fn own_table(&mut self, endpoint: &Endpoint) -> Result<(Vec<u8>, Vec<u8>)> {
+    /// known on its interface. Whether some rules are for certain packets only.
+    fn own_table(
+        &mut self,
+        endpoint: &Endpoint,
+        remedy: &mut Text,
+        unknown: &mut Text,
+    ) -> Result<bool> {
         let source = key_of(endpoint);
         let ipv4 = is_ipv4(source);
         let index = self.host.places.of_endpoint(endpoint);
         let mut used = Vec::new();
         let mut gateway = None;
         let mut needed = true;
+        let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
             let family = if ipv4 { AF_INET } else { AF_INET6 };
-            routes.tables(family, &mut |table, router| {
+            special = routes.tables(family, &mut |table, router| {
                 if !used.contains(&table) {
                     used.push(table);
                 }
@@ -268,30 +284,26 @@ impl Doctor<'_> {
         }
         let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
         let table = Number(table.into());
-        let mut remedy = Text::default();
-        put!(self, &mut remedy, "{}route add default", [ip]);
+        put!(self, remedy, "{}route add default", [ip]);
         if let Some(router) = gateway {
             remedy.bytes(b" via ");
             remedy.address(router);
         } else if needed {
             remedy.bytes(b" via GATEWAY");
-        }
-        put!(
-            self,
-            &mut remedy,
-            " dev {} table {}; {}rule add from {} table {}",
-            [Interface(index), table, ip, Address(source), table]
-        );
-        let mut unknown = Text::default();
-        if gateway.is_none() && needed {
             put!(
                 self,
-                &mut unknown,
+                unknown,
                 "; GATEWAY is the address of the router on {}, which no route names",
                 [Interface(index)]
             );
         }
-        Ok((remedy.into_bytes(), unknown.into_bytes()))
+        put!(
+            self,
+            remedy,
+            " dev {} table {}; {}rule add from {} table {}",
+            [Interface(index), table, ip, Address(source), table]
+        );
+        Ok(special)
     }
 
     /// Whether packets are dropped that come in by this interface and not by

@@ -2,13 +2,13 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::facts::{has, is_link_local, is_off, Doctor};
-use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Number, Str};
+use super::facts::{has, is_off, Doctor};
+use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Interface, Number, Str};
 use super::finding::{finding, Level};
 use super::routes::Target;
 use crate::error::Result;
 use crate::host::health::Presence;
-use crate::host::places::{is_ipv4, key_of};
+use crate::host::places::{is_ipv4, is_link_local, key_of};
 use crate::text::Text;
 
 /// Counters of subflows that were sent, or should have been.
@@ -46,6 +46,19 @@ impl Doctor<'_> {
                 ],
             );
         }
+        if self.live.accepted_stalled > 0 {
+            finding!(
+                self,
+                Level::Note,
+                "subflow-stalled",
+                "subflows of clients get no answers any more, and others of their connections do: \
+                 their path drops all packets or long ones (MTU)",
+                "connections accepted with one of either kind {}",
+                "See ip-mptcp connection show for those whose retransmits grow, and look at the \
+                 paths between their addresses",
+                [Number(self.live.accepted_stalled.into())],
+            );
+        }
         for (at, endpoint) in &endpoints {
             let up = self.host.presence(endpoint) == Presence::Up;
             if !up || self.is_explained(*at) || self.live.served_by(*at) > 0 {
@@ -67,9 +80,11 @@ impl Doctor<'_> {
             return false;
         }
         let address = key_of(endpoint);
+        let index = self.interface(endpoint);
         let hears = |port: Option<u16>| {
             let mut listeners = self.live.listeners.iter();
-            listeners.any(|one| port.is_none_or(|port| port == one.port) && one.hears(address))
+            listeners
+                .any(|one| port.is_none_or(|port| port == one.port) && one.hears(address, index))
         };
         // At the ports of connections; where there are none, at any.
         let mut deaf = self
@@ -85,10 +100,18 @@ impl Doctor<'_> {
                 None => return false,
             },
         };
-        let listens = self.live.listeners.iter().any(|one| one.port == port);
-        let (listening, other) = if listens {
-            let others = " an MPTCP socket listens only at others, as ";
-            (others, Address(other))
+        let listener = self.live.listeners.iter().find(|one| one.port == port);
+        let (listening, other) = if let Some(listener) = listener {
+            match listener.interface {
+                0 => (
+                    " an MPTCP socket listens only at others, as ",
+                    Address(other),
+                ),
+                bound => (
+                    " an MPTCP socket listens only on another interface, ",
+                    Interface(bound),
+                ),
+            }
         } else {
             let gone = ", where connections have arrived, no MPTCP socket listens any more";
             (gone, Str(""))
@@ -125,6 +148,7 @@ impl Doctor<'_> {
             Some(client) => Some(Target {
                 address: *client,
                 port: 0,
+                mark: 0,
                 any: false,
             }),
             None => self.anywhere(ipv4)?,
