@@ -215,7 +215,7 @@ impl Lines {
         self.start = 0;
         if self.filled == self.buffer.len() {
             if self.filled >= LONGEST_LINE {
-                return Err(Errno(libc::EFBIG as u32));
+                return Err(Errno(libc::EFBIG as usize));
             }
             // The first piece is fresh memory, which costs nothing to clear.
             let mut larger = vec![0; (2 * self.filled).max(16384)];

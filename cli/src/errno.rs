@@ -6,17 +6,20 @@
 
 use crate::text::take;
 
-/// An error number of this machine.
+/// An error number of this machine. As wide as a register, as [`Status`] is: a
+/// `Result` of less would be returned through memory.
+///
+/// [`Status`]: crate::error::Status
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Errno(pub u32);
+pub struct Errno(pub usize);
 
 /// The name, like `EEXIST`, and the text of an error number; `None` where it
 /// is not one that sockets, files or the path manager answer with.
-pub fn describe(number: u32) -> Option<(&'static [u8], &'static [u8])> {
+pub fn describe(number: usize) -> Option<(&'static [u8], &'static [u8])> {
     let mut texts = TEXTS.as_bytes();
     for listed in NUMBERS {
         let (name, text) = (take(&mut texts, 0), take(&mut texts, 0));
-        if u32::from(*listed) == number {
+        if usize::from(*listed) == number {
             return Some((name, text));
         }
     }

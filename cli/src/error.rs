@@ -64,7 +64,7 @@ pub struct Error(Box<Content>);
 struct Content {
     kind: Kind,
     status: Status,
-    errno: u32,
+    errno: usize,
     word: Option<Vec<u8>>,
     // The word is one that no keyword is: another may have been meant.
     unknown: bool,
@@ -205,7 +205,7 @@ impl Error {
         let mut error = Self::new(Kind::Kernel, status::REFUSED, &["RTNETLINK answers: "]);
         error.0.errno = errno.0;
         error.push_errno(errno);
-        if errno.0 == libc::EPERM as u32 {
+        if errno.0 == libc::EPERM as usize {
             error.push(b" (this needs root, or CAP_NET_ADMIN in this network namespace)");
         }
         error
@@ -266,7 +266,7 @@ impl Error {
             Some((_, text)) => self.push(text),
             None => {
                 self.push(b"Unknown error ");
-                self.push(number(number_of.into()).as_bytes());
+                self.push(number(number_of as u64).as_bytes());
             }
         }
     }
@@ -277,7 +277,7 @@ impl Error {
     }
 
     /// The error number, 0 where there is none.
-    pub fn errno(&self) -> u32 {
+    pub fn errno(&self) -> usize {
         self.0.errno
     }
 
@@ -390,7 +390,7 @@ impl Error {
         json_string(out, self.plain());
         if *errno != 0 {
             out.bytes(b",\"errno\":");
-            out.number((*errno).into());
+            out.number(*errno as u64);
             if let Some((name, _)) = errno::describe(*errno) {
                 out.bytes(b",\"name\":");
                 json_string(out, name);

@@ -18,7 +18,7 @@ use crate::text::find;
 /// The last error of this thread.
 fn errno() -> Errno {
     // SAFETY: the C library's errno location is always valid to read.
-    Errno(unsafe { *libc::__errno_location() } as u32)
+    Errno(unsafe { *libc::__errno_location() } as usize)
 }
 
 /// The result of a call that reports failure as -1.
@@ -30,7 +30,7 @@ fn check(result: isize) -> Result<usize, Errno> {
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
         match check(call()) {
-            Err(Errno(number)) if number == libc::EINTR as u32 => {}
+            Err(Errno(number)) if number == libc::EINTR as usize => {}
             result => return result,
         }
     }
@@ -52,28 +52,29 @@ unsafe fn fcntl(fd: c_int, command: c_int, value: c_int) -> isize {
 /// What `argument` points to is what the call takes, and outlives it.
 unsafe fn ioctl(fd: &Fd, call: libc::c_ulong, argument: *mut c_void) -> isize {
     // SAFETY: as promised by the caller.
-    unsafe { libc::syscall(libc::SYS_ioctl, fd.0, call, argument) as isize }
+    unsafe { libc::syscall(libc::SYS_ioctl, fd.raw(), call, argument) as isize }
 }
 
-/// An open descriptor, closed when it goes out of scope.
+/// An open descriptor, closed when it goes out of scope. As wide as [`Errno`], so
+/// that a `Result` of both is returned in registers.
 #[derive(Debug)]
-pub struct Fd(c_int);
+pub struct Fd(isize);
 
 impl Fd {
     /// Takes over a new descriptor, moved out of the way of the standard ones:
     /// where those are closed at start, the kernel hands their numbers out
     /// again, and text written to standard output must not end up here.
     fn new(raw: isize) -> Result<Self, Errno> {
-        let raw = check(raw)? as c_int;
-        if raw > 2 {
+        let fd = check(raw)?;
+        if fd > 2 {
             return Ok(Self(raw));
         }
         // SAFETY: duplicates a descriptor that we own.
-        let moved = check(unsafe { fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) });
+        let moved = check(unsafe { fcntl(raw as c_int, libc::F_DUPFD_CLOEXEC, 3) });
         // SAFETY: nobody knows of the first descriptor; as it was closed at
         // start, it is closed again.
-        unsafe { libc::close(raw) };
-        Ok(Self(moved? as c_int))
+        unsafe { libc::close(raw as c_int) };
+        Ok(Self(moved? as isize))
     }
 
     /// No descriptor: waiting for it, nothing comes.
@@ -87,7 +88,7 @@ impl Fd {
 
     /// The number.
     pub fn raw(&self) -> i32 {
-        self.0
+        self.0 as i32
     }
 }
 
@@ -97,7 +98,7 @@ impl Drop for Fd {
             // SAFETY: we own the descriptor and nobody uses it afterwards.
             // What close reports cannot be acted on: nothing is written to
             // descriptors of this kind that it could lose.
-            unsafe { libc::close(self.0) };
+            unsafe { libc::close(self.raw()) };
         }
     }
 }
@@ -128,7 +129,7 @@ pub fn try_mptcp() {
     // is what is wanted.
     let _ = unsafe {
         libc::connect(
-            fd.0,
+            fd.raw(),
             (&raw const nobody).cast(),
             size_of::<libc::sockaddr_in>() as libc::socklen_t,
         )
@@ -145,7 +146,7 @@ pub fn bind_netlink(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: the address outlives the call, the length is its own.
     let result = unsafe {
         libc::bind(
-            fd.0,
+            fd.raw(),
             (&raw const any).cast(),
             size_of::<libc::sockaddr_nl>() as libc::socklen_t,
         )
@@ -158,7 +159,7 @@ pub fn set_option(fd: &Fd, level: i32, option: i32, value: u32) -> Result<(), Er
     // SAFETY: the option value is a c_int-sized number that outlives the call.
     let result = unsafe {
         libc::setsockopt(
-            fd.0,
+            fd.raw(),
             level,
             option,
             (&raw const value).cast(),
@@ -178,7 +179,7 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     // SAFETY: `len` tells the kernel how large `info` is.
     let result = unsafe {
         libc::getsockopt(
-            fd.0,
+            fd.raw(),
             libc::SOL_SOCKET,
             SO_MEMINFO,
             (&raw mut info).cast(),
@@ -187,7 +188,7 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     };
     check(result as isize)?;
     if (len as usize) < (SK_MEMINFO_DROPS + 1) * size_of::<u32>() {
-        return Err(Errno(libc::EOPNOTSUPP as u32));
+        return Err(Errno(libc::EOPNOTSUPP as usize));
     }
     Ok(info[SK_MEMINFO_DROPS])
 }
@@ -196,11 +197,11 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
 /// has been connected to nobody else.
 pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
     // SAFETY: the buffer outlives the call, the length is its own.
-    let sent = retry(|| unsafe { libc::send(fd.0, bytes.as_ptr().cast(), bytes.len(), 0) })?;
+    let sent = retry(|| unsafe { libc::send(fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) })?;
     if sent == bytes.len() {
         Ok(())
     } else {
-        Err(Errno(libc::EMSGSIZE as u32))
+        Err(Errno(libc::EMSGSIZE as usize))
     }
 }
 
@@ -259,7 +260,7 @@ pub fn receive(
     // are used by nothing else meanwhile.
     let got = check(unsafe {
         libc::recvmmsg(
-            fd.0,
+            fd.raw(),
             headers.as_mut_ptr().cast(),
             count as libc::c_uint,
             flags as _,
@@ -285,7 +286,7 @@ pub fn receive_one(fd: &Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
     // SAFETY: buffer and address outlive the call, the lengths are theirs.
     let len = check(unsafe {
         libc::recvfrom(
-            fd.0,
+            fd.raw(),
             buffer.as_mut_ptr().cast(),
             buffer.len(),
             libc::MSG_TRUNC,
@@ -306,7 +307,7 @@ pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
 
 fn write_some(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
-    retry(|| unsafe { libc::write(fd.0, bytes.as_ptr().cast(), bytes.len()) })
+    retry(|| unsafe { libc::write(fd.raw(), bytes.as_ptr().cast(), bytes.len()) })
 }
 
 /// Reads some bytes, waiting for them; 0 is the end.
@@ -319,7 +320,7 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
 fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
         match call() {
-            Err(Errno(number)) if number == libc::EAGAIN as u32 => {
+            Err(Errno(number)) if number == libc::EAGAIN as usize => {
                 poll_all(&mut [what], -1)?;
             }
             result => return result,
@@ -329,7 +330,7 @@ fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Res
 
 fn read_now(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
-    retry(|| unsafe { libc::read(fd.0, buffer.as_mut_ptr().cast(), buffer.len()) })
+    retry(|| unsafe { libc::read(fd.raw(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
 /// Reads to the end of the file and appends it to `content`; `EFBIG` where that
@@ -342,7 +343,7 @@ pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno
         let room = content.spare_capacity_mut();
         let got = wait_for(Polled::read(fd), &mut || {
             // SAFETY: the room outlives the call, its length is its own.
-            retry(|| unsafe { libc::read(fd.0, room.as_mut_ptr().cast(), room.len()) })
+            retry(|| unsafe { libc::read(fd.raw(), room.as_mut_ptr().cast(), room.len()) })
         })?;
         if got == 0 {
             return Ok(());
@@ -350,7 +351,7 @@ pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno
         // SAFETY: the kernel has filled so many bytes of the room.
         unsafe { content.set_len(content.len() + got) };
     }
-    Err(Errno(libc::EFBIG as u32))
+    Err(Errno(libc::EFBIG as usize))
 }
 
 /// Opens a file for reading.
@@ -373,7 +374,7 @@ fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
 /// library's takes a search that is made for long texts.
 pub fn c_str(path: &[u8]) -> Result<&CStr, Errno> {
     if find(path, 0) + 1 != path.len() {
-        return Err(Errno(libc::ENOENT as u32));
+        return Err(Errno(libc::ENOENT as usize));
     }
     // SAFETY: the first NUL is the last byte.
     Ok(unsafe { CStr::from_bytes_with_nul_unchecked(path) })
@@ -395,11 +396,11 @@ pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
 pub fn open_lasting(pieces: &[&[u8]]) -> Result<Fd, Errno> {
     let mut path = pieces.concat();
     path.push(0);
-    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno(libc::ENOENT as u32))?;
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno(libc::ENOENT as usize))?;
     let fd = open_with(path, libc::O_RDONLY | libc::O_NONBLOCK)?;
-    let status = status(fd.0, c"", libc::AT_EMPTY_PATH)?;
+    let status = status(fd.raw(), c"", libc::AT_EMPTY_PATH)?;
     match u32::from(status.mode) & libc::S_IFMT {
-        libc::S_IFIFO => Err(Errno(libc::EINVAL as u32)),
+        libc::S_IFIFO => Err(Errno(libc::EINVAL as usize)),
         _ => Ok(fd),
     }
 }
@@ -425,13 +426,13 @@ pub fn ignore(signal: c_int) {
 /// another process holds it. Closing gives it up.
 pub fn lock(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    retry(|| unsafe { libc::flock(fd.0, libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
+    retry(|| unsafe { libc::flock(fd.raw(), libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
 }
 
 /// Waits until what was written to a file is on the disk.
 pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    retry(|| unsafe { libc::fsync(fd.0) } as isize).map(drop)
+    retry(|| unsafe { libc::fsync(fd.raw()) } as isize).map(drop)
 }
 
 /// Gives a file another name, at once, in place of what has it.
@@ -468,13 +469,13 @@ pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
         // Not fchown, which takes numbers of 16 bits on some machines.
         libc::syscall(
             libc::SYS_fchownat,
-            fd.0,
+            fd.raw(),
             c"".as_ptr(),
             other.owner,
             other.group,
             libc::AT_EMPTY_PATH,
         );
-        libc::syscall(libc::SYS_fchmod, fd.0, mode)
+        libc::syscall(libc::SYS_fchmod, fd.raw(), mode)
     } as isize)
     .map(drop)
 }
@@ -482,7 +483,7 @@ pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
 /// The number by which the kernel tells what is open from all else of its kind
 /// (an inode), such as one network namespace from another; 0 if it does not.
 pub fn inode(fd: &Fd) -> u64 {
-    status(fd.0, c"", libc::AT_EMPTY_PATH).map_or(0, |status| status.inode)
+    status(fd.raw(), c"", libc::AT_EMPTY_PATH).map_or(0, |status| status.inode)
 }
 
 /// struct statx of linux/stat.h, the same on every machine (kernel 4.11).
@@ -536,7 +537,7 @@ pub fn process() -> u32 {
 /// Enters the network namespace that `fd` stands for.
 pub fn enter_network_namespace(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    check(unsafe { libc::setns(fd.0, libc::CLONE_NEWNET) } as isize).map(drop)
+    check(unsafe { libc::setns(fd.raw(), libc::CLONE_NEWNET) } as isize).map(drop)
 }
 
 /// Whether `fd` is a terminal.
@@ -625,7 +626,7 @@ impl Terminal {
     /// Switches to single keys and the alternate screen; again after the program
     /// was stopped.
     pub fn take(&self) {
-        let fd = self.fd().0;
+        let fd = self.fd().raw();
         let modes = FORMER.modes.get().cast::<libc::termios>();
         let taken = FORMER.terminal.load(Ordering::Relaxed) >= 0;
         // SAFETY: the structure outlives the calls, which are the only ones that
@@ -678,7 +679,12 @@ fn release_terminal() {
     // modes have been filled in; both bytes and modes outlive the calls.
     // Nothing can be done where they fail: the terminal has gone.
     unsafe {
-        libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        if write() < LEAVE.len() as isize {
+            // It is full of frames, which nobody needs any more.
+            libc::tcflush(raw, libc::TCOFLUSH);
+            write();
+        }
         libc::tcsetattr(raw, libc::TCSANOW, FORMER.modes.get().cast());
     }
 }
@@ -710,7 +716,7 @@ pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
     // SAFETY: zero is a valid, empty request.
     let mut request: libc::ifreq = unsafe { zeroed() };
     if name.len() >= request.ifr_name.len() {
-        return Err(Errno(libc::ENODEV as u32));
+        return Err(Errno(libc::ENODEV as usize));
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name) {
         *to = *from as c_char;
@@ -749,17 +755,17 @@ impl Polled {
 
     /// Until there is something to read.
     pub fn read(fd: &Fd) -> Self {
-        Self::new(fd.0, libc::POLLIN)
+        Self::new(fd.raw(), libc::POLLIN)
     }
 
     /// Until a table of the kernel's changes, as that of the mounts.
     pub fn change(fd: &Fd) -> Self {
-        Self::new(fd.0, libc::POLLPRI)
+        Self::new(fd.raw(), libc::POLLPRI)
     }
 
     /// Until something can be written.
     pub fn write(fd: &Fd) -> Self {
-        Self::new(fd.0, libc::POLLOUT)
+        Self::new(fd.raw(), libc::POLLOUT)
     }
 
     /// Until a signal of an [`Interruption`] comes.
@@ -781,7 +787,7 @@ pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
     // `polled`, which outlives the call.
     let result = unsafe { libc::poll(polled.as_mut_ptr().cast(), polled.len() as _, timeout) };
     match check(result as isize) {
-        Err(Errno(number)) if number != libc::EINTR as u32 => Err(Errno(number)),
+        Err(Errno(number)) if number != libc::EINTR as usize => Err(Errno(number)),
         _ => Ok(()),
     }
 }
@@ -802,7 +808,7 @@ impl Patience {
     /// For this descriptor.
     pub fn of(fd: &Fd) -> Self {
         let regular =
-            status(fd.0, c"", libc::AT_EMPTY_PATH).is_ok_and(|status| status.is_regular());
+            status(fd.raw(), c"", libc::AT_EMPTY_PATH).is_ok_and(|status| status.is_regular());
         if regular {
             Self::File
         } else {
@@ -826,7 +832,7 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
         let written = retry(|| unsafe {
             libc::syscall(
                 libc::SYS_pwritev2,
-                fd.0,
+                fd.raw(),
                 &raw const part,
                 1 as libc::c_long,
                 none,
@@ -851,7 +857,7 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
     let mut polled = [Polled::write(fd)];
     poll_all(&mut polled, 0)?;
     if !polled[0].is_ready() {
-        return Err(Errno(libc::EAGAIN as u32));
+        return Err(Errno(libc::EAGAIN as usize));
     }
     write_some(fd, bytes.get(..libc::PIPE_BUF).unwrap_or(bytes))
 }
@@ -875,7 +881,7 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
         let read = check(unsafe {
             libc::syscall(
                 libc::SYS_getdents64,
-                folder.0,
+                folder.raw(),
                 buffer.as_mut_ptr(),
                 buffer.len(),
             ) as isize
@@ -1046,7 +1052,7 @@ impl Interruption {
         let waker = Fd::new(unsafe { libc::eventfd(0, flags) } as isize)?;
         CAUGHT.store(0, Ordering::Relaxed);
         RECEIVER.store(receiver.map_or(-1, Fd::raw), Ordering::Relaxed);
-        WAKER.store(waker.0, Ordering::Relaxed);
+        WAKER.store(waker.raw(), Ordering::Relaxed);
         let handler = interrupt as extern "C" fn(c_int);
         // SAFETY: the handler touches atomic numbers and makes calls that a
         // handler may make. Calls go on after it, as they do not wait then.

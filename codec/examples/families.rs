@@ -10,11 +10,11 @@ use std::os::fd::FromRawFd;
 use mptcp_codec::exchange::{Exchange, Reply};
 use mptcp_codec::generic::{self, controller};
 use mptcp_codec::mptcp::PathManager;
-use mptcp_codec::print::{self, Protocol};
+use mptcp_codec::print::{self, Netlink};
 use mptcp_codec::route;
 
 /// Sends a request and prints the answer.
-fn show(protocol: i32, of: Protocol, request: &[u8]) -> Result<()> {
+fn show(protocol: i32, of: Netlink, request: &[u8]) -> Result<()> {
     let socket = unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol) };
     if socket < 0 {
         return Err(Error::last_os_error());
@@ -42,11 +42,11 @@ fn main() -> Result<()> {
     // with the id that is found in them.
     let families = [PathManager::named(u16::MAX)];
     let ask = controller::all_families(&mut space, 1).map_err(Error::other)?;
-    show(generic::NETLINK_GENERIC, Protocol::Generic(&families), ask)?;
+    show(generic::NETLINK_GENERIC, Netlink::Generic(&families), ask)?;
     let ask = route::request::dump_links(&mut space, 1).map_err(Error::other)?;
-    show(route::NETLINK_ROUTE, Protocol::Route, ask)?;
+    show(route::NETLINK_ROUTE, Netlink::Route, ask)?;
     let ask = route::request::dump_addresses(&mut space, 0, 2, 0).map_err(Error::other)?;
-    show(route::NETLINK_ROUTE, Protocol::Route, ask)?;
+    show(route::NETLINK_ROUTE, Netlink::Route, ask)?;
     let ask = route::request::dump_routes(&mut space, 0, 3).map_err(Error::other)?;
-    show(route::NETLINK_ROUTE, Protocol::Route, ask)
+    show(route::NETLINK_ROUTE, Netlink::Route, ask)
 }

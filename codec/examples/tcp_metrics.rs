@@ -10,7 +10,7 @@ use std::os::fd::FromRawFd;
 use mptcp_codec::exchange::{Exchange, Reply};
 use mptcp_codec::generic::{self, controller};
 use mptcp_codec::netlink::{flags, Message};
-use mptcp_codec::print::{self, Protocol};
+use mptcp_codec::print::{self, Netlink};
 
 mptcp_codec::attribute_set! {
     /// What is remembered of a host (`TCP_METRICS_ATTR_*`).
@@ -116,10 +116,7 @@ fn main() -> Result<()> {
             }
             Err(error) => println!("{error}"),
         }
-        println!(
-            "  {}",
-            print::message(message, Protocol::Generic(&families))
-        );
+        println!("  {}", print::message(message, Netlink::Generic(&families)));
     })?;
     println!("{hosts} hosts");
     Ok(())

@@ -26,7 +26,7 @@ pub struct Error {
 }
 
 /// The kinds of [`Error`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum ErrorKind {
@@ -47,7 +47,8 @@ pub enum ErrorKind {
     Missing,
     /// A value longer than an attribute can be, whatever the buffer.
     TooLong,
-    /// A value that this request cannot carry.
+    /// A value that cannot be in its place, such as one that a request cannot
+    /// carry.
     BadValue,
 }
 
@@ -129,7 +130,7 @@ impl ErrorKind {
             Self::WrongType => "unexpected message type",
             Self::Missing => "required attribute missing",
             Self::TooLong => "value too long for an attribute",
-            Self::BadValue => "value cannot be sent",
+            Self::BadValue => "value out of range",
         }
     }
 }
@@ -175,6 +176,62 @@ mod tests {
     extern crate std;
     use super::*;
     use std::string::ToString;
+
+    /// An input that makes an error of this kind. A kind that nothing makes does
+    /// not compile here.
+    fn made(kind: ErrorKind) -> Error {
+        use crate::generic::controller;
+        use crate::mptcp::{request, Endpoint, Limits};
+        use crate::netlink::{Attributes, Header, Messages, Writer};
+        use crate::order::Little;
+        let attributes = |bytes| Attributes::<Little>::with_order(bytes);
+        let message = |bytes: &[u8]| {
+            let message = crate::testing::message::<Little>(bytes);
+            Endpoint::decode(&message).unwrap_err()
+        };
+        match kind {
+            ErrorKind::Truncated => Messages::new(&[0; 15]).next().unwrap().unwrap_err(),
+            ErrorKind::BadLength => attributes(&[9, 0, 1, 0]).next().unwrap().unwrap_err(),
+            ErrorKind::BadSize => {
+                Limits::from_attributes(attributes(&[5, 0, 3, 0, 1])).unwrap_err()
+            }
+            ErrorKind::BadString => {
+                let attribute = attributes(&[5, 0, 1, 0, b'x']).next().unwrap();
+                attribute.unwrap().text().unwrap_err()
+            }
+            ErrorKind::NoSpace => request::get_limits(&mut [0; 16], 30, 1).unwrap_err(),
+            ErrorKind::WrongType => message(&[16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            ErrorKind::Missing => {
+                message(&[20, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0])
+            }
+            ErrorKind::TooLong => {
+                let mut buffer = [0; 64];
+                let mut writer = Writer::new(&mut buffer, Header::default());
+                writer.put_bytes(1, &[0; 1 << 16]);
+                writer.finish().unwrap_err()
+            }
+            ErrorKind::BadValue => controller::family_by_name(&mut [0; 64], 1, "a\0b").unwrap_err(),
+        }
+    }
+
+    #[test]
+    fn every_kind_of_error_is_made_by_some_input_and_has_words_of_its_own() {
+        let kinds = [
+            ErrorKind::Truncated,
+            ErrorKind::BadLength,
+            ErrorKind::BadSize,
+            ErrorKind::BadString,
+            ErrorKind::NoSpace,
+            ErrorKind::WrongType,
+            ErrorKind::Missing,
+            ErrorKind::TooLong,
+            ErrorKind::BadValue,
+        ];
+        for (at, kind) in kinds.into_iter().enumerate() {
+            assert_eq!(made(kind).kind(), kind);
+            assert!(kinds[..at].iter().all(|other| other.text() != kind.text()));
+        }
+    }
 
     #[test]
     fn an_error_is_two_words_and_says_in_what_which_and_where() {

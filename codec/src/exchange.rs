@@ -210,7 +210,7 @@ impl Exchange {
 }
 
 /// What the kernel said to a request.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reply<'a, E: Order = Native> {
     /// A message of the answer.

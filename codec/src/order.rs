@@ -29,7 +29,9 @@ mod sealed {
 /// A byte order for host-order fields: [`Little`] or [`Big`].
 ///
 /// Sealed: there are no other orders.
-pub trait Order: sealed::Sealed + Copy + Default + core::fmt::Debug + Eq {
+pub trait Order:
+    sealed::Sealed + Copy + Default + core::fmt::Debug + Ord + core::hash::Hash
+{
     /// Reads a 16-bit number.
     fn u16(bytes: [u8; 2]) -> u16;
     /// Reads a 32-bit number.
@@ -60,11 +62,11 @@ pub trait Order: sealed::Sealed + Copy + Default + core::fmt::Debug + Eq {
 }
 
 /// Least significant byte first: x86, ARM, RISC-V, `mipsel`.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Little;
 
 /// Most significant byte first: `mips`, `powerpc`, s390x.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Big;
 
 /// The order of the machine this was compiled for.

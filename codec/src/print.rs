@@ -11,7 +11,7 @@
 //! let message = Messages::new(request).next().unwrap()?;
 //! let families = [PathManager::named(30)];
 //! assert_eq!(
-//!     print::message(&message, print::Protocol::Generic(&families)).to_string(),
+//!     print::message(&message, print::Netlink::Generic(&families)).to_string(),
 //!     "mptcp_pm ADD_ADDR v1 flags 0x5 seq 7 port 0: \
 //!      ADDR { FAMILY: 2, FLAGS: signal, ADDR4: 127.0.0.1 }",
 //! );
@@ -35,9 +35,9 @@ const DEEPEST: u32 = 8;
 /// What the messages are of: the protocol that their socket was opened with.
 #[derive(Copy, Clone, Debug)]
 #[non_exhaustive]
-pub enum Protocol<'f> {
+pub enum Netlink<'f> {
     /// `NETLINK_GENERIC`: these families, besides the controller.
-    Generic(&'f [Family]),
+    Generic(&'f [NamedFamily]),
     /// `NETLINK_ROUTE`.
     Route,
     /// `NETLINK_SOCK_DIAG`.
@@ -49,7 +49,7 @@ pub enum Protocol<'f> {
 /// A family of generic netlink, made by
 /// [`generic_family!`](crate::generic_family).
 #[derive(Copy, Clone, Debug)]
-pub struct Family {
+pub struct NamedFamily {
     /// The `nlmsg_type` of its messages.
     pub id: u16,
     /// Its name.
@@ -65,13 +65,13 @@ pub struct Family {
 #[must_use]
 pub struct Printed<'m, 'a, 'f, E: Order = Native> {
     message: &'m Message<'a, E>,
-    protocol: Protocol<'f>,
+    protocol: Netlink<'f>,
 }
 
 /// Prints a message.
 pub const fn message<'m, 'a, 'f, E: Order>(
     message: &'m Message<'a, E>,
-    protocol: Protocol<'f>,
+    protocol: Netlink<'f>,
 ) -> Printed<'m, 'a, 'f, E> {
     Printed { message, protocol }
 }
@@ -116,10 +116,10 @@ impl<E: Order> fmt::Display for Printed<'_, '_, '_, E> {
             Err(error) => return write!(f, "type {}: {error}", header.message_type),
         }
         match self.protocol {
-            Protocol::Generic(families) => self.generic(f, families),
-            Protocol::Route => self.route(f),
-            Protocol::SockDiag => self.sock_diag(f),
-            Protocol::Other(skip) => {
+            Netlink::Generic(families) => self.generic(f, families),
+            Netlink::Route => self.route(f),
+            Netlink::SockDiag => self.sock_diag(f),
+            Netlink::Other(skip) => {
                 write!(f, "type {}", header.message_type)?;
                 self.rest(f, skip, None)
             }
@@ -159,7 +159,7 @@ impl<E: Order> Printed<'_, '_, '_, E> {
         }
     }
 
-    fn generic(&self, f: &mut fmt::Formatter<'_>, families: &[Family]) -> fmt::Result {
+    fn generic(&self, f: &mut fmt::Formatter<'_>, families: &[NamedFamily]) -> fmt::Result {
         let header = &self.message.header;
         let Ok(generic) = Generic::decode(self.message) else {
             return write!(f, "type {} without a header", header.message_type);
@@ -255,7 +255,7 @@ impl<E: Order> Printed<'_, '_, '_, E> {
     }
 }
 
-const CONTROLLER: Family = Family {
+const CONTROLLER: NamedFamily = NamedFamily {
     id: controller::ID,
     name: "nlctrl",
     command: |_, number| {

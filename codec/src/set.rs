@@ -191,6 +191,7 @@ pub trait Value<'a, E: Order>: Copy + Ord + Hash + Debug {
 
 /// A value and the bits of it that count (`struct nla_bitfield32`).
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "nla_bitfield32")]
 pub struct Bitfield32 {
     /// The value.
     pub value: u32,
@@ -765,6 +766,9 @@ pub mod inner {
     pub use crate::netlink::{behind, Forms, BARE};
     use crate::netlink::{Form, ATTRIBUTE_HEADER};
 
+    /// Whether the attributes that `sent` names are read as runs.
+    pub const FAST: bool = cfg!(feature = "fast");
+
     /// The word in which a set keeps what is present.
     pub trait Presence {
         /// The word.
@@ -1311,6 +1315,18 @@ mod tests {
             let error = Lent::from_attributes(all).unwrap_err();
             assert_eq!((error.kind(), error.to_string().as_str()), (kind, says));
         }
+    }
+
+    #[test]
+    fn values_are_ordered_and_counted() {
+        extern crate std;
+        use crate::mptcp::{Endpoint, Limits};
+        use std::collections::{BTreeSet, HashSet};
+        let ends = [1, 2, 1].map(|last| Endpoint::new(Ipv4Addr::new(192, 0, 2, last)));
+        assert_eq!(BTreeSet::from(ends).len(), 2);
+        assert_eq!(HashSet::from(ends).len(), 2);
+        assert!(Limits::EMPTY < Limits::EMPTY.with_subflows(0));
+        assert!(Limits::EMPTY.with_subflows(1) < Limits::EMPTY.with_subflows(2));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! would. `sent` after the table names runs of attributes that the kernel
 //! sends together, in its order: a run of fixed length is taken whole, with one
 //! look at what is left; of another, each attribute is compared with the one that
-//! comes next, without a jump. Others are taken one by one. An attribute that is unusual (with flags
+//! comes next, without a jump. Others are taken one by one, and all without the
+//! feature `fast`, which is less code. An attribute that is unusual (with flags
 //! in the type, of another length, a last one without its padding) takes the
 //! checked way through [`Attributes`](crate::netlink::Attributes), which makes
 //! the errors.
@@ -29,6 +30,10 @@
 /// [`Value`](crate::set::Value). A number becomes a type of one's own with
 /// `u32 as Type`, see [`flags!`](crate::flags) and
 /// [`numbered!`](crate::numbered).
+///
+/// A set has `Eq`, `Hash` and `Default`. One that is a value has an order with
+/// `#[derive(PartialOrd, Ord)]` in front of it, which is not there by itself: a
+/// method named `min` or `max` could not be called then.
 ///
 /// `pad NUMBER` names the attribute that only fills space before 64-bit
 /// ones. `sent [NAME NAME] [NAME]` after the table names attributes that the
@@ -573,7 +578,8 @@ macro_rules! __attribute_set {
                 #[allow(unused_mut)]
                 let mut present = self.present;
                 $(
-                    if const { true $( && $crate::set::inner::length(Self::FORMS, $set::$sent) != $crate::set::ANY_LEN )+ } {
+                    if const { !$crate::set::inner::FAST } {
+                    } else if const { true $( && $crate::set::inner::length(Self::FORMS, $set::$sent) != $crate::set::ANY_LEN )+ } {
                         if let Some((run, tail)) = rest.split_at_checked(const {
                             0 $( + $crate::set::inner::padded(Self::FORMS, $set::$sent) )+
                         }) {

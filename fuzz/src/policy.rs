@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     one::<Big>(data, true);
     if let Some((head, _)) = data.split_first_chunk::<8>() {
         let family = u16::from_ne_bytes([head[0], head[1]]);
-        let command = (head[2] & 1 == 0).then_some(u32::from(head[3]));
+        let command = (head[2] & 1 == 0).then_some(head[3]);
         let room = usize::from(head[4]);
         match policy::dump(&mut vec![0; room], family, 7, command) {
             Ok(message) => assert_eq!(message.len(), 28 + command.map_or(0, |_| 8)),
@@ -74,7 +74,7 @@ fn judged(entry: &Entry) -> Judged {
             command,
             on_do,
             on_dump,
-        } => Judged::Command(*command, *on_do, *on_dump),
+        } => Judged::Command(u16::from(*command), *on_do, *on_dump),
         Entry::Attribute {
             policy,
             attribute,
@@ -97,6 +97,9 @@ fn read(bytes: &[u8], order: reference::Order) -> Result<Vec<Judged>, Fault> {
                 2 => on_dump = Some(a.u32(order)?),
                 _ => {}
             }
+        }
+        if command.number() > 255 {
+            continue;
         }
         entries.push(Judged::Command(command.number(), on_do, on_dump));
     }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ip_mptcp_tests::connection::{listen, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::{EventCounter, Monitor};
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::netlink::{Bytes, Socket};
@@ -109,10 +109,7 @@ struct Source {
 
 impl Source {
     fn new() -> Source {
-        kernel::set_limits(Limits {
-            add_addr_accepted: 0,
-            subflows: 2,
-        });
+        kernel::set_limits(0, 2);
         kernel::add("127.0.0.2 id 2 subflow");
         let listener = listen("127.0.0.1:0");
         let connection = Connection::open(&listener);

@@ -9,12 +9,10 @@ use std::io::{Read, Write};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use ip_mptcp_tests::kernel::{self, Limits};
 use ip_mptcp_tests::namespace::{shape, sysctl};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::picture::Terminal;
 use ip_mptcp_tests::program::{binary, resize, terminal};
-use ip_mptcp_tests::wait::until;
 
 const COLUMNS: u16 = 80;
 /// As many as are drawn on.
@@ -46,24 +44,14 @@ fn main() -> ExitCode {
 
 fn take(paths: &TwoPaths) -> Terminal {
     let prepare = || {
-        kernel::set_limits(Limits {
-            add_addr_accepted: 2,
-            subflows: 2,
-        });
         sysctl("ipv4/tcp_rmem", "4096 4194304 8388608").expect("a sysctl");
         sysctl("ipv4/tcp_congestion_control", "reno").expect("a sysctl");
     };
     prepare();
     paths.server.inside(prepare);
-    kernel::add("10.0.2.2 dev c2 id 2 subflow");
+    let (_listener, connection) = paths.joined("");
     shape("c1", 1_000_000);
     shape("c2", 250_000);
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
     let mut from = connection.client.try_clone().expect("a descriptor");
     let mut to = connection.server.try_clone().expect("a descriptor");
     std::thread::spawn(move || {

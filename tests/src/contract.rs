@@ -285,7 +285,7 @@ pub fn check(name: &str, text: &str) {
 
 /// Whether a program says of itself that it was built without what was asked for, and is one
 /// that was.
-fn lacks(output: &Output) -> bool {
+pub fn lacks(output: &Output) -> bool {
     output.code() == 255
         && output.stderr().contains("this ip-mptcp was built without ")
         && lacks_features()

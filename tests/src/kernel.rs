@@ -200,11 +200,11 @@ pub fn limits() -> Limits {
 }
 
 /// Sets the limits of the current namespace.
-pub fn set_limits(limits: Limits) {
+pub fn set_limits(add_addr_accepted: u32, subflows: u32) {
     let (mut socket, family) = connected();
     let request = Bytes::new(&[SET_LIMITS, VERSION_1, 0, 0])
-        .put(2, &limits.add_addr_accepted.to_ne_bytes())
-        .put(3, &limits.subflows.to_ne_bytes());
+        .put(2, &add_addr_accepted.to_ne_bytes())
+        .put(3, &subflows.to_ne_bytes());
     socket
         .command(family.id, 0, &request.0)
         .expect("limits set");

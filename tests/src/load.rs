@@ -6,7 +6,7 @@ use std::sync::mpsc::{channel, Sender};
 use std::thread::JoinHandle;
 
 use crate::connection::{connect, information, listen, Connection};
-use crate::kernel::{self, Limits};
+use crate::kernel;
 use crate::namespace::{add_address, veth, Namespace};
 use crate::wait::until;
 
@@ -43,12 +43,9 @@ impl Load {
         veth("load", "far", Some(&server));
         let far: IpAddr = [10, 9, 255, 1].into();
         server.inside(|| add_address("far", far, 16));
-        let limits = Limits {
-            add_addr_accepted: 0,
-            subflows: further.into(),
-        };
-        kernel::set_limits(limits);
-        server.inside(|| kernel::set_limits(limits));
+        let limits = || kernel::set_limits(0, further.into());
+        limits();
+        server.inside(limits);
         for host in 0..=further {
             add_address("load", [10, 9, 0, host + 1].into(), 16);
             if host > 0 {

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, TcpListener};
 
 use crate::connection::{listen, Connection};
+use crate::kernel;
 use crate::namespace::{add_address, veth, Namespace};
-use crate::wait::skip;
+use crate::wait::{skip, until};
 
 /// Path 1 and path 2 are veth pairs: `c1` and `c2` in the namespace of the thread, which
 /// is the client's, `s1` and `s2` in the server's. On path N the client is 10.0.N.2 and
@@ -31,6 +32,27 @@ impl TwoPaths {
             server.inside(|| give(&there, path, 1));
         }
         Ok(TwoPaths { client, server })
+    }
+
+    /// Sets the limits of both sides.
+    pub fn set_limits(&self, add_addr_accepted: u32, subflows: u32) {
+        let limits = || kernel::set_limits(add_addr_accepted, subflows);
+        limits();
+        self.server.inside(limits);
+    }
+
+    /// A connection that begins on path 1 and has a second subflow on path 2, from an
+    /// endpoint `id 2` of the client with further `words`. It carries nothing.
+    pub fn joined(&self, words: &str) -> (TcpListener, Connection) {
+        self.set_limits(2, 2);
+        kernel::add(&format!("10.0.2.2 dev c2 id 2 subflow {words}"));
+        let listener = self.listen("0.0.0.0:0");
+        let connection = self.connect(&listener);
+        until("the second subflow", || {
+            connection.ping();
+            (connection.subflows() == Some(1)).then_some(())
+        });
+        (listener, connection)
     }
 
     /// The server listens on all its addresses.

@@ -6,9 +6,14 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use ip_mptcp_tests::captures::{self, ByteOrder};
-use ip_mptcp_tests::connection::listen;
+use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::workspace;
-use ip_mptcp_tests::namespace::Namespace;
+use ip_mptcp_tests::namespace::{sysctl, Namespace};
+use ip_mptcp_tests::wait::{skip, until};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+
+#[path = "../../codec/examples/bare_metal.rs"]
+mod bare_metal;
 
 /// Builds all of them, once; the program of one.
 fn example(name: &str) -> Command {
@@ -79,6 +84,98 @@ fn another_family_is_read_by_its_two_tables() {
 }
 
 #[test]
+fn strings_in_nests_and_arrays_of_ethtool_are_read() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let printed = output(&mut example("ethtool"));
+    for part in [
+        "features: ",
+        " tx-checksum-ipv4\n",
+        "ethtool STRSET_GET v1",
+        "STRINGSETS [ 1 { ID: features, COUNT: ",
+        "VALUE: \"rx-gro\"",
+    ] {
+        assert!(printed.contains(part), "{part} is not in\n{printed}");
+    }
+}
+
+#[test]
+fn a_path_manager_on_tokio_opens_a_subflow_for_each_connection() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let chosen = sysctl("mptcp/path_manager", "userspace");
+    if chosen.or_else(|_| sysctl("mptcp/pm_type", "1")).is_err() {
+        skip("this kernel has no user-space path manager");
+        return;
+    }
+    let mut child = example("path_manager")
+        .args(["127.0.0.2", "::1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the example runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut line = || lines.next().expect("a line").expect("read");
+    assert_eq!(line(), "listening");
+    let listener = listen("127.0.0.1:0");
+    let connection = Connection::open(&listener);
+    let (token, _) = connection.tokens();
+    assert_eq!(line(), format!("{token:08x}: a subflow from 127.0.0.2"));
+    until("the subflow is established", || {
+        (connection.subflows() == Some(1)).then_some(())
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("its end");
+}
+
+#[test]
+fn what_runs_without_an_operating_system_says_the_same() {
+    let (mut request, address) = ([0; 64], [192, 0, 2, 7]);
+    let flags = EndpointFlags::SIGNAL;
+    // SAFETY: they are as long as is said.
+    let (len, answers) = unsafe {
+        let len = bare_metal::mptcp_add_endpoint(
+            request.as_mut_ptr(),
+            request.len(),
+            30,
+            7,
+            address.as_ptr(),
+            flags.0,
+        );
+        let refused = bare_metal::mptcp_add_endpoint(
+            request.as_mut_ptr(),
+            16,
+            30,
+            7,
+            address.as_ptr(),
+            flags.0,
+        );
+        assert_eq!(refused, 0);
+        let answer = |errno: i32, cut: usize| {
+            let mut answer = Vec::new();
+            answer.extend(36u32.to_ne_bytes());
+            answer.extend([2u16.to_ne_bytes(), 0x100u16.to_ne_bytes()].concat());
+            answer.extend([7u32.to_ne_bytes(), 1u32.to_ne_bytes()].concat());
+            answer.extend((-errno).to_ne_bytes());
+            answer.extend(&request[..16]);
+            bare_metal::mptcp_answer(request.as_ptr(), len, answer.as_ptr(), 36 - cut)
+        };
+        (
+            len,
+            [answer(0, 0), answer(17, 0), answer(0, 1), answer(0, 36)],
+        )
+    };
+    let endpoint = Endpoint::new(std::net::Ipv4Addr::from(address)).with_flags(flags);
+    let mut wanted = [0; 64];
+    let wanted = mptcp_codec::mptcp::request::add_address(&mut wanted, 30, 7, &endpoint);
+    let wanted = wanted.expect("room");
+    // The header of the second request, which did not fit, is over the first.
+    assert_eq!((len, &request[16..len]), (wanted.len(), &wanted[16..]));
+    assert_eq!(answers, [0, 17, -2, -1]);
+}
+
+#[test]
 fn events_are_followed() {
     if Namespace::fresh().is_none() {
         return;
@@ -129,6 +226,44 @@ fn pcap(datagrams: &[(u16, &[u8])], order: ByteOrder) -> Vec<u8> {
     file
 }
 
+/// The same as pcapng: a section, an interface, a block for each packet.
+fn pcapng(datagrams: &[(u16, &[u8])], order: ByteOrder) -> Vec<u8> {
+    let word = |n: u32| match order {
+        ByteOrder::Big => n.to_be_bytes(),
+        ByteOrder::Little => n.to_le_bytes(),
+    };
+    let mut file = Vec::new();
+    let mut block = |kind: u32, mut inside: Vec<u8>| {
+        inside.resize(inside.len().next_multiple_of(4), 0);
+        let len = word(inside.len() as u32 + 12);
+        file.extend([&word(kind)[..], &len, &inside, &len].concat());
+    };
+    let version = match order {
+        ByteOrder::Big => [0, 1, 0, 0],
+        ByteOrder::Little => [1, 0, 0, 0],
+    };
+    block(
+        0x0a0d_0d0a,
+        [&word(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat(),
+    );
+    let kind = match order {
+        ByteOrder::Big => [0, 253, 0, 0],
+        ByteOrder::Little => [253, 0, 0, 0],
+    };
+    block(1, [&kind[..], &word(65535)].concat());
+    for (protocol, datagram) in datagrams {
+        let len = word(datagram.len() as u32 + 16);
+        let mut packet = [&[0; 12][..], &len, &len].concat();
+        packet.extend([0, 4, 3, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        packet.extend(protocol.to_be_bytes());
+        packet.extend(*datagram);
+        block(6, packet);
+        // Statistics, which are none of its business.
+        block(5, vec![0; 12]);
+    }
+    file
+}
+
 #[test]
 fn a_capture_of_either_byte_order_is_printed_by_name() {
     for name in ["amd64-6.18", "s390x-6.1"] {
@@ -151,6 +286,9 @@ fn a_capture_of_either_byte_order_is_printed_by_name() {
             ByteOrder::Little => u16::from_le_bytes([add.request[4], add.request[5]]),
         };
         let printed = output(example("pcap").arg(&path).arg(id.to_string()));
+        std::fs::write(&path, pcapng(&datagrams, capture.order)).expect("the file");
+        let same = output(example("pcap").arg(&path).arg(id.to_string()));
+        assert_eq!(same, printed, "as pcapng");
         for part in [
             "nlctrl NEWFAMILY v2",
             "HDRSIZE: 0",

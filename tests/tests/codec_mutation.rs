@@ -422,7 +422,8 @@ fn policy(attributes: &[u8], order: reference::Order) -> Result<usize, Fault> {
                 a.u32(order)?;
             }
         }
-        count += 1;
+        // A header has a byte for a command.
+        count += usize::from(command.number() <= 255);
     }
     for policy in reference::whole(nest(8), order, 0)? {
         for rule in reference::whole(policy.payload, order, 0)? {

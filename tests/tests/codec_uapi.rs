@@ -1,9 +1,12 @@
 //! Numbers and names of the codec beside the kernel's own headers
 //! (`linux-libc-dev`), which know nothing of it. A header that is older than
-//! the codec lacks some; what it has must be the same.
+//! the codec lacks some; what it has must be the same. By each of these names
+//! one finds the codec's own in its documentation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
+use ip_mptcp_tests::documents::workspace;
 use ip_mptcp_tests::wait::skip;
 use mptcp_codec::diag::{
     SocketAttributes, State, States, SubflowFlags, SubflowInfo, UpperAttributes,
@@ -11,7 +14,7 @@ use mptcp_codec::diag::{
 use mptcp_codec::generic::controller::{FamilyAttributes, Group, Operation, OperationFlags};
 use mptcp_codec::mptcp::request::Command;
 use mptcp_codec::mptcp::{
-    Endpoint, EndpointFlags, EventAttributes, EventKind, PathManagerAttributes,
+    Endpoint, EndpointFlags, EventAttributes, EventFlags, EventKind, PathManagerAttributes,
 };
 use mptcp_codec::netlink::{flags, message_type, ExtendedAck, Rule};
 use mptcp_codec::order::Native;
@@ -108,8 +111,20 @@ impl Headers {
         }
     }
 
-    /// These are what the header says, as far as it knows them.
+    /// These are what the header says, as far as it knows them, and the codec's
+    /// documentation has them.
     fn compare(&self, prefix: &str, rows: impl IntoIterator<Item = (String, u64)>) {
+        let rows: Vec<_> = rows.into_iter().collect();
+        // What fills space has no name that one would look for.
+        for (name, _) in rows.iter().filter(|(name, _)| name != "PAD") {
+            let name = format!("{prefix}{name}");
+            assert!(aliases().contains(&name), "no doc(alias) is {name}");
+        }
+        self.values(prefix, rows);
+    }
+
+    /// These are what the header says, as far as it knows them.
+    fn values(&self, prefix: &str, rows: impl IntoIterator<Item = (String, u64)>) {
         let mut met = 0;
         for (name, number) in rows {
             let name = format!("{prefix}{name}");
@@ -126,6 +141,30 @@ impl Headers {
         let rows = rows.map(|row| (row.name.to_owned(), row.number.into()));
         self.compare(prefix, rows);
     }
+}
+
+/// What stands in the `doc(alias)` of the codec.
+fn aliases() -> &'static HashSet<String> {
+    static ALIASES: OnceLock<HashSet<String>> = OnceLock::new();
+    ALIASES.get_or_init(|| {
+        let mut aliases = HashSet::new();
+        let mut folders = vec![workspace().join("codec/src")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).expect("a source");
+                for part in text.split("#[doc(alias").skip(1) {
+                    let inside = part.split(")]").next().unwrap_or("");
+                    aliases.extend(inside.split('"').skip(1).step_by(2).map(str::to_owned));
+                }
+            }
+        }
+        aliases
+    })
 }
 
 macro_rules! description {
@@ -195,6 +234,14 @@ fn flags_have_the_bits_of_the_kernel() {
         };
     }
     flags!("MPTCP_PM_ADDR_FLAG_" EndpointFlags);
+    // Some are not in the headers of older kernels.
+    for (flag, name) in EventFlags::NAMES {
+        let name = format!("MPTCP_PM_EV_FLAG_{}", upper(name));
+        assert!(aliases().contains(&name), "no doc(alias) is {name}");
+        if let Some(value) = headers.0.get(&name) {
+            assert_eq!(*value, i64::from(flag.0), "{name}");
+        }
+    }
     flags!("MPTCP_SUBFLOW_FLAG_" SubflowFlags);
     flags!("IFF_" LinkFlags);
     flags!("IFA_F_" AddressFlags);
@@ -300,10 +347,21 @@ fn commands_events_and_states_have_the_numbers_of_the_kernel() {
         "RTM_",
         types.map(|(name, number)| (name.to_owned(), number.into())),
     );
+    let groups = [
+        ("LINK", route::group::LINK),
+        ("IPV4_IFADDR", route::group::IPV4_IFADDR),
+        ("IPV4_ROUTE", route::group::IPV4_ROUTE),
+        ("IPV6_IFADDR", route::group::IPV6_IFADDR),
+        ("IPV6_ROUTE", route::group::IPV6_ROUTE),
+    ];
+    headers.compare(
+        "RTNLGRP_",
+        groups.map(|(name, number)| (name.to_owned(), number.into())),
+    );
     // Names of policy types: NL_ATTR_TYPE_NUL_STRING is "nul-string", and so on.
     let types = (0..18).filter_map(|number| {
         let name = Rule::EMPTY.with_type_number(number).type_name()?;
         Some((upper(name), number.into()))
     });
-    headers.compare("NL_ATTR_TYPE_", types);
+    headers.values("NL_ATTR_TYPE_", types);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use ip_mptcp_tests::connection::{connect, connect_marked, listen, subflow_addresses, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::namespace::{add_address, add_route, link_delete, sysctl, veth, Namespace};
 use ip_mptcp_tests::paths::TwoPaths;
@@ -52,21 +52,11 @@ fn one(words: &str) -> Value {
     all.remove(0)
 }
 
-fn limits(add_addr_accepted: u32, subflows: u32) {
-    kernel::set_limits(Limits {
-        add_addr_accepted,
-        subflows,
-    });
-}
-
 /// A connection whose second subflow goes over the second path.
 fn over_two_paths() -> Option<(TwoPaths, TcpListener, Connection)> {
     let paths = TwoPaths::fresh()?;
-    limits(2, 2);
-    paths.server.inside(|| {
-        limits(2, 2);
-        kernel::add("10.0.2.1 id 2 signal");
-    });
+    paths.set_limits(2, 2);
+    paths.server.inside(|| kernel::add("10.0.2.1 id 2 signal"));
     let listener = paths.listen("0.0.0.0:0");
     let connection = paths.connect(&listener);
     until("the second subflow", || {
@@ -189,7 +179,7 @@ fn each_selector_finds_its_connections_and_shows_them_whole() {
         return;
     };
     // The others have one subflow each.
-    limits(0, 0);
+    kernel::set_limits(0, 0);
     let other = paths.listen("[::]:0");
     let six = paths.connect(&other);
     let four = paths.connect_to(&other, "10.0.1.1");
@@ -494,7 +484,7 @@ fn a_subflow_that_failed_its_checksum_is_lost_and_nothing_is_incomplete() {
     for namespace in [&paths.client, &paths.server] {
         namespace.inside(|| {
             sysctl("mptcp/checksum_enabled", "1").expect("a sysctl");
-            limits(2, 2);
+            kernel::set_limits(2, 2);
         });
     }
     paths.server.inside(|| kernel::add("10.0.2.1 id 2 signal"));

@@ -12,7 +12,7 @@ use ip_mptcp_tests::connection::{
     bind_to, connect, connect_marked, listen, subflow_addresses, subflows_established, Connection,
 };
 use ip_mptcp_tests::documents::{self, Folder};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel::{self, set_limits as limits};
 use ip_mptcp_tests::lock::Listening;
 use ip_mptcp_tests::monitor::Monitor;
 use ip_mptcp_tests::namespace::{
@@ -167,13 +167,6 @@ fn working(connection: &Connection) -> BTreeSet<(IpAddr, IpAddr)> {
         .map(|(ends, _)| ends)
         .map(|(local, remote)| (local.ip(), remote.ip()))
         .collect()
-}
-
-fn limits(add_addr_accepted: u32, subflows: u32) {
-    kernel::set_limits(Limits {
-        add_addr_accepted,
-        subflows,
-    });
 }
 
 /// The endpoints are these from now on.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use ip_mptcp_tests::connection::Connection;
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{
     add_route, link_delete, link_down, link_rename, sysctl, Namespace,
 };
@@ -14,13 +14,6 @@ use ip_mptcp_tests::program::{binary, strace, Run};
 use ip_mptcp_tests::schema;
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
-
-fn limits(add_addr_accepted: u32, subflows: u32) {
-    kernel::set_limits(Limits {
-        add_addr_accepted,
-        subflows,
-    });
-}
 
 fn filter(name: &str, value: &str) {
     sysctl(&format!("ipv4/conf/{name}/rp_filter"), value).expect("rp_filter");
@@ -53,8 +46,8 @@ impl Sound {
         for name in ["all", "c1", "c2"] {
             filter(name, "0");
         }
-        limits(2, client);
-        paths.server.inside(|| limits(2, server));
+        kernel::set_limits(2, client);
+        paths.server.inside(|| kernel::set_limits(2, server));
         if routed {
             route();
         }

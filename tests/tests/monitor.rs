@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ip_mptcp_tests::connection::{listen, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::{EventCounter, Monitor, SCHEMA};
 use ip_mptcp_tests::namespace::{add_address, sysctl, veth, Namespace};
 use ip_mptcp_tests::program::{broken_pipe, Run};
@@ -25,10 +25,7 @@ fn a_connection_with_every_event(monitor: &Monitor) -> (u16, u32, u32) {
                 .any(|line| parts.iter().all(|part| line.contains(part)))
         });
     };
-    kernel::set_limits(Limits {
-        add_addr_accepted: 4,
-        subflows: 4,
-    });
+    kernel::set_limits(4, 4);
     kernel::add("127.0.0.2 id 2 subflow dev lo");
     kernel::add("127.0.0.3 port 7777 id 3 signal");
     let listener = listen("127.0.0.1:0");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 
 use ip_mptcp_tests::connection::{listen, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::monitor::{EventCounter, Monitor, SCHEMA};
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{binary, strace, Run};
@@ -15,10 +15,7 @@ use serde_json::Value;
 
 /// Connections on loopback have a second subflow, from 127.0.0.2.
 fn two_subflows() {
-    kernel::set_limits(Limits {
-        add_addr_accepted: 0,
-        subflows: 2,
-    });
+    kernel::set_limits(0, 2);
     kernel::add("127.0.0.2 id 2 subflow dev lo");
 }
 
@@ -46,15 +43,17 @@ fn ends(record: &Value) -> String {
     )
 }
 
-/// What a reader of the records knows. Fails if it is told a thing twice.
+/// What a reader of the records knows. Fails if a thing is reported twice.
 fn replay(records: &[Value]) -> Picture {
     let mut picture = Picture::new();
-    // Between a loss and the snapshot that mends it, events may be about
-    // connections that were never told of; the snapshot has them all.
-    let mut lost = false;
+    // After a loss events may be about connections that were never reported: until the
+    // snapshot, which has all that are open then, and after it if they waited in the
+    // socket while the connection ended.
+    let (mut lost, mut ever_lost) = (false, false);
     for record in records {
         let event = record["event"].as_str().expect("a name");
         lost = event == "OVERRUN" || lost && !event.starts_with("SNAPSHOT");
+        ever_lost |= lost;
         if lost {
             picture.clear();
             continue;
@@ -72,10 +71,13 @@ fn replay(records: &[Value]) -> Picture {
                         .is_none(),
                 );
             }
-            "SNAPSHOT" | "SF_ESTABLISHED" => {
-                let known = picture.get_mut(&token).expect("a connection that is known");
-                once(known.insert(ends(record)));
-            }
+            "SNAPSHOT" | "SF_ESTABLISHED" => match picture.get_mut(&token) {
+                Some(known) => once(known.insert(ends(record))),
+                None => assert!(
+                    ever_lost && event == "SF_ESTABLISHED",
+                    "no connection was reported for {record}"
+                ),
+            },
             "SF_CLOSED" => {
                 if let Some(known) = picture.get_mut(&token) {
                     known.remove(&ends(record));
@@ -141,24 +143,34 @@ fn churn(count: usize, mut after: impl FnMut(usize)) -> (Vec<Connection>, TcpLis
 }
 
 fn until_right(monitor: &Monitor) {
-    let mut right = None;
+    let (mut right, mut seen) = (None, String::new());
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         until("the picture to be right", || {
             let text = monitor.wait_for("output", |_| true);
-            let (told, there) = (replay(&records(&text)), listed());
-            let same = told == there;
-            right = Some((told, there));
+            let (reported, there) = (replay(&records(&text)), listed());
+            let same = reported == there;
+            right = Some((reported, there));
+            seen = text;
             same.then_some(())
         });
     }));
-    if let (Err(panic), Some((told, there))) = (found, right) {
-        for (token, subflows) in &told {
+    if let (Err(panic), Some((reported, there))) = (found, right) {
+        for (token, subflows) in &reported {
             if there.get(token) != Some(subflows) {
-                eprintln!("told {token} {subflows:?}, listed {:?}", there.get(token));
+                eprintln!(
+                    "reported {token} {subflows:?}, listed {:?}",
+                    there.get(token)
+                );
+                for line in seen.lines().filter(|line| line.contains(token)) {
+                    eprintln!("  {line}");
+                }
             }
         }
-        for (token, subflows) in there.iter().filter(|(token, _)| !told.contains_key(*token)) {
-            eprintln!("not told {token} {subflows:?}");
+        for (token, subflows) in there
+            .iter()
+            .filter(|(token, _)| !reported.contains_key(*token))
+        {
+            eprintln!("not reported {token} {subflows:?}");
         }
         std::panic::resume_unwind(panic);
     }
@@ -203,8 +215,8 @@ fn snapshot_and_events_give_the_picture_of_a_dump_under_churn() {
             .iter()
             .find(|r| r["event"] == "SNAPSHOT_END")
             .expect("it");
-        let told = end["connections"].as_u64().zip(end["subflows"].as_u64());
-        let (connections, subflows) = told.expect("numbers");
+        let counted = end["connections"].as_u64().zip(end["subflows"].as_u64());
+        let (connections, subflows) = counted.expect("numbers");
         assert_eq!(count("SNAPSHOT") as u64, connections + subflows);
     }
     assert!(established > 0, "subflows were seen as they came");
@@ -280,8 +292,8 @@ fn past_the_bound_the_exact_number_of_lost_events_is_reported() {
     for record in records(&text) {
         schema::assert_valid(SCHEMA, &record);
     }
-    let (told, lost) = number(&text);
-    assert_eq!(told, u64::from(counter.total()));
+    let (reported, lost) = number(&text);
+    assert_eq!(reported, u64::from(counter.total()));
     assert!(lost > 1000, "{lost}");
 }
 
@@ -578,7 +590,7 @@ fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
     };
     let _one = here.name("one");
     let monitor = Monitor::start(Run::tool("-j monitor --all-netns --snapshot"));
-    let told = |name: &str, event: &str, port: u16| {
+    let reported = |name: &str, event: &str, port: u16| {
         let text = monitor.wait_for("output", |_| true);
         let of = |record: &Value| {
             record["netns"] == name && record["event"] == event && record["sport"] == port
@@ -592,11 +604,11 @@ fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
         let client = connection.client.local_addr().expect("its address").port();
         let name = there.name("later");
         until("what was there before the name", || {
-            told("later", "SNAPSHOT", client).then_some(())
+            reported("later", "SNAPSHOT", client).then_some(())
         });
         let _listener = there.inside(|| listen(&format!("127.0.0.1:{port}")));
         until("what comes then", || {
-            told("later", "LISTENER_CREATED", port).then_some(())
+            reported("later", "LISTENER_CREATED", port).then_some(())
         });
         let sockets = sockets_of(&monitor);
         drop(name);

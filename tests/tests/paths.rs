@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use ip_mptcp_tests::connection::{connect, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{link_down, shape, sysctl, Namespace};
 use ip_mptcp_tests::paths::{carried, TwoPaths};
 use ip_mptcp_tests::program::{Run, Running};
@@ -20,26 +20,8 @@ const SCHEMA: &str = include_str!("../data/paths.schema.json");
 /// further words.
 fn over_two_paths(words: &str) -> Option<(TwoPaths, TcpListener, Connection)> {
     let paths = TwoPaths::fresh()?;
-    two_subflows(&paths);
-    kernel::add(&format!("10.0.2.2 dev c2 id 2 subflow {words}"));
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
+    let (listener, connection) = paths.joined(words);
     Some((paths, listener, connection))
-}
-
-fn two_subflows(paths: &TwoPaths) {
-    let limits = || {
-        kernel::set_limits(Limits {
-            add_addr_accepted: 2,
-            subflows: 2,
-        });
-    };
-    limits();
-    paths.server.inside(limits);
 }
 
 /// Data that move from client to server until this is dropped.
@@ -158,7 +140,7 @@ impl Watched {
                 return;
             }
         }
-        panic!("waited in vain for {what} on {dev}");
+        panic!("timed out waiting for {what} on {dev}");
     }
 }
 
@@ -189,16 +171,9 @@ fn rates_are_those_of_the_interfaces_and_shares_those_of_the_paths() {
     };
     fill(&paths.client);
     fill(&paths.server);
-    two_subflows(&paths);
-    kernel::add("10.0.2.2 dev c2 id 2 subflow");
+    let (_listener, connection) = paths.joined("");
     shape("c1", 1_000_000);
     shape("c2", 250_000);
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    until("the second subflow", || {
-        connection.ping();
-        (connection.subflows() == Some(1)).then_some(())
-    });
     let _transfer = Transfer::over(&connection);
     let mut watched = Watched::start("");
     // Until both are filled.
@@ -208,6 +183,24 @@ fn rates_are_those_of_the_interfaces_and_shares_those_of_the_paths() {
     watched.until("a filled path", "c2", 2, |path| {
         number(path, "sent_bytes_per_second") > 200e3
     });
+    // Where one of the two is late to look, on a loaded machine, they have not seen the
+    // same time: then they look again.
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        let (bytes, counted) = bytes_of_four_intervals(&mut watched);
+        let share = bytes[0] / (bytes[0] + bytes[1]);
+        let near = |at: usize| (bytes[at] / counted[at] - 1.0).abs() < 0.1;
+        if near(0) && near(1) && (0.75..0.85).contains(&share) {
+            return;
+        }
+        seen.push((bytes, counted));
+    }
+    panic!("bytes of the paths, and of their interfaces: {seen:?}");
+}
+
+/// What the two paths are said to carry in four intervals, and what their interfaces
+/// have counted meanwhile.
+fn bytes_of_four_intervals(watched: &mut Watched) -> ([f64; 2], [f64; 2]) {
     let sent = |dev| carried(dev).1 as f64;
     let (before, mut bytes) = ([sent("c1"), sent("c2")], [0.0, 0.0]);
     for _ in 0..4 {
@@ -225,19 +218,8 @@ fn rates_are_those_of_the_interfaces_and_shares_those_of_the_paths() {
             assert_eq!(path["subflows"], 1);
         }
     }
-    let after = [sent("c1"), sent("c2")];
-    for at in 0..2 {
-        let counted = after[at] - before[at];
-        let off = bytes[at] / counted - 1.0;
-        assert!(
-            off.abs() < 0.1,
-            "path {}: {} of {counted}",
-            at + 1,
-            bytes[at]
-        );
-    }
-    let share = bytes[0] / (bytes[0] + bytes[1]);
-    assert!((0.75..0.85).contains(&share), "{bytes:?}");
+    let counted = [sent("c1") - before[0], sent("c2") - before[1]];
+    (bytes, counted)
 }
 
 #[test]
@@ -293,14 +275,19 @@ fn a_backup_is_called_one_and_carries_nothing_while_the_other_can() {
     };
     let _transfer = Transfer::over(&connection);
     let mut watched = Watched::start("--interval 0.3");
+    // The first may be of the time before there were two.
     watched.until("data", "c1", 2, |path| number(path, "sent_bytes") > 0.0);
-    let objects = watched.next(2);
-    let backup = of(&objects, "c2");
-    assert_eq!(backup["state"], "backup");
-    assert_eq!(backup["backup_subflows"], 1);
-    assert_eq!(backup["endpoint"], 2);
-    assert_eq!(number(backup, "sent_bytes"), 0.0);
-    assert_eq!(of(&objects, "c1")["share_percent"], 100);
+    let all_of_it = (0..60).any(|_| {
+        let objects = watched.next(2);
+        let backup = of(&objects, "c2");
+        assert_eq!(backup["state"], "backup");
+        assert_eq!(backup["backup_subflows"], 1);
+        assert_eq!(backup["endpoint"], 2);
+        assert_eq!(number(backup, "sent_bytes"), 0.0);
+        // On a loaded machine there are intervals without any.
+        of(&objects, "c1")["share_percent"] == 100
+    });
+    assert!(all_of_it, "a share of 100% of the other path");
 }
 
 #[test]

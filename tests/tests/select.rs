@@ -3,7 +3,7 @@
 
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::contract;
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{add_address, veth, Namespace};
 use ip_mptcp_tests::program::Run;
 use ip_mptcp_tests::wait::{skip, until};
@@ -102,10 +102,7 @@ fn endpoints_that_the_kernel_created_are_shown_and_can_be_replaced() {
         add_address(&near_name, address(&format!("10.0.{link}.1")), 24);
         far.inside(|| add_address(&far_name, address(&format!("10.0.{link}.2")), 24));
     }
-    kernel::set_limits(Limits {
-        add_addr_accepted: 1,
-        subflows: 2,
-    });
+    kernel::set_limits(1, 2);
     let listener = far.inside(|| {
         kernel::add("10.0.1.2 id 1 signal");
         listen("10.0.0.2:0")

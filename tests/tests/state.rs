@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ip_mptcp_tests::connection::{listen, Connection};
-use ip_mptcp_tests::kernel::{self, Limits};
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::{
     add_address, address_flags, ipv6_address, ipv6_flags, link_delete, link_down, link_up, sysctl,
     veth, Namespace,
@@ -157,10 +157,7 @@ fn what_is_saved_and_applied_is_what_was_there() {
         // Another one beside it, of another kind.
         kernel::add("192.0.2.1 id 255 subflow backup");
         kernel::add(&endpoint);
-        kernel::set_limits(Limits {
-            add_addr_accepted: 3,
-            subflows: 5,
-        });
+        kernel::set_limits(3, 5);
         let (before, text) = (kernel::state(), save());
         Run::tool("endpoint flush").run().success();
         Run::tool("limits set subflows 1 add_addr_accepted 1")
@@ -665,15 +662,8 @@ fn an_endpoint_of_the_kernel_that_was_replaced_is_reported_as_missing() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
-    let limits = Limits {
-        add_addr_accepted: 2,
-        subflows: 2,
-    };
-    kernel::set_limits(limits);
-    paths.server.inside(|| {
-        kernel::set_limits(limits);
-        kernel::add("10.0.2.1 id 2 signal");
-    });
+    paths.set_limits(2, 2);
+    paths.server.inside(|| kernel::add("10.0.2.1 id 2 signal"));
     let listener = paths.listen("0.0.0.0:0");
     let connection = paths.connect(&listener);
     let made = until("an endpoint that the kernel makes", || {

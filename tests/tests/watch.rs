@@ -712,14 +712,9 @@ fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
-    let limits = kernel::Limits {
-        add_addr_accepted: 0,
-        subflows: 4,
-    };
-    kernel::set_limits(limits);
+    paths.set_limits(0, 4);
     let server: IpAddr = "10.9.9.9".parse().expect("an address");
     paths.server.inside(|| {
-        kernel::set_limits(limits);
         add_address("lo", server, 32);
         let _ = sysctl("ipv4/conf/all/rp_filter", "0");
         // By the second path it is reached by its route only.
@@ -767,12 +762,7 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
     let Some(ss) = installed("ss") else {
         return;
     };
-    let limits = kernel::Limits {
-        add_addr_accepted: 0,
-        subflows: 4,
-    };
-    kernel::set_limits(limits);
-    paths.server.inside(|| kernel::set_limits(limits));
+    paths.set_limits(0, 4);
     add_address("c1", path(1, 3), 24);
     let listener = paths.listen("0.0.0.0:0");
     let connection = paths.connect(&listener);

@@ -123,7 +123,7 @@ fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
         let token = padded(token.into(), 8);
         let message = ["Error: no such connection: token ", token.as_str(), "."];
         return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
-            .with_errno(crate::errno::Errno(libc::ENOENT as u32))
+            .with_errno(crate::errno::Errno(libc::ENOENT as usize))
             .about(token.as_str()));
     }
     let out = &mut session.out;

@@ -256,7 +256,7 @@ fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result
         if let Err(error) = path_manager.delete_id(id) {
             let mut left = Vec::new();
             let looked = path_manager.endpoint(id, &mut left);
-            let stays = looked.is_err_and(|error| error.errno() != libc::EINVAL as u32)
+            let stays = looked.is_err_and(|error| error.errno() != libc::EINVAL as usize)
                 || left
                     .iter()
                     .any(|other| other.address() == endpoint.address());

@@ -1,7 +1,7 @@
 //! `status`.
 
 use mptcp_codec::mptcp::request::command;
-use mptcp_codec::mptcp::{EndpointFlags, EVENT_GROUP};
+use mptcp_codec::mptcp::EndpointFlags;
 
 use super::counters::expose;
 use crate::args::Options;
@@ -112,13 +112,7 @@ impl Features {
     #[inline(never)]
     fn look(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
-        path_manager.family(&mut |family| {
-            self.events = family.group(EVENT_GROUP)?.is_some();
-            for operation in family.fields.operations() {
-                self.commands |= 1_u32.checked_shl(operation?.id().unwrap_or(0)).unwrap_or(0);
-            }
-            Ok(())
-        })?;
+        (self.events, self.commands) = path_manager.abilities()?;
         self.tokens = path_manager.knows_tokens();
         Ok(())
     }

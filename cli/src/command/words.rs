@@ -36,5 +36,5 @@ pub fn not_found() -> Error {
         status::REFUSED,
         &["Error: address not found."],
     )
-    .with_errno(Errno(libc::EINVAL as u32))
+    .with_errno(Errno(libc::EINVAL as usize))
 }

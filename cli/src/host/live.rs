@@ -384,7 +384,7 @@ impl Live {
         set(has(SubflowFlags::FULLY_ESTABLISHED), bit::READY);
         let endpoint = endpoint_at(host, local.number, local.port, info.id_loc());
         let path = if bits & (bit::OPENED | bit::CLIENT) != 0 {
-            let mark = socket.fields().mark().unwrap_or(0);
+            let mark = socket.mark().unwrap_or(0);
             self.path(Path {
                 local: local.number,
                 remote: remote.number,

@@ -173,7 +173,7 @@ impl Places {
         let path_manager = session.path_manager()?;
         match path_manager.endpoints(&mut self.endpoints) {
             // Some kernels do not show them to everybody.
-            Err(error) if error.errno() == libc::EPERM as u32 => self.endpoints.clear(),
+            Err(error) if error.errno() == libc::EPERM as usize => self.endpoints.clear(),
             read => read?,
         }
         for endpoint in &self.endpoints {

@@ -203,19 +203,18 @@ impl Subflow {
         };
         let ids = [info.id_loc(), info.id_rem()];
         let mut flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
-        for (id, bit) in ids.iter().zip(Self::IDS) {
-            flags |= if id.is_some() { bit } else { 0 };
-        }
+        flags |= u16::from(ids[0].is_some()) * Self::IDS[0];
+        flags |= u16::from(ids[1].is_some()) * Self::IDS[1];
         Self {
             addresses: [local.number, remote.number],
             figures,
             interface: socket.interface(),
             inode: socket.inode(),
             ports: [local.port, remote.port],
-            mark: socket.fields().mark().unwrap_or(0),
+            mark: socket.mark().unwrap_or(0),
             flags,
             state: socket.state().number(),
-            ids: ids.map(Option::unwrap_or_default),
+            ids: [ids[0].unwrap_or(0), ids[1].unwrap_or(0)],
             family: local.family as u8,
             done: Cell::new(false),
         }
@@ -712,7 +711,8 @@ impl Reader<'_> {
         let mptcp = Protocol::Mptcp;
         dump(diagnostics, mptcp, CONNECTED, filter, 0, &mut |socket| {
             let token = token_of(socket);
-            if !self.wanted.is_empty() && self.wanted(token).is_none() {
+            // One that ends while it is listed has given its token back.
+            if token == 0 || !self.wanted.is_empty() && self.wanted(token).is_none() {
                 return Ok(());
             }
             self.found(token, socket)

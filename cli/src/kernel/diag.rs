@@ -78,7 +78,7 @@ impl Diagnostics {
     ) -> Result<bool> {
         match self.ask(query, Some(token), 0, each) {
             Ok(()) => Ok(true),
-            Err(error) if error.errno() == libc::ENOENT as u32 => Ok(false),
+            Err(error) if error.errno() == libc::ENOENT as usize => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -112,7 +112,7 @@ fn inode_of(message: &Message) -> u32 {
 
 /// Says what a kernel lacks that knows no such sockets.
 fn unknown(mut error: Error) -> Error {
-    if error.errno() == libc::ENOENT as u32 {
+    if error.errno() == libc::ENOENT as usize {
         error.push(
             b" (this kernel does not list such sockets: \
               it needs Linux 5.9 or newer with CONFIG_INET_MPTCP_DIAG)",

@@ -11,7 +11,7 @@ use crate::text::{find, parse_digit, vanished};
 pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
     match sys::interface_index(fd, name.as_bytes()) {
         Ok(index) => return Ok(index),
-        Err(Errno(number)) if number == libc::ENODEV as u32 => {}
+        Err(Errno(number)) if number == libc::ENODEV as usize => {}
         Err(error) => return Err(Error::answer(error).about(name)),
     }
     // Decimal, also after zeros.

@@ -37,7 +37,7 @@ impl Lock {
         let mut end = 0;
         let mut pause = 1;
         while let Err(Errno(number)) = sys::lock(&file) {
-            if number != libc::EWOULDBLOCK as u32 {
+            if number != libc::EWOULDBLOCK as usize {
                 return Err(failed(Errno(number)));
             }
             let now = sys::milliseconds();
@@ -71,5 +71,5 @@ fn failed(error: Errno) -> Error {
 
 fn busy() -> Error {
     let what = ["Error: another apply, save or watch is changing this network namespace"];
-    Error::new(Kind::Kernel, status::FAILED, &what).with_errno(Errno(libc::EBUSY as u32))
+    Error::new(Kind::Kernel, status::FAILED, &what).with_errno(Errno(libc::EBUSY as usize))
 }

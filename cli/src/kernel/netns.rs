@@ -9,7 +9,7 @@ pub fn names() -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     match sys::names_in(c"/var/run/netns", &mut names) {
         // Nobody has given a name yet.
-        Err(error) if error.0 != libc::ENOENT as u32 => {
+        Err(error) if error.0 != libc::ENOENT as usize => {
             let what = ["Cannot read /var/run/netns"];
             Err(Error::system(Kind::File, status::FAILED, &what, error))
         }

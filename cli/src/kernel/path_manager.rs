@@ -1,8 +1,9 @@
 //! The generic netlink family of the MPTCP path manager.
 
-use mptcp_codec::generic::controller::{self, Family};
+use mptcp_codec::generic::controller::{self, FamilyAttributes, Group, Operation};
+use mptcp_codec::generic::{self, Generic};
 use mptcp_codec::mptcp::{self, request, Endpoint, EndpointFlags, Limits};
-use mptcp_codec::{generic, netlink::Message};
+use mptcp_codec::netlink::{Attributes, Message};
 
 use super::remedy::{contains, with_remedy};
 use super::socket::{Socket, Written};
@@ -20,6 +21,8 @@ pub struct PathManager {
     recent_until: u64,
 }
 
+/// The name of the multicast group of events, as the kernel sends it.
+const EVENT_GROUP: &[u8] = b"mptcp_pm_events\0";
 /// As good as no connection has this token.
 const NOBODY: u32 = 1;
 
@@ -30,22 +33,23 @@ impl PathManager {
     /// Opens the socket and looks the family up.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
         let mut socket = Socket::open(generic::NETLINK_GENERIC, receive_buffer)?;
-        let mut id = 0;
-        let lookup = look_up(&mut socket, &mut |family| {
-            id = family.id;
+        let mut family = 0;
+        let found = look_up(&mut socket, &mut |attributes| {
+            let id = inside(attributes, FamilyAttributes::FAMILY_ID)?;
+            family = id.as_bytes().try_into().map_or(0, u16::from_ne_bytes);
             Ok(())
         });
-        match lookup {
-            Ok(()) => Ok(Self {
+        match found {
+            Ok(()) if family != 0 => Ok(Self {
                 socket,
-                family: id,
+                family,
                 recent: Vec::new(),
                 recent_until: 0,
             }),
-            Err(error) if error.errno() != libc::ENOENT as u32 => {
+            Err(error) if error.errno() != libc::ENOENT as usize => {
                 Err(error.with_status(status::FAILED))
             }
-            Err(_) => Err(absent()),
+            _ => Err(absent()),
         }
     }
 
@@ -282,16 +286,22 @@ impl PathManager {
     /// The multicast group of the events; `None` where the kernel sends none.
     fn events(&mut self) -> Result<Option<u32>> {
         let mut group = None;
-        look_up(&mut self.socket, &mut |family| {
-            group = family.group(mptcp::EVENT_GROUP)?;
+        look_up(&mut self.socket, &mut |attributes| {
+            group = event_group(attributes)?;
             Ok(())
         })?;
         Ok(group)
     }
 
-    /// What the controller says of the family.
-    pub fn family(&mut self, each: &mut dyn FnMut(&Family) -> Result<()>) -> Result<()> {
-        look_up(&mut self.socket, each)
+    /// What the kernel can do: whether it sends events, and the numbers of its
+    /// commands, a bit for each.
+    pub fn abilities(&mut self) -> Result<(bool, u32)> {
+        let mut abilities = (false, 0);
+        look_up(&mut self.socket, &mut |attributes| {
+            abilities = (event_group(attributes)?.is_some(), commands(attributes)?);
+            Ok(())
+        })?;
+        Ok(abilities)
     }
 
     /// Whether anybody in this network namespace listens to events; `None`
@@ -313,7 +323,7 @@ impl PathManager {
         self.socket.join(group).map_err(|error| {
             let what = ["can't subscribe to mptcp events"];
             let mut text = Error::system(Kind::Kernel, status::USAGE, &what, error);
-            if error.0 == libc::EPERM as u32 {
+            if error.0 == libc::EPERM as usize {
                 text.push(b" (this needs root, or CAP_NET_ADMIN in this network namespace)");
             }
             text
@@ -321,12 +331,47 @@ impl PathManager {
     }
 }
 
-/// Asks the controller for the family.
-fn look_up(socket: &mut Socket, each: &mut dyn FnMut(&Family) -> Result<()>) -> Result<()> {
+/// Asks the controller for the family: hands over its attributes.
+fn look_up(socket: &mut Socket, each: &mut dyn FnMut(Attributes) -> Result<()>) -> Result<()> {
     socket.call(
         &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY_NAME),
-        &mut |message| each(&Family::decode(message)?),
+        &mut |message| each(Generic::decode(message)?.attributes),
     )
+}
+
+// One or two attributes of a family are wanted, once in a run: they are looked for one
+// by one, which takes less code than reading all.
+
+/// What is in the attribute with this number; nothing where it is absent.
+fn inside(attributes: Attributes, number: u16) -> Result<Attributes> {
+    let found = attributes.find_last(number)?;
+    Ok(found.map_or(Attributes::NONE, |found| found.nested()))
+}
+
+/// The multicast group of the family's events.
+fn event_group(family: Attributes) -> Result<Option<u32>> {
+    let mut found = None;
+    for group in inside(family, FamilyAttributes::MCAST_GROUPS)? {
+        let group = group?.nested();
+        if inside(group, Group::NAME)?.as_bytes() == EVENT_GROUP {
+            found = number(inside(group, Group::ID)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The family's commands, a bit for each.
+fn commands(family: Attributes) -> Result<u32> {
+    let mut found = 0;
+    for operation in inside(family, FamilyAttributes::OPS)? {
+        let id = number(inside(operation?.nested(), Operation::ID)?);
+        found |= id.and_then(|id| 1_u32.checked_shl(id)).unwrap_or(0);
+    }
+    Ok(found)
+}
+
+fn number(value: Attributes) -> Option<u32> {
+    value.as_bytes().try_into().ok().map(u32::from_ne_bytes)
 }
 
 /// The kernel does not know the family.
@@ -338,5 +383,5 @@ pub fn absent() -> Error {
              (no netlink family \"mptcp_pm\"): \
              it needs Linux 5.7 or newer with CONFIG_MPTCP=y"],
     )
-    .with_errno(Errno(libc::ENOENT as u32))
+    .with_errno(Errno(libc::ENOENT as usize))
 }

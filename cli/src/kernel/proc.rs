@@ -197,6 +197,6 @@ pub fn set_mptcp(name: &str, value: &[u8]) -> core::result::Result<(), Errno> {
     let line = [value, b"\n"].concat();
     match sys::write(&file, &line)? {
         written if written == line.len() => Ok(()),
-        _ => Err(Errno(libc::EINVAL as u32)),
+        _ => Err(Errno(libc::EINVAL as usize)),
     }
 }

@@ -34,7 +34,7 @@ static REMEDIES: &[u8] = b"\
 pub fn with_remedy(mut error: Error) -> Error {
     let message = error.message();
     let mut remedy: &[u8] = b"";
-    if error.errno() == libc::EOPNOTSUPP as u32 {
+    if error.errno() == libc::EOPNOTSUPP as usize {
         // Kernels without the commands know no text for that.
         remedy = b"user-space path managers need Linux 5.19 or newer";
     }
@@ -59,10 +59,10 @@ pub fn with_remedy(mut error: Error) -> Error {
 }
 
 /// The number in "connect error: -99".
-fn connect_error(message: &[u8]) -> Option<u32> {
+fn connect_error(message: &[u8]) -> Option<usize> {
     let number = message.strip_prefix(b"Error: connect error: -")?;
     let digits = number.iter().take_while(|byte| byte.is_ascii_digit());
-    Some(digits.fold(0, |value: u32, digit| {
+    Some(digits.fold(0, |value: usize, digit| {
         value.wrapping_mul(10).wrapping_add((digit - b'0').into())
     }))
 }

@@ -234,7 +234,7 @@ impl Socket {
                 Ended::Lost { room, begun } => {
                     lost += 1;
                     if lost > LOST {
-                        return Err(receive_error(Errno(libc::ENOBUFS as u32)));
+                        return Err(receive_error(Errno(libc::ENOBUFS as usize)));
                     }
                     self.reopen(room)?;
                     if begun {
@@ -285,13 +285,14 @@ impl Socket {
             if exchange.is_dump() {
                 // Its last datagram and its end come together.
                 let mut received = [Received::default(); 2];
-                let count = match receive(&mut || {
-                    sys::receive(&self.fd, replies, &mut received, true)
-                }) {
-                    Ok(count) => count,
-                    Err(error) if error.errno() == libc::ENOBUFS as u32 => return Ok(answer.lost()),
-                    Err(error) => return Err(error),
-                };
+                let count =
+                    match receive(&mut || sys::receive(&self.fd, replies, &mut received, true)) {
+                        Ok(count) => count,
+                        Err(error) if error.errno() == libc::ENOBUFS as usize => {
+                            return Ok(answer.lost())
+                        }
+                        Err(error) => return Err(error),
+                    };
                 for (received, half) in received.iter().zip(replies.chunks(half)).take(count) {
                     answer.take(received, half)?;
                 }
@@ -302,7 +303,7 @@ impl Socket {
                 let half = replies.get_mut(..half).unwrap_or_default();
                 match receive(&mut || sys::receive_one(&self.fd, half)) {
                     Ok(received) => answer.take(&received, half)?,
-                    Err(error) if asks && error.errno() == libc::ENOBUFS as u32 => {
+                    Err(error) if asks && error.errno() == libc::ENOBUFS as usize => {
                         return Ok(answer.lost());
                     }
                     Err(error) => return Err(error),
@@ -378,9 +379,9 @@ impl Answer<'_> {
                 }
                 Reply::Refused { errno, extended } => {
                     self.refused = self.error.is_none();
-                    refused(errno, &extended)
+                    refused(Errno(errno as usize), &extended)
                 }
-                Reply::Overrun => receive_error(Errno(libc::ENOBUFS as u32)),
+                Reply::Overrun => receive_error(Errno(libc::ENOBUFS as usize)),
                 // Nothing that this version of the codec knows.
                 _ => continue,
             };
@@ -414,7 +415,7 @@ fn open(protocol: i32) -> Result<Fd> {
 fn receive<T>(call: &mut dyn FnMut() -> core::result::Result<T, Errno>) -> Result<T> {
     loop {
         match call() {
-            Err(Errno(number)) if number == libc::EINTR as u32 => {}
+            Err(Errno(number)) if number == libc::EINTR as usize => {}
             result => return result.map_err(receive_error),
         }
     }
@@ -429,7 +430,7 @@ pub fn receive_error(error: Errno) -> Error {
         error,
     );
     text.push(b" (");
-    text.push(number(error.0.into()).as_bytes());
+    text.push(number(error.0 as u64).as_bytes());
     text.push(b")");
     text
 }
@@ -443,17 +444,17 @@ fn interrupted() -> Error {
 }
 
 /// The kernel's refusal in its own words, or what the error number says.
-fn refused(errno: u32, extended: &ExtendedAck) -> Error {
+fn refused(errno: Errno, extended: &ExtendedAck) -> Error {
     match (extended.message(), extended.missing_type()) {
-        (Some(text), _) => Error::refused(Errno(errno), text.as_bytes()),
+        (Some(text), _) => Error::refused(errno, text.as_bytes()),
         (None, Some(missing)) => {
-            let mut error = Error::answer(Errno(errno));
+            let mut error = Error::answer(errno);
             error.push(b" (missing required attribute type ");
             error.push(number(missing.into()).as_bytes());
             error.push(b")");
             error
         }
-        (None, None) => Error::answer(Errno(errno)),
+        (None, None) => Error::answer(errno),
     }
 }
 

@@ -155,12 +155,12 @@ impl Output {
     ) -> Result<()> {
         while let Some(rest @ [_, ..]) = self.text.as_bytes().get(self.written..) {
             match write(rest) {
-                Ok(0) => return Err(write_error(Errno(libc::EIO as u32))),
+                Ok(0) => return Err(write_error(Errno(libc::EIO as usize))),
                 Ok(written) => self.written += written,
-                Err(Errno(number)) if number == libc::EPIPE as u32 => {
+                Err(Errno(number)) if number == libc::EPIPE as usize => {
                     sys::exit(128 + libc::SIGPIPE as u8)
                 }
-                Err(Errno(number)) if number == libc::EAGAIN as u32 => {
+                Err(Errno(number)) if number == libc::EAGAIN as usize => {
                     // What has been written goes when it is the larger part.
                     if self.written > self.kept() {
                         self.text.remove_front(self.written);

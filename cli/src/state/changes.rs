@@ -61,13 +61,13 @@ pub fn carry_out(
         };
         count += 1;
         if full && step.spread && !step.before.contains(EndpointFlags::IMPLICIT) {
-            step.error = Some(Error::answer(Errno(libc::ERANGE as u32)));
+            step.error = Some(Error::answer(Errno(libc::ERANGE as usize)));
             continue;
         }
         let Err(error) = change(path_manager, step, &mut limits, present, manner) else {
             continue;
         };
-        let no_room = step.spread && error.errno() == libc::ERANGE as u32;
+        let no_room = step.spread && error.errno() == libc::ERANGE as usize;
         full |= no_room;
         if manner.lenient || no_room || step.optional {
             step.error = Some(error);
@@ -334,7 +334,7 @@ pub fn compare_settings(plan: &mut Plan, file: &File, report: &mut dyn FnMut(Mis
                 error,
             )
             .about(&setting.name);
-            if error.errno() == libc::ENOENT as u32 {
+            if error.errno() == libc::ENOENT as usize {
                 error = error.meant(&|near| {
                     let mut defaults = proc::MPTCP_DEFAULTS;
                     while !defaults.is_empty() {

@@ -182,7 +182,7 @@ impl Step {
     /// Whether it was left out because the kernel has no room.
     pub fn left_out(&self) -> bool {
         let errno = self.error.as_ref().map(Error::errno);
-        self.spread && errno == Some(libc::ERANGE as u32)
+        self.spread && errno == Some(libc::ERANGE as usize)
     }
 
     /// The command that does it. `dev` is the name of its interface.

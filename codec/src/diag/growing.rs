@@ -3,7 +3,7 @@
 use crate::order::Order;
 
 /// Where a number is in a structure that grows.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field {
     // Small, since there are tables of these: the offset and, in the upper four
     // bits, the length as a power of two.
@@ -102,7 +102,7 @@ macro_rules! growing_struct {
         }
     ) => {
         $(#[$doc])*
-        #[derive(Copy, Clone, PartialEq, Eq)]
+        #[derive(Copy, Clone, PartialEq, Eq, Hash)]
         pub struct $view<'a, E: crate::order::Order = crate::order::Native> {
             bytes: &'a [u8],
             order: core::marker::PhantomData<E>,

@@ -69,6 +69,7 @@ pub use subflow::{SubflowFlags, SubflowInfo};
 pub const NETLINK_SOCK_DIAG: i32 = 4;
 
 /// `SOCK_DIAG_BY_FAMILY`: the type of requests and answers.
+#[doc(alias = "SOCK_DIAG_BY_FAMILY")]
 pub const BY_FAMILY: u16 = 20;
 
 /// What an answer is to contain beyond the fixed part: bits for
@@ -97,52 +98,76 @@ pub mod extension {
 /// [`SocketView::byte`] and [`Attributes`](crate::netlink::Attributes).
 pub mod attribute {
     /// Four numbers of 32 bits, see [`extension::MEMINFO`](super::extension).
+    #[doc(alias = "INET_DIAG_MEMINFO")]
     pub const MEMINFO: u16 = 1;
     /// `struct tcp_info` or `struct mptcp_info`.
+    #[doc(alias = "INET_DIAG_INFO")]
     pub const INFO: u16 = 2;
     /// `struct tcpvegas_info`.
+    #[doc(alias = "INET_DIAG_VEGASINFO")]
     pub const VEGASINFO: u16 = 3;
     /// String: the congestion control.
+    #[doc(alias = "INET_DIAG_CONG")]
     pub const CONG: u16 = 4;
     /// u8.
+    #[doc(alias = "INET_DIAG_TOS")]
     pub const TOS: u16 = 5;
     /// u8.
+    #[doc(alias = "INET_DIAG_TCLASS")]
     pub const TCLASS: u16 = 6;
     /// Numbers of 32 bits, see [`SocketMemory`](super::SocketMemory).
+    #[doc(alias = "INET_DIAG_SKMEMINFO")]
     pub const SKMEMINFO: u16 = 7;
     /// u8: 1 no more is received, 2 no more is sent.
+    #[doc(alias = "INET_DIAG_SHUTDOWN")]
     pub const SHUTDOWN: u16 = 8;
     /// `struct tcp_dctcp_info`.
+    #[doc(alias = "INET_DIAG_DCTCPINFO")]
     pub const DCTCPINFO: u16 = 9;
     /// u8: the protocol of a raw socket.
+    #[doc(alias = "INET_DIAG_PROTOCOL")]
     pub const PROTOCOL: u16 = 10;
     /// u8: a socket of IPv6 that takes no IPv4.
+    #[doc(alias = "INET_DIAG_SKV6ONLY")]
     pub const SKV6ONLY: u16 = 11;
     /// Local addresses of SCTP, each a `struct sockaddr_storage`.
+    #[doc(alias = "INET_DIAG_LOCALS")]
     pub const LOCALS: u16 = 12;
     /// Remote addresses of SCTP, likewise.
+    #[doc(alias = "INET_DIAG_PEERS")]
     pub const PEERS: u16 = 13;
     /// Fills space in front of 64-bit ones.
+    #[doc(alias = "INET_DIAG_PAD")]
     pub const PAD: u16 = 14;
     /// u32; only for readers with `CAP_NET_ADMIN`.
+    #[doc(alias = "INET_DIAG_MARK")]
     pub const MARK: u16 = 15;
     /// `struct tcp_bbr_info`.
+    #[doc(alias = "INET_DIAG_BBRINFO")]
     pub const BBRINFO: u16 = 16;
     /// u32.
+    #[doc(alias = "INET_DIAG_CLASS_ID")]
     pub const CLASS_ID: u16 = 17;
     /// TCP-MD5 keys, only for readers with `CAP_NET_ADMIN`.
+    #[doc(alias = "INET_DIAG_MD5SIG")]
     pub const MD5SIG: u16 = 18;
     /// Nest of [`ULP_NAME`] and [`ULP_MPTCP`].
+    #[doc(alias = "INET_DIAG_ULP_INFO")]
     pub const ULP_INFO: u16 = 19;
     /// Nest: storage that BPF keeps with the socket.
+    #[doc(alias = "INET_DIAG_SK_BPF_STORAGES")]
     pub const SK_BPF_STORAGES: u16 = 20;
     /// u64: the control group it was made in.
+    #[doc(alias = "INET_DIAG_CGROUP_ID")]
     pub const CGROUP_ID: u16 = 21;
     /// `struct inet_diag_sockopt`: options as bits (kernel 5.10).
+    #[doc(alias = "INET_DIAG_SOCKOPT")]
     pub const SOCKOPT: u16 = 22;
 
     /// In [`ULP_INFO`], string: the protocol on top of TCP.
+    #[doc(alias = "INET_ULP_INFO_NAME")]
     pub const ULP_NAME: u16 = 1;
     /// In [`ULP_INFO`], nest: [`SubflowInfo`](super::SubflowInfo).
+    #[doc(alias = "INET_ULP_INFO_MPTCP")]
     pub const ULP_MPTCP: u16 = 3;
 }

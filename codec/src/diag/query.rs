@@ -16,12 +16,14 @@ const REQ_PROTOCOL: u16 = 3;
 const NO_COOKIE: u32 = u32::MAX;
 
 /// Which sockets.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
     /// `IPPROTO_TCP`: subflows, and all other sockets of TCP.
+    #[doc(alias = "IPPROTO_TCP")]
     Tcp,
     /// `IPPROTO_MPTCP`: connections (kernel 5.9).
+    #[doc(alias = "IPPROTO_MPTCP")]
     Mptcp,
 }
 
@@ -38,30 +40,43 @@ flags! {
     /// A set of [`State`]s: bit `n` is the state with the number `n`.
     pub struct States: u32 {
         /// [`State::Established`].
+        #[doc(alias = "TCPF_ESTABLISHED")]
         0x2 ESTABLISHED "ESTABLISHED",
         /// [`State::SynSent`].
+        #[doc(alias = "TCPF_SYN_SENT")]
         0x4 SYN_SENT "SYN_SENT",
         /// [`State::SynRecv`].
+        #[doc(alias = "TCPF_SYN_RECV")]
         0x8 SYN_RECV "SYN_RECV",
         /// [`State::FinWait1`].
+        #[doc(alias = "TCPF_FIN_WAIT1")]
         0x10 FIN_WAIT1 "FIN_WAIT1",
         /// [`State::FinWait2`].
+        #[doc(alias = "TCPF_FIN_WAIT2")]
         0x20 FIN_WAIT2 "FIN_WAIT2",
         /// [`State::TimeWait`].
+        #[doc(alias = "TCPF_TIME_WAIT")]
         0x40 TIME_WAIT "TIME_WAIT",
         /// [`State::Close`]: connected no more, or not yet.
+        #[doc(alias = "TCPF_CLOSE")]
         0x80 CLOSED "CLOSE",
         /// [`State::CloseWait`].
+        #[doc(alias = "TCPF_CLOSE_WAIT")]
         0x100 CLOSE_WAIT "CLOSE_WAIT",
         /// [`State::LastAck`].
+        #[doc(alias = "TCPF_LAST_ACK")]
         0x200 LAST_ACK "LAST_ACK",
         /// [`State::Listen`].
+        #[doc(alias = "TCPF_LISTEN")]
         0x400 LISTEN "LISTEN",
         /// [`State::Closing`].
+        #[doc(alias = "TCPF_CLOSING")]
         0x800 CLOSING "CLOSING",
         /// [`State::NewSynRecv`].
+        #[doc(alias = "TCPF_NEW_SYN_RECV")]
         0x1000 NEW_SYN_RECV "NEW_SYN_RECV",
         /// [`State::BoundInactive`].
+        #[doc(alias = "TCPF_BOUND_INACTIVE")]
         0x2000 BOUND_INACTIVE "BOUND_INACTIVE",
     }
 }
@@ -89,7 +104,8 @@ impl From<State> for States {
 }
 
 /// A request for sockets.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "inet_diag_req_v2")]
 pub struct Query {
     protocol: Protocol,
     family: u16,
@@ -194,7 +210,7 @@ impl Query {
 
 /// Which sockets of a dump, as the kernel itself can tell them apart: all that
 /// is set must hold.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Filter {
     source: Host,
     destination: Host,
@@ -202,7 +218,7 @@ pub struct Filter {
 }
 
 /// An end of a connection.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Host {
     address: Option<IpAddr>,
     // Of the address, so many bits.

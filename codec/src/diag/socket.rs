@@ -2,19 +2,19 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
+use super::{attribute, MptcpInfo, SubflowInfo, TcpInfo, BY_FAMILY};
 use crate::error::{Error, ErrorKind};
 use crate::inet::{self, AF_INET, AF_INET6, AF_UNSPEC};
-use crate::netlink::{Attribute, Attributes, Message, Text, HEADER_LEN};
+use crate::netlink::{Attributes, Message, Text, FLAGS_MASK, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// Length of `struct inet_diag_msg`.
 const FIXED: usize = 72;
 
 /// A socket: `struct inet_diag_msg` and what it comes with.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "inet_diag_msg")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("inet_diag_msg", "SOCK_DIAG_BY_FAMILY"))]
 pub struct Socket<'a, E: Order = Native> {
     /// `AF_INET` or `AF_INET6`. An IPv6 socket can have v4-mapped addresses.
     pub family: u16,
@@ -55,6 +55,14 @@ pub struct Socket<'a, E: Order = Native> {
 
 attribute_set! {
     /// The attributes of a socket (`INET_DIAG_*`).
+    #[doc(alias(
+        "INET_DIAG_INFO", "INET_DIAG_CONG", "INET_DIAG_SKMEMINFO", "INET_DIAG_MARK",
+        "INET_DIAG_ULP_INFO", "INET_DIAG_MEMINFO", "INET_DIAG_VEGASINFO", "INET_DIAG_TOS",
+        "INET_DIAG_TCLASS", "INET_DIAG_SHUTDOWN", "INET_DIAG_DCTCPINFO",
+        "INET_DIAG_PROTOCOL", "INET_DIAG_SKV6ONLY", "INET_DIAG_LOCALS", "INET_DIAG_PEERS",
+        "INET_DIAG_PAD", "INET_DIAG_BBRINFO", "INET_DIAG_CLASS_ID", "INET_DIAG_MD5SIG",
+        "INET_DIAG_SK_BPF_STORAGES", "INET_DIAG_CGROUP_ID", "INET_DIAG_SOCKOPT",
+    ))]
     pub struct SocketAttributes<'a> {
         /// [`TcpInfo`] or [`MptcpInfo`].
         2 INFO info / with_info: bytes,
@@ -90,6 +98,7 @@ attribute_set! {
 
 attribute_set! {
     /// The protocol on top of TCP (`INET_ULP_INFO_*`).
+    #[doc(alias("INET_ULP_INFO_NAME", "INET_ULP_INFO_MPTCP", "INET_ULP_INFO_TLS"))]
     pub struct UpperAttributes<'a> {
         /// Its name: `mptcp`, `tls`.
         1 NAME name / with_name: string,
@@ -131,10 +140,7 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
     /// Name of the protocol on top of TCP: `mptcp`, `tls`; `None` for plain
     /// TCP.
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
-        match self.upper_part(UpperAttributes::NAME)? {
-            Some(name) => name.text().map(Some),
-            None => Ok(None),
-        }
+        upper_name(self.all.inside(self.upper))
     }
 
     /// What MPTCP keeps of this subflow; `None` for a socket that is none,
@@ -149,20 +155,61 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
     /// which need not be moved then; returns whether there is anything.
     #[inline]
     pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
-        match self.upper_part(UpperAttributes::MPTCP)? {
-            Some(nest) => info.update(nest.nested()).map(|()| true),
-            None => Ok(false),
+        read_subflow(self.all.inside(self.upper), info)
+    }
+}
+
+/// The number in the first attribute, which has flags or a wrong size.
+#[cold]
+#[inline(never)]
+fn odd_number<E: Order>(mut attributes: Attributes<E>) -> Result<Option<u32>, Error> {
+    let first = attributes.next().transpose()?;
+    first.map(|attribute| attribute.u32()).transpose()
+}
+
+fn upper_name<'a, E: Order>(upper: Attributes<'a, E>) -> Result<Option<Text<'a>>, Error> {
+    match upper.find_last(UpperAttributes::NAME)? {
+        Some(name) => name.text().map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read_subflow<E: Order>(mut upper: Attributes<E>, info: &mut SubflowInfo) -> Result<bool, Error> {
+    let all = upper;
+    let mut found = None;
+    while let Some((raw, payload)) = upper.take_next() {
+        if raw & !FLAGS_MASK == UpperAttributes::MPTCP {
+            found = Some(payload);
         }
     }
-
-    /// One of the attributes of the protocol on top, the others unread.
-    #[inline(never)]
-    fn upper_part(&self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
-        self.all.inside(self.upper).find_last(number)
+    upper.end()?;
+    match found {
+        Some(nest) => info.update(all.inside(nest)).map(|()| true),
+        None => Ok(false),
     }
 }
 
 impl<'a, E: Order> Socket<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: AF_UNSPEC,
+        state: State::from_number(0),
+        timer: 0,
+        retransmits: 0,
+        source_port: 0,
+        destination_port: 0,
+        source: None,
+        destination: None,
+        interface: 0,
+        cookie: 0,
+        expires: 0,
+        receive_queue: 0,
+        send_queue: 0,
+        uid: 0,
+        inode: 0,
+        fields: SocketAttributes::EMPTY,
+    };
+
     /// Reads one message of the answer to a [`Query`](super::Query);
     /// [`ErrorKind::WrongType`] if it is none.
     #[inline(always)]
@@ -230,7 +277,7 @@ impl<'a, E: Order> Socket<'a, E> {
 }
 
 /// An end of a socket.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct End {
     /// The address as one number: IPv4 as it is mapped into IPv6, 0 where the
     /// family is not one of the Internet.
@@ -261,31 +308,69 @@ impl End {
     }
 }
 
-/// A [`Socket`] that is read where it lies: nothing is moved before it is
-/// asked for. For those who see many and want little of each.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+/// A [`Socket`] that is read where it lies: nothing is moved or checked before it
+/// is asked for. For those who see many and want little of each.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketView<'a, E: Order = Native> {
     fixed: &'a [u8; FIXED],
-    fields: SocketAttributes<'a, E>,
+    attributes: Attributes<'a, E>,
+    info: Option<&'a [u8]>,
+    upper: &'a [u8],
+    mark: Option<u32>,
 }
 
 impl<'a, E: Order> SocketView<'a, E> {
-    /// As [`Socket::decode`], with the same errors.
+    /// Reads one message of the answer to a [`Query`](super::Query);
+    /// [`ErrorKind::WrongType`] if it is none. What is wrong within an attribute is
+    /// found when that is asked for.
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
-        let mut view = Self {
+        let (mut info, mut upper, mut mark) = (None, &[][..], None);
+        let mut left = attributes;
+        loop {
+            let here = left;
+            let Some((raw, payload)) = left.take_next() else {
+                break;
+            };
+            match (raw & !FLAGS_MASK, payload) {
+                (attribute::INFO, _) => info = Some(payload),
+                (attribute::ULP_INFO, _) => upper = payload,
+                (attribute::MARK, &[a, b, c, d]) if raw == attribute::MARK => {
+                    mark = Some(E::u32([a, b, c, d]));
+                }
+                (attribute::MARK, _) => mark = odd_number(here)?,
+                _ => {}
+            }
+        }
+        left.end()?;
+        Ok(Self {
             fixed,
-            fields: SocketAttributes::EMPTY,
-        };
-        view.fields.update(attributes)?;
-        Ok(view)
+            attributes,
+            info,
+            upper,
+            mark,
+        })
     }
 
-    /// As [`Socket::fields`].
+    /// All that was sent after the fixed part.
     #[inline]
-    pub const fn fields(&self) -> &SocketAttributes<'a, E> {
-        &self.fields
+    pub const fn attributes(&self) -> Attributes<'a, E> {
+        self.attributes
+    }
+
+    /// As [`SocketAttributes::mark`].
+    #[inline]
+    pub const fn mark(&self) -> Option<u32> {
+        self.mark
+    }
+
+    /// As [`SocketAttributes::congestion`].
+    pub fn congestion(&self) -> Result<Option<Text<'a>>, Error> {
+        match self.attributes.find_last(attribute::CONG)? {
+            Some(name) => name.text().map(Some),
+            None => Ok(None),
+        }
     }
 
     #[inline(always)]
@@ -362,18 +447,18 @@ impl<'a, E: Order> SocketView<'a, E> {
     /// As [`Socket::mptcp_info`].
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
-        self.fields.mptcp_info()
+        self.info.map(MptcpInfo::with_order)
     }
 
     /// As [`Socket::tcp_info`].
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
-        self.fields.tcp_info()
+        self.info.map(TcpInfo::with_order)
     }
 
     /// An [attribute](super::attribute) that is one byte, as `SKV6ONLY` of a listener.
     pub fn byte(&self, number: u16) -> Result<Option<u8>, Error> {
-        match self.fields.attributes().find_last(number)? {
+        match self.attributes.find_last(number)? {
             Some(byte) => byte.u8().map(Some),
             None => Ok(None),
         }
@@ -381,13 +466,13 @@ impl<'a, E: Order> SocketView<'a, E> {
 
     /// As [`Socket::upper_name`].
     pub fn upper_name(&self) -> Result<Option<Text<'a>>, Error> {
-        self.fields.upper_name()
+        upper_name(self.attributes.inside(self.upper))
     }
 
     /// As [`SocketAttributes::read_subflow`].
     #[inline]
     pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
-        self.fields.read_subflow(info)
+        read_subflow(self.attributes.inside(self.upper), info)
     }
 }
 
@@ -421,30 +506,43 @@ numbered! {
     /// numbers.
     pub enum State: u8 {
         /// Open.
+        #[doc(alias = "TCP_ESTABLISHED")]
         1 Established "ESTABLISHED",
         /// A SYN was sent.
+        #[doc(alias = "TCP_SYN_SENT")]
         2 SynSent "SYN_SENT",
         /// A SYN was received.
+        #[doc(alias = "TCP_SYN_RECV")]
         3 SynRecv "SYN_RECV",
         /// Closed here; the peer has not acknowledged that.
+        #[doc(alias = "TCP_FIN_WAIT1")]
         4 FinWait1 "FIN_WAIT1",
         /// Closed here; the peer has acknowledged that.
+        #[doc(alias = "TCP_FIN_WAIT2")]
         5 FinWait2 "FIN_WAIT2",
         /// Over; waits for stray segments.
+        #[doc(alias = "TCP_TIME_WAIT")]
         6 TimeWait "TIME_WAIT",
         /// Not connected.
+        #[doc(alias = "TCP_CLOSE")]
         7 Close "CLOSE",
         /// Closed by the peer.
+        #[doc(alias = "TCP_CLOSE_WAIT")]
         8 CloseWait "CLOSE_WAIT",
         /// Closed by both; the peer has not acknowledged that.
+        #[doc(alias = "TCP_LAST_ACK")]
         9 LastAck "LAST_ACK",
         /// Takes connections.
+        #[doc(alias = "TCP_LISTEN")]
         10 Listen "LISTEN",
         /// Closed by both at the same time.
+        #[doc(alias = "TCP_CLOSING")]
         11 Closing "CLOSING",
         /// A SYN was received; no socket of its own yet.
+        #[doc(alias = "TCP_NEW_SYN_RECV")]
         12 NewSynRecv "NEW_SYN_RECV",
         /// Has a port and nothing else (kernel 6.7).
+        #[doc(alias = "TCP_BOUND_INACTIVE")]
         13 BoundInactive "BOUND_INACTIVE",
     }
 }

@@ -26,14 +26,19 @@ use crate::inet;
 use crate::order::{Native, Order};
 
 /// `SOL_MPTCP`: the level of these options.
+#[doc(alias = "SOL_MPTCP")]
 pub const LEVEL: i32 = 284;
 /// `MPTCP_INFO`: a [`MptcpInfo`].
+#[doc(alias = "MPTCP_INFO")]
 pub const INFO: i32 = 1;
 /// `MPTCP_TCPINFO`: [`Subflows`] of [`TcpInfo`] (kernel 5.16).
+#[doc(alias = "MPTCP_TCPINFO")]
 pub const TCPINFO: i32 = 2;
 /// `MPTCP_SUBFLOW_ADDRS`: [`Subflows`] of [`SubflowAddresses`] (kernel 5.16).
+#[doc(alias = "MPTCP_SUBFLOW_ADDRS")]
 pub const SUBFLOW_ADDRS: i32 = 3;
 /// `MPTCP_FULL_INFO`: a [`FullInfo`] (kernel 6.5).
+#[doc(alias = "MPTCP_FULL_INFO")]
 pub const FULL_INFO: i32 = 4;
 
 /// Length of `struct mptcp_subflow_data`.
@@ -52,8 +57,9 @@ pub fn header(element: u32) -> [u8; HEADER_LEN] {
 }
 
 /// `struct mptcp_subflow_data` and the elements behind it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "mptcp_subflow_data")]
 pub struct Subflows<'a, E: Order = Native> {
     /// How many subflows the connection has: more than there are elements
     /// where the space did not suffice.
@@ -122,8 +128,9 @@ impl<'a, E: Order> Subflows<'a, E> {
 }
 
 /// The two ends of a subflow (`struct mptcp_subflow_addrs`).
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[doc(alias = "mptcp_subflow_addrs")]
 pub struct SubflowAddresses {
     /// Address and port here; `None` where the family is not one of the
     /// Internet.
@@ -147,8 +154,9 @@ impl SubflowAddresses {
 
 /// One element of the array `subflow_info` of [`FULL_INFO`] (`struct
 /// mptcp_subflow_info`).
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[doc(alias = "mptcp_subflow_info")]
 pub struct FullSubflow {
     /// Number of the subflow within its connection, from 1.
     pub id: u32,
@@ -181,8 +189,9 @@ const FULL_FIXED: usize = 40;
 
 /// `struct mptcp_full_info`: the connection, and where the kernel put the
 /// arrays of [`FullSubflow`] and [`TcpInfo`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "mptcp_full_info")]
 pub struct FullInfo<'a, E: Order = Native> {
     /// How large `struct tcp_info` is to the kernel.
     pub size_tcpinfo_kernel: u32,

@@ -6,6 +6,14 @@ attribute_set! {
     ///
     /// Kernels before 6.18 show it to `CAP_NET_ADMIN` only; later ones hide
     /// just the sequence numbers from others.
+    #[doc(alias(
+        "MPTCP_SUBFLOW_ATTR_TOKEN_REM", "MPTCP_SUBFLOW_ATTR_TOKEN_LOC",
+        "MPTCP_SUBFLOW_ATTR_FLAGS", "MPTCP_SUBFLOW_ATTR_ID_REM",
+        "MPTCP_SUBFLOW_ATTR_ID_LOC", "MPTCP_SUBFLOW_ATTR_RELWRITE_SEQ",
+        "MPTCP_SUBFLOW_ATTR_MAP_SEQ", "MPTCP_SUBFLOW_ATTR_MAP_SFSEQ",
+        "MPTCP_SUBFLOW_ATTR_SSN_OFFSET", "MPTCP_SUBFLOW_ATTR_MAP_DATALEN",
+    ))]
+    #[derive(PartialOrd, Ord)]
     pub struct SubflowInfo {
         /// Token of the peer's connection; 0 on a first subflow and on the
         /// side that accepted.
@@ -55,21 +63,30 @@ macro_rules! subflow_flags {
 
 subflow_flags! {
     /// The peer's MP_CAPABLE has been received.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_MCAP_REM")]
     0x1 MCAP_REM "mcap_rem" 'M',
     /// MP_CAPABLE was sent.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_MCAP_LOC")]
     0x2 MCAP_LOC "mcap_loc" 'm',
     /// The peer's MP_JOIN has been received.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_JOIN_REM")]
     0x4 JOIN_REM "join_rem" 'J',
     /// MP_JOIN was sent.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_JOIN_LOC")]
     0x8 JOIN_LOC "join_loc" 'j',
     /// The peer wants it for a backup.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_BKUP_REM")]
     0x10 BKUP_REM "bkup_rem" 'B',
     /// It is a backup here.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_BKUP_LOC")]
     0x20 BKUP_LOC "bkup_loc" 'b',
     /// Its handshake is over: data may be sent.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED")]
     0x40 FULLY_ESTABLISHED "fully_established" 'e',
     /// It is connected.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_CONNECTED")]
     0x80 CONNECTED "connected" 'c',
     /// It holds a mapping.
+    #[doc(alias = "MPTCP_SUBFLOW_FLAG_MAPVALID")]
     0x100 MAPVALID "mapvalid" 'v',
 }

@@ -13,17 +13,22 @@ use crate::netlink::{align, flags, Attribute, Message, Text, HEADER_LEN};
 use crate::order::{Native, Order};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
+#[doc(alias = "GENL_ID_CTRL")]
 pub const ID: u16 = 16;
 /// `CTRL_CMD_NEWFAMILY`: what an answer or announcement carries.
+#[doc(alias = "CTRL_CMD_NEWFAMILY")]
 pub const NEW_FAMILY: u8 = 1;
 /// `CTRL_CMD_DELFAMILY`: announces that a family is gone.
+#[doc(alias = "CTRL_CMD_DELFAMILY")]
 pub const DELETED_FAMILY: u8 = 2;
 /// `CTRL_CMD_GETFAMILY`.
 #[doc(alias = "CTRL_CMD_GETFAMILY")]
 pub const GET_FAMILY: u8 = 3;
 /// `CTRL_CMD_NEWMCAST_GRP`: announces a multicast group.
+#[doc(alias = "CTRL_CMD_NEWMCAST_GRP")]
 pub const NEW_GROUP: u8 = 7;
 /// `CTRL_CMD_DELMCAST_GRP`: announces that a multicast group is gone.
+#[doc(alias = "CTRL_CMD_DELMCAST_GRP")]
 pub const DELETED_GROUP: u8 = 8;
 
 pub(super) const VERSION: u8 = 2;
@@ -53,7 +58,7 @@ pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
 }
 
 /// What the controller says of a family.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Family<'a, E: Order = Native> {
     /// `FAMILY_ID`: the `nlmsg_type` of its messages.
@@ -66,7 +71,12 @@ pub struct Family<'a, E: Order = Native> {
 attribute_set! {
     /// What the controller says of a family, and what it is asked
     /// (`CTRL_ATTR_*`).
-    #[doc(alias = "CTRL_ATTR_FAMILY_ID")]
+    #[doc(alias(
+        "CTRL_ATTR_FAMILY_ID", "CTRL_ATTR_FAMILY_NAME", "CTRL_ATTR_VERSION",
+        "CTRL_ATTR_HDRSIZE", "CTRL_ATTR_MAXATTR", "CTRL_ATTR_OPS",
+        "CTRL_ATTR_MCAST_GROUPS", "CTRL_ATTR_POLICY", "CTRL_ATTR_OP_POLICY",
+        "CTRL_ATTR_OP",
+    ))]
     pub struct FamilyAttributes<'a> {
         /// The `nlmsg_type` of its messages.
         1 FAMILY_ID id / with_id: u16,
@@ -93,6 +103,8 @@ attribute_set! {
 
 attribute_set! {
     /// A command of a family (`CTRL_ATTR_OP_*`).
+    #[doc(alias("CTRL_ATTR_OP_ID", "CTRL_ATTR_OP_FLAGS"))]
+    #[derive(PartialOrd, Ord)]
     pub struct Operation {
         /// Its number.
         1 ID id / with_id: u32,
@@ -113,20 +125,26 @@ flags! {
     /// What a command needs and can do (`GENL_*`).
     pub struct OperationFlags: u32 {
         /// Needs the administrator of the machine.
+        #[doc(alias = "GENL_ADMIN_PERM")]
         0x1 ADMIN_PERM "admin-perm",
         /// Can be done.
+        #[doc(alias = "GENL_CMD_CAP_DO")]
         0x2 CMD_CAP_DO "cmd-cap-do",
         /// Can be dumped.
+        #[doc(alias = "GENL_CMD_CAP_DUMP")]
         0x4 CMD_CAP_DUMP "cmd-cap-dump",
         /// Has a policy.
+        #[doc(alias = "GENL_CMD_CAP_HASPOL")]
         0x8 CMD_CAP_HASPOL "cmd-cap-haspol",
         /// Needs the administrator of the network namespace.
+        #[doc(alias = "GENL_UNS_ADMIN_PERM")]
         0x10 UNS_ADMIN_PERM "uns-admin-perm",
     }
 }
 
 attribute_set! {
     /// A multicast group of a family (`CTRL_ATTR_MCAST_GRP_*`).
+    #[doc(alias("CTRL_ATTR_MCAST_GRP_NAME", "CTRL_ATTR_MCAST_GRP_ID"))]
     pub struct Group<'a> {
         /// Its name, unique in the family.
         1 NAME name / with_name: string,
@@ -158,6 +176,12 @@ impl<'a, E: Order> Group<'a, E> {
 }
 
 impl<'a, E: Order> Family<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        id: 0,
+        fields: FamilyAttributes::EMPTY,
+    };
+
     /// Reads the answer to [`family_by_name`] and its like:
     /// [`ErrorKind::Missing`] without an id, [`ErrorKind::WrongType`] if it is
     /// no such message.

@@ -19,14 +19,16 @@ use crate::netlink::{message_type, Attributes, Header, Message, Writer, HEADER_L
 use crate::order::{Native, Order};
 
 /// Length of `struct genlmsghdr` (`GENL_HDRLEN`).
+#[doc(alias = "GENL_HDRLEN")]
 pub const GENERIC_HEADER_LEN: usize = 4;
 
 /// The protocol to open a socket with.
 pub const NETLINK_GENERIC: i32 = 16;
 
 /// A message behind its generic netlink header.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "genlmsghdr")]
 pub struct Generic<'a, E: Order = Native> {
     /// `cmd`: command or event, numbered by the family.
     pub command: u8,
@@ -37,6 +39,13 @@ pub struct Generic<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Generic<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        command: 0,
+        version: 0,
+        attributes: Attributes::NONE,
+    };
+
     /// Reads the header of a message of a family without a header of its own
     /// (`hdrsize` 0, as the controller and `mptcp_pm`), or
     /// [`ErrorKind::Truncated`]; [`ErrorKind::WrongType`] for a control message.
@@ -191,8 +200,8 @@ macro_rules! generic_family {
 
             /// The family for [`print`]($crate::print), with the id that the
             /// controller names.
-            pub const fn named(id: u16) -> $crate::print::Family {
-                $crate::print::Family {
+            pub const fn named(id: u16) -> $crate::print::NamedFamily {
+                $crate::print::NamedFamily {
                     id,
                     name: $name,
                     command: |_, number| $command::from_number(number).name(),

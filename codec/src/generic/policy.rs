@@ -25,11 +25,12 @@ const OP: u16 = 10;
 
 /// Asks for the policies of the family with this id; of one of its commands
 /// where `command` is given (kernel 5.10).
+#[doc(alias = "CTRL_CMD_GETPOLICY")]
 pub fn dump(
     buffer: &mut [u8],
     family: u16,
     seq: u32,
-    command: Option<u32>,
+    command: Option<u8>,
 ) -> Result<&mut [u8], Error> {
     let flags = flags::REQUEST | flags::DUMP;
     let mut writer: Writer = request(
@@ -42,7 +43,7 @@ pub fn dump(
     );
     writer.put_u16(FAMILY_ID, family);
     if let Some(command) = command {
-        writer.put_u32(OP, command);
+        writer.put_u32(OP, command.into());
     }
     writer.finish()
 }
@@ -54,7 +55,7 @@ pub enum Entry {
     /// Which policies hold for a command.
     Command {
         /// The command.
-        command: u16,
+        command: u8,
         /// The policy that holds when it is done; absent where it cannot be.
         on_do: Option<u32>,
         /// The policy that holds when it is dumped; absent where it cannot be.
@@ -71,7 +72,8 @@ pub enum Entry {
     },
 }
 
-/// The entries of a message: an iterator that ends after its first error.
+/// The entries of a message: an iterator that ends after its first error. A
+/// command above 255, which no header can name, is passed over.
 #[derive(Copy, Clone, Debug)]
 #[must_use = "iterators are lazy"]
 pub struct Entries<'a, E: Order = Native> {
@@ -115,12 +117,15 @@ impl<'a, E: Order> Entries<'a, E> {
         Some(Err(error))
     }
 
-    /// The next of the commands.
+    /// The next of the commands, if there is one.
     #[inline(never)]
     fn command(&mut self) -> Option<Result<Entry, Error>> {
-        match self.commands.next()?.and_then(command) {
-            Ok(entry) => Some(Ok(entry)),
-            Err(error) => self.fail(error),
+        loop {
+            match self.commands.next()?.and_then(command) {
+                Ok(Some(entry)) => return Some(Ok(entry)),
+                Ok(None) => {}
+                Err(error) => return self.fail(error),
+            }
         }
     }
 
@@ -147,8 +152,8 @@ impl<E: Order> Iterator for Entries<'_, E> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if !self.commands.as_bytes().is_empty() {
-                return self.command();
+            if let Some(entry) = self.command() {
+                return Some(entry);
             }
             if !self.rules.as_bytes().is_empty() {
                 return self.rule();
@@ -176,13 +181,14 @@ attribute_set! {
     }
 }
 
-fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Entry, Error> {
+fn command<E: Order>(entry: Attribute<'_, E>) -> Result<Option<Entry>, Error> {
     let policies = CommandPolicies::from_attributes(entry.nested())?;
-    Ok(Entry::Command {
-        command: entry.number(),
+    let command = u8::try_from(entry.number()).ok();
+    Ok(command.map(|command| Entry::Command {
+        command,
         on_do: policies.on_do(),
         on_dump: policies.on_dump(),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -206,6 +212,20 @@ mod tests {
         let wanted = Entry::Command {
             command: 3,
             on_do: Some(3),
+            on_dump: Some(4),
+        };
+        assert_eq!(got, [Ok(wanted)]);
+    }
+
+    #[test]
+    fn a_command_that_no_header_can_name_is_passed_over() {
+        let got = entries(
+            "30000000 1000 0200 67000000 01000000 0a020000
+             1c00 0980 0c00 0081 0800 0100 03000000 0c00 ff80 0800 0200 04000000",
+        );
+        let wanted = Entry::Command {
+            command: 255,
+            on_do: None,
             on_dump: Some(4),
         };
         assert_eq!(got, [Ok(wanted)]);

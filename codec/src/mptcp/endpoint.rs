@@ -27,6 +27,12 @@ attribute_set! {
     /// assert_eq!(endpoint.id(), Some(3));
     /// assert_eq!(endpoint.port(), None);
     /// ```
+    #[doc(alias(
+        "MPTCP_PM_ADDR_ATTR_FAMILY", "MPTCP_PM_ADDR_ATTR_PORT", "MPTCP_PM_ADDR_ATTR_ID",
+        "MPTCP_PM_ADDR_ATTR_FLAGS", "MPTCP_PM_ADDR_ATTR_IF_IDX",
+        "MPTCP_PM_ADDR_ATTR_ADDR4", "MPTCP_PM_ADDR_ATTR_ADDR6",
+    ))]
+    #[derive(PartialOrd, Ord)]
     pub struct Endpoint {
         /// `AF_INET` (2) or `AF_INET6` (10); set together with the address.
         1 FAMILY family / with_family: u16,
@@ -108,17 +114,23 @@ flags! {
     /// `ip mptcp` names it and in its order.
     pub struct EndpointFlags: u32 {
         /// Announced to peers (ADD_ADDR).
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_SIGNAL")]
         0x1 SIGNAL "signal",
         /// Used for additional subflows of connections opened from here.
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_SUBFLOW")]
         0x2 SUBFLOW "subflow",
         /// Its subflows carry data only when others cannot.
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_BACKUP")]
         0x4 BACKUP "backup",
         /// Subflows to all addresses of the peer (kernel 5.15).
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_FULLMESH")]
         0x8 FULLMESH "fullmesh",
         /// Made by the kernel itself, for a subflow that no endpoint asked for
         /// (kernel 5.18); cannot be created.
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_IMPLICIT")]
         0x10 IMPLICIT "implicit",
         /// Used for subflows towards announced addresses only (kernel 6.18).
+        #[doc(alias = "MPTCP_PM_ADDR_FLAG_LAMINAR")]
         0x20 LAMINAR "laminar",
     }
 }

@@ -11,28 +11,37 @@ use crate::order::{Native, Order};
 numbered! {
     /// What happened (`enum mptcp_event_type`): the generic netlink command of
     /// an event, with the names that `ip mptcp monitor` prints.
-    #[doc(alias = "MPTCP_EVENT_CREATED")]
     pub enum EventKind: u8 {
         /// A connection was begun: the first SYN was answered, or is to be.
+        #[doc(alias = "MPTCP_EVENT_CREATED")]
         1 Created "CREATED",
         /// A connection is established: the peer's first data or
         /// acknowledgement has come.
+        #[doc(alias = "MPTCP_EVENT_ESTABLISHED")]
         2 Established "ESTABLISHED",
         /// A connection is over.
+        #[doc(alias = "MPTCP_EVENT_CLOSED")]
         3 Closed "CLOSED",
         /// The peer announced an address (ADD_ADDR).
+        #[doc(alias = "MPTCP_EVENT_ANNOUNCED")]
         6 Announced "ANNOUNCED",
         /// The peer took an address back (RM_ADDR).
+        #[doc(alias = "MPTCP_EVENT_REMOVED")]
         7 Removed "REMOVED",
         /// A further subflow is established.
+        #[doc(alias = "MPTCP_EVENT_SUB_ESTABLISHED")]
         10 SubflowEstablished "SF_ESTABLISHED",
         /// A subflow is over.
+        #[doc(alias = "MPTCP_EVENT_SUB_CLOSED")]
         11 SubflowClosed "SF_CLOSED",
         /// The priority of a subflow changed (MP_PRIO).
+        #[doc(alias = "MPTCP_EVENT_SUB_PRIORITY")]
         13 SubflowPriority "SF_PRIO",
         /// A listening socket of MPTCP was made (kernel 6.2).
+        #[doc(alias = "MPTCP_EVENT_LISTENER_CREATED")]
         15 ListenerCreated "LISTENER_CREATED",
         /// A listening socket was closed (kernel 6.2).
+        #[doc(alias = "MPTCP_EVENT_LISTENER_CLOSED")]
         16 ListenerClosed "LISTENER_CLOSED",
     }
 }
@@ -42,6 +51,15 @@ attribute_set! {
     // In order: else a result has its error where two addresses are next to
     // each other, and both are read as one, which waits until both are written.
     #[repr(C)]
+    #[doc(alias(
+        "MPTCP_ATTR_TOKEN", "MPTCP_ATTR_SERVER_SIDE", "MPTCP_ATTR_FLAGS",
+        "MPTCP_ATTR_FAMILY", "MPTCP_ATTR_SADDR4", "MPTCP_ATTR_SADDR6",
+        "MPTCP_ATTR_DADDR4", "MPTCP_ATTR_DADDR6", "MPTCP_ATTR_SPORT", "MPTCP_ATTR_DPORT",
+        "MPTCP_ATTR_LOC_ID", "MPTCP_ATTR_REM_ID", "MPTCP_ATTR_BACKUP", "MPTCP_ATTR_ERROR",
+        "MPTCP_ATTR_TIMEOUT", "MPTCP_ATTR_IF_IDX", "MPTCP_ATTR_RESET_REASON",
+        "MPTCP_ATTR_RESET_FLAGS",
+    ))]
+    #[derive(PartialOrd, Ord)]
     pub struct EventAttributes {
         /// The connection, on this host.
         1 TOKEN token / with_token: u32,
@@ -109,15 +127,17 @@ flags! {
     /// Properties of a connection (`MPTCP_PM_EV_FLAG_*`).
     pub struct EventFlags: u16 {
         /// The peer wants no subflow to the address of the first one.
+        #[doc(alias = "MPTCP_PM_EV_FLAG_DENY_JOIN_ID0")]
         1 DENY_JOIN_ID0 "deny-join-id0",
         /// This host accepted the connection.
+        #[doc(alias = "MPTCP_PM_EV_FLAG_SERVER_SIDE")]
         2 SERVER_SIDE "server-side",
     }
 }
 
 /// An event. The kernel sends it with sequence number and port 0: it belongs
 /// to no request.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Event<'a, E: Order = Native> {
     /// What happened.
@@ -131,6 +151,14 @@ pub struct Event<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Event<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        kind: EventKind::from_number(0),
+        command: 0,
+        fields: EventAttributes::EMPTY,
+        attributes: Attributes::NONE,
+    };
+
     /// Reads a message of the family `mptcp_pm` from the events group. On a
     /// socket that also asks, events are those with the sequence number 0:
     /// commands have the same numbers.

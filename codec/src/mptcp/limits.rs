@@ -11,6 +11,7 @@ attribute_set! {
     /// maximum is 8 for both, 64 from 7.2.
     ///
     /// In a request, what is absent stays as it is.
+    #[derive(PartialOrd, Ord)]
     pub struct Limits {
         /// How many ADD_ADDR of a peer are accepted for each connection.
         2 RCV_ADD_ADDRS add_addr_accepted / with_add_addr_accepted: u32,

@@ -27,27 +27,36 @@ pub use limits::Limits;
 pub use place::Place;
 
 /// `MPTCP_PM_NAME`: the family to ask the controller for.
+#[doc(alias = "MPTCP_PM_NAME")]
 pub const FAMILY_NAME: &str = "mptcp_pm";
 /// `MPTCP_PM_EV_GRP_NAME`: the multicast group of the events. Joining
 /// (`NETLINK_ADD_MEMBERSHIP`) needs `CAP_NET_ADMIN`, and the socket must be
 /// bound or have sent something: groups reach only sockets that have a port.
+#[doc(alias = "MPTCP_PM_EV_GRP_NAME")]
 pub const EVENT_GROUP: &str = "mptcp_pm_events";
 /// `MPTCP_PM_VER`.
+#[doc(alias = "MPTCP_PM_VER")]
 pub const VERSION: u8 = 1;
 
 /// Numbers of the top-level attributes (`MPTCP_PM_ATTR_*`).
 pub mod attribute {
     /// Nest: an address.
+    #[doc(alias = "MPTCP_PM_ATTR_ADDR")]
     pub const ADDR: u16 = 1;
     /// u32: how many ADD_ADDR are accepted.
+    #[doc(alias = "MPTCP_PM_ATTR_RCV_ADD_ADDRS")]
     pub const RCV_ADD_ADDRS: u16 = 2;
     /// u32: how many further subflows a connection may have.
+    #[doc(alias = "MPTCP_PM_ATTR_SUBFLOWS")]
     pub const SUBFLOWS: u16 = 3;
     /// u32: a connection.
+    #[doc(alias = "MPTCP_PM_ATTR_TOKEN")]
     pub const TOKEN: u16 = 4;
     /// u8: id of a local address.
+    #[doc(alias = "MPTCP_PM_ATTR_LOC_ID")]
     pub const LOC_ID: u16 = 5;
     /// Nest: the peer's address.
+    #[doc(alias = "MPTCP_PM_ATTR_ADDR_REMOTE")]
     pub const ADDR_REMOTE: u16 = 6;
 
     /// The kernel's name of such an attribute.
@@ -67,6 +76,10 @@ pub mod attribute {
 attribute_set! {
     /// The attributes of a request or reply of the path manager
     /// (`MPTCP_PM_ATTR_*`).
+    #[doc(alias(
+        "MPTCP_PM_ATTR_ADDR", "MPTCP_PM_ATTR_RCV_ADD_ADDRS", "MPTCP_PM_ATTR_SUBFLOWS",
+        "MPTCP_PM_ATTR_TOKEN", "MPTCP_PM_ATTR_LOC_ID", "MPTCP_PM_ATTR_ADDR_REMOTE",
+    ))]
     pub struct PathManagerAttributes<'a> {
         /// An address.
         1 ADDR address / with_address: nest [Endpoint],
@@ -90,8 +103,8 @@ pub enum PathManager {}
 
 impl PathManager {
     /// With the id that the controller names.
-    pub const fn named(id: u16) -> crate::print::Family {
-        crate::print::Family {
+    pub const fn named(id: u16) -> crate::print::NamedFamily {
+        crate::print::NamedFamily {
             id,
             name: FAMILY_NAME,
             command: |header, number| {

@@ -22,7 +22,7 @@ use crate::order::{Native, Order};
 /// assert_eq!(place.unwrap().to_string(), "ADDR.PORT");
 /// # Ok::<(), mptcp_codec::Error>(())
 /// ```
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Place {
     /// Name of the attribute at the top level.

@@ -45,29 +45,39 @@ pub mod command {
 
 numbered! {
     /// The commands, with the names that `linux/mptcp_pm.h` has.
-    #[doc(alias = "MPTCP_PM_CMD_ADD_ADDR")]
     pub enum Command: u8 {
         /// Adds an endpoint.
+        #[doc(alias = "MPTCP_PM_CMD_ADD_ADDR")]
         1 AddAddr "ADD_ADDR",
         /// Deletes an endpoint.
+        #[doc(alias = "MPTCP_PM_CMD_DEL_ADDR")]
         2 DelAddr "DEL_ADDR",
         /// Reads one endpoint or all.
+        #[doc(alias = "MPTCP_PM_CMD_GET_ADDR")]
         3 GetAddr "GET_ADDR",
         /// Deletes all endpoints.
+        #[doc(alias = "MPTCP_PM_CMD_FLUSH_ADDRS")]
         4 FlushAddrs "FLUSH_ADDRS",
         /// Sets limits.
+        #[doc(alias = "MPTCP_PM_CMD_SET_LIMITS")]
         5 SetLimits "SET_LIMITS",
         /// Reads the limits.
+        #[doc(alias = "MPTCP_PM_CMD_GET_LIMITS")]
         6 GetLimits "GET_LIMITS",
         /// Changes backup and fullmesh (kernel 5.12).
+        #[doc(alias = "MPTCP_PM_CMD_SET_FLAGS")]
         7 SetFlags "SET_FLAGS",
         /// Announces an address on a connection (kernel 5.19).
+        #[doc(alias = "MPTCP_PM_CMD_ANNOUNCE")]
         8 Announce "ANNOUNCE",
         /// Takes back an announced address (kernel 5.19).
+        #[doc(alias = "MPTCP_PM_CMD_REMOVE")]
         9 Remove "REMOVE",
         /// Opens a subflow (kernel 5.19).
+        #[doc(alias = "MPTCP_PM_CMD_SUBFLOW_CREATE")]
         10 SubflowCreate "SUBFLOW_CREATE",
         /// Closes a subflow (kernel 5.19).
+        #[doc(alias = "MPTCP_PM_CMD_SUBFLOW_DESTROY")]
         11 SubflowDestroy "SUBFLOW_DESTROY",
     }
 }

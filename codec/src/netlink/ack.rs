@@ -6,8 +6,9 @@ use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
 /// `NLMSG_ERROR`: the answer to a request that asked for one, or that failed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "nlmsgerr")]
 pub struct Ack<'a, E: Order = Native> {
     /// 0 when the request was carried out, else the error as a positive
     /// `errno` of the machine that sent this (numbers differ between
@@ -20,6 +21,22 @@ pub struct Ack<'a, E: Order = Native> {
     pub request_payload: &'a [u8],
     /// What the kernel says beyond the number.
     pub extended: ExtendedAck<'a, E>,
+}
+
+impl<E: Order> Ack<'_, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        errno: 0,
+        request: Header {
+            len: 0,
+            message_type: 0,
+            flags: 0,
+            seq: 0,
+            port_id: 0,
+        },
+        request_payload: &[],
+        extended: ExtendedAck::EMPTY,
+    };
 }
 
 /// What comes before the attributes of an NLMSG_ERROR, or of an NLMSG_DONE, which
@@ -102,7 +119,7 @@ pub(crate) fn verdict<'a, E: Order>(
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Done<'a, E: Order = Native> {
     /// 0, or the error that ended the answer early, as in [`Ack::errno`].
@@ -111,9 +128,21 @@ pub struct Done<'a, E: Order = Native> {
     pub extended: ExtendedAck<'a, E>,
 }
 
+impl<E: Order> Done<'_, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        errno: 0,
+        extended: ExtendedAck::EMPTY,
+    };
+}
+
 attribute_set! {
     /// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
     /// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
+    #[doc(alias(
+        "NLMSGERR_ATTR_MSG", "NLMSGERR_ATTR_OFFS", "NLMSGERR_ATTR_COOKIE",
+        "NLMSGERR_ATTR_POLICY", "NLMSGERR_ATTR_MISS_TYPE", "NLMSGERR_ATTR_MISS_NEST",
+    ))]
     pub struct ExtendedAck<'a> {
         /// A sentence for people, without a full stop.
         1 MSG message / with_message: string,

@@ -7,11 +7,12 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::behind;
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
+use crate::set::inner::FAST;
 
 /// Length of an attribute's header.
 pub(crate) const HEADER: usize = 4;
 /// `NLA_F_NESTED | NLA_F_NET_BYTEORDER`.
-const FLAGS_MASK: u16 = 0xc000;
+pub(crate) const FLAGS_MASK: u16 = 0xc000;
 /// Type and length without them.
 #[doc(hidden)]
 pub const BARE: u32 = !((FLAGS_MASK as u32) << 16);
@@ -76,7 +77,8 @@ pub type Forms = [(u16, Form)];
 ///
 /// The typed reads check the length to the byte: a `u32` of three or of five
 /// bytes is [`ErrorKind::BadSize`].
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "nlattr")]
 pub struct Attribute<'a, E: Order = Native> {
     raw: u16,
     offset: u32,
@@ -87,17 +89,20 @@ pub struct Attribute<'a, E: Order = Native> {
 impl<'a, E: Order> Attribute<'a, E> {
     /// The number of its type (`nla_type`), flags taken off.
     #[inline(always)]
+    #[doc(alias = "nla_type")]
     pub const fn number(&self) -> u16 {
         self.raw & !FLAGS_MASK
     }
 
     /// Whether `NLA_F_NESTED` is set. The kernel does not set it everywhere:
     /// whether an attribute is a nest follows from its type.
+    #[doc(alias = "NLA_F_NESTED")]
     pub const fn is_nested(&self) -> bool {
         self.raw & NESTED != 0
     }
 
     /// Whether `NLA_F_NET_BYTEORDER` is set. The typed reads follow it.
+    #[doc(alias = "NLA_F_NET_BYTEORDER")]
     pub const fn is_net_byteorder(&self) -> bool {
         self.raw & NET_BYTEORDER != 0
     }
@@ -242,7 +247,7 @@ fn nuls(bytes: [u8; 8]) -> u64 {
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
 /// names are bytes.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Copy, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Text<'a> {
@@ -259,7 +264,11 @@ impl<'a> Text<'a> {
     // Not inlined: many sets have a string.
     #[inline(never)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
-        Self::usual(payload).or_else(|| padded_text(payload))
+        let usual = match FAST {
+            true => Self::usual(payload),
+            false => None,
+        };
+        usual.or_else(|| padded_text(payload))
     }
 
     /// The string in a payload that is not short and has one NUL, at its end.
@@ -448,14 +457,55 @@ impl<'a, E: Order> Attributes<'a, E> {
     /// The last attribute with this number, as the kernel chooses among
     /// several; an error in front of it or behind it is an error.
     pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
-        let mut found = None;
-        for attribute in self {
-            let attribute = attribute?;
-            if attribute.number() == number {
-                found = Some(attribute);
+        let (mut left, mut found) = (self, None);
+        loop {
+            let here = left;
+            match left.take_next() {
+                Some((raw, _)) if raw & !FLAGS_MASK == number => found = Some(here),
+                Some(_) => {}
+                None => break,
             }
         }
-        Ok(found)
+        left.end()?;
+        match found {
+            Some(mut found) => found.next().transpose(),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the next attribute off: its type with its flags, and its payload. `None`
+    /// at the end, and in front of one that does not fit, as [`Attributes::end`] says.
+    #[inline(always)]
+    pub(crate) fn take_next(&mut self) -> Option<(u16, &'a [u8])> {
+        let (head, rest) = self.rest.split_first_chunk::<HEADER>()?;
+        let word = E::attribute_word(*head);
+        // A length below that of the header wraps around and is too large.
+        let len = ((word & 0xffff) as usize).wrapping_sub(HEADER);
+        let payload = rest.get(..len)?;
+        self.rest = behind(rest, len);
+        Some(((word >> 16) as u16, payload))
+    }
+
+    /// All has been walked, or the error of what does not fit.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> Result<(), Error> {
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(self.fault()),
+        }
+    }
+
+    /// Why the next one does not fit.
+    #[cold]
+    #[inline(never)]
+    fn fault(&self) -> Error {
+        match self.rest.first_chunk::<HEADER>() {
+            Some(head) => {
+                let number = (E::attribute_word(*head) >> 16) as u16 & !FLAGS_MASK;
+                Error::about(ErrorKind::BadLength, number, self.offset())
+            }
+            None => Error::new(ErrorKind::Truncated, self.offset()),
+        }
     }
 }
 
@@ -464,31 +514,23 @@ impl<'a, E: Order> Iterator for Attributes<'a, E> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest;
-        if rest.is_empty() {
+        if self.rest.is_empty() {
             return None;
         }
         let offset = self.offset();
-        let Some((head, rest)) = rest.split_first_chunk::<HEADER>() else {
-            self.rest = &[];
-            return Some(Err(Error::new(ErrorKind::Truncated, offset)));
-        };
-        let word = E::attribute_word(*head);
-        let raw = (word >> 16) as u16;
-        // A length below that of the header wraps around and is too large.
-        let len = ((word & 0xffff) as usize).wrapping_sub(HEADER);
-        let Some(payload) = rest.get(..len) else {
-            self.rest = &[];
-            let number = raw & !FLAGS_MASK;
-            return Some(Err(Error::about(ErrorKind::BadLength, number, offset)));
-        };
-        self.rest = behind(rest, len);
-        Some(Ok(Attribute {
-            raw,
-            offset: offset as u32,
-            payload,
-            order: PhantomData,
-        }))
+        match self.take_next() {
+            Some((raw, payload)) => Some(Ok(Attribute {
+                raw,
+                offset: offset as u32,
+                payload,
+                order: PhantomData,
+            })),
+            None => {
+                let fault = self.fault();
+                self.rest = &[];
+                Some(Err(fault))
+            }
+        }
     }
 }
 

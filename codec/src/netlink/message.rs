@@ -96,7 +96,7 @@ impl<E: Order> fmt::Debug for Messages<'_, E> {
 }
 
 /// One message, lent from the datagram it came in.
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct Message<'a, E: Order = Native> {
     /// The header; its length has been checked against the datagram.
     pub header: Header,
@@ -199,7 +199,7 @@ impl<E: Order> fmt::Debug for Message<'_, E> {
 }
 
 /// What a message is to netlink itself.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Content<'a, E: Order = Native> {
     /// Nothing; to be skipped.

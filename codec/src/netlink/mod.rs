@@ -62,11 +62,12 @@ pub use writer::Writer;
 
 #[doc(hidden)]
 pub use attribute::{Form, Forms, BARE};
-pub(crate) use attribute::{HEADER as ATTRIBUTE_HEADER, NESTED};
+pub(crate) use attribute::{FLAGS_MASK, HEADER as ATTRIBUTE_HEADER, NESTED};
 
 /// Rounds a length up to the next multiple of four (`NLMSG_ALIGN`,
 /// `NLA_ALIGN`); saturates instead of wrapping.
 #[inline(always)]
+#[doc(alias("NLMSG_ALIGN", "NLA_ALIGN"))]
 pub const fn align(len: usize) -> usize {
     len.saturating_add(3) & !3
 }

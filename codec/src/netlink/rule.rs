@@ -4,6 +4,14 @@ attribute_set! {
     /// The kernel's rule for an attribute (`NL_POLICY_TYPE_ATTR_*` in
     /// `linux/netlink.h`): in a refusal for the attribute at fault, and in a
     /// dump of a family's [policy](crate::generic::policy).
+    #[doc(alias(
+        "NL_POLICY_TYPE_ATTR_TYPE", "NL_POLICY_TYPE_ATTR_MIN_VALUE_S",
+        "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", "NL_POLICY_TYPE_ATTR_MIN_VALUE_U",
+        "NL_POLICY_TYPE_ATTR_MAX_VALUE_U", "NL_POLICY_TYPE_ATTR_MIN_LENGTH",
+        "NL_POLICY_TYPE_ATTR_MAX_LENGTH", "NL_POLICY_TYPE_ATTR_POLICY_IDX",
+        "NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE", "NL_POLICY_TYPE_ATTR_BITFIELD32_MASK",
+        "NL_POLICY_TYPE_ATTR_MASK",
+    ))]
     pub struct Rule {
         /// What it is; see [`Rule::type_name`].
         1 TYPE type_number / with_type_number: u32,

@@ -156,6 +156,7 @@ impl<'b, E: Order> Writer<'b, E> {
 
     /// A number of 32 bits where that is enough, of 64 otherwise (`NLA_UINT`).
     #[inline]
+    #[doc(alias = "NLA_UINT")]
     pub fn put_uint(&mut self, number: u16, value: u64) -> &mut Self {
         match u32::try_from(value) {
             Ok(value) => self.put_u32(number, value),
@@ -165,6 +166,7 @@ impl<'b, E: Order> Writer<'b, E> {
 
     /// The same with a sign (`NLA_SINT`).
     #[inline]
+    #[doc(alias = "NLA_SINT")]
     pub fn put_sint(&mut self, number: u16, value: i64) -> &mut Self {
         match i32::try_from(value) {
             Ok(value) => self.put_i32(number, value),
@@ -174,6 +176,7 @@ impl<'b, E: Order> Writer<'b, E> {
 
     /// Nothing but its presence (`NLA_FLAG`).
     #[inline]
+    #[doc(alias = "NLA_FLAG")]
     pub fn put_flag(&mut self, number: u16) -> &mut Self {
         self.put_bytes(number, &[])
     }

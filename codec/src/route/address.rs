@@ -10,9 +10,9 @@ use crate::order::{Native, Order};
 use crate::set::{Shape, Value};
 
 /// An address of an interface: `struct ifaddrmsg` and the attributes `IFA_*`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "RTM_NEWADDR")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("RTM_NEWADDR", "RTM_DELADDR", "ifaddrmsg"))]
 pub struct Address<'a, E: Order = Native> {
     /// `ifa_family`.
     pub family: u16,
@@ -30,6 +30,11 @@ pub struct Address<'a, E: Order = Native> {
 
 attribute_set! {
     /// The attributes of an address of an interface (`IFA_*`).
+    #[doc(alias(
+        "IFA_ADDRESS", "IFA_LOCAL", "IFA_LABEL", "IFA_BROADCAST", "IFA_CACHEINFO",
+        "IFA_FLAGS", "IFA_PROTO", "IFA_ANYCAST", "IFA_MULTICAST", "IFA_RT_PRIORITY",
+        "IFA_TARGET_NETNSID",
+    ))]
     pub struct AddressAttributes<'a> {
         /// The address at the other end of a point-to-point interface, on others
         /// that of this host.
@@ -69,6 +74,16 @@ impl Address<'_> {
 }
 
 impl<'a, E: Order> Address<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: 0,
+        prefix: 0,
+        flags: AddressFlags::EMPTY,
+        scope: 0,
+        index: 0,
+        fields: AddressAttributes::EMPTY,
+    };
+
     /// Reads RTM_NEWADDR or RTM_DELADDR;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     #[inline(always)]
@@ -112,6 +127,7 @@ impl<'a, E: Order> Address<'a, E> {
 /// How long an address is good (`struct ifa_cacheinfo`). All ones is for ever.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[doc(alias = "ifa_cacheinfo")]
 pub struct CacheInfo {
     /// Seconds until it is deprecated.
     pub preferred: u32,
@@ -158,28 +174,40 @@ flags! {
     pub struct AddressFlags: u32 {
         /// IPv4: not the first of its network on the interface. IPv6 calls this
         /// bit [`TEMPORARY`](Self::TEMPORARY).
+        #[doc(alias = "IFA_F_SECONDARY")]
         0x1 SECONDARY "secondary",
         /// Not tested for being a duplicate.
+        #[doc(alias = "IFA_F_NODAD")]
         0x2 NODAD "nodad",
         /// Can be used while it is tested.
+        #[doc(alias = "IFA_F_OPTIMISTIC")]
         0x4 OPTIMISTIC "optimistic",
         /// Turned out to be a duplicate.
+        #[doc(alias = "IFA_F_DADFAILED")]
         0x8 DADFAILED "dadfailed",
         /// Home address of Mobile IPv6.
+        #[doc(alias = "IFA_F_HOMEADDRESS")]
         0x10 HOMEADDRESS "homeaddress",
         /// Not for new connections any more.
+        #[doc(alias = "IFA_F_DEPRECATED")]
         0x20 DEPRECATED "deprecated",
         /// Still tested for being a duplicate: cannot be used yet.
+        #[doc(alias = "IFA_F_TENTATIVE")]
         0x40 TENTATIVE "tentative",
         /// Has no end.
+        #[doc(alias = "IFA_F_PERMANENT")]
         0x80 PERMANENT "permanent",
         /// The kernel makes temporary addresses of its prefix.
+        #[doc(alias = "IFA_F_MANAGETEMPADDR")]
         0x100 MANAGETEMPADDR "managetempaddr",
         /// Comes without a route to its prefix.
+        #[doc(alias = "IFA_F_NOPREFIXROUTE")]
         0x200 NOPREFIXROUTE "noprefixroute",
         /// Joins its multicast group by itself.
+        #[doc(alias = "IFA_F_MCAUTOJOIN")]
         0x400 MCAUTOJOIN "mcautojoin",
         /// Its interface identifier is the same on every network.
+        #[doc(alias = "IFA_F_STABLE_PRIVACY")]
         0x800 STABLE_PRIVACY "stable-privacy",
     }
 }

@@ -15,8 +15,9 @@ const HEADER: usize = 8;
 
 /// One of the next hops of a route: `struct rtnexthop` and what is nested in
 /// it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[doc(alias = "rtnexthop")]
 pub struct NextHop {
     /// `rtnh_flags`.
     pub flags: NextHopFlags,
@@ -29,22 +30,39 @@ pub struct NextHop {
     pub gateway: Option<IpAddr>,
 }
 
+impl NextHop {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        flags: NextHopFlags::EMPTY,
+        hops: 0,
+        output: 0,
+        gateway: None,
+    };
+}
+
 flags! {
     /// What is known of a next hop (`RTNH_F_*`).
     pub struct NextHopFlags: u8 {
         /// Cannot be used: its interface is down.
+        #[doc(alias = "RTNH_F_DEAD")]
         0x1 DEAD "dead",
         /// Looked up recursively.
+        #[doc(alias = "RTNH_F_PERVASIVE")]
         0x2 PERVASIVE "pervasive",
         /// The router is on the link, whatever the addresses say.
+        #[doc(alias = "RTNH_F_ONLINK")]
         0x4 ONLINK "onlink",
         /// Carried by hardware.
+        #[doc(alias = "RTNH_F_OFFLOAD")]
         0x8 OFFLOAD "offload",
         /// Its interface has no carrier.
+        #[doc(alias = "RTNH_F_LINKDOWN")]
         0x10 LINKDOWN "linkdown",
         /// Not resolved yet, of a multicast route.
+        #[doc(alias = "RTNH_F_UNRESOLVED")]
         0x20 UNRESOLVED "unresolved",
         /// Hardware hands its packets to the kernel.
+        #[doc(alias = "RTNH_F_TRAP")]
         0x40 TRAP "trap",
     }
 }
@@ -115,8 +133,9 @@ impl<E: Order> fmt::Debug for NextHops<'_, E> {
 }
 
 /// A rule of policy routing: `struct fib_rule_hdr` and the attributes `FRA_*`.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("RTM_NEWRULE", "RTM_DELRULE", "fib_rule_hdr"))]
 pub struct RoutingRule<'a, E: Order = Native> {
     /// `family`.
     pub family: u16,
@@ -148,6 +167,15 @@ impl<'a, E: Order> RoutingRule<'a, E> {
         }
         Ok(special && self.flags & Self::INVERT == 0)
     }
+
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: 0,
+        table: 0,
+        action: 0,
+        flags: 0,
+        attributes: Attributes::NONE,
+    };
 
     /// Reads RTM_NEWRULE or RTM_DELRULE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.

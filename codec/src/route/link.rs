@@ -6,9 +6,9 @@ use crate::netlink::Message;
 use crate::order::{Native, Order};
 
 /// A network interface: `struct ifinfomsg` and the attributes `IFLA_*`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "RTM_NEWLINK")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("RTM_NEWLINK", "RTM_DELLINK", "ifinfomsg"))]
 pub struct Link<'a, E: Order = Native> {
     /// `ifi_family`; not 0 when it is news of a bridge port or the like, which
     /// lacks most attributes.
@@ -28,6 +28,19 @@ pub struct Link<'a, E: Order = Native> {
 
 attribute_set! {
     /// The attributes of a network interface (`IFLA_*`).
+    #[doc(alias(
+        "IFLA_ADDRESS", "IFLA_IFNAME", "IFLA_MTU", "IFLA_MASTER", "IFLA_OPERSTATE",
+        "IFLA_LINKINFO", "IFLA_CARRIER", "IFLA_BROADCAST", "IFLA_LINK", "IFLA_QDISC",
+        "IFLA_STATS", "IFLA_TXQLEN", "IFLA_MAP", "IFLA_LINKMODE", "IFLA_NET_NS_PID",
+        "IFLA_IFALIAS", "IFLA_NUM_VF", "IFLA_STATS64", "IFLA_AF_SPEC", "IFLA_GROUP",
+        "IFLA_NET_NS_FD", "IFLA_EXT_MASK", "IFLA_PROMISCUITY", "IFLA_NUM_TX_QUEUES",
+        "IFLA_NUM_RX_QUEUES", "IFLA_CARRIER_CHANGES", "IFLA_LINK_NETNSID",
+        "IFLA_PROTO_DOWN", "IFLA_GSO_MAX_SEGS", "IFLA_GSO_MAX_SIZE", "IFLA_XDP",
+        "IFLA_CARRIER_UP_COUNT", "IFLA_CARRIER_DOWN_COUNT", "IFLA_MIN_MTU",
+        "IFLA_MAX_MTU", "IFLA_PROP_LIST", "IFLA_ALT_IFNAME", "IFLA_PERM_ADDRESS",
+        "IFLA_GRO_MAX_SIZE", "IFLA_TSO_MAX_SIZE", "IFLA_TSO_MAX_SEGS", "IFLA_ALLMULTI",
+        "IFLA_GSO_IPV4_MAX_SIZE", "IFLA_GRO_IPV4_MAX_SIZE",
+    ))]
     pub struct LinkAttributes<'a> {
         /// Its hardware address.
         1 ADDRESS address / with_address: bytes,
@@ -87,6 +100,16 @@ attribute_set! {
 }
 
 impl<'a, E: Order> Link<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: 0,
+        hardware: 0,
+        index: 0,
+        flags: LinkFlags::EMPTY,
+        change: 0,
+        fields: LinkAttributes::EMPTY,
+    };
+
     /// Reads RTM_NEWLINK or RTM_DELLINK;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     #[inline(always)]
@@ -115,42 +138,61 @@ flags! {
     /// Flags of an interface (`IFF_*`).
     pub struct LinkFlags: u32 {
         /// Switched on by its administrator.
+        #[doc(alias = "IFF_UP")]
         0x1 UP "up",
         /// Can broadcast.
+        #[doc(alias = "IFF_BROADCAST")]
         0x2 BROADCAST "broadcast",
         /// The driver is being debugged.
+        #[doc(alias = "IFF_DEBUG")]
         0x4 DEBUG "debug",
         /// The loopback interface.
+        #[doc(alias = "IFF_LOOPBACK")]
         0x8 LOOPBACK "loopback",
         /// Has one peer, at the other end.
+        #[doc(alias = "IFF_POINTOPOINT")]
         0x10 POINTOPOINT "pointopoint",
         /// Without trailers.
+        #[doc(alias = "IFF_NOTRAILERS")]
         0x20 NOTRAILERS "notrailers",
         /// Up, and its operational state is up or unknown.
+        #[doc(alias = "IFF_RUNNING")]
         0x40 RUNNING "running",
         /// Without address resolution.
+        #[doc(alias = "IFF_NOARP")]
         0x80 NOARP "noarp",
         /// Receives everything.
+        #[doc(alias = "IFF_PROMISC")]
         0x100 PROMISC "promisc",
         /// Receives all multicast.
+        #[doc(alias = "IFF_ALLMULTI")]
         0x200 ALLMULTI "allmulti",
         /// Spreads load over others.
+        #[doc(alias = "IFF_MASTER")]
         0x400 MASTER "master",
         /// Part of such a one.
+        #[doc(alias = "IFF_SLAVE")]
         0x800 SLAVE "slave",
         /// Can multicast.
+        #[doc(alias = "IFF_MULTICAST")]
         0x1000 MULTICAST "multicast",
         /// Its media can be chosen.
+        #[doc(alias = "IFF_PORTSEL")]
         0x2000 PORTSEL "portsel",
         /// Finds its media itself.
+        #[doc(alias = "IFF_AUTOMEDIA")]
         0x4000 AUTOMEDIA "automedia",
         /// Its addresses go when it is switched off.
+        #[doc(alias = "IFF_DYNAMIC")]
         0x8000 DYNAMIC "dynamic",
         /// Has a carrier: the driver says that the cable is in.
+        #[doc(alias = "IFF_LOWER_UP")]
         0x1_0000 LOWER_UP "lower_up",
         /// Carrier but no use yet.
+        #[doc(alias = "IFF_DORMANT")]
         0x2_0000 DORMANT "dormant",
         /// Repeats what was sent.
+        #[doc(alias = "IFF_ECHO")]
         0x4_0000 ECHO "echo",
     }
 }
@@ -160,18 +202,25 @@ numbered! {
     /// names that `ip link` shows.
     pub enum OperState: u8 {
         /// The driver does not report it: to be taken for up.
+        #[doc(alias = "IF_OPER_UNKNOWN")]
         0 Unspecified "UNKNOWN",
         /// A part of it is missing.
+        #[doc(alias = "IF_OPER_NOTPRESENT")]
         1 NotPresent "NOTPRESENT",
         /// Down.
+        #[doc(alias = "IF_OPER_DOWN")]
         2 Down "DOWN",
         /// What it stands on is down.
+        #[doc(alias = "IF_OPER_LOWERLAYERDOWN")]
         3 LowerLayerDown "LOWERLAYERDOWN",
         /// Under test.
+        #[doc(alias = "IF_OPER_TESTING")]
         4 Testing "TESTING",
         /// Waits for something, such as authentication.
+        #[doc(alias = "IF_OPER_DORMANT")]
         5 Dormant "DORMANT",
         /// Up.
+        #[doc(alias = "IF_OPER_UP")]
         6 Up "UP",
     }
 }

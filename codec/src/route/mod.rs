@@ -50,47 +50,64 @@ pub const NETLINK_ROUTE: i32 = 0;
 /// `1 << (group - 1)`.
 pub mod group {
     /// Links come, change and go.
+    #[doc(alias = "RTNLGRP_LINK")]
     pub const LINK: u32 = 1;
     /// IPv4 addresses come, change and go.
+    #[doc(alias = "RTNLGRP_IPV4_IFADDR")]
     pub const IPV4_IFADDR: u32 = 5;
     /// IPv4 routes.
+    #[doc(alias = "RTNLGRP_IPV4_ROUTE")]
     pub const IPV4_ROUTE: u32 = 7;
     /// IPv6 addresses come, change and go.
+    #[doc(alias = "RTNLGRP_IPV6_IFADDR")]
     pub const IPV6_IFADDR: u32 = 9;
     /// IPv6 routes.
+    #[doc(alias = "RTNLGRP_IPV6_ROUTE")]
     pub const IPV6_ROUTE: u32 = 11;
 }
 
 /// Values of `nlmsg_type` (`RTM_*`).
 pub mod message_type {
     /// A link came or changed.
+    #[doc(alias = "RTM_NEWLINK")]
     pub const NEWLINK: u16 = 16;
     /// A link is gone.
+    #[doc(alias = "RTM_DELLINK")]
     pub const DELLINK: u16 = 17;
     /// Asks for links.
+    #[doc(alias = "RTM_GETLINK")]
     pub const GETLINK: u16 = 18;
     /// An address came or changed.
+    #[doc(alias = "RTM_NEWADDR")]
     pub const NEWADDR: u16 = 20;
     /// An address is gone.
+    #[doc(alias = "RTM_DELADDR")]
     pub const DELADDR: u16 = 21;
     /// Asks for addresses.
+    #[doc(alias = "RTM_GETADDR")]
     pub const GETADDR: u16 = 22;
     /// A route came or changed.
+    #[doc(alias = "RTM_NEWROUTE")]
     pub const NEWROUTE: u16 = 24;
     /// A route is gone.
+    #[doc(alias = "RTM_DELROUTE")]
     pub const DELROUTE: u16 = 25;
     /// Asks for routes.
+    #[doc(alias = "RTM_GETROUTE")]
     pub const GETROUTE: u16 = 26;
     /// A rule.
+    #[doc(alias = "RTM_NEWRULE")]
     pub const NEWRULE: u16 = 32;
     /// A rule is gone.
+    #[doc(alias = "RTM_DELRULE")]
     pub const DELRULE: u16 = 33;
     /// Asks for rules.
+    #[doc(alias = "RTM_GETRULE")]
     pub const GETRULE: u16 = 34;
 }
 
 /// A message of one of the [`group`]s, or of an answer.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Change<'a, E: Order = Native> {
     /// A link came or changed.

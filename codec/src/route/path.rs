@@ -12,9 +12,9 @@ use crate::set::Value;
 
 /// A route, or the way that the kernel chose: `struct rtmsg` and the
 /// attributes `RTA_*`.
-#[derive(Copy, Clone, PartialEq, Eq)]
-#[doc(alias = "RTM_NEWROUTE")]
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias("RTM_NEWROUTE", "RTM_DELROUTE", "rtmsg"))]
 pub struct Route<'a, E: Order = Native> {
     /// `rtm_family`.
     pub family: u16,
@@ -41,6 +41,13 @@ pub struct Route<'a, E: Order = Native> {
 
 attribute_set! {
     /// The attributes of a route (`RTA_*`), and of the question for one.
+    #[doc(alias(
+        "RTA_DST", "RTA_SRC", "RTA_IIF", "RTA_OIF", "RTA_GATEWAY", "RTA_PRIORITY",
+        "RTA_PREFSRC", "RTA_MULTIPATH", "RTA_TABLE", "RTA_VIA", "RTA_METRICS", "RTA_FLOW",
+        "RTA_CACHEINFO", "RTA_MARK", "RTA_MFC_STATS", "RTA_NEWDST", "RTA_PREF",
+        "RTA_ENCAP_TYPE", "RTA_ENCAP", "RTA_EXPIRES", "RTA_UID", "RTA_TTL_PROPAGATE",
+        "RTA_IP_PROTO", "RTA_SPORT", "RTA_DPORT", "RTA_NH_ID",
+    ))]
     pub struct RouteAttributes<'a> {
         /// Where it leads, the first
         /// [`destination_prefix`](Route::destination_prefix) bits of it.
@@ -101,6 +108,7 @@ const NH_ID: u16 = 30;
 
 /// A router of whichever family (`struct rtvia`).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "rtvia")]
 pub struct Via<'a> {
     family: u16,
     address: &'a [u8],
@@ -139,6 +147,20 @@ impl<'a, E: Order> Value<'a, E> for Via<'a> {
 }
 
 impl<'a, E: Order> Route<'a, E> {
+    /// Nothing of it: for tests of what takes one, whose fields are then set.
+    pub const EMPTY: Self = Self {
+        family: 0,
+        destination_prefix: 0,
+        source_prefix: 0,
+        tos: 0,
+        table: 0,
+        protocol: 0,
+        scope: 0,
+        kind: RouteKind::from_number(0),
+        flags: 0,
+        fields: RouteAttributes::EMPTY,
+    };
+
     /// Reads RTM_NEWROUTE or RTM_DELROUTE;
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if it is neither.
     #[inline]
@@ -246,28 +268,40 @@ numbered! {
     /// What a route does with a packet (`RTN_*`), with the names of `ip route`.
     pub enum RouteKind: u8 {
         /// Nothing is said.
+        #[doc(alias = "RTN_UNSPEC")]
         0 Unspecified "unspec",
         /// Sends it on.
+        #[doc(alias = "RTN_UNICAST")]
         1 Unicast "unicast",
         /// Takes it in: an address of this host.
+        #[doc(alias = "RTN_LOCAL")]
         2 Local "local",
         /// Sends or takes it as a broadcast.
+        #[doc(alias = "RTN_BROADCAST")]
         3 Broadcast "broadcast",
         /// Takes it in as a broadcast, sends it on as unicast.
+        #[doc(alias = "RTN_ANYCAST")]
         4 Anycast "anycast",
         /// Sends or takes it as a multicast.
+        #[doc(alias = "RTN_MULTICAST")]
         5 Multicast "multicast",
         /// Drops it.
+        #[doc(alias = "RTN_BLACKHOLE")]
         6 Blackhole "blackhole",
         /// Refuses it as unreachable.
+        #[doc(alias = "RTN_UNREACHABLE")]
         7 Unreachable "unreachable",
         /// Refuses it as prohibited.
+        #[doc(alias = "RTN_PROHIBIT")]
         8 Prohibit "prohibit",
         /// Goes on in another table.
+        #[doc(alias = "RTN_THROW")]
         9 Throw "throw",
         /// Translates its address.
+        #[doc(alias = "RTN_NAT")]
         10 Nat "nat",
         /// Asks a program.
+        #[doc(alias = "RTN_XRESOLVE")]
         11 Xresolve "xresolve",
     }
 }

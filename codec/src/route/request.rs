@@ -60,6 +60,7 @@ fn links(buffer: &mut [u8], flags: u16, seq: u32, index: u32) -> Writer<'_> {
 }
 
 /// Asks for all links.
+#[doc(alias = "RTM_GETLINK")]
 pub fn dump_links(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     links(buffer, DUMP, seq, 0).finish()
 }
@@ -88,6 +89,7 @@ pub fn link_by_name<'b>(
 /// with the index `index` where that is not 0. The kernel heeds the index only
 /// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer. A
 /// family above 255 is [`ErrorKind::BadValue`], here and below.
+#[doc(alias = "RTM_GETADDR")]
 pub fn dump_addresses(
     buffer: &mut [u8],
     family: u16,
@@ -101,12 +103,14 @@ pub fn dump_addresses(
 }
 
 /// Asks for all routes of `family`, those of every table.
+#[doc(alias = "RTM_GETROUTE")]
 pub fn dump_routes(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
     let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     begin(buffer, message_type::GETROUTE, DUMP, seq, fixed).finish()
 }
 
 /// Asks for the rules of policy routing of `family`.
+#[doc(alias = "RTM_GETRULE")]
 pub fn dump_rules(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
     let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     begin(buffer, message_type::GETRULE, DUMP, seq, fixed).finish()
@@ -128,7 +132,8 @@ pub fn dump_routes_by(
 }
 
 /// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "RTM_GETROUTE")]
 pub struct Lookup {
     destination: IpAddr,
     source: Option<IpAddr>,

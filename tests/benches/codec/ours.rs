@@ -1,6 +1,6 @@
 //! This project's codec, used as its documentation says.
 
-use mptcp_codec::diag::SocketView;
+use mptcp_codec::diag::{SocketView, SubflowInfo};
 use mptcp_codec::generic::controller::Family;
 use mptcp_codec::mptcp::{self, request, EndpointFlags};
 use mptcp_codec::netlink::{Content, Messages};
@@ -143,7 +143,8 @@ fn sockets(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
             };
             let of = SocketView::decode(&message)?;
             let [local, remote] = of.ends();
-            let subflow = of.fields().subflow()?.unwrap_or_default();
+            let mut subflow = SubflowInfo::EMPTY;
+            of.read_subflow(&mut subflow)?;
             let socket = Socket {
                 state: of.state().number(),
                 ports: [local.port, remote.port],
@@ -151,10 +152,7 @@ fn sockets(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
                 destination: address(remote.address()),
                 interface: of.interface(),
                 inode: of.inode(),
-                congestion: of
-                    .fields()
-                    .congestion()
-                    .map_or(0, |name| name.as_bytes().len()),
+                congestion: of.congestion()?.map_or(0, |name| name.as_bytes().len()),
                 rtt: of.tcp_info().and_then(|info| info.rtt()).unwrap_or(0),
                 token: subflow.token_loc().unwrap_or(0),
                 flags: subflow.flags().unwrap_or_default().0,

@@ -70,9 +70,10 @@ macro_rules! finding {
     ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
      $remedy:literal $(, [$($value:expr),* $(,)?])? $(,)?) => {{
         const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
-        #[allow(dead_code)] // Rust 1.85 overlooks the assertion below
-        const VALUES: &[&str] = &[$($(stringify!($value)),*)?];
-        const _: () = assert!($crate::command::doctor::finding::places(TEXTS) == VALUES.len());
+        const {
+            let values: &[&str] = &[$($(stringify!($value)),*)?];
+            assert!($crate::command::doctor::finding::places(TEXTS) == values.len());
+        }
         $doctor.find($level, TEXTS, &[$($($value),*)?])
     }};
 }
@@ -81,9 +82,10 @@ macro_rules! finding {
 /// [values])`.
 macro_rules! put {
     ($doctor:expr, $text:expr, $words:literal, [$($value:expr),* $(,)?] $(,)?) => {{
-        #[allow(dead_code)] // Rust 1.85 overlooks the assertion below
-        const VALUES: &[&str] = &[$(stringify!($value)),*];
-        const _: () = assert!($crate::command::doctor::finding::places($words) == VALUES.len());
+        const {
+            let values: &[&str] = &[$(stringify!($value)),*];
+            assert!($crate::command::doctor::finding::places($words) == values.len());
+        }
         $doctor.put($text, $words.as_bytes(), &mut [$($value),*].iter())
     }};
 }

@@ -43,6 +43,7 @@ pub const COMMAND: Command = Command {
             \n\
             Examples:\n\
             \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
+            \x20 ip-mptcp counters --all >/run/mptcp.counters\n\
             \x20 ip-mptcp doctor --since /run/mptcp.counters",
     does: Does::Options(run),
 };
@@ -73,7 +74,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     }
     match doctor.session.path_manager() {
         Ok(_) => doctor.examine()?,
-        Err(error) if error.errno() == libc::ENOENT as u32 => finding!(
+        Err(error) if error.errno() == libc::ENOENT as usize => finding!(
             doctor,
             Level::Fault,
             "no-mptcp",

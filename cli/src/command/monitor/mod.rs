@@ -197,7 +197,7 @@ impl Screen<'_> {
         }
         match netns::enter_opened(name, &opened) {
             // A file that no namespace is mounted on, or none yet.
-            Err(error) if !asked && error.errno() == libc::EINVAL as u32 => Ok(()),
+            Err(error) if !asked && error.errno() == libc::EINVAL as usize => Ok(()),
             Err(error) => Err(error),
             Ok(()) => self.subscribe(sources, name, inode, asked),
         }
@@ -450,7 +450,7 @@ impl Namespace {
                     return Ok(1);
                 }
                 // There is nothing, or it is reported again.
-                Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as u32,
+                Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as usize,
             }
         }
         let mut received = [Received::default(); BATCH];

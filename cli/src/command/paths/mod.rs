@@ -526,7 +526,7 @@ impl Paths {
                         places.interface_of(
                             &sample.ends,
                             socket.interface(),
-                            socket.fields().mark().unwrap_or(0),
+                            socket.mark().unwrap_or(0),
                         ),
                     ),
                 };

@@ -65,7 +65,7 @@ impl Screen {
         while let Some(rest @ [_, ..]) = self.frame.as_bytes().get(self.written..) {
             match self.terminal.write(rest) {
                 Ok(written) => self.written += written,
-                Err(Errno(number)) if number == libc::EAGAIN as u32 => return Ok(()),
+                Err(Errno(number)) if number == libc::EAGAIN as usize => return Ok(()),
                 Err(error) => {
                     let what = ["Error: cannot write to the terminal"];
                     return Err(Error::system(Kind::File, status::FAILED, &what, error));
@@ -91,7 +91,7 @@ impl Screen {
         match self.terminal.read(&mut keys) {
             Ok(1..) => {}
             // Another program read them.
-            Err(Errno(number)) if number == libc::EAGAIN as u32 => {}
+            Err(Errno(number)) if number == libc::EAGAIN as usize => {}
             // The terminal has been hung up.
             _ => self.terminal.has_keys = false,
         }

@@ -188,7 +188,7 @@ impl Job {
         let end = sys::milliseconds().saturating_add(time);
         let mut news = RouteSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
         while let Err(error) = session.path_manager() {
-            if error.errno() != libc::ENOENT as u32 || !await_news(&mut news, end)? {
+            if error.errno() != libc::ENOENT as usize || !await_news(&mut news, end)? {
                 return Err(error);
             }
         }

@@ -103,7 +103,7 @@ impl Stream {
         while let Some(rest @ [_, ..]) = self.text.as_bytes().get(self.written..) {
             match sys::write_now(&self.fd, rest, &mut self.patience) {
                 Ok(written) if written > 0 => self.written += written,
-                Err(error) if error.0 == libc::EAGAIN as u32 => {
+                Err(error) if error.0 == libc::EAGAIN as usize => {
                     if self.written > self.kept() {
                         self.text.remove_front(self.written);
                         self.written = 0;

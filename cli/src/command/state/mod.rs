@@ -361,7 +361,7 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
     }
     match sys::interface_index(fd, dev.as_bytes()) {
         Ok(index) => Ok(Some(index)),
-        Err(Errno(number)) if number == libc::ENODEV as u32 => Ok(None),
+        Err(Errno(number)) if number == libc::ENODEV as usize => Ok(None),
         Err(error) => Err(Error::answer(error).about(dev)),
     }
 }

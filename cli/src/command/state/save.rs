@@ -86,7 +86,7 @@ fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
         if index != 0 {
             match interface::name(path_manager.fd(), index, &mut name) {
                 Ok(()) => name = put_name(&name, index),
-                Err(Errno(number)) if number == libc::ENODEV as u32 => {
+                Err(Errno(number)) if number == libc::ENODEV as usize => {
                     gone = true;
                     name = vanished(index);
                 }
@@ -160,7 +160,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let old = match sys::file_status(c_str(&path)) {
         Ok(old) if old.is_regular() => Some(old),
         Ok(_) => return write_all(&sys::open_to_write(c_str(&path))?, text),
-        Err(Errno(number)) if number == libc::ENOENT as u32 => None,
+        Err(Errno(number)) if number == libc::ENOENT as usize => None,
         Err(error) => return Err(error),
     };
     resolve(&mut path)?;
@@ -182,7 +182,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
         ];
         let new = name.concat();
         match sys::create(c_str(&new)) {
-            Err(Errno(number)) if number == libc::EEXIST as u32 && attempt < 1000 => attempt += 1,
+            Err(Errno(number)) if number == libc::EEXIST as usize && attempt < 1000 => attempt += 1,
             created => break (new, created?),
         }
     };
@@ -204,7 +204,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
 fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
     while !text.is_empty() {
         match sys::write(output, text)? {
-            0 => return Err(Errno(libc::EIO as u32)),
+            0 => return Err(Errno(libc::EIO as usize)),
             written => text = text.get(written..).unwrap_or(&[]),
         }
     }
@@ -226,7 +226,7 @@ fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
         };
         // It may have been longer than there was room.
         let (Some(target), Some(0)) = (buffer.get(..len), buffer.last()) else {
-            return Err(Errno(libc::ENAMETOOLONG as u32));
+            return Err(Errno(libc::ENAMETOOLONG as usize));
         };
         // What is relative is so to the folder of the link.
         let folder = match target {
@@ -237,5 +237,5 @@ fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
         path.extend_from_slice(target);
         path.push(0);
     }
-    Err(Errno(libc::ELOOP as u32))
+    Err(Errno(libc::ELOOP as usize))
 }

@@ -427,7 +427,7 @@ impl Follower<'_> {
         for step in &mut plan.steps {
             match step.error.take() {
                 // A process that may change nothing need not stay.
-                Some(error) if self.first && error.errno() == libc::EPERM as u32 => {
+                Some(error) if self.first && error.errno() == libc::EPERM as usize => {
                     return Err(error);
                 }
                 error => step.error = error,

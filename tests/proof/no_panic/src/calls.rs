@@ -179,7 +179,7 @@ calls! {
     call_family_by_name(b: &mut [u8], name: &str) controller::family_by_name(b, 1, name);
     call_family_by_id(b: &mut [u8]) controller::family_by_id(b, 1, 2);
     call_all_families(b: &mut [u8]) controller::all_families(b, 1);
-    call_policy_dump(b: &mut [u8], c: Option<u32>) policy::dump(b, 1, 2, c);
+    call_policy_dump(b: &mut [u8], c: Option<u8>) policy::dump(b, 1, 2, c);
     call_add_address(b: &mut [u8], e: &Endpoint) request::add_address(b, 1, 2, e);
     call_delete_address(b: &mut [u8], e: &Endpoint) request::delete_address(b, 1, 2, e);
     call_get_address(b: &mut [u8], t: Option<u32>) request::get_address(b, 1, 2, 3, t);

@@ -247,7 +247,7 @@ pub fn requests(
         14 => controller::family_by_name(buffer, seq, name),
         15 => controller::family_by_id(buffer, seq, family),
         16 => controller::all_families(buffer, seq),
-        17 => policy::dump(buffer, family, seq, Some(token)),
+        17 => policy::dump(buffer, family, seq, Some(token as u8)),
         18 => ask::dump_links(buffer, seq),
         19 => ask::link_by_index(buffer, seq, token),
         20 => ask::link_by_name(buffer, seq, name.as_bytes()),
