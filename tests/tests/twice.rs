@@ -1,5 +1,6 @@
 //! What is kept in two places on purpose is the same in both: the options and their
-//! spelling, checks and metrics and what documents them, the targets of the static build.
+//! spelling, checks and metrics and what documents them, what can be built, the tables of
+//! the README and of the helpers of the tests.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -210,4 +211,72 @@ fn the_readme_has_the_targets_of_the_static_build() {
         .map(str::to_owned)
         .collect();
     same("static.sh", &targets, "the README", &listed);
+}
+
+/// What stands between backquotes in the first column of the table under this head.
+fn first_column(text: &str, head: &str) -> Names {
+    let (_, table) = text.split_once(head).expect("the table");
+    // The rest of the head, and the line below it.
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let cell = row.split('|').nth(1).expect("a cell");
+        cell.split('`').skip(1).step_by(2)
+    })
+    .map(str::to_owned)
+    .collect()
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_command() {
+    let all: Names = COMMANDS.iter().map(|command| command.name.into()).collect();
+    let rows = first_column(&read("README.md"), "| command | what for |");
+    // Actions follow the name of their command.
+    let is_action = |word: &str| {
+        let mut all = COMMANDS.iter().flat_map(|command| command.actions());
+        all.any(|action| action.name == word)
+    };
+    let listed: Names = rows
+        .iter()
+        .map(|words| words.split(' ').next().expect("a word").to_owned())
+        .filter(|word| all.contains(word) || !is_action(word))
+        .collect();
+    same("the program", &all, "the README", &listed);
+}
+
+#[test]
+fn the_readme_has_the_sets_of_features_that_static_sh_knows() {
+    let script = read("cli/static.sh");
+    let (_, cases) = script.split_once("features_of() {").expect("the function");
+    let sets: Names = cases
+        .lines()
+        .skip(2)
+        .map_while(|line| line.trim().split_once(')'))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| name != "*")
+        .collect();
+    assert!(sets.len() >= 3, "{sets:?}");
+    let listed = first_column(&read("README.md"), "| `--features` |");
+    same("static.sh", &sets, "the README", &listed);
+}
+
+#[test]
+fn the_helpers_of_the_tests_are_in_their_table() {
+    let source = read("tests/src/lib.rs");
+    let modules: Names = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .map(str::to_owned)
+        .collect();
+    let table = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | "));
+    let listed: Names = table
+        .flat_map(|row| row.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect();
+    assert!(modules.len() > 10, "{modules:?}");
+    same("the crate", &modules, "its table", &listed);
 }
