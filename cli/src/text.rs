@@ -238,10 +238,30 @@ impl Text {
 
     /// A number, decimal.
     pub fn number(&mut self, value: u64) {
-        if value < 10 {
-            self.byte(digit(value));
-        } else {
-            self.digits(value, 10, 2);
+        self.named(b"", value);
+    }
+
+    /// A number, decimal, with its name in front: both go into room that is looked
+    /// for once.
+    #[inline(never)]
+    pub fn named(&mut self, name: &[u8], mut value: u64) {
+        let (mut len, mut limit) = (name.len() + 1, 10_u64);
+        while value >= limit {
+            len += 1;
+            match limit.checked_mul(10) {
+                Some(larger) => limit = larger,
+                None => break,
+            }
+        }
+        let Some((front, digits)) = self.more(len).split_at_mut_checked(name.len()) else {
+            return;
+        };
+        if !name.is_empty() {
+            copy(front, name);
+        }
+        for byte in digits.iter_mut().rev() {
+            *byte = b'0' + (value % 10) as u8;
+            value /= 10;
         }
     }
 

@@ -52,7 +52,9 @@ impl Load {
                 kernel::add(&format!("10.9.0.{} id {host} subflow", host + 1));
             }
         }
-        let listener = server.inside(|| listen("10.9.255.1:0"));
+        // As services have, below the ports that clients get: which of two ports is the
+        // service's decides how many routes are looked up.
+        let listener = server.inside(|| listen("10.9.255.1:7000"));
         Some(Load {
             client,
             server,

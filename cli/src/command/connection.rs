@@ -19,7 +19,7 @@ use crate::kernel::connections::{
     self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
 };
 use crate::kernel::{interface, Diagnostics, PathManager};
-use crate::output::{warn, Colour, Output};
+use crate::output::{warn, Colour, Output, Units};
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
 use crate::sys;
@@ -225,8 +225,8 @@ items! {
     TcpInfo "tcp_info" "        tcp_info"
     Pending "pending" " pending "
     Backlog "backlog" " backlog "
-    // Left out of text where they are 0.
     Rtt "" " rtt "
+    // Left out of text where they are 0.
     BytesSent "bytes_sent" " sent "
     BytesReceived "bytes_received" " received "
     BytesAcked "bytes_acked" " acked "
@@ -261,7 +261,7 @@ const fn spans<const N: usize>(texts: &[[&str; 2]; N]) -> [Span; N] {
 impl Item {
     /// Whether text leaves it out where it is 0.
     fn is_silent(self) -> bool {
-        self >= Self::Rtt
+        self >= Self::BytesSent
     }
 
     /// Whether it is coloured as what is not as it should be.
@@ -607,7 +607,7 @@ impl Printer<'_> {
     fn of_tcp(&mut self, subflow: &Subflow) {
         let figures = &subflow.figures;
         let json = self.out.style.json;
-        self.number(Item::Rtt, figures.rtt.into());
+        self.time(Item::Rtt, figures.rtt);
         self.number(Item::CongestionWindow, figures.cwnd.into());
         self.number(Item::BytesSent, figures.bytes_sent);
         self.number(Item::BytesAcked, figures.bytes_acked);
@@ -765,29 +765,35 @@ impl Printer<'_> {
             if !name.is_empty() {
                 self.out.json_number(name, value);
             }
-        } else if item.is_silent() {
-            self.amount(item, value);
-        } else {
-            self.front(item);
-            self.out.number(value);
-        }
-    }
-
-    /// In text, one that is left out where it is 0.
-    fn amount(&mut self, item: Item, value: u64) {
-        if value == 0 {
             return;
         }
-        self.front(item);
-        if item == Item::Rtt {
-            // Microseconds, shown as milliseconds.
-            self.out.number(value / 1000);
-            self.out.byte(b'.');
-            self.out.digits(value % 1000, 3);
-        } else {
-            self.out.amount(value);
+        let mut front = item.front();
+        if item.is_silent() {
+            if value == 0 {
+                return;
+            }
+            if item.is_wrong() || self.out.style.units != Units::Raw {
+                self.front(item);
+                self.out.amount(value);
+                self.back(item);
+                return;
+            }
         }
-        self.back(item);
+        if self.out.wraps() {
+            self.front_apart(item);
+            front = b"";
+        }
+        self.out.buffer().named(front, value);
+    }
+
+    /// A time in microseconds, in text as milliseconds.
+    fn time(&mut self, item: Item, value: u32) {
+        if value != 0 && !self.out.style.json {
+            self.front(item);
+            self.out.number((value / 1000).into());
+            self.out.byte(b'.');
+            self.out.digits((value % 1000).into(), 3);
+        }
     }
 
     /// A number, if there is one.

@@ -107,7 +107,16 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Every kernel that has MPTCP sends more than this of `tcp_info`: up to the
+    /// bytes sent.
+    const SENT: usize = 208;
+
     fn of(info: TcpInfo) -> Self {
+        // Checked once, not for each.
+        let Some(sent) = info.as_bytes().first_chunk::<{ Self::SENT }>() else {
+            return Self::default();
+        };
+        let info: TcpInfo = TcpInfo::new(sent);
         Self {
             bytes_sent: info.bytes_sent().unwrap_or(0),
             bytes_acked: info.bytes_acked().unwrap_or(0),
@@ -193,9 +202,10 @@ impl Subflow {
     const FLAGS: u16 = 0x1ff;
     const IDS: [u16; 2] = [0x4000, 0x8000];
 
-    /// What is kept of a socket of which MPTCP knows `info`.
+    /// Adds what is kept of a socket of which MPTCP knows `info`: it is written where
+    /// it stays.
     #[inline(never)]
-    fn of(socket: &SocketView, info: &SubflowInfo, detail: Detail) -> Self {
+    fn push(list: &mut Vec<Self>, socket: &SocketView, info: &SubflowInfo, detail: Detail) {
         let [local, remote] = socket.ends();
         let figures = match socket.tcp_info() {
             Some(info) if detail > Detail::Place => Figures::of(info),
@@ -205,7 +215,7 @@ impl Subflow {
         let mut flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
         flags |= u16::from(ids[0].is_some()) * Self::IDS[0];
         flags |= u16::from(ids[1].is_some()) * Self::IDS[1];
-        Self {
+        list.push(Self {
             addresses: [local.number, remote.number],
             figures,
             interface: socket.interface(),
@@ -217,7 +227,7 @@ impl Subflow {
             ids: [ids[0].unwrap_or(0), ids[1].unwrap_or(0)],
             family: local.family as u8,
             done: Cell::new(false),
-        }
+        });
     }
 
     /// Its ends, the local one first.
@@ -672,9 +682,8 @@ impl Reader<'_> {
         if !self.wanted.is_empty() && self.wanted(token).is_none() {
             return Ok(());
         }
-        let subflow = Subflow::of(socket, &info, self.detail);
+        Subflow::push(&mut self.subflows, socket, &info, self.detail);
         self.index.push(token, socket.cookie());
-        self.subflows.push(subflow);
         if self.detail == Detail::All {
             self.structures.push(Structures::of(socket, info));
         }
@@ -851,6 +860,7 @@ pub fn survey(
     let any = &Filter::ANY;
     let mut hidden = Hidden::default();
     let mut tokens = Index::default();
+    let mut one = Vec::new();
     let mptcp = Protocol::Mptcp;
     dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
         let token = token_of(socket);
@@ -868,10 +878,12 @@ pub fn survey(
         if of.is_none() && token != 0 {
             return Ok(());
         }
-        each(Found::Subflow {
-            of,
-            subflow: &Subflow::of(socket, &info, detail),
-        })
+        one.clear();
+        Subflow::push(&mut one, socket, &info, detail);
+        match one.first() {
+            Some(subflow) => each(Found::Subflow { of, subflow }),
+            None => Ok(()),
+        }
     })?;
     Ok(hidden)
 }
