@@ -253,15 +253,20 @@ impl Text {
                 None => break,
             }
         }
-        let Some((front, digits)) = self.more(len).split_at_mut_checked(name.len()) else {
-            return;
-        };
-        if !name.is_empty() {
-            copy(front, name);
+        let end = self.end + len;
+        if end > self.room.len() {
+            self.grow(end);
         }
-        for byte in digits.iter_mut().rev() {
-            *byte = b'0' + (value % 10) as u8;
-            value /= 10;
+        let room = self.room.get_mut(self.end..end).unwrap_or(&mut []);
+        self.end = end;
+        if let Some((front, digits)) = room.split_at_mut_checked(name.len()) {
+            if !name.is_empty() {
+                copy(front, name);
+            }
+            for byte in digits.iter_mut().rev() {
+                *byte = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use super::counters::expose;
 use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::Host;
-use crate::kernel::connections::{is_fallback, survey, Detail, Found};
+use crate::kernel::connections::{is_fallback, survey, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
 use crate::output::prometheus::Metrics;
@@ -62,22 +62,21 @@ impl Counts {
     #[inline(never)]
     fn read(&mut self, session: &mut Session, host: &mut Host) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-        let hidden = survey(&mut diagnostics, Detail::Place, &mut |found| {
-            let subflow = match found {
-                Found::Connection { socket, .. } => {
+        let hidden = survey(&mut diagnostics, &mut |found| {
+            let (alone, socket) = match found {
+                Found::Connection { socket } => {
                     self.connections += 1;
                     self.fallbacks += u64::from(is_fallback(socket));
                     return Ok(());
                 }
-                Found::Subflow { of, subflow, .. } => {
-                    let alone = u64::from(of.is_none());
-                    self.connections += alone;
-                    self.fallbacks += alone;
-                    subflow
-                }
+                Found::Subflow { of, socket, .. } => (of.is_none(), socket),
             };
+            self.connections += u64::from(alone);
+            self.fallbacks += u64::from(alone);
             self.subflows += 1;
-            let index = host.places.interface(subflow);
+            let mark = socket.mark().unwrap_or(0);
+            let ends = &socket.ends();
+            let index = host.places.interface_of(ends, socket.interface(), mark);
             let at = self.by_interface.partition_point(|(one, _)| *one < index);
             match self.by_interface.get_mut(at) {
                 Some((known, count)) if *known == index => *count += 1,

@@ -264,8 +264,7 @@ impl Subflow {
 
     /// It was joined to a connection that existed already.
     pub fn is_joined(&self) -> bool {
-        let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
-        self.flags().0 & joined != 0
+        is_joined(self.flags())
     }
 
     /// Its opening is over, its closing has not begun here.
@@ -274,7 +273,14 @@ impl Subflow {
     }
 }
 
-fn is_alive(state: State) -> bool {
+/// It was joined to a connection that existed already.
+pub fn is_joined(flags: SubflowFlags) -> bool {
+    let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
+    flags.0 & joined != 0
+}
+
+/// The opening of a subflow in this state is over, its closing has not begun here.
+pub fn is_alive(state: State) -> bool {
     matches!(state, State::Established | State::CloseWait)
 }
 
@@ -369,8 +375,10 @@ pub enum Found<'f> {
         /// The number of its connection; `None` for one that fell back before
         /// it had a token, which is a connection of its own.
         of: Option<usize>,
-        /// The rest.
-        subflow: &'f Subflow,
+        /// Its socket.
+        socket: &'f SocketView<'f>,
+        /// What it is.
+        flags: SubflowFlags,
     },
 }
 
@@ -854,13 +862,11 @@ pub fn each(
 /// Subflows of connections that were opened meanwhile are left out.
 pub fn survey(
     diagnostics: &mut Diagnostics,
-    detail: Detail,
     each: &mut dyn FnMut(Found) -> Result<()>,
 ) -> Result<Hidden> {
     let any = &Filter::ANY;
     let mut hidden = Hidden::default();
     let mut tokens = Index::default();
-    let mut one = Vec::new();
     let mptcp = Protocol::Mptcp;
     dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
         let token = token_of(socket);
@@ -878,12 +884,8 @@ pub fn survey(
         if of.is_none() && token != 0 {
             return Ok(());
         }
-        one.clear();
-        Subflow::push(&mut one, socket, &info, detail);
-        match one.first() {
-            Some(subflow) => each(Found::Subflow { of, subflow }),
-            None => Ok(()),
-        }
+        let flags = info.flags().unwrap_or_default();
+        each(Found::Subflow { of, socket, flags })
     })?;
     Ok(hidden)
 }

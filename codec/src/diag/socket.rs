@@ -159,12 +159,12 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
     }
 }
 
-/// The number in the first attribute, which has flags or a wrong size.
+/// The mark among attributes where one has flags or a wrong size.
 #[cold]
 #[inline(never)]
-fn odd_number<E: Order>(mut attributes: Attributes<E>) -> Result<Option<u32>, Error> {
-    let first = attributes.next().transpose()?;
-    first.map(|attribute| attribute.u32()).transpose()
+fn odd_mark<E: Order>(attributes: Attributes<E>) -> Result<Option<u32>, Error> {
+    let mark = attributes.find_last(attribute::MARK)?;
+    mark.map(|mark| mark.u32()).transpose()
 }
 
 fn upper_name<'a, E: Order>(upper: Attributes<'a, E>) -> Result<Option<Text<'a>>, Error> {
@@ -326,24 +326,23 @@ impl<'a, E: Order> SocketView<'a, E> {
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
-        let (mut info, mut upper, mut mark) = (None, &[][..], None);
+        let (mut info, mut upper, mut mark, mut odd) = (None, &[][..], None, false);
         let mut left = attributes;
-        loop {
-            let here = left;
-            let Some((raw, payload)) = left.take_next() else {
-                break;
-            };
+        while let Some((raw, payload)) = left.take_next() {
             match (raw & !FLAGS_MASK, payload) {
                 (attribute::INFO, _) => info = Some(payload),
                 (attribute::ULP_INFO, _) => upper = payload,
                 (attribute::MARK, &[a, b, c, d]) if raw == attribute::MARK => {
                     mark = Some(E::u32([a, b, c, d]));
                 }
-                (attribute::MARK, _) => mark = odd_number(here)?,
+                (attribute::MARK, _) => odd = true,
                 _ => {}
             }
         }
         left.end()?;
+        if odd {
+            mark = odd_mark(attributes)?;
+        }
         Ok(Self {
             fixed,
             attributes,

@@ -18,7 +18,7 @@ use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
 use crate::grammar::same;
-use crate::kernel::connections::{is_fallback, survey, Detail, Found};
+use crate::kernel::connections::{is_alive, is_fallback, is_joined, survey, Found};
 use crate::kernel::{Diagnostics, RouteSocket};
 use crate::session::Session;
 use crate::state::endpoint::{address_of, flags_of, index_of};
@@ -173,7 +173,7 @@ impl Healer {
         let paths = &mut self.paths;
         // Of each connection, if one more subflow can be opened from here.
         let mut peers: Vec<IpAddr> = Vec::new();
-        survey(self.asks.insert(asks), Detail::Place, &mut |found| {
+        survey(self.asks.insert(asks), &mut |found| {
             match found {
                 Found::Connection { socket, .. } => {
                     let info = socket.mptcp_info();
@@ -183,17 +183,16 @@ impl Healer {
                     let remote = socket.ends()[1].address().filter(|_| lives && has < most);
                     peers.push(remote.unwrap_or(NONE).to_canonical());
                 }
-                Found::Subflow { of, subflow, .. } => {
-                    let local = subflow.ends()[0].address().unwrap_or(NONE);
+                Found::Subflow { of, socket, flags } => {
+                    let local = socket.ends()[0].address().unwrap_or(NONE);
                     for path in &mut *paths {
                         if same(address_of(&path.endpoint), local) {
-                            path.alive |= subflow.is_alive();
-                            path.opening |= subflow.state() == State::SynSent;
+                            path.alive |= is_alive(socket.state());
+                            path.opening |= socket.state() == State::SynSent;
                         }
                     }
                     let ends = SubflowFlags::MCAP_REM | SubflowFlags::MCAP_LOC;
-                    let accepted =
-                        !subflow.is_joined() && subflow.flags() & ends == SubflowFlags::MCAP_REM;
+                    let accepted = !is_joined(flags) && flags & ends == SubflowFlags::MCAP_REM;
                     if let Some(peer) = of.and_then(|of| peers.get_mut(of)).filter(|_| accepted) {
                         *peer = NONE;
                     }

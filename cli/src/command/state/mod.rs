@@ -15,7 +15,7 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::Family;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::connections::{survey, Detail, Found};
+use crate::kernel::connections::{is_alive, survey, Found};
 use crate::kernel::{Diagnostics, Lock, Names, PathManager, RouteSocket};
 use crate::near::Near;
 use crate::output::{complain, Output};
@@ -370,10 +370,10 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
 #[inline(never)]
 fn living_subflows(session: &mut Session, into: &mut Vec<IpAddr>) -> Result<()> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-    survey(&mut diagnostics, Detail::Place, &mut |found| {
+    survey(&mut diagnostics, &mut |found| {
         match found {
-            Found::Subflow { subflow, .. } if subflow.is_alive() => {
-                into.extend(subflow.ends()[0].address());
+            Found::Subflow { socket, .. } if is_alive(socket.state()) => {
+                into.extend(socket.ends()[0].address());
             }
             _ => {}
         }
