@@ -50,9 +50,12 @@ impl Diagnostics {
     /// counters. Reports for which the receive buffer had no room are lost.
     pub fn ends(&mut self, each: &mut dyn FnMut(&SocketView)) -> Result<()> {
         self.socket.news(&mut |message| {
-            let socket = message.map(|message| SocketView::decode(&message));
-            if let Some(Ok(socket)) = socket {
-                each(&socket);
+            if let Some(message) = message {
+                // One that cannot be read is lost like one that did not come.
+                let _ = decode(&message, &mut |socket| {
+                    each(socket);
+                    Ok(())
+                });
             }
         })
     }
@@ -95,10 +98,16 @@ impl Diagnostics {
             &|buffer, seq| query.request(buffer, seq, token),
             &mut |message| match inode_of(message) {
                 other if inode != 0 && other != 0 && other != inode => Ok(()),
-                _ => each(&SocketView::decode(message)?),
+                _ => decode(message, each),
             },
         )
     }
+}
+
+/// Hands the socket in a message to `each`.
+#[inline(never)]
+fn decode(message: &Message, each: &mut dyn FnMut(&SocketView) -> Result<()>) -> Result<()> {
+    each(&SocketView::decode(message)?)
 }
 
 /// The inode in a message about a socket; 0 where there is none.
