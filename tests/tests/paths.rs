@@ -463,6 +463,35 @@ fn rows_are_of_paths_connections_or_subflows_and_words_select_them() {
     assert!(!text.contains('\x1b'), "{text}");
 }
 
+/// Also where its first subflow is not among those that are selected, and another goes
+/// to an address that the peer announced.
+#[test]
+fn a_connection_is_shown_with_the_peer_that_it_was_opened_to() {
+    let Some(paths) = TwoPaths::fresh() else {
+        return;
+    };
+    paths.set_limits(2, 2);
+    let announced = "10.0.2.1 dev s2 signal";
+    paths.server.inside(|| kernel::add(announced));
+    let listener = paths.listen("0.0.0.0:0");
+    let connection = paths.connect(&listener);
+    until("a subflow to the announced address", || {
+        connection.ping();
+        (connection.subflows() == Some(1)).then_some(())
+    });
+    let port = listener.local_addr().expect("its address").port();
+    let heading = format!("token {:08x} to 10.0.1.1:{port}", connection.tokens().0);
+    for words in ["", "dev c2", "remote 10.0.2.1", "dev c1"] {
+        let line = format!("paths --by connection --count 1 --interval 0.05 {words}");
+        let text = Run::tool(&line).run().success().stdout();
+        let found: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("token "))
+            .collect();
+        assert_eq!(found, [&heading], "{words}: {text}");
+    }
+}
+
 #[test]
 fn mistakes_name_the_word_at_fault() {
     let Some(_namespace) = Namespace::fresh() else {

@@ -4,16 +4,14 @@
 //! subflow eight bytes, for a connection its token.
 
 use mptcp_codec::diag::{
-    attribute, extension, Filter, Protocol, Query, SocketView, State, States, SubflowFlags,
-    SubflowInfo,
+    attribute, Filter, Protocol, SocketView, State, States, SubflowFlags, SubflowInfo,
 };
-use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::EndpointFlags;
 
 use crate::error::Result;
 use crate::host::health::{Host, Presence};
 use crate::host::places::{is_ipv4, key_of, Key};
-use crate::kernel::Diagnostics;
+use crate::kernel::{connections, Diagnostics};
 
 /// This many peers are told apart.
 pub const PEERS: usize = 8;
@@ -688,14 +686,7 @@ fn dump(
     states: States,
     each: &mut dyn FnMut(&SocketView) -> Result<()>,
 ) -> Result<()> {
-    for family in [AF_INET, AF_INET6] {
-        let query = Query::new(protocol, family)
-            .with_states(states)
-            .with_extensions(extension::INFO)
-            .with_filter(Filter::ANY);
-        diagnostics.dump(&query, 0, each)?;
-    }
-    Ok(())
+    connections::dump(diagnostics, protocol, states, &Filter::ANY, 0, each)
 }
 
 /// Where sockets of plain TCP listen for other hosts: how many do, and one of

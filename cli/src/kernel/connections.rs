@@ -512,7 +512,7 @@ fn query(protocol: Protocol, family: u16, states: States) -> Query {
 /// Hands the sockets of a protocol in these states that pass to `each`; with
 /// an `inode` that is not 0, only those that have this one or none.
 #[inline(never)]
-fn dump(
+pub fn dump(
     diagnostics: &mut Diagnostics,
     protocol: Protocol,
     states: States,
@@ -537,7 +537,8 @@ fn by_token(
     diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, CONNECTED), token, each)
 }
 
-fn token_of(socket: &SocketView) -> u32 {
+/// The token of a connection; 0 where it has none.
+pub fn token_of(socket: &SocketView) -> u32 {
     let info = socket.mptcp_info();
     info.and_then(|info| info.token()).unwrap_or(0)
 }

@@ -18,9 +18,7 @@ mod rates;
 mod record;
 mod screen;
 
-use mptcp_codec::diag::{
-    self, extension, End, Filter, Protocol, Query, SocketView, States, SubflowFlags, SubflowInfo,
-};
+use mptcp_codec::diag::{End, Filter, Protocol, SocketView, States, SubflowFlags, SubflowInfo};
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use self::layout::{News, Sort, View};
@@ -34,7 +32,7 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::{milliseconds, shortens, Words};
 use crate::host::places::{is_ipv4, key_of, Places};
-use crate::kernel::connections::is_fallback;
+use crate::kernel::connections::{dump, is_alive, is_fallback, token_of};
 use crate::kernel::{interface, proc, Diagnostics, LinkEvents};
 use crate::output::{warn, Units};
 use crate::session::{Command, Does, Session};
@@ -108,6 +106,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
             links: LinkEvents::new(),
             rates: Rates::default(),
             table: Rows::default(),
+            connections: Connections::default(),
             counters: proc::Counters::default(),
             before: None,
             ahead: 0,
@@ -347,7 +346,7 @@ impl Watch {
         if self.screen.is_none() && paths.elapsed == 0 {
             return Ok(());
         }
-        paths.make_rows();
+        paths.make_rows()?;
         let Rows {
             rows, order, total, ..
         } = &mut paths.table;
@@ -451,6 +450,7 @@ struct Paths {
     links: LinkEvents,
     rates: Rates,
     table: Rows,
+    connections: Connections,
     counters: proc::Counters,
     /// What the counters were at the look before.
     before: Option<Counted>,
@@ -490,7 +490,10 @@ impl Paths {
         self.links = links;
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
-        let fallbacks = self.fallbacks()?;
+        self.connections.clear();
+        if self.words.fallback {
+            self.connections.read(&mut self.diagnostics)?;
+        }
         let counted = self.count();
         self.take_ends()?;
         let now = sys::milliseconds();
@@ -504,64 +507,38 @@ impl Paths {
             words,
             places,
             rates,
+            connections,
             hidden,
             ..
         } = self;
-        for family in [AF_INET, AF_INET6] {
-            let query = Query::new(Protocol::Tcp, family)
-                .with_states(States::CONNECTED)
-                .with_extensions(extension::INFO)
-                .with_filter(Filter::of(&words.ends).unwrap_or(Filter::ANY));
-            diagnostics.dump(&query, 0, &mut |socket| {
-                let mut sample = NOTHING;
-                let Some(id) = read(socket, &mut sample, hidden)? else {
-                    return Ok(());
-                };
-                let in_turn = sample.cookie % TURNS == turn % TURNS;
-                let known = rates.place(sample.cookie);
-                (sample.endpoint, sample.interface) = match known {
-                    Some(known) if !few && !changed && !in_turn => known,
-                    _ => (
-                        places.endpoint_of(sample.ends[0].number, id.local),
-                        places.interface_of(
-                            &sample.ends,
-                            socket.interface(),
-                            socket.mark().unwrap_or(0),
-                        ),
+        let filter = &Filter::of(&words.ends).unwrap_or(Filter::ANY);
+        let (tcp, states) = (Protocol::Tcp, States::CONNECTED);
+        dump(diagnostics, tcp, states, filter, 0, &mut |socket| {
+            let mut sample = NOTHING;
+            let Some(id) = read(socket, &mut sample, hidden)? else {
+                return Ok(());
+            };
+            let in_turn = sample.cookie % TURNS == turn % TURNS;
+            let known = rates.place(sample.cookie);
+            (sample.endpoint, sample.interface) = match known {
+                Some(known) if !few && !changed && !in_turn => known,
+                _ => (
+                    places.endpoint_of(sample.ends[0].number, id.local),
+                    places.interface_of(
+                        &sample.ends,
+                        socket.interface(),
+                        socket.mark().unwrap_or(0),
                     ),
-                };
-                if is_wanted(words, fallbacks.as_deref(), &sample) {
-                    rates.seen(&sample);
-                }
-                Ok(())
-            })?;
-        }
+                ),
+            };
+            if is_wanted(words, connections, &sample) {
+                rates.seen(&sample);
+            }
+            Ok(())
+        })?;
         self.rates.end();
         self.compare(counted);
         Ok(())
-    }
-
-    /// The tokens of connections that fell back to TCP, if these are selected.
-    fn fallbacks(&mut self) -> Result<Option<Vec<u128>>> {
-        if !self.words.fallback {
-            return Ok(None);
-        }
-        // 0: fell back before it had one.
-        let mut tokens = vec![0];
-        for family in [AF_INET, AF_INET6] {
-            let query = Query::new(Protocol::Mptcp, family)
-                .with_states(States::CONNECTED)
-                .with_extensions(extension::INFO);
-            self.diagnostics.dump(&query, 0, &mut |socket| {
-                if is_fallback(socket) {
-                    let info = socket.mptcp_info();
-                    tokens.extend(info.and_then(|info| info.token()).map(u128::from));
-                }
-                Ok(())
-            })?;
-        }
-        tokens.sort_unstable();
-        Ok(Some(tokens))
     }
 
     /// Takes the last counters of destroyed sockets.
@@ -610,9 +587,19 @@ impl Paths {
     }
 
     /// Makes the rows of what was seen.
-    fn make_rows(&mut self) {
+    fn make_rows(&mut self) -> Result<()> {
         let rows = &mut self.table;
         rows.make(&self.rates, self.by);
+        if self.by == By::Connection {
+            if self.connections.keys.is_empty() {
+                self.connections.read(&mut self.diagnostics)?;
+            }
+            for row in &mut rows.rows {
+                if let Some((_, peer)) = self.connections.find(row.token) {
+                    row.ends[1] = peer;
+                }
+            }
+        }
         if self.by == By::Path && self.words == ConnectionWords::default() {
             // Endpoints without subflows are paths too.
             for endpoint in &self.places.endpoints {
@@ -638,6 +625,60 @@ impl Paths {
                 row.state = State::Down;
             }
         }
+        Ok(())
+    }
+}
+
+/// The connections of the kernel's list: their subflows do not tell with whom they
+/// are, if the first one has ended or is not selected, nor whether they fell back.
+#[derive(Default)]
+struct Connections {
+    // Sorted: token, port and family of the peer, whether it fell back, and the place
+    // of the peer's address, in one number.
+    keys: Vec<u128>,
+    addresses: Vec<u128>,
+}
+
+impl Connections {
+    const TOKEN: u32 = 80;
+    const PORT: u32 = 64;
+    const FAMILY: u32 = 48;
+    const FALLBACK: u32 = 32;
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.addresses.clear();
+    }
+
+    fn read(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+        let (mptcp, states) = (Protocol::Mptcp, States::CONNECTED);
+        dump(diagnostics, mptcp, states, &Filter::ANY, 0, &mut |socket| {
+            let [_, peer] = socket.ends();
+            self.keys.push(
+                u128::from(token_of(socket)) << Self::TOKEN
+                    | u128::from(peer.port) << Self::PORT
+                    | u128::from(peer.family) << Self::FAMILY
+                    | u128::from(is_fallback(socket)) << Self::FALLBACK
+                    | self.addresses.len() as u128,
+            );
+            self.addresses.push(peer.number);
+            Ok(())
+        })?;
+        self.keys.sort_unstable();
+        Ok(())
+    }
+
+    /// Whether the connection with this token fell back, and its peer.
+    fn find(&self, token: u32) -> Option<(bool, End)> {
+        let before = |key: &u128| ((key >> Self::TOKEN) as u32) < token;
+        let key = *self.keys.get(self.keys.partition_point(before))?;
+        let peer = End {
+            number: *self.addresses.get(key as u32 as usize)?,
+            port: (key >> Self::PORT) as u16,
+            family: (key >> Self::FAMILY) as u16,
+        };
+        let same = (key >> Self::TOKEN) as u32 == token;
+        same.then_some((key >> Self::FALLBACK & 1 != 0, peer))
     }
 }
 
@@ -678,16 +719,10 @@ fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<O
     if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::JOIN_REM.0) != 0 {
         sample.marks |= Sample::MPTCP;
     }
-    if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::MCAP_LOC.0) != 0 {
-        sample.marks |= Sample::FIRST;
-    }
     if flags & (SubflowFlags::BKUP_LOC.0 | SubflowFlags::BKUP_REM.0) != 0 {
         sample.marks |= Sample::BACKUP;
     }
-    if matches!(
-        socket.state(),
-        diag::State::Established | diag::State::CloseWait
-    ) {
+    if is_alive(socket.state()) {
         sample.marks |= Sample::OPEN;
     }
     sample.cookie = socket.cookie();
@@ -718,10 +753,12 @@ fn counters_of(socket: &SocketView) -> Counters {
     }
 }
 
-/// Whether a subflow is what the words say.
-fn is_wanted(words: &ConnectionWords, fallbacks: Option<&[u128]>, sample: &Sample) -> bool {
-    words.token.is_none_or(|token| token == sample.token)
+/// Whether a subflow is what the words say. One without a token fell back before it
+/// had one.
+fn is_wanted(words: &ConnectionWords, connections: &Connections, sample: &Sample) -> bool {
+    let token = sample.token;
+    words.token.is_none_or(|wanted| wanted == token)
         && words.dev.is_none_or(|dev| dev == sample.interface)
-        && fallbacks.is_none_or(|tokens| tokens.binary_search(&sample.token.into()).is_ok())
+        && (!words.fallback || token == 0 || connections.find(token).is_some_and(|(is, _)| is))
         && matches(words, &sample.ends)
 }

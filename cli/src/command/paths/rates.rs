@@ -38,8 +38,6 @@ impl Sample {
     pub const WAITING: u8 = 4;
     /// Its peer speaks MPTCP.
     pub const MPTCP: u8 = 8;
-    /// Its connection began with it.
-    pub const FIRST: u8 = 16;
 }
 
 /// Counters of a subflow, or what they grew by.
@@ -316,8 +314,8 @@ pub struct Row {
     pub interface: u32,
     /// Its endpoint, 0 for none.
     pub endpoint: u8,
-    /// The local end, and the peer's. By connection the latter is that of the
-    /// subflow which the connection began with, while there is one.
+    /// The local end, and the peer's. By connection the latter is that of any
+    /// subflow: whom a connection is with, only its own socket tells.
     pub ends: [End; 2],
     /// Subflows that are there.
     pub subflows: u32,
@@ -413,7 +411,7 @@ pub struct Rows {
     pub total: Total,
     index: Index,
     // The row and the time in one number: sorted, a row's are together. After
-    // that, tokens and the places of first subflows.
+    // that, tokens.
     times: Vec<u128>,
 }
 
@@ -445,9 +443,6 @@ impl Rows {
             }
         }
         self.medians();
-        if by == By::Connection {
-            self.peers(rates);
-        }
         for row in &mut self.rows {
             row.state = row.judge();
             self.total.subflows += u64::from(row.subflows);
@@ -507,53 +502,18 @@ impl Rows {
         }
     }
 
-    /// A connection is that to the peer of its first subflow, also where others
-    /// go to addresses that the peer announced.
-    fn peers(&mut self, rates: &Rates) {
-        let token_of = |entry: &u128| (entry >> 32) as u32;
+    fn count_connections(&mut self, rates: &Rates) -> u64 {
         self.times.clear();
-        for (at, subflow) in rates.subflows.iter().enumerate() {
-            if subflow.marks & Sample::FIRST != 0 && subflow.token != 0 {
-                self.times
-                    .push(u128::from(subflow.token) << 32 | at as u128);
+        for subflow in &rates.subflows {
+            if subflow.look == rates.look {
+                self.times.push(subflow.token.into());
             }
         }
         self.times.sort_unstable();
-        for row in &mut self.rows {
-            let place = self
-                .times
-                .partition_point(|entry| token_of(entry) < row.token);
-            let Some(entry) = self.times.get(place) else {
-                continue;
-            };
-            if token_of(entry) != row.token {
-                continue;
-            }
-            if let Some(first) = rates.subflows.get(*entry as u32 as usize) {
-                row.ends[1] = first.ends()[1];
-            }
-        }
-    }
-
-    fn count_connections(&mut self, rates: &Rates) -> u64 {
-        self.index.clear();
-        let mut count = 0;
-        for (at, subflow) in rates.subflows.iter().enumerate() {
-            let token = subflow.token;
-            if subflow.look != rates.look || token == 0 {
-                continue;
-            }
-            let hash = hash(token.into());
-            let known = self.index.find(hash, &mut |at| {
-                rates
-                    .subflows
-                    .get(at)
-                    .is_some_and(|known| known.token == token)
-            });
-            if known.is_none() {
-                self.index.insert(hash, at);
-                count += 1;
-            }
+        let (mut count, mut last) = (0, 0);
+        for token in &self.times {
+            count += u64::from(*token != last);
+            last = *token;
         }
         count
     }
@@ -778,27 +738,6 @@ mod tests {
         let mut table = Rows::default();
         table.make(&rates, By::Path);
         assert_eq!((table.total.connections, table.total.subflows), (2, 4));
-    }
-
-    #[test]
-    fn a_connection_is_to_the_peer_of_its_first_subflow_on_every_path() {
-        let mut rates = Rates::default();
-        let mut samples = [1, 2, 3, 4].map(|at| sample(at, at as u32, 1));
-        for (at, sample) in samples.iter_mut().enumerate() {
-            sample.ends[1].number = 100 + at as u128;
-        }
-        samples[2].marks |= Sample::FIRST;
-        // Of this one the first subflow has ended.
-        samples[3].token = 8;
-        look(&mut rates, &samples);
-        let peers = |by| {
-            let rows = rows(&rates, by);
-            rows.iter()
-                .map(|row| row.ends[1].number)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(peers(By::Connection), [102, 102, 102, 103]);
-        assert_eq!(peers(By::Subflow), [100, 101, 102, 103]);
     }
 
     #[test]
