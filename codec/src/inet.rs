@@ -49,7 +49,7 @@ pub(crate) const fn either(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option
 
 /// The address of `family` that `bytes` begin with; `None` where the family has
 /// addresses of another kind.
-#[inline(never)]
+#[inline]
 pub(crate) fn from_bytes(family: u16, bytes: &[u8]) -> Option<IpAddr> {
     match family {
         AF_INET => Some(IpAddr::V4(Ipv4Addr::from(*bytes.first_chunk::<4>()?))),

@@ -181,6 +181,8 @@ pub const ANY_LEN: usize = usize::MAX;
 pub trait Value<'a, E: Order>: Copy + Ord + Hash + Debug {
     /// What stands for one that is absent.
     const ABSENT: Self;
+    /// Its length, [`ANY_LEN`] where that varies.
+    const LEN: usize = ANY_LEN;
     /// How it is shown.
     const SHAPE: Shape = Shape::Bytes;
     /// Reads a payload; `None` where it is no such value.
@@ -691,6 +693,7 @@ pub mod kind {
         type Found = Option<T>;
         type Given = T;
         const ABSENT: T = T::ABSENT;
+        const LEN: usize = T::LEN;
         const SHAPE: Shape = T::SHAPE;
         #[inline(always)]
         fn read(payload: &'a [B]) -> Option<T> {
@@ -766,7 +769,8 @@ pub mod inner {
     pub use crate::netlink::{behind, Forms, BARE};
     use crate::netlink::{Form, ATTRIBUTE_HEADER};
 
-    /// Whether the attributes that `sent` names are read as runs.
+    /// Whether the attributes that `sent` names are read as runs. A constant and no
+    /// `cfg`, which would be that of the crate that has the set.
     pub const FAST: bool = cfg!(feature = "fast");
 
     /// The word in which a set keeps what is present.
@@ -987,10 +991,12 @@ pub mod inner {
         names: &'static Names,
         take: &mut dyn FnMut(Option<&[u8]>) -> usize,
     ) -> Result<(), Error> {
-        while let Some(attribute) = left.next() {
-            let attribute = match attribute {
-                Ok(attribute) => attribute,
-                Err(error) => return Err(error.in_set(names)),
+        loop {
+            let before = left;
+            let attribute = match left.next() {
+                None => return Ok(()),
+                Some(Ok(attribute)) => attribute,
+                Some(Err(_)) => return Err(fault(before, forms, names)),
             };
             match forms.iter().find(|row| row.0 == attribute.number()) {
                 None => {
@@ -1016,7 +1022,7 @@ pub mod inner {
                     }
                     let usual = usual.get(..ATTRIBUTE_HEADER + align(len));
                     if usual.is_none_or(|usual| take(Some(usual)) != 0) {
-                        return Err(attribute.error(form.fault()).in_set(names));
+                        return Err(fault(before, forms, names));
                     }
                 }
             }
@@ -1024,7 +1030,6 @@ pub mod inner {
             let untaken = take(Some(rest));
             left = left.continued_at(rest.get(rest.len().wrapping_sub(untaken)..).unwrap_or(&[]));
         }
-        Ok(())
     }
 }
 

@@ -38,7 +38,8 @@
 /// `pad NUMBER` names the attribute that only fills space before 64-bit
 /// ones. `sent [NAME NAME] [NAME]` after the table names attributes that the
 /// sender puts one after the other, in its order: those are read faster, most so
-/// where a bracket has only such as have a fixed length. `also { NUMBER NAME Shape::Text, }` after that gives names to others,
+/// where a bracket has only such as have a fixed length (and with the feature
+/// `fast` alone). `also { NUMBER NAME Shape::Text, }` after that gives names to others,
 /// for printing alone.
 ///
 /// ```
@@ -219,6 +220,15 @@ macro_rules! __of_mode {
     (owned start $set:ident $attributes:ident) => {};
     (lent start $set:ident $attributes:ident) => {
         $set.all = $attributes;
+    };
+
+    // The length that the family of the message gives it, if it is whole words:
+    // what has another is taken later.
+    (lent len address $self:ident) => {
+        Some(usize::from($self.address_len) & !3)
+    };
+    ($mode:ident len $kind:ident $self:ident) => {
+        None
     };
 
     // An address has the length that the family of its message gives.
@@ -554,7 +564,12 @@ macro_rules! __attribute_set {
                 attributes: $crate::netlink::Attributes<$a, $E>,
             ) -> core::result::Result<(), $crate::Error> {
                 $crate::__of_mode!($mode start self attributes);
-                let rest = self.take_usual(attributes.as_bytes(), core::marker::PhantomData::<$E>);
+                let (bytes, order) = (attributes.as_bytes(), core::marker::PhantomData::<$E>);
+                let rest = if $crate::set::inner::FAST {
+                    self.take_usual(bytes, order)
+                } else {
+                    self.take_each(bytes, order)
+                };
                 if rest.is_empty() {
                     return Ok(());
                 }
@@ -578,8 +593,7 @@ macro_rules! __attribute_set {
                 #[allow(unused_mut)]
                 let mut present = self.present;
                 $(
-                    if const { !$crate::set::inner::FAST } {
-                    } else if const { true $( && $crate::set::inner::length(Self::FORMS, $set::$sent) != $crate::set::ANY_LEN )+ } {
+                    if const { true $( && $crate::set::inner::length(Self::FORMS, $set::$sent) != $crate::set::ANY_LEN )+ } {
                         if let Some((run, tail)) = rest.split_at_checked(const {
                             0 $( + $crate::set::inner::padded(Self::FORMS, $set::$sent) )+
                         }) {
@@ -602,10 +616,19 @@ macro_rules! __attribute_set {
                         }
                     } else {
                         $(
-                            if let Some((head, _)) = rest.split_first_chunk::<4>() {
+                            if let Some((head, after)) = rest.split_first_chunk::<4>() {
                                 let word = $crate::set::inner::header::<$E>(head, 0);
                                 let len = (word & 0xffff) as usize;
-                                if word >> 16 == $set::$sent as u32 {
+                                if let Some(given) = self.len_given($set::$sent) {
+                                    if word == ($set::$sent as u32) << 16 | (4 + given) as u32 {
+                                        if let Some((value, tail)) = after.split_at_checked(given) {
+                                            if self.keep_any($set::$sent, value, order) {
+                                                present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
+                                                rest = tail;
+                                            }
+                                        }
+                                    }
+                                } else if word >> 16 == $set::$sent as u32 {
                                     if let Some(value) = rest.get(4..len) {
                                         if self.keep_any($set::$sent, value, order) {
                                             present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
@@ -649,6 +672,16 @@ macro_rules! __attribute_set {
                         }
                     )*
                     _ => {}
+                }
+            }
+
+            /// The length that the message gives the attribute `number`, if it does.
+            #[inline(always)]
+            #[allow(dead_code, unused_variables)]
+            fn len_given(&self, number: u16) -> core::option::Option<usize> {
+                match number {
+                    $( $number => $crate::__of_mode!($mode len $kind self), )*
+                    _ => None,
                 }
             }
 

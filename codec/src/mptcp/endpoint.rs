@@ -100,13 +100,16 @@ impl Endpoint {
 #[cold]
 #[inline(never)]
 fn address_among<'a, E: Order>(attributes: Attributes<'a, E>) -> Result<Attributes<'a, E>, Error> {
-    match attributes.find_last(attribute::ADDR)? {
-        Some(address) => Ok(address.nested()),
-        None => {
-            let at = attributes.offset();
-            Err(Error::about(ErrorKind::Missing, attribute::ADDR, at))
+    let missing = Error::about(ErrorKind::Missing, attribute::ADDR, attributes.offset());
+    let mut found = Err(missing);
+    for attribute in attributes {
+        match attribute {
+            Ok(address) if address.number() == attribute::ADDR => found = Ok(address.nested()),
+            Ok(_) => {}
+            Err(error) => return Err(error),
         }
     }
+    found
 }
 
 flags! {

@@ -226,8 +226,7 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
     }
 }
 
-/// A string that is short or has more than one NUL at its end, byte by byte:
-/// small where [`Text::read`] is fast.
+/// A string that has more than one NUL at its end, byte by byte: small where [`Text::read`] is fast.
 #[cold]
 fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     let end = payload.iter().position(|&b| b == 0)?;
@@ -264,11 +263,18 @@ impl<'a> Text<'a> {
     // Not inlined: many sets have a string.
     #[inline(never)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
-        let usual = match FAST {
-            true => Self::usual(payload),
-            false => None,
-        };
-        usual.or_else(|| padded_text(payload))
+        if !FAST {
+            return padded_text(payload);
+        }
+        if payload.len() < 8 {
+            // Names of interfaces and their like.
+            if let Some((0, text)) = payload.split_last() {
+                if text.iter().all(|byte| *byte != 0) {
+                    return Some(Self(text));
+                }
+            }
+        }
+        Self::usual(payload).or_else(|| padded_text(payload))
     }
 
     /// The string in a payload that is not short and has one NUL, at its end.

@@ -121,6 +121,20 @@ impl<'a, E: Order> Message<'a, E> {
         }
     }
 
+    /// The number in an acknowledgement, a refusal or the end of a dump: 0, or
+    /// the error as in [`Ack::errno`]; `None` for other messages. What
+    /// [`content`](Self::content) says beyond it is not read, which is less code.
+    #[inline]
+    pub fn errno(&self) -> Option<Result<u32, Error>> {
+        match self.header.message_type {
+            message_type::ERROR | message_type::DONE => {
+                let front = Front::<E>::read(self.payload, &self.header);
+                Some(front.map(|front| front.errno))
+            }
+            _ => None,
+        }
+    }
+
     /// What kind of message it is, with the control messages decoded.
     // Inlined for what nearly all messages are, also where a program calls it
     // from several places.
@@ -142,36 +156,40 @@ impl<'a, E: Order> Message<'a, E> {
         match self.header.message_type {
             message_type::NOOP => *content = Ok(Content::Noop),
             message_type::OVERRUN => *content = Ok(Content::Overrun),
-            message_type::ERROR => match Front::read(self.payload, &self.header) {
-                Ok(front) => {
+            number @ (message_type::ERROR | message_type::DONE) => {
+                let front = match Front::read(self.payload, &self.header) {
+                    Ok(front) => front,
+                    Err(error) => {
+                        *content = Err(error);
+                        return;
+                    }
+                };
+                // Each is looked at where it was just written, which costs nothing.
+                let extended = if number == message_type::ERROR {
                     *content = Ok(Content::Ack(Ack {
                         errno: front.errno,
                         request: front.request,
                         request_payload: front.request_payload,
                         extended: ExtendedAck::EMPTY,
                     }));
-                    if let Ok(Content::Ack(ack)) = content {
-                        if let Err(error) = ack.extended.update(front.attributes) {
-                            *content = Err(error);
-                        }
+                    match content {
+                        Ok(Content::Ack(ack)) => &mut ack.extended,
+                        _ => return,
                     }
-                }
-                Err(error) => *content = Err(error),
-            },
-            message_type::DONE => match Front::read(self.payload, &self.header) {
-                Ok(front) => {
+                } else {
                     *content = Ok(Content::Done(Done {
                         errno: front.errno,
                         extended: ExtendedAck::EMPTY,
                     }));
-                    if let Ok(Content::Done(done)) = content {
-                        if let Err(error) = done.extended.update(front.attributes) {
-                            *content = Err(error);
-                        }
+                    match content {
+                        Ok(Content::Done(done)) => &mut done.extended,
+                        _ => return,
                     }
+                };
+                if let Err(error) = extended.update(front.attributes) {
+                    *content = Err(error);
                 }
-                Err(error) => *content = Err(error),
-            },
+            }
             _ => {}
         }
     }

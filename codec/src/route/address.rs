@@ -53,7 +53,7 @@ attribute_set! {
         11 PROTO protocol / with_protocol: u8,
     }
     // IPv4, then IPv6, whose cache comes first.
-    sent [ADDRESS LOCAL BROADCAST LABEL] [FLAGS] [CACHEINFO] [FLAGS] [PROTO]
+    sent [ADDRESS LOCAL BROADCAST LABEL] [FLAGS CACHEINFO] [CACHEINFO FLAGS] [PROTO]
     also {
         5 ANYCAST Shape::Ip,
         7 MULTICAST Shape::Ip,
@@ -146,6 +146,7 @@ impl<'a, E: Order> Value<'a, E> for CacheInfo {
         created: 0,
         updated: 0,
     };
+    const LEN: usize = 16;
     const SHAPE: Shape = Shape::List(4);
 
     #[inline(always)]
