@@ -251,18 +251,18 @@ macro_rules! __each {
     ) => {
         while let Some((chunk, _)) = $rest.split_first_chunk::<8>() {
             let word = $crate::set::inner::header::<$E>(chunk, 0);
-            let bare = word & $crate::set::inner::BARE;
             let after;
-            let bit = match bare >> 16 {
+            // One with flags in its type is none of these.
+            let bit = match word >> 16 {
                 $(
                     $number => {
                         let fixed = const { $crate::set::inner::length(Self::FORMS, $number) };
                         let value;
                         if fixed == $crate::set::ANY_LEN {
-                            let len = (bare & 0xffff) as usize;
+                            let len = (word & 0xffff) as usize;
                             value = match $rest.get(4..len) {
-                                Some(value) if word == bare => value,
-                                _ => break,
+                                Some(value) => value,
+                                None => break,
                             };
                             after = $crate::set::inner::behind($rest, len);
                         } else {

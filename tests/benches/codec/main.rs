@@ -44,6 +44,7 @@ fn main() {
         ["callgrind"] => {
             check(&contenders, &inputs);
             table("instructions", &contenders, |job, contender| {
+                (job.run)(contender, &inputs)?;
                 measure::instructions(job, contender)
             });
         }
