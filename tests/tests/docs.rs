@@ -380,8 +380,9 @@ fn tour(command: &str) -> Run {
             .words(command)
             .words("-q -p ip-mptcp-tests --example tour")
     };
+    // What compilers warn about differs.
     let build = cargo("build").limit(Duration::from_secs(300)).run();
-    build.success();
+    assert_eq!(build.code(), 0, "{}", build.report());
     cargo(command).env("IP_MPTCP_BIN", &binary().display().to_string())
 }
 
@@ -390,11 +391,9 @@ fn the_tour_shows_bytes_on_two_paths_and_loses_none() {
     if Namespace::fresh().is_none() {
         return;
     }
-    let tour = tour("run")
-        .limit(Duration::from_secs(120))
-        .run()
-        .success()
-        .stdout();
+    let output = tour("run").limit(Duration::from_secs(120)).run();
+    assert_eq!(output.code(), 0, "{}", output.report());
+    let tour = output.stdout();
     let tree = tour.matches("% rtt ").count();
     assert_eq!(tree, 4, "two subflows, looked at twice:\n{tour}");
     assert!(
@@ -416,7 +415,8 @@ fn the_tour_says_what_to_do_where_namespaces_are_forbidden() {
         skip(&format!("no user namespaces: {}", possible.stderr()));
         return;
     }
-    tour("build").run().success();
+    let build = tour("build").run();
+    assert_eq!(build.code(), 0, "{}", build.report());
     // Examples lie beside what tests are built beside of.
     let test = std::env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("the profile's folder");
