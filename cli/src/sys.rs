@@ -258,15 +258,15 @@ pub fn receive(
     // SAFETY: the first `count` headers are set; each points at its own
     // address and its own part of `buffer`, all of which outlive the call and
     // are used by nothing else meanwhile.
-    let got = check(unsafe {
+    let got = retry(|| unsafe {
         libc::recvmmsg(
             fd.raw(),
             headers.as_mut_ptr().cast(),
             count as libc::c_uint,
             flags as _,
             null_mut(),
-        )
-    } as isize)?;
+        ) as isize
+    })?;
     let got = got.min(count);
     for at in 0..got {
         // SAFETY: no more than the first `count` are looked at, which are set.
@@ -276,28 +276,6 @@ pub fn receive(
         received[at].sender = sender.nl_pid;
     }
     Ok(got)
-}
-
-/// Waits for one datagram: the least that it takes to receive one.
-pub fn receive_one(fd: &Fd, buffer: &mut [u8]) -> Result<Received, Errno> {
-    // SAFETY: zero is a valid address.
-    let mut sender: libc::sockaddr_nl = unsafe { zeroed() };
-    let mut size = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-    // SAFETY: buffer and address outlive the call, the lengths are theirs.
-    let len = check(unsafe {
-        libc::recvfrom(
-            fd.raw(),
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-            libc::MSG_TRUNC,
-            (&raw mut sender).cast(),
-            &raw mut size,
-        )
-    })?;
-    Ok(Received {
-        len,
-        sender: sender.nl_pid,
-    })
 }
 
 /// Writes some of the bytes, waiting until it can; how many is told.

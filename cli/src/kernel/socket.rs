@@ -36,8 +36,10 @@ const AT_ONCE: usize = 8;
 /// An answer for which there was no memory is asked for again, as often.
 const LOST: u32 = 20;
 
-/// What a function that writes a request into a buffer makes.
+/// What a function returns that writes a request into a buffer.
 pub type Written<'b> = core::result::Result<&'b mut [u8], mptcp_codec::Error>;
+/// Such a function, given the sequence number.
+pub type Write<'w> = &'w dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>;
 
 /// A socket with the numbering of its requests.
 #[derive(Debug)]
@@ -46,10 +48,11 @@ pub struct Socket {
     protocol: i32,
     receive_buffer: Option<u32>,
     seq: u32,
-    port: Option<u32>,
     strict: bool,
-    // The kernel has been told that we want the reasons of refusals.
+    // The kernel gives its reasons for refusals.
     explains: bool,
+    // What the last answer dumped changed meanwhile.
+    interrupted: bool,
     room: usize,
     // Where requests are written and, behind REQUEST bytes, answers received.
     buffer: Vec<u8>,
@@ -64,9 +67,9 @@ impl Socket {
             protocol,
             receive_buffer,
             seq: 0,
-            port: None,
             strict: false,
             explains: false,
+            interrupted: false,
             room: BUFFER,
             buffer: Vec::new(),
         });
@@ -102,7 +105,6 @@ impl Socket {
     #[inline(never)]
     fn reopen(&mut self, room: usize) -> Result<()> {
         self.fd = open(self.protocol)?;
-        self.port = None;
         self.strict = false;
         self.explains = false;
         if let Some(bytes) = self.receive_buffer {
@@ -142,7 +144,6 @@ impl Socket {
                 Ok(count) => count,
                 Err(Errno(number)) => match number as i32 {
                     libc::EAGAIN => return Ok(()),
-                    libc::EINTR => continue,
                     libc::ENOBUFS => {
                         each(None);
                         continue;
@@ -188,26 +189,28 @@ impl Socket {
     /// Sends a request and hands each message of the answer to `each`.
     pub fn call(
         &mut self,
-        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        write: Write,
         each: &mut dyn FnMut(&Message) -> Result<()>,
     ) -> Result<()> {
-        if self.exchange(write, each)? {
+        self.exchange(write, each)?;
+        if self.interrupted {
             return Err(interrupted());
         }
         Ok(())
     }
 
     /// Sends a dump request and hands each entry to `each`. They are read again
-    /// when the kernel says that they changed meanwhile: `None` then stands in
-    /// front, as it does in the beginning.
+    /// when the kernel says that they changed meanwhile: `None` then comes
+    /// first, as it does in the beginning.
     pub fn dump_each(
         &mut self,
-        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        write: Write,
         each: &mut dyn FnMut(Option<&Message>) -> Result<()>,
     ) -> Result<()> {
         for _ in 0..ATTEMPTS {
             each(None)?;
-            if !self.exchange(write, &mut |message| each(Some(message)))? {
+            self.exchange(write, &mut |message| each(Some(message)))?;
+            if !self.interrupted {
                 return Ok(());
             }
             self.grow(LARGE);
@@ -215,113 +218,56 @@ impl Socket {
         Err(interrupted())
     }
 
-    /// One request and its answer; tells whether that was interrupted. Most
-    /// requests are not refused, so the kernel is asked for its reasons only
-    /// when one is: the request is then sent again. What was refused has
-    /// changed nothing, and if it can be done meanwhile, it is.
+    /// One request and its answer. Most requests are not refused, so the kernel
+    /// is asked for its reasons only when one is: the request is then sent again.
+    /// What was refused has changed nothing, and if it can be done meanwhile, it
+    /// is.
     fn exchange(
         &mut self,
-        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
+        write: Write,
         each: &mut dyn FnMut(&Message) -> Result<()>,
-    ) -> Result<bool> {
-        let mut lost = 0;
+    ) -> Result<()> {
+        let mut attempts = 0;
         loop {
             if self.buffer.is_empty() {
                 self.buffer = vec![0; REQUEST + self.room];
             }
-            match self.attempt(write, each)? {
-                Ended::Refused => {}
-                Ended::Lost { room, begun } => {
-                    lost += 1;
-                    if lost > LOST {
-                        return Err(receive_error(Errno(libc::ENOBUFS as usize)));
-                    }
-                    self.reopen(room)?;
-                    if begun {
-                        return Ok(true);
-                    }
-                }
-                ended => return Ok(ended == Ended::Interrupted),
+            self.seq = self.seq.wrapping_add(1);
+            let Some((room, replies)) = self.buffer.split_at_mut_checked(REQUEST) else {
+                return Err(interrupted());
+            };
+            let request = write(room, self.seq)?;
+            let mut answer = Answer {
+                exchange: Exchange::new(request)?,
+                each: &mut *each,
+                begun: false,
+                error: None,
+                refused: false,
+                lost: false,
+                cut: 0,
+            };
+            // Every attribute of a dump request is to be checked by the kernel.
+            if answer.exchange.is_dump() && request.len() > BARE {
+                Self::switch_on(&self.fd, NETLINK_GET_STRICT_CHK, &mut self.strict);
             }
-        }
-    }
-
-    /// The same once. The first refusal switches the reasons on.
-    fn attempt(
-        &mut self,
-        write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
-        each: &mut dyn FnMut(&Message) -> Result<()>,
-    ) -> Result<Ended> {
-        self.seq = self.seq.wrapping_add(1);
-        let Some((room, replies)) = self.buffer.split_at_mut_checked(REQUEST) else {
-            return Err(interrupted());
-        };
-        let request = write(room, self.seq)?;
-        // What changes something is not sent twice without a look between.
-        let asks = !matches!(request, [_, _, _, _, _, _, low, high, ..]
-            if u16::from_ne_bytes([*low, *high]) & flags::ACK != 0);
-        let mut exchange = Exchange::new(request)?;
-        if let Some(port) = self.port {
-            exchange = exchange.with_port_id(port);
-        }
-        // Every attribute of a dump request is to be checked by the kernel.
-        if exchange.is_dump() && request.len() > BARE {
-            Self::switch_on(&self.fd, NETLINK_GET_STRICT_CHK, &mut self.strict);
-        }
-        sys::send(&self.fd, request).map_err(|error| {
-            let what = ["Cannot talk to rtnetlink"];
-            Error::system(Kind::Kernel, status::REFUSED, &what, error)
-        })?;
-        let mut answer = Answer {
-            exchange,
-            each,
-            begun: false,
-            error: None,
-            refused: false,
-            cut: 0,
-        };
-        while !answer.exchange.is_over() {
-            let half = replies.len() / 2;
-            if exchange.is_dump() {
-                // Its last datagram and its end come together.
-                let mut received = [Received::default(); 2];
-                let count =
-                    match receive(&mut || sys::receive(&self.fd, replies, &mut received, true)) {
-                        Ok(count) => count,
-                        Err(error) if error.errno() == libc::ENOBUFS as usize => {
-                            return Ok(answer.lost())
-                        }
-                        Err(error) => return Err(error),
-                    };
-                for (received, half) in received.iter().zip(replies.chunks(half)).take(count) {
-                    answer.take(received, half)?;
+            answer.receive(&self.fd, request, replies)?;
+            if answer.lost {
+                attempts += 1;
+                if attempts > LOST {
+                    return Err(receive_error(Errno(libc::ENOBUFS as usize)));
                 }
+                let (room, begun) = (2 * answer.cut.next_multiple_of(4096), answer.begun);
+                self.reopen(room)?;
+                if begun {
+                    self.interrupted = true;
+                    return Ok(());
+                }
+            } else if answer.refused && !answer.begun && !self.explains {
+                Self::switch_on(&self.fd, NETLINK_EXT_ACK, &mut self.explains);
             } else {
-                // No more room is offered for this: the kernel makes the
-                // datagrams of later dumps as large as the most that it was
-                // ever offered on this socket.
-                let half = replies.get_mut(..half).unwrap_or_default();
-                match receive(&mut || sys::receive_one(&self.fd, half)) {
-                    Ok(received) => answer.take(&received, half)?,
-                    Err(error) if asks && error.errno() == libc::ENOBUFS as usize => {
-                        return Ok(answer.lost());
-                    }
-                    Err(error) => return Err(error),
-                }
+                self.interrupted = answer.exchange.is_interrupted();
+                return answer.error.map_or(Ok(()), Err);
             }
-            if answer.cut != 0 {
-                return Ok(answer.lost());
-            }
-        }
-        self.port = answer.exchange.port_id();
-        if answer.refused && !answer.begun && !self.explains {
-            Self::switch_on(&self.fd, NETLINK_EXT_ACK, &mut self.explains);
-            return Ok(Ended::Refused);
-        }
-        match answer.error {
-            Some(error) => Err(error),
-            None if answer.exchange.is_interrupted() => Ok(Ended::Interrupted),
-            None => Ok(Ended::Whole),
         }
     }
 }
@@ -336,18 +282,42 @@ struct Answer<'e> {
     error: Option<Error>,
     // It is a refusal.
     refused: bool,
+    // A part of it could not be received.
+    lost: bool,
     // The length of a datagram that there was no room for.
     cut: usize,
 }
 
 impl Answer<'_> {
-    /// A part of it could not be received.
-    #[cold]
-    fn lost(&self) -> Ended {
-        Ended::Lost {
-            room: 2 * self.cut.next_multiple_of(4096),
-            begun: self.begun,
+    /// Sends the request and receives the answer.
+    fn receive(&mut self, fd: &Fd, request: &[u8], replies: &mut [u8]) -> Result<()> {
+        sys::send(fd, request).map_err(|error| {
+            let what = ["Cannot talk to rtnetlink"];
+            Error::system(Kind::Kernel, status::REFUSED, &what, error)
+        })?;
+        // What changes something is not sent twice without a look between.
+        let asks = !matches!(request, [_, _, _, _, _, _, low, high, ..]
+            if u16::from_ne_bytes([*low, *high]) & flags::ACK != 0);
+        // The last datagram of a dump and its end come together. For one alone no
+        // more room is offered than that: the kernel makes the datagrams of later
+        // dumps as large as the most that it was ever offered on this socket.
+        let half = replies.len() / 2;
+        let most = if self.exchange.is_dump() { 2 } else { 1 };
+        let replies = replies.get_mut(..most * half).unwrap_or_default();
+        while !self.exchange.is_over() && !self.lost {
+            let mut received = [Received::default(); 2];
+            let received = received.get_mut(..most).unwrap_or_default();
+            match sys::receive(fd, replies, received, true) {
+                Ok(count) => {
+                    for (received, room) in received.iter().zip(replies.chunks(half)).take(count) {
+                        self.take(received, room)?;
+                    }
+                }
+                Err(Errno(number)) if asks && number == libc::ENOBUFS as usize => self.lost = true,
+                Err(error) => return Err(receive_error(error)),
+            }
         }
+        Ok(())
     }
 
     /// Takes a datagram that was received into `room`.
@@ -356,7 +326,7 @@ impl Answer<'_> {
             return Ok(());
         }
         let Some(datagram) = room.get(..received.len) else {
-            self.cut = received.len;
+            (self.lost, self.cut) = (true, received.len);
             return Ok(());
         };
         for reply in self.exchange.feed(datagram) {
@@ -391,34 +361,11 @@ impl Answer<'_> {
     }
 }
 
-/// How an attempt ended.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Ended {
-    /// With all that the kernel has to say.
-    Whole,
-    /// With a dump that changed meanwhile.
-    Interrupted,
-    /// With a refusal whose reason has not been asked for.
-    Refused,
-    /// Not at all: a datagram was lost, or larger than a half of this room.
-    Lost { room: usize, begun: bool },
-}
-
 fn open(protocol: i32) -> Result<Fd> {
     sys::netlink_socket(protocol).map_err(|error| {
         let what = ["Cannot open netlink socket"];
         Error::system(Kind::Kernel, status::FAILED, &what, error)
     })
-}
-
-/// Receives, again where a signal came first.
-fn receive<T>(call: &mut dyn FnMut() -> core::result::Result<T, Errno>) -> Result<T> {
-    loop {
-        match call() {
-            Err(Errno(number)) if number == libc::EINTR as usize => {}
-            result => return result.map_err(receive_error),
-        }
-    }
 }
 
 /// Receiving failed.

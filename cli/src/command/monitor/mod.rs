@@ -437,47 +437,34 @@ fn wait_for_reader() -> Result<bool> {
 }
 
 impl Namespace {
-    /// Takes all events that have come, or the one that comes next if it is to
-    /// be waited for; returns how many.
-    fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], wait: bool) -> Result<usize> {
+    /// Takes all events that have come, and waits for the first of them if there is
+    /// to be one; returns how many.
+    fn drain(&mut self, screen: &mut Screen, buffer: &mut [u8], mut wait: bool) -> Result<usize> {
         if let Some(device) = self.device.as_mut().filter(|_| MORE) {
             device.fresh = false;
-        }
-        if wait {
-            match sys::receive_one(self.path_manager.socket().fd(), buffer) {
-                Ok(received) => {
-                    self.take(screen, buffer, &received)?;
-                    return Ok(1);
-                }
-                // There is nothing, or it is reported again.
-                Err(Errno(number)) => self.overrun |= number == libc::ENOBUFS as usize,
-            }
         }
         let mut received = [Received::default(); BATCH];
         let mut events = 0;
         while screen.wanted.count > 0 {
             let fd = self.path_manager.socket().fd();
-            let count = match sys::receive(fd, buffer, &mut received, false) {
-                Ok(count) => count,
-                Err(Errno(number)) => match number as i32 {
-                    libc::ENOBUFS => {
-                        self.overrun = true;
-                        continue;
+            match sys::receive(fd, buffer, &mut received, wait) {
+                Ok(count) => {
+                    events += count;
+                    for (datagram, received) in
+                        buffer.chunks_exact(EVENT).zip(&received).take(count)
+                    {
+                        self.take(screen, datagram, received)?;
                     }
-                    libc::EINTR => continue,
-                    libc::EAGAIN => break,
-                    _ => return Err(broken(Errno(number))),
-                },
-            };
-            events += count;
-            let mut datagrams = buffer.chunks_exact(EVENT);
-            for received in received.iter().take(count) {
-                self.take(screen, datagrams.next().unwrap_or(&[]), received)?;
+                    // Fewer than there was room for: the queue is empty.
+                    if count < BATCH {
+                        break;
+                    }
+                }
+                Err(Errno(number)) if number == libc::ENOBUFS as usize => self.overrun = true,
+                Err(Errno(number)) if number == libc::EAGAIN as usize => break,
+                Err(error) => return Err(broken(error)),
             }
-            // Fewer than there was room for: the queue is empty.
-            if count < BATCH {
-                break;
-            }
+            wait = false;
             screen.session.out.write_ready()?;
         }
         Ok(events)
