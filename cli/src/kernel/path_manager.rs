@@ -2,8 +2,9 @@
 
 use mptcp_codec::generic::controller::{self, FamilyAttributes, Group, Operation};
 use mptcp_codec::generic::{self, Generic};
-use mptcp_codec::mptcp::{self, request, Endpoint, EndpointFlags, Limits};
-use mptcp_codec::netlink::{Attributes, Message};
+use mptcp_codec::mptcp::request::command;
+use mptcp_codec::mptcp::{self, attribute, Endpoint, EndpointFlags, Limits};
+use mptcp_codec::netlink::{flags, Attributes, Message};
 
 use super::remedy::{contains, with_remedy};
 use super::socket::{Socket, Written};
@@ -26,8 +27,63 @@ const EVENT_GROUP: &[u8] = b"mptcp_pm_events\0";
 /// As good as no connection has this token.
 const NOBODY: u32 = 1;
 
-/// The messages that the request functions of the codec write.
-type Write<'w> = &'w dyn for<'b> Fn(&'b mut [u8], u16, u32) -> Written<'b>;
+/// A command of the path manager, and what goes with it.
+#[derive(Debug)]
+pub struct Request<'r> {
+    /// Those of its header.
+    pub flags: u16,
+    /// Its number.
+    pub command: u8,
+    /// The connection.
+    pub token: Option<u32>,
+    /// The number of a local address, where that is all.
+    pub local_id: Option<u8>,
+    /// An endpoint, or the local end of a subflow.
+    pub local: Option<&'r Endpoint>,
+    /// The peer's end.
+    pub remote: Option<&'r Endpoint>,
+    /// Limits to be set.
+    pub limits: Option<&'r Limits>,
+}
+
+impl Request<'_> {
+    /// This command alone, which is acknowledged.
+    pub const fn of(command: u8) -> Self {
+        Self {
+            flags: flags::REQUEST | flags::ACK,
+            command,
+            token: None,
+            local_id: None,
+            local: None,
+            remote: None,
+            limits: None,
+        }
+    }
+
+    fn write<'b>(&self, buffer: &'b mut [u8], family: u16, seq: u32) -> Written<'b> {
+        let version = mptcp::VERSION;
+        let mut writer = generic::request(buffer, family, seq, self.flags, self.command, version);
+        if let Some(token) = self.token {
+            writer.put_u32(attribute::TOKEN, token);
+        }
+        if let Some(id) = self.local_id {
+            writer.put_u8(attribute::LOC_ID, id);
+        }
+        let ends = [
+            (attribute::ADDR, self.local),
+            (attribute::ADDR_REMOTE, self.remote),
+        ];
+        for (number, end) in ends {
+            if let Some(end) = end {
+                writer.nest(number, |nest| end.encode(nest));
+            }
+        }
+        if let Some(limits) = self.limits {
+            limits.encode(&mut writer);
+        }
+        writer.finish()
+    }
+}
 
 impl PathManager {
     /// Opens the socket and looks the family up.
@@ -63,25 +119,35 @@ impl PathManager {
         &mut self.socket
     }
 
-    /// Sends a request that is answered with an acknowledgement.
-    fn set(&mut self, write: Write) -> Result<()> {
+    /// Sends a request and hands each message of the answer to `each`: `None` comes
+    /// first, and again where all of them are read once more.
+    fn ask(
+        &mut self,
+        request: &Request,
+        each: &mut dyn FnMut(Option<&Message>) -> Result<()>,
+    ) -> Result<()> {
         let family = self.family;
-        self.recent_until = 0;
         self.socket
-            .call(&|buffer, seq| write(buffer, family, seq), &mut |_| Ok(()))
+            .dump_each(&|buffer, seq| request.write(buffer, family, seq), each)
     }
 
-    fn get(&mut self, write: Write, each: &mut dyn FnMut(&Message) -> Result<()>) -> Result<()> {
-        let family = self.family;
-        self.socket
-            .call(&|buffer, seq| write(buffer, family, seq), each)
+    /// Sends a request that is answered with an acknowledgement.
+    fn set(&mut self, request: &Request) -> Result<()> {
+        self.recent_until = 0;
+        self.ask(request, &mut |_| Ok(()))
     }
 
     /// The limits.
     pub fn limits(&mut self) -> Result<Limits> {
         let mut limits = Limits::default();
-        self.get(&request::get_limits, &mut |message| {
-            limits = Limits::decode(message)?;
+        let request = Request {
+            flags: flags::REQUEST,
+            ..Request::of(command::GET_LIMITS)
+        };
+        self.ask(&request, &mut |message| {
+            if let Some(message) = message {
+                limits = Limits::decode(message)?;
+            }
             Ok(())
         })?;
         Ok(limits)
@@ -89,7 +155,10 @@ impl PathManager {
 
     /// Sets those limits that are present.
     pub fn set_limits(&mut self, limits: &Limits) -> Result<()> {
-        self.set(&|buffer, family, seq| request::set_limits(buffer, family, seq, limits))
+        self.set(&Request {
+            limits: Some(limits),
+            ..Request::of(command::SET_LIMITS)
+        })
     }
 
     /// The maximum of both limits: a larger one is refused, with the number
@@ -165,41 +234,52 @@ impl PathManager {
     }
 
     fn dump(&mut self, token: Option<u32>, into: &mut Vec<Endpoint>) -> Result<()> {
-        let family = self.family;
         // Mostly all that there are.
         into.reserve(16);
-        self.socket.dump_each(
-            &|buffer, seq| request::dump_addresses(buffer, family, seq, token),
-            &mut |message| {
-                match message {
-                    Some(message) => into.push(Endpoint::decode(message)?),
-                    None => into.clear(),
-                }
-                Ok(())
-            },
-        )
+        let request = Request {
+            flags: flags::REQUEST | flags::DUMP,
+            token,
+            ..Request::of(command::GET_ADDR)
+        };
+        self.read(&request, into)
     }
 
     /// Adds the endpoint with this id.
     pub fn endpoint(&mut self, id: u8, into: &mut Vec<Endpoint>) -> Result<()> {
-        self.get(
-            &|buffer, family, seq| request::get_address(buffer, family, seq, id, None),
-            &mut |message| {
-                into.push(Endpoint::decode(message)?);
-                Ok(())
-            },
-        )
+        let request = Request {
+            flags: flags::REQUEST,
+            local: Some(&Endpoint::EMPTY.with_id(id)),
+            ..Request::of(command::GET_ADDR)
+        };
+        self.read(&request, into)
+    }
+
+    /// Replaces what is in `into` by the endpoints of an answer.
+    fn read(&mut self, request: &Request, into: &mut Vec<Endpoint>) -> Result<()> {
+        self.ask(request, &mut |message| {
+            match message {
+                Some(message) => into.push(Endpoint::decode(message)?),
+                None => into.clear(),
+            }
+            Ok(())
+        })
     }
 
     /// Makes a new endpoint.
     pub fn add(&mut self, endpoint: &Endpoint) -> Result<()> {
-        self.set(&|buffer, family, seq| request::add_address(buffer, family, seq, endpoint))
+        self.set(&Request {
+            local: Some(endpoint),
+            ..Request::of(command::ADD_ADDR)
+        })
     }
 
     /// Deletes an endpoint by its id; with id 0 and an address, closes the
     /// first subflow of the connections from there.
     pub fn delete(&mut self, endpoint: &Endpoint) -> Result<()> {
-        self.set(&|buffer, family, seq| request::delete_address(buffer, family, seq, endpoint))
+        self.set(&Request {
+            local: Some(endpoint),
+            ..Request::of(command::DEL_ADDR)
+        })
     }
 
     /// Deletes the endpoint with this id.
@@ -209,14 +289,16 @@ impl PathManager {
 
     /// Deletes all endpoints.
     pub fn flush(&mut self) -> Result<()> {
-        self.set(&request::flush_addresses)
+        self.set(&Request::of(command::FLUSH_ADDRS))
     }
 
     /// Overwrites the flags that can be changed of the endpoint with this id.
     pub fn set_flags(&mut self, id: u8, flags: EndpointFlags) -> Result<()> {
-        let endpoint = Endpoint::EMPTY.with_id(id).with_flags(flags);
         let recent_until = self.recent_until;
-        self.set(&|buffer, family, seq| request::set_flags(buffer, family, seq, &endpoint))?;
+        self.set(&Request {
+            local: Some(&Endpoint::EMPTY.with_id(id).with_flags(flags)),
+            ..Request::of(command::SET_FLAGS)
+        })?;
         for known in &mut self.recent {
             if known.id() == Some(id) {
                 // All others stay.
@@ -229,58 +311,9 @@ impl PathManager {
         Ok(())
     }
 
-    /// Announces an address to the peer of a connection (ADD_ADDR).
-    pub fn announce(&mut self, token: u32, local: &Endpoint) -> Result<()> {
-        let local = local.with_flags(EndpointFlags::SIGNAL);
-        self.of_connection(&|buffer, family, seq| {
-            request::announce(buffer, family, seq, token, &local)
-        })
-    }
-
-    /// Takes an announced address back (RM_ADDR).
-    pub fn remove(&mut self, token: u32, id: u8) -> Result<()> {
-        self.of_connection(&|buffer, family, seq| request::remove(buffer, family, seq, token, id))
-    }
-
-    /// Opens a subflow.
-    pub fn create_subflow(
-        &mut self,
-        token: u32,
-        local: &Endpoint,
-        remote: &Endpoint,
-    ) -> Result<()> {
-        self.of_connection(&|buffer, family, seq| {
-            request::create_subflow(buffer, family, seq, token, local, remote)
-        })
-    }
-
-    /// Closes a subflow.
-    pub fn destroy_subflow(
-        &mut self,
-        token: u32,
-        local: &Endpoint,
-        remote: &Endpoint,
-    ) -> Result<()> {
-        self.of_connection(&|buffer, family, seq| {
-            request::destroy_subflow(buffer, family, seq, token, local, remote)
-        })
-    }
-
-    /// Makes a subflow a backup, or an ordinary one (MP_PRIO).
-    pub fn set_subflow_flags(
-        &mut self,
-        token: u32,
-        local: &Endpoint,
-        remote: &Endpoint,
-    ) -> Result<()> {
-        self.of_connection(&|buffer, family, seq| {
-            request::set_subflow_flags(buffer, family, seq, token, local, remote)
-        })
-    }
-
     /// A request about one connection with a user-space path manager.
-    fn of_connection(&mut self, write: Write) -> Result<()> {
-        self.set(write).map_err(with_remedy)
+    pub fn of_connection(&mut self, request: &Request) -> Result<()> {
+        self.set(request).map_err(with_remedy)
     }
 
     /// The multicast group of the events; `None` where the kernel sends none.

@@ -486,7 +486,8 @@ impl Namespace {
                 attributes,
                 ..
             } = Generic::decode(&message?)?;
-            let fields = EventAttributes::from_attributes(attributes)?;
+            let mut fields = EventAttributes::EMPTY;
+            fields.update(attributes)?;
             if MORE && self.known.has(command, &fields)
                 || !screen.wanted.event(command)
                 || !self.is_wanted(screen, &fields)?

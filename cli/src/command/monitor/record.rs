@@ -110,6 +110,7 @@ fn quote(out: &mut Output) {
 }
 
 /// The fields of an event; `interface` is the name of the one in `fields`.
+#[inline(never)]
 pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
     let json = out.style.json;
     if let Some(token) = fields.token() {
@@ -165,16 +166,15 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
     if !out.style.json || fields.unknown() == 0 {
         return;
     }
-    for attribute in sent.flatten() {
-        if A::name_of(attribute.number()).is_none() {
-            let kind = text::number(attribute.number().into());
-            out.key(&["attribute", kind.as_str()].concat());
-            out.byte(b'"');
-            for byte in attribute.payload() {
-                out.hexadecimal((*byte).into(), 2);
-            }
-            out.byte(b'"');
+    for attribute in A::unknown_of(sent) {
+        let number = text::number(attribute.number().into());
+        let key = text::join(&[b"attribute", number.as_bytes()]);
+        out.key(core::str::from_utf8(&key).unwrap_or(""));
+        out.byte(b'"');
+        for byte in attribute.payload() {
+            out.hexadecimal((*byte).into(), 2);
         }
+        out.byte(b'"');
     }
 }
 
