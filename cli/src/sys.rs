@@ -705,16 +705,15 @@ pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
     Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
 
-/// The name of the interface with this index, ended by a NUL.
-pub fn interface_name(fd: &Fd, index: u32) -> Result<[u8; NAME_SIZE], Errno> {
+/// Puts the name of the interface with this index into `name`; its length.
+pub fn interface_name(fd: &Fd, index: u32, name: &mut [u8; NAME_SIZE]) -> Result<usize, Errno> {
     // SAFETY: zero is a valid, empty request.
     let mut request: libc::ifreq = unsafe { zeroed() };
     request.ifr_ifru.ifru_ifindex = index as c_int;
     // SAFETY: the request outlives the call and is what SIOCGIFNAME takes.
     check(unsafe { ioctl(fd, libc::SIOCGIFNAME as _, (&raw mut request).cast()) })?;
-    let mut name = request.ifr_name.map(|c| c as u8);
-    name[NAME_SIZE - 1] = 0;
-    Ok(name)
+    *name = request.ifr_name.map(|c| c as u8);
+    Ok(find(name, 0))
 }
 
 /// A descriptor to wait for, and what came of it.

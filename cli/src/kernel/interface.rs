@@ -2,8 +2,8 @@
 
 use crate::errno::Errno;
 use crate::error::{Error, Result};
-use crate::sys::{self, Fd};
-use crate::text::{find, parse_digit, vanished};
+use crate::sys::{self, Fd, NAME_SIZE};
+use crate::text::{parse_digit, vanished};
 
 /// The index of an interface. `ifN` stands for index N, as endpoints of
 /// interfaces that have gone are shown; with `gone`, to select them, it need
@@ -18,7 +18,7 @@ pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
     name.strip_prefix("if")
         .and_then(decimal)
         .filter(|index| *index != 0)
-        .filter(|index| gone || sys::interface_name(fd, *index).is_ok())
+        .filter(|index| gone || exists(fd, *index))
         .ok_or_else(|| Error::invalid(name, "device does not exist"))
 }
 
@@ -35,55 +35,93 @@ fn decimal(digits: &str) -> Option<u32> {
 /// Makes of `name` that of an interface; empty, and an error, where it no longer exists
 /// (`ENODEV`) or cannot be looked up.
 pub fn name(fd: &Fd, index: u32, name: &mut Vec<u8>) -> core::result::Result<(), Errno> {
+    let mut found = [0; NAME_SIZE];
     name.clear();
-    let found = sys::interface_name(fd, index)?;
-    name.extend_from_slice(found.get(..find(&found, 0)).unwrap_or(&found));
+    let len = sys::interface_name(fd, index, &mut found)?;
+    name.extend_from_slice(found.get(..len).unwrap_or(&found));
     Ok(())
 }
 
+/// Whether there is such an interface.
+pub fn exists(fd: &Fd, index: u32) -> bool {
+    sys::interface_name(fd, index, &mut [0; NAME_SIZE]).is_ok()
+}
+
+/// The name of an interface: bytes, and how many of them.
+type Name = ([u8; NAME_SIZE], usize);
+
 /// Names of interfaces by their index, each looked up once.
 #[derive(Debug, Default)]
-pub struct Names(Vec<(u32, Vec<u8>)>);
+pub struct Names(Vec<(u32, Name)>);
 
 impl Names {
     /// Adds one that is known.
-    pub fn add(&mut self, index: u32, name: Vec<u8>) {
-        self.0.push((index, name));
+    pub fn add(&mut self, index: u32, name: &[u8]) {
+        self.find(index, &mut |known| put(known, name));
     }
 
     /// All that are known.
-    pub fn all(&self) -> &[(u32, Vec<u8>)] {
-        &self.0
+    pub fn all(&self) -> impl Iterator<Item = (&u32, &[u8])> {
+        self.0.iter().map(|(index, name)| (index, bytes(name)))
+    }
+
+    /// Gives all up.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// The name, looked up by this socket; `ifN` where the interface no longer
     /// exists.
     pub fn get(&mut self, fd: &Fd, index: u32) -> &[u8] {
-        self.find(index, &mut |text| {
-            if name(fd, index, text).is_err() {
-                *text = vanished(index);
+        self.find(index, &mut |known| {
+            if !look_up(fd, index, known) {
+                put(known, &vanished(index));
             }
+        })
+    }
+
+    /// The name, looked up by this socket; empty where the interface does not exist.
+    pub fn of_existing(&mut self, fd: &Fd, index: u32) -> &[u8] {
+        self.find(index, &mut |known| {
+            look_up(fd, index, known);
         })
     }
 
     /// The name, if it is known; otherwise `ifN`, and `unknown` for 0.
     pub fn known(&mut self, index: u32) -> &[u8] {
-        self.find(index, &mut |text| {
-            *text = match index {
-                0 => b"unknown".to_vec(),
-                index => vanished(index),
-            };
+        self.find(index, &mut |known| match index {
+            0 => put(known, b"unknown"),
+            index => put(known, &vanished(index)),
         })
     }
 
-    fn find(&mut self, index: u32, look_up: &mut dyn FnMut(&mut Vec<u8>)) -> &[u8] {
+    fn find(&mut self, index: u32, look_up: &mut dyn FnMut(&mut Name)) -> &[u8] {
         let known = self.0.iter().position(|(known, _)| *known == index);
-        let at = known.unwrap_or_else(|| {
-            let mut name = Vec::new();
-            look_up(&mut name);
-            self.add(index, name);
-            self.0.len() - 1
-        });
-        self.0.get(at).map_or(&[], |(_, name)| name)
+        let at = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            self.0.push((index, Name::default()));
+            if let Some((_, name)) = self.0.last_mut() {
+                look_up(name);
+            }
+        }
+        self.0.get(at).map_or(&[], |(_, name)| bytes(name))
     }
+}
+
+fn look_up(fd: &Fd, index: u32, (bytes, len): &mut Name) -> bool {
+    let found = sys::interface_name(fd, index, bytes);
+    *len = found.unwrap_or(0);
+    found.is_ok()
+}
+
+fn bytes((bytes, len): &Name) -> &[u8] {
+    bytes.get(..*len).unwrap_or(bytes)
+}
+
+/// No name is longer than there is room.
+fn put((bytes, len): &mut Name, name: &[u8]) {
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = *from;
+    }
+    *len = name.len();
 }

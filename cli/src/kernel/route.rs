@@ -169,7 +169,7 @@ impl RouteSocket {
             if decode(message, &mut found, names.is_some().then_some(&mut name))? {
                 seen.push(found);
                 if let Some(names) = &mut names {
-                    names.add(found.index, name);
+                    names.add(found.index, &name);
                 }
             }
             Ok(())

@@ -29,10 +29,9 @@ use self::wanted::{Wanted, MORE};
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::kernel::{netns, Diagnostics, PathManager};
+use crate::kernel::{netns, Diagnostics, Names, PathManager};
 use crate::session::{not_built_in, Command, Does, Session};
-use crate::sys::{self, Fd, Interruption, Polled, Received, NAME_SIZE};
-use crate::text::find;
+use crate::sys::{self, Fd, Interruption, Polled, Received};
 use crate::zone::Zone;
 
 /// The row of the table of commands.
@@ -159,7 +158,7 @@ struct Namespace {
     lost: u64,
     /// Names of interfaces, each looked up once in a while: one that has just
     /// been renamed may have its former name in an event.
-    names: Vec<(u32, [u8; NAME_SIZE])>,
+    names: Names,
     names_until: u64,
 }
 
@@ -222,7 +221,7 @@ impl Screen<'_> {
                 overrun: false,
                 dropped: 0,
                 lost: 0,
-                names: Vec::new(),
+                names: Names::default(),
                 names_until: 0,
             },
             inode,
@@ -535,15 +534,8 @@ impl Namespace {
             self.names.clear();
             self.names_until = now + NAME_AGE;
         }
-        let known = self.names.iter().position(|(known, _)| *known == index);
-        let at = known.unwrap_or_else(|| {
-            let fd = self.path_manager.socket().fd();
-            let name = sys::interface_name(fd, index).unwrap_or_default();
-            self.names.push((index, name));
-            self.names.len() - 1
-        });
-        let name = self.names.get(at).map_or(&[][..], |(_, name)| name);
-        name.get(..find(name, 0)).unwrap_or(name)
+        self.names
+            .of_existing(self.path_manager.socket().fd(), index)
     }
 
     /// Reports how many events were lost since the last report; no number

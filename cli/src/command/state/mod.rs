@@ -16,7 +16,7 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::Family;
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::connections::{is_alive, survey, Found};
-use crate::kernel::{Diagnostics, Lock, Names, PathManager, RouteSocket};
+use crate::kernel::{interface, Diagnostics, Lock, Names, PathManager, RouteSocket};
 use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
@@ -357,7 +357,7 @@ impl Job {
 fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
     let fd = path_manager.fd();
     if let Some(index) = as_index(dev) {
-        return Ok(Some(index).filter(|index| sys::interface_name(fd, *index).is_ok()));
+        return Ok(Some(index).filter(|index| interface::exists(fd, *index)));
     }
     match sys::interface_index(fd, dev.as_bytes()) {
         Ok(index) => Ok(Some(index)),
