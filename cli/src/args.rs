@@ -119,16 +119,16 @@ options! {
         // Of commands.
         /// begin with a SNAPSHOT record for each connection and subflow
         #[argh(switch)]
-        pub snapshot: bool,
+        pub snapshot: bool if "monitor-more",
         /// do so again after events were lost
         #[argh(switch)]
-        pub resync: bool,
+        pub resync: bool if "monitor-more",
         /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
         #[argh(switch)]
-        pub time: bool,
+        pub time: bool if "monitor-more",
         /// print each event as it comes, not a millisecond's worth at a time
         #[argh(switch)]
-        pub no_gather: bool,
+        pub no_gather: bool if "monitor-more",
         /// only events of this name; may be repeated
         #[argh(option, arg_name = "name", from_str_fn(lasting))]
         pub event: Vec<&'static str>,
@@ -137,7 +137,7 @@ options! {
         pub token: Option<&'static str>,
         /// only what is bound to this interface, or has an address of it
         #[argh(option, arg_name = "if", from_str_fn(lasting))]
-        pub dev: Option<&'static str>,
+        pub dev: Option<&'static str> if "monitor-more",
         /// end after this many events or intervals
         #[argh(option, arg_name = "n", from_str_fn(lasting))]
         pub count: Option<&'static str>,
@@ -146,10 +146,10 @@ options! {
         pub timeout: Option<&'static str>,
         /// bytes kept for a slow reader (32 MiB)
         #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
-        pub buffer: Option<&'static str>,
+        pub buffer: Option<&'static str> if "monitor-more",
         /// all network namespaces that have a name
         #[argh(switch)]
-        pub all_netns: bool,
+        pub all_netns: bool if "monitor-more",
         /// write in the text format of Prometheus, all counters
         #[argh(switch)]
         pub prometheus: bool if "health",
@@ -196,6 +196,34 @@ options! {
         #[argh(positional, from_str_fn(lasting))]
         pub file: Option<&'static str>,
     }
+}
+
+/// Methods that return options of a command that is always built in: where they are
+/// not, what depends on them is left out as never asked for.
+macro_rules! more {
+    ($feature:literal: $($name:ident $kind:ty),+) => {
+        impl Options {
+            $(
+                /// The option of this name.
+                #[cfg(feature = $feature)]
+                pub const fn $name(&self) -> $kind {
+                    self.$name
+                }
+
+                /// The option of this name.
+                #[cfg(not(feature = $feature))]
+                pub const fn $name(&self) -> $kind {
+                    <$kind as NotGiven>::VALUE
+                }
+            )+
+        }
+    };
+}
+
+more! {
+    "monitor-more":
+        snapshot bool, resync bool, time bool, no_gather bool, all_netns bool,
+        dev Option<&'static str>, buffer Option<&'static str>
 }
 
 impl Options {

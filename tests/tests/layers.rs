@@ -24,14 +24,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("run", &["dispatch", "batch", "run", "lib", "main"]),
 ];
 
-/// Files that are one piece in several, and may use each other. Not for new ones: what two
-/// files share belongs in a third.
-const ONE_PIECE: &[&[&str]] = &[&[
-    "command::monitor",
-    "command::monitor::record",
-    "command::monitor::snapshot",
-]];
-
 /// A module of the tool: the names below `crate`, joined by `::`; empty for `lib.rs`.
 type Module = String;
 
@@ -203,10 +195,6 @@ fn arrows(files: &BTreeMap<Module, File>) -> BTreeMap<Module, BTreeSet<Module>> 
         used.remove(module);
         // What the crate's root hands on is for other crates.
         used.remove("");
-        let together = ONE_PIECE
-            .iter()
-            .find(|files| files.contains(&module.as_str()));
-        used.retain(|other| !together.is_some_and(|files| files.contains(&other.as_str())));
         arrows.insert(module.clone(), used);
     }
     arrows
@@ -245,9 +233,6 @@ fn every_layer_and_every_piece_is_there() {
                 .keys()
                 .any(|file| file.split("::").next() == Some(name));
         assert!(is_there, "{name} is in a layer and nowhere else");
-    }
-    for name in ONE_PIECE.iter().flat_map(|files| *files) {
-        assert!(files.contains_key(*name), "{name} is no file");
     }
 }
 

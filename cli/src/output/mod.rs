@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod prometheus;
+mod record;
 mod units;
 mod wrap;
 
@@ -69,6 +70,16 @@ pub struct Style {
     pub units: Units,
 }
 
+/// How a field of a record looks in text.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// `name value `, as of endpoints.
+    #[default]
+    Words,
+    /// ` name=value`, as of events.
+    Assigned,
+}
+
 /// Where we are in a JSON document.
 #[derive(Clone, Debug, Default)]
 struct Layout {
@@ -103,6 +114,8 @@ pub struct Output {
     patience: Option<Patience>,
     json: Layout,
     wrap: Wrap,
+    /// How fields of records look in text.
+    pub form: Form,
 }
 
 /// The buffer is written out when it holds this much.
@@ -232,23 +245,6 @@ impl Output {
         self.flush_full();
     }
 
-    /// Begins what is an object in JSON, the value of `key` or an element of
-    /// an array, and a line in text.
-    pub fn begin_record(&mut self, key: &str) {
-        if self.style.json {
-            self.begin_object(key);
-        }
-    }
-
-    /// Ends it.
-    pub fn end_record(&mut self) {
-        if self.style.json {
-            self.end_object();
-        } else {
-            self.end_line();
-        }
-    }
-
     // What fails is kept for the next who flushes, as everybody does in the
     // end: whoever prints need not look at each piece.
     fn flush_full(&mut self) {
@@ -267,14 +263,6 @@ impl Output {
         self.end_colour();
     }
 
-    /// Text with `after` behind it, in a colour.
-    pub fn coloured_with(&mut self, colour: Colour, text: &[u8], after: &str) {
-        self.begin_colour(colour);
-        self.bytes(text);
-        self.text(after);
-        self.end_colour();
-    }
-
     /// What follows is in a colour, up to [`Output::end_colour`].
     pub fn begin_colour(&mut self, colour: Colour) {
         if let Some(palette) = self.style.palette {
@@ -287,41 +275,6 @@ impl Output {
         if self.style.palette.is_some() {
             self.text(Palette::END);
         }
-    }
-
-    /// A number that is named: a member of an object, or words.
-    pub fn named_number(&mut self, name: &str, value: u64) {
-        if self.style.json {
-            self.json_number(name, value);
-        } else {
-            self.word(name.as_bytes());
-            self.number(value);
-            self.byte(b' ');
-        }
-    }
-
-    /// A string that is named: a member of an object, or words.
-    pub fn named_string(&mut self, name: &str, value: &[u8]) {
-        if self.style.json {
-            self.json_string(name, value);
-        } else {
-            self.word(name.as_bytes());
-            self.word(value);
-        }
-    }
-
-    /// A property that is there: a member that is true, or a word.
-    pub fn named(&mut self, name: &str) {
-        if self.style.json {
-            self.json_bool(name, true);
-        } else {
-            self.word(name.as_bytes());
-        }
-    }
-
-    fn word(&mut self, word: &[u8]) {
-        self.bytes(word);
-        self.byte(b' ');
     }
 
     /// An address with `after` behind it, inside the colour.

@@ -2,10 +2,10 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use crate::output::{Colour, Output};
+use crate::output::Output;
 use crate::text::padded;
 
-/// What is told of an endpoint, as members of an object or as words.
+/// The fields of an endpoint.
 pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     let json = out.style.json;
     match endpoint.address() {
@@ -31,12 +31,5 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     if unknown.0 != 0 {
         out.named_string("rawflags", padded(unknown.0.into(), 2).as_bytes());
     }
-    if !interface.is_empty() {
-        if json {
-            out.json_string("dev", interface);
-        } else {
-            out.text("dev ");
-            out.coloured_with(Colour::Interface, interface, " ");
-        }
-    }
+    out.named_interface(interface);
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::{EventAttributes as A, EventFlags, EventKind};
 use mptcp_codec::netlink::Attributes;
 
-use super::Screen;
-use crate::output::{Colour, Output};
+use super::screen::Screen;
+use crate::output::Output;
 use crate::sys;
 use crate::text;
 use crate::zone::{Time, Zone};
@@ -14,22 +14,17 @@ use crate::zone::{Time, Zone};
 /// Begins the record of an event of this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
     match EventKind::from_number(command).name() {
-        Some(name) => begin_named(screen, name, "", netns),
+        Some(name) => begin(screen, name, "", netns),
         None => {
             let command = text::number(command.into());
-            begin_named(screen, "UNKNOWN ", command.as_str(), netns);
+            begin(screen, "UNKNOWN ", command.as_str(), netns);
         }
     }
 }
 
-/// Begins a record of this name.
-pub fn begin(screen: &mut Screen, name: &str, netns: &str) {
-    begin_named(screen, name, "", netns);
-}
-
-/// The time where wanted, the name in two parts, and the namespace where there
-/// are several.
-fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
+/// Begins a record: the time where wanted, its name in two parts, and the namespace
+/// where there are several.
+pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     let options = &screen.session.options;
     let out = &mut screen.session.out;
     let json = out.style.json;
@@ -39,7 +34,7 @@ fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     if options.tshort || options.timestamp {
         stamp(out, &mut screen.zone, options.tshort);
     }
-    if screen.args.time {
+    if screen.args.time() {
         time(out, &mut screen.zone);
     }
     if json {
@@ -50,62 +45,15 @@ fn begin_named(screen: &mut Screen, name: &str, more: &str, netns: &str) {
             out.byte(b' ');
         }
     }
-    quote(out);
+    out.quote();
     out.text(name);
     out.text(more);
-    quote(out);
+    out.quote();
     if !json {
         out.byte(b']');
     }
     if !netns.is_empty() {
-        string(out, "netns", netns);
-    }
-}
-
-/// A string of a record.
-pub fn string(out: &mut Output, name: &str, value: &str) {
-    if out.style.json {
-        out.json_string(name, value.as_bytes());
-    } else {
-        label(out, name);
-        out.text(value);
-    }
-}
-
-/// A number of a record, if there is one.
-pub fn number(out: &mut Output, name: &str, value: Option<i64>) {
-    if let Some(value) = value {
-        label(out, name);
-        out.signed(value);
-    }
-}
-
-/// Something that is so.
-pub fn fact(out: &mut Output, name: &str, is_so: bool) {
-    if !is_so {
-    } else if out.style.json {
-        out.json_bool(name, true);
-    } else {
-        out.byte(b' ');
-        out.text(name);
-    }
-}
-
-/// In front of a value that looks the same in text and JSON.
-fn label(out: &mut Output, name: &str) {
-    if out.style.json {
-        out.key(name);
-    } else {
-        out.byte(b' ');
-        out.text(name);
-        out.byte(b'=');
-    }
-}
-
-/// Around what is a string in JSON.
-fn quote(out: &mut Output) {
-    if out.style.json {
-        out.byte(b'"');
+        out.named_string("netns", netns.as_bytes());
     }
 }
 
@@ -117,44 +65,38 @@ pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
         if json {
             out.json_hexadecimal("token", token.into());
         } else {
-            label(out, "token");
+            out.begin_field("token");
             out.hexadecimal(token.into(), 8);
         }
     }
     if json {
         // In text, the addresses show it.
-        number(out, "family", fields.family().map(i64::from));
+        out.named_some("family", fields.family().map(u64::from));
     }
-    number(out, "remid", fields.rem_id().map(i64::from));
-    number(out, "locid", fields.loc_id().map(i64::from));
+    out.named_some("remid", fields.rem_id().map(u64::from));
+    out.named_some("locid", fields.loc_id().map(u64::from));
     address(out, "saddr4", "saddr6", fields.source());
     address(out, "daddr4", "daddr6", fields.destination());
-    number(out, "sport", fields.sport().map(i64::from));
-    number(out, "dport", fields.dport().map(i64::from));
-    number(out, "backup", fields.backup().map(i64::from));
-    number(out, "error", fields.error().map(i64::from));
-    number(out, "timeout", fields.timeout().map(i64::from));
-    number(out, "ifindex", fields.if_idx().map(i64::from));
-    if interface.is_empty() {
-    } else if json {
-        out.json_string("dev", interface);
-    } else {
-        label(out, "dev");
-        out.coloured(Colour::Interface, interface);
-    }
-    number(out, "reset_reason", fields.reset_reason().map(i64::from));
+    out.named_some("sport", fields.sport().map(u64::from));
+    out.named_some("dport", fields.dport().map(u64::from));
+    out.named_some("backup", fields.backup().map(u64::from));
+    out.named_some("error", fields.error().map(u64::from));
+    out.named_some("timeout", fields.timeout().map(u64::from));
+    out.named_some("ifindex", fields.if_idx().map(u64::from));
+    out.named_interface(interface);
+    out.named_some("reset_reason", fields.reset_reason().map(u64::from));
     if let Some(reset_flags) = fields.reset_flags() {
         flags(out, "reset_flags", reset_flags);
     }
     let bits = fields.flags().unwrap_or_default();
     let server = fields.server_side().unwrap_or(0) != 0;
     let server = server || bits.contains(EventFlags::SERVER_SIDE);
-    fact(out, "server_side", server);
-    fact(
-        out,
-        "deny_join_id0",
-        bits.contains(EventFlags::DENY_JOIN_ID0),
-    );
+    if server {
+        out.named("server_side");
+    }
+    if bits.contains(EventFlags::DENY_JOIN_ID0) {
+        out.named("deny_join_id0");
+    }
     let unknown = bits.unknown().0;
     if unknown != 0 {
         flags(out, "flags", unknown.into());
@@ -181,22 +123,24 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
 /// An address; its name is the first of IPv4, the second of IPv6.
 fn address(out: &mut Output, four: &str, six: &str, address: Option<IpAddr>) {
     if let Some(address) = address {
-        label(out, if address.is_ipv4() { four } else { six });
-        quote(out);
+        out.begin_field(if address.is_ipv4() { four } else { six });
+        out.quote();
         out.address(address, "");
-        quote(out);
+        out.quote();
+        out.end_field();
     }
 }
 
 /// Bits: hexadecimal for people and a string in JSON.
 fn flags(out: &mut Output, name: &str, value: u32) {
-    label(out, name);
-    quote(out);
+    out.begin_field(name);
+    out.quote();
     if value != 0 {
         out.text("0x");
     }
     out.hexadecimal(value.into(), 1);
-    quote(out);
+    out.quote();
+    out.end_field();
 }
 
 /// The time: `2026-11-23T19:54:08.698703` in short, or
@@ -212,7 +156,7 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
     } else {
         out.text(before);
     }
-    quote(out);
+    out.quote();
     let (seconds, microsecond) = sys::now();
     if short {
         date(out, zone.time(seconds as i64), microsecond);
@@ -231,7 +175,7 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
         out.number(microsecond.into());
         out.text(" usec");
     }
-    quote(out);
+    out.quote();
     if !json {
         out.text(after);
     }
@@ -242,7 +186,7 @@ fn time(out: &mut Output, zone: &mut Zone) {
     if out.style.json {
         out.key("time");
     }
-    quote(out);
+    out.quote();
     let (seconds, microsecond) = sys::now();
     date(out, zone.time(seconds as i64), microsecond);
     let ahead = zone.ahead();
@@ -250,7 +194,7 @@ fn time(out: &mut Output, zone: &mut Zone) {
     let minutes = ahead.unsigned_abs() as u32 / 60;
     digits(out, sign, 10, minutes / 60);
     digits(out, b':', 10, minutes % 60);
-    quote(out);
+    out.quote();
     if !out.style.json {
         out.byte(b' ');
     }

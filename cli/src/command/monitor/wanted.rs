@@ -7,11 +7,6 @@ use crate::error::{Error, Result};
 use crate::grammar::{interface_name, milliseconds, token};
 use crate::text::parse_number;
 
-/// Whether there is more than iproute2 has and what chooses events and an end:
-/// snapshots, interfaces, several namespaces, the size of the buffer. Where
-/// there is not, each use of this leaves out what it needs.
-pub const MORE: bool = cfg!(feature = "monitor-more");
-
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
 /// and more, in whatever form.
 const BUFFER: u64 = 32 << 20;
@@ -59,13 +54,13 @@ impl Wanted {
                 .map(u64::from)
         };
         let why = "expected bytes, 4096 or more";
-        value(args.buffer.filter(|_| MORE), bytes, why, &mut self.buffer)?;
+        value(args.buffer(), bytes, why, &mut self.buffer)?;
         let mut of = u64::MAX;
         let why = "invalid token, hexadecimal is expected";
         value(args.token, |word| token(word).map(u64::from), why, &mut of)?;
         self.token = of.try_into().ok();
-        match args.dev {
-            Some(name) if MORE && !interface_name(name) => {
+        match args.dev() {
+            Some(name) if !interface_name(name) => {
                 Err(Error::invalid(name, "invalid interface name"))
             }
             _ => Ok(()),
