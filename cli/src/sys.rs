@@ -549,12 +549,15 @@ struct Former {
     /// The terminal, -1 if none was taken.
     terminal: AtomicI32,
     modes: UnsafeCell<MaybeUninit<libc::termios>>,
+    /// What restores it: a program without commands that take it has no such code.
+    release: Cell<Option<fn()>>,
 }
 
 // SAFETY: the program starts no threads.
 unsafe impl Sync for Former {}
 
 static FORMER: Former = Former {
+    release: Cell::new(None),
     terminal: AtomicI32::new(-1),
     modes: UnsafeCell::new(MaybeUninit::uninit()),
 };
@@ -614,6 +617,7 @@ impl Terminal {
                 return;
             }
             FORMER.terminal.store(fd, Ordering::Relaxed);
+            FORMER.release.set(Some(release_terminal));
             let mut keys = *modes;
             keys.c_lflag &= !(libc::ICANON | libc::ECHO);
             keys.c_cc[libc::VMIN] = 1;
@@ -1256,7 +1260,9 @@ pub fn environment(name: &CStr) -> Option<&'static [u8]> {
 
 /// Ends the program. Nothing is flushed: whoever wrote has flushed.
 pub fn exit(status: u8) -> ! {
-    release_terminal();
+    if let Some(release) = FORMER.release.get() {
+        release();
+    }
     // SAFETY: never returns; no destructor is relied upon.
     unsafe { libc::_exit(c_int::from(status)) }
 }

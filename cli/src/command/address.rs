@@ -1,14 +1,9 @@
 //! `address announce`, `address remove`.
 
-use mptcp_codec::mptcp::request::command;
-use mptcp_codec::mptcp::EndpointFlags;
-
-use super::user_space::read;
+use super::user_space::ask;
 use crate::error::{Result, Status};
 use crate::grammar::keyword;
-use crate::grammar::path::PathWords;
 use crate::grammar::takes;
-use crate::kernel::Request;
 use crate::output::warn;
 use crate::session::Session;
 use crate::session::{Command, Does, Group};
@@ -51,16 +46,10 @@ Example:
 
 pub fn announce(session: &mut Session, words: &[&str]) -> Result<Status> {
     let takes = takes::ADDRESS | takes::ID | takes::PORT | takes::DEV;
-    let mut given = PathWords::default();
-    read(session, words, takes, &mut given)?;
-    let [local, _] = &given;
-    let path_manager = session.path_manager()?;
-    path_manager.of_connection(&Request {
-        token: Some(local.token.unwrap_or(0)),
-        local: Some(&local.endpoint().with_flags(EndpointFlags::SIGNAL)),
-        ..Request::of(command::ANNOUNCE)
+    ask(session, words, takes, |path_manager, token, local, _| {
+        path_manager.announce(token, local)
     })?;
-    if path_manager.has_listener() == Some(false) {
+    if session.path_manager()?.has_listener() == Some(false) {
         warn(
             b"nobody in this network namespace listens to events: the kernel refuses \
               the subflows that the peer opens unless somebody does (ip-mptcp monitor)",
@@ -70,13 +59,10 @@ pub fn announce(session: &mut Session, words: &[&str]) -> Result<Status> {
 }
 
 pub fn remove(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut given = PathWords::default();
-    read(session, words, takes::ID, &mut given)?;
-    let [local, _] = &given;
-    session.path_manager()?.of_connection(&Request {
-        token: Some(local.token.unwrap_or(0)),
-        local_id: Some(local.id.unwrap_or(0)),
-        ..Request::of(command::REMOVE)
-    })?;
-    Ok(0)
+    ask(
+        session,
+        words,
+        takes::ID,
+        |path_manager, token, local, _| path_manager.remove(token, local.id().unwrap_or(0)),
+    )
 }

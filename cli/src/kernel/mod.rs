@@ -15,6 +15,6 @@ mod socket;
 pub use diag::Diagnostics;
 pub use interface::Names;
 pub use lock::Lock;
-pub use path_manager::{absent, PathManager, Request};
+pub use path_manager::{absent, PathManager};
 pub use route::{LinkEvent, LinkEvents, RouteSocket, Way, CHANGES, ROUTES};
 pub use socket::receive_error;

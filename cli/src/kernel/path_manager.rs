@@ -28,27 +28,20 @@ const EVENT_GROUP: &[u8] = b"mptcp_pm_events\0";
 const NOBODY: u32 = 1;
 
 /// A command of the path manager, and what goes with it.
-#[derive(Debug)]
-pub struct Request<'r> {
-    /// Those of its header.
-    pub flags: u16,
-    /// Its number.
-    pub command: u8,
-    /// The connection.
-    pub token: Option<u32>,
-    /// The number of a local address, where that is all.
-    pub local_id: Option<u8>,
-    /// An endpoint, or the local end of a subflow.
-    pub local: Option<&'r Endpoint>,
-    /// The peer's end.
-    pub remote: Option<&'r Endpoint>,
-    /// Limits to be set.
-    pub limits: Option<&'r Limits>,
+struct Request<'r> {
+    flags: u16,
+    command: u8,
+    token: Option<u32>,
+    // The number of a local address, where that is all.
+    local_id: Option<u8>,
+    local: Option<&'r Endpoint>,
+    remote: Option<&'r Endpoint>,
+    limits: Option<&'r Limits>,
 }
 
 impl Request<'_> {
     /// This command alone, which is acknowledged.
-    pub const fn of(command: u8) -> Self {
+    const fn of(command: u8) -> Self {
         Self {
             flags: flags::REQUEST | flags::ACK,
             command,
@@ -311,9 +304,57 @@ impl PathManager {
         Ok(())
     }
 
+    /// Announces an address to the peer of a connection (ADD_ADDR).
+    pub fn announce(&mut self, token: u32, local: &Endpoint) -> Result<()> {
+        let local = local.with_flags(EndpointFlags::SIGNAL);
+        self.of_connection(command::ANNOUNCE, token, Some(&local), None)
+    }
+
+    /// Takes an announced address back (RM_ADDR).
+    pub fn remove(&mut self, token: u32, id: u8) -> Result<()> {
+        self.set(&Request {
+            token: Some(token),
+            local_id: Some(id),
+            ..Request::of(command::REMOVE)
+        })
+        .map_err(with_remedy)
+    }
+
+    /// Opens a subflow.
+    pub fn create_subflow(&mut self, token: u32, local: &Endpoint, peer: &Endpoint) -> Result<()> {
+        self.of_connection(command::SUBFLOW_CREATE, token, Some(local), Some(peer))
+    }
+
+    /// Closes a subflow.
+    pub fn destroy_subflow(&mut self, token: u32, local: &Endpoint, peer: &Endpoint) -> Result<()> {
+        self.of_connection(command::SUBFLOW_DESTROY, token, Some(local), Some(peer))
+    }
+
+    /// Makes a subflow a backup, or an ordinary one (MP_PRIO).
+    pub fn set_subflow_flags(
+        &mut self,
+        token: u32,
+        local: &Endpoint,
+        peer: &Endpoint,
+    ) -> Result<()> {
+        self.of_connection(command::SET_FLAGS, token, Some(local), Some(peer))
+    }
+
     /// A request about one connection with a user-space path manager.
-    pub fn of_connection(&mut self, request: &Request) -> Result<()> {
-        self.set(request).map_err(with_remedy)
+    fn of_connection(
+        &mut self,
+        command: u8,
+        token: u32,
+        local: Option<&Endpoint>,
+        remote: Option<&Endpoint>,
+    ) -> Result<()> {
+        self.set(&Request {
+            token: Some(token),
+            local,
+            remote,
+            ..Request::of(command)
+        })
+        .map_err(with_remedy)
     }
 
     /// The multicast group of the events; `None` where the kernel sends none.
