@@ -35,6 +35,7 @@ pub fn run(data: &[u8]) {
     });
     for declared in &file.endpoints {
         let mut text = Text::default();
+        text.bytes(b"endpoint add");
         declared.print(&mut text);
         let text = text.into_bytes();
         let again = accepted(&text);
@@ -93,28 +94,33 @@ fn whole(file: &File) {
     }
     let end = |text: &mut Text| text.byte(b'\n');
     for declared in &file.endpoints {
+        text.bytes(b"endpoint add");
         declared.print(&mut text);
         end(&mut text);
     }
     for ignored in &file.ignored {
+        text.bytes(b"ignore");
         ignored.print(&mut text);
         end(&mut text);
     }
     for setting in &file.settings {
-        setting.print(&mut text);
+        put_setting(&mut text, setting.name.as_bytes(), &setting.value);
         end(&mut text);
     }
     let again = accepted(text.as_bytes());
     assert_eq!((again.limits, again.most), (file.limits, file.most));
-    assert_eq!(again.ignored, file.ignored);
     let mut lines = file.clone();
     for (one, other) in lines.endpoints.iter_mut().zip(&again.endpoints) {
+        one.line = other.line;
+    }
+    for (one, other) in lines.ignored.iter_mut().zip(&again.ignored) {
         one.line = other.line;
     }
     for (one, other) in lines.settings.iter_mut().zip(&again.settings) {
         one.line = other.line;
     }
     assert_eq!(again.endpoints, lines.endpoints);
+    assert_eq!(again.ignored, lines.ignored);
     assert_eq!(again.settings, lines.settings);
 }
 

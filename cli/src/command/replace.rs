@@ -30,7 +30,7 @@ fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> R
     push(&mut plan.wanted, Action::Add, wanted);
     // Others that give way are in no conflict.
     let _ = plan.compare(Others::GiveWay, false, Conflict::Fails);
-    carry_out(path_manager, plan, Manner::default()).map_err(|refused| refused.error)?;
+    carry_out(path_manager, plan, &mut [], Manner::default()).map_err(|refused| refused.error)?;
     Ok(0)
 }
 

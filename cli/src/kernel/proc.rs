@@ -180,10 +180,10 @@ pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
 
 const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
 
-/// Reads a setting of `net.mptcp`.
-pub fn mptcp(name: &str, value: &mut Vec<u8>) -> core::result::Result<(), Errno> {
+/// Reads a setting of `net.mptcp`; these are the pieces of its name.
+pub fn mptcp(name: &[&[u8]], value: &mut Vec<u8>) -> core::result::Result<(), Errno> {
     value.clear();
-    let file = sys::open_joined(&[MPTCP_FOLDER, name.as_bytes()])?;
+    let file = sys::open_joined(&[MPTCP_FOLDER, &name.concat()])?;
     sys::read_all(&file, value, 4096)?;
     value.truncate(value.trim_ascii_end().len());
     Ok(())

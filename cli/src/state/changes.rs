@@ -8,8 +8,8 @@ use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::over;
 use crate::kernel::{proc, Names, PathManager};
 use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_implicit};
-use crate::state::file::{put_setting, File, Mistake};
-use crate::state::plan::{Action, Plan, Step, Tuning};
+use crate::state::file::{put_setting, Mistake, Setting};
+use crate::state::plan::{Action, Plan, Step};
 use crate::sys;
 use crate::text::{number, take, Text};
 
@@ -32,24 +32,32 @@ pub struct Manner {
 pub fn carry_out(
     path_manager: &mut PathManager,
     plan: &mut Plan,
+    settings: &mut [Setting],
     manner: Manner,
 ) -> core::result::Result<(), Mistake> {
     let _whole = sys::Whole::begin();
     let mut refused = None;
-    let mut settings = 0;
-    for tuning in &mut plan.settings {
-        if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.value) {
-            let mut command = Text::default();
-            put_setting(&mut command, tuning.name.as_bytes(), &tuning.value);
-            let error = Error::call(error).within(command.as_bytes());
-            if !manner.lenient {
-                let line = tuning.line;
-                refused = Some(Mistake { line, error });
-                break;
-            }
-            tuning.error = Some(error);
+    for setting in &mut *settings {
+        // Those after a refused one are not undone.
+        setting.changes &= refused.is_none();
+        if !setting.changes {
+            continue;
         }
-        settings += 1;
+        let Err(error) = proc::set_mptcp(&setting.name, &setting.value) else {
+            continue;
+        };
+        setting.changes = false;
+        let mut command = Text::default();
+        put_setting(&mut command, setting.name.as_bytes(), &setting.value);
+        let mistake = Mistake {
+            line: setting.line,
+            error: Error::call(error).within(command.as_bytes()),
+        };
+        if manner.lenient {
+            plan.refused.push(mistake);
+        } else {
+            refused = Some(mistake);
+        }
     }
     let mut limits = plan.limits;
     let mut full = false;
@@ -105,8 +113,8 @@ struct Undo<'a> {
 }
 
 impl Undo<'_> {
-    /// Takes back the first settings and steps, the last first.
-    fn all(&mut self, settings: usize, steps: usize) {
+    /// Takes back settings and the first steps, the last first.
+    fn all(&mut self, settings: &[Setting], steps: usize) {
         let mut undone = 0;
         let plan = self.plan;
         for step in plan.steps.get(..steps).unwrap_or(&[]).iter().rev() {
@@ -115,10 +123,13 @@ impl Undo<'_> {
                 undone += 1;
             }
         }
-        for tuning in plan.settings.get(..settings).unwrap_or(&[]).iter().rev() {
-            if let Err(error) = proc::set_mptcp(&tuning.name, &tuning.before) {
+        for setting in settings.iter().rev() {
+            if !setting.changes {
+                continue;
+            }
+            if let Err(error) = proc::set_mptcp(&setting.name, &setting.before) {
                 let mut command = Text::default();
-                put_setting(&mut command, tuning.name.as_bytes(), &tuning.before);
+                put_setting(&mut command, setting.name.as_bytes(), &setting.before);
                 self.miss(command.as_bytes(), &Error::call(error));
             }
             undone += 1;
@@ -320,20 +331,17 @@ pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> R
     Ok(())
 }
 
-/// Adds the settings that the file names and that are not as it says. One that
-/// cannot be read is handed out.
-pub fn compare_settings(plan: &mut Plan, file: &File, report: &mut dyn FnMut(Mistake)) {
-    plan.settings.clear();
-    for setting in &file.settings {
-        let mut before = Vec::new();
-        if let Err(error) = proc::mptcp(&setting.name, &mut before) {
-            let mut error = Error::system(
-                Kind::File,
-                status::FAILED,
-                &["Error: cannot read net.mptcp.", &setting.name],
-                error,
-            )
-            .about(&setting.name);
+/// Looks up which of the settings that the file names are not as it says. Those
+/// that cannot be read, or cannot be so, are refused.
+#[inline(never)]
+pub fn compare_settings(settings: &mut [Setting], refused: &mut Vec<Mistake>) {
+    refused.clear();
+    for setting in settings {
+        let (line, name) = (setting.line, setting.name.as_str());
+        setting.changes = false;
+        if let Err(error) = proc::mptcp(&[name.as_bytes()], &mut setting.before) {
+            let what = ["Error: cannot read net.mptcp.", name];
+            let mut error = Error::system(Kind::File, status::FAILED, &what, error).about(name);
             if error.errno() == libc::ENOENT as usize {
                 error = error.meant(&|near| {
                     let mut defaults = proc::MPTCP_DEFAULTS;
@@ -342,28 +350,46 @@ pub fn compare_settings(plan: &mut Plan, file: &File, report: &mut dyn FnMut(Mis
                     }
                 });
             }
-            let line = setting.line;
-            report(Mistake { line, error });
-        } else if !same_value(&before, setting.value.as_bytes()) {
-            plan.settings.push(Tuning {
-                line: setting.line,
-                name: setting.name.clone(),
-                value: setting.value.as_bytes().to_vec(),
-                before,
-                error: None,
-            });
+            refused.push(Mistake { line, error });
+            continue;
         }
+        if same_value(&setting.before, &setting.value) {
+            continue;
+        }
+        // Schedulers and path managers are listed.
+        let mut offered = Vec::new();
+        let list: [&[u8]; 3] = [b"available_", name.as_bytes(), b"s"];
+        if proc::mptcp(&list, &mut offered).is_ok()
+            && offered
+                .split(|byte| *byte == b' ')
+                .all(|word| word != setting.value)
+        {
+            let value = core::str::from_utf8(&setting.value).unwrap_or("");
+            let mut error = Error::invalid(value, "this kernel offers ");
+            error.push(&offered);
+            let error = error.with_status(status::REFUSED).meant(&|near| {
+                for word in offered.split(|byte| *byte == b' ') {
+                    near.offer(word);
+                }
+            });
+            refused.push(Mistake { line, error });
+            continue;
+        }
+        setting.changes = true;
     }
 }
 
 /// Whether two values are the same, as numbers or as they are.
 fn same_value(one: &[u8], other: &[u8]) -> bool {
     let digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
-    let trimmed = |value: &[u8]| {
-        let zeros = value.iter().take_while(|byte| **byte == b'0').count();
-        value.get(zeros..).unwrap_or(&[]).to_vec()
-    };
-    one == other || digits(one) && digits(other) && trimmed(one) == trimmed(other)
+    one == other || digits(one) && digits(other) && without_zeros(one) == without_zeros(other)
+}
+
+fn without_zeros(mut digits: &[u8]) -> &[u8] {
+    while let [b'0', rest @ ..] = digits {
+        digits = rest;
+    }
+    digits
 }
 
 /// The command of a step.

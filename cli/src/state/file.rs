@@ -35,7 +35,7 @@ pub struct File {
     /// The endpoints, in the order of their lines.
     pub endpoints: Vec<Declared>,
     /// What no interface stands for.
-    pub ignored: Vec<Ignored>,
+    pub ignored: Vec<Declared>,
     /// The limits that are named; of two lines the last counts.
     pub limits: Limits,
     /// Those that are to be the kernel's maximum, a bit `1 << number` each.
@@ -49,7 +49,8 @@ pub struct File {
     pub uplinks: Vec<(u32, Family)>,
 }
 
-/// One line: an endpoint, or the endpoints of an interface.
+/// One line: an endpoint, the endpoints of an interface, or with `ignore`
+/// addresses that no interface stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// Which line of the file it is, from 1.
@@ -76,19 +77,6 @@ pub struct Declared {
     pub lacking: bool,
 }
 
-/// `ignore`: addresses that no interface stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
-    /// `dev IF`, or a pattern of names; empty for all.
-    pub dev: String,
-    /// Of this family only.
-    pub family: Option<Family>,
-    /// Of this prefix only.
-    pub prefix: Option<Prefix>,
-    /// The indexes of its interfaces once they have been looked up.
-    pub indexes: Vec<u32>,
-}
-
 /// `sysctl`: a setting of `net.mptcp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -97,7 +85,11 @@ pub struct Setting {
     /// Its name in /proc/sys/net/mptcp.
     pub name: String,
     /// What it is to be.
-    pub value: String,
+    pub value: Vec<u8>,
+    /// What it was, once that has been looked up.
+    pub before: Vec<u8>,
+    /// Whether it is to be changed.
+    pub changes: bool,
 }
 
 /// What is wrong with a line.
@@ -163,7 +155,7 @@ fn statement(
 ) -> Result<()> {
     let words = line.words().map_err(batch::Mistake::error)?;
     match words.as_slice() {
-        ["ignore", rest @ ..] => return ignore(file, rest),
+        ["ignore", rest @ ..] => return declare(file, number, rest, Purpose::Ignore),
         ["sysctl", rest @ ..] => return setting(file, number, rest),
         _ => {}
     }
@@ -171,7 +163,7 @@ fn statement(
     let target = iproute2::line(&mut caller, &words)?;
     if let Target::Run(Some(group), action, rest) = target {
         let read = match (group.name, action.name) {
-            ("endpoint", "add") => declare(file, number, rest),
+            ("endpoint", "add") => declare(file, number, rest, Purpose::Declare),
             ("limits", "set") => limit(file, number, rest),
             _ => Err(other(&words)),
         };
@@ -218,65 +210,47 @@ fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     }
     file.settings.retain(|setting| setting.name != name);
     if file.settings.len() >= MOST {
-        return Err(Error::invalid(full, "there are too many of these"));
+        return Err(too_many(words));
     }
     file.settings.push(Setting {
         line,
         name: String::from(name),
-        value: String::from(*value),
+        value: value.as_bytes().to_vec(),
+        before: Vec::new(),
+        changes: false,
     });
     Ok(())
 }
 
-/// Reads `ignore [ PREFIX ] [ dev IF ] [ -4 | -6 ]`.
+/// Reads the words of `endpoint add`, or `ignore [ PREFIX ] [ dev IF ] [ -4 | -6 ]`.
 #[inline(never)]
-fn ignore(file: &mut File, words: &[&str]) -> Result<()> {
+fn declare(file: &mut File, line: u32, words: &[&str], purpose: Purpose) -> Result<()> {
     let mut dev = String::new();
     let mut given = EndpointWords::default();
     let mut name_it = |name: &str| {
         dev = String::from(name);
         Ok(0)
     };
-    endpoint::parse(Words::new(words), Purpose::Ignore, &mut given, &mut name_it)?;
-    if given.is_empty() {
-        return Err(Error::required("PREFIX or dev IF"));
-    }
-    if file.ignored.len() >= MOST {
-        return Err(Error::invalid("ignore", "there are too many of these"));
-    }
-    let prefix = given.prefix();
-    file.ignored.push(Ignored {
-        family: prefix.map_or(given.family, |_| None),
-        prefix,
-        dev,
-        indexes: Vec::new(),
-    });
-    Ok(())
-}
-
-#[inline(never)]
-fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    let mut dev = String::new();
-    let mut given = EndpointWords::default();
-    let mut name_it = |name: &str| {
-        dev = String::from(name);
-        Ok(0)
-    };
-    endpoint::parse(
-        Words::new(words),
-        Purpose::Declare,
-        &mut given,
-        &mut name_it,
-    )?;
+    endpoint::parse(Words::new(words), purpose, &mut given, &mut name_it)?;
     endpoint::check_new(&given)?;
-    let prefix = given.prefix().filter(|_| given.bits.is_some());
-    given.dev = None;
-    let family = given.family.take();
+    let ignores = purpose == Purpose::Ignore;
+    let prefix = given.prefix();
+    let mut family = given.family;
+    if let (Some(of), Some(wanted)) = (given.address, family) {
+        if wanted != family_of(&of) {
+            let why = "the address is of the other family";
+            return Err(Error::invalid(word(wanted), why));
+        }
+        family = None;
+    }
+    let prefix = prefix.filter(|_| ignores || given.bits.is_some());
     if prefix.is_some() {
         given.address = None;
     }
+    given.dev = None;
     let endpoint = given.endpoint();
-    let mut declared = Declared {
+    endpoint::check_whole(flags_of(&endpoint), port_of(&endpoint))?;
+    let declared = Declared {
         line,
         endpoint,
         spread: given.address.is_none(),
@@ -288,33 +262,42 @@ fn declare(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
         local: false,
         lacking: false,
     };
-    endpoint::check_whole(flags_of(&endpoint), port_of(&endpoint))?;
-    if let Some(of) = prefix.map(|prefix| prefix.address).or(given.address) {
-        if let Some(family) = declared.family.take() {
-            if family != family_of(&of) {
-                let why = "the address is of the other family";
-                return Err(Error::invalid(word(family), why));
-            }
-        }
+    let named = !declared.dev.is_empty();
+    let lacks = match declared.spread {
+        _ if ignores && given.is_empty() => "PREFIX or dev IF",
+        _ if ignores || named => "",
+        _ if prefix.is_some() || declared.uplink => "dev IF",
+        true => "ADDRESS",
+        false => "",
+    };
+    if !lacks.is_empty() {
+        return Err(Error::required(lacks));
     }
-    if declared.dev.is_empty() {
-        if prefix.is_some() || declared.uplink {
-            return Err(Error::required("dev IF"));
-        } else if declared.spread {
-            return Err(Error::required("ADDRESS"));
-        }
-    } else if !declared.spread && is_pattern(&declared.dev) {
+    if !declared.spread && is_pattern(&declared.dev) {
         let why = "an address is on one interface, not on several";
         return Err(Error::invalid(&declared.dev, why));
     }
-    if file.endpoints.len() >= MOST {
-        return Err(Error::invalid("add", "there are no more than 255 ids"));
+    let lines = if ignores {
+        &mut file.ignored
+    } else {
+        &mut file.endpoints
+    };
+    if lines.len() >= MOST {
+        return Err(too_many(words));
     }
-    for other in &file.endpoints {
-        check_pair(&declared, other)?;
+    if !ignores {
+        for other in &*lines {
+            check_pair(&declared, other)?;
+        }
     }
-    file.endpoints.push(declared);
+    lines.push(declared);
     Ok(())
+}
+
+/// There are more lines of a kind than can have an effect.
+fn too_many(words: &[&str]) -> Error {
+    let word = words.first().unwrap_or(&"");
+    Error::invalid(word, "there are more than 255 lines of this kind")
 }
 
 /// The family of an address.
@@ -400,7 +383,7 @@ fn within(address: IpAddr, family: Option<Family>, prefix: Option<Prefix>) -> bo
 
 /// Whether an address is unique local (fc00::/7): no host of the Internet
 /// answers it.
-fn is_unique_local(address: IpAddr) -> bool {
+pub fn is_unique_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.octets()[0] & 0xfe == 0xfc)
 }
 
@@ -448,18 +431,9 @@ impl File {
     /// The patterns and names of interfaces, with the indexes that are kept
     /// for them.
     pub fn devs(&mut self) -> impl Iterator<Item = (&str, &mut Vec<u32>)> {
-        let endpoints = self.endpoints.iter_mut();
-        let ignored = self.ignored.iter_mut();
-        endpoints
+        let all = self.endpoints.iter_mut().chain(&mut self.ignored);
+        all.filter(|of| !of.dev.is_empty())
             .map(|of| (of.dev.as_str(), &mut of.indexes))
-            .chain(ignored.map(|of| (of.dev.as_str(), &mut of.indexes)))
-            .filter(|(dev, _)| !dev.is_empty())
-    }
-
-    /// Whether a line stands for interfaces by a pattern.
-    pub fn has_patterns(&self) -> bool {
-        self.endpoints.iter().any(|of| is_pattern(&of.dev))
-            || self.ignored.iter().any(|of| is_pattern(&of.dev))
     }
 
     /// Whether a line depends on default routes.
@@ -502,9 +476,9 @@ impl Declared {
             && port_of(&self.endpoint) == 0
     }
 
-    /// The line as it is written: read again, it says the same.
+    /// The line as it is written, after its first words: read again, it says the
+    /// same.
     pub fn print(&self, out: &mut Text) {
-        out.bytes(b"endpoint add");
         if let Some(prefix) = self.prefix {
             out.byte(b' ');
             prefix.print(out);
@@ -517,26 +491,6 @@ impl Declared {
     }
 }
 
-impl Ignored {
-    /// The line as it is written: read again, it says the same.
-    pub fn print(&self, out: &mut Text) {
-        out.bytes(b"ignore");
-        if let Some(prefix) = self.prefix {
-            out.byte(b' ');
-            prefix.print(out);
-        }
-        put_dev(out, self.dev.as_bytes());
-        put_family(out, self.family);
-    }
-}
-
-impl Setting {
-    /// The line as it is written: read again, it says the same.
-    pub fn print(&self, out: &mut Text) {
-        put_setting(out, self.name.as_bytes(), self.value.as_bytes());
-    }
-}
-
 /// `sysctl NAME VALUE`.
 pub fn put_setting(out: &mut Text, name: &[u8], value: &[u8]) {
     out.bytes(b"sysctl ");
@@ -545,7 +499,8 @@ pub fn put_setting(out: &mut Text, name: &[u8], value: &[u8]) {
     put_word(out, value);
 }
 
-fn put_family(out: &mut Text, family: Option<Family>) {
+/// `-4` or `-6`, after a space.
+pub fn put_family(out: &mut Text, family: Option<Family>) {
     if let Some(family) = family {
         out.byte(b' ');
         out.bytes(word(family).as_bytes());
@@ -677,6 +632,7 @@ mod tests {
     fn lines(text: &str) -> Vec<String> {
         let print = |declared: &Declared| {
             let mut out = Text::default();
+            out.bytes(b"endpoint add");
             declared.print(&mut out);
             String::from_utf8(out.into_bytes()).unwrap()
         };

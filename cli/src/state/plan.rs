@@ -48,15 +48,17 @@ pub fn is_local(seen: &LinkEvents, address: IpAddr) -> bool {
         .any(|of| of.present && of.address.is_some_and(|found| same(found, address)))
 }
 
-/// Whether a line without an address stands for this one: for none while the
-/// interface cannot carry packets.
+/// Whether new connections can have an address as their source, and its
+/// interface can carry packets.
+pub fn is_source(seen: &LinkEvents, of: &LinkEvent) -> bool {
+    of.present && of.usable && usable(seen, of.index)
+}
+
+/// Whether a line without an address stands for this one.
 pub fn is_meant(file: &File, declared: &Declared, seen: &LinkEvents, of: &LinkEvent) -> bool {
-    of.present
-        && of.usable
-        && of
-            .address
-            .is_some_and(|address| file.stands_for(declared, of.index, address))
-        && usable(seen, of.index)
+    of.address
+        .is_some_and(|address| file.stands_for(declared, of.index, address))
+        && is_source(seen, of)
 }
 
 /// What is known of each id, as bits. No id, which is 0, has none of them.
@@ -224,21 +226,6 @@ impl Step {
     }
 }
 
-/// A setting of `net.mptcp` that changes.
-#[derive(Debug)]
-pub struct Tuning {
-    /// The line of the file that asks for it.
-    pub line: u32,
-    /// Its name.
-    pub name: String,
-    /// What it is to be.
-    pub value: Vec<u8>,
-    /// What it was.
-    pub before: Vec<u8>,
-    /// Why it was left out.
-    pub error: Option<Error>,
-}
-
 /// Adds a step with an endpoint that is there, and for no line.
 #[inline(never)]
 pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
@@ -313,8 +300,8 @@ pub struct Plan {
     pub numbered: bool,
     /// Lines that go without their id, and why.
     pub conflicts: Vec<Mistake>,
-    /// Settings that change, before anything else.
-    pub settings: Vec<Tuning>,
+    /// Settings that cannot be read or changed, and why.
+    pub refused: Vec<Mistake>,
     /// What is to be done.
     pub steps: Vec<Step>,
 }
@@ -346,7 +333,7 @@ impl Default for Plan {
             unsure: false,
             numbered: false,
             conflicts: Vec::new(),
-            settings: Vec::new(),
+            refused: Vec::new(),
             steps: Vec::new(),
         }
     }

@@ -94,9 +94,8 @@ impl Job {
         } else {
             self.find_interfaces(session)?;
         }
-        let mut mistakes = Vec::new();
-        self.look(session, &mut |mistake| mistakes.push(mistake))?;
-        for mistake in mistakes {
+        self.look(session)?;
+        for mistake in &self.plan.refused {
             self.teller.mistake(mistake.line, &mistake.error);
         }
         for declared in &self.file.endpoints {
@@ -133,7 +132,7 @@ impl Job {
             if plan.steps.iter().any(|step| step.spread) {
                 plan.leave_out(room(path_manager.maximum()));
             }
-            if !plan.steps.is_empty() || !plan.settings.is_empty() {
+            if !plan.steps.is_empty() || self.file.settings.iter().any(|of| of.changes) {
                 self.teller.status = status::WOULD_CHANGE;
             }
             return Ok(());
@@ -142,7 +141,7 @@ impl Job {
             lenient: false,
             careful: apply.keep,
         };
-        if let Err(mistake) = carry_out(path_manager, plan, manner) {
+        if let Err(mistake) = carry_out(path_manager, plan, &mut self.file.settings, manner) {
             return self.teller.refused(mistake);
         }
         for step in &self.plan.steps {
@@ -165,8 +164,8 @@ impl Job {
         if out.style.json {
             out.begin_array("");
         }
-        for tuning in &self.plan.settings {
-            print_setting(out, tuning);
+        for setting in &self.file.settings {
+            print_setting(out, setting);
         }
         for step in &self.plan.steps {
             if step.error.is_none() {

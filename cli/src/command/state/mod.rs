@@ -20,13 +20,13 @@ use crate::kernel::{interface, Diagnostics, Lock, Names, PathManager, RouteSocke
 use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
-use crate::state::changes::{entries, name_of};
+use crate::state::changes::{compare_settings, entries, name_of};
 use crate::state::endpoint::address_of;
 use crate::state::file::{
-    as_index, is_pattern, matches_pattern, parse, put_setting, File, Mistake,
+    as_index, is_pattern, matches_pattern, parse, put_setting, File, Mistake, Setting,
 };
 use crate::state::members::members;
-use crate::state::plan::{is_local, Conflict, Others, Plan, Step, Tuning};
+use crate::state::plan::{is_local, Conflict, Others, Plan, Step};
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
@@ -267,9 +267,8 @@ impl Job {
         Ok(())
     }
 
-    /// Looks at endpoints, limits and settings. Nothing is to be done then. A
-    /// setting that cannot be read is handed out.
-    fn look(&mut self, session: &mut Session, report: &mut dyn FnMut(Mistake)) -> Result<()> {
+    /// Looks at endpoints, limits and settings. Nothing is to be done then.
+    fn look(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
         let plan = &mut self.plan;
         plan.steps.clear();
@@ -278,7 +277,7 @@ impl Job {
         if self.file.most != 0 && self.maximum == 0 {
             self.maximum = path_manager.maximum();
         }
-        crate::state::changes::compare_settings(plan, &self.file, report);
+        compare_settings(&mut self.file.settings, &mut plan.refused);
         plan.compare_limits(&self.file, self.maximum);
         Ok(())
     }
@@ -406,16 +405,19 @@ fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, st
     out.end_object();
 }
 
-/// The same of a setting.
-fn print_setting(out: &mut Output, tuning: &Tuning) {
+/// The same of a setting that changes.
+fn print_setting(out: &mut Output, setting: &Setting) {
+    if !setting.changes {
+        return;
+    }
     if !out.style.json {
-        put_setting(out.buffer(), tuning.name.as_bytes(), &tuning.value);
+        put_setting(out.buffer(), setting.name.as_bytes(), &setting.value);
         out.end_line();
         return;
     }
-    begin(out, "sysctl", tuning.line);
-    out.json_string("name", tuning.name.as_bytes());
-    out.json_string("value", &tuning.value);
+    begin(out, "sysctl", setting.line);
+    out.json_string("name", setting.name.as_bytes());
+    out.json_string("value", &setting.value);
     out.end_object();
 }
 

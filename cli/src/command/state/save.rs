@@ -14,9 +14,9 @@ use crate::session::{Command, Does, Session};
 use crate::state::changes::entries;
 use crate::state::endpoint::{address_of, index_of, is_implicit, port_of};
 use crate::state::file::{
-    family_of, put_endpoint, put_limits, put_name, put_setting, Declared, File,
+    family_of, is_unique_local, put_endpoint, put_family, put_limits, put_name, put_setting,
 };
-use crate::state::plan::is_meant;
+use crate::state::plan::is_source;
 use crate::sys::{self, Fd};
 use crate::text::{number, take, vanished, Text};
 
@@ -93,53 +93,49 @@ fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
                 Err(error) => return Err(Error::answer(error)),
             }
         }
-        if gone || is_implicit(endpoint) {
+        let made = gone || is_implicit(endpoint);
+        let leased = !made && is_leased(endpoint, &seen);
+        if made {
             out.bytes(b"# ");
-        } else if let Some(line) = leased(endpoint, &seen, &name) {
-            line.print(out);
-            out.bytes(b" # ");
-            out.address(address_of(endpoint));
-            out.byte(b'\n');
-            continue;
         }
         out.bytes(b"endpoint add");
-        put_endpoint(out, endpoint, &name);
+        let mut line = *endpoint;
+        if leased {
+            line = line
+                .without_all(1 << Endpoint::FAMILY | 1 << Endpoint::ADDR4 | 1 << Endpoint::ADDR6);
+        }
+        put_endpoint(out, &line, &name);
+        if leased {
+            let address = address_of(endpoint);
+            put_family(out, Some(family_of(&address)));
+            out.bytes(b" # ");
+            out.address(address);
+        }
         out.byte(b'\n');
     }
     Ok(())
 }
 
-/// The line that stands for an endpoint whose address is leased, and will be
-/// another one after the next lease: where it is the only one that the
-/// interface stands for.
-#[inline(never)]
-fn leased(endpoint: &Endpoint, seen: &LinkEvents, name: &[u8]) -> Option<Declared> {
-    const NOT_OF_THE_LINE: u32 = 1 << Endpoint::FAMILY
-        | 1 << Endpoint::ADDR4
-        | 1 << Endpoint::ADDR6
-        | 1 << Endpoint::IF_IDX
-        | 1 << Endpoint::PORT;
+/// Whether the address of an endpoint is leased, and will be another one after
+/// the next lease: if it is the only one of its family that the interface stands
+/// for, the line does without it.
+fn is_leased(endpoint: &Endpoint, seen: &LinkEvents) -> bool {
     let address = address_of(endpoint);
-    let line = Declared {
-        line: 0,
-        endpoint: endpoint.without_all(NOT_OF_THE_LINE),
-        spread: true,
-        family: Some(family_of(&address)),
-        prefix: None,
-        dev: String::from_utf8(name.to_vec()).ok()?,
-        uplink: false,
-        indexes: vec![index_of(endpoint)],
-        local: true,
-        lacking: false,
-    };
-    let file = File::default();
-    let mut meant = seen.iter().filter(|of| is_meant(&file, &line, seen, of));
-    match (meant.next(), meant.next()) {
-        (Some(only), None) if !only.permanent && port_of(endpoint) == 0 => {
-            (only.address == Some(address)).then_some(line)
+    let mut leased = false;
+    for of in seen {
+        let Some(other) = of.address else { continue };
+        if of.index == index_of(endpoint)
+            && is_source(seen, of)
+            && other.is_ipv4() == address.is_ipv4()
+            && !is_unique_local(other)
+        {
+            if other != address || of.permanent {
+                return false;
+            }
+            leased = true;
         }
-        _ => None,
     }
+    leased && port_of(endpoint) == 0
 }
 
 /// A path as the system takes it, which [`c_str`] makes of it.

@@ -393,12 +393,7 @@ impl Follower<'_> {
         if !self.last {
             self.job.look_around(session)?;
         }
-        let mut mistakes = Vec::new();
-        self.job
-            .look(session, &mut |mistake| mistakes.push(mistake))?;
-        for mistake in mistakes {
-            self.trouble(mistake.line, &mistake.error);
-        }
+        self.job.look(session)?;
         let plan = &mut self.job.plan;
         for there in &plan.present {
             if among(&plan.own, there) {
@@ -423,7 +418,9 @@ impl Follower<'_> {
             lenient: true,
             careful: keep,
         };
-        carry_out(session.path_manager()?, plan, manner).map_err(|mistake| mistake.error)?;
+        let settings = &mut self.job.file.settings;
+        carry_out(session.path_manager()?, plan, settings, manner)
+            .map_err(|mistake| mistake.error)?;
         for step in &mut plan.steps {
             match step.error.take() {
                 // A process that may change nothing need not stay.
@@ -449,12 +446,11 @@ impl Follower<'_> {
                 self.job.teller.warn(conflict.line, what);
             }
         }
-        let settings = core::mem::take(&mut self.job.plan.settings);
-        for tuning in &settings {
-            match &tuning.error {
-                None => print_setting(&mut session.out, tuning),
-                Some(error) => self.trouble(tuning.line, error),
-            }
+        for setting in &self.job.file.settings {
+            print_setting(&mut session.out, setting);
+        }
+        for mistake in core::mem::take(&mut self.job.plan.refused) {
+            self.trouble(mistake.line, &mistake.error);
         }
         let mut steps = core::mem::take(&mut self.job.plan.steps);
         for step in &mut steps {
