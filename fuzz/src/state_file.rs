@@ -11,7 +11,7 @@ use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::iproute2::{self, Caller};
 use ip_mptcp::state::endpoint::{clashes, id_of};
-use ip_mptcp::state::file::{parse, put_limits, Declared, File};
+use ip_mptcp::state::file::{parse, put_limits, put_setting, Declared, File};
 use ip_mptcp::state::plan::{remember, Action, Conflict, Ids, Others, Plan, Step};
 use ip_mptcp::LinkEvent;
 use ip_mptcp::Text;
