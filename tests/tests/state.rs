@@ -1507,6 +1507,21 @@ fn settings_are_read_changed_undone_and_saved() {
             refused.report()
         );
     }
+    // The word at fault, and what the kernel offers (net.mptcp.available_schedulers), before
+    // anything is changed; by --dry-run too.
+    let offered = std::fs::read_to_string("/proc/sys/net/mptcp/available_schedulers");
+    if let Ok(offered) = offered {
+        let text = "limits set subflows 3\nsysctl scheduler defalt\n";
+        for options in ["", "--dry-run"] {
+            let refused = apply(options, text).run().failure(2);
+            let message = format!(
+                "-:2: argument \"defalt\" is wrong: this kernel offers {}\nDid you mean \"default\"?\n",
+                offered.trim()
+            );
+            assert!(refused.stderr().ends_with(&message), "{}", refused.report());
+        }
+        assert_ne!(kernel::limits().subflows, 3);
+    }
     let near = apply("", "sysctl schedular default").run().failure(1);
     assert!(near.stderr().contains("scheduler"), "{}", near.report());
 }
