@@ -5,6 +5,7 @@
 //! block marked `sh` is commands that take the network, root or long: they are checked as
 //! far as that goes.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -464,4 +465,23 @@ fn every_session_shows_what_one_sees() {
         }
     }
     assert!(count >= 3, "{count} sessions");
+}
+
+#[test]
+fn what_is_installed_is_removed() {
+    let readme = read("README.md");
+    let last = |line: &str| line.split(' ').next_back().expect("a word").to_owned();
+    let installed: BTreeSet<String> = readme
+        .lines()
+        .filter(|line| line.starts_with("sudo install "))
+        .map(last)
+        .collect();
+    let (_, rest) = readme.split_once("\nsudo rm -f ").expect("the removal");
+    let command = rest.replace("\\\n", "");
+    let removed = command.lines().next().expect("a line").split_whitespace();
+    assert_eq!(
+        removed.map(str::to_owned).collect::<BTreeSet<_>>(),
+        installed
+    );
+    assert_eq!(installed.len(), 5);
 }
