@@ -309,13 +309,13 @@ impl<'a> Connection<'a> {
         core::iter::from_fn(move || {
             let key = self.keys.get(at)?;
             at += 1;
-            self.all.get(key.place())
+            self.all.get(place_in(key))
         })
     }
 
     /// With [`Detail::All`], the structures of its subflow number `at`.
     pub fn structures(&self, at: usize) -> Option<&'a Structures> {
-        self.structures.get(self.keys.get(at)?.place())
+        self.structures.get(place_in(self.keys.get(at)?))
     }
 
     /// Its state, where that is known: of a connection without a token that of
@@ -383,52 +383,42 @@ pub enum Found<'f> {
 }
 
 /// A token and more, as one number. Sorted, the first subflow of a connection
-/// precedes those that joined, which follow by the id of their address.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u128);
+/// precedes those that joined, which follow by the id of their address. It is a plain
+/// number, as others that are sorted: each type of its own is sorted by code of its own.
+type Key = u128;
 
-impl Key {
-    /// How far from the lower end its parts are: the token, a bit for those
-    /// that joined, the id, 56 bits of the cookie, and in what is left the place
-    /// in a list, or another number.
-    const TOKEN: u32 = 96;
-    const JOINED: u32 = 95;
-    const ID: u32 = 87;
-    const COOKIE: u32 = 31;
+/// How far from the lower end the parts of a key are: the token, a bit for those
+/// that joined, the id, 56 bits of the cookie, and in what is left the place in a list,
+/// or another number.
+const TOKEN: u32 = 96;
+const JOINED: u32 = 95;
+const ID: u32 = 87;
+const COOKIE: u32 = 31;
 
-    fn of(token: u32, number: usize) -> Self {
-        Self(u128::from(token) << Self::TOKEN | number as u128)
-    }
+fn key_of(token: u32, number: usize) -> Key {
+    Key::from(token) << TOKEN | number as Key
+}
 
-    fn of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Self {
-        let Self(key) = Self::of(token, place);
-        let id = subflow.local_id().unwrap_or(0);
-        Self(
-            key | u128::from(subflow.is_joined()) << Self::JOINED
-                | u128::from(id) << Self::ID
-                | u128::from(cookie << 8 >> 8) << Self::COOKIE,
-        )
-    }
+fn key_of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Key {
+    key_of(token, place)
+        | Key::from(subflow.is_joined()) << JOINED
+        | Key::from(subflow.local_id().unwrap_or(0)) << ID
+        | Key::from(cookie << 8 >> 8) << COOKIE
+}
 
-    fn token(self) -> u32 {
-        (self.0 >> Self::TOKEN) as u32
-    }
+fn token_in(key: &Key) -> u32 {
+    (key >> TOKEN) as u32
+}
 
-    /// Everything but the place.
-    fn name(self) -> u128 {
-        self.0 >> Self::COOKIE
-    }
-
-    fn place(self) -> usize {
-        self.0 as usize & ((1 << Self::COOKIE) - 1)
-    }
+fn place_in(key: &Key) -> usize {
+    *key as usize & ((1 << COOKIE) - 1)
 }
 
 /// Sorts keys; of those with one name one is left.
 #[inline(never)]
 fn sort(keys: &mut Vec<Key>) {
     keys.sort_unstable();
-    keys.dedup_by_key(|key| key.name());
+    keys.dedup_by_key(|key| *key >> COOKIE);
 }
 
 /// A list of things with tokens, and where in it those of a token are. Tens of
@@ -599,7 +589,7 @@ impl Reader<'_> {
     fn read(&mut self, diagnostics: &mut Diagnostics, selection: &Selection) -> Result<()> {
         match selection.token {
             Some(0) => {
-                self.wanted.push(Key::of(0, 0));
+                self.wanted.push(key_of(0, 0));
                 self.read_subflows(diagnostics, &Filter::ANY)?;
                 self.without_token()?;
             }
@@ -637,17 +627,17 @@ impl Reader<'_> {
     /// The connection has to be read again; it counted this many subflows.
     fn pend(&mut self, token: u32, counted: Option<usize>) {
         let number = counted.map_or(0, |count| count + 1);
-        self.pending.push(Key::of(token, number));
+        self.pending.push(key_of(token, number));
     }
 
     /// Where this connection is among the wanted; `None` if it is not.
     #[inline(never)]
     fn wanted(&self, token: u32) -> Option<Key> {
-        let at = self.wanted.partition_point(|key| key.token() < token);
+        let at = self.wanted.partition_point(|key| token_in(key) < token);
         self.wanted
             .get(at)
             .copied()
-            .filter(|key| key.token() == token)
+            .filter(|key| token_in(key) == token)
     }
 
     /// Collects the subflows of a connection; one that was read twice once.
@@ -662,7 +652,7 @@ impl Reader<'_> {
             };
             let place = at as usize - 1;
             if let Some(subflow) = self.subflows.get(place) {
-                let key = Key::of_subflow(token, subflow, entry.cookie, place);
+                let key = key_of_subflow(token, subflow, entry.cookie, place);
                 self.group.push(key);
             }
         }
@@ -705,7 +695,7 @@ impl Reader<'_> {
         let entries = self.index.entries.iter().zip(&self.subflows);
         for (place, (entry, subflow)) in entries.enumerate() {
             if entry.token == 0 {
-                let key = Key::of_subflow(0, subflow, entry.cookie, place);
+                let key = key_of_subflow(0, subflow, entry.cookie, place);
                 self.group.push(key);
             }
         }
@@ -740,7 +730,7 @@ impl Reader<'_> {
     /// Looks the wanted connections up one by one.
     fn look_up(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         let mut at = 0;
-        while let Some(token) = self.wanted.get(at).map(|key| key.token()) {
+        while let Some(token) = self.wanted.get(at).map(token_in) {
             at += 1;
             by_token(diagnostics, token, &mut |socket| self.found(token, socket))?;
         }
@@ -754,7 +744,7 @@ impl Reader<'_> {
         let mut keys = &self.group[..];
         let (mut alive, mut foreign, mut done) = (0, false, false);
         for key in keys {
-            let Some(subflow) = self.subflows.get(key.place()) else {
+            let Some(subflow) = self.subflows.get(place_in(key)) else {
                 continue;
             };
             alive += usize::from(subflow.is_alive());
@@ -776,7 +766,7 @@ impl Reader<'_> {
         let missing = least.saturating_sub(keys.len());
         let whole = missing == 0 && alive <= all.unwrap_or(alive);
         // It counted the same before its subflows were read.
-        let before = self.wanted(token).map(Key::place);
+        let before = self.wanted(token).map(|key| place_in(&key));
         let steady = before == Some(least + 1);
         if !whole && !steady && !self.last && !self.hidden.subflows {
             self.pend(token, Some(least));
@@ -816,7 +806,7 @@ impl Reader<'_> {
             }
             self.collect(token);
             for key in &self.group {
-                if let Some(subflow) = self.subflows.get(key.place()) {
+                if let Some(subflow) = self.subflows.get(place_in(key)) {
                     subflow.done.set(true);
                 }
             }

@@ -193,7 +193,7 @@ enum Column {
 const COLUMNS: usize = 12;
 
 /// Each column with its title and its least width.
-const TITLES: [(Column, &str, u8); COLUMNS] = [
+static TITLES: [(Column, &str, u8); COLUMNS] = [
     (Column::Device, "DEV", 3),
     (Column::Address, "ADDRESS", 7),
     (Column::Endpoint, "ID", 3),
@@ -390,9 +390,9 @@ impl Page<'_> {
         if view.paused {
             self.put(b"PAUSED");
         }
-        for (name, amount) in [("in", total.received), ("out", total.sent)] {
+        for (name, amount) in &[("in", total.received), ("out", total.sent)] {
             if view.elapsed > 0 {
-                let rate = a_second(amount, view.elapsed);
+                let rate = a_second(*amount, view.elapsed);
                 piece(self, name, rate, view.units, b"B/s");
             }
         }
@@ -404,9 +404,9 @@ impl Page<'_> {
         if total.fallbacks > 0 {
             piece(self, "fallback", total.fallbacks, Units::Raw, b"");
         }
-        for (name, count) in [("opened", view.news.opened), ("ended", view.news.ended)] {
+        for (name, count) in &[("opened", view.news.opened), ("ended", view.news.ended)] {
             if let Some(count) = count {
-                piece(self, name, count, Units::Raw, b"");
+                piece(self, name, *count, Units::Raw, b"");
             }
         }
         self.end();
@@ -465,9 +465,10 @@ impl Table<'_> {
     /// fit.
     fn measure(&mut self, shown: usize, width: usize) {
         let view = self.view;
-        let mut wanted = TITLES.map(|(_, _, least)| usize::from(least));
-        for row in view.ordered().take(shown) {
-            for ((column, _, _), wanted) in TITLES.iter().zip(&mut wanted) {
+        let mut wanted = [0; COLUMNS];
+        for ((column, _, least), wanted) in TITLES.iter().zip(&mut wanted) {
+            *wanted = usize::from(*least);
+            for row in view.ordered().take(shown) {
                 self.fill(*column, row, 0);
                 *wanted = self.cell.as_bytes().len().max(*wanted);
             }
@@ -509,7 +510,8 @@ impl Table<'_> {
     /// A row, or the titles.
     fn line(&mut self, row: Option<&Row>, page: &mut Page) {
         let mut pad = 0;
-        for ((column, title, _), width) in TITLES.into_iter().zip(self.widths) {
+        for (at, (column, title, _)) in TITLES.iter().enumerate() {
+            let (column, width) = (*column, self.widths[at]);
             if width == 0 {
                 continue;
             }

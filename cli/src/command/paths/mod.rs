@@ -77,11 +77,12 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
     }
     let mut by = By::Path;
     if let Some(word) = args.by {
-        let all = [By::Path, By::Connection, By::Subflow];
-        by = all
-            .into_iter()
-            .find(|by| shortens(word, by.name()))
-            .ok_or_else(|| Error::invalid(word, "expected path, connection or subflow"))?;
+        while !shortens(word, by.name()) {
+            by = by.next();
+            if by == By::Path {
+                return Err(Error::invalid(word, "expected path, connection or subflow"));
+            }
+        }
     }
     let mut words = ConnectionWords::default();
     selected(session, &args.keyword, &mut words)?;

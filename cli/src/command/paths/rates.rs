@@ -127,11 +127,12 @@ impl Subflow {
     }
 
     fn ends(&self) -> [End; 2] {
-        [0, 1].map(|side| End {
+        let end = |side: usize| End {
             number: self.addresses[side],
             port: self.ports[side],
             family: self.family,
-        })
+        };
+        [end(0), end(1)]
     }
 
     fn counters(&self) -> Counters {

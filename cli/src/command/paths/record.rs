@@ -1,5 +1,7 @@
 //! A row for machines: a JSON object, or the same as words on a line.
 
+use mptcp_codec::diag::End;
+
 use super::layout::{a_second, share, View};
 use super::rates::{By, Row};
 use crate::output::Output;
@@ -46,10 +48,7 @@ pub fn print(
     out.named_string("state", row.state.name());
     // Of what is not known or does not belong here.
     const NONE: u64 = u64::MAX;
-    let [local, remote] = row.ends.map(|end| match subflow {
-        true => end.port.into(),
-        false => NONE,
-    });
+    let port = |end: &End| if subflow { end.port.into() } else { NONE };
     let values = [
         view.total.connections,
         view.news.opened.unwrap_or(NONE),
@@ -59,8 +58,8 @@ pub fn print(
             0 => NONE,
             id => id.into(),
         },
-        local,
-        remote,
+        port(&row.ends[0]),
+        port(&row.ends[1]),
         share(row.bytes(), view.total.bytes()),
         a_second(row.received, elapsed),
         a_second(row.sent, elapsed),
@@ -72,12 +71,13 @@ pub fn print(
         row.backups.into(),
         row.fallbacks.into(),
     ];
-    for (name, value) in pieces(NUMBERS).zip(values) {
-        if value != NONE {
-            out.named_number(name, value);
+    for (name, value) in pieces(NUMBERS).zip(&values) {
+        if *value != NONE {
+            out.named_number(name, *value);
         }
     }
-    for (name, time) in [("rtt_seconds", row.rtt), ("rtt_worst_seconds", row.worst)] {
+    for (name, time) in &[("rtt_seconds", row.rtt), ("rtt_worst_seconds", row.worst)] {
+        let time = *time;
         if time > 0 {
             decimal(out, name, (time / 1_000_000).into(), time % 1_000_000, 6);
         }
