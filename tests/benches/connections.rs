@@ -25,23 +25,28 @@ fn main() {
     };
     let _open = load.open_apart(count);
     println!("{count} connections");
-    let tool = |words: &[&str]| measure(binary(), words);
-    tool(&["connection", "show"]);
-    tool(&["-j", "connection", "show"]);
-    tool(&["-s", "connection", "show"]);
-    tool(&["-s", "-j", "connection", "show"]);
-    tool(&["connection", "show", "sport", "9"]);
+    // With 10,000 connections, the small build of x86-64: instructions and kB at most.
+    let full = count == 10_000;
+    let tool = |words: &[&str], most: u64, kilobytes: u64| {
+        measure(binary(), words, full.then_some((most, kilobytes)))
+    };
+    tool(&["connection", "show"], 220_000_000, 6000);
+    tool(&["-j", "connection", "show"], 0, 6000);
+    tool(&["-s", "connection", "show"], 0, 0);
+    tool(&["-s", "-j", "connection", "show"], 0, 0);
+    tool(&["connection", "show", "sport", "9"], 0, 1000);
     // All have it.
     let port = load.listener.local_addr().expect("its address").port();
-    tool(&["connection", "show", "dport", &port.to_string()]);
+    tool(&["connection", "show", "dport", &port.to_string()], 0, 0);
     let first = Command::new(binary()).args(["connection", "show"]).output();
     let text = String::from_utf8_lossy(&first.expect("the tool").stdout).to_string();
     let token = text.split(' ').nth(1).unwrap_or_default();
-    tool(&["connection", "show", "token", token]);
-    tool(&["status"]);
-    tool(&["doctor"]);
-    tool(&["monitor", "--snapshot", "--timeout", "5"]);
-    measure(Path::new("ss"), &["-tMni"]);
+    tool(&["connection", "show", "token", token], 15_000_000, 1000);
+    tool(&["status"], 40_000_000, 1500);
+    // Twice `connection show`.
+    tool(&["doctor"], 440_000_000, 1500);
+    tool(&["monitor", "--snapshot", "--timeout", "5"], 0, 8000);
+    measure(Path::new("ss"), &["-tMni"], None);
     for by in ["path", "connection", "subflow"] {
         looks(by);
     }
@@ -68,8 +73,9 @@ fn looks(by: &str) {
     println!("paths --by {by}: {a_look} microseconds of processor a look, peak {rss} kB");
 }
 
-fn measure(program: &Path, words: &[&str]) {
-    let peak = peak(program, words).map_or("?".into(), |size| size.to_string());
+/// Prints what a run takes, and what that is of the bars; a bar of 0 is none.
+fn measure(program: &Path, words: &[&str], bars: Option<(u64, u64)>) {
+    let peak = peak(program, words);
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     let shown = format!("{name} {}", words.join(" "));
     let count = Command::new("valgrind")
@@ -86,8 +92,18 @@ fn measure(program: &Path, words: &[&str]) {
     let instructions = said
         .lines()
         .find_map(|line| line.split_once("Collected : "))
-        .map_or("?", |(_, number)| number.trim());
-    println!("{shown}: {instructions} instructions, peak {peak} kB");
+        .and_then(|(_, number)| number.trim().parse().ok());
+    let (most, kilobytes) = bars.unwrap_or_default();
+    let with_bar = |value: Option<u64>, bar: u64| match (value, bar) {
+        (None, _) => "?".to_string(),
+        (Some(value), 0) => value.to_string(),
+        (Some(value), bar) => format!("{value} ({:.2} of {bar})", value as f64 / bar as f64),
+    };
+    println!(
+        "{shown}: {} instructions, peak {} kB",
+        with_bar(instructions, most),
+        with_bar(peak, kilobytes)
+    );
 }
 
 /// The largest resident size before the first byte is written, in kB.
