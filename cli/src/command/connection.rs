@@ -844,14 +844,14 @@ impl Printer<'_> {
             // Two bytes of bit fields: each of those has a name of its own.
             "wscale" => {
                 let next = sent.get(7).map_or(0, |byte| u64::from(*byte));
-                for (name, byte, low, bits) in [
+                for (name, byte, low, bits) in &[
                     ("snd_wscale", value, 0, 4),
                     ("rcv_wscale", value, 4, 4),
                     ("delivery_rate_app_limited", next, 0, 1),
                     ("fastopen_client_fail", next, 1, 2),
                 ] {
                     let little = cfg!(target_endian = "little");
-                    let shift = if little { low } else { 8 - low - bits };
+                    let shift = if little { *low } else { 8 - low - bits };
                     self.field(name, byte >> shift & ((1 << bits) - 1));
                 }
             }

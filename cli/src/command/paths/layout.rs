@@ -156,6 +156,7 @@ pub struct News {
 }
 
 /// What grew in so many milliseconds, as it grows in a second.
+#[inline(never)]
 pub fn a_second(amount: u64, elapsed: u64) -> u64 {
     match elapsed {
         0 => 0,

@@ -2,7 +2,7 @@
 
 use mptcp_codec::diag::End;
 
-use super::layout::{a_second, share, View};
+use super::layout::{a_second, end_text, share, View};
 use super::rates::{By, Row};
 use crate::output::Output;
 use crate::session::pieces;
@@ -36,12 +36,10 @@ pub fn print(
     name(row.interface, &mut text);
     out.named_string("dev", text.as_bytes());
     let subflow = view.by == By::Subflow;
-    for (end, name) in row.ends.iter().zip(["local_address", "remote_address"]) {
-        if name == "local_address" || subflow {
+    for (at, name) in ["local_address", "remote_address"].iter().enumerate() {
+        if at == 0 || subflow {
             text.clear();
-            if let Some(address) = end.address() {
-                text.address(address);
-            }
+            end_text(row, at, false, &mut text);
             out.named_string(name, text.as_bytes());
         }
     }
