@@ -8,7 +8,7 @@ mod lock;
 pub mod netns;
 mod path_manager;
 pub mod proc;
-mod remedy;
+pub mod remedy;
 mod route;
 mod socket;
 

@@ -29,8 +29,8 @@ impl Doctor<'_> {
                 self,
                 Level::Fault,
                 "blackhole",
-                "MPTCP is suspended: SYNs with its options were not answered, those without were, \
-                 so that new connections are TCP",
+                "MPTCP is suspended, and new connections are TCP: SYNs with its option were not \
+                 answered, those without were",
                 "{}; net.mptcp.blackhole_timeout={} s; connections without MPTCP now {}",
                 "sysctl -w net.mptcp.blackhole_timeout={}",
                 [
@@ -150,8 +150,8 @@ impl Doctor<'_> {
                 self,
                 Level::Fault,
                 "join-refused",
-                "subflows of peers are refused here: connections have as many as the limit \
-                 allows, or the user-space path manager was away",
+                "subflows of peers are refused here: the limit is reached, or the user-space \
+                 path manager was away",
                 "{}; connections accepted with all the subflows that they may have {}; limits: \
                  subflows {}",
                 "ip-mptcp limits set subflows {}",
@@ -167,8 +167,8 @@ impl Doctor<'_> {
                 self,
                 Level::Note,
                 "join-refused",
-                "subflows of peers were refused here: more than the limits allowed, or the \
-                 user-space path manager was away",
+                "subflows of peers were refused here: the limit was reached, or the user-space \
+                 path manager was away",
                 "{}{}",
                 "If it happens again: ip-mptcp limits set subflows 8",
                 [Counters("MPJoinRejected MPJoinSynRx"), Str(PAST)]
@@ -180,13 +180,11 @@ impl Doctor<'_> {
                 self,
                 self.level_of(names),
                 "join-failed",
-                "subflows reached a host that does not have their connection, or were changed on \
-                 the way",
+                "subflows reached a host without their connection, or were changed on the way",
                 "{}",
-                "Where this host is one of several behind a load balancer, let each announce \
-                 an address of its own and close the shared one for joins \
-                 (sysctl -w net.mptcp.allow_join_initial_addr_port=0); otherwise look for what \
-                 rewrites TCP options on the path",
+                "Behind a load balancer let each host announce an address of its own and forbid \
+                 joins to the shared one (sysctl -w net.mptcp.allow_join_initial_addr_port=0); \
+                 otherwise look for what rewrites TCP options on the path",
                 [Growth(names)]
             );
         }
@@ -236,11 +234,11 @@ impl Doctor<'_> {
             self,
             level,
             "add-addr-unanswered",
-            "announcements of addresses are not confirmed: something on the path drops or \
-             removes them, or the peers do not know them",
+            "announcements of addresses are not confirmed: something on the path removes them, \
+             or the peers do not know them",
             "{}{}",
-            "See with tcpdump for ADD_ADDR on both hosts whether it arrives; clients reach the \
-             address without it by endpoints of their own",
+            "See with tcpdump for ADD_ADDR on both hosts whether it arrives; clients with \
+             endpoints of their own need none",
             [Counters("AddAddrTx EchoAdd"), Str(past)]
         );
     }

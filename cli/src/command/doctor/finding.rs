@@ -1,9 +1,9 @@
 //! How a finding is written.
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::Doctor;
-use crate::host::places::{address, is_bound, key_of, Key};
+use crate::host::places::{address, Key};
 use crate::text::{take, Text};
 
 /// How much a finding matters.
@@ -28,10 +28,11 @@ pub enum Part<'p> {
     Address(Key),
     /// The name of an interface.
     Interface(u32),
-    /// An endpoint: its address, id, and the interface that it names.
-    Endpoint(&'p Endpoint),
+    /// An endpoint, by its place: its address, id, and the interface that it
+    /// names.
+    Endpoint(usize),
     /// The id of an endpoint.
-    Id(&'p Endpoint),
+    Id(usize),
     /// The limits of this host.
     Limits,
     /// `NAME VALUE` of each of these counters, separated by blanks.
@@ -151,11 +152,11 @@ impl Doctor<'_> {
                 Number(number) => text.number(number),
                 Address(key) => text.address(address(key)),
                 Interface(index) => text.bytes(self.host.name(index)),
-                Part::Endpoint(endpoint) => {
+                Part::Endpoint(at) => {
                     text.bytes(b"endpoint ");
-                    self.put_place(text, endpoint);
+                    self.put_place(text, at);
                 }
-                Id(endpoint) => text.number(endpoint.id().unwrap_or(0).into()),
+                Id(at) => text.number(self.id(at).into()),
                 Part::Limits => {
                     text.bytes(b"limits: add_addr_accepted ");
                     text.number(self.host.add_addr_accepted.into());
@@ -184,13 +185,11 @@ impl Doctor<'_> {
     }
 
     /// Adds address, id and interface of an endpoint.
-    fn put_place(&mut self, text: &mut Text, endpoint: &Endpoint) {
-        text.address(address(key_of(endpoint)));
-        text.bytes(b" id ");
-        text.number(endpoint.id().unwrap_or(0).into());
-        if is_bound(endpoint) {
-            text.bytes(b" dev ");
-            text.bytes(self.host.name(endpoint.if_idx().unwrap_or(0)));
+    fn put_place(&mut self, text: &mut Text, at: usize) {
+        put!(self, text, "{} id {}", [Address(self.key(at)), Id(at)]);
+        match self.bound(at) {
+            0 => {}
+            bound => put!(self, text, " dev {}", [Interface(bound)]),
         }
     }
 
@@ -221,29 +220,28 @@ impl Doctor<'_> {
 
     /// Adds the command that changes an endpoint, without what it changes.
     #[inline(never)]
-    pub fn change(remedy: &mut Text, endpoint: &Endpoint) {
+    pub fn change(&mut self, remedy: &mut Text, at: usize) {
         if !remedy.as_bytes().is_empty() {
             remedy.bytes(b"; ");
         }
-        remedy.bytes(b"ip-mptcp endpoint change id ");
-        remedy.number(endpoint.id().unwrap_or(0).into());
+        put!(self, remedy, "ip-mptcp endpoint change id {}", [Id(at)]);
     }
 
-    /// The commands that delete an endpoint and add it again, upon which the
-    /// kernel tries to open subflows from it anew.
-    pub fn again(&mut self, endpoint: &Endpoint) -> Vec<u8> {
-        let mut text = Text::default();
-        text.bytes(b"ip-mptcp endpoint delete id ");
-        text.number(endpoint.id().unwrap_or(0).into());
-        text.bytes(b"; ip-mptcp endpoint add ");
-        self.put_place(&mut text, endpoint);
-        let flags = endpoint.flags().unwrap_or_default();
+    /// Adds the commands that delete an endpoint and add it again, upon which
+    /// the kernel tries to open subflows from it anew.
+    pub fn again(&mut self, text: &mut Text, at: usize) {
+        put!(
+            self,
+            text,
+            "ip-mptcp endpoint delete id {}; ip-mptcp endpoint add ",
+            [Id(at)]
+        );
+        self.put_place(text, at);
         for (flag, name) in &EndpointFlags::NAMES {
-            if flags.contains(*flag) {
+            if self.is(at, *flag) {
                 text.byte(b' ');
                 text.bytes(name.as_bytes());
             }
         }
-        text.into_bytes()
     }
 }

@@ -8,6 +8,7 @@ use super::facts::Doctor;
 use super::finding::Part::{Bytes, Number};
 use super::finding::{finding, Level};
 use crate::kernel::proc;
+use crate::kernel::remedy::contains;
 use crate::sys;
 use crate::text::{join, Text};
 
@@ -16,7 +17,7 @@ use crate::text::{join, Text};
 const MANAGERS: [(&str, &str); 3] = [
     (
         "NetworkManager",
-        "for each connection NAME of nmcli connection show: nmcli connection modify NAME \
+        "for each NAME of nmcli connection show: nmcli connection modify NAME \
          connection.mptcp-flags disabled",
     ),
     ("mptcpd", "systemctl disable --now mptcp"),
@@ -28,46 +29,37 @@ impl Doctor<'_> {
     /// undoes what the others do.
     #[inline(never)]
     pub fn check_managers(&mut self) {
-        let endpoints = self.endpoints(EndpointFlags::default()).len();
-        if endpoints == 0 {
+        if !self.any(EndpointFlags::default()) {
             return;
         }
-        let mut found = [false; MANAGERS.len()];
+        let mut found = 0_u8;
         let mut processes = Vec::new();
         // Without /proc nothing is found.
         let _ = sys::names_in(c"/proc", &mut processes);
         let mut text = Vec::new();
         for process in &processes {
-            if !process.first().is_some_and(u8::is_ascii_digit) {
-                continue;
-            }
             proc::value(&[b"/proc/", process, b"/comm"], &mut text);
-            let manager = MANAGERS
-                .iter()
-                .position(|(name, _)| name.as_bytes() == text);
-            let Some(manager) = manager else {
-                continue;
-            };
-            if manager == 2 {
-                // Only one that follows.
-                proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
-                if !text.split(|byte| *byte == 0).any(|word| word == b"watch") {
+            for (at, (name, _)) in MANAGERS.iter().enumerate() {
+                if name.as_bytes() != text || !is_here(process) {
                     continue;
                 }
-            }
-            if is_here(process) {
-                if let Some(found) = found.get_mut(manager) {
-                    *found = true;
+                if at == 2 {
+                    // Only one that follows.
+                    proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
+                    if !contains(&text, b"\0watch") {
+                        break;
+                    }
                 }
+                found |= 1 << at;
             }
         }
-        if found.iter().filter(|found| **found).count() < 2 {
+        if found.count_ones() < 2 {
             return;
         }
         let mut names = Text::default();
         let mut remedy = Text::default();
-        for ((name, remedy_of), found) in MANAGERS.iter().zip(&found) {
-            if !found {
+        for (at, (name, leave)) in MANAGERS.iter().enumerate() {
+            if found & 1 << at == 0 {
                 continue;
             }
             if !names.as_bytes().is_empty() {
@@ -75,7 +67,7 @@ impl Doctor<'_> {
                 remedy.bytes(b"; or ");
             }
             names.bytes(name.as_bytes());
-            remedy.bytes(remedy_of.as_bytes());
+            remedy.bytes(leave.as_bytes());
         }
         finding!(
             self,
@@ -86,7 +78,7 @@ impl Doctor<'_> {
             "Keep one of them: {}",
             [
                 Bytes(names.as_bytes()),
-                Number(endpoints as u64),
+                Number(self.count() as u64),
                 Bytes(remedy.as_bytes())
             ],
         );

@@ -13,9 +13,9 @@ mod paths;
 mod routes;
 mod served;
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::EndpointFlags;
 
-use self::facts::{has, is_off, sysctl, Doctor};
+use self::facts::{is_off, sysctl, Doctor};
 use self::finding::Part::{self, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use self::finding::{finding, Level};
 use self::history::History;
@@ -23,7 +23,6 @@ use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::{Host, Presence};
 use crate::host::live::Live;
-use crate::host::places::key_of;
 use crate::kernel::proc;
 use crate::kernel::Diagnostics;
 use crate::session::Session;
@@ -153,8 +152,8 @@ impl Doctor<'_> {
                     self,
                     Level::Note,
                     "user-space",
-                    "the user-space path manager is chosen: the kernel uses no endpoints, and the \
-                 program that should open subflows has opened none",
+                    "the user-space path manager is chosen: the kernel uses no endpoints, and \
+                     the program that listens has opened no subflow",
                     "net.mptcp.path_manager=userspace; connections opened here {}, with further \
                  subflows 0",
                     "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
@@ -185,12 +184,16 @@ impl Doctor<'_> {
     /// Whether each endpoint is where it says to be.
     #[inline(never)]
     fn check_presence(&mut self) {
-        for (at, endpoint) in self.endpoints(EndpointFlags::default()) {
-            let presence = self.host.presence(&endpoint);
-            let address = key_of(&endpoint);
-            let index = self.interface(&endpoint);
-            let id = Number(endpoint.id().unwrap_or(0).into());
-            let found = Part::Endpoint(&endpoint);
+        for at in 0..self.count() {
+            let Some(endpoint) = self.host.places.endpoints.get(at) else {
+                break;
+            };
+            if !self.is(at, EndpointFlags::default()) {
+                continue;
+            }
+            let presence = self.host.presence(endpoint);
+            let found = Part::Endpoint(at);
+            let now = self.host.places.addresses.interface(self.key(at));
             match presence {
                 Presence::Up | Presence::Translated => continue,
                 Presence::Down => finding!(
@@ -200,7 +203,7 @@ impl Doctor<'_> {
                     "the interface of an endpoint is down",
                     "{}",
                     "ip link set dev {} up",
-                    [found, Interface(index)],
+                    [found, Interface(self.interface(at))],
                 ),
                 Presence::NoCarrier => finding!(
                     self,
@@ -211,65 +214,58 @@ impl Doctor<'_> {
                     "Check the cable, modem or access point",
                     [found],
                 ),
-                Presence::NoDevice => {
-                    let now = self.host.places.addresses.interface(address);
-                    if now == 0 {
-                        finding!(
-                            self,
-                            Level::Fault,
-                            "endpoint-no-device",
-                            "the interface of an endpoint no longer exists",
-                            "{}; its address is on no interface",
-                            "ip-mptcp endpoint delete id {}",
-                            [found, id]
-                        );
-                    } else {
-                        self.move_to(
-                            "endpoint-no-device",
-                            "the interface of an endpoint no longer exists",
-                            &endpoint,
-                            now,
-                        );
-                    }
-                }
-                Presence::NoAddress if !has(&endpoint, EndpointFlags::SUBFLOW) => {
-                    finding!(
-                        self,
-                        Level::Note,
-                        "endpoint-no-address",
-                        "an announced address is on no interface: right behind NAT that leads \
-                         it here, otherwise peers cannot reach it",
-                        "{}",
-                        "ip-mptcp endpoint delete id {}",
-                        [found, id]
-                    );
-                }
-                Presence::NoAddress => finding!(
+                Presence::NoDevice if now != 0 => self.move_to(
+                    "endpoint-no-device",
+                    "the interface of an endpoint no longer exists",
+                    at,
+                    now,
+                ),
+                Presence::NoDevice => finding!(
                     self,
                     Level::Fault,
-                    "endpoint-no-address",
-                    "the address of an endpoint is on no interface",
-                    "{}",
+                    "endpoint-no-device",
+                    "the interface of an endpoint no longer exists",
+                    "{}; its address is on no interface",
                     "ip-mptcp endpoint delete id {}",
-                    [found, id]
+                    [found, Id(at)]
                 ),
-                Presence::OtherDevice if self.live.is_used(at) => continue,
-                Presence::OtherDevice => {
-                    let now = self.host.places.addresses.interface(address);
-                    self.move_to(
-                        "endpoint-other-device",
-                        "the address of an endpoint is on another interface than the one it names",
-                        &endpoint,
-                        now,
+                Presence::NoAddress => {
+                    let (level, message) = if self.is(at, EndpointFlags::SUBFLOW) {
+                        (
+                            Level::Fault,
+                            "the address of an endpoint is on no interface",
+                        )
+                    } else {
+                        (
+                            Level::Note,
+                            "an announced address is on no interface: peers cannot reach it, \
+                             unless NAT leads it here",
+                        )
+                    };
+                    finding!(
+                        self,
+                        level,
+                        "endpoint-no-address",
+                        "{}",
+                        "{}",
+                        "ip-mptcp endpoint delete id {}",
+                        [Str(message), found, Id(at)]
                     );
                 }
+                Presence::OtherDevice if self.live.is_used(at) => continue,
+                Presence::OtherDevice => self.move_to(
+                    "endpoint-other-device",
+                    "the address of an endpoint is on another interface than the one it names",
+                    at,
+                    now,
+                ),
             }
             self.explain(at);
         }
     }
 
     /// An endpoint whose address is on another interface than it names.
-    fn move_to(&mut self, check: &str, message: &str, endpoint: &Endpoint, index: u32) {
+    fn move_to(&mut self, check: &str, message: &str, at: usize, index: u32) {
         finding!(
             self,
             Level::Fault,
@@ -280,9 +276,9 @@ impl Doctor<'_> {
             [
                 Str(check),
                 Str(message),
-                Part::Endpoint(endpoint),
+                Part::Endpoint(at),
                 Interface(index),
-                Id(endpoint),
+                Id(at),
                 Interface(index)
             ]
         );
@@ -303,7 +299,7 @@ impl Doctor<'_> {
             || sockets > 0
             || !self.live.listeners.is_empty()
             || opened + accepted == 0
-            || self.endpoints(EndpointFlags::default()).is_empty()
+            || !self.any(EndpointFlags::default())
         {
             return false;
         }
@@ -313,9 +309,9 @@ impl Doctor<'_> {
             "plain-tcp",
             "endpoints are set up, and no program has asked for MPTCP",
             "{}; TCP connections opened {} and accepted {} since the start of this namespace",
-            "Start the programs with mptcpize run PROGRAM, with GODEBUG=multipathtcp=1 where they \
-             are written in Go, or set their own option for MPTCP, as curl --mptcp; the server \
-             needs it too",
+            "Start the programs with mptcpize run PROGRAM, those written in Go with \
+             GODEBUG=multipathtcp=1, or use their own option, as curl --mptcp; the server needs \
+             it too",
             [
                 Counters("MPCapableSYNTX MPCapableSYNRX"),
                 Number(opened),
@@ -328,19 +324,17 @@ impl Doctor<'_> {
     /// Whether limits and endpoints are of use to this host.
     #[inline(never)]
     fn check_purpose(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
-        let endpoints = self.endpoints(EndpointFlags::default());
-        let mut all = EndpointFlags::default();
-        for (_, endpoint) in &endpoints {
-            all |= endpoint.flags().unwrap_or_default();
-        }
-        let any = |wanted: EndpointFlags| (all & wanted).0 != 0;
-        let wide = EndpointFlags::FULLMESH | EndpointFlags::LAMINAR;
+        let [subflow, signal] =
+            [EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL].map(|one| self.any(one));
+        let fullmesh = self.any(EndpointFlags::FULLMESH);
+        let wide = fullmesh || self.any(EndpointFlags::LAMINAR);
+        let none = !self.any(EndpointFlags::default());
         let serves = self.serves();
         let accepts_none = self.host.add_addr_accepted == 0;
         let announced = self.history.of(b"AddAddr");
         let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
         if self.host.more_subflows == 0 {
-            let most = endpoints.len().clamp(2, 8) as u64;
+            let most = self.count().clamp(2, 8) as u64;
             finding!(
                 self,
                 Level::Fault,
@@ -351,8 +345,8 @@ impl Doctor<'_> {
                 [Limits, Number(most)]
             );
         }
-        if announced > 0 && accepts_none && lacks && !any(EndpointFlags::SUBFLOW) {
-            let check = if any(wide) {
+        if announced > 0 && accepts_none && lacks && !subflow {
+            let check = if wide {
                 "fullmesh-idle"
             } else {
                 "add-addr-ignored"
@@ -372,7 +366,7 @@ impl Doctor<'_> {
                     Limits
                 ]
             );
-        } else if endpoints.is_empty() {
+        } else if none {
             if serves || !accepts_none || self.live.opened_joined > 0 {
                 return Ok(());
             }
@@ -382,15 +376,15 @@ impl Doctor<'_> {
                 "no-endpoints",
                 "nothing makes this host open further subflows",
                 "no endpoints; {}",
-                "Choose the addresses of the further paths, and for each: ip-mptcp endpoint add \
-                 ADDRESS dev IF subflow",
+                "For the address of each further path: ip-mptcp endpoint add ADDRESS dev IF \
+                 subflow",
                 [Limits],
             );
-        } else if any(EndpointFlags::FULLMESH)
+        } else if fullmesh
             && announced > 0
             && accepts_none
             && lacks
-            && !endpoints.iter().any(|(at, _)| self.live.is_used(*at))
+            && !(0..self.count()).any(|at| self.live.is_used(at))
         {
             finding!(
                 self,
@@ -401,10 +395,10 @@ impl Doctor<'_> {
                 "ip-mptcp limits set add_addr_accepted 2",
                 [Counters("AddAddr"), Limits],
             );
-        } else if !any(wide | EndpointFlags::SUBFLOW) {
-            self.check_announced_only(&endpoints, diagnostics)?;
-        } else if self.live.accepted > 0 && self.live.opened == 0 && !any(EndpointFlags::SIGNAL) {
-            self.check_never_announced(&endpoints);
+        } else if !wide && !subflow {
+            self.check_announced_only(diagnostics)?;
+        } else if self.live.accepted > 0 && self.live.opened == 0 && !signal {
+            self.check_never_announced();
         }
         Ok(())
     }
@@ -412,14 +406,7 @@ impl Doctor<'_> {
     /// Endpoints are only announced: of use to servers, and to clients where
     /// the peer announces addresses too.
     #[inline(never)]
-    fn check_announced_only(
-        &mut self,
-        endpoints: &[(usize, Endpoint)],
-        diagnostics: &mut Diagnostics,
-    ) -> Result<()> {
-        let Some((_, first)) = endpoints.first() else {
-            return Ok(());
-        };
+    fn check_announced_only(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         if self.serves() || self.live.opened_joined > 0 {
             return Ok(());
         }
@@ -431,19 +418,18 @@ impl Doctor<'_> {
                 "no-mptcp-listener",
                 "addresses are announced, and no server of this host listens with MPTCP",
                 "{}; sockets that listen with plain TCP {}, one of them at port {}",
-                "Start the server with mptcpize run PROGRAM, or set its own option for MPTCP; if \
-                 this host is a client, its endpoints need the flag subflow in place of signal",
-                [
-                    Part::Endpoint(first),
-                    Number(plain.into()),
-                    Number(port.into())
-                ],
+                "Start the server with mptcpize run PROGRAM, or use its own option; endpoints \
+                 of a client need the flag subflow in place of signal",
+                [Part::Endpoint(0), Number(plain.into()), Number(port.into())],
             );
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
             let mut remedy = crate::text::Text::default();
-            for (_, endpoint) in endpoints {
-                Self::change(&mut remedy, endpoint);
-                if endpoint.port().unwrap_or(0) != 0 {
+            for at in 0..self.count() {
+                if !self.is(at, EndpointFlags::default()) {
+                    continue;
+                }
+                self.change(&mut remedy, at);
+                if self.port(at) != 0 {
                     remedy.bytes(b" port 0");
                 }
                 remedy.bytes(b" subflow nosignal");
@@ -452,8 +438,8 @@ impl Doctor<'_> {
                 self,
                 Level::Fault,
                 "signal-only",
-                "endpoints are only announced, and this host accepts no connections: no subflow \
-                 is opened from them",
+                "endpoints are only announced, and nobody connects to this host: no subflow is \
+                 opened from them",
                 "no endpoint has the flag subflow; no MPTCP socket listens; connections opened \
                  here {}, with further subflows 0",
                 "{}",
@@ -466,12 +452,12 @@ impl Doctor<'_> {
     /// A server whose endpoints are only for subflows from here: clients take
     /// none from a server.
     #[inline(never)]
-    fn check_never_announced(&mut self, endpoints: &[(usize, Endpoint)]) {
-        for (at, endpoint) in endpoints {
-            let address = key_of(endpoint);
+    fn check_never_announced(&mut self) {
+        for at in 0..self.count() {
+            let address = self.key(at);
             let first = self.live.served.iter().any(|(_, here)| *here == address);
-            let up = self.host.presence(endpoint) == Presence::Up;
-            if first || !up || self.live.is_used(*at) || !has(endpoint, EndpointFlags::SUBFLOW) {
+            let wanted = self.is(at, EndpointFlags::SUBFLOW) && self.is_up(at);
+            if first || !wanted || self.live.is_used(at) {
                 continue;
             }
             // Clients may reach the server by endpoints of their own.
@@ -484,17 +470,17 @@ impl Doctor<'_> {
                 self,
                 level,
                 "subflow-only",
-                "an endpoint is only for subflows from here, but clients take none from a server: \
-                 they have to learn of the address",
+                "an endpoint is only for subflows from here, but clients take none from a \
+                 server: it has to be announced",
                 "{}; connections accepted {}, opened 0, with a subflow at it 0",
                 "ip-mptcp endpoint change id {} nosubflow nofullmesh signal",
                 [
-                    Part::Endpoint(endpoint),
+                    Part::Endpoint(at),
                     Number(self.live.accepted.into()),
-                    Id(endpoint)
+                    Id(at)
                 ],
             );
-            self.explain(*at);
+            self.explain(at);
         }
     }
 }

@@ -1,16 +1,15 @@
 //! Subflows that this host opens: what became of each endpoint towards each
 //! peer.
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::{has, Doctor};
+use super::facts::Doctor;
 use super::finding::Part::{self, Address, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use super::finding::{finding, put, Level};
 use super::routes::Target;
 use crate::error::Result;
-use crate::host::health::Presence;
 use crate::host::live::Use;
-use crate::host::places::{is_ipv4, is_link_local, is_unique_local, key_of};
+use crate::host::places::{is_ipv4, is_link_local, is_unique_local};
 use crate::text::Text;
 
 /// Counters of subflows that could not even be sent.
@@ -20,45 +19,50 @@ impl Doctor<'_> {
     /// What keeps subflows from appearing that this host opens.
     #[inline(never)]
     pub fn check_paths(&mut self) -> Result<()> {
-        let mut endpoints = self.endpoints(EndpointFlags::SUBFLOW);
-        endpoints.retain(|(_, endpoint)| self.host.presence(endpoint) == Presence::Up);
         let mut crowded = false;
-        for (at, endpoint) in &endpoints {
+        for at in 0..self.count() {
+            if !self.opens(at) || self.is_explained(at) {
+                continue;
+            }
             // Where connections are accepted, the ways of what is announced are
             // looked at as those of answers.
-            let served = self.serves() && has(endpoint, EndpointFlags::SIGNAL);
-            let shown = served || self.live.is_used(*at) || !self.lacks_connections(endpoint);
-            if !self.is_explained(*at) && !shown {
-                self.check_beforehand(*at, endpoint)?;
+            let served = self.serves() && self.is(at, EndpointFlags::SIGNAL);
+            if !served && !self.live.is_used(at) && self.lacks_connections(at) {
+                self.check_beforehand(at)?;
             }
-            if !self.is_explained(*at) {
-                crowded |= self.check_use(*at, endpoint)?;
-            }
-        }
-        for (at, endpoint) in &endpoints {
-            if !self.is_explained(*at) && !crowded {
-                self.check_room(*at, endpoint);
+            if !self.is_explained(at) {
+                crowded |= self.check_use(at)?;
             }
         }
-        self.check_limit_beforehand(&endpoints)?;
+        for at in 0..self.count() {
+            if self.opens(at) && !self.is_explained(at) && !crowded {
+                self.check_room(at);
+            }
+        }
+        self.check_limit_beforehand()?;
         self.check_mesh();
         self.check_family();
         self.check_unowned();
         Ok(())
     }
 
+    /// Whether the kernel can open subflows from an endpoint.
+    fn opens(&self, at: usize) -> bool {
+        self.is(at, EndpointFlags::SUBFLOW) && self.is_up(at)
+    }
+
     /// Whether no connection shows what becomes of an endpoint: none was opened
     /// here to a peer of its family.
-    fn lacks_connections(&self, endpoint: &Endpoint) -> bool {
-        let ipv4 = is_ipv4(key_of(endpoint));
+    fn lacks_connections(&self, at: usize) -> bool {
+        let ipv4 = is_ipv4(self.key(at));
         let mut peers = self.live.peers.iter();
         !peers.any(|peer| is_ipv4(peer.address) == ipv4 && peer.connections > peer.fallbacks)
     }
 
     /// Whether routes lead from an endpoint to any host.
-    fn check_beforehand(&mut self, at: usize, endpoint: &Endpoint) -> Result<()> {
-        if let Some(any) = self.anywhere(is_ipv4(key_of(endpoint)))? {
-            if self.check_route(endpoint, &any)? {
+    fn check_beforehand(&mut self, at: usize) -> Result<()> {
+        if let Some(any) = self.anywhere(is_ipv4(self.key(at)))? {
+            if self.check_route(at, &any)? {
                 self.explain(at);
             }
         }
@@ -67,7 +71,7 @@ impl Doctor<'_> {
 
     /// What became of an endpoint; whether it occupies places without use.
     #[inline(never)]
-    fn check_use(&mut self, at: usize, endpoint: &Endpoint) -> Result<bool> {
+    fn check_use(&mut self, at: usize) -> Result<bool> {
         let all = self.live.all_uses(at);
         // The peer with the most connections that lack it.
         let mut worst: Option<(usize, &Use)> = None;
@@ -110,13 +114,13 @@ impl Doctor<'_> {
                 mark: path.or(first).map_or(0, |path| path.mark),
                 any: false,
             };
-            if self.check_route(endpoint, &target)? {
+            if self.check_route(at, &target)? {
                 self.explain(at);
                 return Ok(false);
             }
         }
         self.explain(at);
-        let source = key_of(endpoint);
+        let source = self.key(at);
         let to = path
             .map(|path| path.remote)
             .or(peer.map(|peer| peer.address));
@@ -127,16 +131,16 @@ impl Doctor<'_> {
                 self,
                 level,
                 "unique-local",
-                "an address that is valid only in its own network, in which the peer is not: \
-                 subflows from it get no answers, and take the places of others",
+                "the peer is not in the only network where an address is valid: subflows from \
+                 it get no answers, and take the places of others",
                 "{}; to {}: connections whose subflow waits in SYN_SENT {}, without one {}",
                 "ip-mptcp endpoint delete id {}",
                 [
-                    Part::Endpoint(endpoint),
+                    Part::Endpoint(at),
                     Address(to),
                     Number(one.waiting.into()),
                     Number(one.missing.into()),
-                    Id(endpoint)
+                    Id(at)
                 ]
             );
             return Ok(true);
@@ -146,14 +150,13 @@ impl Doctor<'_> {
                 self,
                 level,
                 "join-unanswered",
-                "subflows from an endpoint are not answered: something on the path drops them or \
-                 the answers",
+                "subflows from an endpoint are not answered: the path drops them or the answers",
                 "{}; to {}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
                  times, with an established one {}",
-                "Look for a firewall, NAT or policy of the provider that drops TCP between {} and \
-                 {}: tcpdump for MP_JOIN on both hosts shows which direction is lost",
+                "Look for a firewall, NAT or provider that drops TCP between {} and {}: tcpdump \
+                 for MP_JOIN on both hosts shows in which direction",
                 [
-                    Part::Endpoint(endpoint),
+                    Part::Endpoint(at),
                     Address(to),
                     Number(one.waiting.into()),
                     Number(one.retransmits.into()),
@@ -164,15 +167,17 @@ impl Doctor<'_> {
             );
             return Ok(false);
         }
-        self.lost(level, endpoint, &one, to);
+        self.lost(level, at, &one, to);
         Ok(false)
     }
 
     /// Connections lack the subflow of an endpoint, and do not try it any more.
     #[inline(never)]
-    fn lost(&mut self, level: Level, endpoint: &Endpoint, one: &Use, to: u128) {
-        let again = self.again(endpoint);
-        let found = Part::Endpoint(endpoint);
+    fn lost(&mut self, level: Level, at: usize, one: &Use, to: u128) {
+        let mut again = Text::default();
+        self.again(&mut again, at);
+        let again = Bytes(again.as_bytes());
+        let found = Part::Endpoint(at);
         let missing = Number(one.missing.into());
         let failures = self.history.sum("MPFailTx MPFailRx DataCsumErr");
         let errors = self.history.sum(ERRORS);
@@ -184,13 +189,13 @@ impl Doctor<'_> {
                 "mp-fail",
                 "a path changes the data: checksums fail, and the subflow is closed",
                 "{}; connections that lost the subflow {}; {}",
-                "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the path of \
-                 {}, and take the connections out of it, with TLS for example",
+                "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the path \
+                 of {}; TLS keeps it from doing so",
                 [
                     found,
                     missing,
                     Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx"),
-                    Address(key_of(endpoint))
+                    Address(self.key(at))
                 ],
             );
         } else if one.established == 0 && tried == 0 && errors > 0 {
@@ -202,8 +207,8 @@ impl Doctor<'_> {
                 [found, missing]
             );
             self.join_error(level, about.as_bytes());
-        } else if one.established == 0 && self.takes_other_ways(endpoint, to) {
-            let signal = if has(endpoint, EndpointFlags::SIGNAL) {
+        } else if one.established == 0 && self.takes_other_ways(at, to) {
+            let signal = if self.is(at, EndpointFlags::SIGNAL) {
                 " nosignal fullmesh"
             } else {
                 " fullmesh"
@@ -212,17 +217,16 @@ impl Doctor<'_> {
                 self,
                 level,
                 "join-untried",
-                "no subflow from an endpoint was tried: the peer forbids subflows to its address \
-                 (the C flag of MP_CAPABLE), and those to the addresses that it announces leave \
-                 as the routes have it, as long as no endpoint has the flag fullmesh; or it \
-                 refused it",
+                "no subflow from an endpoint was tried: the peer forbids them to its own \
+                 address (the C flag of MP_CAPABLE), and those to an announced one leave as the \
+                 routes have it, unless an endpoint has the flag fullmesh; or it refused it",
                 "{}; connections without its subflow {}; {}",
                 "ip-mptcp endpoint change id {}{}",
                 [
                     found,
                     missing,
                     Counters("MPJoinSynTx MPJoinSynAckRx AddAddr"),
-                    Id(endpoint),
+                    Id(at),
                     Str(signal)
                 ],
             );
@@ -231,9 +235,9 @@ impl Doctor<'_> {
                 self,
                 level,
                 "join-untried",
-                "connections have no further subflow, and none was tried: the peer forbids \
-                 subflows to its address and announces no other (the C flag of MP_CAPABLE), or \
-                 the connections are older than limits that allow it",
+                "no further subflow was tried: the peer forbids them to its address (the C flag \
+                 of MP_CAPABLE) and announces no other, or the connections are older than \
+                 limits that allow it",
                 "{}; to {}: connections without its subflow {}; {}",
                 "If new connections lack it too, let the peer announce an address (ip-mptcp \
                  endpoint add ADDRESS signal, there) or allow subflows to its own (sysctl -w \
@@ -243,25 +247,25 @@ impl Doctor<'_> {
                     Address(to),
                     missing,
                     Counters("MPJoinSynTx AddAddr"),
-                    Bytes(&again)
+                    again
                 ],
             );
         } else {
             let (level, remedy) = if one.established == 0 {
-                (level, Bytes(&again))
+                (level, again)
             } else {
                 // Deleting the endpoint would close the others.
-                let anew = "Open those connections anew; others have their subflow";
+                let anew = "Open those connections anew";
                 (Level::Note, Str(anew))
             };
             finding!(
                 self,
                 level,
                 "join-lost",
-                "connections have lost or never got the subflow of an endpoint, and do not try \
-                 again: when they did, a limit, route or firewall here did not allow it, or the \
-                 peer (limits, no listener, another host at its address) or the path (no answer \
-                 of the router, a reset, options taken out) did not let it through",
+                "connections lack the subflow of an endpoint, and do not try again: when they \
+                 did, it was stopped here (limit, route, firewall), by the peer (limit, no \
+                 listener, another host at its address) or on the path (no answer of the \
+                 router, a reset, options taken out)",
                 "{}; to {}: connections without its subflow {}, with it {}; {}",
                 "{}",
                 [
@@ -278,11 +282,11 @@ impl Doctor<'_> {
 
     /// Whether subflows to an address that the peer announced are from other
     /// addresses than that of an endpoint, which could be used for them.
-    fn takes_other_ways(&self, endpoint: &Endpoint, peer: u128) -> bool {
-        let address = key_of(endpoint);
+    fn takes_other_ways(&self, at: usize, peer: u128) -> bool {
+        let address = self.key(at);
         self.host.add_addr_accepted > 0
             && self.history.of(b"AddAddr") > 0
-            && !has(endpoint, EndpointFlags::FULLMESH)
+            && !self.is(at, EndpointFlags::FULLMESH)
             && self.live.paths.iter().any(|path| {
                 let port = self.live.peers.iter().find(|one| one.address == peer);
                 let known = path.remote == peer && port.is_some_and(|one| one.port == path.port);
@@ -296,13 +300,13 @@ impl Doctor<'_> {
             self,
             level,
             "join-error",
-            "subflows could not be sent: no socket of this kind here (CreatSkErr), the address \
-             was not usable (BindErr), or the peer's was not reachable from it (ConnectErr), as a \
-             link-local one that no laminar endpoint leads to",
+            "subflows could not be sent: no such socket here (CreatSkErr), an address that is \
+             not usable (BindErr), or one of the peer that is not reachable from it \
+             (ConnectErr), as a link-local one without a laminar endpoint",
             "{}; {}",
             "Find out which interface leads to the addresses that the peer announces (ip-mptcp \
-             monitor --event ANNOUNCED prints them), and for a link-local one: ip-mptcp \
-             endpoint add ADDRESS dev IF laminar, with the address of that interface",
+             monitor --event ANNOUNCED); for a link-local one: ip-mptcp endpoint add ADDRESS \
+             dev IF laminar, with the address of that interface",
             [Bytes(about), Counters(ERRORS)]
         );
     }
@@ -310,7 +314,7 @@ impl Doctor<'_> {
     /// Connections have all the subflows that they may, and none from an
     /// endpoint.
     #[inline(never)]
-    fn check_room(&mut self, at: usize, endpoint: &Endpoint) {
+    fn check_room(&mut self, at: usize) {
         let all = self.live.all_uses(at);
         if all.full == 0 || all.established > 0 || self.host.more_subflows == 0 {
             return;
@@ -324,7 +328,7 @@ impl Doctor<'_> {
             "{}; connections without its subflow {}; {}",
             "ip-mptcp limits set subflows {}",
             [
-                Part::Endpoint(endpoint),
+                Part::Endpoint(at),
                 Number(all.full.into()),
                 Limits,
                 Number(
@@ -350,8 +354,8 @@ impl Doctor<'_> {
             self,
             Level::Note,
             "limit-subflows",
-            "fullmesh could open more subflows than connections may have: which of them they get \
-             is left to chance",
+            "fullmesh could open more subflows than connections may have: chance decides which \
+             they get",
             "connections that are full {}, possible further subflows {}; {}",
             "ip-mptcp limits set subflows {}",
             [
@@ -367,7 +371,7 @@ impl Doctor<'_> {
     /// connections may have subflows. A connection is of one family, mostly,
     /// and one of the addresses may be that of the first subflow.
     #[inline(never)]
-    fn check_limit_beforehand(&mut self, endpoints: &[(usize, Endpoint)]) -> Result<()> {
+    fn check_limit_beforehand(&mut self) -> Result<()> {
         let limit = self.host.more_subflows;
         if limit == 0 {
             return Ok(());
@@ -376,12 +380,13 @@ impl Doctor<'_> {
         for ipv4 in [true, false] {
             let mut further = 0;
             let mut first = false;
-            for (_, endpoint) in endpoints {
-                if is_ipv4(key_of(endpoint)) != ipv4 || !self.lacks_connections(endpoint) {
+            for at in 0..self.count() {
+                let fits = is_ipv4(self.key(at)) == ipv4 && self.opens(at);
+                if !fits || !self.lacks_connections(at) {
                     continue;
                 }
                 further += 1;
-                let index = self.interface(endpoint);
+                let index = self.interface(at);
                 first |= match self.anywhere(ipv4)? {
                     Some(any) => self.is_first(&any, index)?,
                     None => true,
@@ -426,39 +431,33 @@ impl Doctor<'_> {
             let (check, message, remedy) = if join {
                 (
                     "join-unanswered",
-                    "subflows to an address that the peer announced are not answered: something \
-                     on the path drops them or the answers",
+                    "subflows to an announced address are not answered: something on the path \
+                     drops them or the answers",
                     "Look for a firewall between the two, and at the peer for routes of that \
-                     address: ip-mptcp doctor there",
+                     address (ip-mptcp doctor there)",
                 )
             } else if path.stalled == 0 {
                 (
                     "first-unanswered",
-                    "connections are not answered where they begin: the path that routes choose \
-                     is broken, or the peer is away",
-                    "If other peers do not answer either, look at the uplink, and as long as it \
-                     is broken give its default route a larger metric than that of another",
+                    "connections are not answered where they begin: the path is broken, or the \
+                     peer is away",
+                    "If other peers do not answer either, look at the uplink, and give its \
+                     default route a larger metric than that of another as long as it is broken",
                 )
             } else {
                 (
                     "subflow-stalled",
-                    "established subflows get no answers any more: the path drops all packets or \
-                     long ones (MTU) in a direction or in both, or the peer is away",
+                    "established subflows get no answers any more: the path drops all packets \
+                     or long ones (MTU), or the peer is away",
                     "Look at the uplink, for a firewall that forgot its connections, and with \
-                     ping -M do -s 1472 for the longest packet; when it works again, the \
-                     subflows go on by themselves",
+                     ping -M do -s 1472 for the longest packet; subflows go on by themselves \
+                     when it works again",
                 )
             };
             found = true;
             let mut subject = Text::default();
-            match path
-                .endpoint
-                .and_then(|at| self.host.places.endpoints.get(at))
-            {
-                Some(endpoint) => {
-                    let endpoint = *endpoint;
-                    put!(self, &mut subject, "{};", [Part::Endpoint(&endpoint)]);
-                }
+            match path.endpoint {
+                Some(at) => put!(self, &mut subject, "{};", [Part::Endpoint(at)]),
                 None => put!(self, &mut subject, "from {}", [Address(path.local)]),
             }
             finding!(
@@ -509,12 +508,11 @@ impl Doctor<'_> {
                 Level::Fault,
                 "join-lost",
                 "connections lack a subflow to the address that the peer announced, and do not \
-                 try again: when they did, the peer (limits, no listener) or something on the \
-                 path refused it",
+                 try again: the peer (limits, no listener) or something on the path refused it",
                 "connections opened here with an announced address and without further subflows \
                  {}; {}",
-                "Look at the peer (ip-mptcp doctor there) and for a firewall before it; then open \
-                 the connections anew",
+                "Look at the peer (ip-mptcp doctor there) and for a firewall before it, then \
+                 open the connections anew",
                 [
                     Number(self.live.refused.into()),
                     Counters("AddAddr MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx")
@@ -534,13 +532,15 @@ impl Doctor<'_> {
         let peer = self.live.of_other_family;
         let mut last = 0;
         let mut remedy = Text::default();
-        for (_, endpoint) in self.endpoints(EndpointFlags::SUBFLOW) {
-            let index = self.interface(&endpoint);
+        for at in 0..self.count() {
+            let index = self.interface(at);
             let address = self.host.places.addresses.global(is_ipv4(peer), index);
             let mut paths = self.live.paths.iter();
             let first = paths.any(|path| path.first && path.local == address);
             let fits = address != 0 && is_unique_local(address) == is_unique_local(peer);
-            if is_ipv4(key_of(&endpoint)) == is_ipv4(peer) || !fits || first || index == last {
+            let other =
+                self.is(at, EndpointFlags::SUBFLOW) && is_ipv4(self.key(at)) != is_ipv4(peer);
+            if !other || !fits || first || index == last {
                 continue;
             }
             last = index;
@@ -563,7 +563,7 @@ impl Doctor<'_> {
             level = Level::Note;
             remedy.bytes(
                 b"Give the interfaces of endpoints an address of that family, and add it as an \
-                  endpoint, or connect by the other family",
+                  endpoint",
             );
         }
         finding!(

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mptcp_codec::inet::{AF_INET, AF_INET6};
-use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route::request::Lookup;
 use mptcp_codec::route::LinkFlags;
 
@@ -11,7 +10,7 @@ use super::facts::Doctor;
 use super::finding::Part::{self, Address, Bytes, Interface, Number, Str};
 use super::finding::{finding, put, Level};
 use crate::error::Result;
-use crate::host::places::{address, is_bound, is_ipv4, key, key_of, Key};
+use crate::host::places::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
 use crate::kernel::Way;
 use crate::text::Text;
@@ -27,6 +26,8 @@ const ANYWHERE: [Key; 2] = [
 
 /// The first table that remedies take; others have 100 and the id.
 const TABLES: u32 = 100;
+/// How far from it the next one is, if it is taken.
+const STEP: u32 = 256;
 
 /// Said of routes where rules are for certain packets.
 const SPECIAL: &str = "; rules for marks, users or ports may lead elsewhere";
@@ -96,11 +97,11 @@ impl Doctor<'_> {
 
     /// Whether something is wrong with the routes from an endpoint to a target,
     /// for subflows that are opened here; true where that was reported.
-    pub fn check_route(&mut self, endpoint: &Endpoint, to: &Target) -> Result<bool> {
-        let source = key_of(endpoint);
+    pub fn check_route(&mut self, at: usize, to: &Target) -> Result<bool> {
+        let source = self.key(at);
         let ipv4 = is_ipv4(source);
-        let index = self.host.places.of_endpoint(endpoint);
-        let bound = is_bound(endpoint);
+        let index = self.interface(at);
+        let bound = self.bound(at) != 0;
         let way = self.way(Some(source), to, if bound { index } else { 0 }, true)?;
         let mut reaches = way.as_ref().is_some_and(|way| leaves_by(way, index));
         if bound && !reaches && !ipv4 {
@@ -112,15 +113,15 @@ impl Doctor<'_> {
         if !reaches {
             match way.and_then(|way| way.outputs.first().copied()) {
                 Some(_) if !bound && self.is_inside(index)? => return Ok(false),
-                Some(other) if !bound => self.misrouted(Level::Fault, endpoint, to, other)?,
-                _ => self.misrouted(Level::Fault, endpoint, to, 0)?,
+                Some(other) if !bound => self.misrouted(Level::Fault, at, to, other)?,
+                _ => self.misrouted(Level::Fault, at, to, 0)?,
             }
             return Ok(true);
         }
         if ipv4 && self.is_filtered(index) {
             let way = self.way(Some(source), to, 0, true)?;
             if !way.is_some_and(|way| leaves_by(&way, index)) {
-                self.filtered(endpoint, to);
+                self.filtered(at, to);
                 return Ok(true);
             }
         }
@@ -128,24 +129,24 @@ impl Doctor<'_> {
     }
 
     /// The same for answers to subflows that a client opens to an endpoint.
-    pub fn check_answers(&mut self, endpoint: &Endpoint, to: &Target) -> Result<bool> {
-        let source = key_of(endpoint);
-        let index = self.host.places.of_endpoint(endpoint);
+    pub fn check_answers(&mut self, at: usize, to: &Target) -> Result<bool> {
+        let source = self.key(at);
+        let index = self.interface(at);
         match self.way(Some(source), to, 0, true)? {
-            None => self.misrouted(Level::Fault, endpoint, to, 0)?,
+            None => self.misrouted(Level::Fault, at, to, 0)?,
             Some(way) if leaves_by(&way, index) => return Ok(false),
             // A client on a link of its own may come by this one, too, from
             // another address.
             Some(way) if way.gateway.is_none() => return Ok(false),
             Some(_) if is_ipv4(source) && self.is_filtered(index) && !self.is_inside(index)? => {
-                self.filtered(endpoint, to)
+                self.filtered(at, to)
             }
             // Nobody has come yet whom it might hurt.
             Some(_) if to.any => return Ok(false),
             Some(_) if self.is_inside(index)? => return Ok(false),
             Some(way) => {
                 let other = way.outputs.first().copied().unwrap_or(0);
-                self.misrouted(Level::Note, endpoint, to, other)?;
+                self.misrouted(Level::Note, at, to, other)?;
             }
         }
         Ok(true)
@@ -164,17 +165,11 @@ impl Doctor<'_> {
 
     /// Packets from the address of an endpoint leave by another interface than
     /// its own, or not at all (0).
-    fn misrouted(
-        &mut self,
-        level: Level,
-        endpoint: &Endpoint,
-        to: &Target,
-        other: u32,
-    ) -> Result<()> {
+    fn misrouted(&mut self, level: Level, at: usize, to: &Target, other: u32) -> Result<()> {
         let (mut remedy, mut unknown) = (Text::default(), Text::default());
-        let special = self.own_table(endpoint, &mut remedy, &mut unknown)?;
-        let index = Interface(self.host.places.of_endpoint(endpoint));
-        let neighbour = is_bound(endpoint) && is_ipv4(to.address);
+        let special = self.own_table(at, &mut remedy, &mut unknown)?;
+        let index = Interface(self.interface(at));
+        let neighbour = self.bound(at) != 0 && is_ipv4(to.address);
         let (check, message, first, how) = if other == 0 {
             let how = if neighbour {
                 ", the kernel takes it for a neighbour on "
@@ -209,7 +204,7 @@ impl Doctor<'_> {
             [
                 Str(check),
                 Str(message),
-                Part::Endpoint(endpoint),
+                Part::Endpoint(at),
                 Address(to.address),
                 Str(if to.any { ", as to any host" } else { "" }),
                 Str(if other == 0 { "" } else { "by " }),
@@ -224,18 +219,18 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    fn filtered(&mut self, endpoint: &Endpoint, to: &Target) {
-        let index = self.host.places.of_endpoint(endpoint);
+    fn filtered(&mut self, at: usize, to: &Target) {
+        let index = self.interface(at);
         finding!(
             self,
             Level::Fault,
             "rp-filter",
-            "strict filtering drops packets to an endpoint: the route back to their source leaves \
-             by another interface",
+            "strict filtering drops packets to an endpoint: the route back leaves by another \
+             interface",
             "{}; from {}{}; rp_filter is 1 on {}",
             "sysctl -w net/ipv4/conf/{}/rp_filter=2",
             [
-                Part::Endpoint(endpoint),
+                Part::Endpoint(at),
                 Address(to.address),
                 Str(if to.any { ", as from any host" } else { "" }),
                 Interface(index),
@@ -247,25 +242,27 @@ impl Doctor<'_> {
     /// The commands that give the address of an endpoint a routing table of its
     /// own, one that is free, and what is to be known of them: no router is
     /// known on its interface. Whether some rules are for certain packets only.
-    fn own_table(
-        &mut self,
-        endpoint: &Endpoint,
-        remedy: &mut Text,
-        unknown: &mut Text,
-    ) -> Result<bool> {
-        let source = key_of(endpoint);
+    fn own_table(&mut self, at: usize, remedy: &mut Text, unknown: &mut Text) -> Result<bool> {
+        let source = self.key(at);
         let ipv4 = is_ipv4(source);
-        let index = self.host.places.of_endpoint(endpoint);
-        let mut used = Vec::new();
+        let index = self.interface(at);
+        // A free table: the steps keep those of two ids apart.
+        let first = TABLES + self.id(at);
+        let mut used = 0_u64;
+        let mut take = |table: u32| {
+            let steps = table.wrapping_sub(first);
+            if steps % STEP == 0 {
+                used |= 1_u64.checked_shl(steps / STEP).unwrap_or(0);
+            }
+        };
+        (253..=255).for_each(&mut take);
         let mut gateway = None;
         let mut needed = true;
         let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
             let family = if ipv4 { AF_INET } else { AF_INET6 };
             special = routes.tables(family, &mut |table, router| {
-                if !used.contains(&table) {
-                    used.push(table);
-                }
+                take(table);
                 match router {
                     Some((router, output)) if output == index && gateway.is_none() => {
                         gateway = Some(router);
@@ -277,11 +274,7 @@ impl Doctor<'_> {
             let flags = routes.link_flags(index)?;
             needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
         }
-        // The steps keep the tables of two ids apart.
-        let mut table = TABLES + u32::from(endpoint.id().unwrap_or(0));
-        while used.contains(&table) || (253..=255).contains(&table) {
-            table += 256;
-        }
+        let table = first + STEP * used.trailing_ones();
         let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
         let table = Number(table.into());
         put!(self, remedy, "{}route add default", [ip]);

@@ -1,14 +1,13 @@
 //! Subflows that peers open to this host.
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::{has, is_off, Doctor};
+use super::facts::{is_off, Doctor};
 use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Interface, Number, Str};
 use super::finding::{finding, Level};
 use super::routes::Target;
 use crate::error::Result;
-use crate::host::health::Presence;
-use crate::host::places::{is_ipv4, is_link_local, key_of};
+use crate::host::places::{is_ipv4, is_link_local};
 use crate::text::Text;
 
 /// Counters of subflows that were sent, or should have been.
@@ -21,21 +20,21 @@ impl Doctor<'_> {
         if !self.serves() {
             return Ok(());
         }
-        let endpoints = self.endpoints(EndpointFlags::SIGNAL);
         // The address that clients know is not announced to them, unless it has
         // another port.
-        let announces = endpoints.iter().any(|(_, endpoint)| {
-            let address = key_of(endpoint);
+        let mut announces = false;
+        for at in 0..self.count() {
+            let address = self.key(at);
             let known = self.live.served.iter().any(|(_, here)| *here == address);
-            !known || endpoint.port().unwrap_or(0) != 0
-        });
+            announces |= self.is(at, EndpointFlags::SIGNAL) && (!known || self.port(at) != 0);
+        }
         if !announces && is_off("allow_join_initial_addr_port") {
             finding!(
                 self,
                 Level::Fault,
                 "join-forbidden",
-                "clients may not join their connections at the address that they know (the C flag \
-                 of MP_CAPABLE), and no other is announced: no connection can have a second \
+                "joins to the address that clients know are forbidden (the C flag of \
+                 MP_CAPABLE), and no other is announced: no connection can have a second \
                  subflow",
                 "net.mptcp.allow_join_initial_addr_port=0; no endpoint has the flag signal; \
                  connections accepted {}, with further subflows {}",
@@ -51,36 +50,36 @@ impl Doctor<'_> {
                 self,
                 Level::Note,
                 "subflow-stalled",
-                "subflows of clients get no answers any more, and others of their connections do: \
-                 their path drops all packets or long ones (MTU)",
+                "some subflows of clients get no answers any more: their path drops all packets \
+                 or long ones (MTU)",
                 "connections accepted with one of either kind {}",
-                "See ip-mptcp connection show for those whose retransmits grow, and look at the \
-                 paths between their addresses",
+                "See ip-mptcp connection show for those whose retransmits grow, and look at \
+                 their paths",
                 [Number(self.live.accepted_stalled.into())],
             );
         }
-        for (at, endpoint) in &endpoints {
-            let up = self.host.presence(endpoint) == Presence::Up;
-            if !up || self.is_explained(*at) || self.live.served_by(*at) > 0 {
+        for at in 0..self.count() {
+            let announced = self.is(at, EndpointFlags::SIGNAL) && self.is_up(at);
+            if !announced || self.is_explained(at) || self.live.served_by(at) > 0 {
                 continue;
             }
-            if self.check_heard(endpoint) || self.check_answered(endpoint)? {
-                self.explain(*at);
+            if self.check_heard(at) || self.check_answered(at)? {
+                self.explain(at);
             }
         }
-        self.check_announcements(&endpoints);
+        self.check_announcements();
         Ok(())
     }
 
     /// Whether somebody listens where peers are asked to come. The kernel does
     /// so itself for an endpoint with a port.
     #[inline(never)]
-    fn check_heard(&mut self, endpoint: &Endpoint) -> bool {
-        if endpoint.port().unwrap_or(0) != 0 {
+    fn check_heard(&mut self, at: usize) -> bool {
+        if self.port(at) != 0 {
             return false;
         }
-        let address = key_of(endpoint);
-        let index = self.interface(endpoint);
+        let address = self.key(at);
+        let index = self.interface(at);
         let hears = |port: Option<u16>| {
             let mut listeners = self.live.listeners.iter();
             listeners
@@ -123,14 +122,14 @@ impl Doctor<'_> {
             "an address is announced at which nobody listens: subflows to it are refused",
             "{}; at port {}{}{}",
             "Let the server listen on all addresses (0.0.0.0 or ::) as long as it has \
-             connections, or let the kernel listen, at a port that is free and let through: \
-             ip-mptcp endpoint change id {} port PORT",
+             connections, or the kernel, at a free port that firewalls let through: ip-mptcp \
+             endpoint change id {} port PORT",
             [
-                Part::Endpoint(endpoint),
+                Part::Endpoint(at),
                 Number(port.into()),
                 Str(listening),
                 other,
-                Id(endpoint)
+                Id(at)
             ]
         );
         true
@@ -138,9 +137,10 @@ impl Doctor<'_> {
 
     /// Whether packets to and from an announced address take its interface.
     #[inline(never)]
-    fn check_answered(&mut self, endpoint: &Endpoint) -> Result<bool> {
-        let ipv4 = is_ipv4(key_of(endpoint));
-        if is_link_local(key_of(endpoint)) {
+    fn check_answered(&mut self, at: usize) -> Result<bool> {
+        let address = self.key(at);
+        let ipv4 = is_ipv4(address);
+        if is_link_local(address) {
             return Ok(false);
         }
         let mut clients = self.live.clients.iter();
@@ -154,31 +154,33 @@ impl Doctor<'_> {
             None => self.anywhere(ipv4)?,
         };
         match target {
-            Some(target) => self.check_answers(endpoint, &target),
+            Some(target) => self.check_answers(at, &target),
             None => Ok(false),
         }
     }
 
     /// Whether addresses are announced, and the announcements arrive.
     #[inline(never)]
-    fn check_announcements(&mut self, endpoints: &[(usize, Endpoint)]) {
+    fn check_announcements(&mut self) {
         let unannounced = self.live.unannounced;
         let [sent, all] = [self.live.announced, self.live.announceable];
         let both = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
         // Subflows to clients: this host has none to open for itself.
         let tried = self.live.opened == 0 && self.history.sum(TRIED) > 0;
-        if unannounced > 0 && tried && endpoints.iter().any(|(_, one)| has(one, both)) {
+        if unannounced > 0 && tried && self.any(both) {
             let mut remedy = Text::default();
-            for (_, endpoint) in endpoints.iter().filter(|(_, one)| has(one, both)) {
-                Self::change(&mut remedy, endpoint);
-                remedy.bytes(b" nosubflow");
+            for at in 0..self.count() {
+                if self.is(at, both) {
+                    self.change(&mut remedy, at);
+                    remedy.bytes(b" nosubflow");
+                }
             }
             finding!(
                 self,
                 Level::Fault,
                 "signal-subflow",
-                "a server has endpoints with the flags signal and subflow, uses them up for \
-                 subflows to its clients, which refuse them, and announces not all of them",
+                "a server has endpoints with signal and subflow: it uses them up for subflows \
+                 to its clients, which refuse them, and does not announce all",
                 "connections accepted without all announcements {}, one of them with {} of {}; {}",
                 "{}",
                 [
@@ -191,25 +193,27 @@ impl Doctor<'_> {
             );
             return;
         }
-        self.check_no_room(endpoints);
+        self.check_no_room();
     }
 
     /// IPv6 addresses with a port do not fit beside timestamps.
     #[inline(never)]
-    fn check_no_room(&mut self, endpoints: &[(usize, Endpoint)]) {
-        let dropped = self.history.of(b"AddAddrTxDrop");
+    fn check_no_room(&mut self) {
+        if self.history.of(b"AddAddrTxDrop") == 0 {
+            return;
+        }
         let mut remedy = Text::default();
         let mut example = None;
-        for (at, endpoint) in endpoints {
-            let long = !is_ipv4(key_of(endpoint)) && endpoint.port().unwrap_or(0) != 0;
-            if dropped == 0 || !long || self.live.served_by(*at) > 0 {
+        for at in 0..self.count() {
+            let long = !is_ipv4(self.key(at)) && self.port(at) != 0;
+            if !long || !self.is(at, EndpointFlags::SIGNAL) || self.live.served_by(at) > 0 {
                 continue;
             }
-            example = Some(*endpoint);
-            Self::change(&mut remedy, endpoint);
+            example = Some(at);
+            self.change(&mut remedy, at);
             remedy.bytes(b" port 0");
         }
-        if let Some(endpoint) = example {
+        if let Some(example) = example {
             finding!(
                 self,
                 Level::Fault,
@@ -218,7 +222,7 @@ impl Doctor<'_> {
                 "{}; {}",
                 "{}",
                 [
-                    Part::Endpoint(&endpoint),
+                    Part::Endpoint(example),
                     Counters("AddAddrTxDrop AddAddrTx"),
                     Bytes(remedy.as_bytes())
                 ],
