@@ -1,10 +1,11 @@
 //! What connections that are over left in the counters.
 
 use super::facts::{sysctl, Doctor};
-use super::finding::Part::{Address, Bytes, Counted, Counters, Growth, Number, Str};
-use super::finding::{finding, Level, PAST};
+use super::finding::Part::{self, Address, Bytes, Counted, Counters, Growth, Number, Str};
+use super::finding::{finding, put, Level, PAST};
 use crate::error::Result;
 use crate::sys;
+use crate::text::Text;
 
 /// The counters of connections that fell back to TCP.
 const FALLBACKS: &str = "MPCapableFallbackSYNACK MPCapableFallbackACK MPCapableSYNTXDrop \
@@ -44,67 +45,57 @@ impl Doctor<'_> {
         }
         let fallbacks = self.live.fallbacks;
         let mptcp = self.live.opened + self.live.accepted;
+        let mut paths = self.live.paths.iter();
+        let silent = paths.any(|path| path.first && path.waiting > 0);
+        let grown = self.history.growth(FALLBACKS);
+        let asked = "MPCapableSYNTX MPCapableSYNRX";
+        let (mut level, mut remedy) = (
+            Level::Fault,
+            "See ip-mptcp connection show fallback for the peers",
+        );
+        let mut evidence = Text::default();
         if fallbacks > 0 {
             // A peer without MPTCP now and then is the way of the world.
-            let level = if mptcp == 0 {
-                Level::Fault
-            } else {
-                Level::Note
-            };
+            if mptcp > 0 {
+                level = Level::Note;
+            }
             let peer = self.live.peers.iter().find(|peer| peer.fallbacks > 0);
             let peer = peer.map_or(0, |peer| peer.address);
-            finding!(
+            put!(
                 self,
-                level,
-                "fallback",
-                "connections fall back to TCP: peers without MPTCP, or something on the path \
-                 takes its options out",
+                &mut evidence,
                 "fallen back now {}, one of them to {}; with MPTCP {}; {}",
-                "See ip-mptcp connection show fallback for the peers; where one has MPTCP, \
-                 tcpdump for its options on both hosts shows whether they arrive",
                 [
                     Number(fallbacks.into()),
                     Address(peer),
                     Number(mptcp.into()),
                     Counted(FALLBACKS)
-                ],
+                ]
             );
+        } else if silent {
+            // What is not answered has not fallen back.
+            return Ok(());
+        } else if grown > 0 && grown * 4 >= self.history.growth(asked) {
+            remedy = "Find out which programs opened them and to which peers";
+            put!(self, &mut evidence, "{}", [Growth(FALLBACKS)]);
+        } else if self.history.sum(FALLBACKS) * 4 >= self.history.sum(asked).max(1) && mptcp == 0 {
+            level = Level::Note;
+            remedy = "See ip-mptcp connection show fallback for the peers when it happens again";
+            put!(self, &mut evidence, "{}{}", [Counted(FALLBACKS), Str(PAST)]);
+        } else {
             return Ok(());
         }
-        // What is not answered has not fallen back.
-        let mut paths = self.live.paths.iter();
-        if paths.any(|path| path.first && path.waiting > 0) {
-            return Ok(());
-        }
-        let grown = self.history.growth(FALLBACKS);
-        let asked = self.history.growth("MPCapableSYNTX MPCapableSYNRX");
-        if grown > 0 && grown * 4 >= asked {
-            finding!(
-                self,
-                Level::Fault,
-                "fallback",
-                "connections fall back to TCP: peers without MPTCP, or something on the path \
-                 takes its options out",
-                "{}",
-                "Find out which programs opened them and to which peers; where one has MPTCP, \
-                 tcpdump for its options on both hosts shows whether they arrive",
-                [Growth(FALLBACKS)],
-            );
-        } else if self.history.sum(FALLBACKS) * 4
-            >= self.history.sum("MPCapableSYNTX MPCapableSYNRX").max(1)
-            && mptcp == 0
-        {
-            finding!(
-                self,
-                Level::Note,
-                "fallback",
-                "many connections fell back to TCP: peers without MPTCP, or something on the path \
-                 takes its options out",
-                "{}{}",
-                "If it happens again, ip-mptcp connection show fallback lists the peers",
-                [Counted(FALLBACKS), Str(PAST)],
-            );
-        }
+        finding!(
+            self,
+            level,
+            "fallback",
+            "connections fall back to TCP: peers without MPTCP, or something on the path takes its \
+             options out",
+            "{}",
+            "{}; where one has MPTCP, tcpdump for its options on both hosts shows whether they \
+             arrive",
+            [Bytes(evidence.as_bytes()), Str(remedy)],
+        );
         Ok(())
     }
 
@@ -142,36 +133,28 @@ impl Doctor<'_> {
         let no_room = sum("AddAddrTxDrop EchoAddTxDrop") > 0
             && self.history.growth("AddAddrTxDrop EchoAddTxDrop") > 0;
         let failed = sum("MPFailTx MPFailRx DataCsumErr") > 0;
-        if self.host.more_subflows == 0 {
-            // The limit explains that.
-        } else if rejected > 0 && rejected * 8 >= received && (full > 0 || again > 0) {
-            let limit = u64::from(self.host.more_subflows);
+        let now = full > 0 || again > 0;
+        // A limit of 0 explains itself.
+        let limit = u64::from(self.host.more_subflows);
+        let many = rejected > 0 && rejected * 8 >= received && limit > 0;
+        if many && (now || self.live.accepted == 0) {
             finding!(
                 self,
-                Level::Fault,
+                if now { Level::Fault } else { Level::Note },
                 "join-refused",
-                "subflows of peers are refused here: the limit is reached, or the user-space \
-                 path manager was away",
+                "subflows of peers are refused here: the limit is reached, or the user-space path \
+                 manager was away",
                 "{}; connections accepted with all the subflows that they may have {}; limits: \
-                 subflows {}",
-                "ip-mptcp limits set subflows {}",
+                 subflows {}{}",
+                "{}ip-mptcp limits set subflows {}",
                 [
                     Counters("MPJoinRejected MPJoinSynRx"),
                     Number(full.into()),
                     Number(limit),
+                    Str(if now { "" } else { PAST }),
+                    Str(if now { "" } else { "If it happens again: " }),
                     Number(limit.max(8))
                 ],
-            );
-        } else if rejected > 0 && rejected * 8 >= received && self.live.accepted == 0 {
-            finding!(
-                self,
-                Level::Note,
-                "join-refused",
-                "subflows of peers were refused here: the limit was reached, or the user-space \
-                 path manager was away",
-                "{}{}",
-                "If it happens again: ip-mptcp limits set subflows 8",
-                [Counters("MPJoinRejected MPJoinSynRx"), Str(PAST)]
             );
         }
         if hmac > 0 || unknown {
@@ -192,16 +175,7 @@ impl Doctor<'_> {
             let joined = self.live.opened_joined + self.live.accepted_joined;
             if self.history.growth("MPFailTx MPFailRx DataCsumErr") > 0 || joined == 0 {
                 let names = "DataCsumErr MPFailTx MPFailRx";
-                finding!(
-                    self,
-                    self.level_of(names),
-                    "mp-fail",
-                    "a path changes the data: checksums fail, and the subflow is closed",
-                    "{}",
-                    "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on a path \
-                     to the peers",
-                    [Growth(names)]
-                );
+                self.changed(self.level_of(names), "a path to the peers", Growth(names));
             }
         }
         if dropped || no_room {
@@ -217,6 +191,20 @@ impl Doctor<'_> {
             );
         }
         self.check_echoes();
+    }
+
+    /// A path changes the data.
+    pub fn changed(&mut self, level: Level, path: &str, evidence: Part) {
+        finding!(
+            self,
+            level,
+            "mp-fail",
+            "a path changes the data: checksums fail, and the subflow is closed",
+            "{}",
+            "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on {}; TLS keeps it \
+             from doing so",
+            [evidence, Str(path)]
+        );
     }
 
     /// Whether peers confirm what is announced to them.

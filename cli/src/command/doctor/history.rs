@@ -2,6 +2,7 @@
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::proc::{decimal, Counters};
+use crate::kernel::remedy::contains;
 use crate::sys;
 use crate::text::{take, Text};
 
@@ -76,6 +77,12 @@ impl History {
     /// The value of a counter: since the start of the namespace.
     pub fn of(&self, name: &[u8]) -> u64 {
         self.now.of(name)
+    }
+
+    /// Whether a counter is not 0 whose name contains one of these parts.
+    pub fn has_failed(&self, parts: &[&[u8]]) -> bool {
+        let mut all = self.now.all();
+        all.any(|(name, value)| value > 0 && parts.iter().any(|part| contains(name, part)))
     }
 
     /// The sum of these counters, whose names blanks separate.

@@ -183,21 +183,18 @@ impl Doctor<'_> {
         let errors = self.history.sum(ERRORS);
         let tried = self.history.of(b"MPJoinSynTx");
         if failures > 0 && (one.failed > 0 || self.history.growth("MPFailTx MPFailRx") > 0) {
-            finding!(
+            let mut about = Text::default();
+            put!(
                 self,
-                level,
-                "mp-fail",
-                "a path changes the data: checksums fail, and the subflow is closed",
+                &mut about,
                 "{}; connections that lost the subflow {}; {}",
-                "Look for a proxy, firewall or NAT helper (ALG) that rewrites TCP on the path \
-                 of {}; TLS keeps it from doing so",
                 [
                     found,
                     missing,
-                    Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx"),
-                    Address(self.key(at))
-                ],
+                    Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx")
+                ]
             );
+            self.changed(level, "its path", Bytes(about.as_bytes()));
         } else if one.established == 0 && tried == 0 && errors > 0 {
             let mut about = Text::default();
             put!(
