@@ -33,6 +33,234 @@ struct Finding {
     remedy: String,
 }
 
+/// Each finding; the tests that build its cause, that build its nearest harmless look-alike
+/// and see nothing or a note, and that execute its remedy.
+const PROOFS: &[[&str; 4]] = &[
+    [
+        "no-mptcp",
+        "no_mptcp_is_found",
+        "a_kernel_that_refuses_to_say_is_not_one_without_mptcp",
+        WORDS,
+    ],
+    ["disabled", "disabled_is_found_and_cured", SAME, SAME],
+    ["no-listener", "no_listener_is_found_and_cured", SAME, SAME],
+    ["user-space", "no_listener_is_found_and_cured", SAME, WORDS],
+    [
+        "plain-tcp",
+        "plain_tcp_is_found_where_no_program_asks_for_mptcp",
+        SAME,
+        WORDS,
+    ],
+    [
+        "blackhole",
+        "a_suspension_of_mptcp_is_found_and_cured",
+        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        SAME,
+    ],
+    [
+        "no-endpoints",
+        "no_endpoints_is_found_unless_something_else_opens_subflows",
+        SAME,
+        WORDS,
+    ],
+    [
+        "limit-subflows",
+        "limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured",
+        "limits_are_enough_where_one_endpoint_is_that_of_the_first_subflow_or_of_the_other_family",
+        SAME,
+    ],
+    [
+        "other-family",
+        "endpoints_of_the_other_family_are_found_and_cured",
+        "endpoints_of_the_other_family_beside_some_of_its_own_are_no_fault",
+        SAME,
+    ],
+    [
+        "signal-only",
+        "endpoints_that_are_only_announced_by_a_client_are_found_and_cured",
+        "endpoints_that_are_announced_and_used_all_the_same_are_no_fault",
+        SAME,
+    ],
+    [
+        "no-mptcp-listener",
+        "a_server_without_mptcp_behind_announced_addresses_is_found",
+        SAME,
+        WORDS,
+    ],
+    [
+        "subflow-only",
+        "endpoints_that_a_server_does_not_announce_are_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "signal-subflow",
+        "a_server_that_uses_up_what_it_should_announce_is_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "signal-unheard",
+        "an_announced_address_at_which_nobody_listens_is_found",
+        SAME,
+        WORDS,
+    ],
+    [
+        "add-addr-ignored",
+        "announcements_that_nothing_accepts_are_found_and_cured",
+        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        SAME,
+    ],
+    [
+        "fullmesh-idle",
+        "endpoints_for_announced_addresses_are_found_where_none_is_accepted_and_cured",
+        "fullmesh_is_no_fault_where_the_peer_announces_nothing_or_its_address_is_used",
+        SAME,
+    ],
+    [
+        "join-forbidden",
+        "a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides",
+        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        SAME,
+    ],
+    [
+        "endpoint-down",
+        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "endpoint-no-carrier",
+        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        SAME,
+        WORDS,
+    ],
+    [
+        "endpoint-no-device",
+        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "endpoint-no-address",
+        "an_address_that_is_nowhere_or_elsewhere_is_found_and_cured",
+        "an_announced_address_of_a_router_with_nat_is_no_fault",
+        SAME,
+    ],
+    [
+        "endpoint-other-device",
+        "an_address_that_is_nowhere_or_elsewhere_is_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "no-route",
+        "endpoints_without_routes_are_found_and_cured_each_with_its_own_table",
+        "two_cables_without_a_default_route_are_no_fault",
+        "the_router_of_an_interface_is_known_by_any_of_its_routes",
+    ],
+    [
+        "wrong-way",
+        "packets_that_leave_by_another_interface_are_found_and_cured",
+        "packets_that_leave_by_another_interface_and_arrive_are_no_fault",
+        SAME,
+    ],
+    [
+        "rp-filter",
+        "strict_filtering_of_a_client_is_found_and_cured",
+        "clients_on_links_of_the_server_are_no_reason_to_look_at_strict_filtering",
+        SAME,
+    ],
+    [
+        "first-unanswered",
+        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        SAME,
+        WORDS,
+    ],
+    [
+        "join-unanswered",
+        "an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works",
+        SAME,
+        WORDS,
+    ],
+    [
+        "unique-local",
+        "a_unique_local_address_that_takes_places_is_found_and_cured",
+        "a_unique_local_address_that_the_peer_is_reached_from_is_no_fault",
+        SAME,
+    ],
+    [
+        "join-lost",
+        "a_subflow_that_failed_while_its_route_was_missing_is_found_and_cured",
+        "subflows_that_some_connections_lack_are_a_note_without_commands",
+        SAME,
+    ],
+    [
+        "join-untried",
+        "an_endpoint_that_announced_addresses_pass_by_is_found_and_cured",
+        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        SAME,
+    ],
+    [
+        "join-error",
+        "announced_addresses_that_cannot_be_reached_are_found",
+        SAME,
+        WORDS,
+    ],
+    [
+        "subflow-stalled",
+        "a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does",
+        "a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault",
+        WORDS,
+    ],
+    [
+        "mp-fail",
+        "a_path_that_changes_data_is_found",
+        "a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault",
+        WORDS,
+    ],
+    [
+        "fallback",
+        "a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone",
+        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        WORDS,
+    ],
+    [
+        "join-refused",
+        "a_peer_whose_limits_refuse_subflows_is_found_on_both_sides_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "join-failed",
+        "joins_that_reach_another_host_are_a_note_and_a_fault_while_they_do",
+        SAME,
+        WORDS,
+    ],
+    [
+        "add-addr-dropped",
+        "an_announcement_that_finds_no_room_is_found_cured_and_forgotten",
+        SAME,
+        SAME,
+    ],
+    [
+        "add-addr-unanswered",
+        "announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do",
+        SAME,
+        WORDS,
+    ],
+    [
+        "other-manager",
+        "several_programs_that_manage_endpoints_are_a_note",
+        SAME,
+        WORDS,
+    ],
+];
+/// It is that of the cause.
+const SAME: &str = "";
+/// The remedy is a sentence.
+const WORDS: &str = "-";
+
 /// What the doctor finds in the thread's namespace. Its text, its JSON and its exit status
 /// agree.
 #[track_caller]
@@ -59,6 +287,14 @@ fn findings_of(words: &str) -> Vec<Finding> {
             evidence: member("evidence"),
             remedy: member("remedy"),
         });
+    }
+    for finding in &found {
+        let proof = PROOFS.iter().find(|[check, ..]| *check == finding.check);
+        let [.., cure] = proof.expect("a row of PROOFS");
+        assert!(
+            *cure != WORDS || !is_commands(&finding.remedy),
+            "no test executes the remedy: {finding:#?}"
+        );
     }
     let fault = found.iter().any(|finding| finding.level == "fault");
     assert_eq!(output.code(), i32::from(fault), "{report}");
@@ -2110,4 +2346,58 @@ fn a_reader_without_privileges_sees_the_same() {
                     evidence: endpoint 10.0.2.2 id 2 dev up2\n    \
                     remedy: ip link set dev up2 up\n";
     assert_eq!((text.stdout().as_str(), text.code()), (expected, 1));
+}
+
+/// Every finding that the man page explains has its cause built, its look-alike, and its
+/// remedy executed.
+#[test]
+fn every_finding_has_its_tests() {
+    let page = documents::read("cli/ip-mptcp.8");
+    let start = page.find(".It Cm doctor").expect("doctor");
+    let part = page[start..].split("\n.Sh ").next().expect("a part");
+    let explained: BTreeSet<&str> = part
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Cm "))
+        .filter(|name| !name.contains(' '))
+        .collect();
+    let proven: BTreeSet<&str> = PROOFS.iter().map(|[check, ..]| *check).collect();
+    assert_eq!(proven, explained);
+    let tests = include_str!("doctor.rs");
+    let body = |name: &str| {
+        let rest = tests.split(&format!("#[test]\nfn {name}() {{")).nth(1);
+        let rest = rest.unwrap_or_else(|| panic!("there is no test {name}"));
+        rest.split("\n}\n").next().expect("its body")
+    };
+    for [check, cause, harmless, cured] in PROOFS {
+        let found = body(cause);
+        let named = [
+            format!("\"{check}\""),
+            format!("fault {check}"),
+            format!("note {check}"),
+        ];
+        assert!(
+            named.iter().any(|name| found.contains(name)),
+            "{check}: {cause}"
+        );
+        let seen = if *harmless == SAME {
+            found
+        } else {
+            body(harmless)
+        };
+        let harmless_words = ["healthy", "\"note", "no fault", "!output.stdout().contains"];
+        assert!(
+            harmless_words.iter().any(|word| seen.contains(word)),
+            "{check}: {harmless}"
+        );
+        let executed = match *cured {
+            WORDS => continue,
+            SAME => found,
+            other => body(other),
+        };
+        let commands = ["cure(", "cure_one(", ".remedy)"];
+        assert!(
+            commands.iter().any(|word| executed.contains(word)),
+            "{check}: {cured}"
+        );
+    }
 }

@@ -237,15 +237,23 @@ pub struct Live {
     /// The kernel kept the subflows from this reader.
     pub hidden: bool,
     // A row for each endpoint.
-    uses: Vec<[Use; WIDTH]>,
-    // For each endpoint, the connections accepted here with a further subflow
-    // at it.
-    served_by: Vec<u32>,
+    rows: Vec<Row>,
     seen: Vec<Seen>,
-    // Tokens of the connections opened here, ascending; those of the look
-    // before.
-    tokens: Vec<u32>,
-    known: Option<Vec<u32>>,
+    // Tokens of the connections opened here; those of the look before,
+    // ascending.
+    tokens: Vec<Seen>,
+    known: Option<Vec<Seen>>,
+}
+
+/// What became of an endpoint.
+#[derive(Copy, Clone, Debug, Default)]
+struct Row {
+    /// The kernel can open subflows from it.
+    wanted: bool,
+    /// Connections accepted here with a further subflow at it.
+    served: u32,
+    /// Towards each peer.
+    uses: [Use; WIDTH],
 }
 
 impl Live {
@@ -254,30 +262,26 @@ impl Live {
     pub fn look(&mut self, diagnostics: &mut Diagnostics, host: &mut Host) -> Result<()> {
         let mut known = core::mem::take(&mut self.tokens);
         known.sort_unstable();
-        let again = !self.uses.is_empty() || !known.is_empty();
+        let again = !self.rows.is_empty() || !known.is_empty();
         *self = Self {
             known: again.then_some(known),
             ..Self::default()
         };
-        let count = host.places.endpoints.len();
-        self.uses.resize(count, [Use::default(); WIDTH]);
-        self.served_by.resize(count, 0);
+        for endpoint in &host.places.endpoints {
+            let flags = endpoint.flags().unwrap_or_default();
+            let open = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
+            self.rows.push(Row {
+                wanted: flags & open == EndpointFlags::SUBFLOW
+                    && host.presence(endpoint) == Presence::Up,
+                ..Row::default()
+            });
+        }
         dump(diagnostics, Protocol::Tcp, CONNECTED, &mut |socket| {
             self.keep(socket, host)
         })?;
         self.seen.sort_unstable();
-        let wanted: Vec<bool> = host
-            .places
-            .endpoints
-            .iter()
-            .map(|endpoint| {
-                let flags = endpoint.flags().unwrap_or_default();
-                flags & (EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT) == EndpointFlags::SUBFLOW
-                    && host.presence(endpoint) == Presence::Up
-            })
-            .collect();
         dump(diagnostics, Protocol::Mptcp, CONNECTED, &mut |socket| {
-            self.connection(socket, host, &wanted);
+            self.connection(socket, host);
             Ok(())
         })?;
         self.seen = Vec::new();
@@ -305,7 +309,7 @@ impl Live {
     /// What became of an endpoint, towards each peer; the last one stands for
     /// all the others.
     pub fn uses(&self, endpoint: usize) -> &[Use] {
-        self.uses.get(endpoint).map_or(&[], |uses| uses)
+        self.rows.get(endpoint).map_or(&[], |row| &row.uses)
     }
 
     /// The same, towards all peers together.
@@ -319,7 +323,7 @@ impl Live {
 
     /// Connections accepted here with a further subflow at this endpoint.
     pub fn served_by(&self, endpoint: usize) -> u32 {
-        self.served_by.get(endpoint).copied().unwrap_or(0)
+        self.rows.get(endpoint).map_or(0, |row| row.served)
     }
 
     /// Whether an established further subflow uses this endpoint, in whichever
@@ -421,7 +425,7 @@ impl Live {
     }
 
     /// Counts a connection.
-    fn connection(&mut self, socket: &SocketView, host: &Host, wanted: &[bool]) {
+    fn connection(&mut self, socket: &SocketView, host: &Host) {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
@@ -471,13 +475,14 @@ impl Live {
                 self.step(*seen);
             }
             let old = self.known.as_ref();
-            let old = old.is_none_or(|known| known.binary_search(&token).is_ok());
+            let own = Seen::new(token, 0, 0, 0, 0);
+            let old = old.is_none_or(|known| known.binary_search(&own).is_ok());
             if lives && ready {
-                self.tokens.push(token);
+                self.tokens.push(own);
             }
             if lives && ready && !room {
                 let announced = u32::from(info.add_addr_accepted().unwrap_or(0));
-                let most = possible(host, wanted, local.number, announced);
+                let most = self.possible(host, local.number, announced);
                 if most > u32::from(info.subflows_max().unwrap_or(u8::MAX)) {
                     self.crowded += 1;
                     self.wanted = self.wanted.max(most);
@@ -490,7 +495,7 @@ impl Live {
                 }
                 let lost = usize::from(info.subflows().unwrap_or(0)) > joined;
                 let untried = info.local_addr_used() == Some(0);
-                let of_family = self.endpoints(host, wanted, subflows, local.number, peer, |one| {
+                let of_family = self.endpoints(host, subflows, local.number, peer, |one| {
                     if room {
                         one.missing += 1;
                         one.untried += u32::from(untried);
@@ -499,7 +504,7 @@ impl Live {
                         one.full += 1;
                     }
                 });
-                if joined == 0 && !of_family && wanted.contains(&true) {
+                if joined == 0 && !of_family && self.rows.iter().any(|row| row.wanted) {
                     self.other_family += 1;
                     self.of_other_family = remote.number;
                 }
@@ -516,8 +521,8 @@ impl Live {
             if !served && self.served.len() < PEERS {
                 self.served.push((local.port, local.number));
             }
-            for (at, count) in self.served_by.iter_mut().enumerate() {
-                *count += u32::from(subflows.iter().any(|seen| {
+            for (at, row) in self.rows.iter_mut().enumerate() {
+                row.served += u32::from(subflows.iter().any(|seen| {
                     usize::from(seen.endpoint()) == at
                         && seen.is(bit::JOINED)
                         && seen.is(bit::ALIVE)
@@ -561,23 +566,20 @@ impl Live {
     fn endpoints(
         &mut self,
         host: &Host,
-        wanted: &[bool],
         subflows: &[Seen],
         first: Key,
         peer: usize,
         mut lacks: impl FnMut(&mut Use),
     ) -> bool {
         let mut of_family = false;
-        for (at, endpoint) in host.places.endpoints.iter().enumerate() {
+        let rows = host.places.endpoints.iter().zip(&mut self.rows);
+        for (at, (endpoint, row)) in rows.enumerate() {
             let address = key_of(endpoint);
-            if wanted.get(at) != Some(&true) || is_ipv4(address) != is_ipv4(first) {
+            if !row.wanted || is_ipv4(address) != is_ipv4(first) {
                 continue;
             }
             of_family = true;
-            if address == first {
-                continue;
-            }
-            let Some(one) = self.uses.get_mut(at).and_then(|row| row.get_mut(peer)) else {
+            let Some(one) = row.uses.get_mut(peer).filter(|_| address != first) else {
                 continue;
             };
             let from = subflows
@@ -606,6 +608,28 @@ impl Live {
         of_family
     }
 
+    /// How many further subflows the endpoints can open where the peer announced
+    /// this many addresses; 0 where none has the flag fullmesh.
+    fn possible(&self, host: &Host, first: Key, announced: u32) -> u32 {
+        let (mut subflows, mut mesh) = (0, false);
+        for (endpoint, row) in host.places.endpoints.iter().zip(&self.rows) {
+            let address = key_of(endpoint);
+            if !row.wanted || is_ipv4(address) != is_ipv4(first) {
+                continue;
+            }
+            let fullmesh = endpoint.flags().unwrap_or_default();
+            let fullmesh = fullmesh.contains(EndpointFlags::FULLMESH);
+            mesh |= fullmesh;
+            // The first subflow is one of them.
+            subflows += u32::from(address != first) + if fullmesh { announced } else { 0 };
+        }
+        if mesh {
+            subflows
+        } else {
+            0
+        }
+    }
+
     /// The peer with this address, where it is one of those told apart.
     fn peer(&mut self, address: Key, port: u16) -> Option<&mut Peer> {
         let at = self.peer_place(address, port);
@@ -630,28 +654,6 @@ impl Live {
             return self.peers.len() - 1;
         }
         PEERS
-    }
-}
-
-/// How many further subflows the endpoints can open where the peer announced
-/// this many addresses; 0 where none has the flag fullmesh.
-fn possible(host: &Host, wanted: &[bool], first: Key, announced: u32) -> u32 {
-    let (mut subflows, mut mesh) = (0, false);
-    for (endpoint, wanted) in host.places.endpoints.iter().zip(wanted) {
-        let address = key_of(endpoint);
-        if !wanted || is_ipv4(address) != is_ipv4(first) {
-            continue;
-        }
-        let fullmesh = endpoint.flags().unwrap_or_default();
-        let fullmesh = fullmesh.contains(EndpointFlags::FULLMESH);
-        mesh |= fullmesh;
-        // The first subflow is one of them.
-        subflows += u32::from(address != first) + if fullmesh { announced } else { 0 };
-    }
-    if mesh {
-        subflows
-    } else {
-        0
     }
 }
 

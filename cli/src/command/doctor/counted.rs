@@ -3,7 +3,6 @@
 use super::facts::{sysctl, Doctor};
 use super::finding::Part::{self, Address, Bytes, Counted, Counters, Growth, Number, Str};
 use super::finding::{finding, put, Level, PAST};
-use crate::error::Result;
 use crate::sys;
 use crate::text::Text;
 
@@ -23,7 +22,7 @@ impl Doctor<'_> {
 
     /// Whether connections fall back to TCP.
     #[inline(never)]
-    pub fn check_fallbacks(&mut self) -> Result<()> {
+    pub fn check_fallbacks(&mut self) {
         if self.is_suspended() {
             let timeout = sysctl("blackhole_timeout");
             finding!(
@@ -41,7 +40,7 @@ impl Doctor<'_> {
                     Bytes(&timeout)
                 ],
             );
-            return Ok(());
+            return;
         }
         let fallbacks = self.live.fallbacks;
         let mptcp = self.live.opened + self.live.accepted;
@@ -74,7 +73,7 @@ impl Doctor<'_> {
             );
         } else if silent {
             // What is not answered has not fallen back.
-            return Ok(());
+            return;
         } else if grown > 0 && grown * 4 >= self.history.growth(asked) {
             remedy = "Find out which programs opened them and to which peers";
             put!(self, &mut evidence, "{}", [Growth(FALLBACKS)]);
@@ -83,7 +82,7 @@ impl Doctor<'_> {
             remedy = "See ip-mptcp connection show fallback for the peers when it happens again";
             put!(self, &mut evidence, "{}{}", [Counted(FALLBACKS), Str(PAST)]);
         } else {
-            return Ok(());
+            return;
         }
         finding!(
             self,
@@ -96,7 +95,6 @@ impl Doctor<'_> {
              arrive",
             [Bytes(evidence.as_bytes()), Str(remedy)],
         );
-        Ok(())
     }
 
     /// Whether the kernel has suspended MPTCP after a black hole. It does not

@@ -3,6 +3,7 @@
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::history::History;
+use crate::error::Result;
 use crate::host::health::{Host, Presence};
 use crate::host::live::Live;
 use crate::host::places::{key_of, Key};
@@ -20,6 +21,8 @@ pub struct Doctor<'s> {
     /// Endpoints of which a finding says why they have no subflows, by their
     /// place.
     pub explained: Vec<bool>,
+    /// Why something could not be looked up.
+    pub failed: Result<()>,
 }
 
 impl Doctor<'_> {

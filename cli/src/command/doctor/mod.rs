@@ -63,6 +63,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
         findings: 0,
         faults: 0,
         explained: Vec::new(),
+        failed: Ok(()),
     };
     if let Some(file) = options.since {
         doctor.history.since(file)?;
@@ -83,6 +84,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
         ),
         Err(error) => return Err(error),
     }
+    doctor.failed?;
     let out = &mut doctor.session.out;
     if json {
         out.end_array();
@@ -167,7 +169,7 @@ impl Doctor<'_> {
             }
             _ => {}
         }
-        self.check_fallbacks()?;
+        self.check_fallbacks();
         self.check_counters();
         Ok(())
     }
@@ -180,8 +182,8 @@ impl Doctor<'_> {
             return Ok(());
         }
         self.check_purpose(diagnostics)?;
-        self.check_paths()?;
-        self.check_served()?;
+        self.check_paths();
+        self.check_served();
         self.check_managers();
         Ok(())
     }

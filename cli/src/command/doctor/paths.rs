@@ -7,7 +7,6 @@ use super::facts::Doctor;
 use super::finding::Part::{self, Address, Bytes, Counters, Id, Interface, Limits, Number, Str};
 use super::finding::{finding, put, Level};
 use super::routes::Target;
-use crate::error::Result;
 use crate::host::live::Use;
 use crate::host::places::{is_ipv4, is_link_local, is_unique_local};
 use crate::text::Text;
@@ -18,7 +17,7 @@ const ERRORS: &str = "MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnec
 impl Doctor<'_> {
     /// What keeps subflows from appearing that this host opens.
     #[inline(never)]
-    pub fn check_paths(&mut self) -> Result<()> {
+    pub fn check_paths(&mut self) {
         let mut crowded = false;
         for at in 0..self.count() {
             if !self.opens(at) || self.is_explained(at) {
@@ -28,10 +27,10 @@ impl Doctor<'_> {
             // looked at as those of answers.
             let served = self.serves() && self.is(at, EndpointFlags::SIGNAL);
             if !served && !self.live.is_used(at) && self.lacks_connections(at) {
-                self.check_beforehand(at)?;
+                self.check_beforehand(at);
             }
             if !self.is_explained(at) {
-                crowded |= self.check_use(at)?;
+                crowded |= self.check_use(at);
             }
         }
         for at in 0..self.count() {
@@ -39,11 +38,10 @@ impl Doctor<'_> {
                 self.check_room(at);
             }
         }
-        self.check_limit_beforehand()?;
+        self.check_limit_beforehand();
         self.check_mesh();
         self.check_family();
         self.check_unowned();
-        Ok(())
     }
 
     /// Whether the kernel can open subflows from an endpoint.
@@ -60,18 +58,17 @@ impl Doctor<'_> {
     }
 
     /// Whether routes lead from an endpoint to any host.
-    fn check_beforehand(&mut self, at: usize) -> Result<()> {
-        if let Some(any) = self.anywhere(is_ipv4(self.key(at)))? {
-            if self.check_route(at, &any)? {
+    fn check_beforehand(&mut self, at: usize) {
+        if let Some(any) = self.anywhere(is_ipv4(self.key(at))) {
+            if self.check_route(at, &any) {
                 self.explain(at);
             }
         }
-        Ok(())
     }
 
     /// What became of an endpoint; whether it occupies places without use.
     #[inline(never)]
-    fn check_use(&mut self, at: usize) -> Result<bool> {
+    fn check_use(&mut self, at: usize) -> bool {
         let all = self.live.all_uses(at);
         // The peer with the most connections that lack it.
         let mut worst: Option<(usize, &Use)> = None;
@@ -88,7 +85,7 @@ impl Doctor<'_> {
             }
         }
         let Some((peer, &one)) = worst else {
-            return Ok(false);
+            return false;
         };
         let level = if all.established > one.established {
             // By other peers' connections it works.
@@ -114,9 +111,9 @@ impl Doctor<'_> {
                 mark: path.or(first).map_or(0, |path| path.mark),
                 any: false,
             };
-            if self.check_route(at, &target)? {
+            if self.check_route(at, &target) {
                 self.explain(at);
-                return Ok(false);
+                return false;
             }
         }
         self.explain(at);
@@ -143,7 +140,7 @@ impl Doctor<'_> {
                     Id(at)
                 ]
             );
-            return Ok(true);
+            return true;
         }
         if one.waiting > 0 {
             finding!(
@@ -165,10 +162,10 @@ impl Doctor<'_> {
                     Address(to)
                 ]
             );
-            return Ok(false);
+            return false;
         }
         self.lost(level, at, &one, to);
-        Ok(false)
+        false
     }
 
     /// Connections lack the subflow of an endpoint, and do not try it any more.
@@ -368,10 +365,10 @@ impl Doctor<'_> {
     /// connections may have subflows. A connection is of one family, mostly,
     /// and one of the addresses may be that of the first subflow.
     #[inline(never)]
-    fn check_limit_beforehand(&mut self) -> Result<()> {
+    fn check_limit_beforehand(&mut self) {
         let limit = self.host.more_subflows;
         if limit == 0 {
-            return Ok(());
+            return;
         }
         let mut most = 0;
         for ipv4 in [true, false] {
@@ -384,15 +381,15 @@ impl Doctor<'_> {
                 }
                 further += 1;
                 let index = self.interface(at);
-                first |= match self.anywhere(ipv4)? {
-                    Some(any) => self.is_first(&any, index)?,
+                first |= match self.anywhere(ipv4) {
+                    Some(any) => self.is_first(&any, index),
                     None => true,
                 };
             }
             most = most.max(further - u32::from(first && further > 0));
         }
         if most <= limit {
-            return Ok(());
+            return;
         }
         finding!(
             self,
@@ -403,7 +400,6 @@ impl Doctor<'_> {
             "ip-mptcp limits set subflows {}",
             [Limits, Number(most.into()), Number(most.into())],
         );
-        Ok(())
     }
 
     /// Whether a path is silent, of first subflows or of further ones.

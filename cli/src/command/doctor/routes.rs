@@ -9,10 +9,8 @@ use mptcp_codec::route::LinkFlags;
 use super::facts::Doctor;
 use super::finding::Part::{self, Address, Bytes, Interface, Number, Str};
 use super::finding::{finding, put, Level};
-use crate::error::Result;
 use crate::host::places::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
-use crate::kernel::Way;
 use crate::text::Text;
 
 /// An address of documentation (RFC 5737, RFC 3849), which stands for any host
@@ -43,131 +41,155 @@ pub struct Target {
     pub any: bool,
 }
 
+/// How packets leave.
+#[derive(Copy, Clone, Default)]
+struct Exit {
+    /// There is a route.
+    found: bool,
+    /// They leave by the interface in question, or may.
+    right: bool,
+    /// By a router.
+    router: bool,
+    /// An interface by which they leave.
+    index: u32,
+}
+
 impl Doctor<'_> {
     /// Any host, where packets without a source of their own find a route to
     /// one of this family.
-    pub fn anywhere(&mut self, ipv4: bool) -> Result<Option<Target>> {
-        let address = ANYWHERE[usize::from(!ipv4)];
+    pub fn anywhere(&mut self, ipv4: bool) -> Option<Target> {
         let target = Target {
-            address,
+            address: ANYWHERE[usize::from(!ipv4)],
             port: 0,
             mark: 0,
             any: true,
         };
-        let way = self.way(None, &target, 0, false)?;
-        Ok(way.map(|_| target))
+        self.exit(None, &target, 0, 0).found.then_some(target)
     }
 
-    /// How TCP from a source leaves, by this interface where it is not 0:
-    /// the route that decides, or the way of a packet.
-    fn way(
-        &mut self,
-        from: Option<Key>,
-        to: &Target,
-        index: u32,
-        route: bool,
-    ) -> Result<Option<Way>> {
-        let mut lookup = Lookup::new(address(to.address)).with_protocol(libc::IPPROTO_TCP as u8);
+    /// How TCP from a source leaves, from a socket that is bound to an interface
+    /// or to none (0), and whether that is by the one in question.
+    #[inline(never)]
+    fn exit(&mut self, from: Option<Key>, to: &Target, bound: u32, index: u32) -> Exit {
+        let mut lookup = Lookup::new(address(to.address))
+            .with_protocol(libc::IPPROTO_TCP as u8)
+            .matching_route();
         if let Some(from) = from {
             lookup = lookup.with_source(address(from));
         }
         if to.port != 0 {
             lookup = lookup.with_destination_port(to.port);
         }
-        if index != 0 {
-            lookup = lookup.with_output(index);
+        if bound != 0 {
+            lookup = lookup.with_output(bound);
         }
         if to.mark != 0 {
             lookup = lookup.with_mark(to.mark);
         }
-        if route {
-            lookup = lookup.matching_route();
+        let mut exit = Exit::default();
+        if let Some(routes) = &mut self.host.places.routes {
+            match routes.route(&lookup) {
+                Ok(Some(way)) => {
+                    exit.found = true;
+                    exit.right = way.outputs.is_empty() || way.outputs.contains(&index);
+                    exit.router = way.gateway.is_some();
+                    exit.index = way.outputs.first().copied().unwrap_or(0);
+                }
+                Ok(None) => {}
+                // Nothing is said of what cannot be seen.
+                Err(error) => {
+                    self.failed = Err(error);
+                    exit.found = true;
+                    exit.right = true;
+                }
+            }
         }
-        match &mut self.host.places.routes {
-            Some(routes) => routes.route(&lookup),
-            None => Ok(None),
-        }
+        exit
     }
 
     /// Whether the first subflow to the target leaves by this interface.
-    pub fn is_first(&mut self, to: &Target, index: u32) -> Result<bool> {
-        let way = self.way(None, to, 0, true)?;
-        Ok(way.is_some_and(|way| leaves_by(&way, index)))
+    pub fn is_first(&mut self, to: &Target, index: u32) -> bool {
+        self.exit(None, to, 0, index).right
     }
 
     /// Whether something is wrong with the routes from an endpoint to a target,
     /// for subflows that are opened here; true where that was reported.
-    pub fn check_route(&mut self, at: usize, to: &Target) -> Result<bool> {
+    pub fn check_route(&mut self, at: usize, to: &Target) -> bool {
         let source = self.key(at);
         let ipv4 = is_ipv4(source);
         let index = self.interface(at);
-        let bound = self.bound(at) != 0;
-        let way = self.way(Some(source), to, if bound { index } else { 0 }, true)?;
-        let mut reaches = way.as_ref().is_some_and(|way| leaves_by(way, index));
-        if bound && !reaches && !ipv4 {
+        let bound = self.bound(at);
+        let exit = self.exit(Some(source), to, bound, index);
+        let mut right = exit.right;
+        if bound != 0 && !right && !ipv4 {
             // Asked with a source, IPv6 takes the interface for a wish, but
             // the socket of a subflow is bound to it.
-            let way = self.way(None, to, index, true)?;
-            reaches = way.is_some_and(|way| leaves_by(&way, index));
+            right = self.exit(None, to, index, index).right;
         }
-        if !reaches {
-            match way.and_then(|way| way.outputs.first().copied()) {
-                Some(_) if !bound && self.is_inside(index)? => return Ok(false),
-                Some(other) if !bound => self.misrouted(Level::Fault, at, to, other)?,
-                _ => self.misrouted(Level::Fault, at, to, 0)?,
+        if !right {
+            let other = if bound == 0 { exit.index } else { 0 };
+            if other != 0 && self.is_inside(index) {
+                return false;
             }
-            return Ok(true);
+            self.misrouted(Level::Fault, at, to, other);
+            return true;
         }
-        if ipv4 && self.is_filtered(index) {
-            let way = self.way(Some(source), to, 0, true)?;
-            if !way.is_some_and(|way| leaves_by(&way, index)) {
-                self.filtered(at, to);
-                return Ok(true);
-            }
+        if ipv4 && self.is_filtered(index) && !self.exit(Some(source), to, 0, index).right {
+            self.filtered(at, to);
+            return true;
         }
-        Ok(false)
+        false
     }
 
     /// The same for answers to subflows that a client opens to an endpoint.
-    pub fn check_answers(&mut self, at: usize, to: &Target) -> Result<bool> {
+    pub fn check_answers(&mut self, at: usize, to: &Target) -> bool {
         let source = self.key(at);
         let index = self.interface(at);
-        match self.way(Some(source), to, 0, true)? {
-            None => self.misrouted(Level::Fault, at, to, 0)?,
-            Some(way) if leaves_by(&way, index) => return Ok(false),
-            // A client on a link of its own may come by this one, too, from
-            // another address.
-            Some(way) if way.gateway.is_none() => return Ok(false),
-            Some(_) if is_ipv4(source) && self.is_filtered(index) && !self.is_inside(index)? => {
-                self.filtered(at, to)
-            }
-            // Nobody has come yet whom it might hurt.
-            Some(_) if to.any => return Ok(false),
-            Some(_) if self.is_inside(index)? => return Ok(false),
-            Some(way) => {
-                let other = way.outputs.first().copied().unwrap_or(0);
-                self.misrouted(Level::Note, at, to, other)?;
-            }
+        let exit = self.exit(Some(source), to, 0, index);
+        if !exit.found {
+            self.misrouted(Level::Fault, at, to, 0);
+            return true;
         }
-        Ok(true)
+        // A client on a link of its own may come by this one, too, from another
+        // address.
+        if exit.right || !exit.router || self.is_inside(index) {
+            return false;
+        }
+        if is_ipv4(source) && self.is_filtered(index) {
+            self.filtered(at, to);
+            return true;
+        }
+        // Otherwise nobody has come yet whom it might hurt.
+        if !to.any {
+            self.misrouted(Level::Note, at, to, exit.index);
+        }
+        !to.any
     }
 
     /// Whether nothing leaves or comes by an interface: addresses of services
     /// are on loopback or dummy interfaces, and any uplink leads to them.
-    fn is_inside(&mut self, index: u32) -> Result<bool> {
-        let flags = match &mut self.host.places.routes {
-            Some(routes) => routes.link_flags(index)?,
-            None => LinkFlags::default(),
-        };
+    fn is_inside(&mut self, index: u32) -> bool {
+        let flags = self.link_flags(index);
         let dummy = flags.contains(LinkFlags::NOARP) && !flags.contains(LinkFlags::POINTOPOINT);
-        Ok(dummy || flags.contains(LinkFlags::LOOPBACK))
+        dummy || flags.contains(LinkFlags::LOOPBACK)
+    }
+
+    /// The flags of an interface.
+    fn link_flags(&mut self, index: u32) -> LinkFlags {
+        if let Some(routes) = &mut self.host.places.routes {
+            match routes.link_flags(index) {
+                Ok(flags) => return flags,
+                Err(error) => self.failed = Err(error),
+            }
+        }
+        LinkFlags::default()
     }
 
     /// Packets from the address of an endpoint leave by another interface than
     /// its own, or not at all (0).
-    fn misrouted(&mut self, level: Level, at: usize, to: &Target, other: u32) -> Result<()> {
+    fn misrouted(&mut self, level: Level, at: usize, to: &Target, other: u32) {
         let (mut remedy, mut unknown) = (Text::default(), Text::default());
-        let special = self.own_table(at, &mut remedy, &mut unknown)?;
+        let special = self.own_table(at, &mut remedy, &mut unknown);
         let index = Interface(self.interface(at));
         let neighbour = self.bound(at) != 0 && is_ipv4(to.address);
         let (check, message, first, how) = if other == 0 {
@@ -216,7 +238,6 @@ impl Doctor<'_> {
                 Bytes(remedy.as_bytes())
             ],
         );
-        Ok(())
     }
 
     fn filtered(&mut self, at: usize, to: &Target) {
@@ -242,7 +263,7 @@ impl Doctor<'_> {
     /// The commands that give the address of an endpoint a routing table of its
     /// own, one that is free, and what is to be known of them: no router is
     /// known on its interface. Whether some rules are for certain packets only.
-    fn own_table(&mut self, at: usize, remedy: &mut Text, unknown: &mut Text) -> Result<bool> {
+    fn own_table(&mut self, at: usize, remedy: &mut Text, unknown: &mut Text) -> bool {
         let source = self.key(at);
         let ipv4 = is_ipv4(source);
         let index = self.interface(at);
@@ -257,23 +278,25 @@ impl Doctor<'_> {
         };
         (253..=255).for_each(&mut take);
         let mut gateway = None;
-        let mut needed = true;
         let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
             let family = if ipv4 { AF_INET } else { AF_INET6 };
-            special = routes.tables(family, &mut |table, router| {
+            let each = &mut |table, router: Option<(IpAddr, u32)>| {
                 take(table);
-                match router {
-                    Some((router, output)) if output == index && gateway.is_none() => {
+                if let Some((router, output)) = router {
+                    if output == index && gateway.is_none() {
                         gateway = Some(router);
                     }
-                    _ => {}
                 }
-            })?;
-            // A tunnel, or what leads to one other end, has no router.
-            let flags = routes.link_flags(index)?;
-            needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
+            };
+            match routes.tables(family, each) {
+                Ok(some) => special = some,
+                Err(error) => self.failed = Err(error),
+            }
         }
+        // A tunnel, or what leads to one other end, has no router.
+        let flags = self.link_flags(index);
+        let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
         let table = first + STEP * used.trailing_ones();
         let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
         let table = Number(table.into());
@@ -296,7 +319,7 @@ impl Doctor<'_> {
             " dev {} table {}; {}rule add from {} table {}",
             [Interface(index), table, ip, Address(source), table]
         );
-        Ok(special)
+        special
     }
 
     /// Whether packets are dropped that come in by this interface and not by
@@ -305,11 +328,6 @@ impl Doctor<'_> {
         // The larger one counts.
         filter(b"all").max(filter(self.host.name(index))) == 1
     }
-}
-
-/// Whether packets leave by this interface, or may.
-fn leaves_by(way: &Way, index: u32) -> bool {
-    way.outputs.is_empty() || way.outputs.contains(&index)
 }
 
 /// How an interface looks at where packets come from.

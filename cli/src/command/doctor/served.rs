@@ -6,7 +6,6 @@ use super::facts::{is_off, Doctor};
 use super::finding::Part::{self, Address, Bytes, Counted, Counters, Id, Interface, Number, Str};
 use super::finding::{finding, Level};
 use super::routes::Target;
-use crate::error::Result;
 use crate::host::places::{is_ipv4, is_link_local};
 use crate::text::Text;
 
@@ -16,9 +15,9 @@ const TRIED: &str = "MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoin
 impl Doctor<'_> {
     /// What keeps subflows from appearing that peers open.
     #[inline(never)]
-    pub fn check_served(&mut self) -> Result<()> {
+    pub fn check_served(&mut self) {
         if !self.serves() {
-            return Ok(());
+            return;
         }
         // The address that clients know is not announced to them, unless it has
         // another port.
@@ -63,12 +62,11 @@ impl Doctor<'_> {
             if !announced || self.is_explained(at) || self.live.served_by(at) > 0 {
                 continue;
             }
-            if self.check_heard(at) || self.check_answered(at)? {
+            if self.check_heard(at) || self.check_answered(at) {
                 self.explain(at);
             }
         }
         self.check_announcements();
-        Ok(())
     }
 
     /// Whether somebody listens where peers are asked to come. The kernel does
@@ -137,11 +135,11 @@ impl Doctor<'_> {
 
     /// Whether packets to and from an announced address take its interface.
     #[inline(never)]
-    fn check_answered(&mut self, at: usize) -> Result<bool> {
+    fn check_answered(&mut self, at: usize) -> bool {
         let address = self.key(at);
         let ipv4 = is_ipv4(address);
         if is_link_local(address) {
-            return Ok(false);
+            return false;
         }
         let mut clients = self.live.clients.iter();
         let target = match clients.find(|client| is_ipv4(**client) == ipv4) {
@@ -151,11 +149,11 @@ impl Doctor<'_> {
                 mark: 0,
                 any: false,
             }),
-            None => self.anywhere(ipv4)?,
+            None => self.anywhere(ipv4),
         };
         match target {
             Some(target) => self.check_answers(at, &target),
-            None => Ok(false),
+            None => false,
         }
     }
 
