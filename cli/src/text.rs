@@ -159,6 +159,17 @@ impl Text {
         self.room.get(..self.end).unwrap_or(&[])
     }
 
+    /// How long that is.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.end
+    }
+
+    /// Nothing has been put there.
+    pub fn is_empty(&self) -> bool {
+        self.end == 0
+    }
+
     /// The same, to keep.
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.room.truncate(self.end);

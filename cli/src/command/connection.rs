@@ -341,7 +341,7 @@ impl Side {
         let mut place = self.places.last().copied().unwrap_or_default();
         if self.last != Some(*end) {
             self.last = Some(*end);
-            let start = self.text.as_bytes().len();
+            let start = self.text.len();
             let dotted = end.family == AF_INET;
             if !dotted {
                 self.text.byte(b'[');
@@ -354,7 +354,7 @@ impl Side {
             }
             self.text.byte(b':');
             self.text.number(end.port.into());
-            let len = self.text.as_bytes().len() - start;
+            let len = self.text.len() - start;
             place = (start, len);
             self.widest = self.widest.max(len);
         }

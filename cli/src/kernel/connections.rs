@@ -542,13 +542,18 @@ fn token_of_subflow(
     hidden: &mut Hidden,
 ) -> Result<Option<u32>> {
     if !socket.read_subflow(info)? {
-        let upper = socket.upper_name()?;
-        hidden.subflows |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
+        hidden.subflows |= is_subflow(socket)?;
         return Ok(None);
     }
     let token = info.token_loc();
     hidden.sequences |= token.is_some() && info.relwrite_seq().is_none();
     Ok(token)
+}
+
+/// Whether a socket is a subflow, also one that the kernel hides.
+pub fn is_subflow(socket: &SocketView) -> Result<bool> {
+    let upper = socket.upper_name()?;
+    Ok(upper.is_some_and(|name| name.as_bytes() == b"mptcp"))
 }
 
 /// How many subflows a connection counts: all of them, or on kernels before 6.8

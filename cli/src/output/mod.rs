@@ -151,7 +151,7 @@ impl Output {
 
     /// How much is kept.
     pub fn kept(&self) -> usize {
-        self.text.as_bytes().len() - self.written
+        self.text.len() - self.written
     }
 
     /// Writes what the reader takes now.
@@ -248,7 +248,7 @@ impl Output {
     // What fails is kept for the next who flushes, as everybody does in the
     // end: whoever prints need not look at each piece.
     fn flush_full(&mut self) {
-        if self.text.as_bytes().len() >= FULL && self.patience.is_none() {
+        if self.text.len() >= FULL && self.patience.is_none() {
             self.failure = self.flush().err();
         }
     }

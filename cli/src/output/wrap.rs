@@ -22,7 +22,7 @@ impl Output {
     /// A line begins here. Where it is too long, it goes on in a line that is
     /// indented by so many blanks.
     pub fn begin_wrapped(&mut self, indent: usize) {
-        let here = self.text.as_bytes().len();
+        let here = self.text.len();
         self.wrap.line = here;
         self.wrap.item = here;
         self.wrap.indent = indent;
@@ -33,7 +33,7 @@ impl Output {
     pub fn begin_item(&mut self) {
         if self.wraps() {
             self.end_item();
-            self.wrap.item = self.text.as_bytes().len();
+            self.wrap.item = self.text.len();
         }
     }
 
@@ -60,7 +60,7 @@ impl Output {
         for _ in 0..indent {
             self.text.byte(b' ');
         }
-        self.wrap.item = self.text.as_bytes().len();
+        self.wrap.item = self.text.len();
         self.text.bytes(&rest);
     }
 }

@@ -471,7 +471,7 @@ impl Table<'_> {
             *wanted = usize::from(*least);
             for row in view.ordered().take(shown) {
                 self.fill(*column, row, 0);
-                *wanted = self.cell.as_bytes().len().max(*wanted);
+                *wanted = self.cell.len().max(*wanted);
             }
         }
         let mut room = width;

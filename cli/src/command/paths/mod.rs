@@ -32,7 +32,7 @@ use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
 use crate::grammar::{milliseconds, shortens, Words};
 use crate::host::places::{is_ipv4, key_of, Places};
-use crate::kernel::connections::{dump, is_alive, is_fallback, token_of};
+use crate::kernel::connections::{dump, is_alive, is_fallback, is_subflow, token_of};
 use crate::kernel::{interface, proc, Diagnostics, LinkEvents};
 use crate::output::{warn, Units};
 use crate::session::{Command, Does, Session};
@@ -709,8 +709,7 @@ fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<O
     if socket.read_subflow(&mut info)? {
         sample.token = info.token_loc().unwrap_or(0);
     } else {
-        let upper = socket.upper_name()?;
-        if upper.is_none_or(|name| name.as_bytes() != b"mptcp") {
+        if !is_subflow(socket)? {
             return Ok(None);
         }
         *hidden = true;

@@ -37,7 +37,7 @@ impl Screen {
 
     /// All of the frame before has been written.
     pub fn is_idle(&self) -> bool {
-        self.written >= self.frame.as_bytes().len()
+        self.written >= self.frame.len()
     }
 
     /// Draws these lines over the previous ones. Nothing is cleared before it is

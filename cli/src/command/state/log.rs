@@ -67,7 +67,7 @@ impl Log {
 
 impl Stream {
     fn kept(&self) -> usize {
-        self.text.as_bytes().len() - self.written
+        self.text.len() - self.written
     }
 
     #[inline(never)]

@@ -499,7 +499,7 @@ impl Follower<'_> {
     /// Whether a complaint was not made the last time: of a line or none,
     /// about an address or none.
     fn is_new(&mut self, line: u32, what: &[u8], address: IpAddr) -> bool {
-        let start = self.about.as_bytes().len();
+        let start = self.about.len();
         self.about.byte(0);
         self.about.number(line.into());
         self.about.byte(b' ');
