@@ -66,7 +66,7 @@ struct Content {
     status: Status,
     errno: usize,
     word: Option<Vec<u8>>,
-    // The word is one that no keyword is: another may have been meant.
+    // The word is an unknown keyword: another may have been meant.
     unknown: bool,
     // Which; empty where none is near.
     suggestion: Vec<u8>,
@@ -114,7 +114,7 @@ impl Error {
         self
     }
 
-    /// The same, with the one that was meant of the words that `offer` knows.
+    /// Adds the nearest of the offered words as a suggestion.
     #[cold]
     pub fn meant(mut self, offer: &dyn Fn(&mut Near)) -> Self {
         let mut near = Near::new(self.0.word.as_deref().unwrap_or(b""));
@@ -123,15 +123,14 @@ impl Error {
         self
     }
 
-    /// The same, about a word that no keyword is.
+    /// Marks the word as an unknown keyword.
     #[cold]
     pub fn unknown(mut self) -> Self {
         self.0.unknown = true;
         self
     }
 
-    /// The same, if it is about a word that no keyword is, with the one that was
-    /// meant of the keywords that `offer` knows.
+    /// Adds the nearest of the offered keywords, if the word is an unknown keyword.
     #[cold]
     pub fn near(self, offer: &dyn Fn(&mut Near)) -> Self {
         if self.0.unknown {
@@ -211,7 +210,7 @@ impl Error {
         error
     }
 
-    /// A system call failed that sends no message, as to write a setting.
+    /// A system call failed that sends no message, such as writing a setting.
     pub fn call(errno: Errno) -> Self {
         let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
         error.0.errno = errno.0;
@@ -296,7 +295,7 @@ impl Error {
         }
     }
 
-    /// The message without "Error: " in front.
+    /// The message without "Error: " before it.
     pub fn plain(&self) -> &[u8] {
         let message = self.message();
         message.strip_prefix(b"Error: ").unwrap_or(message)
@@ -311,7 +310,7 @@ impl Error {
     }
 
     /// What is written to standard error about a line of a state file:
-    /// FILE:LINE in front. Line 0 is none.
+    /// FILE:LINE comes first. Line 0 is none.
     pub fn report_at(&self, as_json: bool, file: &str, line: u32, out: &mut Text) {
         if line == 0 {
             return self.put(as_json, None, out);
@@ -355,7 +354,7 @@ impl Error {
     }
 
     /// A warning, as it is written to standard error: the message has
-    /// "Warning: " in front where it is text, and JSON has what follows that.
+    /// "Warning: " before it in text, and JSON has what follows that.
     pub fn warning(as_json: bool, place: Option<(&str, u32)>, message: &[u8], out: &mut Text) {
         if as_json {
             out.bytes(b"{\"warning\":{\"message\":");

@@ -71,7 +71,7 @@ impl Fd {
         }
         // SAFETY: duplicates a descriptor that we own.
         let moved = check(unsafe { fcntl(raw as c_int, libc::F_DUPFD_CLOEXEC, 3) });
-        // SAFETY: nobody knows of the first descriptor; as it was closed at
+        // SAFETY: nothing else uses the first descriptor; as it was closed at
         // start, it is closed again.
         unsafe { libc::close(raw as c_int) };
         Ok(Self(moved? as isize))
@@ -95,7 +95,7 @@ impl Fd {
 impl Drop for Fd {
     fn drop(&mut self) {
         if self.0 > 2 {
-            // SAFETY: we own the descriptor and nobody uses it afterwards.
+            // SAFETY: we own the descriptor and nothing uses it afterwards.
             // What close reports cannot be acted on: nothing is written to
             // descriptors of this kind that it could lose.
             unsafe { libc::close(self.raw()) };
@@ -214,7 +214,7 @@ pub struct Received {
     pub sender: u32,
 }
 
-/// So many datagrams can be received by one call.
+/// The most datagrams that one call can receive.
 pub const MOST: usize = 32;
 
 /// Receives as many datagrams as there are places in `received`, or [`MOST`],
@@ -229,7 +229,7 @@ pub fn receive(
     let count = received.len().min(MOST);
     let share = buffer.len() / count.max(1);
     let start = buffer.as_mut_ptr();
-    // Whoever wants one message alone does not pay for the others.
+    // A caller that wants one message does not pay for the others.
     let mut senders = [const { MaybeUninit::<libc::sockaddr_nl>::uninit() }; MOST];
     let mut parts = [const { MaybeUninit::<libc::iovec>::uninit() }; MOST];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MOST];
@@ -278,7 +278,7 @@ pub fn receive(
     Ok(got)
 }
 
-/// Writes some of the bytes, waiting until it can; how many is told.
+/// Writes some of the bytes, waiting until it can; returns how many.
 pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
     wait_for(Polled::write(fd), &mut || write_some(fd, bytes))
 }
@@ -293,7 +293,7 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     wait_for(Polled::read(fd), &mut || read_now(fd, buffer))
 }
 
-/// Makes a call that waits, also where somebody else has set O_NONBLOCK.
+/// Makes a call that waits, even where another process has set O_NONBLOCK.
 #[inline(never)]
 fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
@@ -326,7 +326,7 @@ pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno
         if got == 0 {
             return Ok(());
         }
-        // SAFETY: the kernel has filled so many bytes of the room.
+        // SAFETY: the kernel has filled that many bytes of the room.
         unsafe { content.set_len(content.len() + got) };
     }
     Err(Errno(libc::EFBIG as usize))
@@ -413,7 +413,7 @@ pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
     retry(|| unsafe { libc::fsync(fd.raw()) } as isize).map(drop)
 }
 
-/// Gives a file another name, at once, in place of what has it.
+/// Gives a file another name, atomically replacing what has it.
 pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
     // SAFETY: both paths end with NUL and outlive the call.
     check(unsafe { libc::rename(from.as_ptr(), to.as_ptr()) } as isize).map(drop)
@@ -426,14 +426,14 @@ pub fn remove(path: &CStr) -> Result<(), Errno> {
 }
 
 /// Where a symbolic link points; `EINVAL` for what is none. How many bytes of
-/// `buffer` it takes is told.
+/// `buffer` it takes is returned.
 pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the path ends with NUL, the buffer's length is its own, and both
     // outlive the call.
     check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// What the kernel tells of a file.
+/// What the kernel reports about a file.
 pub fn file_status(path: &CStr) -> Result<Status, Errno> {
     status(libc::AT_FDCWD, path, 0)
 }
@@ -458,7 +458,7 @@ pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
     .map(drop)
 }
 
-/// The number by which the kernel tells what is open from all else of its kind
+/// The number by which the kernel distinguishes what is open from all else of its kind
 /// (an inode), such as one network namespace from another; 0 if it does not.
 pub fn inode(fd: &Fd) -> u64 {
     status(fd.raw(), c"", libc::AT_EMPTY_PATH).map_or(0, |status| status.inode)
@@ -484,7 +484,7 @@ impl Status {
     }
 }
 
-/// What the kernel tells of a file: statx, without the older calls that the C
+/// What the kernel reports about a file: statx, without the older calls that the C
 /// library tries where a kernel does not have it.
 fn status(folder: c_int, path: &CStr, flags: c_int) -> Result<Status, Errno> {
     // Type and mode, owner, group, inode.
@@ -659,11 +659,11 @@ fn release_terminal() {
     let _ = poll_all(&mut polled, HELD);
     // SAFETY: the descriptor is open as long as it stands in FORMER, and the
     // modes have been filled in; both bytes and modes outlive the calls.
-    // Nothing can be done where they fail: the terminal has gone.
+    // Nothing can be done where they fail: the terminal no longer exists.
     unsafe {
         let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
         if write() < LEAVE.len() as isize {
-            // It is full of frames, which nobody needs any more.
+            // It is full of frames that are of no use any more.
             libc::tcflush(raw, libc::TCOFLUSH);
             write();
         }
@@ -922,7 +922,7 @@ pub fn catch_signals(which: &'static [c_int]) -> Result<Signals, Errno> {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // Whoever sent one twice meant the same.
+        // One that was sent twice means the same.
         while caught(self).is_some() {}
         mask(libc::SIG_UNBLOCK, self.which);
     }
@@ -986,7 +986,7 @@ fn mask(how: c_int, signals: &[c_int]) -> libc::sigset_t {
     }
 }
 
-// What the handler of `Interruption` knows and tells.
+// What the handler of `Interruption` reads and reports.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
 static RECEIVER: AtomicI32 = AtomicI32::new(-1);
 static WAKER: AtomicI32 = AtomicI32::new(-1);
@@ -1025,7 +1025,7 @@ pub struct Interruption {
 const SIGNALS: [c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGALRM];
 
 impl Interruption {
-    /// From now on, and for so many milliseconds unless that is 0; there is
+    /// From now on, and for that many milliseconds unless it is 0; there is
     /// one at a time.
     pub fn of(receiver: Option<&Fd>, time: u64) -> Result<Self, Errno> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
@@ -1039,7 +1039,7 @@ impl Interruption {
         // handler may make. Calls go on after it, as they do not wait then.
         let before =
             SIGNALS.map(|signal| unsafe { libc::signal(signal, handler as libc::sighandler_t) });
-        // Whoever started the program may have blocked them.
+        // The process that started the program may have blocked them.
         mask(libc::SIG_UNBLOCK, &SIGNALS);
         if time > 0 {
             alarm(time);
@@ -1207,7 +1207,7 @@ pub fn spawn(path: &[u8], variables: &[u8]) -> Result<Child, Errno> {
     }
 }
 
-/// Has SIGALRM sent in so many milliseconds, or not at all for 0.
+/// Has SIGALRM sent after that many milliseconds, or not at all for 0.
 pub fn alarm(time: u64) {
     // SAFETY: zero is valid for these plain numbers, which outlive the call.
     unsafe {
@@ -1258,7 +1258,7 @@ pub fn environment(name: &CStr) -> Option<&'static [u8]> {
     }
 }
 
-/// Ends the program. Nothing is flushed: whoever wrote has flushed.
+/// Ends the program. Nothing is flushed: what writes flushes.
 pub fn exit(status: u8) -> ! {
     if let Some(release) = FORMER.release.get() {
         release();
@@ -1292,7 +1292,7 @@ pub unsafe fn arguments(
 #[repr(C, align(4096))]
 pub struct Memory {
     used: Cell<usize>,
-    // Nothing behind this has ever been handed out: it is still zero.
+    // Nothing after this has ever been handed out: it is still zero.
     fresh: Cell<usize>,
     piece: UnsafeCell<Piece>,
 }

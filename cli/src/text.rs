@@ -19,7 +19,7 @@ pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
-/// leading 0; blanks and a sign may stand in front. Unlike there, a number
+/// leading 0; blanks and a sign may come first. Unlike there, a number
 /// that does not fit is none, whatever its sign.
 pub fn parse_number(word: &str) -> Option<u32> {
     let mut digits = word.as_bytes();
@@ -120,7 +120,7 @@ pub fn address(address: IpAddr) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Takes what stands in front of the next byte `end` off `rest`, and that: all
+/// Takes what comes before the next byte `end` off `rest`, and that byte: all
 /// of it where there is none. Tables of texts are one text, read by this: a
 /// table of slices would be as large again.
 #[inline(never)]
@@ -340,7 +340,7 @@ impl Text {
 
     /// As glibc's inet_ntop: the longest run of zeros (the first of equals,
     /// two groups at least) becomes `::`, and the last four bytes are dotted
-    /// where only zeros, or zeros and ffff, stand in front.
+    /// where only zeros, or zeros and ffff, come before them.
     fn ipv6(&mut self, address: Ipv6Addr) {
         let groups = address.segments();
         let (mut start, mut len) = (groups.len(), 1);

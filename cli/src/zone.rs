@@ -65,7 +65,7 @@ impl Zone {
         self.bytes.extend_from_slice(name);
     }
 
-    /// The local time so many seconds after 1970.
+    /// The local time that many seconds after 1970.
     #[inline(never)]
     pub fn time(&mut self, seconds: i64) -> &Time {
         // Many events come within a second.
@@ -126,13 +126,13 @@ fn offset(bytes: &[u8], seconds: i64) -> i64 {
     while past > 0 && seconds < number(bytes, TIMES + (past - 1) * width, width) {
         past -= 1;
     }
-    // The rule is for what comes behind the last change.
+    // The rule is for what comes after the last change.
     let rule = bytes.get(end + 1..).unwrap_or(&[]);
     if past == changes && rule.len() > 1 {
         return Rule(rule).offset(seconds);
     }
-    // Behind the times is for each the number of the kind of time that it
-    // begins, and behind these the kinds, which begin with their offset. The
+    // After the times is for each the number of the kind of time that it
+    // begins, and after these the kinds, which begin with their offset. The
     // first one was before all changes.
     let begun = TIMES + changes * width;
     let mut kind = 0;
@@ -145,7 +145,7 @@ fn offset(bytes: &[u8], seconds: i64) -> i64 {
 /// Where the times of changes are in a part of a file.
 const TIMES: usize = 44;
 
-/// A signed number of so many bytes, the largest first; 0 where there is none.
+/// A signed number of `len` bytes, the largest first; 0 where there is none.
 fn number(bytes: &[u8], at: usize, len: usize) -> i64 {
     let bytes = bytes.get(at..at + len).unwrap_or(&[]);
     let mut number = match bytes {
@@ -290,7 +290,7 @@ impl Rule<'_> {
             self.takes(b'.');
             let week = self.number();
             self.takes(b'.');
-            // The first of these days of the week, and then so many weeks.
+            // The first of these days of the week, and then the weeks after it.
             day = days_before(month);
             day += (self.number() + 7 - weekday(day)) % 7 + 7 * week - 7;
             if day >= days_before(month + 1) {

@@ -6,7 +6,7 @@ use crate::sys::{self, Fd, NAME_SIZE};
 use crate::text::{parse_digit, vanished};
 
 /// The index of an interface. `ifN` stands for index N, as endpoints of
-/// interfaces that have gone are shown; with `gone`, to select them, it need
+/// interfaces that no longer exist are shown; with `gone`, to select them, it need
 /// not exist.
 pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
     match sys::interface_index(fd, name.as_bytes()) {

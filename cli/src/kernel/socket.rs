@@ -54,7 +54,7 @@ pub struct Socket {
     // What the last answer dumped changed meanwhile.
     interrupted: bool,
     room: usize,
-    // Where requests are written and, behind REQUEST bytes, answers received.
+    // Where requests are written and, after REQUEST bytes, answers received.
     buffer: Vec<u8>,
 }
 
@@ -84,8 +84,8 @@ impl Socket {
         &self.fd
     }
 
-    /// Asks for a receive buffer of this many bytes: past the system's limit
-    /// where that is allowed, up to it else.
+    /// Asks for a receive buffer of this many bytes: beyond the system's limit
+    /// where permitted, otherwise up to it.
     pub fn set_receive_buffer(&mut self, bytes: u32) {
         let force = sys::set_option(&self.fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes);
         if force.is_err() {
@@ -94,7 +94,7 @@ impl Socket {
         }
     }
 
-    /// How much of an answer is received at once, before the first request.
+    /// How much of an answer is received by one call; set before the first request.
     pub fn set_reply_room(&mut self, bytes: usize) {
         self.room = bytes;
     }

@@ -84,7 +84,7 @@ pub enum Form {
 #[derive(Clone, Debug, Default)]
 struct Layout {
     depth: usize,
-    // Something stands in front, at this level.
+    // Something comes before, at this level.
     follows: bool,
 }
 
@@ -108,7 +108,7 @@ pub struct Output {
     pub style: Style,
     // What of the text has been written.
     written: usize,
-    // Why the rest was not, if nobody has been told.
+    // Why the rest was not, until that is returned.
     failure: Option<Error>,
     // How to write without waiting; nothing is written by the way then.
     patience: Option<Patience>,
@@ -122,8 +122,8 @@ pub struct Output {
 const FULL: usize = 8192;
 
 impl Output {
-    /// Writes what is buffered, or tells why that failed or would not have
-    /// come before. A reader that has gone ends the program as SIGPIPE would.
+    /// Writes what is buffered, or returns why that failed now or earlier. Without a
+    /// reader, the program ends as by SIGPIPE.
     pub fn flush(&mut self) -> Result<()> {
         if let Some(error) = self.failure.take() {
             self.forget();
@@ -196,7 +196,7 @@ impl Output {
         self.text.bytes(bytes);
     }
 
-    /// Where all of it is put, for who writes into a text.
+    /// Where all of it is put, for functions that write into a text.
     pub fn buffer(&mut self) -> &mut Text {
         &mut self.text
     }
@@ -221,12 +221,12 @@ impl Output {
         self.text.amount(value, self.style.units);
     }
 
-    /// A number with at least so many digits.
+    /// A number with at least `least` digits.
     pub fn digits(&mut self, value: u64, least: usize) {
         self.text.digits(value, 10, least);
     }
 
-    /// A number, hexadecimal with at least so many digits.
+    /// A number, hexadecimal with at least `least` digits.
     pub fn hexadecimal(&mut self, value: u64, least: usize) {
         self.text.hexadecimal(value, least);
     }
@@ -245,8 +245,8 @@ impl Output {
         self.flush_full();
     }
 
-    // What fails is kept for the next who flushes, as everybody does in the
-    // end: whoever prints need not look at each piece.
+    // A failure is kept until the next flush, which comes at the end of every
+    // command: printing need not return errors.
     fn flush_full(&mut self) {
         if self.text.len() >= FULL && self.patience.is_none() {
             self.failure = self.flush().err();
@@ -277,7 +277,7 @@ impl Output {
         }
     }
 
-    /// An address with `after` behind it, inside the colour.
+    /// An address and `after`, both in the colour.
     pub fn address(&mut self, address: IpAddr, after: &str) {
         self.begin_colour(match address {
             IpAddr::V4(_) => Colour::Ipv4,
@@ -306,7 +306,7 @@ pub fn warn(message: &[u8]) {
     complain(text.as_bytes());
 }
 
-/// Writes to standard error. There is nobody left to tell if that fails.
+/// Writes to standard error. If that fails, there is no other way to report it.
 pub fn complain(mut text: &[u8]) {
     while !text.is_empty() {
         match sys::write(&Fd::STDERR, text) {

@@ -20,7 +20,7 @@ impl Output {
     }
 
     /// A line begins here. Where it is too long, it goes on in a line that is
-    /// indented by so many blanks.
+    /// indented by that many blanks.
     pub fn begin_wrapped(&mut self, indent: usize) {
         let here = self.text.len();
         self.wrap.line = here;

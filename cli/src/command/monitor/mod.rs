@@ -218,7 +218,7 @@ impl Monitor<'_> {
                 screen.enter(&mut self.sources, name, true)?;
             }
         } else {
-            // Where we are; there is nothing to tell apart.
+            // Where we are; no name is needed to distinguish it.
             screen.subscribe(&mut self.sources, "", 0, true)?;
         }
         let all = args.all_netns();
@@ -327,7 +327,7 @@ impl Monitor<'_> {
                 gather = events >= SUCCESSION;
                 succession = 0;
             } else if succession >= SUCCESSION {
-                // Who comes alone is not timed.
+                // One that comes alone is not timed.
                 let now = sys::milliseconds();
                 gather = now - since <= 1 && !self.screen.args.no_gather();
                 (since, succession) = (now, 0);
