@@ -1,5 +1,6 @@
 //! The generic netlink family of the MPTCP path manager.
 
+use mptcp_codec::error::ErrorKind;
 use mptcp_codec::generic::controller::{self, FamilyAttributes, Group, Operation};
 use mptcp_codec::generic::{self, Generic};
 use mptcp_codec::mptcp::request::command;
@@ -84,9 +85,8 @@ impl PathManager {
         let mut socket = Socket::open(generic::NETLINK_GENERIC, receive_buffer)?;
         let mut family = 0;
         let found = look_up(&mut socket, &mut |attributes| {
-            let id = inside(attributes, FamilyAttributes::FAMILY_ID)?;
+            let id = inside(attributes, FamilyAttributes::FAMILY_ID);
             family = id.as_bytes().try_into().map_or(0, u16::from_ne_bytes);
-            Ok(())
         });
         match found {
             Ok(()) if family != 0 => Ok(Self {
@@ -98,7 +98,11 @@ impl PathManager {
             Err(error) if error.errno() != libc::ENOENT as usize => {
                 Err(error.with_status(status::FAILED))
             }
-            _ => Err(absent()),
+            Err(_) => Err(absent()),
+            Ok(()) => {
+                let number = FamilyAttributes::FAMILY_ID;
+                Err(mptcp_codec::Error::about(ErrorKind::Missing, number, 0).into())
+            }
         }
     }
 
@@ -361,8 +365,7 @@ impl PathManager {
     fn events(&mut self) -> Result<Option<u32>> {
         let mut group = None;
         look_up(&mut self.socket, &mut |attributes| {
-            group = event_group(attributes)?;
-            Ok(())
+            group = event_group(attributes);
         })?;
         Ok(group)
     }
@@ -372,8 +375,7 @@ impl PathManager {
     pub fn abilities(&mut self) -> Result<(bool, u32)> {
         let mut abilities = (false, 0);
         look_up(&mut self.socket, &mut |attributes| {
-            abilities = (event_group(attributes)?.is_some(), commands(attributes)?);
-            Ok(())
+            abilities = (event_group(attributes).is_some(), commands(attributes));
         })?;
         Ok(abilities)
     }
@@ -406,42 +408,50 @@ impl PathManager {
 }
 
 /// Asks the controller for the family: hands over its attributes.
-fn look_up(socket: &mut Socket, each: &mut dyn FnMut(Attributes) -> Result<()>) -> Result<()> {
+fn look_up(socket: &mut Socket, each: &mut dyn FnMut(Attributes)) -> Result<()> {
     socket.call(
         &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY_NAME),
-        &mut |message| each(Generic::decode(message)?.attributes),
+        &mut |message| {
+            each(Generic::decode(message)?.attributes);
+            Ok(())
+        },
     )
 }
 
 // One or two attributes of a family are wanted, once in a run: they are looked for one
-// by one, which takes less code than reading all.
+// by one, which takes less code than reading all. What is malformed is not there.
 
 /// What is in the attribute with this number; nothing where it is absent.
-fn inside(attributes: Attributes, number: u16) -> Result<Attributes> {
-    let found = attributes.find_last(number)?;
-    Ok(found.map_or(Attributes::NONE, |found| found.nested()))
+fn inside(mut attributes: Attributes, number: u16) -> Attributes {
+    while let Some(Ok(attribute)) = attributes.next() {
+        if attribute.number() == number {
+            return attribute.nested();
+        }
+    }
+    Attributes::NONE
 }
 
 /// The multicast group of the family's events.
-fn event_group(family: Attributes) -> Result<Option<u32>> {
+fn event_group(family: Attributes) -> Option<u32> {
     let mut found = None;
-    for group in inside(family, FamilyAttributes::MCAST_GROUPS)? {
-        let group = group?.nested();
-        if inside(group, Group::NAME)?.as_bytes() == EVENT_GROUP {
-            found = number(inside(group, Group::ID)?);
+    let mut groups = inside(family, FamilyAttributes::MCAST_GROUPS);
+    while let Some(Ok(group)) = groups.next() {
+        if inside(group.nested(), Group::NAME).as_bytes() == EVENT_GROUP {
+            found = number(inside(group.nested(), Group::ID));
         }
     }
-    Ok(found)
+    found
 }
 
 /// The family's commands, a bit for each.
-fn commands(family: Attributes) -> Result<u32> {
+fn commands(family: Attributes) -> u32 {
     let mut found = 0;
-    for operation in inside(family, FamilyAttributes::OPS)? {
-        let id = number(inside(operation?.nested(), Operation::ID)?);
+    let mut operations = inside(family, FamilyAttributes::OPS);
+    while let Some(Ok(operation)) = operations.next() {
+        let id = number(inside(operation.nested(), Operation::ID));
         found |= id.and_then(|id| 1_u32.checked_shl(id)).unwrap_or(0);
     }
-    Ok(found)
+    found
 }
 
 fn number(value: Attributes) -> Option<u32> {
