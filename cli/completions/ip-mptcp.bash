@@ -107,7 +107,7 @@ _ip_mptcp_words() {
         -4 -6 token" ;;
     endpoint/flush) echo "id port dev signal subflow backup fullmesh laminar implicit
         -4 -6" ;;
-    endpoint/replace) echo "dev id port signal subflow backup fullmesh laminar" ;;
+    endpoint/replace) echo "id dev port signal subflow backup fullmesh laminar" ;;
     endpoint) echo "add change delete show flush replace" ;;
     limits/set) echo "subflows add_addr_accepted" ;;
     limits) echo "set show" ;;

@@ -380,7 +380,7 @@ function __ip_mptcp_words
             printf '%s\n' id port dev signal subflow backup fullmesh laminar implicit \
                 -4 -6
         case endpoint/replace
-            printf '%s\n' dev id port signal subflow backup fullmesh laminar
+            printf '%s\n' id dev port signal subflow backup fullmesh laminar
         case endpoint
             printf '%s\n' add change delete show flush replace
         case limits/set

@@ -4,7 +4,7 @@ use argh::FromArgs;
 
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::keyword;
+use crate::grammar::{keyword, Given};
 use crate::help;
 use crate::iproute2::{self, Caller, Target};
 use crate::session::{not_built_in, Command, Does, Session};
@@ -21,7 +21,7 @@ pub fn options(words: &[&str]) -> Result<Options> {
 /// Does what a command line asks for.
 pub fn run(session: &mut Session, caller: &Caller, target: Target) -> Result<Status> {
     match target {
-        Target::Run(_, command, words) => return execute(session, command, words),
+        Target::Run(group, command, words) => return execute(session, group, command, words),
         Target::Options | Target::Usage => return Err(help::usage(caller)),
         Target::Program => help::program(caller, session.out.buffer()),
         Target::Help(group, command) => {
@@ -32,10 +32,24 @@ pub fn run(session: &mut Session, caller: &Caller, target: Target) -> Result<Sta
 }
 
 /// Runs a command with its words.
-fn execute(session: &mut Session, command: &'static Command, words: &[&str]) -> Result<Status> {
+fn execute(
+    session: &mut Session,
+    group: Option<&'static Command>,
+    command: &'static Command,
+    words: &[&str],
+) -> Result<Status> {
     match command.does {
-        Does::Words(run) => run(session, words)
-            .map_err(|error| error.near(&|near| keyword::offer(command.words, near))),
+        Does::Words(takes, run) => {
+            let keywords = match group.map(|group| &group.does) {
+                Some(Does::Group(group)) => group.keywords,
+                _ => &[],
+            };
+            let mut given = Given::default();
+            if let Err(error) = session.read(words, keywords, takes, &mut given) {
+                return Err(error.near(&|near| keyword::offer(command.words, near)));
+            }
+            run(session, &given)
+        }
         Does::Options(run) => {
             let mut spelled = Vec::with_capacity(words.len());
             iproute2::options(command, words, &mut spelled)?;

@@ -255,7 +255,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
             });
             page.options(&|long| command.words().any(|word| word == long));
         }
-        (Does::Words(_), Some(Does::Group(of))) => {
+        (Does::Words(..), Some(Does::Group(of))) => {
             keywords(&mut page, of.keywords, &|keyword| {
                 keyword.is_in(command.words)
             });
@@ -288,7 +288,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
 /// Explains those keywords that are `wanted`.
 fn keywords(page: &mut Page, of: &[Keyword], wanted: &dyn Fn(&Keyword) -> bool) {
     let wanted = || of.iter().filter(|keyword| wanted(keyword));
-    let widths = wanted().map(|keyword| keyword.name.len() + keyword.value.len());
+    let widths = wanted().map(|keyword| keyword.name.len() + keyword.explained().0.len());
     let Some(width) = widths.max() else {
         return;
     };
@@ -296,12 +296,13 @@ fn keywords(page: &mut Page, of: &[Keyword], wanted: &dyn Fn(&Keyword) -> bool) 
     page.column = 0;
     for keyword in wanted() {
         page.put("  ");
+        let (value, about) = keyword.explained();
         page.put(keyword.name);
-        if !keyword.value.is_empty() {
+        if !value.is_empty() {
             page.put(" ");
-            page.put(keyword.value);
+            page.put(value);
         }
         page.tabulate(width + 5);
-        page.flow(keyword.about, width + 5);
+        page.flow(about, width + 5);
     }
 }

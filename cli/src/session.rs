@@ -7,7 +7,8 @@
 use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::keyword::Keyword;
-use crate::kernel::{self, PathManager};
+use crate::grammar::{self, Given, Takes};
+use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
 use crate::text::find;
 
@@ -58,6 +59,24 @@ impl Session {
         }
     }
 
+    /// Reads a keyword list. Names of interfaces are looked up as they are met;
+    /// `-4` and `-6` before the command are words of one that selects.
+    pub fn read(
+        &mut self,
+        words: &[&str],
+        keywords: &'static [Keyword],
+        takes: Takes,
+        given: &mut Given,
+    ) -> Result<()> {
+        grammar::parse(words, keywords, takes, given, &mut |name| {
+            interface::index(self.path_manager()?.fd(), name, takes.selects())
+        })?;
+        if takes.selects() {
+            given.family_of_options(self.options.ipv4, self.options.ipv6);
+        }
+        Ok(())
+    }
+
     /// `-rcvbuf`, in bytes.
     pub fn receive_buffer(&self) -> Option<u32> {
         self.receive_buffer
@@ -87,8 +106,8 @@ pub struct Command {
 pub enum Does {
     /// Its first word is an action.
     Group(&'static Group),
-    /// They are a keyword list.
-    Words(fn(&mut Session, &[&str]) -> Result<Status>),
+    /// They are a keyword list, of which it takes this.
+    Words(Takes, fn(&mut Session, &Given) -> Result<Status>),
     /// They are options, which argh has read.
     Options(fn(&mut Session, &Options) -> Result<Status>),
     /// This program was built without it.
@@ -104,6 +123,27 @@ pub struct Group {
     pub keywords: &'static [Keyword],
     /// In the order in which abbreviations are resolved.
     pub actions: &'static [Command],
+}
+
+/// What an action does with its words: those that its usage says, once
+/// [`taking`] has looked.
+pub const fn words(run: fn(&mut Session, &Given) -> Result<Status>) -> Does {
+    Does::Words(Takes::NOTHING, run)
+}
+
+/// Actions that take what their words say.
+pub const fn taking<const N: usize>(
+    keywords: &[Keyword],
+    mut actions: [Command; N],
+) -> [Command; N] {
+    let mut at = 0;
+    while at < N {
+        if let Does::Words(Takes::NOTHING, run) = actions[at].does {
+            actions[at].does = Does::Words(Takes::of(actions[at].words, keywords), run);
+        }
+        at += 1;
+    }
+    actions
 }
 
 /// The row of a command that is not built in: what `feature` has it.

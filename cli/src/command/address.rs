@@ -1,12 +1,9 @@
 //! `address announce`, `address remove`.
 
-use super::user_space::ask;
 use crate::error::{Result, Status};
-use crate::grammar::keyword;
-use crate::grammar::takes;
+use crate::grammar::{keyword, Given};
 use crate::output::warn;
-use crate::session::Session;
-use crate::session::{Command, Does, Group};
+use crate::session::{taking, words, Command, Does, Group, Session};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -22,34 +19,35 @@ pub const COMMAND: Command = Command {
 const ACTIONS: &Group = &Group {
     default: "announce",
     keywords: keyword::ADDRESS,
-    actions: &[
-        Command {
-            name: "announce",
-            about: "Announce an address to the peer (ADD_ADDR).",
-            words: "ADDRESS token T id N [ port P ] [ dev IF ]",
-            help: "The kernel refuses the peer's subflows unless a monitor listens to events.
+    actions: &taking(
+        keyword::ADDRESS,
+        [
+            Command {
+                name: "announce",
+                about: "Announce an address to the peer (ADD_ADDR).",
+                words: "ADDRESS token T id N [ port P ] [ dev IF ]",
+                help: "The kernel refuses the peer's subflows unless a monitor listens to events.
 
 Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
-            does: Does::Words(announce),
-        },
-        Command {
-            name: "remove",
-            about: "Take an announced address back (RM_ADDR) and close its subflows.",
-            words: "token T id N",
-            help: "Example:
+                does: words(announce),
+            },
+            Command {
+                name: "remove",
+                about: "Take an announced address back (RM_ADDR) and close its subflows.",
+                words: "token T id N",
+                help: "Example:
   ip-mptcp address remove token 0x5ca81c12 id 2",
-            does: Does::Words(remove),
-        },
-    ],
+                does: words(remove),
+            },
+        ],
+    ),
 };
 
-pub fn announce(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ADDRESS | takes::ID | takes::PORT | takes::DEV;
-    ask(session, words, takes, |path_manager, token, local, _| {
-        path_manager.announce(token, local)
-    })?;
-    if session.path_manager()?.has_listener() == Some(false) {
+pub fn announce(session: &mut Session, given: &Given) -> Result<Status> {
+    let path_manager = session.path_manager()?;
+    path_manager.announce(given.token().unwrap_or(0), &given.endpoint())?;
+    if path_manager.has_listener() == Some(false) {
         warn(
             b"nobody in this network namespace listens to events: the kernel refuses \
               the subflows that the peer opens unless somebody does (ip-mptcp monitor)",
@@ -58,11 +56,10 @@ pub fn announce(session: &mut Session, words: &[&str]) -> Result<Status> {
     Ok(0)
 }
 
-pub fn remove(session: &mut Session, words: &[&str]) -> Result<Status> {
-    ask(
-        session,
-        words,
-        takes::ID,
-        |path_manager, token, local, _| path_manager.remove(token, local.id().unwrap_or(0)),
-    )
+pub fn remove(session: &mut Session, given: &Given) -> Result<Status> {
+    let id = given.id().unwrap_or(0);
+    session
+        .path_manager()?
+        .remove(given.token().unwrap_or(0), id)?;
+    Ok(0)
 }

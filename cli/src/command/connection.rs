@@ -9,19 +9,15 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::order::Native;
 
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::connection::{parse, ConnectionWords};
 use crate::grammar::endpoint::Family;
-use crate::grammar::keyword;
-use crate::grammar::path::{self, PathWords};
-use crate::grammar::Words;
+use crate::grammar::{keyword, slot, Given};
 use crate::host::places::{is_ipv4, key, Places};
 use crate::kernel::connections::{
     self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
 };
-use crate::kernel::{interface, Diagnostics, PathManager};
+use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{warn, Colour, Output, Units};
-use crate::session::Session;
-use crate::session::{Command, Does, Group};
+use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::sys;
 use crate::text::{padded, take, Text};
 
@@ -39,51 +35,37 @@ pub const COMMAND: Command = Command {
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::CONNECTION,
-    actions: &[Command {
-        name: "show",
-        about: "Show connections: all, or those that match all words, or a subflow does.",
-        words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
+    actions: &taking(
+        keyword::CONNECTION,
+        [Command {
+            name: "show",
+            about: "Show connections: all, or those that match all words, or a subflow does.",
+            words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
-        help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+            help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
 INCOMPLETE: it changed while it was read; LOST: subflows whose sockets are gone.
 
 Example:
   ip-mptcp -j conn show dport 443",
-        does: Does::Words(show),
-    }],
+            does: words(show),
+        }],
+    ),
 };
 
 /// `connection show`.
-pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut asked = ConnectionWords::default();
-    parse(Words::new(words), &mut asked, &mut |name| {
-        interface::index(session.path_manager()?.fd(), name, true)
-    })?;
-    let options = &session.options;
-    if asked.family.is_none() && options.ipv4 != options.ipv6 {
-        asked.family = Some(match options.ipv4 {
-            true => Family::V4,
-            false => Family::V6,
-        });
+pub fn show(session: &mut Session, asked: &Given) -> Result<Status> {
+    let no_listener = [slot::FALLBACK, slot::TOKEN, slot::DEV];
+    if asked.has(slot::LISTEN) && no_listener.iter().any(|slot| asked.has(*slot)) {
+        let why = "what listens is selected by address and port only";
+        return Err(Error::invalid("listen", why));
     }
-    list(session, &asked)
+    show_asked(session, asked)
 }
 
-/// `subflow show`: the connection that a token names.
-pub fn show_one(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut asked = PathWords::default();
-    path::parse(Words::new(words), 0, &mut asked, &mut |name| {
-        interface::index(session.path_manager()?.fd(), name, false)
-    })?;
-    let asked = ConnectionWords {
-        token: asked[0].token,
-        ..ConnectionWords::default()
-    };
-    list(session, &asked)
-}
-
-fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
+/// `connection show` of what can be asked for, and `subflow show`: of the
+/// connection that a token names.
+pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
     places.read(session)?;
@@ -104,12 +86,12 @@ fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
         sides: [Side::default(), Side::default()],
     };
     let mut hidden = Hidden::default();
-    if asked.listen {
+    if asked.has(slot::LISTEN) {
         connections::listeners(&mut diagnostics, &mut |socket| printer.listener(socket))?;
     } else {
         let selection = Selection {
-            token: asked.token,
-            filter: Filter::of(&asked.ends),
+            token: asked.token(),
+            filter: Filter::of(&asked.ends()),
         };
         let detail = match stats {
             true => Detail::All,
@@ -119,7 +101,7 @@ fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
             printer.connection(connection)
         })?;
     }
-    if let (Some(token), false) = (asked.token, printer.found) {
+    if let (Some(token), false) = (asked.token(), printer.found) {
         let token = padded(token.into(), 8);
         let message = ["Error: no such connection: token ", token.as_str(), "."];
         return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
@@ -148,16 +130,16 @@ fn list(session: &mut Session, asked: &ConnectionWords) -> Result<Status> {
 
 /// Whether the ends of a socket are those that were asked for.
 #[inline(never)]
-pub(super) fn matches(asked: &ConnectionWords, ends: &[End; 2]) -> bool {
-    let mut somewhere = asked.address.is_none();
-    for ((address, port), end) in asked.ends.iter().zip(ends) {
+pub(super) fn matches(asked: &Given, ends: &[End; 2]) -> bool {
+    let mut somewhere = asked.either().is_none();
+    for ((address, port), end) in asked.ends().iter().zip(ends) {
         if !is(address, end) || *port != 0 && *port != end.port {
             return false;
         }
-        somewhere |= is(&asked.address, end);
+        somewhere |= is(&asked.either(), end);
     }
     let v4 = is_ipv4(ends[0].number);
-    let family = match asked.family {
+    let family = match asked.family() {
         None => true,
         Some(Family::V4) => v4,
         Some(Family::V6) => !v4 && ends[0].family == AF_INET6,
@@ -306,7 +288,7 @@ struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
     places: &'p mut Places,
-    asked: &'p ConnectionWords,
+    asked: &'p Given,
     stats: bool,
     // There is such a connection, whether or not it matches the other words.
     found: bool,
@@ -376,10 +358,10 @@ impl Printer<'_> {
     /// of its subflows does.
     fn is_wanted(&mut self, connection: &Connection) -> bool {
         let asked = self.asked;
-        if asked.fallback && !connection.is_fallback() {
+        if asked.has(slot::FALLBACK) && !connection.is_fallback() {
             return false;
         }
-        if let (None, Some(socket)) = (asked.dev, connection.socket) {
+        if let (None, Some(socket)) = (asked.dev(), connection.socket) {
             if matches(asked, &socket.ends()) {
                 return true;
             }
@@ -387,7 +369,7 @@ impl Printer<'_> {
         connection.subflows().any(|subflow| {
             matches(asked, &subflow.ends())
                 && asked
-                    .dev
+                    .dev()
                     .is_none_or(|index| self.places.interface(subflow) == index)
         })
     }

@@ -5,14 +5,12 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::replace;
-use super::words::{not_found, read};
+use super::words::not_found;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::endpoint::{check_new, EndpointWords, Family, Purpose, CHANGEABLE};
-use crate::grammar::keyword;
-use crate::grammar::{same, takes};
+use crate::grammar::endpoint::{check_made, check_new, Family, CHANGEABLE};
+use crate::grammar::{keyword, same, slot, Given};
 use crate::kernel::{Lock, Names, PathManager};
-use crate::session::Session;
-use crate::session::{Command, Does, Group};
+use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::state::members::members;
 use crate::sys::Fd;
 
@@ -30,14 +28,16 @@ pub const COMMAND: Command = Command {
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::ENDPOINT,
-    actions: &[
+    actions: &taking(
+        keyword::ENDPOINT,
+[
         Command {
             name: "add",
             about: "Add an endpoint.",
             words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
             help: "Example:
   ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
-            does: Does::Words(add),
+            does: words(add),
         },
         Command {
             name: "change",
@@ -52,7 +52,7 @@ With id N the port is the new one, with ADDRESS it says which endpoint is meant.
 Examples:
   ip-mptcp endpoint change id 3 signal nosubflow port 8080
   ip-mptcp endpoint change id 3 backup",
-            does: Does::Words(change),
+            does: words(change),
         },
         Command {
             name: "delete",
@@ -63,7 +63,7 @@ Examples:
 Examples:
   ip-mptcp endpoint delete id 3
   ip-mptcp endpoint delete dev wwan0",
-            does: Does::Words(delete),
+            does: words(delete),
         },
         Command {
             name: "show",
@@ -71,7 +71,7 @@ Examples:
             words: if TOKENS { SHOW } else { SELECTOR },
             help: "Example:
   ip-mptcp -j endpoint show signal",
-            does: Does::Words(show),
+            does: words(show),
         },
         Command {
             name: "flush",
@@ -79,13 +79,13 @@ Examples:
             words: SELECTOR,
             help: "Example:
   ip-mptcp endpoint flush dev wwan0",
-            does: Does::Words(flush),
+            does: words(flush),
         },
         #[cfg(feature = "state")]
         Command {
             name: "replace",
             about: "Add an endpoint, or make the one that is present what is given.",
-            words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
+            words: "{ ADDRESS [ id N ] | id N } [ dev IF ] [ port N ] [ FLAG ]...",
             help: "The endpoint with this address and port, or with this id, is made what is \
                        given, with the least change: given twice is given once. Without id N it \
                        keeps its id; with id N alone it keeps its address and port.
@@ -93,11 +93,11 @@ Backup and fullmesh change in place, anything else ends its subflows.
 
 Example:
   ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
-            does: Does::Words(replace::run),
+            does: words(replace::run),
         },
         #[cfg(not(feature = "state"))]
         crate::session::absent("replace", "state"),
-    ],
+    ]),
 };
 
 /// Whether the endpoints of one connection can be shown.
@@ -111,27 +111,21 @@ const SHOW: &str = "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit
 const SELECTOR: &str =
     "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ]";
 
-pub fn add(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Add, &mut said)?;
-    if said.address.is_none() {
-        return Err(Error::required("ADDRESS"));
-    }
-    check_new(&said)?;
-    session.path_manager()?.add(&said.endpoint())?;
+pub fn add(session: &mut Session, given: &Given) -> Result<Status> {
+    check_new(given)?;
+    session.path_manager()?.add(&given.endpoint())?;
     Ok(0)
 }
 
 /// The kernel overwrites backup and fullmesh together: what is not named is
 /// read first and sent back as it is.
-pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Change, &mut said)?;
-    if said.id == Some(0) {
+pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
+    check_made(given)?;
+    if given.id() == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let path_manager = session.path_manager()?;
-    if said.id.is_none() && said.address.is_none() {
+    if given.id().is_none() && given.address().is_none() {
         return Err(Error::new(
             Kind::Usage,
             status::REFUSED,
@@ -141,10 +135,10 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
     let old = path_manager
         .recent_endpoints()?
         .iter()
-        .find(|endpoint| is_meant(endpoint, &said))
+        .find(|endpoint| is_meant(endpoint, given))
         .copied()
         .ok_or_else(not_found)?;
-    let new = changed(&old, &said);
+    let new = changed(&old, given);
     let flags = new.flags().unwrap_or_default();
     let before = old.flags().unwrap_or_default();
     if new.with_flags(flags & !CHANGEABLE | before & CHANGEABLE) == old {
@@ -158,89 +152,86 @@ pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
     path_manager.endpoints(&mut endpoints)?;
     let mut endpoints = endpoints.iter();
     let old = endpoints
-        .find(|endpoint| is_meant(endpoint, &said))
+        .find(|endpoint| is_meant(endpoint, given))
         .ok_or_else(not_found)?;
-    replace::recreate(path_manager, old, &changed(old, &said))
+    replace::recreate(path_manager, old, &changed(old, given))
 }
 
 /// The endpoint with what is named and does not choose it.
-fn changed(old: &Endpoint, said: &EndpointWords) -> Endpoint {
-    let mut named = EndpointWords {
-        address: None,
-        port: said.port.filter(|_| said.id.is_some()),
-        ..*said
+fn changed(old: &Endpoint, given: &Given) -> Endpoint {
+    let mut named = given.without(slot::ADDRESS);
+    if given.id().is_none() {
+        named = named.without(slot::PORT);
     }
-    .endpoint();
-    if said.port == Some(0) {
+    let mut named = named.endpoint();
+    if given.port() == Some(0) {
         named = named.with_port(0);
     }
-    let flags = (old.flags().unwrap_or_default() | said.set) & !said.clear;
+    let flags = (old.flags().unwrap_or_default() | given.set) & !given.clear;
     old.with_all(&named).with_flags(flags)
 }
 
 /// Whether an endpoint is the one to be changed: the words that change
 /// something do not choose it.
-fn is_meant(endpoint: &Endpoint, said: &EndpointWords) -> bool {
+fn is_meant(endpoint: &Endpoint, given: &Given) -> bool {
     let Some(address) = endpoint.address() else {
         return false;
     };
-    said.address.is_none_or(|wanted| same(address, wanted))
-        && match said.id {
+    given.address().is_none_or(|wanted| same(address, wanted))
+        && match given.id() {
             Some(id) => endpoint.id() == Some(id),
             // By address the port chooses.
-            None => endpoint.port().unwrap_or(0) == said.port.unwrap_or(0),
+            None => endpoint.port().unwrap_or(0) == given.port().unwrap_or(0),
         }
 }
 
-/// Whether an endpoint is what was said, in every word.
-fn matches(endpoint: &Endpoint, said: &EndpointWords) -> bool {
+/// Whether an endpoint is what was given, in every word.
+fn matches(endpoint: &Endpoint, given: &Given) -> bool {
     let flags = endpoint.flags().unwrap_or_default();
     let address = endpoint.address();
-    let mut rest = *said;
-    (rest.address, rest.set) = (None, EndpointFlags(0));
+    let mut rest = given.without(slot::ADDRESS);
+    rest.set = EndpointFlags(0);
     // All else is there as it was given.
     let found = endpoint.with_port(endpoint.port().unwrap_or(0));
     found.with_all(&rest.endpoint()) == found
-        && said
-            .address
+        && given
+            .address()
             .is_none_or(|wanted| address.is_some_and(|found| same(found, wanted)))
-        && (said.port != Some(0) || found.port() == Some(0))
-        && flags.contains(said.set)
-        && (flags & said.clear).0 == 0
-        && match said.family {
+        && (given.port() != Some(0) || found.port() == Some(0))
+        && flags.contains(given.set)
+        && (flags & given.clear).0 == 0
+        && match given.family() {
             None => true,
             Some(Family::V4) => matches!(address, Some(IpAddr::V4(_))),
             Some(Family::V6) => matches!(address, Some(IpAddr::V6(_))),
         }
 }
 
-pub fn delete(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Select, &mut said)?;
-    if said.id == Some(0) {
-        return delete_first_subflows(session, &said);
+pub fn delete(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.id() == Some(0) {
+        return delete_first_subflows(session, given);
     }
-    if said.is_empty() {
+    if given.is_empty() {
         return Err(Error::required("ID"));
     }
     let path_manager = session.path_manager()?;
-    if let Some(id) = only_id(&said) {
+    if let Some(id) = only_id(given) {
         return path_manager.delete_id(id).map(|()| 0);
     }
-    match delete_chosen(path_manager, &said)? {
+    match delete_chosen(path_manager, given)? {
         0 => Err(not_found()),
         _ => Ok(0),
     }
 }
 
-/// The id, if nothing else was said.
-fn only_id(said: &EndpointWords) -> Option<u8> {
-    said.id.filter(|_| said.kinds == takes::ID)
+/// The id, if nothing else was given.
+fn only_id(given: &Given) -> Option<u8> {
+    given.id().filter(|_| given.is_only(slot::ID))
 }
 
-/// Deletes the endpoints that are what was said; returns how many. One that
+/// Deletes the endpoints that are what was given; returns how many. One that
 /// somebody else has deleted meanwhile is deleted.
-fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result<u32> {
+fn delete_chosen(path_manager: &mut PathManager, given: &Given) -> Result<u32> {
     let mut lock = Lock::default();
     lock.take(&Fd::NONE)?;
     let mut endpoints = Vec::new();
@@ -248,7 +239,7 @@ fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result
     let mut count = 0;
     let mut failure = None;
     for endpoint in &endpoints {
-        if !matches(endpoint, said) {
+        if !matches(endpoint, given) {
             continue;
         }
         count += 1;
@@ -270,51 +261,42 @@ fn delete_chosen(path_manager: &mut PathManager, said: &EndpointWords) -> Result
 
 /// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
 /// connections from that address.
-fn delete_first_subflows(session: &mut Session, said: &EndpointWords) -> Result<Status> {
-    if said.address.is_none() {
+fn delete_first_subflows(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.address().is_none() {
         return Err(Error::invalid(
             "ID",
             "address is needed for deleting id 0 address",
         ));
     }
-    session.path_manager()?.delete(&said.endpoint())?;
+    session.path_manager()?.delete(&given.endpoint())?;
     Ok(0)
 }
 
-pub fn flush(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Select, &mut said)?;
+pub fn flush(session: &mut Session, given: &Given) -> Result<Status> {
     let path_manager = session.path_manager()?;
-    if said.is_empty() {
+    if given.is_empty() {
         path_manager.flush()?;
         return Ok(0);
     }
-    delete_chosen(path_manager, &said)?;
+    delete_chosen(path_manager, given)?;
     Ok(0)
 }
 
-pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    let purpose = if TOKENS {
-        Purpose::Show
-    } else {
-        Purpose::Select
-    };
-    read(session, words, purpose, &mut said)?;
-    if said.id == Some(0) && said.token.is_none() {
+pub fn show(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.id() == Some(0) && given.token().is_none() {
         return Err(Error::invalid("ID", "cannot be 0"));
     }
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut endpoints = Vec::new();
-    match (said.token, said.id) {
+    match (given.token(), given.id()) {
         (Some(token), _) if TOKENS => path_manager.endpoints_of(token, &mut endpoints),
         (_, Some(id)) => path_manager.endpoint(id, &mut endpoints),
         (_, None) => path_manager.endpoints(&mut endpoints),
     }?;
-    if !said.is_empty() {
-        endpoints.retain(|endpoint| matches(endpoint, &said));
+    if !given.is_empty() {
+        endpoints.retain(|endpoint| matches(endpoint, given));
     }
-    if said.id.is_some() && endpoints.is_empty() {
+    if given.id().is_some() && endpoints.is_empty() {
         return Err(not_found());
     }
     let mut names = Names::default();

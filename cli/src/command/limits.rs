@@ -1,12 +1,8 @@
 //! `limits set`, `limits show`.
 
-use mptcp_codec::mptcp::Limits;
-
 use crate::error::{Result, Status};
-use crate::grammar::keyword;
-use crate::grammar::{limits, Words};
-use crate::session::Session;
-use crate::session::{Command, Does, Group};
+use crate::grammar::{keyword, limits, Given, Takes};
+use crate::session::{taking, words, Command, Does, Group, Session};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -22,43 +18,49 @@ pub const COMMAND: Command = Command {
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::LIMITS,
-    actions: &[
-        // First, because `s` means it.
-        Command {
-            name: "set",
-            about: "Set limits; what is not named stays.",
-            words: "[ subflows N ] [ add_addr_accepted N ]",
-            help: "N may be max, the most that this kernel allows.
+    actions: &taking(
+        keyword::LIMITS,
+        [
+            // First, because `s` means it.
+            Command {
+                name: "set",
+                about: "Set limits; what is not named stays.",
+                words: WORDS,
+                help: "N may be max, the most that this kernel allows.
 
 Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
-            does: Does::Words(set),
-        },
-        Command {
-            name: "show",
-            about: "Show the limits.",
-            words: "",
-            help: "Example:
+                does: words(set),
+            },
+            Command {
+                name: "show",
+                about: "Show the limits.",
+                words: "",
+                help: "Example:
   ip-mptcp -j limits show",
-            does: Does::Words(show),
-        },
-    ],
+                // Limits after `show` mean nothing, but `ip` takes them.
+                does: Does::Words(Takes::of(WORDS, keyword::LIMITS), show),
+            },
+        ],
+    ),
 };
 
-pub fn set(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let (mut given, mut most) = (Limits::EMPTY, 0);
-    limits::parse_some(words, &mut given, &mut most)?;
-    let path_manager = session.path_manager()?;
-    if most != 0 {
-        given = limits::with_most(given, most, path_manager.maximum());
+const WORDS: &str = "[ subflows N ] [ add_addr_accepted N ]";
+
+pub fn set(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.is_empty() {
+        return Err(limits::nothing_to_set());
     }
-    path_manager.set_limits(&given)?;
+    let path_manager = session.path_manager()?;
+    let mut limits = given.limits;
+    if given.most != 0 {
+        limits = limits::with_most(limits, given.most, path_manager.maximum());
+    }
+    path_manager.set_limits(&limits)?;
     Ok(0)
 }
 
-pub fn show(session: &mut Session, words: &[&str]) -> Result<Status> {
-    // Limits after `show` mean nothing, but `ip` takes them.
-    limits::parse(Words::new(words), &mut Limits::default(), &mut 0)?;
+pub fn show(session: &mut Session, _: &Given) -> Result<Status> {
     let found = session.path_manager()?.limits()?;
     let out = &mut session.out;
     if out.style.json {

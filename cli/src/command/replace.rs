@@ -3,9 +3,10 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::words::{not_found, read};
+use super::words::not_found;
 use crate::error::{Error, Result, Status};
-use crate::grammar::endpoint::{check_new, check_whole, EndpointWords, Purpose};
+use crate::grammar::endpoint::{check_made, check_new, check_whole};
+use crate::grammar::Given;
 use crate::kernel::{Lock, PathManager};
 use crate::session::Session;
 use crate::state::changes::{carry_out, entries, Manner};
@@ -34,30 +35,25 @@ fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> R
     Ok(0)
 }
 
-/// Adds an endpoint, or makes the one that is present what is said.
-pub fn run(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let mut said = EndpointWords::default();
-    read(session, words, Purpose::Add, &mut said)?;
-    if said.address.is_none() && said.id.is_none() {
+/// Adds an endpoint, or makes the one that is present what is given.
+pub fn run(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.address().is_none() && given.id().is_none() {
         return Err(Error::required("ADDRESS"));
     }
-    check_new(&said)?;
-    if said.set.contains(EndpointFlags::IMPLICIT) {
-        let why = "only the kernel makes implicit endpoints";
-        return Err(Error::invalid("implicit", why));
-    }
+    check_new(given)?;
+    check_made(given)?;
     let path_manager = session.path_manager()?;
     let mut lock = Lock::default();
     lock.take(&Fd::NONE)?;
     let mut plan = Plan::default();
     entries(path_manager, &mut plan.present)?;
-    let mut wanted = said.endpoint();
-    if said.address.is_none() {
+    let mut wanted = given.endpoint();
+    if given.address().is_none() {
         let mut all = plan.present.iter();
-        let old = all.find(|there| said.id == there.id());
+        let old = all.find(|there| given.id() == there.id());
         let old = old.ok_or_else(not_found)?;
         wanted = wanted.with_address(address_of(old));
-        if said.port.is_none() && port_of(old) != 0 {
+        if given.port().is_none() && port_of(old) != 0 {
             wanted = wanted.with_port(port_of(old));
         }
     }

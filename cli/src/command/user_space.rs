@@ -1,53 +1,41 @@
-//! What the commands of a user-space path manager share: `address`, `subflow`.
+//! What a user-space path manager does with subflows.
 
-use mptcp_codec::mptcp::Endpoint;
+use mptcp_codec::mptcp::EndpointFlags;
 
-use crate::error::{Result, Status};
-use crate::grammar::path::{self, PathWords};
-use crate::grammar::{takes, Words};
-use crate::kernel::{interface, PathManager};
+use crate::error::{Error, Result, Status};
+use crate::grammar::Given;
 use crate::session::Session;
 
-/// Reads the words of a command that takes a token and what `takes` says.
-pub fn read(session: &mut Session, words: &[&str], takes: u16, said: &mut PathWords) -> Result<()> {
-    path::parse(Words::new(words), takes, said, &mut |name| {
-        interface::index(session.path_manager()?.fd(), name, false)
-    })
-}
-
-/// A request to the path manager about the connection with a token: this end
-/// of a path, and the peer's.
-type Request = fn(&mut PathManager, u32, &Endpoint, &Endpoint) -> Result<()>;
-
-/// Reads the words, which take what `takes` says, and sends the request.
-pub fn ask(session: &mut Session, words: &[&str], takes: u16, request: Request) -> Result<Status> {
-    let mut said = PathWords::default();
-    read(session, words, takes, &mut said)?;
-    let [local, remote] = &said;
-    let token = local.token.unwrap_or(0);
-    request(
-        session.path_manager()?,
-        token,
-        &local.endpoint(),
-        &remote.endpoint(),
-    )?;
+/// `subflow create`.
+pub fn create(session: &mut Session, given: &Given) -> Result<Status> {
+    // The kernel would take port 0 for one.
+    if given.remote_port().unwrap_or(0) == 0 {
+        return Err(Error::required("to ADDRESS port P"));
+    }
+    let (token, local, remote) = (given.token().unwrap_or(0), given.endpoint(), given.peer());
+    session
+        .path_manager()?
+        .create_subflow(token, &local, &remote)?;
     Ok(0)
 }
 
-/// `subflow create`.
-pub fn create(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::ID | takes::PORT | takes::DEV | takes::FLAGS;
-    ask(session, words, takes, PathManager::create_subflow)
-}
-
 /// `subflow delete`.
-pub fn delete(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::PORT;
-    ask(session, words, takes, PathManager::destroy_subflow)
+pub fn delete(session: &mut Session, given: &Given) -> Result<Status> {
+    let (token, local, remote) = (given.token().unwrap_or(0), given.endpoint(), given.peer());
+    session
+        .path_manager()?
+        .destroy_subflow(token, &local, &remote)?;
+    Ok(0)
 }
 
 /// `subflow change`.
-pub fn change(session: &mut Session, words: &[&str]) -> Result<Status> {
-    let takes = takes::ENDS | takes::PORT | takes::FLAGS;
-    ask(session, words, takes, PathManager::set_subflow_flags)
+pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
+    if given.set == given.clear || given.set | given.clear != EndpointFlags::BACKUP {
+        return Err(Error::required("backup or nobackup"));
+    }
+    let (token, local, remote) = (given.token().unwrap_or(0), given.endpoint(), given.peer());
+    session
+        .path_manager()?
+        .set_subflow_flags(token, &local, &remote)?;
+    Ok(0)
 }

@@ -1,119 +1,298 @@
-//! The keywords of all commands, and what they mean.
+//! The keywords of all commands: what each reads, what it sets, what it means.
 //!
 //! What an action takes stands in its words, as usage shows them; what a word
-//! means, here. Help, suggestions and completions are made of both.
+//! means, here. The parser, help, suggestions and completions are made of both.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
+use super::given::slot;
+use super::value::shortens;
 use crate::near::Near;
-use crate::text::take;
+use crate::text::{find as find_byte, take};
 
 /// A word of a keyword list.
 #[derive(Debug)]
 pub struct Keyword {
     /// The word; of a value that stands alone, what it is called.
     pub name: &'static str,
-    /// What the value is called that follows; empty where there is none.
-    pub value: &'static str,
-    /// What it means.
-    pub about: &'static str,
+    /// What it means; before that what the value is called, where one follows.
+    about: &'static str,
+    /// What follows it.
+    pub reads: Reads,
+    /// What it sets, one of [`slot`].
+    pub sets: u8,
 }
 
-const fn keyword(name: &'static str, value: &'static str, about: &'static str) -> Keyword {
-    Keyword { name, value, about }
+/// What follows a keyword.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Nothing: the word is all there is.
+    Nothing,
+    /// Nothing: the word is a flag, or a value that stands alone.
+    Itself,
+    /// Nothing: the word ends with the number of an address family.
+    Family,
+    /// An address; given twice, the last counts.
+    Address,
+    /// An address that ports may follow, given once.
+    End,
+    /// A token.
+    Token,
+    /// A token, or `none`.
+    TokenOrNone,
+    /// The name of an interface.
+    Dev,
+    /// A number up to 255.
+    Id,
+    /// A port; 0 is none.
+    Port,
+    /// The port of the [`Reads::End`] before it.
+    PortOfEnd,
+    /// A port that is in use.
+    PortInUse,
+    /// A limit, or `max`.
+    Limit,
+}
+
+const fn keyword(name: &'static str, about: &'static str, reads: Reads, sets: u8) -> Keyword {
+    Keyword {
+        name,
+        about,
+        reads,
+        sets,
+    }
 }
 
 /// Of `endpoint`.
 pub static ENDPOINT: &[Keyword] = &[
-    keyword("ADDRESS", "", "the address, IPv4 or IPv6"),
-    keyword("dev", "IF", "the interface that it is on"),
+    keyword(
+        "ADDRESS",
+        "the address, IPv4 or IPv6",
+        Reads::Itself,
+        slot::ADDRESS,
+    ),
+    keyword(
+        "dev",
+        "IF the interface that it is on",
+        Reads::Dev,
+        slot::DEV,
+    ),
     keyword(
         "id",
-        "N",
-        "1-255; for a new one the kernel chooses where none is given",
+        "N 1-255; for a new one the kernel chooses where none is given",
+        Reads::Id,
+        slot::ID,
     ),
     keyword(
         "port",
-        "N",
-        "announce this port and listen there; with signal",
+        "N announce this port and listen there; with signal",
+        Reads::Port,
+        slot::PORT,
     ),
-    keyword("signal", "", "announce the address to peers"),
-    keyword("subflow", "", "open further subflows from it"),
-    keyword("laminar", "", "use it for subflows to announced addresses"),
+    keyword(
+        "signal",
+        "announce the address to peers",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword(
+        "subflow",
+        "open further subflows from it",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword(
+        "laminar",
+        "use it for subflows to announced addresses",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
     keyword(
         "backup",
-        "",
         "its subflows carry data only when others cannot",
+        Reads::Itself,
+        slot::FLAGS,
     ),
-    keyword("fullmesh", "", "subflows to all addresses of the peer"),
-    keyword("implicit", "", "made by the kernel itself; only selects"),
-    keyword("-4", "", "only selects: IPv4"),
-    keyword("-6", "", "only selects: IPv6"),
+    keyword(
+        "fullmesh",
+        "subflows to all addresses of the peer",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword(
+        "implicit",
+        "made by the kernel itself; only selects",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword("-4", "only selects: IPv4", Reads::Family, slot::FAMILY),
+    keyword("-6", "only selects: IPv6", Reads::Family, slot::FAMILY),
     keyword(
         "token",
-        "T",
-        "those of this connection, with a user-space path manager",
+        "T those of this connection, with a user-space path manager",
+        Reads::Token,
+        slot::TOKEN,
     ),
+    // Of lines of a state file only.
+    keyword("uplink", "", Reads::Nothing, slot::UPLINK),
 ];
 
 /// Of `limits`.
 pub static LIMITS: &[Keyword] = &[
-    keyword("subflows", "N", "subflows beyond the first"),
-    keyword("add_addr_accepted", "N", "addresses accepted from the peer"),
+    keyword(
+        "subflows",
+        "N subflows beyond the first",
+        Reads::Limit,
+        slot::SUBFLOWS,
+    ),
+    keyword(
+        "add_addr_accepted",
+        "N addresses accepted from the peer",
+        Reads::Limit,
+        slot::ADD_ADDR_ACCEPTED,
+    ),
 ];
 
 /// Of `connection`.
 pub static CONNECTION: &[Keyword] = &[
     keyword(
         "token",
-        "T",
-        "hexadecimal; none: fallen back before there was one",
+        "T hexadecimal; none: fallen back before there was one",
+        Reads::TokenOrNone,
+        slot::TOKEN,
     ),
-    keyword("dev", "IF", "interface of a subflow"),
-    keyword("ADDRESS", "", "on either side"),
-    keyword("local", "ADDRESS", "on this side"),
-    keyword("sport", "N", "on this side"),
-    keyword("remote", "ADDRESS", "on the other side"),
-    keyword("dport", "N", "on the other side"),
-    keyword("fallback", "", "fallen back to TCP"),
-    keyword("listen", "", "listening sockets instead"),
-    keyword("-4", "", "IPv4"),
-    keyword("-6", "", "IPv6"),
+    keyword("dev", "IF interface of a subflow", Reads::Dev, slot::DEV),
+    keyword("ADDRESS", "on either side", Reads::Itself, slot::EITHER),
+    keyword(
+        "local",
+        "ADDRESS on this side",
+        Reads::Address,
+        slot::ADDRESS,
+    ),
+    keyword("sport", "N on this side", Reads::PortInUse, slot::PORT),
+    keyword(
+        "remote",
+        "ADDRESS on the other side",
+        Reads::Address,
+        slot::REMOTE,
+    ),
+    keyword(
+        "dport",
+        "N on the other side",
+        Reads::PortInUse,
+        slot::REMOTE_PORT,
+    ),
+    keyword(
+        "fallback",
+        "fallen back to TCP",
+        Reads::Nothing,
+        slot::FALLBACK,
+    ),
+    keyword(
+        "listen",
+        "listening sockets instead",
+        Reads::Nothing,
+        slot::LISTEN,
+    ),
+    keyword("-4", "IPv4", Reads::Family, slot::FAMILY),
+    keyword("-6", "IPv6", Reads::Family, slot::FAMILY),
 ];
 
 /// Of `address`.
 pub static ADDRESS: &[Keyword] = &[
-    keyword("ADDRESS", "", "of this host"),
+    keyword("ADDRESS", "of this host", Reads::Itself, slot::ADDRESS),
     keyword(
         "token",
-        "T",
-        "the connection, hexadecimal, as monitor prints it",
+        "T the connection, hexadecimal, as monitor prints it",
+        Reads::Token,
+        slot::TOKEN,
     ),
     keyword(
         "id",
-        "N",
-        "of the address, 1-255; 0 is that of the first subflow",
+        "N of the address, 1-255; 0 is that of the first subflow",
+        Reads::Id,
+        slot::ID,
     ),
-    keyword("port", "P", "announce this port too"),
-    keyword("dev", "IF", "the interface that has it"),
+    keyword("port", "P announce this port too", Reads::Port, slot::PORT),
+    keyword("dev", "IF the interface that has it", Reads::Dev, slot::DEV),
 ];
 
 /// Of `subflow`.
 pub static SUBFLOW: &[Keyword] = &[
     keyword(
         "token",
-        "T",
-        "the connection, hexadecimal, as monitor prints it",
+        "T the connection, hexadecimal, as monitor prints it",
+        Reads::Token,
+        slot::TOKEN,
     ),
-    keyword("id", "N", "of the address on this side, 1-255"),
-    keyword("from", "ADDRESS", "on this side"),
-    keyword("to", "ADDRESS", "on the other side"),
-    keyword("port", "P", "of the address before it"),
-    keyword("dev", "IF", "leave through this interface"),
-    keyword("backup", "", "it carries data only when others cannot"),
-    keyword("nobackup", "", "it carries data as others do"),
-    keyword("fullmesh", "", "a flag of the address on this side"),
+    keyword(
+        "id",
+        "N of the address on this side, 1-255",
+        Reads::Id,
+        slot::ID,
+    ),
+    keyword("from", "ADDRESS on this side", Reads::End, slot::ADDRESS),
+    keyword("to", "ADDRESS on the other side", Reads::End, slot::REMOTE),
+    keyword(
+        "port",
+        "P of the address before it",
+        Reads::PortOfEnd,
+        slot::PORT,
+    ),
+    keyword(
+        "dev",
+        "IF leave through this interface",
+        Reads::Dev,
+        slot::DEV,
+    ),
+    keyword(
+        "backup",
+        "it carries data only when others cannot",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword(
+        "nobackup",
+        "it carries data as others do",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
+    keyword(
+        "fullmesh",
+        "a flag of the address on this side",
+        Reads::Itself,
+        slot::FLAGS,
+    ),
 ];
+
+impl Reads {
+    /// Whether a word follows.
+    pub const fn takes_value(self) -> bool {
+        self as u8 >= Self::Address as u8
+    }
+}
+
+/// The keyword that a word is: written out, or one with a value that begins so.
+#[inline(never)]
+pub fn find(keywords: &'static [Keyword], word: &str) -> Option<&'static Keyword> {
+    let mut found = None;
+    for keyword in keywords {
+        // Most words differ in the first letter.
+        if keyword.name.as_bytes().first() != word.as_bytes().first()
+            || keyword.reads == Reads::Itself
+            || !shortens(word, keyword.name)
+        {
+            continue;
+        }
+        if word.len() == keyword.name.len() {
+            return Some(keyword);
+        }
+        if found.is_none() && keyword.reads.takes_value() {
+            found = Some(keyword);
+        }
+    }
+    found
+}
 
 /// Hands out each word that may stand where usage says `words`: those written
 /// small, and for FLAG all flags that a user may set, with `[no]` in front both
@@ -152,6 +331,17 @@ pub fn offer(words: &str, near: &mut Near) {
 }
 
 impl Keyword {
+    /// What the value is called that follows, empty where there is none, and what
+    /// the keyword means.
+    pub fn explained(&self) -> (&'static str, &'static str) {
+        let mut value = 0;
+        if self.reads.takes_value() {
+            value = find_byte(self.about.as_bytes(), b' ');
+        }
+        let (value, about) = self.about.split_at_checked(value).unwrap_or_default();
+        (value, about.trim_ascii_start())
+    }
+
     /// Whether usage that says `words` allows it.
     pub fn is_in(&self, words: &str) -> bool {
         let mut found = false;

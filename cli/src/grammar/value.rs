@@ -2,17 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::text::{parse_digit, parse_number};
-
-/// A number up to 65,535.
-pub fn number_u16(word: &str) -> Option<u16> {
-    parse_number(word)?.try_into().ok()
-}
-
-/// The same up to 255.
-pub fn number_u8(word: &str) -> Option<u8> {
-    parse_number(word)?.try_into().ok()
-}
+use crate::text::parse_digit;
 
 /// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
 pub fn milliseconds(word: &str) -> Option<u64> {
@@ -153,6 +143,19 @@ pub fn interface_name(word: &str) -> bool {
         && word != "."
         && word != ".."
         && !word.bytes().any(|b| b == b'/' || b == 0 || blank(b))
+}
+
+/// Whether `word` is `whole` or an initial part of it.
+#[inline(never)]
+pub fn shortens(word: &str, whole: &str) -> bool {
+    let (word, whole) = (word.as_bytes(), whole.as_bytes());
+    // Byte by byte: most words differ in the first.
+    !word.is_empty() && word.len() <= whole.len() && word.iter().zip(whole).all(|(a, b)| a == b)
+}
+
+/// Whether `word` looks like an option.
+pub fn is_dashed(word: &str) -> bool {
+    matches!(word.as_bytes(), [b'-', ..])
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ use super::endpoint::{clashes, flags_of, id_of, port_of};
 use super::members::members;
 use crate::error::{Error, Result};
 use crate::grammar::batch::{self, Line};
-use crate::grammar::endpoint::{self, EndpointWords, Family, Prefix, Purpose};
-use crate::grammar::{interface_name, keyword, limits, Words};
+use crate::grammar::endpoint::{self, Family, Prefix};
+use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
 use crate::iproute2::{self, Caller, Target};
 use crate::output::Output;
 use crate::session::Command;
@@ -155,7 +155,7 @@ fn statement(
 ) -> Result<()> {
     let words = line.words().map_err(batch::Mistake::error)?;
     match words.as_slice() {
-        ["ignore", rest @ ..] => return declare(file, number, rest, Purpose::Ignore),
+        ["ignore", rest @ ..] => return declare(file, number, rest, true),
         ["sysctl", rest @ ..] => return setting(file, number, rest),
         _ => {}
     }
@@ -163,7 +163,7 @@ fn statement(
     let target = iproute2::line(&mut caller, &words)?;
     if let Target::Run(Some(group), action, rest) = target {
         let read = match (group.name, action.name) {
-            ("endpoint", "add") => declare(file, number, rest, Purpose::Declare),
+            ("endpoint", "add") => declare(file, number, rest, false),
             ("limits", "set") => limit(file, number, rest),
             _ => Err(other(&words)),
         };
@@ -179,7 +179,14 @@ fn other(words: &[&str]) -> Error {
 }
 
 fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    limits::parse_some(words, &mut file.limits, &mut file.most)?;
+    const TAKES: Takes = Takes::of("[ subflows N ] [ add_addr_accepted N ]", keyword::LIMITS);
+    let mut given = Given::default();
+    (given.limits, given.most) = (file.limits, file.most);
+    grammar::parse(words, keyword::LIMITS, TAKES, &mut given, &mut |_| Ok(0))?;
+    if given.is_empty() {
+        return Err(limits::nothing_to_set());
+    }
+    (file.limits, file.most) = (given.limits, given.most);
     file.limits_line = line;
     Ok(())
 }
@@ -224,47 +231,53 @@ fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
 
 /// Reads the words of `endpoint add`, or `ignore [ PREFIX ] [ dev IF ] [ -4 | -6 ]`.
 #[inline(never)]
-fn declare(file: &mut File, line: u32, words: &[&str], purpose: Purpose) -> Result<()> {
+fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<()> {
+    const IGNORED: Takes = Takes::of("[ PREFIX ] [ dev IF ] [ -4 | -6 ]", keyword::ENDPOINT);
+    const DECLARED: Takes = Takes::of(
+        "[ PREFIX ] [ dev IF ] [ id N ] [ port N ] [ FLAG ]... [ -4 | -6 ] [ uplink ]",
+        keyword::ENDPOINT,
+    );
+    let takes = if ignores { IGNORED } else { DECLARED };
     let mut dev = String::new();
-    let mut given = EndpointWords::default();
-    let mut name_it = |name: &str| {
+    let mut given = Given::default();
+    grammar::parse(words, keyword::ENDPOINT, takes, &mut given, &mut |name| {
         dev = String::from(name);
         Ok(0)
-    };
-    endpoint::parse(Words::new(words), purpose, &mut given, &mut name_it)?;
+    })?;
+    endpoint::check_made(&given)?;
     endpoint::check_new(&given)?;
-    let ignores = purpose == Purpose::Ignore;
     let prefix = given.prefix();
-    let mut family = given.family;
-    if let (Some(of), Some(wanted)) = (given.address, family) {
+    let mut family = given.family();
+    if let (Some(of), Some(wanted)) = (given.address(), family) {
         if wanted != family_of(&of) {
             let why = "the address is of the other family";
             return Err(Error::invalid(word(wanted), why));
         }
         family = None;
     }
-    let prefix = prefix.filter(|_| ignores || given.bits.is_some());
+    let prefix = prefix.filter(|_| ignores || given.has(slot::PREFIX));
+    let nothing = given.is_empty();
     if prefix.is_some() {
-        given.address = None;
+        given = given.without(slot::ADDRESS);
     }
-    given.dev = None;
+    given = given.without(slot::DEV);
     let endpoint = given.endpoint();
     endpoint::check_whole(flags_of(&endpoint), port_of(&endpoint))?;
     let declared = Declared {
         line,
         endpoint,
-        spread: given.address.is_none(),
+        spread: given.address().is_none(),
         family,
         prefix,
         dev,
-        uplink: given.uplink,
+        uplink: given.has(slot::UPLINK),
         indexes: Vec::new(),
         local: false,
         lacking: false,
     };
     let named = !declared.dev.is_empty();
     let lacks = match declared.spread {
-        _ if ignores && given.is_empty() => "PREFIX or dev IF",
+        _ if ignores && nothing => "PREFIX or dev IF",
         _ if ignores || named => "",
         _ if prefix.is_some() || declared.uplink => "dev IF",
         true => "ADDRESS",

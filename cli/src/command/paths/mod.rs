@@ -28,12 +28,10 @@ use super::connection::matches;
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::connection::{parse, ConnectionWords};
-use crate::grammar::endpoint::Family;
-use crate::grammar::{milliseconds, shortens, Words};
+use crate::grammar::{keyword, milliseconds, shortens, slot, Given, Takes};
 use crate::host::places::{is_ipv4, key_of, Places};
 use crate::kernel::connections::{dump, is_alive, is_fallback, is_subflow, token_of};
-use crate::kernel::{interface, proc, Diagnostics, LinkEvents};
+use crate::kernel::{proc, Diagnostics, LinkEvents};
 use crate::output::{warn, Units};
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Fd, Polled, Signals};
@@ -84,7 +82,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
             }
         }
     }
-    let mut words = ConnectionWords::default();
+    let mut words = Given::default();
     selected(session, &args.keyword, &mut words)?;
     let buffer = session.receive_buffer();
     let diagnostics = Diagnostics::open(buffer)?;
@@ -151,19 +149,12 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
 }
 
 /// Reads the words that select subflows.
-fn selected(session: &mut Session, keywords: &[&str], words: &mut ConnectionWords) -> Result<()> {
-    parse(Words::new(keywords), words, &mut |name| {
-        interface::index(session.path_manager()?.fd(), name, true)
-    })?;
-    if words.listen {
+fn selected(session: &mut Session, keywords: &[&str], words: &mut Given) -> Result<()> {
+    const TAKES: Takes = Takes::of(COMMAND.words, keyword::CONNECTION);
+    const LISTEN: Takes = Takes::of("[ listen ]", keyword::CONNECTION);
+    session.read(keywords, keyword::CONNECTION, TAKES.and(LISTEN), words)?;
+    if words.has(slot::LISTEN) {
         return Err(Error::invalid("listen", "what listens carries nothing"));
-    }
-    let options = &session.options;
-    if words.family.is_none() && options.ipv4 != options.ipv6 {
-        words.family = Some(match options.ipv4 {
-            true => Family::V4,
-            false => Family::V6,
-        });
     }
     Ok(())
 }
@@ -442,7 +433,7 @@ fn cannot_wait(error: Errno) -> Error {
 
 /// What is known of the paths.
 struct Paths {
-    words: ConnectionWords,
+    words: Given,
     by: By,
     diagnostics: Diagnostics,
     /// Reports destroyed sockets, if the kernel does.
@@ -492,7 +483,7 @@ impl Paths {
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
         self.connections.clear();
-        if self.words.fallback {
+        if self.words.has(slot::FALLBACK) {
             self.connections.read(&mut self.diagnostics)?;
         }
         let counted = self.count();
@@ -512,7 +503,7 @@ impl Paths {
             hidden,
             ..
         } = self;
-        let filter = &Filter::of(&words.ends).unwrap_or(Filter::ANY);
+        let filter = &Filter::of(&words.ends()).unwrap_or(Filter::ANY);
         let (tcp, states) = (Protocol::Tcp, States::CONNECTED);
         dump(diagnostics, tcp, states, filter, 0, &mut |socket| {
             let mut sample = NOTHING;
@@ -554,7 +545,7 @@ impl Paths {
     /// What the kernel has counted; `None` if it does not count, or if only some
     /// subflows are selected.
     fn count(&mut self) -> Option<Counted> {
-        if self.words != ConnectionWords::default() {
+        if self.words != Given::default() {
             return None;
         }
         self.counters.read().ok()?;
@@ -601,7 +592,7 @@ impl Paths {
                 }
             }
         }
-        if self.by == By::Path && self.words == ConnectionWords::default() {
+        if self.by == By::Path && self.words == Given::default() {
             // Endpoints without subflows are paths too.
             for endpoint in &self.places.endpoints {
                 let key = key_of(endpoint);
@@ -755,10 +746,12 @@ fn counters_of(socket: &SocketView) -> Counters {
 
 /// Whether a subflow is what the words say. One without a token fell back before it
 /// had one.
-fn is_wanted(words: &ConnectionWords, connections: &Connections, sample: &Sample) -> bool {
+fn is_wanted(words: &Given, connections: &Connections, sample: &Sample) -> bool {
     let token = sample.token;
-    words.token.is_none_or(|wanted| wanted == token)
-        && words.dev.is_none_or(|dev| dev == sample.interface)
-        && (!words.fallback || token == 0 || connections.find(token).is_some_and(|(is, _)| is))
+    words.token().is_none_or(|wanted| wanted == token)
+        && words.dev().is_none_or(|dev| dev == sample.interface)
+        && (!words.has(slot::FALLBACK)
+            || token == 0
+            || connections.find(token).is_some_and(|(is, _)| is))
         && matches(words, &sample.ends)
 }

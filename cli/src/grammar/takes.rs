@@ -1,0 +1,166 @@
+//! Which keywords a command takes: read from its words, as usage shows them, by
+//! the compiler.
+
+use mptcp_codec::mptcp::EndpointFlags;
+
+use super::given::{bit, slot};
+use super::keyword::Keyword;
+
+/// What may be given, and what must be.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Takes(u32);
+
+/// An address may stand alone.
+const BARE: u32 = 1 << 16;
+/// All flags may have `no` in front.
+const NO: u32 = 1 << 17;
+/// Where the bits of those slots begin that must be given.
+const NEEDED: u32 = 24;
+
+/// What a command of this build can take, so that nothing else is looked for.
+const BUILT: u32 = {
+    let mut built = u32::MAX;
+    if !cfg!(feature = "state") {
+        built &= !bit(slot::PREFIX);
+    }
+    if !cfg!(feature = "connections") {
+        built &= !bit(slot::EITHER);
+    }
+    if !cfg!(any(feature = "connections", feature = "user-space")) {
+        built &= !(bit(slot::TOKEN) | bit(slot::REMOTE));
+    }
+    built
+};
+
+impl Takes {
+    /// No keywords at all.
+    pub const NOTHING: Self = Self(0);
+
+    /// What usage of these words takes. A lower-case word that is neither a
+    /// keyword nor a flag does not compile.
+    pub const fn of(words: &str, keywords: &[Keyword]) -> Self {
+        let words = words.as_bytes();
+        let mut takes = 0;
+        let mut start = 0;
+        let mut depth = 0;
+        let mut is_value = false;
+        while start < words.len() {
+            let mut end = start;
+            while end < words.len() && words[end] != b' ' {
+                end += 1;
+            }
+            let (_, word) = words.split_at(start);
+            let (word, _) = word.split_at(end - start);
+            start = end + 1;
+            match word {
+                [b'[' | b'{'] => (depth, is_value) = (depth + 1, false),
+                [b']' | b'}', ..] => (depth, is_value) = (depth - 1, false),
+                [b'-', b'-', ..] => is_value = true,
+                [b'|'] => is_value = false,
+                _ if is_value => is_value = false,
+                [.., b'F', b'L', b'A', b'G'] => {
+                    takes |= bit(slot::FLAGS);
+                    if word[0] == b'[' {
+                        takes |= NO;
+                    }
+                }
+                b"PREFIX" => takes |= BARE | bit(slot::PREFIX) | bit(slot::ADDRESS),
+                _ => {
+                    let mut at = 0;
+                    while at < keywords.len() && !equal(word, keywords[at].name.as_bytes()) {
+                        at += 1;
+                    }
+                    if at == keywords.len() {
+                        assert!(is_flag(word), "the words have one that is no keyword");
+                        takes |= bit(slot::FLAGS);
+                        continue;
+                    }
+                    let keyword = &keywords[at];
+                    takes |= bit(keyword.sets);
+                    if depth == 0 && keyword.sets <= slot::REMOTE {
+                        takes |= bit(keyword.sets) << NEEDED;
+                    }
+                    if word[0].is_ascii_uppercase() {
+                        takes |= BARE;
+                    }
+                    // Only selected: so may be those without a flag.
+                    if equal(word, b"implicit") {
+                        takes |= NO;
+                    }
+                    is_value = keyword.reads.takes_value();
+                }
+            }
+        }
+        Self(takes)
+    }
+
+    /// What either takes.
+    pub const fn and(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
+    /// Whether what sets this may be given.
+    pub const fn allows(self, slot: u8) -> bool {
+        self.0 & bit(slot) & BUILT != 0
+    }
+
+    /// Whether an address may stand alone.
+    pub const fn allows_bare(self) -> bool {
+        self.0 & BARE != 0
+    }
+
+    /// Whether all flags may have `no` in front.
+    pub const fn allows_no(self) -> bool {
+        self.0 & NO != 0
+    }
+
+    /// Whether this must be given.
+    pub const fn needs(self, slot: u8) -> bool {
+        self.0 & (bit(slot) & BUILT) << NEEDED != 0
+    }
+
+    /// Whether the words choose among what is present: also what names an
+    /// interface that is gone.
+    pub const fn selects(self) -> bool {
+        self.allows(slot::FAMILY)
+    }
+
+    /// What of it is missing among those bits that are given.
+    pub(super) fn missing(self, given: u32) -> Option<&'static str> {
+        let missing = self.0 >> NEEDED & BUILT & !given;
+        Some(match missing.trailing_zeros() as u8 {
+            slot::TOKEN if BUILT & bit(slot::TOKEN) != 0 => "token",
+            slot::ADDRESS if self.allows_bare() => "ADDRESS",
+            slot::ADDRESS => "from ADDRESS",
+            slot::ID => "id",
+            slot::REMOTE if BUILT & bit(slot::REMOTE) != 0 => "to ADDRESS",
+            _ => return None,
+        })
+    }
+}
+
+const fn equal(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether a word is a flag of the kernel's.
+const fn is_flag(word: &[u8]) -> bool {
+    let mut at = 0;
+    while at < EndpointFlags::NAMES.len() {
+        if equal(word, EndpointFlags::NAMES[at].1.as_bytes()) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
