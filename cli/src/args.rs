@@ -48,6 +48,26 @@ macro_rules! options {
             )*
         }
 
+        /// All options, as if none was given: those that this build has not are read
+        /// here.
+        pub struct Missing {
+            $(
+                #[allow(missing_docs)]
+                pub $name: $kind$(<&$life $of>)?,
+            )*
+        }
+
+        impl core::ops::Deref for Options {
+            type Target = Missing;
+
+            fn deref(&self) -> &Missing {
+                static MISSING: Missing = Missing {
+                    $($name: <$kind$(<&$life $of>)? as NotGiven>::VALUE,)*
+                };
+                &MISSING
+            }
+        }
+
         /// That no option was given.
         pub static NONE: Options = Options {
             $(
@@ -194,7 +214,7 @@ options! {
         pub keyword: Vec<&'static str> if "connections",
         /// a state file, - for standard input or output
         #[argh(positional, from_str_fn(lasting))]
-        pub file: Option<&'static str>,
+        pub file: Option<&'static str> if "state",
     }
 }
 
