@@ -3,7 +3,7 @@
 use crate::dispatch;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::batch::{plain, Line, PLAIN};
+use crate::grammar::batch::Line;
 use crate::iproute2::{self, Caller};
 use crate::output::{complain, Output};
 use crate::session::Session;
@@ -47,30 +47,19 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
             }
         }
         number += 1;
-        let mut words = [""; PLAIN];
-        let result = match plain(lines.rest(), &mut words) {
-            Some((count, len)) => {
-                let words = words.get(..count).filter(|words| !words.is_empty());
-                let result = words.map(|words| run_line(session, *caller, words));
-                lines.start += len;
-                match result {
-                    Some(result) => result,
-                    None => continue,
-                }
-            }
-            None => {
-                if let Err(error) = lines.join(input, &mut line, &mut number) {
-                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
-                }
-                if line.is_empty() {
-                    continue;
-                }
-                match line.words() {
-                    Ok(words) => run_line(session, *caller, &words),
-                    Err(mistake) => Err(mistake.error()),
-                }
+        line.clear();
+        let len = match lines.join(input, &mut line, &mut number) {
+            Ok(len) => len,
+            Err(error) => {
+                return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
             }
         };
+        if line.is_empty() {
+            lines.start += len;
+            continue;
+        }
+        let result = line.run(lines.rest(), &mut |words| run_line(session, *caller, words));
+        lines.start += len;
         if session.options.answer {
             answer(&mut session.out, number, &result);
             session.out.flush()?;
@@ -180,30 +169,34 @@ impl Lines {
 
     /// Whole lines that have been read and not taken; the last line of all may
     /// lack its newline.
-    fn rest(&self) -> &[u8] {
+    fn rest(&mut self) -> &mut [u8] {
         let end = if self.ended { self.filled } else { self.whole };
-        self.buffer.get(self.start..end).unwrap_or(&[])
+        self.buffer.get_mut(self.start..end).unwrap_or(&mut [])
     }
 
     /// Puts a command together from the next line, and those that belong to
-    /// it; `number` is that of the first, then of the last.
+    /// it; `number` is that of the first, then of the last. Returns how many
+    /// bytes they are.
     fn join(
         &mut self,
         input: &Fd,
         line: &mut Line,
         number: &mut u32,
-    ) -> core::result::Result<(), Errno> {
-        line.clear();
+    ) -> core::result::Result<usize, Errno> {
+        let mut len = 0;
         loop {
-            let rest = self.rest();
-            let (behind, more) = line.take(rest);
-            self.start += rest.len() - behind.len();
+            let (end, more) = line.take(self.rest(), len);
+            len = end;
             if !more {
-                return Ok(());
+                return Ok(len);
             }
-            if !self.wait(input)? {
+            // The next one may not have been read.
+            while self.rest().len() <= len && !self.ended {
+                self.fill(input)?;
+            }
+            if self.rest().len() <= len {
                 line.end_of_file();
-                return Ok(());
+                return Ok(len);
             }
             *number += 1;
         }

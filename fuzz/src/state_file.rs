@@ -58,22 +58,20 @@ pub fn run(data: &[u8]) {
 
 /// Each line of a batch, as far as the command that it names.
 fn words(data: &[u8]) {
-    let mut line = Line::default();
-    let mut rest = data;
+    let mut text = data.to_vec();
+    let mut rest = text.as_mut_slice();
     while !rest.is_empty() {
-        let more;
-        (rest, more) = line.take(rest);
-        if more {
-            continue;
-        }
-        if let Ok(words) = line.words() {
+        let mut line = Line::default();
+        let len = line.take_all(rest, &mut 0);
+        let _ = line.run(rest, &mut |words| {
             let mut caller = Caller::new("ip-mptcp", COMMANDS);
-            let _ = iproute2::line(&mut caller, &words);
-        }
-        line.clear();
+            iproute2::line(&mut caller, words).map(|_| 0)
+        });
+        rest = &mut rest[len..];
     }
+    let mut line = Line::default();
     line.end_of_file();
-    assert!(line.words().is_err());
+    assert!(line.run(&[], &mut |_| Ok(0)).is_err());
 }
 
 fn accepted(text: &[u8]) -> File {

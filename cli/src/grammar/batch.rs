@@ -4,7 +4,7 @@
 //! the next such quote. `#` begins a comment that ends with its line. A
 //! backslash at the end of a line joins it with the next.
 
-use crate::error::{status, Error, Kind};
+use crate::error::{status, Error, Kind, Result, Status};
 use crate::text::find;
 
 /// What is wrong with a line.
@@ -24,7 +24,7 @@ pub enum Mistake {
 
 impl Mistake {
     /// The message.
-    pub fn text(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
             Self::Unterminated => "Unterminated quoted string",
             Self::TooManyWords => "Too many arguments to command",
@@ -35,7 +35,8 @@ impl Mistake {
     }
 
     /// The same as an error.
-    pub fn error(self) -> Error {
+    #[cold]
+    fn error(self) -> Error {
         Error::new(Kind::Batch, status::FAILED, &[self.text()])
     }
 }
@@ -43,165 +44,148 @@ impl Mistake {
 /// As in `ip`.
 const MOST_WORDS: usize = 511;
 
-/// So many words has a [`plain`] line at most: to make room for more would
-/// take longer than it saves.
-pub const PLAIN: usize = 10;
+/// Nearly all commands have no more words.
+const FEW: usize = 8;
 
-/// Splits a line that is nothing but words and blanks, as nearly all are,
-/// where it stands: its words are lent from `input`, which begins with it.
-/// Gives how many words there are and how long the line is; `None` for any
-/// other line, which is for [`Line`].
-pub fn plain<'i>(input: &'i [u8], words: &mut [&'i str; PLAIN]) -> Option<(usize, usize)> {
-    let len = until(input, |eight| {
-        let differ = eight ^ (EACH * b'\n' as u64);
-        differ.wrapping_sub(EACH) & !differ
-    });
-    let bytes = input.get(..len)?;
-    let line = core::str::from_utf8(bytes).ok()?;
-    let mut at = 0;
-    let mut count = 0;
-    while let Some(first) = bytes.get(at) {
-        if matches!(first, b' ' | b'\t' | b'\r') {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        // A blank, a quote, or something else below digits and letters.
-        at += until(input.get(at..)?, |eight| {
-            eight.wrapping_sub(EACH * b'(' as u64) & !eight
-        });
-        let word = line.get(start..at)?;
-        // An empty one begins with what is not plain. Behind a backslash the
-        // line may go on.
-        if let [] | [.., b'\\'] = word.as_bytes() {
-            return None;
-        }
-        *words.get_mut(count)? = word;
-        count += 1;
-        // Mostly one blank follows.
-        at += usize::from(bytes.get(at) == Some(&b' '));
-    }
-    // Without its newline the line may not be whole.
-    (len < input.len()).then_some((count, len + 1))
+/// Whether an unquoted word ends before this byte.
+fn ends(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'#' | 0)
 }
 
-/// A number in each of eight bytes.
-const EACH: u64 = u64::MAX / 255;
-
-/// How many bytes stand in front of the first that `found` marks with its
-/// highest bit: eight at a time, of which the first that is marked counts.
-#[inline(always)]
-fn until(bytes: &[u8], found: impl Fn(u64) -> u64) -> usize {
-    let mut len = 0;
-    while let Some(eight) = bytes.get(len..).and_then(|rest| rest.first_chunk()) {
-        let marks = found(u64::from_le_bytes(*eight)) & (EACH * 0x80);
-        if marks != 0 {
-            return len + marks.trailing_zeros() as usize / 8;
-        }
-        len += 8;
-    }
-    // The last bytes, padded with zeros.
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(bytes.get(len..).unwrap_or(&[])) {
-        *to = *from;
-    }
-    let marks = found(u64::from_le_bytes(last)) & (EACH * 0x80);
-    (len + marks.trailing_zeros() as usize / 8).min(bytes.len())
-}
-
-/// Whether an unquoted word ends in front of this byte. Most bytes are above
-/// all that end one.
-fn ends_word(byte: u8) -> bool {
-    byte <= b'#' && matches!(byte, b' ' | b'\t' | b'\r' | b'#' | 0)
-}
-
-/// A command, put together from one line or several.
-#[derive(Debug, Default)]
+/// A command, put together from one line or several where they stand: a word of
+/// two lines is moved together.
+#[derive(Debug)]
 pub struct Line {
-    // The words, each with a NUL after it, which no word has in it.
-    text: Vec<u8>,
+    // Where each word begins and ends.
+    spans: [[u32; 2]; MOST_WORDS],
     count: usize,
-    // The last word goes on in the next line: its quote, or 0.
+    // The last word goes on in the next line: its quote, or 0, and where it begins
+    // and ends so far.
     open: Option<u8>,
+    begun: [usize; 2],
     mistake: Option<Mistake>,
 }
 
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            spans: [[0; 2]; MOST_WORDS],
+            count: 0,
+            open: None,
+            begun: [0; 2],
+            mistake: None,
+        }
+    }
+}
+
 impl Line {
-    /// Begins anew, with the memory of before.
+    /// Begins anew.
     pub fn clear(&mut self) {
-        self.text.clear();
         self.count = 0;
         self.open = None;
         self.mistake = None;
     }
 
-    /// Adds the next line of `input`. Returns what follows it, and
-    /// whether that belongs to the same command.
-    pub fn take<'i>(&mut self, input: &'i [u8]) -> (&'i [u8], bool) {
-        let len = find(input, b'\n');
-        let line = input.get(..len).unwrap_or(input);
-        let behind = input.get(len + 1..).unwrap_or(&[]);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let body = line.strip_suffix(b"\\");
-        (behind, self.split(body.unwrap_or(line), body.is_some()))
+    /// Takes the command that a whole text begins with; returns where the next
+    /// one begins. Counts the lines.
+    pub fn take_all(&mut self, text: &mut [u8], lines: &mut u32) -> usize {
+        let mut at = 0;
+        loop {
+            *lines += 1;
+            let (next, more) = self.take(text, at);
+            if more && next == text.len() {
+                self.end_of_file();
+            } else if more {
+                at = next;
+                continue;
+            }
+            return next;
+        }
     }
 
-    /// Adds the words of a line; `more` where a backslash stood at its end.
-    /// Returns whether the next line belongs to the command: not after a
-    /// comment.
-    fn split(&mut self, mut rest: &[u8], more: bool) -> bool {
-        let mut open = self.open.take();
+    /// Adds the line that begins at `at`; `text` begins with the command. Returns
+    /// where the next line begins, and whether it belongs to the same command:
+    /// not after a comment.
+    #[inline(never)]
+    pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
         loop {
-            let quote = match (open.take(), rest) {
-                (Some(quote), _) => quote,
-                // Most words begin with a letter or a digit.
-                (None, [b'('..=u8::MAX, ..]) => 0,
-                (None, [b' ' | b'\t' | b'\r', behind @ ..]) => {
-                    rest = behind;
-                    continue;
+            let open = self.open.take();
+            let mut stop = text.get(at).copied();
+            let mut quote = open.unwrap_or(0);
+            if open.is_some() || !stop.is_none_or(ends) {
+                if let (None, Some(mark @ (b'"' | b'\''))) = (open, stop) {
+                    quote = mark;
+                    at += 1;
                 }
-                (None, []) => return more,
-                (None, [b'#', ..]) => return false,
-                (None, [0, ..]) => {
-                    self.mistake.get_or_insert(Mistake::Nul);
-                    return false;
+                let mut start = at;
+                // Most bytes are above all that end a word.
+                let highest = quote.max(b'#');
+                for byte in text.get(at..).unwrap_or(&[]) {
+                    if *byte <= highest
+                        && match quote {
+                            0 => ends(*byte),
+                            _ => *byte == quote || matches!(byte, b'\n' | 0),
+                        }
+                    {
+                        break;
+                    }
+                    at += 1;
                 }
-                (None, [quote @ (b'"' | b'\''), behind @ ..]) => {
-                    rest = behind;
-                    *quote
+                stop = text.get(at).copied();
+                let mut end = at;
+                let mut next = 0;
+                let word = text.get(start..at).unwrap_or(&[]);
+                if let Some(b'\\' | b'\r') = word.last() {
+                    // A backslash at the end of a line joins it with the next.
+                    let rest = text.get(at..).unwrap_or(&[]);
+                    let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+                    let word = word.strip_suffix(b"\r").unwrap_or(word);
+                    if let ([] | [b'\n', ..], [word @ .., b'\\']) = (rest, word) {
+                        end = start + word.len();
+                        next = text.len() - rest.len() + rest.len().min(1);
+                    }
                 }
-                (None, _) => 0,
-            };
-            let mut len = 0;
-            for byte in rest {
-                if match quote {
-                    0 => ends_word(*byte),
-                    _ => *byte == quote || *byte == 0,
-                } {
-                    break;
+                if open.is_some() {
+                    let [first, last] = self.begun;
+                    text.copy_within(start..end, last);
+                    let len = end - start;
+                    (start, end) = (first, last + len);
+                    // Between words there is nothing but blanks.
+                    text.get_mut(end..at).unwrap_or(&mut []).fill(b' ');
                 }
-                len += 1;
-            }
-            let (word, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            self.text.extend_from_slice(word);
-            if behind.is_empty() {
-                if more {
-                    self.open = Some(quote);
-                    return true;
+                if next != 0 {
+                    if open.is_some() || quote != 0 || start != end {
+                        self.open = Some(quote);
+                        self.begun = [start, end];
+                    }
+                    return (next, true);
                 }
-                if quote != 0 {
+                match self.spans.get_mut(self.count) {
+                    Some(span) => *span = [start as u32, end as u32],
+                    None => {
+                        self.mistake.get_or_insert(Mistake::TooManyWords);
+                    }
+                }
+                self.count += 1;
+                if quote != 0 && matches!(stop, None | Some(b'\n')) {
                     self.mistake.get_or_insert(Mistake::Unterminated);
                 }
             }
-            if self.count == MOST_WORDS {
-                self.mistake.get_or_insert(Mistake::TooManyWords);
+            match stop {
+                None => return (at, false),
+                Some(b'\n') => return (at + 1, false),
+                Some(0) => {
+                    self.mistake.get_or_insert(Mistake::Nul);
+                }
+                Some(b'#') if quote == 0 => {}
+                // A blank, or the quote that closes the word.
+                Some(_) => {
+                    at += 1;
+                    continue;
+                }
             }
-            self.count += 1;
-            self.text.push(0);
-            rest = match behind {
-                [byte, behind @ ..] if *byte == quote && quote != 0 => behind,
-                _ => behind,
-            };
+            let rest = text.get(at..).unwrap_or(&[]);
+            return (text.len().min(at + find(rest, b'\n') + 1), false);
         }
     }
 
@@ -210,24 +194,40 @@ impl Line {
         self.mistake.get_or_insert(Mistake::Continuation);
     }
 
-    /// The words.
-    pub fn words(&self) -> Result<Vec<&str>, Mistake> {
+    /// Hands the words to `run`; `text` is what begins with the command.
+    pub fn run(
+        &self,
+        text: &[u8],
+        run: &mut dyn FnMut(&[&str]) -> Result<Status>,
+    ) -> Result<Status> {
         if let Some(mistake) = self.mistake {
-            return Err(mistake);
+            return Err(mistake.error());
         }
-        let mut rest = core::str::from_utf8(&self.text).map_err(|_| Mistake::NotUtf8)?;
-        let mut words = Vec::with_capacity(self.count);
-        while !rest.is_empty() {
-            let len = find(rest.as_bytes(), 0);
-            words.push(rest.get(..len).unwrap_or(rest));
-            rest = rest.get(len + 1..).unwrap_or("");
+        let spans = self.spans.get(..self.count).unwrap_or(&[]);
+        let end = spans.last().map_or(0, |[_, end]| *end as usize);
+        let text = core::str::from_utf8(text.get(..end).unwrap_or(text))
+            .map_err(|_| Mistake::NotUtf8.error())?;
+        // To ask for memory would take longer.
+        let mut few = [text; FEW];
+        let mut many = Vec::new();
+        let words = match few.get_mut(..self.count) {
+            Some(few) => few,
+            None => {
+                for _ in spans {
+                    many.push(text);
+                }
+                many.as_mut_slice()
+            }
+        };
+        for (word, [start, end]) in words.iter_mut().zip(spans) {
+            *word = text.get(*start as usize..*end as usize).unwrap_or("");
         }
-        Ok(words)
+        run(words)
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.mistake.is_none()
+        self.count == 0 && self.mistake.is_none()
     }
 }
 
@@ -235,53 +235,20 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Result<Vec<String>, Mistake> {
+    fn split(text: &str) -> Vec<String> {
+        let mut text = text.as_bytes().to_vec();
         let mut line = Line::default();
-        let mut more = false;
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            (rest, more) = line.take(rest);
-            assert!(more || rest.is_empty(), "more than a line: {text:?}");
+        let end = line.take_all(&mut text, &mut 0);
+        assert_eq!(end, text.len(), "more than a line: {text:?}");
+        let mut found = Vec::new();
+        let result = line.run(&text, &mut |words| {
+            found = words.iter().copied().map(String::from).collect();
+            Ok(0)
+        });
+        match result {
+            Ok(_) => found,
+            Err(error) => vec![String::from_utf8_lossy(error.message()).into_owned()],
         }
-        if more {
-            line.end_of_file();
-        }
-        line.words()
-            .map(|words| words.into_iter().map(String::from).collect())
-    }
-
-    #[test]
-    fn plain_lines_are_split_as_others_are() {
-        for (text, words) in [
-            ("a b\tc\r\nnext", Some("a b c")),
-            ("  endpoint  add 10.0.0.1\n", Some("endpoint add 10.0.0.1")),
-            (
-                "\u{e4}\u{20ac}abcdefghijk l\n",
-                Some("\u{e4}\u{20ac}abcdefghijk l"),
-            ),
-            ("\n", Some("")),
-            ("a\\b c\n", Some("a\\b c")),
-            ("no newline", None),
-            ("a \\\nb\n", None),
-            ("a\\\r\nb\n", None),
-            ("a #b\n", None),
-            ("a#b\n", None),
-            ("a 'b c'\n", None),
-            ("a \"\"\n", None),
-            ("a\0\n", None),
-            ("1 2 3 4 5 6 7 8 9 10 11\n", None),
-        ] {
-            let mut found = [""; PLAIN];
-            let got = plain(text.as_bytes(), &mut found);
-            let got = got.map(|(count, len)| (found[..count].join(" "), len));
-            let len = text.find('\n').map_or(0, |at| at + 1);
-            assert_eq!(got, words.map(|words| (words.to_string(), len)), "{text:?}");
-            if let Some(words) = words {
-                assert_eq!(split(&text[..len]).unwrap().join(" "), words);
-            }
-        }
-        assert_eq!(plain(b"a \xff\n", &mut [""; PLAIN]), None);
-        assert_eq!(plain(b"!\n", &mut [""; PLAIN]), None);
     }
 
     #[test]
@@ -301,13 +268,27 @@ mod tests {
             ("\"a\"b", vec!["a", "b"]),
             ("", vec![]),
             ("# only", vec![]),
+            ("a#b\n", vec!["a"]),
+            ("a\\\n\n", vec!["a"]),
+            ("a\\\n\\\nb\n", vec!["ab"]),
+            ("'' ''", vec!["", ""]),
+            ("''\\\n''\n", vec!["", ""]),
+            ("'a\\\r\nb'\r\n", vec!["ab"]),
+            ("a\\ \n", vec!["a\\"]),
+            ("a\\\r\r\n", vec!["a\\"]),
+            (
+                "  \u{e4}\u{20ac}  'b'c\\\n d",
+                vec!["\u{e4}\u{20ac}", "b", "c", "d"],
+            ),
         ] {
-            assert_eq!(split(text).unwrap(), words, "{text:?}");
+            assert_eq!(split(text), words, "{text:?}");
         }
-        assert_eq!(split("a 'b"), Err(Mistake::Unterminated));
-        assert_eq!(split("a \\"), Err(Mistake::Continuation));
-        assert_eq!(split("a\0"), Err(Mistake::Nul));
-        assert_eq!(split(&"x ".repeat(512)), Err(Mistake::TooManyWords));
-        assert!(split(&"x ".repeat(511)).is_ok());
+        assert_eq!(split("a 'b"), [Mistake::Unterminated.text()]);
+        assert_eq!(split("a \\"), [Mistake::Continuation.text()]);
+        assert_eq!(split("a\0"), [Mistake::Nul.text()]);
+        assert_eq!(split("'a\0'\n"), [Mistake::Nul.text()]);
+        assert_eq!(split("'a\r\n"), [Mistake::Unterminated.text()]);
+        assert_eq!(split(&"x ".repeat(512)), [Mistake::TooManyWords.text()]);
+        assert_eq!(split(&"x ".repeat(511)).len(), 511);
     }
 }

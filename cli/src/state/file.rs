@@ -20,8 +20,8 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 use super::endpoint::{clashes, flags_of, id_of, port_of};
 use super::members::members;
-use crate::error::{Error, Result};
-use crate::grammar::batch::{self, Line};
+use crate::error::{Error, Result, Status};
+use crate::grammar::batch::Line;
 use crate::grammar::endpoint::{self, Family, Prefix};
 use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
 use crate::iproute2::{self, Caller, Target};
@@ -119,29 +119,20 @@ pub fn parse(
 ) {
     let mut mistakes = 0;
     let mut number = 0;
+    let mut text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).to_vec();
+    let mut rest = text.as_mut_slice();
     let mut line = Line::default();
-    let mut rest = match text {
-        [0xef, 0xbb, 0xbf, rest @ ..] => rest,
-        _ => text,
-    };
     while mistakes < MOST_MISTAKES && !rest.is_empty() {
         line.clear();
-        let mut more = true;
-        while more {
-            if rest.is_empty() {
-                line.end_of_file();
-                break;
+        let len = line.take_all(rest, &mut number);
+        if !line.is_empty() {
+            let read = line.run(rest, &mut |words| statement(commands, file, number, words));
+            if let Err(error) = read {
+                report(number, error);
+                mistakes += 1;
             }
-            number += 1;
-            (rest, more) = line.take(rest);
         }
-        if line.is_empty() {
-            continue;
-        }
-        if let Err(error) = statement(commands, file, number, &line) {
-            report(number, error);
-            mistakes += 1;
-        }
+        rest = rest.get_mut(len..).unwrap_or(&mut []);
     }
 }
 
@@ -151,25 +142,25 @@ fn statement(
     commands: &'static [Command],
     file: &mut File,
     number: u32,
-    line: &Line,
-) -> Result<()> {
-    let words = line.words().map_err(batch::Mistake::error)?;
-    match words.as_slice() {
-        ["ignore", rest @ ..] => return declare(file, number, rest, true),
-        ["sysctl", rest @ ..] => return setting(file, number, rest),
+    words: &[&str],
+) -> Result<Status> {
+    match words {
+        ["ignore", rest @ ..] => return declare(file, number, rest, true).map(|()| 0),
+        ["sysctl", rest @ ..] => return setting(file, number, rest).map(|()| 0),
         _ => {}
     }
     let mut caller = Caller::new("ip-mptcp", commands);
-    let target = iproute2::line(&mut caller, &words)?;
+    let target = iproute2::line(&mut caller, words)?;
     if let Target::Run(Some(group), action, rest) = target {
         let read = match (group.name, action.name) {
             ("endpoint", "add") => declare(file, number, rest, false),
             ("limits", "set") => limit(file, number, rest),
-            _ => Err(other(&words)),
+            _ => Err(other(words)),
         };
-        return read.map_err(|error| error.near(&|near| keyword::offer(action.words, near)));
+        read.map_err(|error| error.near(&|near| keyword::offer(action.words, near)))?;
+        return Ok(0);
     }
-    Err(other(&words))
+    Err(other(words))
 }
 
 /// Something else than a state file is made of.
