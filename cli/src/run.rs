@@ -1,5 +1,7 @@
 //! One run of the program: options, then one command or a batch of them.
 
+use core::mem::ManuallyDrop;
+
 use crate::args::Options;
 use crate::command::COMMANDS;
 use crate::error::{status, Error, Kind, Result, Status};
@@ -27,7 +29,7 @@ pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
 
 fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let mut broken = None;
-    let words = utf8(argv, &mut broken);
+    let words = utf8(argv, &mut broken).leak();
     // Signals to `watch` wait until it can heed them, from here on.
     // The length is looked at first: every command goes through this.
     let may_watch = words
@@ -40,7 +42,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         .split_first()
         .map_or(("ip-mptcp", &[][..]), |(a, b)| (*a, b));
     let mut caller = Caller::new(program, COMMANDS);
-    let mut spelled = Vec::new();
+    let mut spelled = ManuallyDrop::new(Vec::new());
     let understood = iproute2::spell(&mut caller, words, &mut spelled);
     let watches = matches!(&understood, Ok(Target::Run(_, command, _)) if command.name == WATCH);
     if may_watch && !watches {
@@ -50,7 +52,8 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     if let Some(error) = broken {
         return Err(error);
     }
-    let mut session = Session::new(COMMANDS);
+    // The process ends after it: closing and freeing would only take time.
+    let mut session = ManuallyDrop::new(Session::new(COMMANDS));
     if !spelled.is_empty() {
         // Kept until the program ends.
         session.options = Box::leak(Box::new(dispatch::options(&spelled)?));
@@ -90,8 +93,6 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         dispatch::run(&mut session, &caller, target)?
     };
     session.out.flush()?;
-    // The process ends now: closing and freeing would only take time.
-    core::mem::forget(session);
     Ok(status)
 }
 

@@ -58,43 +58,15 @@ pub struct RouteSocket {
     socket: Box<Socket>,
 }
 
-/// The groups for [`RouteSocket::listen`].
+/// The groups for [`NewsSocket::listen`].
 pub const CHANGES: &[u32] = &[group::LINK, group::IPV4_IFADDR, group::IPV6_IFADDR];
 
 impl RouteSocket {
     /// Opens a socket.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
-        Self::speaking(route::NETLINK_ROUTE, receive_buffer)
-    }
-
-    #[inline(never)]
-    fn speaking(protocol: i32, receive_buffer: Option<u32>) -> Result<Self> {
         Ok(Self {
-            socket: Socket::open(protocol, receive_buffer)?,
+            socket: Socket::open(route::NETLINK_ROUTE, receive_buffer)?,
         })
-    }
-
-    /// Opens a socket for [`RouteSocket::news`]: for nothing else.
-    pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
-        let mut news = Self::speaking(protocol, receive_buffer)?;
-        news.socket.listen(groups).map_err(receive_error)?;
-        Ok(news)
-    }
-
-    /// Listens to changes of routes too, or no longer.
-    pub fn listen_to_routes(&mut self, on: bool) -> Result<()> {
-        const SOL_NETLINK: i32 = 270;
-        // NETLINK_ADD_MEMBERSHIP and NETLINK_DROP_MEMBERSHIP.
-        let option = if on { 1 } else { 2 };
-        for group in [group::IPV4_ROUTE, group::IPV6_ROUTE] {
-            sys::set_option(self.fd(), SOL_NETLINK, option, group).map_err(receive_error)?;
-        }
-        Ok(())
-    }
-
-    /// The descriptor, for waiting on it.
-    pub fn fd(&self) -> &sys::Fd {
-        self.socket.fd()
     }
 
     /// All interfaces and addresses there are, and the names of interfaces.
@@ -310,6 +282,38 @@ impl RouteSocket {
             Err(error) if error.errno() == 0 => Err(error),
             _ => Ok(link.usable),
         }
+    }
+}
+
+/// A socket that hears of changes: of interfaces, addresses and routes, or of families
+/// of generic netlink.
+#[derive(Debug)]
+pub struct NewsSocket {
+    socket: Box<Socket>,
+}
+
+impl NewsSocket {
+    /// Opens a socket of this protocol that is in these groups.
+    pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
+        let mut socket = Socket::open(protocol, receive_buffer)?;
+        socket.listen(groups).map_err(receive_error)?;
+        Ok(Self { socket })
+    }
+
+    /// Listens to changes of routes too, or no longer.
+    pub fn listen_to_routes(&mut self, on: bool) -> Result<()> {
+        const SOL_NETLINK: i32 = 270;
+        // NETLINK_ADD_MEMBERSHIP and NETLINK_DROP_MEMBERSHIP.
+        let option = if on { 1 } else { 2 };
+        for group in [group::IPV4_ROUTE, group::IPV6_ROUTE] {
+            sys::set_option(self.fd(), SOL_NETLINK, option, group).map_err(receive_error)?;
+        }
+        Ok(())
+    }
+
+    /// The descriptor, for waiting on it.
+    pub fn fd(&self) -> &sys::Fd {
+        self.socket.fd()
     }
 
     /// Hands out all that is new, without waiting. What cannot be read is as

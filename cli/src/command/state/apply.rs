@@ -7,7 +7,7 @@ use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{receive_error, LinkEvents, RouteSocket, CHANGES};
+use crate::kernel::{receive_error, LinkEvents, NewsSocket, CHANGES};
 use crate::session::{Command, Does, Session};
 use crate::state::changes::{carry_out, command, Manner};
 use crate::state::endpoint::address_of;
@@ -185,13 +185,13 @@ impl Job {
     fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
         let end = sys::milliseconds().saturating_add(time);
-        let mut news = RouteSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
+        let mut news = NewsSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
         while let Err(error) = session.path_manager() {
             if error.errno() != libc::ENOENT as usize || !await_news(&mut news, end)? {
                 return Err(error);
             }
         }
-        news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
+        news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         if self.file.has_uplinks() {
             news.listen_to_routes(true)?;
         }
@@ -258,7 +258,7 @@ pub fn no_room(step: &Step) -> Text {
 }
 
 /// Waits until something is new, whatever it is; false where the time is over.
-fn await_news(news: &mut RouteSocket, end: u64) -> Result<bool> {
+fn await_news(news: &mut NewsSocket, end: u64) -> Result<bool> {
     if sys::milliseconds() >= end {
         return Ok(false);
     }

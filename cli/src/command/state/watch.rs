@@ -14,7 +14,7 @@ use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::{interface, LinkEvent};
-use crate::kernel::{receive_error, RouteSocket, CHANGES, ROUTES};
+use crate::kernel::{receive_error, NewsSocket, CHANGES, ROUTES};
 use crate::session::{Command, Does, Session};
 use crate::state::changes::{carry_out, command, entries, Manner};
 use crate::state::endpoint::{address_of, clashes};
@@ -140,7 +140,7 @@ impl Follower<'_> {
     fn run(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
         // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
-        let mut news = RouteSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
+        let mut news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut hears_routes = false;
         let mut polled = Vec::new();
         if !self.options.no_heal {
@@ -252,7 +252,7 @@ impl Follower<'_> {
     fn hear(
         &mut self,
         session: &mut Session,
-        news: &mut RouteSocket,
+        news: &mut NewsSocket,
         weight: &mut Weight,
     ) -> Result<()> {
         let mut links = Vec::new();
