@@ -320,6 +320,7 @@ mod tests {
     const OTHER_PORT: &str = "14000000 1e00 0000 07000000 06000000 06010000";
     const EVENT: &str = "14000000 1e00 0000 00000000 00000000 03010000";
     const INTERRUPTED: &str = "14000000 1e00 1200 07000000 05000000 03010000";
+    const INTERRUPTED_DONE: &str = "14000000 0300 1200 07000000 05000000 00000000";
     const NOOP: &str = "10000000 0100 0000 07000000 05000000";
     const OVERRUN: &str = "10000000 0400 0000 07000000 05000000";
     const BROKEN: &str = "0f000000 1e00 0000 07000000 05000000";
@@ -396,6 +397,20 @@ mod tests {
                 assert_eq!(exchange.outcome(), Some(outcome), "{walked}");
                 assert_eq!(exchange.is_interrupted(), datagram.len() == 60);
             }
+        }
+    }
+
+    #[test]
+    fn an_interruption_counts_wherever_it_is_said() {
+        for (datagrams, interrupted) in [
+            (&[PART, DONE][..], false),
+            (&[PART, INTERRUPTED, DONE], true),
+            (&[PART, INTERRUPTED_DONE], true),
+            (&[INTERRUPTED_DONE], true),
+        ] {
+            let (_, exchange) = play(DUMP, datagrams);
+            assert_eq!(exchange.is_interrupted(), interrupted, "{datagrams:?}");
+            assert_eq!(exchange.outcome(), Some(Outcome::Success));
         }
     }
 

@@ -115,6 +115,21 @@ fn outcome(
     None
 }
 
+/// What the message says that ends the exchange: there is one.
+fn last<'a>(
+    own: &[&reference::Message<'a>],
+    order: reference::Order,
+    ends: (bool, bool),
+) -> reference::Ack<'a> {
+    let ends_it = |message: &&&reference::Message<'a>| outcome(&[**message], order, ends).is_some();
+    let message = own.iter().find(ends_it).expect("an end");
+    match message.kind {
+        2 => reference::error(message, order),
+        _ => reference::done(message, order),
+    }
+    .expect("it could be read")
+}
+
 fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bool, bool)) {
     let before = *exchange;
     let mut port = before.port_id();
@@ -141,9 +156,17 @@ fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bo
                         assert_eq!(message.payload(), judge.payload);
                         assert!(is_within(message.payload(), datagram));
                     }
-                    Reply::End { .. } => ended = true,
-                    Reply::Refused { errno, .. } => {
+                    Reply::End { extended } => {
+                        let judge = last(&expected, reference::Order { big }, ends);
+                        super::extack::extack(&extended, &judge);
+                        assert_eq!(judge.errno, 0);
+                        ended = true;
+                    }
+                    Reply::Refused { errno, extended } => {
+                        let judge = last(&expected, reference::Order { big }, ends);
+                        super::extack::extack(&extended, &judge);
                         assert_ne!(errno, 0);
+                        assert_eq!(errno, judge.errno);
                         ended = true;
                     }
                     Reply::Overrun => {}
@@ -172,6 +195,20 @@ fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bo
     }
     if ended {
         assert!(exchange.is_over());
+    }
+    // Also the message that ends it may say so.
+    if !before.is_over() && fault.is_none() {
+        let until = |message: &&reference::Message<'_>| {
+            outcome(&[*message], reference::Order { big }, ends).is_some()
+        };
+        let upto = expected
+            .iter()
+            .position(|m| until(m))
+            .map_or(expected.len(), |at| at + 1);
+        let said = expected[..upto]
+            .iter()
+            .any(|m| m.flags & 0x10 != 0 && m.kind != 2);
+        assert_eq!(exchange.is_interrupted(), before.is_interrupted() || said);
     }
     if before.is_over() {
         assert_eq!(met, 0);

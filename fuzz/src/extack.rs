@@ -66,7 +66,7 @@ fn one<E: Order>(kind: u16, flags: u16, payload: &[u8], big: bool) {
     }
 }
 
-fn extack<E: Order>(codec: &ExtendedAck<'_, E>, judge: &reference::Ack<'_>) {
+pub(super) fn extack<E: Order>(codec: &ExtendedAck<'_, E>, judge: &reference::Ack<'_>) {
     print_all!(codec);
     assert_eq!(
         codec.message().map(|text| text.as_bytes()),

@@ -1,6 +1,7 @@
 //! The examples of the codec, as a stranger would run them, against this kernel.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -10,7 +11,10 @@ use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::workspace;
 use ip_mptcp_tests::namespace::{sysctl, Namespace};
 use ip_mptcp_tests::wait::{skip, until};
+use mptcp_codec::diag::sockopt::{self, FullInfo, FullSubflow};
+use mptcp_codec::diag::TcpInfo;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::order::Native;
 
 #[path = "../../codec/examples/bare_metal.rs"]
 mod bare_metal;
@@ -127,6 +131,52 @@ fn a_path_manager_on_tokio_opens_a_subflow_for_each_connection() {
     });
     child.kill().expect("it runs");
     child.wait().expect("its end");
+}
+
+#[test]
+fn all_of_a_connection_is_read_at_once() {
+    if Namespace::fresh().is_none() {
+        return;
+    }
+    let listener = listen("127.0.0.1:0");
+    let connection = Connection::open(&listener);
+    let mut subflows = [0u8; 2 * 264];
+    let mut tcp_infos = [0u8; 2 * 232];
+    let mut space = [0u8; sockopt::FULL_FIXED + 256];
+    let header = sockopt::full_header(
+        2,
+        (264, subflows.as_mut_ptr() as u64),
+        (232, tcp_infos.as_mut_ptr() as u64),
+    );
+    space[..header.len()].copy_from_slice(&header);
+    let mut len = space.len() as u32;
+    // SAFETY: all three are as long as is said.
+    let got = unsafe {
+        libc::getsockopt(
+            connection.client.as_raw_fd(),
+            sockopt::LEVEL,
+            sockopt::FULL_INFO,
+            space.as_mut_ptr().cast(),
+            &mut len,
+        )
+    };
+    if got != 0 {
+        let error = std::io::Error::last_os_error();
+        skip(&format!("this kernel has no MPTCP_FULL_INFO: {error}"));
+        return;
+    }
+    let full = FullInfo::<Native>::decode(&space[..len as usize]).expect("what it wrote");
+    assert_eq!((full.num_subflows, full.size_arrays_user), (1, 2));
+    assert_eq!(full.info.token(), Some(connection.tokens().0));
+    let subflow = FullSubflow::decode::<Native>(&subflows[..264]).expect("one");
+    let end = |address: std::net::SocketAddr| Some((address.ip(), address.port()));
+    let local = connection.client.local_addr().expect("its address");
+    assert_eq!(subflow.addresses.local, end(local));
+    let peer = listener.local_addr().expect("its address");
+    assert_eq!(subflow.addresses.remote, end(peer));
+    let info = TcpInfo::<Native>::with_order(&tcp_infos[..232]);
+    assert_eq!(info.state(), Some(1), "established");
+    assert!(info.rtt() > Some(0));
 }
 
 #[test]

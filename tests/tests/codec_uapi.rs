@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use ip_mptcp_tests::documents::workspace;
 use ip_mptcp_tests::wait::skip;
 use mptcp_codec::diag::{
-    SocketAttributes, State, States, SubflowFlags, SubflowInfo, UpperAttributes,
+    MptcpInfo, SocketAttributes, State, States, SubflowFlags, SubflowInfo, TcpInfo, UpperAttributes,
 };
 use mptcp_codec::generic::controller::{FamilyAttributes, Group, Operation, OperationFlags};
 use mptcp_codec::mptcp::request::Command;
@@ -283,6 +283,90 @@ fn flags_have_the_bits_of_the_kernel() {
         (256, 'v'),
     ];
     assert_eq!(letters, wanted);
+}
+
+/// Name, place and length of the members of a structure, as a C compiler for a
+/// 64-bit machine lays it out; those that share a byte have no place here.
+fn members(text: &str, structure: &str, prefix: &str) -> Vec<(String, usize, usize)> {
+    let start = text.find(&format!("struct {structure} {{"));
+    let body = &text[start.expect("it is in the header")..];
+    let body = &body[body.find('{').expect("its start") + 1..body.find("};").expect("its end")];
+    let mut bare = String::new();
+    for (at, part) in body.split("/*").enumerate() {
+        bare.push_str(match at {
+            0 => part,
+            _ => part.split_once("*/").map_or("", |(_, code)| code),
+        });
+    }
+    let bare: Vec<&str> = bare.lines().filter(|line| !line.starts_with('#')).collect();
+    let (mut members, mut end, mut bits) = (Vec::new(), 0usize, 0);
+    for member in bare.join(" ").split(';') {
+        let Some((kind, names)) = member.trim().split_once(char::is_whitespace) else {
+            continue;
+        };
+        let len = match kind {
+            "__u8" => 1,
+            "__u16" => 2,
+            "__u32" => 4,
+            "__u64" | "__aligned_u64" => 8,
+            other => panic!("{structure}: {other}"),
+        };
+        for name in names.split(',') {
+            if let Some((_, width)) = name.split_once(':') {
+                bits += width.trim().parse::<usize>().expect("a number of bits");
+                continue;
+            }
+            end += std::mem::take(&mut bits).div_ceil(8);
+            end = end.next_multiple_of(len);
+            let name = name.trim().strip_prefix(prefix).unwrap_or(name.trim());
+            members.push((name.to_owned(), end, len));
+            end += len;
+        }
+        if bits >= 8 {
+            end += bits / 8;
+            bits %= 8;
+        }
+    }
+    members
+}
+
+#[test]
+fn structures_that_grow_have_their_members_where_the_kernel_has_them() {
+    for (file, structure, prefix, layout, least) in [
+        ("linux/tcp.h", "tcp_info", "tcpi_", TcpInfo::LAYOUT, 40),
+        (
+            "linux/mptcp.h",
+            "mptcp_info",
+            "mptcpi_",
+            MptcpInfo::LAYOUT,
+            12,
+        ),
+    ] {
+        let path = format!("/usr/include/{file}");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            skip(&format!("{path}, of linux-libc-dev"));
+            return;
+        };
+        // Each member has a number of its own.
+        let members = members(&text, structure, prefix);
+        let mut bytes = [0; 512];
+        for (number, (_, at, len)) in (1u64..).zip(&members) {
+            let number = match cfg!(target_endian = "big") {
+                true => (number << (64 - 8 * len)).to_be_bytes(),
+                false => number.to_le_bytes(),
+            };
+            bytes[*at..at + len].copy_from_slice(&number[..*len]);
+        }
+        let fields: HashMap<_, _> = layout.fields::<Native>(&bytes).collect();
+        let mut met = 0;
+        for (number, (name, at, _)) in (1u64..).zip(&members) {
+            if let Some(value) = fields.get(name.as_str()) {
+                assert_eq!(*value, number, "{structure}: {name} is at {at}");
+                met += 1;
+            }
+        }
+        assert!(met >= least, "{structure}: only {met} of {}", members.len());
+    }
 }
 
 #[test]

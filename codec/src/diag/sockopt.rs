@@ -15,8 +15,8 @@
 //! ```
 //!
 //! The caller sets `size_subflow_data` (16) and `size_user` before the call,
-//! see [`header`]; the kernel fills the rest and cuts or pads each element to
-//! `size_user`. MPTCP_INFO is a [`MptcpInfo`] as it is.
+//! see [`header`] and [`full_header`]; the kernel fills the rest and cuts or pads
+//! each element to `size_user`. MPTCP_INFO is a [`MptcpInfo`] as it is.
 
 use core::net::IpAddr;
 
@@ -53,6 +53,21 @@ pub fn header(element: u32) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     bytes[..4].copy_from_slice(&Native::put_u32(HEADER_LEN as u32));
     bytes[12..].copy_from_slice(&Native::put_u32(element));
+    bytes
+}
+
+/// The start of the space for an answer to [`FULL_INFO`], whose rest takes
+/// `struct mptcp_info`: `struct mptcp_full_info` as the kernel wants it. `count`
+/// elements fit into each array; of both arrays the length of an element, such as
+/// 264 of [`FullSubflow`] and 280 of [`TcpInfo`], and the address as a number
+/// (`as_mut_ptr() as u64`).
+pub fn full_header(count: u32, subflows: (u32, u64), tcp_infos: (u32, u64)) -> [u8; FULL_FIXED] {
+    let mut bytes = [0; FULL_FIXED];
+    bytes[4..8].copy_from_slice(&Native::put_u32(tcp_infos.0));
+    bytes[12..16].copy_from_slice(&Native::put_u32(subflows.0));
+    bytes[20..24].copy_from_slice(&Native::put_u32(count));
+    bytes[24..32].copy_from_slice(&Native::put_u64(subflows.1));
+    bytes[32..].copy_from_slice(&Native::put_u64(tcp_infos.1));
     bytes
 }
 
@@ -185,7 +200,7 @@ impl FullSubflow {
 }
 
 /// Length of `struct mptcp_full_info` in front of `struct mptcp_info`.
-const FULL_FIXED: usize = 40;
+pub const FULL_FIXED: usize = 40;
 
 /// `struct mptcp_full_info`: the connection, and where the kernel put the
 /// arrays of [`FullSubflow`] and [`TcpInfo`].
@@ -303,8 +318,31 @@ mod tests {
     }
 
     #[test]
+    fn elements_are_as_many_and_as_long_as_is_said() {
+        let elements = |head: &str| -> Vec<Vec<u8>> {
+            let bytes = bytes(&[head, "0102030405060708090a0b0c"].concat());
+            let subflows = Subflows::<Little>::decode(&bytes).unwrap();
+            subflows.elements().map(Vec::from).collect()
+        };
+        // Two of the three that there is space for, each with less than its space.
+        let two = elements("10000000 02000000 03000000 04000000");
+        assert_eq!(two, [[1, 2, 3], [5, 6, 7]]);
+        let cut = elements("10000000 09000000 00010000 06000000");
+        assert_eq!(cut, [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_full_header_says_where_the_arrays_are() {
+        let wanted = "00000000 18010000 00000000 08010000 00000000 03000000
+            8877665544332211 1000000000000000";
+        let header = full_header(3, (264, 0x1122_3344_5566_7788), (280, 16));
+        assert_eq!(header[..], bytes(wanted));
+    }
+
+    #[test]
     fn full_info_holds_the_connection() {
-        let mut full = bytes("18010000 00000000 08010000 00000000 01000000 00000000");
+        let mut full = bytes("18010000 10010000 08010000 04010000 01000000 02000000");
         full.resize(FULL_FIXED, 0);
         full.extend(bytes("0000000800080000 02000000 5dbc9739"));
         let full = FullInfo::<Little>::decode(&full).unwrap();
@@ -316,5 +354,7 @@ mod tests {
             (full.num_subflows, full.info.token()),
             (1, Some(0x3997_bc5d))
         );
+        assert_eq!((full.size_tcpinfo_user, full.size_sfinfo_user), (272, 260));
+        assert_eq!(full.size_arrays_user, 2);
     }
 }

@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn flags_have_the_bits_of_the_newest_header() {
+        let bits = EndpointFlags::NAMES.map(|(flag, name)| (flag.0, name));
+        let wanted = [
+            (1, "signal"),
+            (2, "subflow"),
+            (4, "backup"),
+            (8, "fullmesh"),
+            (16, "implicit"),
+            (32, "laminar"),
+        ];
+        assert_eq!(bits, wanted);
+    }
+
+    #[test]
     fn an_address_takes_the_place_of_one_of_the_other_family() {
         let v4 = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1));
         let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
