@@ -1,5 +1,7 @@
 //! The codec's answers beside the judge's.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use mptcp_codec::mptcp::{Endpoint, EventAttributes, Limits};
 use mptcp_codec::{Error, ErrorKind};
 
@@ -67,27 +69,16 @@ pub fn limits(l: &Limits) -> reference::Limits {
     }
 }
 
-/// The codec's event in the judge's words.
-pub fn event(e: &EventAttributes) -> reference::Event {
-    reference::Event {
-        token: e.token(),
-        family: e.family(),
-        loc_id: e.loc_id(),
-        rem_id: e.rem_id(),
-        saddr4: e.saddr4(),
-        saddr6: e.saddr6(),
-        daddr4: e.daddr4(),
-        daddr6: e.daddr6(),
-        sport: e.sport(),
-        dport: e.dport(),
-        backup: e.backup(),
-        error: e.error(),
-        flags: e.flags().map(|f| f.0),
-        timeout: e.timeout(),
-        if_idx: e.if_idx(),
-        reset_reason: e.reset_reason(),
-        reset_flags: e.reset_flags(),
-        server_side: e.server_side(),
-        unknown: e.unknown(),
-    }
+macro_rules! event {
+    ($($number:literal $field:ident $with:ident: $type:ty = $kind:ident;)+) => {
+        /// The codec's event in the judge's words.
+        pub fn event(e: &EventAttributes) -> reference::Event {
+            reference::Event {
+                $($field: e.$field().map(<$type>::from),)+
+                unknown: e.unknown(),
+            }
+        }
+    };
 }
+
+event_attributes!(event);

@@ -203,7 +203,7 @@ fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bo
         };
         let upto = expected
             .iter()
-            .position(|m| until(m))
+            .position(until)
             .map_or(expected.len(), |at| at + 1);
         let said = expected[..upto]
             .iter()

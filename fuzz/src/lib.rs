@@ -8,6 +8,33 @@
 //! is the judge: a second reader of the formats, written for
 //! being obviously right, not for speed.
 
+/// The attributes of an event, for whatever is made of them: number, name, the
+/// codec's setter, type, how it is read.
+macro_rules! event_attributes {
+    ($make:ident) => {
+        $make! {
+            1 token with_token: u32 = u32;
+            2 family with_family: u16 = u16;
+            3 loc_id with_loc_id: u8 = u8;
+            4 rem_id with_rem_id: u8 = u8;
+            5 saddr4 with_saddr4: Ipv4Addr = ipv4;
+            6 saddr6 with_saddr6: Ipv6Addr = ipv6;
+            7 daddr4 with_daddr4: Ipv4Addr = ipv4;
+            8 daddr6 with_daddr6: Ipv6Addr = ipv6;
+            9 sport with_sport: u16 = be16;
+            10 dport with_dport: u16 = be16;
+            11 backup with_backup: u8 = u8;
+            12 error with_error: u8 = u8;
+            13 flags with_flags: u16 = u16;
+            14 timeout with_timeout: u32 = u32;
+            15 if_idx with_if_idx: u32 = u32;
+            16 reset_reason with_reset_reason: u32 = u32;
+            17 reset_flags with_reset_flags: u32 = u32;
+            18 server_side with_server_side: u8 = u8;
+        }
+    };
+}
+
 pub mod compare;
 pub mod reference;
 pub mod seeds;

@@ -267,60 +267,50 @@ pub fn limits(bytes: &[u8], order: Order, base: usize) -> Result<Limits, Fault> 
     fault.map_or(Ok(to), Err)
 }
 
-/// The attributes of an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Event {
-    pub token: Option<u32>,
-    pub family: Option<u16>,
-    pub loc_id: Option<u8>,
-    pub rem_id: Option<u8>,
-    pub saddr4: Option<Ipv4Addr>,
-    pub saddr6: Option<Ipv6Addr>,
-    pub daddr4: Option<Ipv4Addr>,
-    pub daddr6: Option<Ipv6Addr>,
-    pub sport: Option<u16>,
-    pub dport: Option<u16>,
-    pub backup: Option<u8>,
-    pub error: Option<u8>,
-    pub flags: Option<u16>,
-    pub timeout: Option<u32>,
-    pub if_idx: Option<u32>,
-    pub reset_reason: Option<u32>,
-    pub reset_flags: Option<u32>,
-    pub server_side: Option<u8>,
-    pub unknown: u16,
+macro_rules! read {
+    ($a:ident $order:ident u8) => {
+        $a.u8()?
+    };
+    ($a:ident $order:ident be16) => {
+        $a.be16()?
+    };
+    ($a:ident $order:ident ipv4) => {
+        $a.ipv4()?
+    };
+    ($a:ident $order:ident ipv6) => {
+        $a.ipv6()?
+    };
+    ($a:ident $order:ident $number:ident) => {
+        $a.$number($order)?
+    };
 }
 
-/// Reads the attributes of an event.
-pub fn event(bytes: &[u8], order: Order, base: usize) -> Result<Event, Fault> {
-    let mut to = Event::default();
-    let (list, fault) = attributes(bytes, order, base);
-    for a in &list {
-        match a.number() {
-            1 => to.token = Some(a.u32(order)?),
-            2 => to.family = Some(a.u16(order)?),
-            3 => to.loc_id = Some(a.u8()?),
-            4 => to.rem_id = Some(a.u8()?),
-            5 => to.saddr4 = Some(a.ipv4()?),
-            6 => to.saddr6 = Some(a.ipv6()?),
-            7 => to.daddr4 = Some(a.ipv4()?),
-            8 => to.daddr6 = Some(a.ipv6()?),
-            9 => to.sport = Some(a.be16()?),
-            10 => to.dport = Some(a.be16()?),
-            11 => to.backup = Some(a.u8()?),
-            12 => to.error = Some(a.u8()?),
-            13 => to.flags = Some(a.u16(order)?),
-            14 => to.timeout = Some(a.u32(order)?),
-            15 => to.if_idx = Some(a.u32(order)?),
-            16 => to.reset_reason = Some(a.u32(order)?),
-            17 => to.reset_flags = Some(a.u32(order)?),
-            18 => to.server_side = Some(a.u8()?),
-            _ => to.unknown = to.unknown.saturating_add(1),
+macro_rules! event {
+    ($($number:literal $field:ident $with:ident: $type:ty = $kind:ident;)+) => {
+        /// The attributes of an event.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub struct Event {
+            $(pub $field: Option<$type>,)+
+            pub unknown: u16,
         }
-    }
-    fault.map_or(Ok(to), Err)
+
+        /// Reads the attributes of an event.
+        pub fn event(bytes: &[u8], order: Order, base: usize) -> Result<Event, Fault> {
+            let mut to = Event::default();
+            let (list, fault) = attributes(bytes, order, base);
+            for a in &list {
+                match a.number() {
+                    $($number => to.$field = Some(read!(a order $kind)),)+
+                    _ => to.unknown = to.unknown.saturating_add(1),
+                }
+            }
+            fault.map_or(Ok(to), Err)
+        }
+    };
 }
+
+event_attributes!(event);
 
 /// What an acknowledgement or an end says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use arbitrary::{Arbitrary, Unstructured};
 use mptcp_codec::exchange::Exchange;
 use mptcp_codec::generic::{controller, Generic};
-use mptcp_codec::mptcp::{
-    attribute, request, Endpoint, EndpointFlags, EventAttributes, EventFlags, Limits,
-};
+use mptcp_codec::mptcp::{attribute, request, Endpoint, EndpointFlags, EventAttributes, Limits};
 use mptcp_codec::netlink::{Attributes, Header, Messages, Writer};
 use mptcp_codec::order::{Big, Little, Order};
 use mptcp_codec::{Error, ErrorKind};
@@ -47,27 +45,28 @@ enum Request<'a> {
     AllFamilies,
 }
 
-#[derive(Arbitrary, Debug)]
-struct Event {
-    token: Option<u32>,
-    family: Option<u16>,
-    loc_id: Option<u8>,
-    rem_id: Option<u8>,
-    saddr4: Option<Ipv4Addr>,
-    saddr6: Option<Ipv6Addr>,
-    daddr4: Option<Ipv4Addr>,
-    daddr6: Option<Ipv6Addr>,
-    sport: Option<u16>,
-    dport: Option<u16>,
-    backup: Option<u8>,
-    error: Option<u8>,
-    flags: Option<u16>,
-    timeout: Option<u32>,
-    if_idx: Option<u32>,
-    reset_reason: Option<u32>,
-    reset_flags: Option<u32>,
-    server_side: Option<u8>,
+macro_rules! event {
+    ($($number:literal $field:ident $with:ident: $type:ty = $kind:ident;)+) => {
+        #[derive(Arbitrary, Debug)]
+        struct Event {
+            $($field: Option<$type>,)+
+        }
+
+        impl Event {
+            fn set(&self) -> EventAttributes {
+                let mut set = EventAttributes::EMPTY;
+                $(
+                    if let Some(value) = self.$field {
+                        set = set.$with(value.into());
+                    }
+                )+
+                set
+            }
+        }
+    };
 }
+
+event_attributes!(event);
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -329,22 +328,7 @@ fn limits(accepted: Option<u32>, subflows: Option<u32>) -> Limits {
 
 /// Encodes the set, reads it back, both ways.
 fn event<E: Order>(event: &Event, big: bool) {
-    let mut set = EventAttributes::EMPTY;
-    macro_rules! with {
-        ($($field:ident $with:ident $(($wrap:path))?),*) => {$(
-            if let Some(v) = event.$field {
-                set = set.$with($($wrap)?(v));
-            }
-        )*};
-    }
-    with!(
-        token with_token, family with_family, loc_id with_loc_id, rem_id with_rem_id,
-        saddr4 with_saddr4, saddr6 with_saddr6, daddr4 with_daddr4, daddr6 with_daddr6,
-        sport with_sport, dport with_dport, backup with_backup, error with_error,
-        flags with_flags(EventFlags), timeout with_timeout, if_idx with_if_idx,
-        reset_reason with_reset_reason, reset_flags with_reset_flags,
-        server_side with_server_side
-    );
+    let set = event.set();
     print_all!(set);
     let mut buffer = [0; 256];
     let mut writer = Writer::<E>::with_order(&mut buffer, Header::default());

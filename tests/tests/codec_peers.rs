@@ -563,3 +563,104 @@ fn random_well_formed_messages_are_read_alike() {
         );
     }
 }
+
+/// What the README of the codec shows beside the next.
+mod ours {
+    use mptcp_codec::mptcp::Endpoint;
+    use mptcp_codec::netlink::{Content, Messages};
+    use mptcp_codec::Error;
+    use std::net::IpAddr;
+
+    /// The ids and addresses of the endpoints in a datagram.
+    pub fn endpoints(datagram: &[u8]) -> Result<Vec<(Option<u8>, Option<IpAddr>)>, Error> {
+        let mut all = Vec::new();
+        for message in Messages::new(datagram) {
+            let message = message?;
+            match message.content()? {
+                Content::Data => {
+                    let endpoint = Endpoint::decode(&message)?;
+                    all.push((endpoint.id(), endpoint.address()));
+                }
+                Content::Done(done) if done.errno == 0 => {}
+                refused => panic!("{refused:?}"),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The same with netlink-bindings.
+mod theirs {
+    use netlink_bindings::mptcp_pm::{Address, Attr, OpGetAddrDump};
+    use netlink_bindings::traits::NetlinkRequest;
+    use netlink_bindings::utils::ErrorContext;
+    use std::net::IpAddr;
+
+    fn payloads(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let messages = mptcp_codec::netlink::Messages::new(datagram);
+        messages.flatten().filter_map(|message| {
+            let is_data = message.header.message_type >= 16;
+            is_data.then_some(message.payload())
+        })
+    }
+
+    /// The ids and addresses of the endpoints in a datagram.
+    pub fn endpoints(datagram: &[u8]) -> Result<Vec<(Option<u8>, Option<IpAddr>)>, ErrorContext> {
+        let mut all = Vec::new();
+        for payload in payloads(datagram) {
+            for attribute in OpGetAddrDump::decode_reply(payload) {
+                let Attr::Addr(nest) = attribute? else {
+                    continue;
+                };
+                let (mut id, mut address) = (None, None);
+                for attribute in nest {
+                    match attribute? {
+                        Address::Id(value) => id = Some(value),
+                        Address::Addr4(value) => address = Some(IpAddr::V4(value.into())),
+                        Address::Addr6(value) => {
+                            let value = <[u8; 16]>::try_from(value).expect("sixteen bytes");
+                            address = Some(IpAddr::V6(value.into()));
+                        }
+                        _ => {}
+                    }
+                }
+                all.push((id, address));
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[test]
+fn the_readme_shows_the_same_job_in_two_crates() {
+    let readme = include_str!("../../codec/README.md");
+    let source = include_str!("codec_peers.rs");
+    let shown: Vec<&str> = readme.split("```rust,ignore\n").skip(1).collect();
+    assert_eq!(shown.len(), 2);
+    for block in shown {
+        let block = block.split("```").next().expect("its end");
+        let inside: String = block
+            .lines()
+            .map(|line| match line {
+                "" => String::from("\n"),
+                line => format!("    {}\n", line.replace("fn endpoints", "pub fn endpoints")),
+            })
+            .collect();
+        assert!(source.contains(&inside), "not as it is run:\n{inside}");
+    }
+    let mut met = 0;
+    for (name, datagram) in datagrams() {
+        let is_dump = messages(&datagram).iter().all(|message| {
+            let number = message.header.message_type;
+            number == 3 || number >= 20 && message.header.flags & 2 != 0
+        });
+        if !name.contains("dump") || !is_dump {
+            continue;
+        }
+        let ours = ours::endpoints(&datagram).expect("well-formed");
+        let theirs = theirs::endpoints(&datagram).expect("well-formed");
+        met += ours.len();
+        assert_eq!(ours, theirs, "{name}");
+    }
+    assert!(met > 100, "only {met}");
+}

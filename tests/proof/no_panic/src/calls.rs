@@ -5,7 +5,7 @@
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use mptcp_codec::diag::sockopt::{FullInfo, FullSubflow, SubflowAddresses, Subflows};
+use mptcp_codec::diag::sockopt::{FullInfo, FullSubflow, SubflowAddresses, Subflows, full_header};
 use mptcp_codec::diag::{
     End, Field, Filter, MptcpInfo, Query, Socket, SocketMemory, SocketView, SubflowInfo, TcpInfo,
 };
@@ -14,17 +14,13 @@ use mptcp_codec::generic::controller::{self, Family};
 use mptcp_codec::generic::policy::{self, Entries};
 use mptcp_codec::generic::{self, Generic};
 use mptcp_codec::inet;
-use mptcp_codec::mptcp::{
-    request, Endpoint, EndpointFlags, Event, EventAttributes, Limits, Place,
-};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Event, EventAttributes, Limits, Place, request};
 use mptcp_codec::netlink::{
     self, Attribute, Attributes, ExtendedAck, Header, Message, Messages, Rule, Writer,
 };
 use mptcp_codec::order::{Big, Little};
 use mptcp_codec::route::request as ask;
-use mptcp_codec::route::{
-    Address, AddressAttributes, Change, Link, NextHops, Route, RoutingRule,
-};
+use mptcp_codec::route::{Address, AddressAttributes, Change, Link, NextHops, Route, RoutingRule};
 use mptcp_codec::{Error, ErrorKind};
 
 /// Exports a function for each row. What is large comes behind a reference:
@@ -51,6 +47,7 @@ macro_rules! decoders {
 decoders! {
     call_message call_message_be(m: Messages<'_, Little>, Messages<'_, Big>) (m.is_empty(), m.next());
     call_content call_content_be(m: Message<'_, Little>, Message<'_, Big>) m.content();
+    call_errno call_errno_be(m: Message<'_, Little>, Message<'_, Big>) m.errno();
     call_skip call_skip_be(m: Message<'_, Little>, Message<'_, Big>) m.attributes(black_box(4));
     call_attribute call_attribute_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.next();
     call_find_last call_find_last_be(a: Attributes<'_, Little>, Attributes<'_, Big>) a.find_last(black_box(3));
@@ -145,6 +142,7 @@ calls! {
     call_feed(e: &mut Exchange, b: &[u8]) e.feed(b);
     call_feed_messages(e: &mut Exchange, m: &Messages<'_, Big>) e.feed_messages(*m);
     call_header(b: &[u8; 16]) Header::from_bytes::<Big>(b);
+    call_full_header(n: u32, a: u64) full_header(n, (n, a), (n, a));
     call_align(len: usize) netlink::align(len);
     call_name_of(number: u16) Endpoint::name_of(number);
     call_error_names(e: &Error) (e.set(), e.attribute_name(), e.in_set(Endpoint::NAMES));
