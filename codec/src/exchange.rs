@@ -366,6 +366,8 @@ mod tests {
             (SET, &[BROKEN, ACK], "!", true),
             (SET, &[ACK, ACK], "e", true),
             (GET, &[OTHER, EVENT, ITEM], "i", true),
+            (DUMP, &[EVENT, PART, DONE], "ie", true),
+            (SET, &[EVENT], "", false),
             (GET, &[OTHER], "", false),
         ] {
             let (got, exchange) = play(request, datagrams);

@@ -571,8 +571,10 @@ mod ours {
     use mptcp_codec::Error;
     use std::net::IpAddr;
 
+    type Ends = Vec<(Option<u8>, Option<IpAddr>)>;
+
     /// The ids and addresses of the endpoints in a datagram.
-    pub fn endpoints(datagram: &[u8]) -> Result<Vec<(Option<u8>, Option<IpAddr>)>, Error> {
+    pub fn endpoints(datagram: &[u8]) -> Result<Ends, Error> {
         let mut all = Vec::new();
         for message in Messages::new(datagram) {
             let message = message?;
@@ -604,8 +606,10 @@ mod theirs {
         })
     }
 
+    type Ends = Vec<(Option<u8>, Option<IpAddr>)>;
+
     /// The ids and addresses of the endpoints in a datagram.
-    pub fn endpoints(datagram: &[u8]) -> Result<Vec<(Option<u8>, Option<IpAddr>)>, ErrorContext> {
+    pub fn endpoints(datagram: &[u8]) -> Result<Ends, ErrorContext> {
         let mut all = Vec::new();
         for payload in payloads(datagram) {
             for attribute in OpGetAddrDump::decode_reply(payload) {

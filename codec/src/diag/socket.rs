@@ -567,11 +567,14 @@ mod tests {
         let mut bytes = bytes(SUBFLOW);
         let len = bytes.len() as u32;
         bytes[..4].copy_from_slice(&len.to_le_bytes());
+        // What waits to be read and to be acknowledged, each its own number.
+        (bytes[16 + 56], bytes[16 + 60]) = (7, 9);
         let socket = Socket::decode(&message::<Little>(&bytes)).unwrap();
         assert_eq!((socket.family, socket.state), (2, State::Established));
         assert_eq!((socket.source_port, socket.destination_port), (5002, 44525));
         assert_eq!(socket.source, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert_eq!((socket.cookie, socket.inode), (0x1_0000_000a, 0x178));
+        assert_eq!((socket.receive_queue, socket.send_queue), (7, 9));
         assert_eq!(socket.fields.congestion().unwrap().as_bytes(), b"cubic");
         assert_eq!(socket.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
         let subflow = socket.subflow().unwrap().unwrap();
@@ -586,6 +589,7 @@ mod tests {
         let view = SocketView::decode(&message::<Little>(&bytes)).unwrap();
         assert_eq!((view.state(), view.interface()), (socket.state, 0));
         assert_eq!((view.cookie(), view.inode()), (0x1_0000_000a, 0x178));
+        assert_eq!((view.receive_queue(), view.send_queue()), (7, 9));
         let [local, remote] = view.ends();
         assert_eq!((local.address(), local.port), (socket.source, 5002));
         assert_eq!((remote.address(), remote.port), (socket.destination, 44525));

@@ -249,6 +249,17 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_8_bits_count_where_there_are_no_others() {
+        let bytes =
+            bytes("24000000 1400 0000 00000000 00000000 02 18 80 00 01000000 0800 0100 0a000001");
+        let mut bytes = bytes;
+        bytes[0] = bytes.len() as u8;
+        let address = Address::decode(&message::<Little>(&bytes)).unwrap();
+        assert_eq!(address.flags, AddressFlags::PERMANENT);
+        assert_eq!((address.fields.flags(), address.peer()), (None, None));
+    }
+
+    #[test]
     fn an_address_has_the_length_of_its_family() {
         let bytes =
             bytes("24000000 1400 0000 00000000 00000000 0a 40 80 00 01000000 0800 0100 0a000001");

@@ -258,6 +258,10 @@ mod tests {
         let link = Link::decode(&message::<Big>(&big)).unwrap();
         assert_eq!((link.index, link.change), (4, u32::MAX));
         assert!(!link.is_usable());
+        let with = |flags| Link::<Big> { flags, ..link };
+        assert!(!with(LinkFlags::UP).is_usable());
+        assert!(!with(LinkFlags::LOWER_UP).is_usable());
+        assert!(with(LinkFlags::UP | LinkFlags::LOWER_UP).is_usable());
     }
 
     #[test]

@@ -319,13 +319,14 @@ mod tests {
     fn the_way_to_a_destination_is_read() {
         let bytes = bytes(
             "40000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 01 00020000
-             0800 0f00 fe000000 0800 0100 0a090909 0800 0400 04000000 0800 0700 c0000202
+             0800 0f00 332211f0 0800 0100 0a090909 0800 0400 04000000 0800 0700 c0000202
              0800 0500 c0000201",
         );
         let mut bytes = bytes;
         bytes[0] = bytes.len() as u8;
         let route = Route::decode(&message::<Little>(&bytes)).unwrap();
-        assert_eq!((route.kind, route.table), (RouteKind::Unicast, 254));
+        // TABLE is above what the byte beside it can hold.
+        assert_eq!((route.kind, route.table), (RouteKind::Unicast, 0xf011_2233));
         assert_eq!(route.fields.output(), Some(4));
         assert_eq!(
             route.gateway(),
