@@ -6,13 +6,12 @@
 //! `tests/tests/pictures.rs` says when it is to be made again.
 
 use std::io::{Read, Write};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ip_mptcp_tests::namespace::{shape, sysctl};
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::picture::Terminal;
-use ip_mptcp_tests::program::{binary, resize, terminal};
 
 const COLUMNS: u16 = 80;
 /// As many as are drawn on.
@@ -63,39 +62,22 @@ fn take(paths: &TwoPaths) -> Terminal {
         while matches!(to.read(&mut room), Ok(1..)) {}
     });
 
-    let (mut master, slave) = terminal();
-    resize(&master, COLUMNS, LINES);
-    let end = || slave.try_clone().expect("a descriptor");
-    let mut child = Command::new(binary())
-        .args(["-c", "paths"])
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .env_remove("COLORFGBG")
-        .stdin(end())
-        .stdout(end())
-        .spawn()
-        .expect("the program");
     let start = Instant::now();
     let mut seen = Terminal {
         columns: COLUMNS,
         lines: LINES,
         bytes: String::new(),
     };
-    let mut room = [0; 65536];
-    while start.elapsed() < LONG {
-        let got = master.read(&mut room).expect("what is drawn");
-        seen.bytes += std::str::from_utf8(&room[..got]).expect("ASCII");
+    seen.run("paths", |seen| {
         // The last frame is all that there is to be seen.
-        if let Some(frame) = seen.bytes.rfind("\x1b[H") {
-            let whole = seen.bytes.ends_with("\x1b[J");
-            seen.bytes.drain(..frame);
-            let text = seen.text().join("\n");
-            if whole && text.contains("active   80%") && text.contains("active   20%") {
-                break;
-            }
-        }
-    }
-    let _ = child.kill();
-    let _ = child.wait();
+        let Some(frame) = seen.bytes.rfind("\x1b[H") else {
+            return false;
+        };
+        seen.bytes.drain(..frame);
+        let whole = seen.bytes.ends_with("\x1b[J");
+        let text = seen.text().join("\n");
+        let both = text.contains("active   80%") && text.contains("active   20%");
+        whole && both || start.elapsed() >= LONG
+    });
     seen
 }

@@ -1,5 +1,6 @@
 //! What the kernel's path manager holds, seen without the product's help.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -216,6 +217,25 @@ pub fn state() -> Vec<String> {
     let mut lines: Vec<_> = endpoints().iter().map(Endpoint::to_string).collect();
     lines.push(limits().to_string());
     lines
+}
+
+/// The kernel's counters of MPTCP in the thread's namespace.
+pub fn counters() -> BTreeMap<String, u64> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("the counters");
+    let mut lines = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("MPTcpExt:"));
+    let names = lines.next().expect("names").split_whitespace();
+    let values = lines.next().expect("values").split_whitespace();
+    names
+        .zip(values)
+        .map(|(name, value)| (name.to_string(), value.parse().expect("a number")))
+        .collect()
+}
+
+/// One of them; `None` where the kernel lacks it.
+pub fn counter(name: &str) -> Option<u64> {
+    counters().remove(name)
 }
 
 /// Version of the running kernel, e.g. `(6, 18)`.

@@ -17,6 +17,7 @@
 //! | [`monitor`] | a running `monitor`, known to be subscribed; an independent event counter |
 //! | [`load`] | thousands of connections |
 //! | [`picture`] | pictures of the README, made of what was seen and stored in them |
+//! | [`random`] | random numbers that a seed repeats |
 //! | [`schema`] | a judge of the shape of JSON |
 //! | [`lock`] | what tests in all namespaces share: whether anybody listens to events |
 //! | [`table`], [`contract`] | tables of cases kept as data, and running them |
@@ -42,6 +43,7 @@ pub mod netlink;
 pub mod paths;
 pub mod picture;
 pub mod program;
+pub mod random;
 pub mod schema;
 pub mod table;
 pub mod wait;

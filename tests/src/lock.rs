@@ -26,7 +26,7 @@ impl Listening {
 
     fn lock(operation: i32) -> Listening {
         let path = std::env::temp_dir().join("ip-mptcp-tests-listening.lock");
-        // The file may belong to another user: who may read it may lock it.
+        // The file may belong to another user: the right to read it is enough to lock it.
         let file = File::open(&path)
             .or_else(|_| File::options().create(true).append(true).open(&path))
             .expect("a file to lock");

@@ -3,8 +3,13 @@
 //! Each has in it what it was made of, in its element `desc`, so that a test can make it
 //! again and see whether it is what would be made today.
 
+use std::io::Read;
+use std::process::Command;
+
 use plotters::prelude::*;
 use vt100::Parser;
+
+use crate::program::{binary, terminal_of};
 
 /// Bytes that two paths have carried, so long after the beginning.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,6 +148,29 @@ impl Terminal {
             lines: lines.parse().ok()?,
             bytes: bytes.replace("\\e", "\x1b").replace("\\r", "\r"),
         })
+    }
+
+    /// Adds what the program draws with these words, in colour, until that is `enough`.
+    pub fn run(&mut self, words: &str, mut enough: impl FnMut(&mut Terminal) -> bool) {
+        let (mut master, slave) = terminal_of(self.columns, self.lines);
+        let end = || slave.try_clone().expect("a descriptor");
+        let mut child = Command::new(binary())
+            .arg("-c")
+            .args(words.split(' '))
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .env_remove("COLORFGBG")
+            .stdin(end())
+            .stdout(end())
+            .spawn()
+            .expect("the program");
+        let mut room = [0; 65536];
+        while !enough(self) {
+            let got = master.read(&mut room).expect("what is drawn");
+            self.bytes += std::str::from_utf8(&room[..got]).expect("ASCII");
+        }
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     /// The emulator that has been sent it.

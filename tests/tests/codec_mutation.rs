@@ -7,6 +7,7 @@
 //! malformed; anything else is not. The mutations are the same in every run.
 
 use ip_mptcp_tests::captures::{self, ByteOrder};
+use ip_mptcp_tests::random::Random;
 use mptcp_codec::diag::Socket;
 use mptcp_codec::generic::controller::Family;
 use mptcp_codec::generic::policy::Entries;
@@ -121,24 +122,6 @@ impl Seed {
     }
 }
 
-/// xorshift64*: the same numbers everywhere, for ever.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        ((self.next() >> 32) as usize) % n.max(1)
-    }
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-}
-
 /// Damages the bytes in one way. Positions of headers are those of the whole
 /// seed: after a cut they hit something else, which is as well.
 fn damage(bytes: &mut Vec<u8>, seed: &Seed, others: &[Seed], random: &mut Random) {
@@ -175,7 +158,7 @@ fn damage(bytes: &mut Vec<u8>, seed: &Seed, others: &[Seed], random: &mut Random
         4 if !seed.messages.is_empty() => {
             // nlmsg_len: near the truth, and far from it.
             let near = (len + random.below(9)).saturating_sub(4) as u32;
-            let wild = random.next() as u32;
+            let wild = random.any() as u32;
             let value = random.of(&[0, 15, 16, 17, 20, near, near, wild, 0x8000_0010, u32::MAX]);
             set(bytes, random.of(&seed.messages), &four(value));
         }
@@ -191,7 +174,7 @@ fn damage(bytes: &mut Vec<u8>, seed: &Seed, others: &[Seed], random: &mut Random
             let order = reference::Order { big: seed.big };
             let was = bytes.get(at..at + 2).map_or(4, |b| order.u16(b));
             let near = was.wrapping_add(random.below(9) as u16).wrapping_sub(4);
-            let wild = random.next() as u16;
+            let wild = random.any() as u16;
             let value = random.of(&[near, near, near, 0, 3, 4, 5, wild, u16::MAX]);
             set(bytes, at, &two(value));
         }

@@ -420,15 +420,7 @@ fn filter(name: &str, value: &str) {
 
 /// The value of a counter in the thread's namespace.
 fn counter(name: &str) -> u64 {
-    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("the counters");
-    let mut lines = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("MPTcpExt:"));
-    let names = lines.next().expect("names").split_whitespace();
-    let values = lines.next().expect("values").split_whitespace();
-    let mut all = names.zip(values);
-    let found = all.find(|(known, _)| *known == name);
-    found.map_or(0, |(_, value)| value.parse().expect("a number"))
+    kernel::counter(name).unwrap_or(0)
 }
 
 fn until_counted(name: &str) {

@@ -83,31 +83,17 @@ fn route_by(name: &str) {
 /// Waits until a counter of the thread's namespace is not 0.
 fn counted(name: &str) {
     until(name, || {
-        netstat().get(name).filter(|value| **value > 0).map(drop)
+        kernel::counter(name).filter(|value| *value > 0).map(drop)
     });
-}
-
-/// The kernel's counters of MPTCP in the thread's namespace.
-fn netstat() -> BTreeMap<String, u64> {
-    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("the counters");
-    let mut lines = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("MPTcpExt:"));
-    let names = lines.next().expect("names").split_whitespace();
-    let values = lines.next().expect("values").split_whitespace();
-    names
-        .zip(values)
-        .map(|(name, value)| (name.to_string(), value.parse().expect("a number")))
-        .collect()
 }
 
 /// What the runs of the tool write while no counter moves, and the counters then: late
 /// acknowledgements and what is sent again move them.
 fn at_rest<const N: usize>(runs: [&str; N]) -> (BTreeMap<String, u64>, [String; N]) {
     until("counters at rest", || {
-        let before = netstat();
+        let before = kernel::counters();
         let said = runs.map(|words| Run::tool(words).run().success().stdout());
-        (netstat() == before).then_some((before, said))
+        (kernel::counters() == before).then_some((before, said))
     })
 }
 
@@ -176,7 +162,7 @@ fn counters_are_those_of_the_kernel_under_its_names() {
 #[test]
 fn intervals_show_what_was_added() {
     let Some(sound) = Sound::fresh() else { return };
-    let before = netstat();
+    let before = kernel::counters();
     let running = Run::tool("-j counters --all --interval 0.5").start();
     let text = Run::tool("counters --interval 1").start();
     let line = |bytes: &[u8], count| bytes.iter().filter(|byte| **byte == b'\n').count() >= count;
@@ -198,7 +184,7 @@ fn intervals_show_what_was_added() {
             connection.subflows().filter(|count| *count == 1)
         });
     }
-    let after = netstat();
+    let after = kernel::counters();
     let total = |records: &[BTreeMap<String, u64>], name: &str| -> u64 {
         records.iter().map(|record| record[name]).sum()
     };

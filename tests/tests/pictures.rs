@@ -3,7 +3,6 @@
 use ip_mptcp_tests::documents::read;
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::picture::{Terminal, Transfer};
-use ip_mptcp_tests::program::{binary, resize, terminal};
 
 const TOUR: &str = "tests/pictures/tour.svg";
 const PATHS: &str = "tests/pictures/paths.svg";
@@ -55,32 +54,14 @@ fn the_picture_of_paths_shows_what_paths_shows_today() {
 
 /// What is drawn in a terminal of the same size, with rates.
 fn drawn(like: &Terminal) -> Terminal {
-    use std::io::Read;
-
-    let (mut master, slave) = terminal();
-    resize(&master, like.columns, like.lines);
-    let end = || slave.try_clone().expect("a descriptor");
-    let mut child = std::process::Command::new(binary())
-        .args(["-c", "paths", "--interval", "0.1"])
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .env_remove("COLORFGBG")
-        .stdin(end())
-        .stdout(end())
-        .spawn()
-        .expect("the program");
     let mut seen = Terminal {
         bytes: String::new(),
         ..*like
     };
-    let mut room = [0; 65536];
     // Two frames: the first has no rates.
-    while seen.bytes.matches("\x1b[J").count() < 2 {
-        let got = master.read(&mut room).expect("what is drawn");
-        seen.bytes += std::str::from_utf8(&room[..got]).expect("ASCII");
-    }
-    let _ = child.kill();
-    let _ = child.wait();
+    seen.run("paths --interval 0.1", |seen| {
+        seen.bytes.matches("\x1b[J").count() >= 2
+    });
     seen
 }
 

@@ -4,32 +4,8 @@
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::namespace::Namespace;
 use ip_mptcp_tests::program::{iproute2, Output, Run};
+use ip_mptcp_tests::random::Random;
 use ip_mptcp_tests::wait::skip;
-
-/// A small generator of random numbers (xorshift64*); what matters is that a seed gives
-/// the same sequence everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
 
 fn seeds() -> Vec<u64> {
     match std::env::var("IP_MPTCP_SEED") {
@@ -78,44 +54,44 @@ const IDS: &[&str] = &[
 ];
 
 fn address(random: &mut Random) -> &'static str {
-    random.pick(ADDRESSES)
+    random.of(ADDRESSES)
 }
 
 /// One command that iproute2 6.1 and later and the tool are to treat alike: outside the
 /// stated differences, no laminar, no id 0.
 fn command(random: &mut Random) -> String {
-    let endpoint = random.pick(&["endpoint", "end", "e"]);
+    let endpoint = random.of(&["endpoint", "end", "e"]);
     match random.below(20) {
         0..=6 => add(random, endpoint),
         7..=9 => {
-            let delete = random.pick(&["delete", "del", "d"]);
-            let id = random.pick(&["id", "i"]);
+            let delete = random.of(&["delete", "del", "d"]);
+            let id = random.of(&["id", "i"]);
             match random.below(6) {
                 0 => format!("{endpoint} {delete} {id} 0 {}", address(random)),
                 1 => format!("{endpoint} {delete} {id} 0"),
-                _ => format!("{endpoint} {delete} {id} {}", random.pick(IDS)),
+                _ => format!("{endpoint} {delete} {id} {}", random.of(IDS)),
             }
         }
         10..=12 => {
             // Both bits named: that is where iproute2's overwriting and our changing agree.
             let bits = [
-                random.pick(&["backup", "nobackup"]),
-                random.pick(&["fullmesh", "nofullmesh"]),
+                random.of(&["backup", "nobackup"]),
+                random.of(&["fullmesh", "nofullmesh"]),
             ];
             let which = match random.below(3) {
                 0 => address(random).to_string(),
-                _ => format!("id {}", random.pick(IDS)),
+                _ => format!("id {}", random.of(IDS)),
             };
             format!("{endpoint} change {which} {} {}", bits[0], bits[1])
         }
-        13 => format!("{endpoint} show id {}", random.pick(IDS)),
-        14 => format!("{endpoint} {}", random.pick(&["show", "s", ""])),
+        13 => format!("{endpoint} show id {}", random.of(IDS)),
+        14 => format!("{endpoint} {}", random.of(&["show", "s", ""])),
         15 => format!(
             "{endpoint} {}",
-            random.pick(&["flush", "f", "bogus", "''", "-j"])
+            random.of(&["flush", "f", "bogus", "''", "-j"])
         ),
         16 => random
-            .pick(&["limits", "lim show", "l sh", "limits bogus", "bogus", "''"])
+            .of(&["limits", "lim show", "l sh", "limits bogus", "bogus", "''"])
             .to_string(),
         _ => limits(random),
     }
@@ -129,24 +105,24 @@ fn add(random: &mut Random, endpoint: &str) -> String {
         }
     }
     if random.one_in(3) {
-        words.push(format!("id {}", random.pick(IDS)));
+        words.push(format!("id {}", random.of(IDS)));
     }
     if random.one_in(3) {
-        let device = random.pick(&["lo", "lo", "nope0", "''", "sixteen_letters_", "a/b"]);
-        words.push(format!("{} {device}", random.pick(&["dev", "d"])));
+        let device = random.of(&["lo", "lo", "nope0", "''", "sixteen_letters_", "a/b"]);
+        words.push(format!("{} {device}", random.of(&["dev", "d"])));
     }
     if random.one_in(4) {
-        let port = random.pick(&["8080", "0x1f91", "0", "65535", "65536", "http"]);
-        words.push(format!("{} {port}", random.pick(&["port", "p"])));
+        let port = random.of(&["8080", "0x1f91", "0", "65535", "65536", "http"]);
+        words.push(format!("{} {port}", random.of(&["port", "p"])));
     }
     if random.one_in(12) {
-        words.push(random.pick(WRONG).into());
+        words.push(random.of(WRONG).into());
     }
     if random.one_in(12) {
         words.remove(0);
     }
     if random.one_in(20) {
-        words.push(random.pick(&["id", "dev", "port"]).into());
+        words.push(random.of(&["id", "dev", "port"]).into());
     }
     // Fisher and Yates; a keyword and its value move together.
     for last in (1..words.len()).rev() {
@@ -158,8 +134,8 @@ fn add(random: &mut Random, endpoint: &str) -> String {
 fn limits(random: &mut Random) -> String {
     let mut words = vec!["limits set".to_string()];
     for _ in 0..=random.below(2) {
-        let name = random.pick(&["subflows", "s", "sub", "add_addr_accepted", "a", "bogus"]);
-        let value = random.pick(&["0", "1", "4", "8", "010", "0x5", "4294967295", "-1", "x"]);
+        let name = random.of(&["subflows", "s", "sub", "add_addr_accepted", "a", "bogus"]);
+        let value = random.of(&["0", "1", "4", "8", "010", "0x5", "4294967295", "-1", "x"]);
         words.push(format!("{name} {value}"));
     }
     if random.one_in(10) {
@@ -188,7 +164,7 @@ fn random_commands_do_what_they_do_with_iproute2() {
         let (theirs, ours) = (Namespace::another(), Namespace::another());
         let mut history = Vec::new();
         for _ in 0..COMMANDS {
-            let options = random.pick(&["", "", "", "-j", "-j -p", "-d", "-force"]);
+            let options = random.of(&["", "", "", "-j", "-j -p", "-d", "-force"]);
             let line = command(&mut random);
             // iproute2 has no JSON for limits: a stated difference.
             let options = match line.starts_with('l') {

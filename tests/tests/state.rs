@@ -18,6 +18,7 @@ use ip_mptcp_tests::namespace::{
 };
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, injected, strace, Output, Run};
+use ip_mptcp_tests::random::Random;
 use ip_mptcp_tests::wait::{skip, until};
 
 /// The exit status of a dry run that has something to say.
@@ -744,7 +745,7 @@ fn killed_at_any_moment_apply_goes_on_where_it_was() {
         "endpoint add 10.0.0.1 id 1 subflow\nendpoint add 10.0.0.2 id 2 subflow\nlimits set subflows 3",
         "endpoint add 10.0.0.3 id 1 subflow\nendpoint add 10.0.0.2 id 3 signal\nlimits set subflows 4",
     ];
-    let mut random = Random::new();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..60 {
         let text = texts[round % 2];
         let running = apply("", text).start();
@@ -754,22 +755,6 @@ fn killed_at_any_moment_apply_goes_on_where_it_was() {
         let _ = running.finish();
         apply("", text).run().success();
         assert_eq!(apply("--dry-run", text).run().success().stdout(), "");
-    }
-}
-
-/// A generator of numbers, the same every time: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        Random(0x9E37_79B9_7F4A_7C15)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
     }
 }
 
@@ -1663,7 +1648,7 @@ fn a_signal_in_the_middle_leaves_the_state_before_or_after() {
         apply("", &text(of)).run().success();
         kernel::state()
     });
-    let mut random = Random::new();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..60 {
         let running = apply("", &text(1 + round % 2)).start();
         // The moment is to be any; nothing depends on it.

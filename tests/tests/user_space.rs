@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ip_mptcp_tests::connection::Connection;
 use ip_mptcp_tests::contract;
+use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::lock::Listening;
 use ip_mptcp_tests::monitor::{listeners, Monitor};
 use ip_mptcp_tests::namespace::sysctl;
@@ -506,31 +507,17 @@ fn announcing_where_nobody_listens_warns_and_the_peer_is_refused() {
     let create =
         format!("subflow create token {client:x} id 2 from 10.0.2.2 to 10.0.2.1 port {port}");
     Run::tool(&create).run().success();
-    if counter("MPJoinRejected").is_none() {
+    if kernel::counter("MPJoinRejected").is_none() {
         skip("this kernel does not count the subflows that it refuses");
         return;
     }
     let (refused, joined) = until("the end of the join", || {
         connection.exchange(1);
-        let refused = paths.server.inside(|| counter("MPJoinRejected"))?;
-        let joined = paths.server.inside(|| counter("MPJoinAckRx"))?;
+        let refused = paths.server.inside(|| kernel::counter("MPJoinRejected"))?;
+        let joined = paths.server.inside(|| kernel::counter("MPJoinAckRx"))?;
         (refused + joined > 0).then_some((refused, joined))
     });
     if joined > refused {
         skip("a process outside these tests listens to MPTCP events");
     }
-}
-
-/// A counter of the thread's namespace; `None` where the kernel has it not.
-fn counter(name: &str) -> Option<u64> {
-    let table = std::fs::read_to_string("/proc/thread-self/net/netstat").expect("counters");
-    let mut lines = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("MPTcpExt: "));
-    let names = lines.next().expect("names").split_whitespace();
-    let values = lines.next().expect("values").split_whitespace();
-    names
-        .zip(values)
-        .find(|(listed, _)| *listed == name)
-        .map(|(_, value)| value.parse().expect("a number"))
 }

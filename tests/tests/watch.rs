@@ -14,6 +14,7 @@ use ip_mptcp_tests::namespace::{
 };
 use ip_mptcp_tests::paths::TwoPaths;
 use ip_mptcp_tests::program::{binary, Output, Run, Running};
+use ip_mptcp_tests::random::Random;
 use ip_mptcp_tests::wait::{skip, until};
 
 /// A state file that the test removes at its end.
@@ -539,18 +540,6 @@ fn resident_memory(watch: &Watch) -> u64 {
     number
         .and_then(|number| number.parse().ok())
         .expect("a number of kB")
-}
-
-/// A generator of numbers, the same every time: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
 }
 
 /// The interfaces that random events happen to, by what they are called at the moment.
