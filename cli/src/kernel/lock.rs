@@ -4,7 +4,7 @@
 //! for processes without rights over it, and must be given up when its holder
 //! ends, however that happens. A name in the abstract name space of AF_UNIX is
 //! free for all to take; a file below /run is not one for each namespace. So it
-//! is a file of /proc that only those may open who may also change the network:
+//! is a file of /proc that only processes may open that may also change the network:
 //! the lock of flock(2) on it is no use of what it holds, and works where /proc
 //! is read-only. Where there is no /proc, there is no lock.
 
@@ -14,7 +14,7 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::sys::{self, Fd, Polled};
 
-/// Mode 0600, there wherever MPTCP is.
+/// Mode 0600; it exists wherever MPTCP does.
 const PLACE: &CStr = c"/proc/sys/net/ipv4/tcp_fastopen_key";
 /// Longer than any set of changes takes, in milliseconds.
 const PATIENCE: u64 = 30_000;
@@ -26,11 +26,11 @@ const PAUSE: i32 = 20;
 pub struct Lock(Option<Fd>);
 
 impl Lock {
-    /// Waits until nobody else in this network namespace holds it, for half a
+    /// Waits until no other process of this network namespace holds it, for half a
     /// minute at most. Waiting ends as well when there is something to read
     /// from `until`: the result is then false.
     pub fn take(&mut self, until: &Fd) -> Result<bool> {
-        // Whoever may not open it can change nothing either.
+        // A process that may not open it can change nothing either.
         let Ok(file) = sys::open(PLACE) else {
             return Ok(true);
         };

@@ -123,7 +123,7 @@ impl RouteSocket {
         Ok(best.is_some())
     }
 
-    /// Adds all that a dump tells.
+    /// Adds everything that a dump lists.
     fn list(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,

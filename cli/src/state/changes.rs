@@ -149,8 +149,8 @@ impl Undo<'_> {
         match step.action {
             Action::Limits => back.limits = self.plan.limits,
             Action::Flush => {
-                for there in &self.plan.present {
-                    self.make(&Step::new(Action::Add, there));
+                for existing in &self.plan.present {
+                    self.make(&Step::new(Action::Add, existing));
                 }
                 return;
             }
@@ -170,10 +170,10 @@ impl Undo<'_> {
             }
         }
         // One of the kernel's own, whose place it took. The kernel makes those
-        // when it needs them, and for nobody: the refusal is reported.
+        // when it needs them, never on request: the refusal is reported.
         match clashing(&self.plan.present, &step.endpoint) {
-            Some(there) if step.action == Action::Add && is_implicit(there) => {
-                self.make(&Step::new(Action::Add, there));
+            Some(existing) if step.action == Action::Add && is_implicit(existing) => {
+                self.make(&Step::new(Action::Add, existing));
             }
             _ => {}
         }
@@ -279,19 +279,19 @@ fn is_done(path_manager: &mut PathManager, step: &Step, present: &[Endpoint]) ->
     entries(path_manager, &mut found)?;
     let endpoint = &step.endpoint;
     let holder = clashing(&found, endpoint);
-    let same_id = |there: &Endpoint| id_of(there) == id_of(endpoint);
+    let same_id = |existing: &Endpoint| id_of(existing) == id_of(endpoint);
     Ok(match step.action {
         Action::Flush => !present
             .iter()
-            .any(|gone| found.iter().any(|there| clashes(there, gone))),
+            .any(|gone| found.iter().any(|existing| clashes(existing, gone))),
         Action::Delete => !holder.is_some_and(same_id),
-        Action::Change => holder.is_some_and(|there| {
-            same_id(there) && flags_of(there) & CHANGEABLE == flags_of(endpoint) & CHANGEABLE
+        Action::Change => holder.is_some_and(|existing| {
+            same_id(existing) && flags_of(existing) & CHANGEABLE == flags_of(endpoint) & CHANGEABLE
         }),
-        _ => holder.is_some_and(|there| {
-            (id_of(endpoint) == 0 || same_id(there))
-                && flags_of(there) == flags_of(endpoint)
-                && index_of(there) == index_of(endpoint)
+        _ => holder.is_some_and(|existing| {
+            (id_of(endpoint) == 0 || same_id(existing))
+                && flags_of(existing) == flags_of(endpoint)
+                && index_of(existing) == index_of(endpoint)
         }),
     })
 }
@@ -312,18 +312,18 @@ fn add(path_manager: &mut PathManager, endpoint: &Endpoint) -> Result<()> {
     Ok(())
 }
 
-/// Finds what the kernel made of an endpoint; tells whether it is there.
+/// Finds what the kernel made of an endpoint; returns whether it exists.
 pub fn find(path_manager: &mut PathManager, endpoint: &mut Endpoint) -> Result<bool> {
     let mut present = Vec::new();
     entries(path_manager, &mut present)?;
-    let there = clashing(&present, endpoint);
-    if let Some(there) = there {
-        *endpoint = *there;
+    let existing = clashing(&present, endpoint);
+    if let Some(existing) = existing {
+        *endpoint = *existing;
     }
-    Ok(there.is_some())
+    Ok(existing.is_some())
 }
 
-/// The endpoints there are.
+/// All endpoints that the kernel holds.
 pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> Result<()> {
     entries.clear();
     path_manager.endpoints(entries)?;

@@ -1,4 +1,4 @@
-//! Endpoints as the kernel tells them apart.
+//! Endpoints, and which of them are the same to the kernel.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::grammar::same;
 
-/// The address; that of no host where there is none.
+/// The address; 0.0.0.0 if it has none.
 pub fn address_of(endpoint: &Endpoint) -> IpAddr {
     endpoint.address().unwrap_or(IpAddr::from([0; 4]))
 }

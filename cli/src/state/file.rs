@@ -103,7 +103,7 @@ pub struct Mistake {
 
 /// More endpoints than there are ids. Of other lines there are no more either.
 const MOST: usize = 255;
-/// Nobody reads more mistakes than these.
+/// The most mistakes that are reported.
 const MOST_MISTAKES: usize = 100;
 /// What stands for an interface whose name no line can hold: its index. No
 /// name has a colon.
@@ -392,8 +392,8 @@ pub fn is_unique_local(address: IpAddr) -> bool {
 }
 
 impl File {
-    /// Whether it has not a single line: a generator that failed leaves that,
-    /// or somebody who is writing it.
+    /// Whether it has not a single line: a generator that failed, or an editor
+    /// that is writing it, leaves that.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty() && self.limits_line == 0 && self.settings.is_empty()
     }

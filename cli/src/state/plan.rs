@@ -1,4 +1,4 @@
-//! From what a state file says and what is there, to the steps in between.
+//! From a state file and the present state to the steps in between.
 //!
 //! Nothing here asks the kernel: [`Plan::expand`] turns lines and the
 //! addresses of interfaces into the endpoints wanted, [`Plan::compare`]
@@ -119,7 +119,7 @@ pub struct Step {
     /// The endpoint that it is about, as it is to be; to be added without an
     /// id, the kernel chooses one. For limits and all endpoints it is empty.
     pub endpoint: Endpoint,
-    /// The flags of the endpoint that is there, if one is.
+    /// The flags of the present endpoint, if there is one.
     pub before: EndpointFlags,
     /// Limits that change, and to what.
     pub limits: Limits,
@@ -132,14 +132,14 @@ pub struct Step {
     pub optional: bool,
     /// The flags that the line asks for.
     pub asked: EndpointFlags,
-    /// To add: the id that it had when it was there last, 0 if none is known.
+    /// To add: the id that it had when it last existed, 0 if none is known.
     pub had: u8,
     /// Why it was left out.
     pub error: Option<Error>,
 }
 
 impl Step {
-    /// With an endpoint that is there, and for no line.
+    /// With a present endpoint, for no line of the file.
     #[inline(never)]
     pub fn new(action: Action, endpoint: &Endpoint) -> Self {
         Self {
@@ -197,7 +197,7 @@ impl Step {
         if self.action == Action::Add {
             put_endpoint(out, &self.endpoint, dev);
         } else if self.has_endpoint() {
-            // The address is there for the reader, and against deleting what
+            // The address is for the reader, and guards against deleting what
             // has taken the id meanwhile.
             put_number(out, b" id ", self.id().into());
             out.byte(b' ');
@@ -226,7 +226,7 @@ impl Step {
     }
 }
 
-/// Adds a step with an endpoint that is there, and for no line.
+/// Adds a step with a present endpoint, for no line of the file.
 #[inline(never)]
 pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
     steps.push(Step::new(action, endpoint));
@@ -246,7 +246,7 @@ pub fn among(steps: &[Step], endpoint: &Endpoint) -> bool {
     steps.iter().any(|step| clashes(&step.endpoint, endpoint))
 }
 
-/// What becomes of endpoints that nobody wants.
+/// What becomes of endpoints that are not wanted.
 #[derive(Copy, Clone)]
 pub enum Others<'a> {
     /// They are deleted.
@@ -267,7 +267,7 @@ pub enum Conflict {
     CostsTheId,
 }
 
-/// What is there, what is wanted, and the steps from the one to the other.
+/// The present state, the wanted one, and the steps from one to the other.
 #[derive(Debug)]
 pub struct Plan {
     /// Interfaces and their addresses.
@@ -292,7 +292,7 @@ pub struct Plan {
     /// The ids.
     pub ids: Ids,
     /// Addresses of living subflows: an endpoint that has one is not deleted
-    /// for an id. `None` where nobody has looked.
+    /// for an id. `None` until they have been looked up.
     pub busy: Option<Vec<IpAddr>>,
     /// Whether an id depends on [`busy`](Self::busy), which is not known.
     pub unsure: bool,
@@ -306,7 +306,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// How many endpoints are remembered with their ids after they are gone.
+/// How many endpoints are remembered with their ids after they were deleted.
 const REMEMBERED: usize = 128;
 /// More endpoints than these cannot have ids.
 const MOST: usize = 255;
@@ -342,7 +342,7 @@ impl Default for Plan {
 impl Plan {
     /// What the file wants in view of what was seen. With `follow` a line that
     /// names an address and an interface waits until the interface can carry
-    /// packets and the address is there, and ids move only where no living
+    /// packets and has the address, and ids move only where no living
     /// subflow is lost by it.
     ///
     /// Where two lines mean the same address, the line that writes it out
@@ -353,7 +353,7 @@ impl Plan {
         self.wanted.clear();
         self.unsure = false;
         self.ids = Ids::default();
-        // For how many more there can be ids.
+        // How many more endpoints can have ids.
         let mut room = MOST;
         for declared in &file.endpoints {
             if self.stands(file, declared, follow) {
@@ -558,10 +558,10 @@ impl Plan {
             if let Some(had) = clashing(had, &step.endpoint) {
                 step.had = id_of(had);
             }
-            let Some(there) = clashing(present, &step.endpoint) else {
+            let Some(existing) = clashing(present, &step.endpoint) else {
                 continue;
             };
-            let (id, flags) = (id_of(there), flags_of(there));
+            let (id, flags) = (id_of(existing), flags_of(existing));
             ids.mark(id, Ids::MET);
             // Without a wish it keeps its id, unless another one asks for that.
             if step.id() != id && (step.id() != 0 || ids.has(id, Ids::ASKED)) {
@@ -576,13 +576,13 @@ impl Plan {
                 step.endpoint = step.endpoint.with_flags(kept);
             }
             let differ = EndpointFlags(flags_of(&step.endpoint).0 ^ flags.0) & KNOWN;
-            if is_implicit(there) {
+            if is_implicit(existing) {
                 // Added without an id, it takes the place of the kernel's own.
                 step.set_id(0);
                 step.had = id;
-            } else if (differ & !CHANGEABLE).0 == 0 && fits(&step.endpoint, there) {
-                step.endpoint = there.with_flags(flags_of(&step.endpoint));
-                if again.contains(there) {
+            } else if (differ & !CHANGEABLE).0 == 0 && fits(&step.endpoint, existing) {
+                step.endpoint = existing.with_flags(flags_of(&step.endpoint));
+                if again.contains(existing) {
                     continue;
                 }
                 step.action = Action::Change;
@@ -594,13 +594,13 @@ impl Plan {
         // Where others may have endpoints, those that go are named.
         let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
         all_go &= again.is_empty();
-        for there in &*present {
-            let id = id_of(there);
+        for existing in &*present {
+            let id = id_of(existing);
             let goes = match others {
                 _ if ids.has(id, Ids::MET) => !ids.has(id, Ids::STAYS),
-                Others::Go if !is_implicit(there) => true,
-                Others::StayBut(file) if !is_implicit(there) => {
-                    among(own, there) || file.names(there)
+                Others::Go if !is_implicit(existing) => true,
+                Others::StayBut(file) if !is_implicit(existing) => {
+                    among(own, existing) || file.names(existing)
                 }
                 _ => ids.has(id, Ids::ASKED),
             };
@@ -612,9 +612,9 @@ impl Plan {
         if all_go {
             push(steps, Action::Flush, &Endpoint::EMPTY);
         }
-        for there in &*present {
-            if !all_go && !ids.has(id_of(there), Ids::STAYS) {
-                push(steps, Action::Delete, there);
+        for existing in &*present {
+            if !all_go && !ids.has(id_of(existing), Ids::STAYS) {
+                push(steps, Action::Delete, existing);
             }
         }
         for step in &*wanted {
@@ -721,16 +721,16 @@ mod tests {
                     Action::Flush => self.0.clear(),
                     Action::Delete => {
                         let before = self.0.len();
-                        self.0.retain(|there| id_of(there) != id);
+                        self.0.retain(|existing| id_of(existing) != id);
                         assert_eq!(self.0.len() + 1, before, "{step:?}");
                     }
                     Action::Change => {
-                        let there = self.0.iter_mut().find(|there| id_of(there) == id);
-                        let there = there.expect("an endpoint to change");
-                        assert_eq!(*there, step.endpoint.with_flags(step.before));
-                        let flags =
-                            flags_of(there) & !CHANGEABLE | flags_of(&step.endpoint) & CHANGEABLE;
-                        *there = there.with_flags(flags);
+                        let existing = self.0.iter_mut().find(|existing| id_of(existing) == id);
+                        let existing = existing.expect("an endpoint to change");
+                        assert_eq!(*existing, step.endpoint.with_flags(step.before));
+                        let flags = flags_of(existing) & !CHANGEABLE
+                            | flags_of(&step.endpoint) & CHANGEABLE;
+                        *existing = existing.with_flags(flags);
                     }
                     Action::Add => self.add(&step.endpoint),
                 }
@@ -739,7 +739,11 @@ mod tests {
 
         fn add(&mut self, endpoint: &Endpoint) {
             let mut endpoint = *endpoint;
-            if let Some(at) = self.0.iter().position(|there| clashes(there, &endpoint)) {
+            if let Some(at) = self
+                .0
+                .iter()
+                .position(|existing| clashes(existing, &endpoint))
+            {
                 assert!(
                     is_implicit(&self.0[at]) && id_of(&endpoint) == 0,
                     "EEXIST: {endpoint:?}"
@@ -748,11 +752,13 @@ mod tests {
             }
             if id_of(&endpoint) == 0 {
                 // Any that is free; the highest is the one least expected.
-                let free = |id: &u8| self.0.iter().all(|there| id_of(there) != *id);
+                let free = |id: &u8| self.0.iter().all(|existing| id_of(existing) != *id);
                 endpoint = endpoint.with_id((1..=255).rev().find(free).expect("an id"));
             }
             assert!(
-                self.0.iter().all(|there| id_of(there) != id_of(&endpoint)),
+                self.0
+                    .iter()
+                    .all(|existing| id_of(existing) != id_of(&endpoint)),
                 "EBUSY: {endpoint:?}"
             );
             self.0.push(endpoint);
@@ -810,16 +816,17 @@ mod tests {
                     let flags = flags_of(&endpoint) | EndpointFlags::IMPLICIT;
                     endpoint = endpoint.with_flags(flags);
                 }
-                let apart = |there: &Endpoint| id_of(there) != id && !clashes(there, &endpoint);
+                let apart =
+                    |existing: &Endpoint| id_of(existing) != id && !clashes(existing, &endpoint);
                 if present.iter().all(apart) {
                     present.push(endpoint);
                 }
             }
             present.sort_by_key(id_of);
             let mut busy = Vec::new();
-            for there in &present {
+            for existing in &present {
                 if random.below(3) == 0 {
-                    busy.push(address_of(there));
+                    busy.push(address_of(existing));
                 }
             }
             let mut plan = Plan {
@@ -830,9 +837,9 @@ mod tests {
             for line in 1..=1 + random.below(6) as u32 {
                 let id = random.below(9) as u8 * (random.below(2) as u8);
                 let mut endpoint = random.endpoint(id);
-                if let (Some(there), 0) = (present.first(), random.below(3)) {
-                    let flags = flags_of(there) & !EndpointFlags::IMPLICIT;
-                    endpoint = with_id(there, id).with_flags(flags);
+                if let (Some(existing), 0) = (present.first(), random.below(3)) {
+                    let flags = flags_of(existing) & !EndpointFlags::IMPLICIT;
+                    endpoint = with_id(existing, id).with_flags(flags);
                 }
                 let had = random.below(12) as u8;
                 let apart = |other: &Step| {
@@ -870,7 +877,9 @@ mod tests {
                 assert!(matches!(others, Others::StayBut(..)));
                 let wants = |wanted: &Step| {
                     wanted.line == conflict.line
-                        && present.iter().any(|there| id_of(there) == wanted.id())
+                        && present
+                            .iter()
+                            .any(|existing| id_of(existing) == wanted.id())
                 };
                 assert!(wish.iter().any(wants));
                 continue;
@@ -882,42 +891,44 @@ mod tests {
                 let mut conflicts = plan.conflicts.iter();
                 conflicts.any(|conflict| conflict.line == wanted.line)
             };
-            let holds = |there: &Endpoint, wanted: &Step| {
-                clashes(there, &wanted.endpoint)
-                    && (wanted.id() == 0 || wanted.id() == id_of(there) || lost(wanted))
-                    && flags_of(there) == flags_of(&wanted.endpoint)
-                    && index_of(there) == index_of(&wanted.endpoint)
+            let holds = |existing: &Endpoint, wanted: &Step| {
+                clashes(existing, &wanted.endpoint)
+                    && (wanted.id() == 0 || wanted.id() == id_of(existing) || lost(wanted))
+                    && flags_of(existing) == flags_of(&wanted.endpoint)
+                    && index_of(existing) == index_of(&wanted.endpoint)
             };
             for wanted in &wish {
-                let held = kernel.0.iter().filter(|there| holds(there, wanted));
+                let held = kernel.0.iter().filter(|existing| holds(existing, wanted));
                 assert_eq!(held.count(), 1, "{:?}", about());
             }
             let asked = |id: u8| wish.iter().any(|wanted| wanted.id() == id && !lost(wanted));
-            for there in &present {
-                let wanted = wish.iter().find(|wanted| clashes(&wanted.endpoint, there));
-                let live = follow && busy.contains(&address_of(there));
+            for existing in &present {
+                let wanted = wish
+                    .iter()
+                    .find(|wanted| clashes(&wanted.endpoint, existing));
+                let live = follow && busy.contains(&address_of(existing));
                 let fitted = wanted.is_some_and(|wanted| {
-                    holds(there, wanted)
-                        && !is_implicit(there)
-                        && (wanted.id() != 0 && !lost(wanted) || live || !asked(id_of(there)))
+                    holds(existing, wanted)
+                        && !is_implicit(existing)
+                        && (wanted.id() != 0 && !lost(wanted) || live || !asked(id_of(existing)))
                 });
                 let stays = wanted.is_none()
                     && match others {
-                        Others::GiveWay => !asked(id_of(there)),
-                        _ if is_implicit(there) => true,
+                        Others::GiveWay => !asked(id_of(existing)),
+                        _ if is_implicit(existing) => true,
                         Others::Go => false,
-                        Others::StayBut(_) => !among(&plan.own, there),
+                        Others::StayBut(_) => !among(&plan.own, existing),
                     };
                 if fitted || stays {
-                    assert!(kernel.0.contains(there), "{there:?} {:?}", about());
+                    assert!(kernel.0.contains(existing), "{existing:?} {:?}", about());
                     let mut steps = plan.steps.iter();
                     let touched = steps.any(|step| {
                         step.action == Action::Flush
-                            || step.has_endpoint() && clashes(&step.endpoint, there)
+                            || step.has_endpoint() && clashes(&step.endpoint, existing)
                     });
                     assert!(
-                        !touched || plan.again.contains(there),
-                        "{there:?} {:?}",
+                        !touched || plan.again.contains(existing),
+                        "{existing:?} {:?}",
                         about()
                     );
                 }

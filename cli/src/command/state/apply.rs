@@ -34,7 +34,7 @@ pub const COMMAND: Command = Command {
             Where the kernel refuses a change, those before it are undone. Of addresses that \
             dev stands for, those that the kernel has no room for are left out, with a warning.\n\
             \n\
-            Exit status 3: --dry-run, and there is something to change.\n\
+            Exit status 3: --dry-run, and existing is something to change.\n\
             \n\
             Example:\n\
             \x20 ip-mptcp apply --wait 10 /etc/mptcp.state",
@@ -58,12 +58,12 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
     }
     with_file(session, file, false, &mut |session, job| {
         if job.file.is_empty() && !apply.allow_empty {
-            return Err(job.teller.empty());
+            return Err(job.reporter.empty());
         }
         if let Some((seconds, time)) = wait {
             job.wait(session, seconds, time)?;
         }
-        let late = core::mem::take(&mut job.teller.status);
+        let late = core::mem::take(&mut job.reporter.status);
         if !apply.dry_run {
             job.lock.take(&Fd::NONE)?;
         }
@@ -72,14 +72,14 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
             .and_then(|()| job.make(session, apply));
         job.lock.release();
         made?;
-        if job.teller.status == 0 || job.teller.status == status::WOULD_CHANGE {
-            job.teller.flush();
+        if job.reporter.status == 0 || job.reporter.status == status::WOULD_CHANGE {
+            job.reporter.flush();
             if apply.dry_run || session.out.style.json {
                 job.list(session)?;
             }
         }
         if late != 0 {
-            job.teller.status = late;
+            job.reporter.status = late;
         }
         Ok(())
     })
@@ -96,22 +96,22 @@ impl Job {
         }
         self.look(session)?;
         for mistake in &self.plan.refused {
-            self.teller.mistake(mistake.line, &mistake.error);
+            self.reporter.mistake(mistake.line, &mistake.error);
         }
         for declared in &self.file.endpoints {
             let dev = &declared.dev;
             let named = !declared.spread && !dev.is_empty() && !declared.lacking;
             if named && declared.indexes.is_empty() {
                 let error = Error::invalid(dev, "device does not exist");
-                self.teller.mistake(declared.line, &error);
+                self.reporter.mistake(declared.line, &error);
             }
         }
         Ok(())
     }
 
-    /// Makes of what is there what the file says, unless there was a mistake.
+    /// Makes the state that of the file, unless there was a mistake.
     fn make(&mut self, session: &mut Session, apply: &Options) -> Result<()> {
-        if self.teller.status != 0 {
+        if self.reporter.status != 0 {
             return Ok(());
         }
         self.warn_of_names(false);
@@ -121,10 +121,10 @@ impl Job {
         };
         self.file.endpoints.retain(|declared| !gone(declared));
         if let Err(mistake) = self.plan(session, apply.keep, false) {
-            return self.teller.refused(mistake);
+            return self.reporter.refused(mistake);
         }
         for conflict in &self.plan.conflicts {
-            self.teller.warn(conflict.line, conflict.error.plain());
+            self.reporter.warn(conflict.line, conflict.error.plain());
         }
         let path_manager = session.path_manager()?;
         let plan = &mut self.plan;
@@ -133,7 +133,7 @@ impl Job {
                 plan.leave_out(room(path_manager.maximum()));
             }
             if !plan.steps.is_empty() || self.file.settings.iter().any(|of| of.changes) {
-                self.teller.status = status::WOULD_CHANGE;
+                self.reporter.status = status::WOULD_CHANGE;
             }
             return Ok(());
         }
@@ -142,17 +142,17 @@ impl Job {
             careful: apply.keep,
         };
         if let Err(mistake) = carry_out(path_manager, plan, &mut self.file.settings, manner) {
-            return self.teller.refused(mistake);
+            return self.reporter.refused(mistake);
         }
         for step in &self.plan.steps {
             let Some(error) = &step.error else { continue };
             if step.left_out() {
-                self.teller.warn(step.line, no_room(step).as_bytes());
+                self.reporter.warn(step.line, no_room(step).as_bytes());
             } else {
                 let mut message = command(path_manager, step);
                 message.bytes(b": ");
                 message.bytes(error.plain());
-                self.teller.warn(step.line, message.as_bytes());
+                self.reporter.warn(step.line, message.as_bytes());
             }
         }
         Ok(())
@@ -178,7 +178,7 @@ impl Job {
         Ok(())
     }
 
-    /// Waits for MPTCP and for what the file names, so many milliseconds, which
+    /// Waits for MPTCP and for what the file names, for `time` milliseconds, which
     /// were given as `seconds`; what did not come is reported, and the exit
     /// status says so.
     #[inline(never)]
@@ -226,7 +226,7 @@ impl Job {
                 error.push(b"\"");
                 error = error.about(&declared.dev);
             }
-            self.teller.mistake(declared.line, &error);
+            self.reporter.mistake(declared.line, &error);
             if let Some(declared) = self.file.endpoints.get_mut(at) {
                 declared.lacking = true;
             }
@@ -269,8 +269,8 @@ fn await_news(news: &mut NewsSocket, end: u64) -> Result<bool> {
 
 const ADDRESS: &str = "address ";
 
-/// What a line names that is not there, as the message has it; empty where all
-/// is.
+/// What a line names that does not exist yet, as the message has it; empty if
+/// nothing is missing.
 fn lack(file: &File, declared: &Declared, seen: &LinkEvents) -> &'static str {
     let address = address_of(&declared.endpoint);
     if !declared.dev.is_empty() && declared.indexes.is_empty() {

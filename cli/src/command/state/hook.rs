@@ -1,5 +1,5 @@
 //! `watch --exec`: a program that is called before an endpoint is added, so that
-//! rules and tables exist before its first SYN, and after one is gone.
+//! rules and tables exist before its first SYN, and after one was deleted.
 //!
 //! Nothing waits for it: while it runs, its endpoint alone is held back.
 
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::Endpoint;
 
-use super::{routes, timeout, Job, Teller, LONGEST_PAUSE};
+use super::{routes, timeout, Job, Reporter, LONGEST_PAUSE};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::state::endpoint::{address_of, clashes, id_of, index_of};
@@ -30,7 +30,7 @@ enum Stage {
     Wanted,
     /// It was called, and succeeded: the endpoint may be added.
     Prepared,
-    /// It is to be called, or is called, after the endpoint is gone.
+    /// It is to be called, or is called, after the endpoint was deleted.
     Gone,
     /// Nothing is left to do.
     Over,
@@ -130,7 +130,7 @@ impl Hooks {
         });
     }
 
-    /// Notes what is gone after a plan was carried out.
+    /// Notes what was deleted when a plan was carried out.
     pub fn note(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let endpoint = &step.endpoint;
@@ -164,7 +164,9 @@ impl Hooks {
             call.next = sys::milliseconds() + TIME;
             match sys::spawn(&self.program, &[action, &call.variables].concat()) {
                 Ok(child) => call.child = Some(child),
-                Err(error) => call.fail(&self.program, Error::call(error).plain(), &mut job.teller),
+                Err(error) => {
+                    call.fail(&self.program, Error::call(error).plain(), &mut job.reporter)
+                }
             }
         }
         Ok(())
@@ -191,7 +193,7 @@ impl Hooks {
     /// Looks at what ended; returns whether there is something to add now, or to
     /// call. A failure is reported once.
     #[inline(never)]
-    pub fn hear(&mut self, teller: &mut Teller) -> bool {
+    pub fn hear(&mut self, reporter: &mut Reporter) -> bool {
         let now = sys::milliseconds();
         let mut news = false;
         for call in &mut self.calls {
@@ -220,7 +222,7 @@ impl Hooks {
                     why.bytes(b"failed with status ");
                     why.number(status.into());
                 }
-                call.fail(&self.program, why.as_bytes(), teller);
+                call.fail(&self.program, why.as_bytes(), reporter);
                 continue;
             }
             call.next = u64::MAX;
@@ -243,7 +245,7 @@ impl Hooks {
         }
     }
 
-    /// Calls the program for what is gone, and waits until all calls are over.
+    /// Calls the program for what was deleted, and waits until all calls are over.
     pub fn finish(&mut self, job: &mut Job, session: &mut Session) -> Result<()> {
         loop {
             self.start(job, session)?;
@@ -252,7 +254,7 @@ impl Hooks {
             if polled.is_empty() || sys::poll_all(&mut polled, timeout(self.due())).is_err() {
                 return Ok(());
             }
-            self.hear(&mut job.teller);
+            self.hear(&mut job.reporter);
         }
     }
 }
@@ -260,7 +262,7 @@ impl Hooks {
 impl Call {
     /// It failed: reported unless it was so the last time.
     #[inline(never)]
-    fn fail(&mut self, program: &[u8], why: &[u8], teller: &mut Teller) {
+    fn fail(&mut self, program: &[u8], why: &[u8], reporter: &mut Reporter) {
         let adds = self.stage == Stage::Wanted;
         if self.why != why {
             let mut message = Text::default();
@@ -269,7 +271,7 @@ impl Call {
             message.address(address_of(&self.endpoint));
             message.bytes(b") ");
             message.bytes(why);
-            teller.warn(0, message.as_bytes());
+            reporter.warn(0, message.as_bytes());
             self.why = why.to_vec();
         }
         self.next = u64::MAX;

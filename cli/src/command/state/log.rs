@@ -16,7 +16,7 @@ struct Stream {
     fd: Fd,
     text: Text,
     written: usize,
-    /// Lines that there was no room for, or that could not be written.
+    /// Lines that found no room, or that could not be written.
     dropped: u64,
     patience: Patience,
 }

@@ -39,9 +39,9 @@ const LONGEST_PAUSE: u64 = 300_000;
 /// A state file is not larger than this.
 const LARGEST: usize = 1 << 20;
 
-/// What is wrong with a state file, and what there is to say about it. It is
-/// gathered first: nobody is to wait for a reader while the lock is held.
-struct Teller {
+/// Errors and warnings about a state file. It is
+/// gathered first: a slow reader must not delay the release of the lock.
+struct Reporter {
     json: bool,
     file: &'static str,
     commands: &'static [Command],
@@ -52,7 +52,7 @@ struct Teller {
     text: Text,
 }
 
-impl Teller {
+impl Reporter {
     /// What the file is called.
     fn name(&self) -> &'static str {
         match self.file {
@@ -153,7 +153,7 @@ fn read_text(
 
 /// A state file, and what is made of it.
 struct Job {
-    teller: Teller,
+    reporter: Reporter,
     file: File,
     plan: Plan,
     /// Where to ask for interfaces and their addresses, once that is needed.
@@ -161,7 +161,7 @@ struct Job {
     /// Names of interfaces, as they were when last looked at.
     names: Names,
     lock: Lock,
-    /// The kernel's maximum of the limits; 0 where nobody asked.
+    /// The kernel's maximum of the limits; 0 if not looked up.
     maximum: u32,
 }
 
@@ -174,7 +174,7 @@ fn with_file(
     work: &mut dyn FnMut(&mut Session, &mut Job) -> Result<()>,
 ) -> Result<Status> {
     let mut job = Job {
-        teller: Teller {
+        reporter: Reporter {
             json: session.options.json,
             file,
             commands: session.commands,
@@ -189,14 +189,14 @@ fn with_file(
         lock: Lock::default(),
         maximum: 0,
     };
-    job.teller.read(&mut job.file)?;
+    job.reporter.read(&mut job.file)?;
     let mut done = Ok(());
-    if job.teller.status == 0 {
+    if job.reporter.status == 0 {
         done = work(session, &mut job);
     }
     job.lock.release();
-    job.teller.flush();
-    done.map(|()| job.teller.status)
+    job.reporter.flush();
+    done.map(|()| job.reporter.status)
 }
 
 /// The socket to ask for interfaces and routes.
@@ -309,8 +309,8 @@ impl Job {
             let mut busy = Vec::new();
             if living_subflows(session, &mut busy).is_err() {
                 // Whether something would be lost is unknown: all stay.
-                for there in &plan.present {
-                    busy.push(address_of(there));
+                for existing in &plan.present {
+                    busy.push(address_of(existing));
                 }
             }
             plan.busy = Some(busy);
@@ -347,7 +347,7 @@ impl Job {
                 message.bytes(&found);
                 message.bytes(b"\"?)");
             }
-            self.teller.warn(declared.line, message.as_bytes());
+            self.reporter.warn(declared.line, message.as_bytes());
         }
     }
 }

@@ -148,7 +148,7 @@ fn c_str(path: &[u8]) -> &CStr {
     CStr::from_bytes_until_nul(path).unwrap_or(c"")
 }
 
-/// Replaces the file at once: the new content is on the disk before it gets
+/// Replaces the file atomically: the new content is on the disk before it gets
 /// the name. What is no regular file, such as a pipe, is written to.
 #[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
@@ -220,7 +220,7 @@ fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
             }
             Err(error) => return Err(error),
         };
-        // It may have been longer than there was room.
+        // The target may be longer than the buffer.
         let (Some(target), Some(0)) = (buffer.get(..len), buffer.last()) else {
             return Err(Errno(libc::ENAMETOOLONG as usize));
         };

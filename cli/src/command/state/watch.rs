@@ -34,7 +34,7 @@ const FIRST_PAUSE: u64 = 1000;
 
 /// What is known between two looks.
 struct Follower<'j> {
-    /// The file, and what was there when last looked at.
+    /// The file, and the state when last looked at.
     job: &'j mut Job,
     options: &'j Options,
     /// Complaints of the last round, and of this one: each between NULs.
@@ -93,8 +93,8 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
     let json = session.options.json;
     with_file(session, file, true, &mut |session, job| {
         if job.file.is_empty() && !watch.allow_empty {
-            let error = job.teller.empty();
-            job.teller.report(0, &error);
+            let error = job.reporter.empty();
+            job.reporter.report(0, &error);
         }
         let mut follower = Follower {
             job,
@@ -130,7 +130,7 @@ enum Weight {
     Nothing,
     /// With what else comes.
     Later,
-    /// Something that endpoints hang on is gone: their subflows stall.
+    /// Something that endpoints need no longer exists: their subflows stall.
     Now,
 }
 
@@ -148,7 +148,7 @@ impl Follower<'_> {
                 let mut message = Text::default();
                 message.bytes(b"dead paths are not opened again: ");
                 message.bytes(error.plain());
-                self.job.teller.warn(0, message.as_bytes());
+                self.job.reporter.warn(0, message.as_bytes());
             }
         }
         loop {
@@ -174,7 +174,12 @@ impl Follower<'_> {
                     Ok(false) => self.due = 0,
                     Ok(true) => {
                         let plan = &self.job.plan;
-                        if self.first && plan.present.iter().any(|there| among(&plan.own, there)) {
+                        if self.first
+                            && plan
+                                .present
+                                .iter()
+                                .any(|existing| among(&plan.own, existing))
+                        {
                             self.healer.look_in(FIRST_PAUSE);
                         }
                         self.first = false;
@@ -221,7 +226,7 @@ impl Follower<'_> {
             if output.is_ready() || errors.is_ready() {
                 self.log.go_on();
             }
-            if self.hooks.due() != u64::MAX && self.hooks.hear(&mut self.job.teller) {
+            if self.hooks.due() != u64::MAX && self.hooks.hear(&mut self.job.reporter) {
                 self.due = 0;
             }
             // What cannot be heard is found out by looking.
@@ -335,15 +340,15 @@ impl Follower<'_> {
     /// Reads the file again.
     fn read_again(&mut self) -> Weight {
         let mut file = File::default();
-        let teller = &mut self.job.teller;
-        let mut read = teller.read(&mut file);
-        if read.is_ok() && teller.status == 0 && file.is_empty() && !self.options.allow_empty {
-            read = Err(teller.empty());
+        let reporter = &mut self.job.reporter;
+        let mut read = reporter.read(&mut file);
+        if read.is_ok() && reporter.status == 0 && file.is_empty() && !self.options.allow_empty {
+            read = Err(reporter.empty());
         }
         if let Err(error) = read {
-            teller.mistake(0, &error);
+            reporter.mistake(0, &error);
         }
-        if core::mem::take(&mut teller.status) != 0 {
+        if core::mem::take(&mut reporter.status) != 0 {
             return Weight::Nothing;
         }
         for declared in &mut file.endpoints {
@@ -358,7 +363,7 @@ impl Follower<'_> {
 
     /// Hands what there is to say to the log.
     fn write(&mut self, session: &mut Session) {
-        let text = &mut self.job.teller.text;
+        let text = &mut self.job.reporter.text;
         self.log
             .write(session.out.buffer().as_bytes(), text.as_bytes());
         text.clear();
@@ -366,8 +371,8 @@ impl Follower<'_> {
     }
 
     /// Looks, and makes the endpoints what they should be, as far as that is
-    /// possible; false where there was something to read from `until` before the
-    /// lock could be had.
+    /// possible; false if `until` became readable before the lock could be
+    /// taken.
     fn round(&mut self, session: &mut Session, until: &Fd) -> Result<bool> {
         self.about.clear();
         let locked = self.job.lock.take(until);
@@ -395,9 +400,9 @@ impl Follower<'_> {
         }
         self.job.look(session)?;
         let plan = &mut self.job.plan;
-        for there in &plan.present {
-            if among(&plan.own, there) {
-                remember(&mut plan.had, there);
+        for existing in &plan.present {
+            if among(&plan.own, existing) {
+                remember(&mut plan.had, existing);
             }
         }
         // A program is called with the id before the endpoint has it; in JSON it
@@ -443,7 +448,7 @@ impl Follower<'_> {
         for conflict in &conflicts {
             let what = conflict.error.plain();
             if self.is_new(conflict.line, what, IpAddr::from([0; 4])) {
-                self.job.teller.warn(conflict.line, what);
+                self.job.reporter.warn(conflict.line, what);
             }
         }
         for setting in &self.job.file.settings {
@@ -459,7 +464,7 @@ impl Follower<'_> {
             if step.left_out() {
                 self.fail();
                 if self.is_new(line, b"", address) {
-                    self.job.teller.warn(line, no_room(step).as_bytes());
+                    self.job.reporter.warn(line, no_room(step).as_bytes());
                 }
                 continue;
             }
@@ -472,7 +477,7 @@ impl Follower<'_> {
             if self.is_new(0, error.plain(), address) {
                 let command = command(session.path_manager()?, step);
                 let error = error.within(command.as_bytes());
-                self.job.teller.report(line, &error);
+                self.job.reporter.report(line, &error);
             }
         }
         let plan = &mut self.job.plan;
@@ -492,7 +497,7 @@ impl Follower<'_> {
     fn trouble(&mut self, line: u32, error: &Error) {
         self.fail();
         if self.is_new(line, error.plain(), IpAddr::from([0; 4])) {
-            self.job.teller.report(line, error);
+            self.job.reporter.report(line, error);
         }
     }
 
