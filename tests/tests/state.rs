@@ -1500,7 +1500,7 @@ fn settings_are_read_changed_undone_and_saved() {
         for options in ["", "--dry-run"] {
             let refused = apply(options, text).run().failure(2);
             let message = format!(
-                "-:2: argument \"defalt\" is wrong: this kernel offers {}\nDid you mean \"default\"?\n",
+                "-:2: argument \"defalt\" is wrong: this kernel offers {}\n",
                 offered.trim()
             );
             assert!(refused.stderr().ends_with(&message), "{}", refused.report());

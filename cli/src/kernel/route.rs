@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
 use mptcp_codec::netlink::Message;
 use mptcp_codec::route::{
-    self, group, message_type, request, Address, AddressAttributes, AddressFlags, Link,
-    LinkAttributes, LinkFlags, Route, RouteAttributes, RouteKind, RoutingRule,
+    self, group, message_type, request, Address, AddressAttributes, AddressFlags, LinkAttributes,
+    LinkFlags, Route, RouteAttributes, RouteKind, RoutingRule,
 };
 
 use super::interface::Names;
@@ -258,7 +258,7 @@ impl RouteSocket {
         let asked = self.socket.call(
             &|buffer, seq| request::link_by_index(buffer, seq, index),
             &mut |message| {
-                flags = Link::decode(message)?.flags;
+                flags = LinkFlags(number_at(message.payload(), 8));
                 Ok(())
             },
         );

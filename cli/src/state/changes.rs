@@ -367,11 +367,7 @@ pub fn compare_settings(settings: &mut [Setting], refused: &mut Vec<Mistake>) {
             let value = core::str::from_utf8(&setting.value).unwrap_or("");
             let mut error = Error::invalid(value, "this kernel offers ");
             error.push(&offered);
-            let error = error.with_status(status::REFUSED).meant(&|near| {
-                for word in offered.split(|byte| *byte == b' ') {
-                    near.offer(word);
-                }
-            });
+            let error = error.with_status(status::REFUSED);
             refused.push(Mistake { line, error });
             continue;
         }

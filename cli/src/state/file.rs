@@ -186,10 +186,7 @@ fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
 #[inline(never)]
 fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     let [name, value] = words else {
-        return Err(match words {
-            [_, _, extra, ..] => Error::invalid(extra, "NAME VALUE is all that is expected"),
-            _ => Error::required("NAME VALUE"),
-        });
+        return Err(Error::required("NAME VALUE"));
     };
     let full = *name;
     let name = full
