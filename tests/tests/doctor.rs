@@ -1810,8 +1810,19 @@ fn subflows_that_some_connections_lack_are_a_note_without_commands() {
         "connections without its subflow 2, with it 1",
     )]);
     assert!(!is_commands(&found[0].remedy), "{found:?}");
-    let _another = net.joined(&listener, 1);
+    // Two of many are no fault of the path; three of them, after many, are worth a word.
+    let _many: Vec<_> = (0..4).map(|_| net.joined(&listener, 1)).collect();
     healthy();
+    net.server.inside(|| limits(2, 0));
+    let last = net.connect(&listener);
+    until("the end of the subflow", || {
+        last.exchange(1);
+        last.subflows().filter(|count| *count == 0)
+    });
+    finds(&[(
+        "note join-lost",
+        "connections without its subflow 3, with it 5",
+    )]);
 }
 
 /// The peer announces an address and refuses who comes there: nothing is tried again.

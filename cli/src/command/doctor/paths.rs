@@ -78,7 +78,7 @@ impl Doctor<'_> {
             let bad = if one.established == 0 {
                 lacks > 0
             } else {
-                one.waiting > 1 && one.waiting >= one.established || one.missing > one.established
+                lacks > 1 && lacks * 2 >= one.established
             };
             if bad && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing) {
                 worst = Some((peer, one));
