@@ -964,7 +964,7 @@ fn an_endpoint_that_announced_addresses_pass_by_is_found_and_cured() {
     let connection = net.joined(&listener, 1);
     let found = finds(&[(
         "fault join-untried",
-        "endpoint 10.0.2.2 id 2 dev up2; connections",
+        "endpoint 10.0.2.2 id 2 dev up2; to 10.9.0.2: connections",
     )]);
     assert_eq!(found[0].remedy, "ip-mptcp endpoint change id 2 fullmesh");
     shell(&found[0].remedy);
@@ -1009,7 +1009,7 @@ fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
     connection.exchange(1);
     let found = finds(&[(
         "fault join-untried",
-        "connections without its subflow 1; MPJoinSynTx 0",
+        "connections without its subflow 1, with it 0; MPJoinSynTx 0",
     )]);
     assert!(found[0].remedy.contains("allow_join_initial_addr_port"));
     net.server.inside(|| {

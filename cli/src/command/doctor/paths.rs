@@ -14,6 +14,11 @@ use crate::text::Text;
 /// Counters of subflows that could not even be sent.
 const ERRORS: &str = "MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
 
+/// What `join-lost` says.
+const LOST: &str = "connections lack the subflow of an endpoint, and do not try again: when they \
+    did, it was stopped here (limit, route, firewall), by the peer (limit, no listener, another \
+    host at its address) or on the path (no answer of the router, a reset, options taken out)";
+
 impl Doctor<'_> {
     /// What keeps subflows from appearing that this host opens.
     #[inline(never)]
@@ -170,108 +175,88 @@ impl Doctor<'_> {
 
     /// Connections lack the subflow of an endpoint, and do not try it any more.
     #[inline(never)]
-    fn lost(&mut self, level: Level, at: usize, one: &Use, to: u128) {
-        let mut again = Text::default();
-        self.again(&mut again, at);
-        let again = Bytes(again.as_bytes());
-        let found = Part::Endpoint(at);
-        let missing = Number(one.missing.into());
+    fn lost(&mut self, mut level: Level, at: usize, one: &Use, to: u128) {
+        let none = one.established == 0;
         let failures = self.history.sum("MPFailTx MPFailRx DataCsumErr");
-        let errors = self.history.sum(ERRORS);
-        let tried = self.history.of(b"MPJoinSynTx");
-        if failures > 0 && (one.failed > 0 || self.history.growth("MPFailTx MPFailRx") > 0) {
-            let mut about = Text::default();
-            put!(
-                self,
-                &mut about,
-                "{}; connections that lost the subflow {}; {}",
-                [
-                    found,
-                    missing,
-                    Counters("DataCsumErr MPFailTx MPFailRx MPRstTx MPRstRx")
-                ]
-            );
-            self.changed(level, "its path", Bytes(about.as_bytes()));
-        } else if one.established == 0 && tried == 0 && errors > 0 {
-            let mut about = Text::default();
-            put!(
-                self,
-                &mut about,
-                "{}; connections without its subflow {}",
-                [found, missing]
-            );
-            self.join_error(level, about.as_bytes());
-        } else if one.established == 0 && self.takes_other_ways(at, to) {
-            let signal = if self.is(at, EndpointFlags::SIGNAL) {
-                " nosignal fullmesh"
-            } else {
-                " fullmesh"
-            };
-            finding!(
-                self,
-                level,
+        let failed = one.failed > 0 || self.history.growth("MPFailTx MPFailRx") > 0;
+        let tried = self.history.of(b"MPJoinSynTx") > 0;
+        let mut about = Text::default();
+        put!(
+            self,
+            &mut about,
+            "{}; to {}: connections without its subflow {}, with it {}",
+            [
+                Part::Endpoint(at),
+                Address(to),
+                Number(one.missing.into()),
+                Number(one.established.into())
+            ]
+        );
+        if none && !tried && self.history.sum(ERRORS) > 0 {
+            return self.join_error(level, about.as_bytes());
+        }
+        put!(
+            self,
+            &mut about,
+            "; {}",
+            [Counters(
+                "MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr"
+            )]
+        );
+        if failures > 0 && failed {
+            let failures = Counters("DataCsumErr MPFailTx MPFailRx");
+            put!(self, &mut about, " {}", [failures]);
+            return self.changed(level, "its path", Bytes(about.as_bytes()));
+        }
+        let mut remedy = Text::default();
+        let (check, message) = if !none {
+            // Deleting the endpoint would close the others.
+            level = Level::Note;
+            remedy.bytes(b"Open those connections anew");
+            ("join-lost", LOST)
+        } else if self.takes_other_ways(at, to) {
+            self.change(&mut remedy, at);
+            if self.is(at, EndpointFlags::SIGNAL) {
+                remedy.bytes(b" nosignal");
+            }
+            remedy.bytes(b" fullmesh");
+            (
                 "join-untried",
                 "no subflow from an endpoint was tried: the peer forbids them to its own \
                  address (the C flag of MP_CAPABLE), and those to an announced one leave as the \
                  routes have it, unless an endpoint has the flag fullmesh; or it refused it",
-                "{}; connections without its subflow {}; {}",
-                "ip-mptcp endpoint change id {}{}",
-                [
-                    found,
-                    missing,
-                    Counters("MPJoinSynTx MPJoinSynAckRx AddAddr"),
-                    Id(at),
-                    Str(signal)
-                ],
+            )
+        } else if one.untried == one.missing || !tried {
+            remedy.bytes(
+                b"If new connections lack it too, let the peer announce an address (ip-mptcp \
+                  endpoint add ADDRESS signal, there) or allow subflows to its own (sysctl -w \
+                  net.mptcp.allow_join_initial_addr_port=1, there); to try again: ",
             );
-        } else if one.established == 0 && (one.untried == one.missing || tried == 0) {
-            finding!(
-                self,
-                level,
+            self.again(&mut remedy, at);
+            (
                 "join-untried",
                 "no further subflow was tried: the peer forbids them to its address (the C flag \
                  of MP_CAPABLE) and announces no other, or the connections are older than \
                  limits that allow it",
-                "{}; to {}: connections without its subflow {}; {}",
-                "If new connections lack it too, let the peer announce an address (ip-mptcp \
-                 endpoint add ADDRESS signal, there) or allow subflows to its own (sysctl -w \
-                 net.mptcp.allow_join_initial_addr_port=1, there); to try again: {}",
-                [
-                    found,
-                    Address(to),
-                    missing,
-                    Counters("MPJoinSynTx AddAddr"),
-                    again
-                ],
-            );
+            )
         } else {
-            let (level, remedy) = if one.established == 0 {
-                (level, again)
-            } else {
-                // Deleting the endpoint would close the others.
-                let anew = "Open those connections anew";
-                (Level::Note, Str(anew))
-            };
-            finding!(
-                self,
-                level,
-                "join-lost",
-                "connections lack the subflow of an endpoint, and do not try again: when they \
-                 did, it was stopped here (limit, route, firewall), by the peer (limit, no \
-                 listener, another host at its address) or on the path (no answer of the \
-                 router, a reset, options taken out)",
-                "{}; to {}: connections without its subflow {}, with it {}; {}",
-                "{}",
-                [
-                    found,
-                    Address(to),
-                    missing,
-                    Number(one.established.into()),
-                    Counters("MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx"),
-                    remedy
-                ]
-            );
-        }
+            self.again(&mut remedy, at);
+            ("join-lost", LOST)
+        };
+        finding!(
+            self,
+            level,
+            "{}",
+            "{}",
+            "{}",
+            "{}",
+            [
+                Str(check),
+                Str(message),
+                Bytes(about.as_bytes()),
+                Bytes(remedy.as_bytes())
+            ]
+        );
     }
 
     /// Whether subflows to an address that the peer announced are from other
