@@ -77,9 +77,12 @@ pub struct Addresses(Vec<(Key, u32)>);
 impl Addresses {
     /// Adds those that there are now. Those that have gone stay.
     pub fn read(&mut self, routes: &mut RouteSocket) -> Result<()> {
+        // The kernel shows each once.
+        let before = self.0.len();
         routes.addresses(&mut |address, index| {
             let entry = (key(address), index);
-            if !self.0.contains(&entry) {
+            let known = self.0.get(..before).unwrap_or_default();
+            if !known.contains(&entry) {
                 self.0.push(entry);
             }
         })

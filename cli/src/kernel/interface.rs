@@ -96,13 +96,12 @@ impl Names {
     }
 
     fn find(&mut self, index: u32, look_up: &mut dyn FnMut(&mut Name)) -> &[u8] {
-        let known = self.0.iter().position(|(known, _)| *known == index);
-        let at = known.unwrap_or(self.0.len());
-        if known.is_none() {
-            self.0.push((index, Name::default()));
-            if let Some((_, name)) = self.0.last_mut() {
-                look_up(name);
-            }
+        // In order: with a thousand interfaces each would be compared with all others.
+        let at = self.0.partition_point(|(known, _)| *known < index);
+        if self.0.get(at).is_none_or(|(known, _)| *known != index) {
+            let mut name = Name::default();
+            look_up(&mut name);
+            self.0.insert(at, (index, name));
         }
         self.0.get(at).map_or(&[], |(_, name)| bytes(name))
     }
