@@ -118,6 +118,7 @@ decoders! {
     call_next_hops call_next_hops_be(r: Route<'_, Little>, Route<'_, Big>) (r.next_hops(), r.next_hop_id());
     call_next_hop call_next_hop_be(h: NextHops<'_, Little>, NextHops<'_, Big>) h.next();
     call_routing_rule call_routing_rule_be(m: Message<'_, Little>, Message<'_, Big>) RoutingRule::decode(m);
+    call_rule_is_special call_rule_is_special_be(r: RoutingRule<'_, Little>, RoutingRule<'_, Big>) r.is_special();
     call_route call_route_be(m: Message<'_, Little>, Message<'_, Big>) Route::decode(m);
     call_change call_change_be(m: Message<'_, Little>, Message<'_, Big>) Change::decode(m);
     call_reply call_reply_be(r: Replies<'_, '_, Little>, Replies<'_, '_, Big>) r.next();
