@@ -47,17 +47,26 @@ const MOST_WORDS: usize = 511;
 /// Nearly all commands have no more words.
 const FEW: usize = 8;
 
+/// Makes words of where they begin and end.
+fn cut<'t>(text: &'t str, spans: &[u64], words: &mut [&'t str]) {
+    for (word, span) in words.iter_mut().zip(spans) {
+        let (start, end) = (*span as u32 as usize, (span >> 32) as usize);
+        *word = text.get(start..end).unwrap_or("");
+    }
+}
+
 /// Whether an unquoted word ends before this byte.
 fn ends(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'#' | 0)
+    // Most bytes are above all of these.
+    byte <= b'#' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'#' | 0)
 }
 
 /// A command, put together from one line or several where they stand: a word of
 /// two lines is moved together.
 #[derive(Debug)]
 pub struct Line {
-    // Where each word begins and ends.
-    spans: [[u32; 2]; MOST_WORDS],
+    // Where each word begins, and in the upper half where it ends.
+    spans: [u64; MOST_WORDS],
     count: usize,
     // The last word goes on in the next line: its quote, or 0, and where it begins
     // and ends so far.
@@ -69,7 +78,7 @@ pub struct Line {
 impl Default for Line {
     fn default() -> Self {
         Self {
-            spans: [[0; 2]; MOST_WORDS],
+            spans: [0; MOST_WORDS],
             count: 0,
             open: None,
             begun: [0; 2],
@@ -108,8 +117,9 @@ impl Line {
     /// not after a comment.
     #[inline(never)]
     pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
+        let mut goes_on = self.open.take();
         loop {
-            let open = self.open.take();
+            let open = goes_on.take();
             let mut stop = text.get(at).copied();
             let mut quote = open.unwrap_or(0);
             if open.is_some() || !stop.is_none_or(ends) {
@@ -120,23 +130,21 @@ impl Line {
                 let mut start = at;
                 // Most bytes are above all that end a word.
                 let highest = quote.max(b'#');
-                for byte in text.get(at..).unwrap_or(&[]) {
-                    if *byte <= highest
+                let rest = text.get(at..).unwrap_or(&[]);
+                let len = rest.iter().position(|byte| {
+                    *byte <= highest
                         && match quote {
                             0 => ends(*byte),
                             _ => *byte == quote || matches!(byte, b'\n' | 0),
                         }
-                    {
-                        break;
-                    }
-                    at += 1;
-                }
+                });
+                at += len.unwrap_or(rest.len());
                 stop = text.get(at).copied();
                 let mut end = at;
                 let mut next = 0;
-                let word = text.get(start..at).unwrap_or(&[]);
-                if let Some(b'\\' | b'\r') = word.last() {
+                if let None | Some(b'\n' | b'\r') = stop {
                     // A backslash at the end of a line joins it with the next.
+                    let word = text.get(start..at).unwrap_or(&[]);
                     let rest = text.get(at..).unwrap_or(&[]);
                     let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
                     let word = word.strip_suffix(b"\r").unwrap_or(word);
@@ -161,7 +169,7 @@ impl Line {
                     return (next, true);
                 }
                 match self.spans.get_mut(self.count) {
-                    Some(span) => *span = [start as u32, end as u32],
+                    Some(span) => *span = (end as u64) << 32 | start as u64,
                     None => {
                         self.mistake.get_or_insert(Mistake::TooManyWords);
                     }
@@ -204,25 +212,26 @@ impl Line {
             return Err(mistake.error());
         }
         let spans = self.spans.get(..self.count).unwrap_or(&[]);
-        let end = spans.last().map_or(0, |[_, end]| *end as usize);
-        let text = core::str::from_utf8(text.get(..end).unwrap_or(text))
-            .map_err(|_| Mistake::NotUtf8.error())?;
+        let end = spans.last().map_or(0, |span| (span >> 32) as usize);
+        let Ok(text) = core::str::from_utf8(text.get(..end).unwrap_or(text)) else {
+            return Err(Mistake::NotUtf8.error());
+        };
         // To ask for memory would take longer.
         let mut few = [text; FEW];
-        let mut many = Vec::new();
-        let words = match few.get_mut(..self.count) {
-            Some(few) => few,
-            None => {
-                for _ in spans {
-                    many.push(text);
-                }
-                many.as_mut_slice()
+        match few.get_mut(..self.count) {
+            Some(words) => {
+                cut(text, spans, words);
+                run(words)
             }
-        };
-        for (word, [start, end]) in words.iter_mut().zip(spans) {
-            *word = text.get(*start as usize..*end as usize).unwrap_or("");
+            None => {
+                let mut words: Vec<&str> = Vec::new();
+                for _ in spans {
+                    words.push(text);
+                }
+                cut(text, spans, &mut words);
+                run(&words)
+            }
         }
-        run(words)
     }
 
     /// Whether there is nothing to do.

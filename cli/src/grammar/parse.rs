@@ -67,11 +67,11 @@ pub fn parse(
                 };
                 return Err(Error::invalid(word, why).unknown());
             }
-            let slash = find(word.as_bytes(), b'/');
-            let (address, bits) = match word.split_at_checked(slash) {
-                Some(parts) if takes.allows(slot::PREFIX) => parts,
-                _ => (word, ""),
-            };
+            let (mut address, mut bits) = (word, "");
+            if takes.allows(slot::PREFIX) {
+                let slash = find(word.as_bytes(), b'/');
+                (address, bits) = word.split_at_checked(slash).unwrap_or((word, ""));
+            }
             let sets = match takes.allows(slot::EITHER) {
                 true => slot::EITHER,
                 false => slot::ADDRESS,
