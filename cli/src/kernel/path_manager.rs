@@ -243,9 +243,10 @@ impl PathManager {
 
     /// Adds the endpoint with this id.
     pub fn endpoint(&mut self, id: u8, into: &mut Vec<Endpoint>) -> Result<()> {
+        let local = Endpoint::EMPTY.with_id(id);
         let request = Request {
             flags: flags::REQUEST,
-            local: Some(&Endpoint::EMPTY.with_id(id)),
+            local: Some(&local),
             ..Request::of(command::GET_ADDR)
         };
         self.read(&request, into)
