@@ -218,34 +218,6 @@ options! {
     }
 }
 
-/// Methods that return options of a command that is always built in: where they are
-/// not, what depends on them is left out as never asked for.
-macro_rules! more {
-    ($feature:literal: $($name:ident $kind:ty),+) => {
-        impl Options {
-            $(
-                /// The option of this name.
-                #[cfg(feature = $feature)]
-                pub const fn $name(&self) -> $kind {
-                    self.$name
-                }
-
-                /// The option of this name.
-                #[cfg(not(feature = $feature))]
-                pub const fn $name(&self) -> $kind {
-                    <$kind as NotGiven>::VALUE
-                }
-            )+
-        }
-    };
-}
-
-more! {
-    "monitor-more":
-        snapshot bool, resync bool, time bool, no_gather bool, all_netns bool,
-        dev Option<&'static str>, buffer Option<&'static str>
-}
-
 impl Options {
     /// The file that a command cannot do without.
     pub fn file(&self) -> Result<&'static str> {

@@ -81,7 +81,7 @@ pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
             "monitor-more",
         ));
     }
-    let several = MORE && several || args.all_netns();
+    let several = MORE && several || args.all_netns;
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
         screen: Screen {
@@ -185,7 +185,7 @@ impl Screen<'_> {
         }
         path_manager.subscribe()?;
         let mut namespace = Namespace::new(name, path_manager);
-        if let Some(name) = self.args.dev() {
+        if let Some(name) = self.args.dev {
             namespace.device = Device::find(namespace.path_manager.fd(), name)?;
         }
         let diagnostics = match snapshots {
@@ -197,7 +197,7 @@ impl Screen<'_> {
             inode,
             asked,
             stays: true,
-            unseen: self.args.snapshot(),
+            unseen: self.args.snapshot,
             diagnostics,
         });
         Ok(())
@@ -210,7 +210,7 @@ impl Monitor<'_> {
         let args = screen.args;
         screen.wanted.parse(args)?;
         let options = &screen.session.options;
-        if options.timestamp || options.tshort || args.time() {
+        if options.timestamp || options.tshort || args.time {
             screen.zone.load();
         }
         if several {
@@ -221,14 +221,14 @@ impl Monitor<'_> {
             // Where we are; no name is needed to distinguish it.
             screen.subscribe(&mut self.sources, "", 0, true)?;
         }
-        let all = args.all_netns();
+        let all = args.all_netns;
         if all {
             // Opened first: what changes later is reported.
             self.mounts = netns::changes();
             self.follow()?;
         }
         // One that comes later may have it.
-        if let Some(device) = args.dev().filter(|_| !all) {
+        if let Some(device) = args.dev.filter(|_| !all) {
             let mut namespaces = self.sources.iter().map(|source| &source.namespace);
             if namespaces.all(|namespace| namespace.device.is_none()) {
                 return Err(Error::invalid(device, "device does not exist"));
@@ -290,7 +290,7 @@ impl Monitor<'_> {
                 return Ok(());
             }
             let idle = screen.session.out.kept() == 0;
-            let all = screen.args.all_netns();
+            let all = screen.args.all_netns;
             let alone = self.sources.len() == 1 && !all && !gather && idle;
             polled.clear();
             if !gather && !alone {
@@ -329,7 +329,7 @@ impl Monitor<'_> {
             } else if succession >= SUCCESSION {
                 // One that comes alone is not timed.
                 let now = sys::milliseconds();
-                gather = now - since <= 1 && !self.screen.args.no_gather();
+                gather = now - since <= 1 && !self.screen.args.no_gather;
                 (since, succession) = (now, 0);
             }
         }
@@ -346,7 +346,7 @@ impl Monitor<'_> {
         screen.dropping = false;
         for source in &mut self.sources {
             if source.namespace.report_losses(screen) {
-                source.unseen |= screen.args.resync();
+                source.unseen |= screen.args.resync;
                 reports += 1;
             }
             if !screen.has_snapshots() || !source.unseen || !snapshots {

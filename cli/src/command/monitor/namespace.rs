@@ -67,7 +67,7 @@ impl Namespace {
         buffer: &mut [u8],
         mut wait: bool,
     ) -> Result<usize> {
-        if let (Some(_), Some(device)) = (screen.args.dev(), &mut self.device) {
+        if let (Some(_), Some(device)) = (screen.args.dev, &mut self.device) {
             device.fresh = false;
         }
         let mut received = [Received::default(); BATCH];
@@ -144,7 +144,7 @@ impl Namespace {
         if token.is_some() && fields.token() != token {
             return Ok(false);
         }
-        match (screen.args.dev(), &mut self.device) {
+        match (screen.args.dev, &mut self.device) {
             (None, _) => Ok(true),
             (_, None) => Ok(false),
             (_, Some(device)) => device.has(fields),

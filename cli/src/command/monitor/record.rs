@@ -34,7 +34,7 @@ pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     if options.tshort || options.timestamp {
         stamp(out, &mut screen.zone, options.tshort);
     }
-    if screen.args.time() {
+    if screen.args.time {
         time(out, &mut screen.zone);
     }
     if json {

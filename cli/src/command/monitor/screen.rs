@@ -30,7 +30,7 @@ pub struct Screen<'s> {
 impl Screen<'_> {
     /// Whether snapshots are taken.
     pub fn has_snapshots(&self) -> bool {
-        self.args.snapshot() || self.args.resync()
+        self.args.snapshot || self.args.resync
     }
 
     /// Of a snapshot nothing is dropped: with our buffer full, the reader is

@@ -54,12 +54,12 @@ impl Wanted {
                 .map(u64::from)
         };
         let why = "expected bytes, 4096 or more";
-        value(args.buffer(), bytes, why, &mut self.buffer)?;
+        value(args.buffer, bytes, why, &mut self.buffer)?;
         let mut of = u64::MAX;
         let why = "invalid token, hexadecimal is expected";
         value(args.token, |word| token(word).map(u64::from), why, &mut of)?;
         self.token = of.try_into().ok();
-        match args.dev() {
+        match args.dev {
             Some(name) if !interface_name(name) => {
                 Err(Error::invalid(name, "invalid interface name"))
             }
