@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::replace;
-use super::words::not_found;
+use super::words::{changed, is_meant, not_found};
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::{check_made, check_new, Family, CHANGEABLE};
 use crate::grammar::{keyword, same, slot, Given};
@@ -145,44 +145,7 @@ pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
         path_manager.set_flags(old.id().unwrap_or(0), flags & CHANGEABLE)?;
         return Ok(0);
     }
-    // It is deleted and added: nobody else is to be doing that meanwhile.
-    let mut lock = Lock::default();
-    lock.take(&Fd::NONE)?;
-    let mut endpoints = Vec::new();
-    path_manager.endpoints(&mut endpoints)?;
-    let mut endpoints = endpoints.iter();
-    let old = endpoints
-        .find(|endpoint| is_meant(endpoint, given))
-        .ok_or_else(not_found)?;
-    replace::recreate(path_manager, old, &changed(old, given))
-}
-
-/// The endpoint with what is named and does not choose it.
-fn changed(old: &Endpoint, given: &Given) -> Endpoint {
-    let mut named = given.without(slot::ADDRESS);
-    if given.id().is_none() {
-        named = named.without(slot::PORT);
-    }
-    let mut named = named.endpoint();
-    if given.port() == Some(0) {
-        named = named.with_port(0);
-    }
-    let flags = (old.flags().unwrap_or_default() | given.set) & !given.clear;
-    old.with_all(&named).with_flags(flags)
-}
-
-/// Whether an endpoint is the one to be changed: the words that change
-/// something do not choose it.
-fn is_meant(endpoint: &Endpoint, given: &Given) -> bool {
-    let Some(address) = endpoint.address() else {
-        return false;
-    };
-    given.address().is_none_or(|wanted| same(address, wanted))
-        && match given.id() {
-            Some(id) => endpoint.id() == Some(id),
-            // By address the port chooses.
-            None => endpoint.port().unwrap_or(0) == given.port().unwrap_or(0),
-        }
+    replace::recreate(path_manager, given)
 }
 
 /// Whether an endpoint is what was given, in every word.

@@ -81,13 +81,12 @@ pub static COMMANDS: &[Command] = &[
 /// What takes the place of [`replace`] in a build without it.
 #[cfg(not(feature = "state"))]
 mod replace {
-    use mptcp_codec::mptcp::Endpoint;
-
     use crate::error::{Result, Status};
+    use crate::grammar::Given;
     use crate::kernel::PathManager;
     use crate::session::not_built_in;
 
-    pub fn recreate(_: &mut PathManager, _: &Endpoint, _: &Endpoint) -> Result<Status> {
+    pub fn recreate(_: &mut PathManager, _: &Given) -> Result<Status> {
         Err(not_built_in("endpoint change", "state"))
     }
 }

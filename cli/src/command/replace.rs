@@ -3,7 +3,7 @@
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use super::words::not_found;
+use super::words::{changed, is_meant, not_found};
 use crate::error::{Error, Result, Status};
 use crate::grammar::endpoint::{check_made, check_new, check_whole};
 use crate::grammar::Given;
@@ -14,14 +14,23 @@ use crate::state::endpoint::{address_of, flags_of, port_of};
 use crate::state::plan::{push, Action, Conflict, Others, Plan};
 use crate::sys::Fd;
 
-/// Makes of an endpoint another one.
-pub fn recreate(path_manager: &mut PathManager, old: &Endpoint, new: &Endpoint) -> Result<Status> {
-    check_whole(flags_of(new), port_of(new))?;
-    // The kernel's own becomes one of ours.
-    let new = new.with_flags(flags_of(new) & !EndpointFlags::IMPLICIT);
-    // No other is in question.
+/// Makes the endpoint that is meant what the words say: it is deleted and added.
+pub fn recreate(path_manager: &mut PathManager, given: &Given) -> Result<Status> {
+    // No other process is to be doing that meanwhile.
+    let mut lock = Lock::default();
+    lock.take(&Fd::NONE)?;
     let mut plan = Plan::default();
-    plan.present.push(*old);
+    entries(path_manager, &mut plan.present)?;
+    let mut all = plan.present.iter();
+    let old = all.find(|endpoint| is_meant(endpoint, given)).copied();
+    let old = old.ok_or_else(not_found)?;
+    // No other is in question.
+    plan.present.clear();
+    plan.present.push(old);
+    let new = changed(&old, given);
+    check_whole(flags_of(&new), port_of(&new))?;
+    // The kernel's own becomes one of ours.
+    let new = new.with_flags(flags_of(&new) & !EndpointFlags::IMPLICIT);
     make(path_manager, &mut plan, &new)
 }
 

@@ -1,7 +1,10 @@
-//! The endpoint that no words mean.
+//! The endpoint that words mean, and the one that none mean.
+
+use mptcp_codec::mptcp::Endpoint;
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
+use crate::grammar::{same, slot, Given};
 
 /// No endpoint is what was asked for.
 pub fn not_found() -> Error {
@@ -11,4 +14,32 @@ pub fn not_found() -> Error {
         &["Error: address not found."],
     )
     .with_errno(Errno(libc::EINVAL as usize))
+}
+
+/// The endpoint with what is named and does not choose it.
+pub fn changed(old: &Endpoint, given: &Given) -> Endpoint {
+    let mut named = given.without(slot::ADDRESS);
+    if given.id().is_none() {
+        named = named.without(slot::PORT);
+    }
+    let mut named = named.endpoint();
+    if given.port() == Some(0) {
+        named = named.with_port(0);
+    }
+    let flags = (old.flags().unwrap_or_default() | given.set) & !given.clear;
+    old.with_all(&named).with_flags(flags)
+}
+
+/// Whether an endpoint is the one to be changed: the words that change
+/// something do not choose it.
+pub fn is_meant(endpoint: &Endpoint, given: &Given) -> bool {
+    let Some(address) = endpoint.address() else {
+        return false;
+    };
+    given.address().is_none_or(|wanted| same(address, wanted))
+        && match given.id() {
+            Some(id) => endpoint.id() == Some(id),
+            // By address the port chooses.
+            None => endpoint.port().unwrap_or(0) == given.port().unwrap_or(0),
+        }
 }
