@@ -8,8 +8,8 @@
 # Each target runs `cargo test -p mptcp-codec`, examples in the documentation
 # included, and the codec_* tests of tests/ that need no kernel: the captures
 # of all kernels, a million mutants, the inputs of the fuzz targets. The last
-# step builds the codec for a processor that has no operating system, against
-# core and nothing else.
+# step builds the codec, and its example of a static library, for a processor that
+# has no operating system, against core and nothing else.
 #
 # Needed: a Rust toolchain with its library's source, zig (musl and a linker
 # for every target) and qemu's user emulation. What is missing is taken, for
@@ -133,5 +133,5 @@ done
 echo "== $BARE: core alone"
 RUSTC_BOOTSTRAP=1 RUSTC="$rust/bin/rustc" CARGO_TARGET_DIR="$work/build" \
     "$rust/bin/cargo" build --manifest-path "$here/Cargo.toml" -p mptcp-codec --release \
-    --target "$BARE" -Zbuild-std=core || failed=1
+    --lib --example bare_metal --target "$BARE" -Zbuild-std=core || failed=1
 exit $failed

@@ -315,6 +315,7 @@ pub struct SocketView<'a, E: Order = Native> {
     fixed: &'a [u8; FIXED],
     attributes: Attributes<'a, E>,
     info: Option<&'a [u8]>,
+    congestion: Option<&'a [u8]>,
     upper: &'a [u8],
     mark: Option<u32>,
 }
@@ -326,11 +327,13 @@ impl<'a, E: Order> SocketView<'a, E> {
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
-        let (mut info, mut upper, mut mark, mut odd) = (None, &[][..], None, false);
+        let (mut info, mut congestion, mut upper) = (None, None, &[][..]);
+        let (mut mark, mut odd) = (None, false);
         let mut left = attributes;
         while let Some((raw, payload)) = left.take_next() {
             match (raw & !FLAGS_MASK, payload) {
                 (attribute::INFO, _) => info = Some(payload),
+                (attribute::CONG, _) => congestion = Some(payload),
                 (attribute::ULP_INFO, _) => upper = payload,
                 (attribute::MARK, &[a, b, c, d]) if raw == attribute::MARK => {
                     mark = Some(E::u32([a, b, c, d]));
@@ -347,6 +350,7 @@ impl<'a, E: Order> SocketView<'a, E> {
             fixed,
             attributes,
             info,
+            congestion,
             upper,
             mark,
         })
@@ -366,9 +370,19 @@ impl<'a, E: Order> SocketView<'a, E> {
 
     /// As [`SocketAttributes::congestion`].
     pub fn congestion(&self) -> Result<Option<Text<'a>>, Error> {
-        match self.attributes.find_last(attribute::CONG)? {
-            Some(name) => name.text().map(Some),
-            None => Ok(None),
+        match self.congestion.map(Text::read) {
+            Some(None) => Err(self.bad_congestion()),
+            found => Ok(found.flatten()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn bad_congestion(&self) -> Error {
+        let found = self.attributes.find_last(attribute::CONG);
+        match found.and_then(|name| name.map(|name| name.text()).transpose()) {
+            Err(error) => error,
+            Ok(_) => Error::about(ErrorKind::BadString, attribute::CONG, HEADER_LEN + FIXED),
         }
     }
 
