@@ -9,6 +9,7 @@ use std::time::Duration;
 use argh::FromArgs;
 use ip_mptcp::args::Options;
 use ip_mptcp::command::COMMANDS;
+use ip_mptcp::session::Does;
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::{read, workspace};
 use ip_mptcp_tests::namespace::Namespace;
@@ -279,4 +280,31 @@ fn the_helpers_of_the_tests_are_in_their_table() {
         .collect();
     assert!(modules.len() > 10, "{modules:?}");
     same("the crate", &modules, "its table", &listed);
+}
+
+/// A keyword that the reader knows and no usage names could never be given; the other way
+/// round does not compile.
+#[test]
+fn every_keyword_is_taken_by_an_action() {
+    let groups = COMMANDS.iter().filter_map(|command| match &command.does {
+        Does::Group(group) => Some((command.name, *group)),
+        _ => None,
+    });
+    let mut count = 0;
+    for (name, group) in groups {
+        for keyword in group.keywords {
+            // Of lines of a state file.
+            if keyword.name == "uplink" {
+                continue;
+            }
+            count += 1;
+            let mut actions = group.actions.iter();
+            assert!(
+                actions.any(|action| keyword.is_in(action.words)),
+                "no action of {name} takes {}",
+                keyword.name
+            );
+        }
+    }
+    assert!(count > 30, "{count}");
 }
