@@ -129,7 +129,6 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
 }
 
 /// Whether the ends of a socket are those that were asked for.
-#[inline(never)]
 pub(super) fn matches(asked: &Given, ends: &[End; 2]) -> bool {
     let mut somewhere = asked.either().is_none();
     for ((address, port), end) in asked.ends().iter().zip(ends) {
@@ -309,7 +308,6 @@ struct Side {
 }
 
 impl Side {
-    #[inline(never)]
     fn clear(&mut self) {
         self.text.clear();
         self.places.clear();
@@ -318,7 +316,6 @@ impl Side {
     }
 
     /// Adds an end.
-    #[inline(never)]
     fn push(&mut self, end: &End) {
         let mut place = self.places.last().copied().unwrap_or_default();
         if self.last != Some(*end) {
@@ -449,7 +446,6 @@ impl Printer<'_> {
     }
 
     /// What is known of the connection as a whole.
-    #[inline(never)]
     fn counters(&mut self, socket: Option<&SocketView>, lost: u64) {
         let Some(socket) = socket else { return };
         let Some(info) = socket.mptcp_info() else {
@@ -656,7 +652,6 @@ impl Printer<'_> {
     }
 
     /// In text, the ends with this number, or the local one, as columns.
-    #[inline(never)]
     fn padded_ends(&mut self, number: usize, sides: usize, family: u16) {
         let colour = match family {
             AF_INET6 => Colour::Ipv6,
@@ -695,7 +690,6 @@ impl Printer<'_> {
 
     /// The same where the line may be broken, or the colour begins.
     #[cold]
-    #[inline(never)]
     fn front_apart(&mut self, item: Item) {
         let mut front = item.front();
         if let [b' ', rest @ ..] = front {
@@ -717,7 +711,6 @@ impl Printer<'_> {
     }
 
     /// True or false in JSON; in text nothing but its front where it is true.
-    #[inline(never)]
     fn mark(&mut self, item: Item, is: bool) {
         if !self.out.style.json {
             if is {
@@ -729,7 +722,6 @@ impl Printer<'_> {
         }
     }
 
-    #[inline(never)]
     fn word(&mut self, item: Item, word: &str) {
         if self.out.style.json {
             self.out.json_string(item.name(), word.as_bytes());
@@ -740,7 +732,6 @@ impl Printer<'_> {
         }
     }
 
-    #[inline(never)]
     fn number(&mut self, item: Item, value: u64) {
         if self.out.style.json {
             let name = item.name();
@@ -779,7 +770,6 @@ impl Printer<'_> {
     }
 
     /// A number, if there is one.
-    #[inline(never)]
     fn number_of(&mut self, item: Item, value: Option<u64>) {
         if let Some(value) = value {
             self.number(item, value);
@@ -798,7 +788,6 @@ impl Printer<'_> {
     }
 
     /// All fields of a structure that the kernel sent.
-    #[inline(never)]
     fn fields(&mut self, item: Item, layout: &'static Layout, sent: &[u8]) {
         self.begin(item);
         for (name, value) in layout.fields::<Native>(sent) {
@@ -817,7 +806,6 @@ impl Printer<'_> {
     }
 
     /// Whether a field is shown in a way of its own, and shows it.
-    #[inline(never)]
     fn is_special(&mut self, name: &str, value: u64, sent: &[u8]) -> bool {
         let in_text = !self.out.style.json;
         match name {
@@ -868,7 +856,6 @@ impl Printer<'_> {
 
     /// In text, the bits of a field by their names, the lowest first; those
     /// without a name as a number.
-    #[inline(never)]
     fn bits(&mut self, name: &str, mut value: u64, words: &str) {
         self.field_name(name);
         let mut words = words.as_bytes();

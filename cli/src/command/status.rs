@@ -59,7 +59,6 @@ struct Counts {
 
 impl Counts {
     /// Counts while the kernel lists them: nothing is kept.
-    #[inline(never)]
     fn read(&mut self, session: &mut Session, host: &mut Host) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
         let hidden = survey(&mut diagnostics, &mut |found| {
@@ -89,7 +88,6 @@ impl Counts {
     }
 }
 
-#[inline(never)]
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut features = Features::default();
     features.look(session)?;
@@ -108,7 +106,6 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
 
 impl Features {
     /// Asks the kernel, without changing anything.
-    #[inline(never)]
     fn look(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
         (self.events, self.commands) = path_manager.abilities()?;
@@ -126,7 +123,6 @@ fn device(names: &mut Names, index: u32) -> &[u8] {
 }
 
 /// Begins an object in JSON, a line in text.
-#[inline(never)]
 fn begin(out: &mut Output, name: &str) {
     if out.style.json {
         out.begin_object(name);
@@ -136,7 +132,6 @@ fn begin(out: &mut Output, name: &str) {
 }
 
 /// A member in JSON, words on the line in text.
-#[inline(never)]
 fn number(out: &mut Output, name: &str, value: u64) {
     if out.style.json {
         out.json_number(name, value);
@@ -153,7 +148,6 @@ fn put_name(out: &mut Output, name: &str) {
 }
 
 /// A member in JSON, a word in text.
-#[inline(never)]
 fn word(out: &mut Output, name: &str, word: &[u8]) {
     if out.style.json {
         out.json_string(name, word);
@@ -163,7 +157,6 @@ fn word(out: &mut Output, name: &str, word: &[u8]) {
 }
 
 /// What the kernel may be able to do; `None` where it does not say.
-#[inline(never)]
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
     let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
     if !out.style.json {
@@ -173,7 +166,6 @@ fn feature(out: &mut Output, name: &str, known: Option<bool>) {
 }
 
 /// In text and in JSON.
-#[inline(never)]
 fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &Features) {
     let has = |number: u8| Some(features.commands >> number & 1 != 0);
     out.begin_record("");
@@ -218,7 +210,6 @@ fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &
     out.end_record();
 }
 
-#[inline(never)]
 fn endpoints(out: &mut Output, host: &mut Host) {
     let json = out.style.json;
     if json {
@@ -237,7 +228,6 @@ fn endpoints(out: &mut Output, host: &mut Host) {
 }
 
 /// How many subflows each interface has.
-#[inline(never)]
 fn interfaces(out: &mut Output, host: &mut Host, counts: &Counts) {
     let json = out.style.json;
     if json {
@@ -264,7 +254,6 @@ fn interfaces(out: &mut Output, host: &mut Host, counts: &Counts) {
 }
 
 /// The sysctls that there are.
-#[inline(never)]
 fn sysctls(out: &mut Output) {
     out.begin_record("sysctl");
     let mut names = Vec::new();
@@ -315,7 +304,6 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
 }
 
 /// In Prometheus' format.
-#[inline(never)]
 fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result<()> {
     let metrics = &mut Metrics::new(out);
     let mut enabled = Vec::new();
