@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::load::{descriptors, Load};
-use ip_mptcp_tests::namespace::{veth, Namespace};
+use ip_mptcp_tests::namespace::{add_address, veth, Namespace};
 use ip_mptcp_tests::program::{at_first_write, binary, memory_of, strace, Run};
 use ip_mptcp_tests::wait::skip;
 
@@ -170,6 +170,55 @@ fn interfaces_that_are_not_named_cost_nothing() {
         veth(&format!("a{pair}"), &format!("b{pair}"), None);
     }
     assert_eq!(count(), with_one, "{COMMANDS:?} with 601 interfaces");
+}
+
+/// Instructions in user space of one run of the binary, by valgrind.
+fn instructions(words: &str) -> Option<u64> {
+    let out = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(binary())
+        .args(words.split(' '))
+        .output();
+    let Ok(out) = out else {
+        skip("no valgrind");
+        return None;
+    };
+    let report = String::from_utf8_lossy(&out.stderr).to_string();
+    let collected = report
+        .lines()
+        .find_map(|line| line.split_once("Collected : "))
+        .and_then(|(_, number)| number.trim().parse().ok());
+    Some(collected.unwrap_or_else(|| panic!("no count in {report}")))
+}
+
+/// Each interface and address is looked at once, not compared with all others.
+#[test]
+fn twice_as_many_interfaces_cost_twice_as_much() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    const COMMANDS: [&str; 2] = ["status", "connection show"];
+    let count = || COMMANDS.map(instructions);
+    let more = |pairs: std::ops::Range<u32>| {
+        for pair in pairs {
+            let (here, there) = (format!("a{pair}"), format!("b{pair}"));
+            veth(&here, &there, None);
+            let address = [10, 9, (pair >> 8) as u8, pair as u8];
+            add_address(&here, address.into(), 32);
+        }
+    };
+    more(0..150);
+    let few = count();
+    more(150..300);
+    for ((command, many), few) in COMMANDS.iter().zip(count()).zip(few) {
+        let (Some(many), Some(few)) = (many, few) else {
+            return;
+        };
+        assert!(
+            many < few * 5 / 2,
+            "{command}: {few} instructions with 300 interfaces, {many} with 600"
+        );
+    }
 }
 
 /// A change keeps the flags that it does not name, so it has to know them.
