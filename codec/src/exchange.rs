@@ -15,7 +15,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::netlink::{
-    flags, message_type, verdict, ExtendedAck, Header, Message, Messages, HEADER_LEN,
+    flags, message_type, verdict, Attributes, ExtendedAck, Header, Message, Messages, HEADER_LEN,
 };
 use crate::order::Native;
 use crate::order::Order;
@@ -179,33 +179,36 @@ impl Exchange {
         true
     }
 
-    /// Takes an NLMSG_ERROR or NLMSG_DONE; `None` where it does not matter.
-    #[inline(always)]
+    /// Takes an NLMSG_ERROR or NLMSG_DONE that is more than a success of which nothing
+    /// is said; `None` where it does not matter.
+    #[cold]
+    #[inline(never)]
     fn end<'a, E: Order>(
         &mut self,
-        payload: &'a [u8],
-        header: &Header,
+        errno: Result<u32, Error>,
+        attributes: Attributes<'a, E>,
+        is_end: bool,
     ) -> Option<Result<Reply<'a, E>, Error>> {
         let mut extended = ExtendedAck::EMPTY;
-        let errno = match verdict(payload, header, &mut extended) {
+        let errno = match errno.and_then(|errno| extended.update(attributes).map(|()| errno)) {
             Ok(errno) => errno,
-            Err(error) => {
-                self.outcome = Some(Outcome::Broken(error));
-                return Some(Err(error));
-            }
+            Err(error) => return Some(self.broken(error)),
         };
-        // A dump is acknowledged before it begins where both flags were set;
-        // only a refusal ends it.
-        if errno == 0 && self.ends == Ends::Done && header.message_type == message_type::ERROR {
-            return None;
-        }
-        Some(Ok(if errno == 0 {
-            self.outcome = Some(Outcome::Success);
-            Reply::End { extended }
-        } else {
+        if errno != 0 {
             self.outcome = Some(Outcome::Refused(errno));
-            Reply::Refused { errno, extended }
-        }))
+            return Some(Ok(Reply::Refused { errno, extended }));
+        }
+        is_end.then(|| {
+            self.outcome = Some(Outcome::Success);
+            Ok(Reply::End { extended })
+        })
+    }
+
+    /// Nothing more is understood.
+    #[cold]
+    fn broken<R>(&mut self, error: Error) -> Result<R, Error> {
+        self.outcome = Some(Outcome::Broken(error));
+        Err(error)
     }
 }
 
@@ -247,10 +250,7 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
         while self.exchange.outcome.is_none() {
             let message = match self.messages.next()? {
                 Ok(message) => message,
-                Err(error) => {
-                    self.exchange.outcome = Some(Outcome::Broken(error));
-                    return Some(Err(error));
-                }
+                Err(error) => return Some(self.exchange.broken(error)),
             };
             let header = &message.header;
             if !self.exchange.owns(header) {
@@ -259,7 +259,22 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
             match header.message_type {
                 message_type::OVERRUN => return Some(Ok(Reply::Overrun)),
                 message_type::ERROR | message_type::DONE => {
-                    let end = self.exchange.end(message.payload(), header);
+                    let mut attributes = Attributes::with_order(&[]);
+                    let errno = verdict(message.payload(), header, &mut attributes);
+                    // A dump is acknowledged before it begins where both flags were
+                    // set; only a refusal ends it.
+                    let is_end = self.exchange.ends != Ends::Done
+                        || header.message_type != message_type::ERROR;
+                    // Mostly nothing more is said, and what is large is not moved for it.
+                    if errno == Ok(0) && attributes.as_bytes().is_empty() {
+                        if is_end {
+                            self.exchange.outcome = Some(Outcome::Success);
+                            let extended = ExtendedAck::EMPTY;
+                            return Some(Ok(Reply::End { extended }));
+                        }
+                        continue;
+                    }
+                    let end = self.exchange.end(errno, attributes, is_end);
                     if end.is_some() {
                         return end;
                     }

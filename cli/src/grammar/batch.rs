@@ -117,71 +117,71 @@ impl Line {
     /// not after a comment.
     #[inline(never)]
     pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
-        let mut goes_on = self.open.take();
+        let mut start = at;
+        let mut begun = self.open.take();
+        if begun.is_some() {
+            // What there is of the word is moved to the rest of it; between words
+            // there is nothing but blanks.
+            let [first, end] = self.begun;
+            start = at - (end - first);
+            text.copy_within(first..end, start);
+            text.get_mut(first..start).unwrap_or(&mut []).fill(b' ');
+        }
         loop {
-            let open = goes_on.take();
-            let mut stop = text.get(at).copied();
-            let mut quote = open.unwrap_or(0);
-            if open.is_some() || !stop.is_none_or(ends) {
-                if let (None, Some(mark @ (b'"' | b'\''))) = (open, stop) {
-                    quote = mark;
+            let quote = match (begun.take(), text.get(at)) {
+                (Some(quote), _) => quote,
+                (None, Some(mark @ (b'"' | b'\''))) => {
                     at += 1;
+                    start = at;
+                    *mark
                 }
-                let mut start = at;
-                // Most bytes are above all that end a word.
-                let highest = quote.max(b'#');
+                _ => {
+                    start = at;
+                    0
+                }
+            };
+            // Most bytes are above all that end a word.
+            let highest = quote.max(b'#');
+            let rest = text.get(at..).unwrap_or(&[]);
+            let len = rest.iter().position(|byte| {
+                *byte <= highest
+                    && match quote {
+                        0 => ends(*byte),
+                        _ => *byte == quote || matches!(byte, b'\n' | 0),
+                    }
+            });
+            at += len.unwrap_or(rest.len());
+            let stop = text.get(at).copied();
+            if let None | Some(b'\n' | b'\r') = stop {
+                // A backslash at the end of a line joins it with the next.
+                let word = text.get(start..at).unwrap_or(&[]);
                 let rest = text.get(at..).unwrap_or(&[]);
-                let len = rest.iter().position(|byte| {
-                    *byte <= highest
-                        && match quote {
-                            0 => ends(*byte),
-                            _ => *byte == quote || matches!(byte, b'\n' | 0),
-                        }
-                });
-                at += len.unwrap_or(rest.len());
-                stop = text.get(at).copied();
-                let mut end = at;
-                let mut next = 0;
-                if let None | Some(b'\n' | b'\r') = stop {
-                    // A backslash at the end of a line joins it with the next.
-                    let word = text.get(start..at).unwrap_or(&[]);
-                    let rest = text.get(at..).unwrap_or(&[]);
-                    let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
-                    let word = word.strip_suffix(b"\r").unwrap_or(word);
-                    if let ([] | [b'\n', ..], [word @ .., b'\\']) = (rest, word) {
-                        end = start + word.len();
-                        next = text.len() - rest.len() + rest.len().min(1);
-                    }
-                }
-                if open.is_some() {
-                    let [first, last] = self.begun;
-                    text.copy_within(start..end, last);
-                    let len = end - start;
-                    (start, end) = (first, last + len);
-                    // Between words there is nothing but blanks.
-                    text.get_mut(end..at).unwrap_or(&mut []).fill(b' ');
-                }
-                if next != 0 {
-                    if open.is_some() || quote != 0 || start != end {
+                let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+                let word = word.strip_suffix(b"\r").unwrap_or(word);
+                if let ([] | [b'\n', ..], [word @ .., b'\\']) = (rest, word) {
+                    if quote != 0 || !word.is_empty() {
                         self.open = Some(quote);
-                        self.begun = [start, end];
+                        self.begun = [start, start + word.len()];
                     }
-                    return (next, true);
+                    return (text.len() - rest.len() + rest.len().min(1), true);
                 }
+            }
+            if quote != 0 || start != at {
                 match self.spans.get_mut(self.count) {
-                    Some(span) => *span = (end as u64) << 32 | start as u64,
+                    Some(span) => *span = (at as u64) << 32 | start as u64,
                     None => {
                         self.mistake.get_or_insert(Mistake::TooManyWords);
                     }
                 }
                 self.count += 1;
-                if quote != 0 && matches!(stop, None | Some(b'\n')) {
-                    self.mistake.get_or_insert(Mistake::Unterminated);
-                }
             }
             match stop {
-                None => return (at, false),
-                Some(b'\n') => return (at + 1, false),
+                None | Some(b'\n') => {
+                    if quote != 0 {
+                        self.mistake.get_or_insert(Mistake::Unterminated);
+                    }
+                    return (text.len().min(at + 1), false);
+                }
                 Some(0) => {
                     self.mistake.get_or_insert(Mistake::Nul);
                 }

@@ -103,18 +103,16 @@ fn repeated(header: &Header, errno: u32, request: &Header) -> usize {
     }
 }
 
-/// Reads an NLMSG_ERROR or NLMSG_DONE: the error number, and what it says beyond
-/// that.
+/// Reads an NLMSG_ERROR or NLMSG_DONE: the error number, and the attributes of what it
+/// says beyond that.
 #[inline(never)]
 pub(crate) fn verdict<'a, E: Order>(
     payload: &'a [u8],
     header: &Header,
-    extended: &mut ExtendedAck<'a, E>,
+    attributes: &mut Attributes<'a, E>,
 ) -> Result<u32, Error> {
     let front = Front::read(payload, header)?;
-    if !front.attributes.as_bytes().is_empty() {
-        extended.update(front.attributes)?;
-    }
+    *attributes = front.attributes;
     Ok(front.errno)
 }
 
