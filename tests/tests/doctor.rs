@@ -1953,18 +1953,17 @@ fn a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault() {
     connection.exchange(100_000);
     healthy();
     connection.client.set_nonblocking(true).expect("no waiting");
-    let retransmits = || {
-        let shown = Run::tool("-j connection show").run().success().stdout();
-        let shown: Value = serde_json::from_str(&shown).expect("JSON");
-        let subflows = shown[0]["subflows_list"]
-            .as_array()
-            .or(shown[0]["subflows"].as_array());
-        let subflows = subflows.expect("subflows").iter();
-        subflows.filter_map(|one| one["retransmits"].as_u64()).max()
+    // Each time the timer runs out, of data or of a probe of the closed window, the wait
+    // for an answer doubles.
+    let backoff = || {
+        let shown = Run::tool("-s connection show").run().success().stdout();
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        let values = words.windows(2).filter(|pair| pair[0] == "backoff");
+        values.filter_map(|pair| pair[1].parse::<u32>().ok()).max()
     };
-    until("data sent again", || {
+    until("a window that stays closed", || {
         let _ = (&connection.client).write(&[b'x'; 65536]);
-        (retransmits() >= Some(4)).then_some(())
+        (backoff() >= Some(4)).then_some(())
     });
     healthy();
 }
