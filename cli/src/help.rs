@@ -253,7 +253,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
             keywords(&mut page, keyword::CONNECTION, &|keyword| {
                 keyword.is_in(command.words)
             });
-            page.options(&|long| command.words().any(|word| word == long));
+            page.options(&|long| command.names(long));
         }
         (Does::Words(..), Some(Does::Group(of))) => {
             keywords(&mut page, of.keywords, &|keyword| {

@@ -401,10 +401,9 @@ pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>)
             out.push(word);
             continue;
         }
-        let mut pieces = command.words();
         if command.takes_keywords()
             && (!options || !word.starts_with("--"))
-            && (!is_dashed(word) || pieces.any(|piece| piece == word))
+            && (!is_dashed(word) || command.names(word))
         {
             out.extend([KEYWORD, word]);
             continue;

@@ -196,7 +196,13 @@ impl Command {
 
     /// Whether it takes a keyword list among its options.
     pub fn takes_keywords(&self) -> bool {
-        self.words().any(|word| word == "ADDRESS")
+        self.names("ADDRESS")
+    }
+
+    /// Whether its usage names this word.
+    #[inline(never)]
+    pub fn names(&self, word: &str) -> bool {
+        self.words().any(|piece| piece == word)
     }
 
     /// The pieces of its usage.
