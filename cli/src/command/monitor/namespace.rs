@@ -74,15 +74,22 @@ impl Namespace {
         let mut events = 0;
         while screen.wanted.count > 0 {
             let fd = self.path_manager.fd();
-            match sys::receive(fd, buffer, &mut received, wait) {
+            // One that is waited for comes alone: no more room is prepared.
+            let most = if wait { 1 } else { BATCH };
+            let (Some(room), Some(received)) =
+                (buffer.get_mut(..most * EVENT), received.get_mut(..most))
+            else {
+                break;
+            };
+            match sys::receive(fd, room, received, wait) {
                 Ok(count) => {
                     events += count;
-                    let datagrams = buffer.chunks_exact(EVENT);
-                    for (datagram, received) in datagrams.zip(&received).take(count) {
+                    let datagrams = room.chunks_exact(EVENT);
+                    for (datagram, received) in datagrams.zip(&*received).take(count) {
                         self.take(screen, datagram, received)?;
                     }
                     // Fewer than there was room for: the queue is empty.
-                    if count < BATCH {
+                    if wait || count < BATCH {
                         break;
                     }
                 }
