@@ -79,19 +79,11 @@ pub fn request(
     command: u8,
     version: u8,
 ) -> Writer<'_> {
-    let header = Header {
-        len: 0,
-        message_type: family,
-        flags,
-        seq,
-        port_id: 0,
-    };
-    let mut writer = Writer::new(buffer, header);
-    writer.bytes([command, version, 0, 0]);
-    writer
+    request_with_order(buffer, family, seq, flags, command, version)
 }
 
 /// As [`request`], in the order of another machine.
+#[inline]
 pub fn request_with_order<E: Order>(
     buffer: &mut [u8],
     family: u16,
