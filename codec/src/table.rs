@@ -249,46 +249,80 @@ macro_rules! __each {
         owned $self:ident $rest:ident $present:ident $unknown:ident [$a:lifetime] $E:ident
         { $( $number:literal $field:ident $kind:ident [$type:ty]; )* } { $($pad:literal)? }
     ) => {
-        while let Some((chunk, _)) = $rest.split_first_chunk::<8>() {
-            let word = $crate::set::inner::header::<$E>(chunk, 0);
-            let after;
-            // One with flags in its type is none of these.
-            let bit = match word >> 16 {
-                $(
-                    $number => {
-                        let fixed = const { $crate::set::inner::length(Self::FORMS, $number) };
-                        let value;
-                        if fixed == $crate::set::ANY_LEN {
-                            let len = (word & 0xffff) as usize;
-                            value = match $rest.get(4..len) {
-                                Some(value) => value,
-                                None => break,
-                            };
-                            after = $crate::set::inner::behind($rest, len);
-                        } else {
-                            if word != const { $crate::set::inner::word(Self::FORMS, $number) } {
-                                break;
-                            }
-                            let whole = const { $crate::set::inner::padded(Self::FORMS, $number) };
-                            match $rest.split_at_checked(whole) {
-                                Some((whole, tail)) => {
-                                    value = $crate::set::inner::part(whole, 4, fixed);
-                                    after = tail;
+        if $crate::set::inner::FAST {
+            while let Some((chunk, _)) = $rest.split_first_chunk::<8>() {
+                let word = $crate::set::inner::header::<$E>(chunk, 0);
+                let after;
+                // One with flags in its type is none of these.
+                let bit = match word >> 16 {
+                    $(
+                        $number => {
+                            let fixed = const { $crate::set::inner::length(Self::FORMS, $number) };
+                            let value;
+                            if fixed == $crate::set::ANY_LEN {
+                                let len = (word & 0xffff) as usize;
+                                value = match $rest.get(4..len) {
+                                    Some(value) => value,
+                                    None => break,
+                                };
+                                after = $crate::set::inner::behind($rest, len);
+                            } else {
+                                if word != const { $crate::set::inner::word(Self::FORMS, $number) } {
+                                    break;
                                 }
+                                let whole = const { $crate::set::inner::padded(Self::FORMS, $number) };
+                                match $rest.split_at_checked(whole) {
+                                    Some((whole, tail)) => {
+                                        value = $crate::set::inner::part(whole, 4, fixed);
+                                        after = tail;
+                                    }
+                                    None => break,
+                                }
+                            }
+                            match <$type as $crate::set::Kind<$a, $E>>::read(value) {
+                                Some(value) => $self.$field = value,
                                 None => break,
                             }
+                            const { $crate::set::inner::bit(Self::FORMS, $number) }
                         }
-                        match <$type as $crate::set::Kind<$a, $E>>::read(value) {
-                            Some(value) => $self.$field = value,
-                            None => break,
+                    )*
+                    _ => break,
+                };
+                $present |= $crate::set::inner::bit_of($present, bit);
+                $rest = after;
+            }
+        } else {
+            // Most come in the order of the table, so each is compared with the one that
+            // comes next, without a jump. One that is out of order takes another round.
+            loop {
+                let before = $rest.len();
+                $(
+                    let fixed = const { $crate::set::inner::length(Self::FORMS, $number) };
+                    let whole = const { $crate::set::inner::padded(Self::FORMS, $number) };
+                    if let Some((whole, tail)) = $rest.split_at_checked(whole) {
+                        let word = $crate::set::inner::header::<$E>(whole, 0);
+                        let mut value = None;
+                        let mut after = tail;
+                        if fixed == $crate::set::ANY_LEN {
+                            if word >> 16 == $number {
+                                let len = (word & 0xffff) as usize;
+                                value = $rest.get(4..len);
+                                after = $crate::set::inner::behind($rest, len);
+                            }
+                        } else if word == const { $crate::set::inner::word(Self::FORMS, $number) } {
+                            value = Some($crate::set::inner::part(whole, 4, fixed));
                         }
-                        const { $crate::set::inner::bit(Self::FORMS, $number) }
+                        if let Some(value) = value.and_then(<$type as $crate::set::Kind<$a, $E>>::read) {
+                            $self.$field = value;
+                            $present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $number) };
+                            $rest = after;
+                        }
                     }
                 )*
-                _ => break,
-            };
-            $present |= $crate::set::inner::bit_of($present, bit);
-            $rest = after;
+                if $rest.is_empty() || $rest.len() == before {
+                    break;
+                }
+            }
         }
     };
     // What is not in the set is skipped where it is met: there can be many.
