@@ -366,7 +366,9 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
         return Ok(Target::Help(None, command));
     }
     match rest.first() {
-        Some(word) if !is_dashed(word) && !command.takes_file() && command.keywords().is_empty() => {
+        Some(word)
+            if !is_dashed(word) && !command.takes_file() && command.keywords().is_empty() =>
+        {
             Err(caller.unknown_command(word, &[]))
         }
         _ => Ok(Target::Run(None, command, rest)),
