@@ -269,8 +269,10 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
                     if errno == Ok(0) && attributes.as_bytes().is_empty() {
                         if is_end {
                             self.exchange.outcome = Some(Outcome::Success);
-                            let extended = ExtendedAck::EMPTY;
-                            return Some(Ok(Reply::End { extended }));
+                            return const {
+                                let extended = ExtendedAck::EMPTY;
+                                Some(Ok(Reply::End { extended }))
+                            };
                         }
                         continue;
                     }
