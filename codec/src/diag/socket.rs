@@ -330,6 +330,13 @@ impl<'a, E: Order> SocketView<'a, E> {
         let (mut info, mut congestion, mut upper) = (None, None, &[][..]);
         let (mut mark, mut odd) = (None, false);
         let mut left = attributes;
+        // What comes first of nearly all sockets, in the kernel's order.
+        let _ = left.take_this::<1>(attribute::SHUTDOWN);
+        if let Some(number) = left.take_this(attribute::MARK) {
+            mark = Some(E::u32(*number));
+        }
+        let _ = left.take_this::<8>(attribute::CGROUP_ID);
+        let _ = left.take_this::<2>(attribute::SOCKOPT);
         while let Some((raw, payload)) = left.take_next() {
             match (raw & !FLAGS_MASK, payload) {
                 (attribute::INFO, _) => info = Some(payload),

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::behind;
+use super::{align, behind};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 use crate::set::inner::FAST;
@@ -492,12 +492,30 @@ impl<'a, E: Order> Attributes<'a, E> {
         Some(((word >> 16) as u16, payload))
     }
 
+    /// Takes the next attribute off if it is this one, without flags and of this length:
+    /// for those that the kernel sends in one order.
+    #[inline(always)]
+    pub(crate) fn take_this<const LEN: usize>(&mut self, number: u16) -> Option<&'a [u8; LEN]> {
+        let (whole, rest) = self.rest.split_at_checked(HEADER + align(LEN))?;
+        let (head, payload) = whole.split_first_chunk::<HEADER>()?;
+        let word = u32::from(number) << 16 | (HEADER + LEN) as u32;
+        if E::attribute_word(*head) != word {
+            return None;
+        }
+        self.rest = rest;
+        payload.first_chunk()
+    }
+
     /// All has been walked, or the error of what does not fit.
     #[inline(always)]
     pub(crate) fn end(&self) -> Result<(), Error> {
         match self.rest {
             [] => Ok(()),
-            _ => Err(self.fault()),
+            _ => {
+                // The address of a copy is taken, so that the walk itself stays in registers.
+                let here = *self;
+                Err(here.fault())
+            }
         }
     }
 
