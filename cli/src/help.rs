@@ -5,9 +5,10 @@ use argh::FromArgs;
 
 use crate::args::Options;
 use crate::error::{status, Error, Kind};
-use crate::grammar::keyword::{each, Keyword};
-use crate::iproute2::{is_program_option, without_effect, Caller};
+use crate::grammar::keyword::{self, each, Keyword};
+use crate::iproute2::{is_program_option, Caller};
 use crate::session::{Command, Does};
+use crate::sys;
 use crate::text::{find, take, Text};
 
 /// Lines are not longer than this.
@@ -104,7 +105,7 @@ impl Page<'_> {
         let mut within = false;
         while !rest.is_empty() {
             let line = take(&mut rest, b'\n');
-            let line = core::str::from_utf8(line).unwrap_or("");
+            let line = sys::text(line).unwrap_or("");
             if line.starts_with("  -") {
                 let long = pieces_of(line).find(|word| word.starts_with("--"));
                 within = long.is_some_and(|long| long == "--help" || wanted(long));
@@ -142,7 +143,7 @@ fn unit(text: &str) -> usize {
 fn pieces_of(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line.as_bytes();
     core::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| core::str::from_utf8(take(&mut rest, b' ')).unwrap_or(""))
+        (!rest.is_empty()).then(|| sys::text(take(&mut rest, b' ')).unwrap_or(""))
     })
 }
 
@@ -204,19 +205,12 @@ pub fn program(caller: &Caller, out: &mut Text) {
         page.row(command.name, COLUMN, command.about);
     }
     page.options(&is_program_option);
-    let mut about = String::from(
-        "Options may be written with one dash and shortened, as with ip(8): -j, -js, -json. \
-         Options of ip(8) that mean nothing here are accepted:",
-    );
-    without_effect(&mut |name| {
-        about.push(' ');
-        about.push_str(name);
-    });
-    about.push('.');
-    page.end_line();
-    page.flow(&about, 0);
     page.put(
         "\n\
+        Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
+        -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
+        -f -echo -0 -M -B.\n\
+        \n\
         Examples:\n\
         \x20 Use a second uplink for further subflows:\n\
         \x20   ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow\n\
@@ -257,7 +251,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
             keywords(&mut page, actions.keywords, mentioned);
         }
         (Does::Options(_), _) => {
-            keywords(&mut page, command.keywords(), &|keyword| {
+            keywords(&mut page, keyword::CONNECTION, &|keyword| {
                 keyword.is_in(command.words)
             });
             page.options(&|long| command.names(long));
@@ -275,7 +269,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
     }
     while !rest.is_empty() {
         let line = take(&mut rest, b'\n');
-        let line = core::str::from_utf8(line).unwrap_or("");
+        let line = sys::text(line).unwrap_or("");
         match line.strip_prefix('\t') {
             // A name and its explanation.
             Some(line) => {

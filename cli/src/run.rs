@@ -109,15 +109,14 @@ fn utf8<'a>(
             let slash = word.iter().rposition(|byte| *byte == b'/');
             word = word.get(slash.map_or(0, |at| at + 1)..).unwrap_or(word);
         }
-        words.push(core::str::from_utf8(word).unwrap_or_else(|_| {
-            broken.get_or_insert_with(|| {
-                let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
-                error.push(word);
-                error.push(b"\" is not valid UTF-8");
-                error.about_bytes(word)
-            });
-            ""
-        }));
+        let text = sys::text(word);
+        if text.is_none() && broken.is_none() {
+            let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
+            error.push(word);
+            error.push(b"\" is not valid UTF-8");
+            *broken = Some(error.about_bytes(word));
+        }
+        words.push(text.unwrap_or(""));
     }
     words
 }

@@ -176,7 +176,7 @@ fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) ->
             }
             if json {
                 // A name is of letters and digits.
-                out.json_number(core::str::from_utf8(name).unwrap_or("?"), value);
+                out.json_number(sys::text(name).unwrap_or("?"), value);
             } else {
                 out.bytes(name);
                 for _ in name.len()..25 {

@@ -272,7 +272,7 @@ fn sysctls(out: &mut Output) {
 /// default. Those of newer kernels have no default here.
 fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
     proc::sysctl(name, value);
-    let Ok(key) = core::str::from_utf8(name) else {
+    let Some(key) = sys::text(name) else {
         return;
     };
     if value.is_empty() {

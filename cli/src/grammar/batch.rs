@@ -5,6 +5,7 @@
 //! backslash at the end of a line joins it with the next.
 
 use crate::error::{status, Error, Kind, Result, Status};
+use crate::sys;
 use crate::text::find;
 
 /// What is wrong with a line.
@@ -213,7 +214,7 @@ impl Line {
         }
         let spans = self.spans.get(..self.count).unwrap_or(&[]);
         let end = spans.last().map_or(0, |span| (span >> 32) as usize);
-        let Ok(text) = core::str::from_utf8(text.get(..end).unwrap_or(text)) else {
+        let Some(text) = sys::text(text.get(..end).unwrap_or(text)) else {
             return Err(Mistake::NotUtf8.error());
         };
         // To ask for memory would take longer.

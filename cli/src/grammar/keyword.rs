@@ -8,6 +8,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 use super::given::slot;
 use super::value::shortens;
 use crate::near::Near;
+use crate::sys;
 use crate::text::{find as find_byte, take};
 
 /// A word of a keyword list.
@@ -127,7 +128,6 @@ pub static ENDPOINT: &[Keyword] = &[
     ),
     keyword("-4", "only selects: IPv4", Reads::Family, slot::FAMILY),
     keyword("-6", "only selects: IPv6", Reads::Family, slot::FAMILY),
-    #[cfg(feature = "user-space")]
     keyword(
         "token",
         "T those of this connection, with a user-space path manager",
@@ -135,7 +135,6 @@ pub static ENDPOINT: &[Keyword] = &[
         slot::TOKEN,
     ),
     // Of lines of a state file only.
-    #[cfg(feature = "state")]
     keyword("uplink", "", Reads::Nothing, slot::UPLINK),
 ];
 
@@ -303,7 +302,7 @@ pub fn each(words: &str, offer: &mut dyn FnMut(&str, &str)) {
     let mut rest = words.as_bytes();
     while !rest.is_empty() {
         let word = take(&mut rest, b' ');
-        let word = core::str::from_utf8(word).unwrap_or("");
+        let word = sys::text(word).unwrap_or("");
         if word.ends_with("FLAG") {
             for (flag, name) in &EndpointFlags::NAMES {
                 if *flag != EndpointFlags::IMPLICIT {

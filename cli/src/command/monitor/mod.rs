@@ -254,7 +254,7 @@ impl Monitor<'_> {
             source.stays = source.asked;
         }
         for name in &netns::names()? {
-            if let Ok(name) = core::str::from_utf8(name) {
+            if let Some(name) = sys::text(name) {
                 self.screen.enter(&mut self.sources, name, false)?;
             }
         }

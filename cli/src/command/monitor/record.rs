@@ -111,7 +111,7 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
     for attribute in A::unknown_of(sent) {
         let number = text::number(attribute.number().into());
         let key = text::join(&[b"attribute", number.as_bytes()]);
-        out.key(core::str::from_utf8(&key).unwrap_or(""));
+        out.key(sys::text(&key).unwrap_or(""));
         out.byte(b'"');
         for byte in attribute.payload() {
             out.hexadecimal((*byte).into(), 2);
