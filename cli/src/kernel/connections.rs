@@ -533,21 +533,16 @@ pub fn token_of(socket: &SocketView) -> u32 {
     info.and_then(|info| info.token()).unwrap_or(0)
 }
 
-/// The token of a subflow's connection, and into `info` what MPTCP knows of the
-/// subflow; `None` if the socket is no subflow or the kernel hides it.
+/// Reads into `info` what MPTCP knows of a subflow; it stays empty if the socket is
+/// none or the kernel hides it.
 #[inline(never)]
-fn token_of_subflow(
-    socket: &SocketView,
-    info: &mut SubflowInfo,
-    hidden: &mut Hidden,
-) -> Result<Option<u32>> {
+fn read_subflow(socket: &SocketView, info: &mut SubflowInfo, hidden: &mut Hidden) -> Result<()> {
     if !socket.read_subflow(info)? {
         hidden.subflows |= is_subflow(socket)?;
-        return Ok(None);
+    } else if info.token_loc().is_some() {
+        hidden.sequences |= info.relwrite_seq().is_none();
     }
-    let token = info.token_loc();
-    hidden.sequences |= token.is_some() && info.relwrite_seq().is_none();
-    Ok(token)
+    Ok(())
 }
 
 /// Whether a socket is a subflow, also one that the kernel hides.
@@ -680,7 +675,8 @@ impl Reader<'_> {
 
     fn keep(&mut self, socket: &SocketView) -> Result<()> {
         let mut info = SubflowInfo::EMPTY;
-        let Some(token) = token_of_subflow(socket, &mut info, &mut self.hidden)? else {
+        read_subflow(socket, &mut info, &mut self.hidden)?;
+        let Some(token) = info.token_loc() else {
             return Ok(());
         };
         if !self.wanted.is_empty() && self.wanted(token).is_none() {
@@ -873,7 +869,8 @@ pub fn survey(
     let tcp = Protocol::Tcp;
     dump(diagnostics, tcp, CONNECTED, any, 0, &mut |socket| {
         let mut info = SubflowInfo::EMPTY;
-        let Some(token) = token_of_subflow(socket, &mut info, &mut hidden)? else {
+        read_subflow(socket, &mut info, &mut hidden)?;
+        let Some(token) = info.token_loc() else {
             return Ok(());
         };
         let of = (tokens.find(token, 0) as usize).checked_sub(1);
