@@ -81,9 +81,7 @@ macro_rules! options {
 options! {
     /// Configure and watch Multipath TCP.
     #[derive(FromArgs, Debug)]
-    // Usage comes from the rows of commands: of what argh says only the lines of options
-    // are shown.
-    #[argh(help_triggers("--help"), usage = "")]
+    #[argh(help_triggers("--help"))]
     pub struct Options {
         // Of the program.
         /// JSON output, also of errors
@@ -104,19 +102,18 @@ options! {
         /// the same in a short form
         #[argh(switch)]
         pub tshort: bool,
-        /// work in this network namespace: a name or a path
-        #[cfg_attr(feature = "monitor-more", doc = "; monitor takes several")]
+        /// work in this network namespace: a name or a path; monitor takes several
         #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
         pub netns: Vec<&'static str>,
         /// show every counter
         #[argh(switch)]
-        pub stats: bool if "connections",
+        pub stats: bool,
         /// amounts in units: 1.23k
         #[argh(switch, short = 'h')]
-        pub human_readable: bool if "health" or "connections",
+        pub human_readable: bool,
         /// the same in multiples of 1024: 1.21ki
         #[argh(switch)]
-        pub iec: bool if "health" or "connections",
+        pub iec: bool,
         /// read commands from a file, - for standard input
         #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
         pub batch: Option<&'static str>,

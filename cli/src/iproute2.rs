@@ -86,11 +86,10 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The rows of [`OPTIONS`], with what those are for argh that not every build has.
-macro_rules! rows {
-    ($human:literal, $iec:literal, $stats:literal) => {
-        concat!(
-            "\
+/// The options of `ip` in the order in which it tests them: the name, what it
+/// is for argh, and what its value is called if it has one. One text, for a
+/// table of three texts a row would be as large again.
+const OPTIONS: &str = "\
 -loops . loop count
 -family . family type
 -4 --ipv4
@@ -98,15 +97,10 @@ macro_rules! rows {
 -0 .
 -M .
 -B .
--human-readable ",
-            $human,
-            "\n-iec ",
-            $iec,
-            "\n-stats ",
-            $stats,
-            "\n-statistics ",
-            $stats,
-            "
+-human-readable --human-readable
+-iec --iec
+-stats --stats
+-statistics --stats
 -details .
 -resolve .
 -oneline --oneline
@@ -126,21 +120,7 @@ macro_rules! rows {
 -all .
 -echo .
 -answer --answer
-"
-        )
-    };
-}
-
-/// The options of `ip` in the order in which it tests them: the name, what it
-/// is for argh, and what its value is called if it has one. One text, for a
-/// table of three texts a row would be as large again.
-const OPTIONS: &str = if cfg!(feature = "connections") {
-    rows!("--human-readable", "--iec", "--stats")
-} else if cfg!(feature = "health") {
-    rows!("--human-readable", "--iec", ".")
-} else {
-    rows!(".", ".", ".")
-};
+";
 
 /// What an option without effect is for argh.
 const NOTHING: &str = ".";
@@ -222,7 +202,6 @@ pub fn spell<'w, 'a>(
 }
 
 /// Adds one option and returns it, in argh's spelling.
-#[inline(never)]
 fn option<'a>(
     caller: &Caller,
     word: &'a str,
@@ -366,9 +345,7 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
         return Ok(Target::Help(None, command));
     }
     match rest.first() {
-        Some(word)
-            if !is_dashed(word) && !command.takes_file() && command.keywords().is_empty() =>
-        {
+        Some(word) if !is_dashed(word) && !command.takes_file() && !command.takes_keywords() => {
             Err(caller.unknown_command(word, &[]))
         }
         _ => Ok(Target::Run(None, command, rest)),
@@ -424,7 +401,7 @@ pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>)
             out.push(word);
             continue;
         }
-        if !command.keywords().is_empty()
+        if command.takes_keywords()
             && (!options || !word.starts_with("--"))
             && (!is_dashed(word) || command.names(word))
         {
@@ -466,16 +443,6 @@ fn unknown_option(command: &Command, word: &str) -> Error {
                 near.offer(word.as_bytes());
             }
         })
-}
-
-/// Hands out each option of `ip` that has no effect here.
-pub fn without_effect(each: &mut dyn FnMut(&str)) {
-    let mut rows = OPTIONS;
-    while let Some((name, ours, _)) = next_option(&mut rows, "") {
-        if ours == NOTHING {
-            each(name);
-        }
-    }
 }
 
 /// Whether the program takes this option, in argh's spelling.

@@ -6,7 +6,7 @@
 
 use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::keyword::{self, Keyword};
+use crate::grammar::keyword::Keyword;
 use crate::grammar::{self, Given, Takes};
 use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
@@ -101,13 +101,6 @@ pub struct Command {
     pub does: Does,
 }
 
-/// The keywords that commands of this build take among options.
-const AMONG_OPTIONS: &[Keyword] = if cfg!(feature = "connections") {
-    keyword::CONNECTION
-} else {
-    &[]
-};
-
 /// How a command reads its words, and what it does.
 #[derive(Debug)]
 pub enum Does {
@@ -201,12 +194,9 @@ impl Command {
         })
     }
 
-    /// The keywords that it takes among its options.
-    pub fn keywords(&self) -> &'static [Keyword] {
-        match self.does {
-            Does::Options(_) if !AMONG_OPTIONS.is_empty() && self.names("ADDRESS") => AMONG_OPTIONS,
-            _ => &[],
-        }
+    /// Whether it takes a keyword list among its options.
+    pub fn takes_keywords(&self) -> bool {
+        self.names("ADDRESS")
     }
 
     /// Whether its usage names this word.

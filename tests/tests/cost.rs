@@ -120,6 +120,9 @@ fn a_command_makes_no_call_that_it_could_do_without() {
         ("limits set subflows 3", 5),
         ("endpoint delete id 3", 5),
         ("endpoint add 10.0.0.3 id 3 subflow", 5),
+        // Four dumps and no more, as there is no connection to be shown with endpoint and
+        // interface: two sockets, the family, and what checks and width are wanted.
+        ("connection show", 15),
     ] {
         let all = system_calls(&strace, binary(), command, "");
         assert!(

@@ -68,7 +68,6 @@ pub fn show(session: &mut Session, asked: &Given) -> Result<Status> {
 pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
-    places.read(session)?;
     let stats = session.options.stats;
     let (path_manager, out) = session.path_manager_and_output()?;
     if out.style.json {
@@ -286,6 +285,7 @@ const INDENT: usize = 11;
 struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
+    // Read when the first connection is there.
     places: &'p mut Places,
     asked: &'p Given,
     stats: bool,
@@ -372,6 +372,9 @@ impl Printer<'_> {
     }
 
     fn connection(&mut self, connection: &Connection) -> Result<()> {
+        if !self.found {
+            self.places.read(self.path_manager)?;
+        }
         self.found = true;
         if !self.is_wanted(connection) {
             return Ok(());

@@ -63,10 +63,11 @@ impl Host {
     /// Asks the kernel for all but the connections.
     #[inline(never)]
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
-        let limits = session.path_manager()?.limits()?;
+        let path_manager = session.path_manager()?;
+        let limits = path_manager.limits()?;
         self.add_addr_accepted = limits.add_addr_accepted().unwrap_or(0);
         self.more_subflows = limits.subflows().unwrap_or(0);
-        self.places.read(session)?;
+        self.places.read(path_manager)?;
         if let Some(routes) = &mut self.places.routes {
             routes.interfaces(&mut self.interfaces, &mut self.places.names)?;
         }

@@ -9,7 +9,6 @@ use mptcp_codec::route::request::Lookup;
 use crate::error::Result;
 use crate::kernel::connections::Subflow;
 use crate::kernel::{Names, PathManager, RouteSocket};
-use crate::session::Session;
 
 /// An address as one number, which is compared at once: IPv4 as it is mapped
 /// into IPv6. 0 where there is none.
@@ -171,9 +170,7 @@ pub struct Places {
 
 impl Places {
     /// Asks the kernel.
-    pub fn read(&mut self, session: &mut Session) -> Result<()> {
-        let buffer = session.receive_buffer();
-        let path_manager = session.path_manager()?;
+    pub fn read(&mut self, path_manager: &mut PathManager) -> Result<()> {
         match path_manager.endpoints(&mut self.endpoints) {
             // Some kernels do not show them to everybody.
             Err(error) if error.errno() == libc::EPERM as usize => self.endpoints.clear(),
@@ -182,7 +179,7 @@ impl Places {
         for endpoint in &self.endpoints {
             self.keys.push(key_of(endpoint));
         }
-        let routes = self.routes.insert(RouteSocket::open(buffer)?);
+        let routes = self.routes.insert(RouteSocket::open(path_manager.socket().receive_buffer())?);
         self.addresses.read(routes)
     }
 

@@ -84,6 +84,11 @@ impl Socket {
         &self.fd
     }
 
+    /// The receive buffer that was asked for, in bytes.
+    pub fn receive_buffer(&self) -> Option<u32> {
+        self.receive_buffer
+    }
+
     /// Asks for a receive buffer of this many bytes: beyond the system's limit
     /// where permitted, otherwise up to it.
     pub fn set_receive_buffer(&mut self, bytes: u32) {

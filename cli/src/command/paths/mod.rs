@@ -471,7 +471,7 @@ impl Paths {
     /// Looks at everything.
     fn look(&mut self, session: &mut Session) -> Result<()> {
         let mut places = Places::default();
-        places.read(session)?;
+        places.read(session.path_manager()?)?;
         let mut links = LinkEvents::with_capacity(self.links.len());
         if let Some(routes) = &mut places.routes {
             routes.interfaces(&mut links, &mut places.names)?;
