@@ -211,6 +211,7 @@ libc_for() {
 # What rustc asks of the linker, less the libraries that an immediate abort
 # never calls, and the table of frames: .eh_frame would be a fifth of the file.
 # One segment for code and constants, one for data: two pages fewer to map.
+# memmove does what memcpy does, in the same time.
 # On powerpc two closures of the unwinder stay, called by nothing; the names
 # that they want are given away as 0.
 linker_for() {
@@ -230,7 +231,7 @@ for word; do
 done
 shift "\$left"
 exec "$ZIG" ld.lld "\$@" -z norelro -z noseparate-code --no-rosegment --icf=all -O2 \\
-    --build-id=none --defsym=_Unwind_GetTextRelBase=0 --defsym=_Unwind_GetDataRelBase=0 \\
+    --build-id=none --defsym=memcpy=memmove --defsym=_Unwind_GetTextRelBase=0 --defsym=_Unwind_GetDataRelBase=0 \\
     -T "$work/layout.ld" "$work/libc/$1"/crt1.o "$work/libc/$1"/*.a
 LINKER
     chmod +x "$work/link-$1.new"

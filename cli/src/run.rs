@@ -131,7 +131,7 @@ fn palette(options: &Options) -> Option<Palette> {
         return None;
     }
     // rxvt and others tell their colours: "foreground;background".
-    let background = sys::environment(c"COLORFGBG").and_then(|value| {
+    let background = sys::environment(b"COLORFGBG").and_then(|value| {
         let at = value.iter().rposition(|b| *b == b';')?;
         value.get(at + 1..)
     });

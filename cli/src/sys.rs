@@ -1244,18 +1244,21 @@ fn clock(which: libc::clockid_t) -> [u64; 2] {
     now
 }
 
-/// The environment variable `name`, ended by its NUL.
-pub fn environment(name: &CStr) -> Option<&'static [u8]> {
-    // SAFETY: the name ends with NUL. The program has one thread and never
-    // changes its environment, so what getenv points at stays.
+/// The environment variable `name`.
+pub fn environment(name: &[u8]) -> Option<&'static [u8]> {
+    // SAFETY: the program has one thread and never changes its environment: a
+    // null pointer is its end, and the strings stay.
     unsafe {
-        let value = libc::getenv(name.as_ptr());
-        if value.is_null() {
-            None
-        } else {
-            Some(CStr::from_ptr(value).to_bytes())
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            let variable = CStr::from_ptr(*next).to_bytes();
+            if let Some([b'=', value @ ..]) = variable.strip_prefix(name) {
+                return Some(value);
+            }
+            next = next.add(1);
         }
     }
+    None
 }
 
 /// Ends the program. Nothing is flushed: what writes flushes.

@@ -42,7 +42,7 @@ pub struct Time {
 impl Zone {
     /// Takes that of the environment.
     pub fn load(&mut self) {
-        self.load_named(sys::environment(c"TZ").unwrap_or(b"/etc/localtime"));
+        self.load_named(sys::environment(b"TZ").unwrap_or(b"/etc/localtime"));
     }
 
     /// Takes the one that `TZ` names, by a file or else with a rule. What is

@@ -16,8 +16,8 @@ pub struct Screen {
 impl Screen {
     /// The terminal, if it can be drawn on and plain text is not asked for.
     pub fn find() -> Option<Self> {
-        let term = sys::environment(c"TERM").unwrap_or_default();
-        let plain = sys::environment(c"NO_COLOR").is_some_and(|value| !value.is_empty());
+        let term = sys::environment(b"TERM").unwrap_or_default();
+        let plain = sys::environment(b"NO_COLOR").is_some_and(|value| !value.is_empty());
         if plain || term.is_empty() || term == b"dumb" {
             return None;
         }
