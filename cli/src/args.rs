@@ -95,7 +95,7 @@ options! {
         pub oneline: bool,
         /// colours: always, auto or never
         #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
-        pub color: Option<&'static str>,
+        pub color: Vec<&'static str>,
         /// put the time in front of each event
         #[argh(switch, short = 't')]
         pub timestamp: bool,
@@ -116,7 +116,7 @@ options! {
         pub iec: bool,
         /// read commands from a file, - for standard input
         #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
-        pub batch: Option<&'static str>,
+        pub batch: Vec<&'static str>,
         /// go on with a batch after a command that failed
         #[argh(switch)]
         pub force: bool,
@@ -125,7 +125,7 @@ options! {
         pub answer: bool,
         /// receive buffer of the sockets, in bytes
         #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
-        pub rcvbuf: Option<&'static str>,
+        pub rcvbuf: Vec<&'static str>,
         /// select IPv4 endpoints
         #[argh(switch, short = '4')]
         pub ipv4: bool,

@@ -8,7 +8,7 @@
 
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{is_dashed, shortens};
-use crate::session::{Command, Does, Group};
+use crate::session::{among, Command, Does, Group};
 use crate::text::{self, parse_number};
 
 /// How the program was called: the words that messages name it by.
@@ -23,6 +23,8 @@ pub struct Caller<'a> {
     pub is_ip: bool,
     /// The object was named.
     pub object: bool,
+    /// Options ask for JSON.
+    pub json: bool,
 }
 
 impl<'a> Caller<'a> {
@@ -33,6 +35,7 @@ impl<'a> Caller<'a> {
             program,
             is_ip: program == "ip",
             object: false,
+            json: false,
         }
     }
 
@@ -76,20 +79,21 @@ impl<'a> Caller<'a> {
 
     fn unknown_option(&self, word: &str) -> Error {
         self.unknown("Option", word, " -help").meant(&|near| {
-            let mut rows = OPTIONS;
-            while let Some((name, ours, _)) = next_option(&mut rows, "") {
-                if ours != NOTHING {
-                    near.offer(name.as_bytes());
+            let mut row = Row::BEFORE_ALL;
+            while row.next("") {
+                if row.ours != NOTHING {
+                    near.offer(row.name.as_bytes());
                 }
             }
         })
     }
 }
 
-/// The options of `ip` in the order in which it tests them: the name, what it
-/// is for argh, and what its value is called if it has one. One text, for a
-/// table of three texts a row would be as large again.
-const OPTIONS: &str = "\
+/// The rows of [`OPTIONS`], with what those are for argh that not every build has.
+macro_rules! rows {
+    ($human:literal, $iec:literal, $stats:literal) => {
+        concat!(
+            "\
 -loops . loop count
 -family . family type
 -4 --ipv4
@@ -97,10 +101,15 @@ const OPTIONS: &str = "\
 -0 .
 -M .
 -B .
--human-readable --human-readable
--iec --iec
--stats --stats
--statistics --stats
+-human-readable ",
+            $human,
+            "\n-iec ",
+            $iec,
+            "\n-stats ",
+            $stats,
+            "\n-statistics ",
+            $stats,
+            "
 -details .
 -resolve .
 -oneline --oneline
@@ -120,34 +129,82 @@ const OPTIONS: &str = "\
 -all .
 -echo .
 -answer --answer
-";
+"
+        )
+    };
+}
+
+/// The options of `ip` in the order in which it tests them: the name, what it
+/// is for argh, and what its value is called if it has one. One text, for a
+/// table of three texts a row would be as large again.
+const OPTIONS: &str = if cfg!(feature = "connections") {
+    rows!("--human-readable", "--iec", "--stats")
+} else if cfg!(feature = "health") {
+    rows!("--human-readable", "--iec", ".")
+} else {
+    rows!(".", ".", ".")
+};
 
 /// What an option without effect is for argh.
 const NOTHING: &str = ".";
 
-/// Takes the next row of [`OPTIONS`], of those whose name has the same letter
-/// as `like` after the dash, or of all where there is none.
-fn next_option(
-    rows: &mut &'static str,
-    like: &str,
-) -> Option<(&'static str, &'static str, &'static str)> {
-    fn cut(line: &'static str, end: u8) -> (&'static str, &'static str) {
-        let (piece, rest) = line
-            .split_at_checked(text::find(line.as_bytes(), end))
-            .unwrap_or((line, ""));
-        (piece, rest.get(1..).unwrap_or(""))
-    }
-    let letter = like.as_bytes().get(1);
-    let row = loop {
-        let (row, rest) = cut(rows, b'\n');
-        *rows = rest;
-        if row.is_empty() || letter.is_none() || row.as_bytes().get(1) == letter {
-            break row;
-        }
+/// A row of [`OPTIONS`].
+struct Row {
+    /// As `ip` has it.
+    name: &'static str,
+    /// As argh has it.
+    ours: &'static str,
+    /// What the value is called; empty where there is none.
+    called: &'static str,
+    // The rows after it.
+    rest: &'static str,
+}
+
+impl Row {
+    const BEFORE_ALL: Self = Self {
+        name: "",
+        ours: "",
+        called: "",
+        rest: OPTIONS,
     };
-    let (name, row) = cut(row, b' ');
-    let (ours, called) = cut(row, b' ');
-    (!name.is_empty()).then_some((name, ours, called))
+
+    /// Becomes the next row, of those whose name has the same letter as `like`
+    /// after the dash, or of all where there is none; false after the last.
+    #[inline(never)]
+    fn next(&mut self, like: &str) -> bool {
+        let letter = like.as_bytes().get(1);
+        loop {
+            let mut row = cut(&mut self.rest, b'\n');
+            if row.is_empty() {
+                return false;
+            }
+            if letter.is_none() || row.as_bytes().get(1) == letter {
+                self.name = cut(&mut row, b' ');
+                self.ours = cut(&mut row, b' ');
+                self.called = row;
+                return true;
+            }
+        }
+    }
+
+    /// Becomes the row of an option in argh's spelling, if there is one.
+    fn find(&mut self, ours: &str) -> bool {
+        *self = Self::BEFORE_ALL;
+        while self.next("") {
+            if self.ours == ours {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Takes what comes before the next byte `end`, and that byte.
+fn cut(rest: &mut &'static str, end: u8) -> &'static str {
+    let end = text::find(rest.as_bytes(), end);
+    let (piece, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    *rest = behind.get(1..).unwrap_or("");
+    piece
 }
 
 /// What a command line asks for.
@@ -185,6 +242,7 @@ pub fn spell<'w, 'a>(
                     "--version" => return Ok(Target::Options),
                     "--help" => return Ok(Target::Program),
                     "--batch" => batch = true,
+                    "--json" => caller.json = true,
                     _ => {}
                 }
             }
@@ -202,6 +260,7 @@ pub fn spell<'w, 'a>(
 }
 
 /// Adds one option and returns it, in argh's spelling.
+#[inline(never)]
 fn option<'a>(
     caller: &Caller,
     word: &'a str,
@@ -215,71 +274,50 @@ fn option<'a>(
     };
     let equals = text::find(short.as_bytes(), b'=');
     let name = short.get(..equals).unwrap_or(short);
-    let mut rows = OPTIONS;
-    let (whole, ours, called) = loop {
-        let Some(row) = next_option(&mut rows, short) else {
-            break ours(word).ok_or_else(|| caller.unknown_option(short))?;
-        };
-        if match row {
-            (whole @ "-echo", ..) => short == whole,
-            (whole @ "-color", ..) => shortens(name, whole),
-            (whole, ..) => shortens(short, whole),
-        } {
-            break row;
-        }
-    };
-    let mut argument = "";
-    if !called.is_empty() {
-        argument = rest.next().ok_or_else(|| Error::required(called))?;
+    let mut row = Row::BEFORE_ALL;
+    let mut found = false;
+    while !found && row.next(short) {
+        let begun = if row.name == "-color" { name } else { short };
+        found = shortens(begun, row.name) && (row.name != "-echo" || short == row.name);
     }
-    if whole == "-family" {
+    if !found && !row.find(word) {
+        return Err(caller.unknown_option(short));
+    }
+    let mut argument = "";
+    if !row.called.is_empty() {
+        argument = rest.next().ok_or_else(|| Error::required(row.called))?;
+    }
+    if row.name == "-family" {
         if argument == "help" {
             return Ok("--help");
         }
-        if !["inet", "inet6", "link", "mpls", "bridge"].contains(&argument) {
+        if !among("inet inet6 link mpls bridge", argument) {
             return Err(Error::invalid(argument, "invalid protocol family"));
         }
     }
-    if whole == "-rcvbuf" && parse_number(argument).is_none() {
+    if row.name == "-rcvbuf" && parse_number(argument).is_none() {
         let message = ["Invalid rcvbuf size '", argument, "'"];
         return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
     }
-    if ours == "--color" {
-        let is_when = |when: &str| ["always", "auto", "never"].contains(&when);
+    if row.name == "-color" {
+        const WHEN: &str = "always auto never";
         argument = match (short.get(equals + 1..), rest.as_slice()) {
             // A word of its own, as options mostly have it.
-            (None, [when, ..]) if is_when(when) => rest.next().unwrap_or(when),
+            (None, [when, ..]) if among(WHEN, when) => rest.next().unwrap_or(when),
             (None | Some(""), _) => "always",
             (Some(when), _) => when,
         };
-        if !is_when(argument) {
+        if !among(WHEN, argument) {
             return Err(caller.unknown_option(short));
         }
     }
-    if ours != NOTHING && ours != "--help" {
-        let has_value = !called.is_empty() || !argument.is_empty();
-        put(out, ours, has_value.then_some(argument));
-    }
-    Ok(ours)
-}
-
-/// Adds an option, or replaces its value: the last one counts. Namespaces are
-/// kept, all of them.
-fn put<'a>(out: &mut Vec<&'a str>, option: &'static str, value: Option<&'a str>) -> &'static str {
-    let present = out.iter().position(|word| *word == option);
-    match (present.filter(|_| option != "--netns"), value) {
-        (None, _) => {
-            out.push(option);
-            out.extend(value);
+    if row.ours != NOTHING && row.ours != "--help" {
+        out.push(row.ours);
+        if !row.called.is_empty() || !argument.is_empty() {
+            out.push(argument);
         }
-        (Some(at), Some(value)) => {
-            if let Some(old) = out.get_mut(at + 1) {
-                *old = value;
-            }
-        }
-        (Some(_), None) => {}
     }
-    option
+    Ok(row.ours)
 }
 
 /// Finds the command that the words name.
@@ -345,7 +383,9 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
         return Ok(Target::Help(None, command));
     }
     match rest.first() {
-        Some(word) if !is_dashed(word) && !command.takes_file() && !command.takes_keywords() => {
+        Some(word)
+            if !is_dashed(word) && !command.takes_file() && command.keywords().is_empty() =>
+        {
             Err(caller.unknown_command(word, &[]))
         }
         _ => Ok(Target::Run(None, command, rest)),
@@ -387,48 +427,44 @@ const KEYWORD: &str = "--keyword";
 
 /// Turns the words of a command that has options into what argh takes.
 pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>) -> Result<()> {
+    let has_keywords = !command.keywords().is_empty();
     let mut options = true;
     let mut value = false;
     for word in words {
-        let word = *word;
-        if value {
+        let mut word = *word;
+        if value || options && word == "--" {
+            options &= value;
             value = false;
-            out.push(word);
-            continue;
-        }
-        if options && word == "--" {
-            options = false;
-            out.push(word);
-            continue;
-        }
-        if command.takes_keywords()
-            && (!options || !word.starts_with("--"))
+        } else if has_keywords
+            && !(options && word.starts_with("--"))
             && (!is_dashed(word) || command.names(word))
         {
-            out.extend([KEYWORD, word]);
-            continue;
-        }
-        if !options || !is_dashed(word) || word == "-" {
+            out.push(KEYWORD);
+        } else if !options || !is_dashed(word) || word == "-" {
             if !command.takes_file() {
                 return Err(unknown_option(command, word));
             }
-            out.push(if word == "-" { STANDARD_INPUT } else { word });
-            continue;
+            if word == "-" {
+                word = STANDARD_INPUT;
+            }
+        } else {
+            // argh takes a value as a word of its own.
+            let equals = text::find(word.as_bytes(), b'=');
+            let (option, given) = word.split_at_checked(equals).unwrap_or((word, ""));
+            let Some(takes_value) = command.option(option) else {
+                return Err(unknown_option(command, option));
+            };
+            word = option;
+            value = takes_value;
+            if let Some(given) = given.get(1..) {
+                if !takes_value {
+                    return Err(unknown_option(command, given));
+                }
+                out.push(option);
+                (word, value) = (given, false);
+            }
         }
-        // argh takes a value as a word of its own.
-        let equals = text::find(word.as_bytes(), b'=');
-        let (option, given) = word.split_at_checked(equals).unwrap_or((word, ""));
-        let mut pieces = command.words();
-        if !option.starts_with("--") || !pieces.any(|piece| piece == option) {
-            return Err(unknown_option(command, option));
-        }
-        out.push(option);
-        let takes_value = pieces.next() != Some("]");
-        match given.get(1..) {
-            Some(given) if takes_value => out.push(given),
-            Some(given) => return Err(unknown_option(command, given)),
-            None => value = takes_value,
-        }
+        out.push(word);
     }
     Ok(())
 }
@@ -445,20 +481,20 @@ fn unknown_option(command: &Command, word: &str) -> Error {
         })
 }
 
-/// Whether the program takes this option, in argh's spelling.
-pub fn is_program_option(name: &str) -> bool {
-    ours(name).is_some()
-}
-
-/// The row of an option in argh's spelling, as help has it.
-fn ours(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    let mut rows = OPTIONS;
-    loop {
-        let row = next_option(&mut rows, "")?;
-        if row.1 == name {
-            return Some(row);
+/// Hands out each option of `ip` that has no effect here.
+pub fn without_effect(each: &mut dyn FnMut(&str)) {
+    let mut row = Row::BEFORE_ALL;
+    while row.next("") {
+        if row.ours == NOTHING {
+            each(row.name);
         }
     }
+}
+
+/// Whether the program takes this option, in argh's spelling.
+pub fn is_program_option(name: &str) -> bool {
+    let mut row = Row::BEFORE_ALL;
+    row.find(name)
 }
 
 /// Whether one of the words asks for help.

@@ -48,7 +48,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     if may_watch && !watches {
         sys::hold_signals(false);
     }
-    sys::set_json_errors(spelled.contains(&"--json"));
+    sys::set_json_errors(caller.json);
     if let Some(error) = broken {
         return Err(error);
     }
@@ -59,7 +59,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         session.options = Box::leak(Box::new(dispatch::options(&spelled)?));
     }
     let options = session.options;
-    session.receive_buffer = options.rcvbuf.and_then(parse_number);
+    session.receive_buffer = last(&options.rcvbuf).and_then(parse_number);
     // As with `ip`, what is wrong with a namespace comes before what is wrong
     // after it.
     for name in &options.netns {
@@ -87,7 +87,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         palette: palette(options),
         units: units(options),
     };
-    let status = if let Some(file) = options.batch {
+    let status = if let Some(file) = last(&options.batch) {
         batch::run(&mut session, &caller, file)?
     } else {
         dispatch::run(&mut session, &caller, target)?
@@ -121,8 +121,13 @@ fn utf8<'a>(
     words
 }
 
+/// Of an option that is given several times, the last counts.
+fn last(values: &[&'static str]) -> Option<&'static str> {
+    values.last().copied()
+}
+
 fn palette(options: &Options) -> Option<Palette> {
-    let wanted = match options.color {
+    let wanted = match last(&options.color) {
         Some("always") => true,
         Some("auto") => sys::is_terminal(&Fd::STDOUT),
         _ => false,

@@ -6,7 +6,7 @@
 
 use crate::args::{self, Options};
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::keyword::Keyword;
+use crate::grammar::keyword::{self, Keyword};
 use crate::grammar::{self, Given, Takes};
 use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
@@ -101,6 +101,13 @@ pub struct Command {
     pub does: Does,
 }
 
+/// The keywords that commands of this build take among options.
+const AMONG_OPTIONS: &[Keyword] = if cfg!(feature = "connections") {
+    keyword::CONNECTION
+} else {
+    &[]
+};
+
 /// How a command reads its words, and what it does.
 #[derive(Debug)]
 pub enum Does {
@@ -194,21 +201,38 @@ impl Command {
         })
     }
 
-    /// Whether it takes a keyword list among its options.
-    pub fn takes_keywords(&self) -> bool {
-        self.names("ADDRESS")
+    /// Whether a value follows this option; `None` where it takes no such option.
+    pub fn option(&self, name: &str) -> Option<bool> {
+        let mut words = self.words();
+        if !name.starts_with("--") || !words.any(|word| word == name) {
+            return None;
+        }
+        Some(words.next() != Some("]"))
+    }
+
+    /// The keywords that it takes among its options.
+    pub fn keywords(&self) -> &'static [Keyword] {
+        match self.does {
+            Does::Options(_) if !AMONG_OPTIONS.is_empty() && self.names("ADDRESS") => AMONG_OPTIONS,
+            _ => &[],
+        }
     }
 
     /// Whether its usage names this word.
-    #[inline(never)]
     pub fn names(&self, word: &str) -> bool {
-        self.words().any(|piece| piece == word)
+        among(self.words, word)
     }
 
     /// The pieces of its usage.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         pieces(self.words)
     }
+}
+
+/// Whether a word is one of those that blanks separate.
+#[inline(never)]
+pub fn among(words: &'static str, word: &str) -> bool {
+    pieces(words).any(|piece| piece == word)
 }
 
 /// What blanks separate.
