@@ -81,7 +81,9 @@ macro_rules! options {
 options! {
     /// Configure and watch Multipath TCP.
     #[derive(FromArgs, Debug)]
-    #[argh(help_triggers("--help"))]
+    // Usage comes from the rows of commands: of what argh says only the lines of options
+    // are shown.
+    #[argh(help_triggers("--help"), usage = "")]
     pub struct Options {
         // Of the program.
         /// JSON output, also of errors
@@ -102,18 +104,19 @@ options! {
         /// the same in a short form
         #[argh(switch)]
         pub tshort: bool,
-        /// work in this network namespace: a name or a path; monitor takes several
+        /// work in this network namespace: a name or a path
+        #[cfg_attr(feature = "monitor-more", doc = "; monitor takes several")]
         #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
         pub netns: Vec<&'static str>,
         /// show every counter
         #[argh(switch)]
-        pub stats: bool,
+        pub stats: bool if "connections",
         /// amounts in units: 1.23k
         #[argh(switch, short = 'h')]
-        pub human_readable: bool,
+        pub human_readable: bool if "health" or "connections",
         /// the same in multiples of 1024: 1.21ki
         #[argh(switch)]
-        pub iec: bool,
+        pub iec: bool if "health" or "connections",
         /// read commands from a file, - for standard input
         #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
         pub batch: Vec<&'static str>,

@@ -11,6 +11,7 @@ use crate::sys::{self, Fd};
 use crate::text::Text;
 
 /// Runs the commands of a file.
+#[inline(never)]
 pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status> {
     let opened;
     let input = if file == "-" {

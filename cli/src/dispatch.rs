@@ -54,7 +54,7 @@ fn execute(
             let mut spelled = Vec::with_capacity(words.len());
             iproute2::options(command, words, &mut spelled)?;
             let result = run(session, &options(&spelled)?);
-            if !command.takes_keywords() {
+            if command.keywords().is_empty() {
                 return result;
             }
             result.map_err(|error| error.near(&|near| keyword::offer(command.words, near)))

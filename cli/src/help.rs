@@ -5,8 +5,8 @@ use argh::FromArgs;
 
 use crate::args::Options;
 use crate::error::{status, Error, Kind};
-use crate::grammar::keyword::{self, each, Keyword};
-use crate::iproute2::{is_program_option, Caller};
+use crate::grammar::keyword::{each, Keyword};
+use crate::iproute2::{is_program_option, without_effect, Caller};
 use crate::session::{Command, Does};
 use crate::sys;
 use crate::text::{find, take, Text};
@@ -205,12 +205,19 @@ pub fn program(caller: &Caller, out: &mut Text) {
         page.row(command.name, COLUMN, command.about);
     }
     page.options(&is_program_option);
+    let mut about = String::from(
+        "Options may be written with one dash and shortened, as with ip(8): -j, -js, -json. \
+         Options of ip(8) that mean nothing here are accepted:",
+    );
+    without_effect(&mut |name| {
+        about.push(' ');
+        about.push_str(name);
+    });
+    about.push('.');
+    page.end_line();
+    page.flow(&about, 0);
     page.put(
         "\n\
-        Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
-        -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
-        -f -echo -0 -M -B.\n\
-        \n\
         Examples:\n\
         \x20 Use a second uplink for further subflows:\n\
         \x20   ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow\n\
@@ -251,7 +258,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
             keywords(&mut page, actions.keywords, mentioned);
         }
         (Does::Options(_), _) => {
-            keywords(&mut page, keyword::CONNECTION, &|keyword| {
+            keywords(&mut page, command.keywords(), &|keyword| {
                 keyword.is_in(command.words)
             });
             page.options(&|long| command.names(long));

@@ -1300,11 +1300,13 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Memory for the heap of a short command without asking the kernel: a piece
 /// of zeroed memory in the program itself is handed out first, and only what
-/// does not fit comes from the C library.
+/// does not fit comes from the kernel.
 ///
 /// Freed pieces of the first kind are not used again, unless they were the
-/// last: commands that run for long outgrow it once and use the C library
-/// from then on.
+/// last: commands that run for long outgrow it once. What comes after that is
+/// used again: small blocks are powers of two, of which those that were freed
+/// wait in a list each, and a large block goes back to the kernel. The C
+/// library's malloc does the same for many threads, in three times the code.
 // The numbers and what is handed out first lie in one page: a command that
 // needs little touches as few as can be.
 #[repr(C, align(4096))]
@@ -1313,11 +1315,22 @@ pub struct Memory {
     // Nothing after this has ever been handed out: it is still zero.
     fresh: Cell<usize>,
     piece: UnsafeCell<Piece>,
+    // Of each power of two that is not large, the last block that was freed;
+    // it begins with where the one before it is.
+    freed: [Cell<*mut u8>; LARGE.trailing_zeros() as usize],
+    // Small blocks are cut from here, as long as this much is left of it.
+    chunk: Cell<*mut u8>,
+    left: Cell<usize>,
 }
 
+/// A block is large if less room than this would not do.
+const LARGE: usize = 1 << 16;
+/// The least room of a block beyond the piece: aligned for all, and enough for
+/// a pointer.
+const LEAST: usize = 16;
+
 /// Enough for all that a command needs but the lists of a busy host, the buffer
-/// for sockets (64 KiB) among it: the C library would clear that. What is not
-/// used takes no memory.
+/// for sockets (64 KiB) among it. What is not used takes no memory.
 const PIECE: usize = 256 * 1024 - 16;
 
 #[repr(align(16))]
@@ -1335,6 +1348,9 @@ impl Memory {
             used: Cell::new(0),
             fresh: Cell::new(0),
             piece: UnsafeCell::new(Piece([0; PIECE])),
+            freed: [const { Cell::new(null_mut()) }; LARGE.trailing_zeros() as usize],
+            chunk: Cell::new(null_mut()),
+            left: Cell::new(0),
         }
     }
 
@@ -1367,6 +1383,53 @@ impl Memory {
         let at = (self.used.get() + layout.align() - 1) & !(layout.align() - 1);
         self.take(at, layout.size())
     }
+
+    /// The list of freed blocks for this many bytes, and the room of each; none
+    /// for large ones.
+    fn list(&self, size: usize) -> Option<(&Cell<*mut u8>, usize)> {
+        let bits = usize::BITS - (size.max(LEAST) - 1).leading_zeros();
+        Some((self.freed.get(bits as usize)?, 1 << bits))
+    }
+
+    /// A block of this many bytes beyond the piece.
+    #[cold]
+    fn beyond(&self, size: usize) -> *mut u8 {
+        let Some((list, room)) = self.list(size) else {
+            return map(size);
+        };
+        let block = list.get();
+        if !block.is_null() {
+            // SAFETY: a freed block begins with where the one before it is.
+            list.set(unsafe { block.cast::<*mut u8>().read() });
+            return block;
+        }
+        if self.left.get() < room {
+            self.chunk.set(map(LARGE));
+            self.left.set(LARGE);
+        }
+        let at = self.left.get() - room;
+        self.left.set(at);
+        // SAFETY: the chunk is LARGE bytes, and at is less.
+        unsafe { self.chunk.get().add(at) }
+    }
+
+    /// Takes such a block back.
+    ///
+    /// # Safety
+    /// It is one that [`Memory::beyond`] gave for this many bytes, and is not
+    /// used any more.
+    #[cold]
+    unsafe fn give_back(&self, block: *mut u8, size: usize) {
+        let Some((list, _)) = self.list(size) else {
+            // SAFETY: a large block is a mapping of its own, of that size.
+            unsafe { libc::munmap(block.cast(), size) };
+            return;
+        };
+        // SAFETY: nobody else uses the block, which has room for a pointer and is
+        // aligned for it.
+        unsafe { block.cast::<*mut u8>().write(list.get()) };
+        list.set(block);
+    }
 }
 
 /// Whether standard error is JSON. Of the whole process, as standard error is,
@@ -1383,10 +1446,14 @@ pub fn set_json_errors(json: bool) {
     JSON_ERRORS.store(json, Ordering::Relaxed);
 }
 
-/// A block of the C library. Where it has none, the program ends here: the
-/// caller could only abort, without a word.
-fn given(block: *mut c_void) -> *mut u8 {
-    if block.is_null() {
+/// Memory from the kernel, all zero and aligned to its pages. Where it has none,
+/// the program ends here: the caller could only abort, without a word.
+fn map(size: usize) -> *mut u8 {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping, of nothing, wherever the kernel likes.
+    let block = unsafe { libc::mmap(null_mut(), size, access, flags, -1, 0) };
+    if block == libc::MAP_FAILED {
         let message: &[u8] = match json_errors() {
             true => {
                 b"{\"error\":{\"kind\":\"kernel\",\"message\":\"Cannot allocate memory\",\
@@ -1400,16 +1467,15 @@ fn given(block: *mut c_void) -> *mut u8 {
     block.cast()
 }
 
-// SAFETY: pieces are handed out once, aligned and within bounds, or come from
-// the C library, whose blocks are aligned for everything up to 16 bytes;
-// larger alignments are refused.
+// SAFETY: pieces are handed out once, aligned and within bounds; blocks beyond
+// them are at multiples of 16 bytes in a mapping, and in no list while they are
+// used. Larger alignments are refused.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.take_aligned(layout) {
             Some(pointer) => pointer,
             None if layout.align() > 16 => null_mut(),
-            // SAFETY: malloc takes any size.
-            None => given(unsafe { libc::malloc(layout.size()) }),
+            None => self.beyond(layout.size()),
         }
     }
 
@@ -1423,8 +1489,14 @@ unsafe impl GlobalAlloc for Memory {
                 pointer
             }
             None if layout.align() > 16 => null_mut(),
-            // SAFETY: calloc takes any size.
-            None => given(unsafe { libc::calloc(1, layout.size()) }),
+            None => {
+                let block = self.beyond(layout.size());
+                if layout.size() < LARGE {
+                    // SAFETY: the block has that size.
+                    unsafe { block.write_bytes(0, layout.size()) };
+                }
+                block
+            }
         }
     }
 
@@ -1432,14 +1504,14 @@ unsafe impl GlobalAlloc for Memory {
         match self.offset(pointer) {
             Some(at) if at + layout.size() == self.used.get() => self.used.set(at),
             Some(_) => {}
-            // SAFETY: what is not in the piece came from malloc.
-            None => unsafe { libc::free(pointer.cast::<c_void>()) },
+            // SAFETY: what is not in the piece is beyond it, and the caller's.
+            None => unsafe { self.give_back(pointer, layout.size()) },
         }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // The last one of the piece grows where it is. All others move, which is a
-        // kilobyte less than the C library's realloc, and what grows doubles.
+        // The last one of the piece grows where it is. All others move: what grows
+        // doubles.
         if let Some(at) = self.offset(pointer) {
             if at + layout.size() == self.used.get() {
                 if let Some(pointer) = self.take(at, size) {
@@ -1456,6 +1528,78 @@ unsafe impl GlobalAlloc for Memory {
                 self.dealloc(pointer, layout);
             }
             new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_do_not_overlap_and_are_used_again() {
+        static MEMORY: Memory = Memory::new();
+        let mut random = 1_u64;
+        let mut held: Vec<(*mut u8, Layout, u8)> = Vec::new();
+        for turn in 0..40_000_u32 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let chosen = (random >> 33) as usize;
+            // Of all sizes from 1 to 256 KiB, small ones mostly.
+            let size = 1 + chosen % (1 << (chosen >> 20) % 19);
+            let mut layout = Layout::from_size_align(size, 1 << chosen % 5).unwrap();
+            let mark = turn as u8;
+            let whole = |block: *mut u8, len: usize, mark: u8| {
+                // SAFETY: blocks that are held have that many bytes.
+                let bytes = unsafe { core::slice::from_raw_parts(block, len) };
+                bytes.iter().all(|byte| *byte == mark)
+            };
+            if held.len() > 200 || turn > 39_000 && !held.is_empty() {
+                let (block, layout, mark) = held.swap_remove(chosen % held.len());
+                assert!(
+                    whole(block, layout.size(), mark),
+                    "what was written is there"
+                );
+                // SAFETY: it is held, and not afterwards.
+                unsafe { MEMORY.dealloc(block, layout) };
+                continue;
+            }
+            // SAFETY: sizes are not 0; what is grown is held, and not afterwards.
+            let block = unsafe {
+                match turn % 3 {
+                    0 => MEMORY.alloc(layout),
+                    1 => {
+                        let block = MEMORY.alloc_zeroed(layout);
+                        assert!(whole(block, size, 0), "{size} bytes are zero");
+                        block
+                    }
+                    _ if held.is_empty() => continue,
+                    _ => {
+                        let (block, before, mark) = held.swap_remove(chosen % held.len());
+                        let kept = before.size().min(size);
+                        let block = MEMORY.realloc(block, before, size);
+                        assert!(whole(block, kept, mark), "what was written is kept");
+                        layout = Layout::from_size_align(size, before.align()).unwrap();
+                        block
+                    }
+                }
+            };
+            assert_eq!(block as usize % layout.align(), 0);
+            // SAFETY: as before.
+            unsafe { block.write_bytes(mark, size) };
+            held.push((block, layout, mark));
+        }
+        // Beyond the piece one block is handed out again and again.
+        let layout = Layout::from_size_align(PIECE / 3, 16).unwrap();
+        let small = Layout::from_size_align(3000, 8).unwrap();
+        // SAFETY: as before.
+        unsafe {
+            while MEMORY.offset(MEMORY.alloc(layout)).is_some() {}
+            while MEMORY.offset(MEMORY.alloc(small)).is_some() {}
+            let first = MEMORY.alloc(small);
+            MEMORY.dealloc(first, small);
+            assert_eq!(MEMORY.alloc(small), first);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long a condition may take before the test fails. Generous: a loaded machine is
 /// no error, and a test that passes never waits this long.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Asks again and again until `condition` gives a value; fails the test after
 /// [`DEADLINE`], naming `what` was waited for.

@@ -427,6 +427,14 @@ fn until_counted(name: &str) {
     until(name, || (counter(name) > 0).then_some(()));
 }
 
+/// The same, of what travels with data of a connection.
+fn until_carried(connection: &Connection, name: &str) {
+    until(name, || {
+        connection.exchange(1);
+        (counter(name) > 0).then_some(())
+    });
+}
+
 /// A client with uplinks, each with a router of its own at the other end, and a server beyond
 /// a router: on uplink N the client is 10.0.N.2 and 2001:db8:N::2 on `upN`, the router
 /// 10.0.N.1; the server is 10.9.0.2 and 2001:db8:9::2 on `srv`, and 10.9.1.2 on `srv1`. The
@@ -788,6 +796,8 @@ fn endpoints_that_are_only_announced_by_a_client_are_found_and_cured() {
     let listener = net.listen();
     let connection = net.connect(&listener);
     let found = finds(&[("fault signal-only", "connections opened here 1")]);
+    // While an announcement waits for its answer, the kernel opens nothing.
+    until_carried(&connection, "EchoAdd");
     cure_one(&found[0], "", &[&connection]);
     until_joined(&connection, 1);
     healthy();
@@ -880,10 +890,7 @@ fn endpoints_for_announced_addresses_are_found_where_none_is_accepted_and_cured(
     healthy();
     net.server
         .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
-    until("the announcement", || {
-        quiet.exchange(1);
-        (counter("AddAddr") > 0).then_some(())
-    });
+    until_carried(&quiet, "AddAddr");
     finds(&[(
         "fault fullmesh-idle",
         "AddAddr 1; connections opened here without further",
@@ -901,10 +908,7 @@ fn fullmesh_is_no_fault_where_the_peer_announces_nothing_or_its_address_is_used(
     healthy();
     net.server
         .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
-    until("the announcement", || {
-        connection.exchange(1);
-        (counter("AddAddr") > 0).then_some(())
-    });
+    until_carried(&connection, "AddAddr");
     healthy();
 }
 
@@ -920,10 +924,7 @@ fn announcements_that_nothing_accepts_are_found_and_cured() {
     });
     let listener = net.listen();
     let connection = net.connect(&listener);
-    until("the announcement", || {
-        connection.exchange(1);
-        (counter("AddAddr") > 0).then_some(())
-    });
+    until_carried(&connection, "AddAddr");
     finds(&[(
         "fault add-addr-ignored",
         "AddAddr 1; connections opened here without further",

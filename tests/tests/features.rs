@@ -95,6 +95,13 @@ fn help_does_not_promise_what_is_not_there() {
         let line = format!("] {} ", command.name);
         assert_eq!(usage.contains(&line), is_there, "{}: {usage}", command.name);
     }
+    for word in ["-s", "-h", "-iec"] {
+        let output = mini(word).words("limits show").run().success().stdout();
+        assert!(output.contains("subflows"), "{word} is accepted: {output}");
+    }
+    for word in ["--stats", "--human-readable", "--iec", "several"] {
+        assert!(!has(&top, word), "{word}: {top}");
+    }
     let endpoint = mini("endpoint --help").run().success().stdout();
     for word in ["replace", "token"] {
         assert!(!has(&endpoint, word), "{word}: {endpoint}");

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::num::NonZero;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -202,15 +203,16 @@ fn same(a: &libc::termios, b: &libc::termios) -> bool {
 }
 
 /// A connection over two paths that has nothing to carry: what is shown stays.
-fn idle() -> Option<(TwoPaths, Connection)> {
+/// So does the listener: what it has not taken in yet would end with it.
+fn idle() -> Option<(TwoPaths, TcpListener, Connection)> {
     let paths = TwoPaths::fresh()?;
-    let (_listener, connection) = paths.joined("");
+    let (listener, connection) = paths.joined("");
     // The kernel counts it when it is begun.
     until("a round-trip time of both", || {
         let shown = Run::tool("-j connection show").run().stdout();
         (shown.matches("\"rtt_us\"").count() == 2).then_some(())
     });
-    Some((paths, connection))
+    Some((paths, listener, connection))
 }
 
 /// The lines with `~` in place of round-trip times, which nobody knows beforehand.
@@ -238,7 +240,7 @@ fn masked(lines: &[String]) -> Vec<String> {
 
 #[test]
 fn the_screen_has_what_fits_its_size() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     const ALL: &str = "in 0B/s  out 0B/s  connections 1  subflows 2  opened 0  ended 0";
@@ -322,7 +324,7 @@ fn a_screen_that_changes_its_size_is_filled_anew() {
 
 #[test]
 fn keys_pause_sort_and_change_rows() {
-    let Some((_paths, connection)) = idle() else {
+    let Some((_paths, _listener, connection)) = idle() else {
         return;
     };
     let mut screen = Screen::start("paths --interval 0.05", 80, 24).read();
@@ -369,7 +371,7 @@ fn keys_pause_sort_and_change_rows() {
 
 #[test]
 fn the_terminal_is_put_back_at_any_end() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     for (words, signal, code) in [
@@ -398,7 +400,7 @@ fn the_terminal_is_put_back_at_any_end() {
 
 #[test]
 fn the_terminal_is_put_back_after_an_error() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     let Some(strace) = strace() else {
@@ -418,7 +420,7 @@ fn the_terminal_is_put_back_after_an_error() {
 // SIGTSTP, as Ctrl-Z sends it, and SIGCONT.
 #[test]
 fn a_stopped_program_gives_the_terminal_back_and_takes_it_again() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     let mut screen = Screen::start("paths --interval 0.05", 80, 24).read();
@@ -442,7 +444,7 @@ fn a_stopped_program_gives_the_terminal_back_and_takes_it_again() {
 // As after Ctrl-S: nothing is taken any more, and a signal is still an end.
 #[test]
 fn a_terminal_that_takes_nothing_does_not_hold_the_program() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     let mut screen = Screen::start("paths --interval 0.001", 200, 60);
@@ -478,7 +480,7 @@ fn a_terminal_that_takes_nothing_does_not_hold_the_program() {
 
 #[test]
 fn nothing_is_drawn_where_that_is_not_wanted_or_not_possible() {
-    let Some((_paths, _connection)) = idle() else {
+    let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
     for (variables, columns, lines, words) in [

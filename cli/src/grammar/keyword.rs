@@ -128,6 +128,7 @@ pub static ENDPOINT: &[Keyword] = &[
     ),
     keyword("-4", "only selects: IPv4", Reads::Family, slot::FAMILY),
     keyword("-6", "only selects: IPv6", Reads::Family, slot::FAMILY),
+    #[cfg(feature = "user-space")]
     keyword(
         "token",
         "T those of this connection, with a user-space path manager",
@@ -135,6 +136,7 @@ pub static ENDPOINT: &[Keyword] = &[
         slot::TOKEN,
     ),
     // Of lines of a state file only.
+    #[cfg(feature = "state")]
     keyword("uplink", "", Reads::Nothing, slot::UPLINK),
 ];
 

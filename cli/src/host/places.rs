@@ -179,7 +179,9 @@ impl Places {
         for endpoint in &self.endpoints {
             self.keys.push(key_of(endpoint));
         }
-        let routes = self.routes.insert(RouteSocket::open(path_manager.socket().receive_buffer())?);
+        let routes = self
+            .routes
+            .insert(RouteSocket::open(path_manager.socket().receive_buffer())?);
         self.addresses.read(routes)
     }
 
