@@ -65,6 +65,7 @@ struct Content {
     kind: Kind,
     status: Status,
     errno: usize,
+    line: u32,
     word: Option<Vec<u8>>,
     // The word is an unknown keyword: another may have been meant.
     unknown: bool,
@@ -95,6 +96,7 @@ impl Error {
             kind,
             status,
             errno: 0,
+            line: 0,
             word: None,
             unknown: false,
             suggestion: Vec::new(),
@@ -151,6 +153,21 @@ impl Error {
     pub fn with_status(mut self, status: Status) -> Self {
         self.0.status = status;
         self
+    }
+
+    /// The same about this line of a state file.
+    #[cold]
+    pub fn at(mut self, line: u32) -> Self {
+        self.0.line = line;
+        self
+    }
+
+    /// A warning: it leads to no exit status, and what is done goes on.
+    #[cold]
+    pub fn warning(message: &[u8]) -> Self {
+        let mut warning = Self::new(Kind::Kernel, 0, &[]);
+        warning.push(message);
+        warning
     }
 
     /// The value of an argument is wrong.
@@ -275,6 +292,11 @@ impl Error {
         self.0.status
     }
 
+    /// The line of a state file that it is about, 0 where it is about none.
+    pub fn line(&self) -> u32 {
+        self.0.line
+    }
+
     /// The error number, 0 where there is none.
     pub fn errno(&self) -> usize {
         self.0.errno
@@ -309,14 +331,16 @@ impl Error {
         self
     }
 
-    /// What is written to standard error about a line of a state file:
-    /// FILE:LINE comes first. Line 0 is none.
-    pub fn report_at(&self, as_json: bool, file: &str, line: u32, out: &mut Text) {
-        if line == 0 {
-            return self.put(as_json, None, out);
+    /// What is written to standard error about a state file: FILE:LINE comes
+    /// first, where it is about a line.
+    pub fn report_at(&self, as_json: bool, file: &str, out: &mut Text) {
+        let line = self.0.line;
+        let place = Some((file, line)).filter(|_| line != 0);
+        if self.0.status == 0 {
+            return Self::put_warning(as_json, place, self.plain(), out);
         }
-        if as_json {
-            return self.put(true, Some((file, line)), out);
+        if as_json || line == 0 {
+            return self.put(as_json, place, out);
         }
         out.bytes(file.as_bytes());
         out.byte(b':');
@@ -355,7 +379,7 @@ impl Error {
 
     /// A warning, as it is written to standard error: the message has
     /// "Warning: " before it in text, and JSON has what follows that.
-    pub fn warning(as_json: bool, place: Option<(&str, u32)>, message: &[u8], out: &mut Text) {
+    pub fn put_warning(as_json: bool, place: Option<(&str, u32)>, message: &[u8], out: &mut Text) {
         if as_json {
             out.bytes(b"{\"warning\":{\"message\":");
             json_string(out, message);

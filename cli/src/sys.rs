@@ -371,11 +371,9 @@ pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
 
 /// Opens a file that can be read again; `EINVAL` for a pipe, which can be read
 /// once and may keep a reader waiting.
-pub fn open_lasting(pieces: &[&[u8]]) -> Result<Fd, Errno> {
-    let mut path = pieces.concat();
-    path.push(0);
-    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno(libc::ENOENT as usize))?;
-    let fd = open_with(path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+pub fn open_lasting(path: &[u8]) -> Result<Fd, Errno> {
+    let path = [path, b"\0"].concat();
+    let fd = open_with(c_str(&path)?, libc::O_RDONLY | libc::O_NONBLOCK)?;
     let status = status(fd.raw(), c"", libc::AT_EMPTY_PATH)?;
     match u32::from(status.mode) & libc::S_IFMT {
         libc::S_IFIFO => Err(Errno(libc::EINVAL as usize)),
@@ -913,7 +911,7 @@ pub fn caught(signals: &Signals) -> Option<u8> {
 
 /// Turns these signals into something to read.
 pub fn catch_signals(which: &'static [c_int]) -> Result<Signals, Errno> {
-    let set = mask(libc::SIG_BLOCK, which);
+    let [set, _] = mask(libc::SIG_BLOCK, which);
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the set outlives the call.
     let fd = Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)?;
@@ -939,17 +937,8 @@ pub struct Whole(libc::sigset_t);
 impl Whole {
     /// From now on.
     pub fn begin() -> Self {
-        // SAFETY: zero is valid for a set, and outlives the calls, which have
-        // nothing to refuse.
-        unsafe {
-            let mut set: libc::sigset_t = zeroed();
-            let mut before: libc::sigset_t = zeroed();
-            for signal in ENDING {
-                libc::sigaddset(&raw mut set, *signal);
-            }
-            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, &raw mut before);
-            Self(before)
-        }
+        let [_, before] = mask(libc::SIG_BLOCK, ENDING);
+        Self(before)
     }
 }
 
@@ -972,17 +961,20 @@ pub fn hold_signals(hold: bool) {
     );
 }
 
-/// Blocks these signals, or lets them through; returns them as a set.
-fn mask(how: c_int, signals: &[c_int]) -> libc::sigset_t {
-    // SAFETY: zero is valid for a set, and the empty one; it outlives the
-    // calls, which have nothing to refuse.
+/// Blocks these signals, or lets them through; returns them as a set, and what was
+/// blocked before.
+#[inline(never)]
+fn mask(how: c_int, signals: &[c_int]) -> [libc::sigset_t; 2] {
+    // SAFETY: zero is valid for a set, and the empty one; both outlive the calls,
+    // which have nothing to refuse.
     unsafe {
-        let mut set: libc::sigset_t = zeroed();
+        let mut sets: [libc::sigset_t; 2] = zeroed();
+        let [set, before] = &mut sets;
         for signal in signals {
-            libc::sigaddset(&raw mut set, *signal);
+            libc::sigaddset(set, *signal);
         }
-        libc::sigprocmask(how, &raw const set, null_mut());
-        set
+        libc::sigprocmask(how, set, before);
+        sets
     }
 }
 

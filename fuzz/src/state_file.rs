@@ -12,7 +12,7 @@ use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::iproute2::{self, Caller};
 use ip_mptcp::state::endpoint::{clashes, id_of};
 use ip_mptcp::state::file::{parse, put_limits, put_setting, Declared, File};
-use ip_mptcp::state::plan::{remember, Action, Conflict, Ids, Others, Plan, Step};
+use ip_mptcp::state::plan::{remember, Action, Ids, Others, Plan, Step};
 use ip_mptcp::LinkEvent;
 use ip_mptcp::Text;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
@@ -22,14 +22,14 @@ pub fn run(data: &[u8]) {
     words(data);
     let mut file = File::default();
     let mut last = 0;
-    parse(data, COMMANDS, &mut file, &mut |line, error| {
-        assert!(line > last, "mistakes come by line");
-        last = line;
+    parse(&mut data.to_vec(), COMMANDS, &mut file, &mut |error| {
+        assert!(error.line() > last, "mistakes come by line");
+        last = error.line();
         let mut said = Text::default();
-        error.report_at(false, "f", line, &mut said);
+        error.report_at(false, "f", &mut said);
         assert!(said.as_bytes().ends_with(b"\n"));
         let mut json = Text::default();
-        error.report_at(true, "f", line, &mut json);
+        error.report_at(true, "f", &mut json);
         let json = std::str::from_utf8(json.as_bytes());
         assert!(json.is_ok_and(|json| json.starts_with("{\"error\":")));
     });
@@ -76,9 +76,9 @@ fn words(data: &[u8]) {
 
 fn accepted(text: &[u8]) -> File {
     let mut file = File::default();
-    parse(text, COMMANDS, &mut file, &mut |line, error| {
+    parse(&mut text.to_vec(), COMMANDS, &mut file, &mut |error| {
         let text = String::from_utf8_lossy(text);
-        panic!("{text:?}: {line}: {error:?}")
+        panic!("{text:?}: {error:?}")
     });
     file
 }
@@ -146,13 +146,15 @@ fn plan(file: &mut File, data: &[u8]) {
             permanent: byte() & 1 == 0,
         });
     }
-    for (_, indexes) in file.devs() {
+    let found = file.each_dev(&mut |_, indexes| {
         for index in 0..4 {
             if byte() & 1 == 0 {
                 indexes.push(index);
             }
         }
-    }
+        Ok(())
+    });
+    assert!(found.is_ok());
     let mut ids = Ids::default();
     for _ in 0..byte() % 12 {
         let id = byte().max(1);
@@ -182,21 +184,17 @@ fn plan(file: &mut File, data: &[u8]) {
     plan.numbered = byte() & 1 == 0;
     for follow in [false, true] {
         for others in [Others::Go, Others::StayBut(file), Others::GiveWay] {
-            plan.expand(file, follow);
+            plan.follows = follow;
+            plan.expand(file);
             assert!(plan.wanted.len() <= 255 + file.endpoints.len());
             plan.steps.clear();
-            let conflict = if follow {
-                Conflict::CostsTheId
-            } else {
-                Conflict::Fails
-            };
-            if plan.compare(others, follow, conflict).is_err() {
+            if plan.compare(others).is_err() {
                 assert!(!follow);
                 continue;
             }
             let mut added = Ids::default();
             for step in &plan.steps {
-                step.print(&mut Text::default(), b"dev");
+                step.print(&mut Text::default(), &file.settings, b"dev");
                 if step.action == Action::Add {
                     let id = id_of(&step.endpoint);
                     assert!(id == 0 || !added.has(id, !0), "{:?}", plan.steps);

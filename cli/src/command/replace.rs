@@ -9,9 +9,9 @@ use crate::grammar::endpoint::{check_made, check_new, check_whole};
 use crate::grammar::Given;
 use crate::kernel::{Lock, PathManager};
 use crate::session::Session;
-use crate::state::changes::{carry_out, entries, Manner};
+use crate::state::changes::{carry_out, entries};
 use crate::state::endpoint::{address_of, flags_of, port_of};
-use crate::state::plan::{push, Action, Conflict, Others, Plan};
+use crate::state::plan::{push, Action, Others, Plan};
 use crate::sys::Fd;
 
 /// Makes the endpoint that is meant what the words say: it is deleted and added.
@@ -39,8 +39,8 @@ pub fn recreate(path_manager: &mut PathManager, given: &Given) -> Result<Status>
 fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> Result<Status> {
     push(&mut plan.wanted, Action::Add, wanted);
     // Others that give way are in no conflict.
-    let _ = plan.compare(Others::GiveWay, false, Conflict::Fails);
-    carry_out(path_manager, plan, &mut [], Manner::default()).map_err(|refused| refused.error)?;
+    let _ = plan.compare(Others::GiveWay);
+    carry_out(path_manager, plan, &[])?;
     Ok(0)
 }
 

@@ -16,7 +16,8 @@ pub fn each(limits: &Limits) -> [(&'static str, u16, Option<u32>); 2] {
     ]
 }
 
-pub(super) fn with(limits: Limits, number: u16, value: u32) -> Limits {
+/// The same with this value for the limit of this number.
+pub fn with(limits: Limits, number: u16, value: u32) -> Limits {
     match number {
         Limits::SUBFLOWS => limits.with_subflows(value),
         _ => limits.with_add_addr_accepted(value),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::text::parse_digit;
+use crate::text::{find, parse_digit};
 
 /// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
 pub fn milliseconds(word: &str) -> Option<u64> {
@@ -45,7 +45,7 @@ pub fn token(word: &str) -> Option<u32> {
 /// An address, written out: `10` is not one, nor are names.
 pub fn address(word: &str) -> Option<IpAddr> {
     let word = word.as_bytes();
-    if !word.contains(&b':') {
+    if find(word, b':') == word.len() {
         return ipv4(word).map(IpAddr::from);
     }
     let mut octets = [0; 16];

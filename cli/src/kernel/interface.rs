@@ -32,16 +32,6 @@ fn decimal(digits: &str) -> Option<u32> {
     Some(value)
 }
 
-/// Makes of `name` that of an interface; empty, and an error, where it no longer exists
-/// (`ENODEV`) or cannot be looked up.
-pub fn name(fd: &Fd, index: u32, name: &mut Vec<u8>) -> core::result::Result<(), Errno> {
-    let mut found = [0; NAME_SIZE];
-    name.clear();
-    let len = sys::interface_name(fd, index, &mut found)?;
-    name.extend_from_slice(found.get(..len).unwrap_or(&found));
-    Ok(())
-}
-
 /// Whether there is such an interface.
 pub fn exists(fd: &Fd, index: u32) -> bool {
     sys::interface_name(fd, index, &mut [0; NAME_SIZE]).is_ok()
@@ -58,6 +48,19 @@ impl Names {
     /// Adds one that is known.
     pub fn add(&mut self, index: u32, name: &[u8]) {
         self.find(index, &mut |known| put(known, name));
+    }
+
+    /// Looks a name up once more; an interface that no longer exists is not known
+    /// any more.
+    pub fn look_again(&mut self, fd: &Fd, index: u32) {
+        let at = self.0.partition_point(|(known, _)| *known < index);
+        if self.0.get(at).is_some_and(|(known, _)| *known == index) {
+            self.0.remove(at);
+        }
+        let mut name = Name::default();
+        if look_up(fd, index, &mut name) {
+            self.0.insert(at, (index, name));
+        }
     }
 
     /// All that are known.

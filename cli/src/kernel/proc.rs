@@ -51,15 +51,19 @@ pub fn has_listener(group: u32) -> Option<bool> {
 /// kernel does not have it. The path is these pieces joined.
 pub fn value(path: &[&[u8]], value: &mut Vec<u8>) {
     // What cannot be read is as good as missing.
-    let _ = read(path, value);
-    while let [.., 0..=b' '] = value.as_slice() {
-        value.pop();
-    }
+    let _ = read_value(path, value);
+}
+
+/// The same, with why it cannot be read.
+fn read_value(path: &[&[u8]], value: &mut Vec<u8>) -> Result<(), Errno> {
+    let read = read(path, value);
+    value.truncate(value.trim_ascii_end().len());
+    read
 }
 
 /// Reads the sysctl of MPTCP with this name.
 pub fn sysctl(name: &[u8], into: &mut Vec<u8>) {
-    value(&[b"/proc/sys/net/mptcp/", name], into);
+    let _ = mptcp(name, into);
 }
 
 /// The number that the kernel wrote; 0 for nothing.
@@ -180,23 +184,17 @@ pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
 
 const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
 
-/// Reads a setting of `net.mptcp`; these are the pieces of its name.
-pub fn mptcp(name: &[&[u8]], value: &mut Vec<u8>) -> core::result::Result<(), Errno> {
-    value.clear();
-    let file = sys::open_joined(&[MPTCP_FOLDER, &name.concat()])?;
-    sys::read_all(&file, value, 4096)?;
-    value.truncate(value.trim_ascii_end().len());
-    Ok(())
+/// Reads a setting of `net.mptcp`, with why it cannot be read.
+pub fn mptcp(name: &[u8], value: &mut Vec<u8>) -> Result<(), Errno> {
+    read_value(&[MPTCP_FOLDER, name], value)
 }
 
 /// Changes a setting of `net.mptcp`.
-pub fn set_mptcp(name: &str, value: &[u8]) -> core::result::Result<(), Errno> {
-    let path = [MPTCP_FOLDER, name.as_bytes(), b"\0"].concat();
-    let path = core::ffi::CStr::from_bytes_until_nul(&path).unwrap_or_default();
-    let file = sys::open_to_write(path)?;
-    let line = [value, b"\n"].concat();
-    match sys::write(&file, &line)? {
-        written if written == line.len() => Ok(()),
+pub fn set_mptcp(name: &[u8], value: &[u8]) -> Result<(), Errno> {
+    let path = [MPTCP_FOLDER, name, b"\0"].concat();
+    let file = sys::open_to_write(sys::c_str(&path)?)?;
+    match sys::write(&file, value)? {
+        written if written == value.len() => Ok(()),
         _ => Err(Errno(libc::EINVAL as usize)),
     }
 }

@@ -166,6 +166,11 @@ impl RouteSocket {
         self.list(&request::dump_links, seen, Some(names))
     }
 
+    /// Whether there is a route for packets of this kind.
+    pub fn has_route(&mut self, lookup: &request::Lookup) -> Result<bool> {
+        self.look_up(lookup, &mut |_| Ok(()))
+    }
+
     /// By which interface packets of this kind leave; `None` where there is
     /// no route for them.
     pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {

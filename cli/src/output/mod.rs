@@ -302,7 +302,7 @@ fn write_error(error: Errno) -> Error {
 #[cold]
 pub fn warn(message: &[u8]) {
     let mut text = Text::default();
-    Error::warning(sys::json_errors(), None, message, &mut text);
+    Error::put_warning(sys::json_errors(), None, message, &mut text);
     complain(text.as_bytes());
 }
 

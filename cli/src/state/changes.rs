@@ -1,111 +1,100 @@
 //! Carrying out steps, all or none of them.
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
 use crate::grammar::limits::over;
 use crate::kernel::{proc, Names, PathManager};
 use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_implicit};
-use crate::state::file::{put_setting, Mistake, Setting};
+use crate::state::file::Setting;
 use crate::state::plan::{Action, Plan, Step};
 use crate::sys;
 use crate::text::{number, take, Text};
-
-/// How steps are carried out.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Manner {
-    /// A refusal does not hold up the others.
-    pub lenient: bool,
-    /// Others may have endpoints: an id is looked at before it is deleted.
-    pub careful: bool,
-}
 
 /// Carries out the steps of the plan. Signals that would end the program wait
 /// until they are done or undone.
 ///
 /// When the kernel refuses one, those before it are undone in reverse, and
-/// the error says so, unless that is to be lenient. What was left out has an
+/// the error says so, unless the plan follows. What was left out has an
 /// error in its step: refused steps, where that is allowed, and endpoints of
 /// those that an interface stands for, where the kernel has no room for more.
 pub fn carry_out(
     path_manager: &mut PathManager,
     plan: &mut Plan,
-    settings: &mut [Setting],
-    manner: Manner,
-) -> core::result::Result<(), Mistake> {
+    settings: &[Setting],
+) -> Result<()> {
     let _whole = sys::Whole::begin();
-    let mut refused = None;
-    for setting in &mut *settings {
-        // Those after a refused one are not undone.
-        setting.changes &= refused.is_none();
-        if !setting.changes {
-            continue;
-        }
-        let Err(error) = proc::set_mptcp(&setting.name, &setting.value) else {
-            continue;
-        };
-        setting.changes = false;
-        let mut command = Text::default();
-        put_setting(&mut command, setting.name.as_bytes(), &setting.value);
-        let mistake = Mistake {
-            line: setting.line,
-            error: Error::call(error).within(command.as_bytes()),
-        };
-        if manner.lenient {
-            plan.refused.push(mistake);
-        } else {
-            refused = Some(mistake);
-        }
-    }
-    let mut limits = plan.limits;
+    let (follows, careful) = (plan.follows, plan.careful);
     let mut full = false;
     let mut count = 0;
-    while refused.is_none() {
+    loop {
         let Plan { steps, present, .. } = &mut *plan;
         let Some(step) = steps.get_mut(count) else {
             return Ok(());
         };
+        let takes_room = step.spread && !step.replaces();
+        let mut refused = Ok(());
+        if !(full && takes_room) {
+            refused = change(path_manager, step, settings, present, careful);
+        }
+        let no_room = |error: &Error| step.spread && error.errno() == libc::ERANGE as usize;
+        if full && takes_room || refused.as_ref().is_err_and(no_room) {
+            full = true;
+            step.leave_out();
+        } else if let Err(error) = refused {
+            if !follows {
+                let error = error.within(command(path_manager, settings, step).as_bytes());
+                if !step.optional {
+                    let line = step.line;
+                    return Err(undo(path_manager, plan, settings, count, error).at(line));
+                }
+                step.error = Some(error.with_status(0));
+            } else {
+                step.error = Some(error);
+            }
+        }
         count += 1;
-        if full && step.spread && !step.before.contains(EndpointFlags::IMPLICIT) {
-            step.error = Some(Error::answer(Errno(libc::ERANGE as usize)));
-            continue;
-        }
-        let Err(error) = change(path_manager, step, &mut limits, present, manner) else {
-            continue;
-        };
-        let no_room = step.spread && error.errno() == libc::ERANGE as usize;
-        full |= no_room;
-        if manner.lenient || no_room || step.optional {
-            step.error = Some(error);
-            continue;
-        }
-        let line = step.line;
-        let error = error.within(command(path_manager, step).as_bytes());
-        count -= 1;
-        refused = Some(Mistake { line, error });
     }
-    match refused {
-        None => Ok(()),
-        Some(Mistake { line, error }) => {
-            let mut undo = Undo {
-                path_manager,
-                plan,
-                error,
-                missing: false,
-            };
-            undo.all(settings, count);
-            let error = undo.error;
-            Err(Mistake { line, error })
+}
+
+/// Takes back the first steps, the last first, as one after them was refused:
+/// adds to that error what became of them.
+#[cold]
+#[inline(never)]
+fn undo(
+    path_manager: &mut PathManager,
+    plan: &Plan,
+    settings: &[Setting],
+    steps: usize,
+    error: Error,
+) -> Error {
+    let mut undo = Undo {
+        path_manager,
+        settings,
+        error,
+        missing: false,
+    };
+    let mut undone = 0;
+    for step in plan.steps.get(..steps).unwrap_or(&[]).iter().rev() {
+        if step.error.is_none() {
+            undo.step(plan, step);
+            undone += 1;
         }
     }
+    if undone != 0 && !undo.missing {
+        undo.error.push(b"\nThe changes before it, ");
+        undo.error.push(number(undone).as_bytes());
+        undo.error
+            .push(b", are undone: the kernel is left as it was.");
+    }
+    undo.error
 }
 
 /// Taking back what was done before a step was refused.
 struct Undo<'a> {
     path_manager: &'a mut PathManager,
-    plan: &'a Plan,
+    settings: &'a [Setting],
     /// Why it was refused, and what became of the steps before.
     error: Error,
     /// Something could not be undone.
@@ -113,84 +102,47 @@ struct Undo<'a> {
 }
 
 impl Undo<'_> {
-    /// Takes back settings and the first steps, the last first.
-    fn all(&mut self, settings: &[Setting], steps: usize) {
-        let mut undone = 0;
-        let plan = self.plan;
-        for step in plan.steps.get(..steps).unwrap_or(&[]).iter().rev() {
-            if step.error.is_none() {
-                self.step(step);
-                undone += 1;
-            }
-        }
-        for setting in settings.iter().rev() {
-            if !setting.changes {
-                continue;
-            }
-            if let Err(error) = proc::set_mptcp(&setting.name, &setting.before) {
-                let mut command = Text::default();
-                put_setting(&mut command, setting.name.as_bytes(), &setting.before);
-                self.miss(command.as_bytes(), &Error::call(error));
-            }
-            undone += 1;
-        }
-        if undone != 0 && !self.missing {
-            self.error.push(b"\nThe changes before it, ");
-            self.error.push(number(undone).as_bytes());
-            self.error
-                .push(b", are undone: the kernel is left as it was.");
-        }
-    }
-
     /// Takes one change back.
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, plan: &Plan, step: &Step) {
         let mut back = Step::new(step.action, &step.endpoint);
-        let mut found = Ok(true);
+        back.setting = step.setting;
         match step.action {
-            Action::Limits => back.limits = self.plan.limits,
-            Action::Flush => {
-                for existing in &self.plan.present {
-                    self.make(&Step::new(Action::Add, existing));
-                }
-                return;
-            }
+            Action::Setting => back.action = Action::Restore,
             Action::Delete => back.action = Action::Add,
             Action::Change => back.endpoint = back.endpoint.with_flags(step.before),
             Action::Add => {
                 back.action = Action::Delete;
-                found = find(self.path_manager, &mut back.endpoint);
+                match find(self.path_manager, &mut back.endpoint) {
+                    Ok(true) => self.make(&back),
+                    Ok(false) => {}
+                    Err(error) => self.miss(&back, &error),
+                }
             }
+            _ => back.limits = plan.limits,
         }
-        match found {
-            Ok(true) => self.make(&back),
-            Ok(false) => {}
-            Err(error) => {
-                let command = command(self.path_manager, &back);
-                self.miss(command.as_bytes(), &error);
-            }
+        if !matches!(step.action, Action::Add | Action::Flush) {
+            self.make(&back);
         }
-        // One of the kernel's own, whose place it took. The kernel makes those
-        // when it needs them, never on request: the refusal is reported.
-        match clashing(&self.plan.present, &step.endpoint) {
-            Some(existing) if step.action == Action::Add && is_implicit(existing) => {
+        for existing in &plan.present {
+            // One of the kernel's own, whose place it took. The kernel makes those
+            // when it needs them, never on request: the refusal is reported.
+            let replaced = || is_implicit(existing) && clashes(existing, &step.endpoint);
+            if step.action == Action::Flush || step.action == Action::Add && replaced() {
                 self.make(&Step::new(Action::Add, existing));
             }
-            _ => {}
         }
     }
 
     /// Makes a change, or reports that it is missing.
     fn make(&mut self, step: &Step) {
-        let mut limits = self.plan.limits;
-        let manner = Manner::default();
-        if let Err(error) = change(self.path_manager, step, &mut limits, &[], manner) {
-            let command = command(self.path_manager, step);
-            self.miss(command.as_bytes(), &error);
+        if let Err(error) = change(self.path_manager, step, self.settings, &[], false) {
+            self.miss(step, &error);
         }
     }
 
     /// A change that would have to be made could not be.
-    fn miss(&mut self, command: &[u8], why: &Error) {
+    #[inline(never)]
+    fn miss(&mut self, step: &Step, why: &Error) {
         if !self.missing {
             self.missing = true;
             self.error.push(
@@ -198,33 +150,30 @@ impl Undo<'_> {
                   The kernel is as it was but for this:",
             );
         }
-        self.error.push(b"\n  ");
-        self.error.push(command);
-        self.error.push(b" (");
-        self.error.push(why.plain());
-        self.error.push(b")");
+        let command = command(self.path_manager, self.settings, step);
+        let pieces: [&[u8]; 5] = [b"\n  ", command.as_bytes(), b" (", why.plain(), b")"];
+        for piece in &pieces {
+            self.error.push(piece);
+        }
     }
 }
 
-/// Makes one change. `limits` are those in force. What seems to be refused may
+/// Makes one change. What seems to be refused may
 /// be done: an answer can be lost, and others may have been quicker. So the
 /// kernel is looked at before that is believed.
 #[inline(never)]
 fn change(
     path_manager: &mut PathManager,
     step: &Step,
-    limits: &mut Limits,
+    settings: &[Setting],
     present: &[Endpoint],
-    manner: Manner,
+    careful: bool,
 ) -> Result<()> {
-    let Err(error) = try_change(path_manager, step, limits, manner) else {
+    let Err(error) = try_change(path_manager, step, settings, careful) else {
         return Ok(());
     };
     let final_ = matches!(error.errno() as i32, libc::ERANGE | libc::EPERM);
     if !final_ && is_done(path_manager, step, present).unwrap_or(false) {
-        if step.action == Action::Limits {
-            *limits = over(*limits, &step.limits);
-        }
         return Ok(());
     }
     Err(error)
@@ -233,26 +182,27 @@ fn change(
 fn try_change(
     path_manager: &mut PathManager,
     step: &Step,
-    limits: &mut Limits,
-    manner: Manner,
+    settings: &[Setting],
+    careful: bool,
 ) -> Result<()> {
     let endpoint = &step.endpoint;
     match step.action {
-        Action::Limits => {
-            path_manager.set_limits(&step.limits)?;
-            *limits = over(*limits, &step.limits);
-            Ok(())
-        }
+        Action::Setting | Action::Restore => match step.setting(settings) {
+            Some((name, value)) => proc::set_mptcp(name.as_bytes(), value).map_err(Error::call),
+            None => Ok(()),
+        },
+        Action::Limits => path_manager.set_limits(&step.limits),
         Action::Flush => {
-            path_manager.flush()?;
             // Some kernels (6.9 to 6.16) forget a limit with it.
-            if path_manager.limits()? == *limits {
+            let limits = path_manager.limits()?;
+            path_manager.flush()?;
+            if path_manager.limits()? == limits {
                 return Ok(());
             }
-            path_manager.set_limits(limits)
+            path_manager.set_limits(&limits)
         }
         Action::Delete => {
-            if manner.careful {
+            if careful {
                 let mut found = Vec::new();
                 path_manager.endpoint(id_of(endpoint), &mut found)?;
                 if clashing(&found, endpoint).is_none() {
@@ -264,6 +214,7 @@ fn try_change(
         }
         Action::Change => path_manager.set_flags(id_of(endpoint), flags_of(endpoint) & CHANGEABLE),
         Action::Add => add(path_manager, endpoint),
+        Action::Held => Ok(()),
     }
 }
 
@@ -271,29 +222,30 @@ fn try_change(
 #[cold]
 #[inline(never)]
 fn is_done(path_manager: &mut PathManager, step: &Step, present: &[Endpoint]) -> Result<bool> {
-    if step.action == Action::Limits {
-        let found = path_manager.limits()?;
-        return Ok(over(found, &step.limits) == found);
-    }
     let mut found = Vec::new();
+    let compared = match step.action {
+        Action::Setting | Action::Restore | Action::Held => return Ok(false),
+        Action::Limits => {
+            let found = path_manager.limits()?;
+            return Ok(over(found, &step.limits) == found);
+        }
+        Action::Flush | Action::Delete => EndpointFlags(0),
+        Action::Change => CHANGEABLE,
+        Action::Add => EndpointFlags(!0),
+    };
     entries(path_manager, &mut found)?;
+    if step.action == Action::Flush {
+        let stays = |gone: &Endpoint| clashing(&found, gone).is_some();
+        return Ok(!present.iter().any(stays));
+    }
     let endpoint = &step.endpoint;
-    let holder = clashing(&found, endpoint);
-    let same_id = |existing: &Endpoint| id_of(existing) == id_of(endpoint);
-    Ok(match step.action {
-        Action::Flush => !present
-            .iter()
-            .any(|gone| found.iter().any(|existing| clashes(existing, gone))),
-        Action::Delete => !holder.is_some_and(same_id),
-        Action::Change => holder.is_some_and(|existing| {
-            same_id(existing) && flags_of(existing) & CHANGEABLE == flags_of(endpoint) & CHANGEABLE
-        }),
-        _ => holder.is_some_and(|existing| {
-            (id_of(endpoint) == 0 || same_id(existing))
-                && flags_of(existing) == flags_of(endpoint)
-                && index_of(existing) == index_of(endpoint)
-        }),
-    })
+    let holds = clashing(&found, endpoint).is_some_and(|existing| {
+        let differ = EndpointFlags(flags_of(existing).0 ^ flags_of(endpoint).0) & compared;
+        (step.id() == 0 || id_of(existing) == step.id())
+            && differ.0 == 0
+            && (step.action != Action::Add || index_of(existing) == index_of(endpoint))
+    });
+    Ok(holds != (step.action == Action::Delete))
 }
 
 /// The newest flag is dropped by kernels that do not know it: what they took
@@ -331,17 +283,22 @@ pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> R
     Ok(())
 }
 
-/// Looks up which of the settings that the file names are not as it says. Those
-/// that cannot be read, or cannot be so, are refused.
+/// Adds steps for the settings that are not as the file says. Those
+/// that cannot be read, or cannot be so, are mistakes.
 #[inline(never)]
-pub fn compare_settings(settings: &mut [Setting], refused: &mut Vec<Mistake>) {
-    refused.clear();
-    for setting in settings {
-        let (line, name) = (setting.line, setting.name.as_str());
-        setting.changes = false;
-        if let Err(error) = proc::mptcp(&[name.as_bytes()], &mut setting.before) {
+pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
+    plan.mistakes.clear();
+    for (at, setting) in settings.iter_mut().enumerate() {
+        let name = setting.name.as_str();
+        let mut step = Step::new(Action::Setting, &Endpoint::EMPTY);
+        (step.line, step.setting) = (setting.line, at);
+        // Schedulers and path managers are listed.
+        let mut offered = Vec::new();
+        let list = [b"available_", name.as_bytes(), b"s"].concat();
+        let mut error;
+        if let Err(failed) = proc::mptcp(name.as_bytes(), &mut setting.before) {
             let what = ["Error: cannot read net.mptcp.", name];
-            let mut error = Error::system(Kind::File, status::FAILED, &what, error).about(name);
+            error = Error::system(Kind::File, status::FAILED, &what, failed).about(name);
             if error.errno() == libc::ENOENT as usize {
                 error = error.meant(&|near| {
                     let mut defaults = proc::MPTCP_DEFAULTS;
@@ -350,29 +307,28 @@ pub fn compare_settings(settings: &mut [Setting], refused: &mut Vec<Mistake>) {
                     }
                 });
             }
-            refused.push(Mistake { line, error });
+        } else if same_value(&setting.before, &setting.value) {
             continue;
-        }
-        if same_value(&setting.before, &setting.value) {
-            continue;
-        }
-        // Schedulers and path managers are listed.
-        let mut offered = Vec::new();
-        let list: [&[u8]; 3] = [b"available_", name.as_bytes(), b"s"];
-        if proc::mptcp(&list, &mut offered).is_ok()
-            && offered
-                .split(|byte| *byte == b' ')
-                .all(|word| word != setting.value)
-        {
+        } else if proc::mptcp(&list, &mut offered).is_ok() && !has_word(&offered, &setting.value) {
             let value = core::str::from_utf8(&setting.value).unwrap_or("");
-            let mut error = Error::invalid(value, "this kernel offers ");
+            error = Error::invalid(value, "this kernel offers ").with_status(status::REFUSED);
             error.push(&offered);
-            let error = error.with_status(status::REFUSED);
-            refused.push(Mistake { line, error });
+        } else {
+            plan.steps.push(step);
             continue;
         }
-        setting.changes = true;
+        plan.mistakes.push(error.at(setting.line));
     }
+}
+
+/// Whether a word is one of a list.
+fn has_word(mut list: &[u8], word: &[u8]) -> bool {
+    while !list.is_empty() {
+        if take(&mut list, b' ') == word {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether two values are the same, as numbers or as they are.
@@ -389,12 +345,11 @@ fn without_zeros(mut digits: &[u8]) -> &[u8] {
 }
 
 /// The command of a step.
-pub fn command(path_manager: &mut PathManager, step: &Step) -> Text {
+pub fn command(path_manager: &mut PathManager, settings: &[Setting], step: &Step) -> Text {
     let mut text = Text::default();
-    step.print(
-        &mut text,
-        name_of(path_manager, &mut Names::default(), &step.endpoint),
-    );
+    let mut names = Names::default();
+    let name = name_of(path_manager, &mut names, &step.endpoint);
+    step.print(&mut text, settings, name);
     text
 }
 

@@ -14,6 +14,7 @@
 //! Lines are split as those of a batch. The whole file is read before
 //! anything is done, and all its mistakes are found.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
@@ -27,10 +28,10 @@ use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
 use crate::iproute2::{self, Caller, Target};
 use crate::output::Output;
 use crate::session::Command;
-use crate::text::{address, number, parse_number, Text};
+use crate::text::{address, find, number, parse_number, Text};
 
 /// What a state file says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// The endpoints, in the order of their lines.
     pub endpoints: Vec<Declared>,
@@ -74,7 +75,7 @@ pub struct Declared {
     /// before.
     pub local: bool,
     /// What it names was waited for and did not come.
-    pub lacking: bool,
+    pub lacking: Cell<bool>,
 }
 
 /// `sysctl`: a setting of `net.mptcp`.
@@ -88,17 +89,6 @@ pub struct Setting {
     pub value: Vec<u8>,
     /// What it was, once that has been looked up.
     pub before: Vec<u8>,
-    /// Whether it is to be changed.
-    pub changes: bool,
-}
-
-/// What is wrong with a line.
-#[derive(Debug)]
-pub struct Mistake {
-    /// Which line; 0 where it is about none.
-    pub line: u32,
-    /// What is wrong.
-    pub error: Error,
 }
 
 /// More endpoints than there are ids. Of other lines there are no more either.
@@ -109,18 +99,20 @@ const MOST_MISTAKES: usize = 100;
 /// name has a colon.
 const INDEX: &str = "index:";
 
-/// Reads a state file and adds what it says to `file`, which is worth nothing
-/// if there are mistakes. Those are reported by their lines.
+/// Reads a state file, whose text is used up, and adds what it says to `file`, which is worth nothing
+/// if there are mistakes.
 pub fn parse(
-    text: &[u8],
+    text: &mut [u8],
     commands: &'static [Command],
     file: &mut File,
-    report: &mut dyn FnMut(u32, Error),
+    report: &mut dyn FnMut(Error),
 ) {
     let mut mistakes = 0;
     let mut number = 0;
-    let mut text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).to_vec();
-    let mut rest = text.as_mut_slice();
+    let mut rest = match text {
+        [b'\xef', b'\xbb', b'\xbf', rest @ ..] => rest,
+        text => text,
+    };
     let mut line = Line::default();
     while mistakes < MOST_MISTAKES && !rest.is_empty() {
         line.clear();
@@ -128,7 +120,7 @@ pub fn parse(
         if !line.is_empty() {
             let read = line.run(rest, &mut |words| statement(commands, file, number, words));
             if let Err(error) = read {
-                report(number, error);
+                report(error.at(number));
                 mistakes += 1;
             }
         }
@@ -203,16 +195,21 @@ fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     if value.is_empty() || value.len() > 64 || value.bytes().any(|byte| byte < b' ') {
         return Err(Error::invalid(value, "invalid value"));
     }
-    file.settings.retain(|setting| setting.name != name);
+    let value = value.as_bytes().to_vec();
+    for setting in &mut file.settings {
+        if setting.name == name {
+            (setting.line, setting.value) = (line, value);
+            return Ok(());
+        }
+    }
     if file.settings.len() >= MOST {
         return Err(too_many(words));
     }
     file.settings.push(Setting {
         line,
         name: String::from(name),
-        value: value.as_bytes().to_vec(),
+        value,
         before: Vec::new(),
-        changes: false,
     });
     Ok(())
 }
@@ -261,7 +258,7 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
         uplink: given.has(slot::UPLINK),
         indexes: Vec::new(),
         local: false,
-        lacking: false,
+        lacking: Cell::new(false),
     };
     let named = !declared.dev.is_empty();
     let lacks = match declared.spread {
@@ -318,7 +315,7 @@ fn word(family: Family) -> &'static str {
 
 /// Whether what stands for a name is a pattern of names.
 pub fn is_pattern(dev: &str) -> bool {
-    dev.contains('*')
+    find(dev.as_bytes(), b'*') < dev.len()
 }
 
 /// The index that stands for a name, where one does.
@@ -388,6 +385,22 @@ pub fn is_unique_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.octets()[0] & 0xfe == 0xfc)
 }
 
+impl Default for File {
+    // Not derived, so that it is code once.
+    #[inline(never)]
+    fn default() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            ignored: Vec::new(),
+            limits: Limits::EMPTY,
+            most: 0,
+            limits_line: 0,
+            settings: Vec::new(),
+            uplinks: Vec::new(),
+        }
+    }
+}
+
 impl File {
     /// Whether it has not a single line: a generator that failed, or an editor
     /// that is writing it, leaves that.
@@ -416,7 +429,7 @@ impl File {
             })
     }
 
-    /// Whether an endpoint is the file's: it names it by address and port, or
+    /// Whether an endpoint is the file's: a line names it by address and port, or
     /// its interface without an address.
     pub fn names(&self, endpoint: &Endpoint) -> bool {
         let index = endpoint.if_idx().unwrap_or(0);
@@ -424,17 +437,25 @@ impl File {
             Some(address) if declared.spread => {
                 declared.covers(index, address) && port_of(endpoint) == port_of(&declared.endpoint)
             }
-            _ => clashes(&declared.endpoint, endpoint),
+            _ => !declared.is_unbound() && clashes(&declared.endpoint, endpoint),
         };
         self.endpoints.iter().any(ours)
     }
 
-    /// The patterns and names of interfaces, with the indexes that are kept
-    /// for them.
-    pub fn devs(&mut self) -> impl Iterator<Item = (&str, &mut Vec<u32>)> {
-        let all = self.endpoints.iter_mut().chain(&mut self.ignored);
-        all.filter(|of| !of.dev.is_empty())
-            .map(|of| (of.dev.as_str(), &mut of.indexes))
+    /// Hands out the patterns and names of interfaces, with the indexes that are
+    /// kept for them.
+    pub fn each_dev(
+        &mut self,
+        each: &mut dyn FnMut(&str, &mut Vec<u32>) -> Result<()>,
+    ) -> Result<()> {
+        for lines in [&mut self.endpoints, &mut self.ignored] {
+            for line in lines {
+                if !line.dev.is_empty() {
+                    each(&line.dev, &mut line.indexes)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a line depends on default routes.
@@ -460,6 +481,11 @@ impl Declared {
                 || self
                     .prefix
                     .is_some_and(|prefix| is_unique_local(prefix.address)))
+    }
+
+    /// Its interface was waited for and did not come: it stands for nothing.
+    pub fn is_unbound(&self) -> bool {
+        self.lacking.get() && !self.dev.is_empty() && self.indexes.is_empty()
     }
 
     /// How closely it says what it stands for.
@@ -493,6 +519,7 @@ impl Declared {
 }
 
 /// `sysctl NAME VALUE`.
+#[inline(never)]
 pub fn put_setting(out: &mut Text, name: &[u8], value: &[u8]) {
     out.bytes(b"sysctl ");
     out.bytes(name);
@@ -594,7 +621,7 @@ fn put_word(out: &mut Text, word: &[u8]) {
 
 /// What stands for an interface in a state file: its name, or its index where a
 /// line cannot hold the name.
-pub fn put_name(name: &[u8], index: u32) -> Vec<u8> {
+pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
     let held = core::str::from_utf8(name).is_ok_and(|name| {
         interface_name(name)
             && !iproute2::is_help(name)
@@ -602,9 +629,11 @@ pub fn put_name(name: &[u8], index: u32) -> Vec<u8> {
             && as_index(name).is_none()
     });
     if held && quote(name).is_some() {
-        return name.to_vec();
+        out.bytes(name);
+    } else {
+        out.bytes(INDEX.as_bytes());
+        out.number(index.into());
     }
-    [INDEX.as_bytes(), number(index.into()).as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -615,9 +644,12 @@ mod tests {
     fn correct(text: &str) -> File {
         let mut file = File::default();
         let mut wrong = Vec::new();
-        parse(text.as_bytes(), COMMANDS, &mut file, &mut |line, _| {
-            wrong.push(line)
-        });
+        parse(
+            &mut text.as_bytes().to_vec(),
+            COMMANDS,
+            &mut file,
+            &mut |error| wrong.push(error.line()),
+        );
         assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
         file
     }
@@ -625,8 +657,13 @@ mod tests {
     /// The lines with mistakes.
     fn mistakes(text: &str) -> Vec<u32> {
         let mut lines = Vec::new();
-        let mut tell = |line, _: Error| lines.push(line);
-        parse(text.as_bytes(), COMMANDS, &mut File::default(), &mut tell);
+        let mut tell = |error: Error| lines.push(error.line());
+        parse(
+            &mut text.as_bytes().to_vec(),
+            COMMANDS,
+            &mut File::default(),
+            &mut tell,
+        );
         lines
     }
 
@@ -698,7 +735,9 @@ mod tests {
             (b"ww*", "index:3"),
             (b"'\"#", "index:3"),
         ] {
-            assert_eq!(put_name(name, 3), written.as_bytes());
+            let mut out = Text::default();
+            put_name(&mut out, name, 3);
+            assert_eq!(out.as_bytes(), written.as_bytes());
         }
         assert_eq!((as_index("index:3"), as_index("if3")), (Some(3), None));
     }

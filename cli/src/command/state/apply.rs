@@ -2,19 +2,18 @@
 
 use mptcp_codec::{generic, route};
 
-use super::{print, print_setting, timeout, with_file, Job};
+use super::{timeout, with_file, Complaints, Job};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{receive_error, LinkEvents, NewsSocket, CHANGES};
+use crate::kernel::{receive_error, LinkEvents, NewsSocket, PathManager, CHANGES};
 use crate::session::{Command, Does, Session};
-use crate::state::changes::{carry_out, command, Manner};
 use crate::state::endpoint::address_of;
 use crate::state::file::{Declared, File};
-use crate::state::plan::{is_local, is_meant, Step};
+use crate::state::plan::{is_local, is_meant};
 use crate::sys::{self, Fd, Polled};
-use crate::text::Text;
+use crate::text::address;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -64,19 +63,25 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
             job.wait(session, seconds, time)?;
         }
         let late = core::mem::take(&mut job.reporter.status);
+        let (path_manager, out) = session.path_manager_and_output()?;
         if !apply.dry_run {
             job.lock.take(&Fd::NONE)?;
         }
-        let made = job
-            .look_at_all(session)
-            .and_then(|()| job.make(session, apply));
+        job.look_at_all(path_manager)?;
+        if job.reporter.status != 0 {
+            return Ok(());
+        }
+        job.make(path_manager, apply)?;
         job.lock.release();
-        made?;
-        if job.reporter.status == 0 || job.reporter.status == status::WOULD_CHANGE {
-            job.reporter.flush();
-            if apply.dry_run || session.out.style.json {
-                job.list(session)?;
-            }
+        job.reporter.flush();
+        let json = out.style.json;
+        if json {
+            out.begin_array("");
+        }
+        let prints = apply.dry_run || json;
+        job.account(path_manager, out, prints, &mut Complaints::default());
+        if json {
+            out.end_array();
         }
         if late != 0 {
             job.reporter.status = late;
@@ -86,94 +91,42 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
 }
 
 impl Job {
-    fn look_at_all(&mut self, session: &mut Session) -> Result<()> {
+    fn look_at_all(&mut self, path_manager: &mut PathManager) -> Result<()> {
         // Interfaces matter if the file stands for addresses of some.
         let matters = |declared: &Declared| declared.spread || declared.uplink;
         if self.file.endpoints.iter().any(matters) {
-            self.look_around(session)?;
+            self.look_around(path_manager)?;
         } else {
-            self.find_interfaces(session)?;
+            self.find_interfaces(path_manager.fd())?;
         }
-        self.look(session)?;
-        for mistake in &self.plan.refused {
-            self.reporter.mistake(mistake.line, &mistake.error);
+        self.look(path_manager)?;
+        for mistake in &self.plan.mistakes {
+            self.reporter.report(mistake);
         }
         for declared in &self.file.endpoints {
             let dev = &declared.dev;
-            let named = !declared.spread && !dev.is_empty() && !declared.lacking;
+            let named = !declared.spread && !dev.is_empty() && !declared.lacking.get();
             if named && declared.indexes.is_empty() {
                 let error = Error::invalid(dev, "device does not exist");
-                self.reporter.mistake(declared.line, &error);
+                self.reporter.report(&error.at(declared.line));
             }
         }
         Ok(())
     }
 
-    /// Makes the state that of the file, unless there was a mistake.
-    fn make(&mut self, session: &mut Session, apply: &Options) -> Result<()> {
-        if self.reporter.status != 0 {
-            return Ok(());
-        }
+    /// Makes the state that of the file, or looks what that would change.
+    fn make(&mut self, path_manager: &mut PathManager, apply: &Options) -> Result<()> {
         self.warn_of_names(false);
-        // What did not come has no interface to be bound to.
-        let gone = |declared: &Declared| {
-            declared.lacking && !declared.dev.is_empty() && declared.indexes.is_empty()
-        };
-        self.file.endpoints.retain(|declared| !gone(declared));
-        if let Err(mistake) = self.plan(session, apply.keep, false) {
-            return self.reporter.refused(mistake);
+        self.plan(apply.keep)?;
+        if !apply.dry_run {
+            return self.carry_out(path_manager);
         }
-        for conflict in &self.plan.conflicts {
-            self.reporter.warn(conflict.line, conflict.error.plain());
-        }
-        let path_manager = session.path_manager()?;
         let plan = &mut self.plan;
-        if apply.dry_run {
-            if plan.steps.iter().any(|step| step.spread) {
-                plan.leave_out(room(path_manager.maximum()));
-            }
-            if !plan.steps.is_empty() || self.file.settings.iter().any(|of| of.changes) {
-                self.reporter.status = status::WOULD_CHANGE;
-            }
-            return Ok(());
+        if plan.steps.iter().any(|step| step.spread) {
+            plan.leave_out(room(path_manager.maximum()));
         }
-        let manner = Manner {
-            lenient: false,
-            careful: apply.keep,
-        };
-        if let Err(mistake) = carry_out(path_manager, plan, &mut self.file.settings, manner) {
-            return self.reporter.refused(mistake);
-        }
-        for step in &self.plan.steps {
-            let Some(error) = &step.error else { continue };
-            if step.left_out() {
-                self.reporter.warn(step.line, no_room(step).as_bytes());
-            } else {
-                let mut message = command(path_manager, step);
-                message.bytes(b": ");
-                message.bytes(error.plain());
-                self.reporter.warn(step.line, message.as_bytes());
-            }
-        }
-        Ok(())
-    }
-
-    /// Prints the steps but for those that were left out.
-    fn list(&mut self, session: &mut Session) -> Result<()> {
-        let (path_manager, out) = session.path_manager_and_output()?;
-        if out.style.json {
-            out.begin_array("");
-        }
-        for setting in &self.file.settings {
-            print_setting(out, setting);
-        }
-        for step in &self.plan.steps {
-            if step.error.is_none() {
-                print(out, path_manager, &mut self.names, step);
-            }
-        }
-        if out.style.json {
-            out.end_array();
+        if plan.steps.iter().any(|step| step.error.is_none()) {
+            self.reporter.status = status::WOULD_CHANGE;
         }
         Ok(())
     }
@@ -191,48 +144,49 @@ impl Job {
                 return Err(error);
             }
         }
+        let path_manager = session.path_manager()?;
         news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         if self.file.has_uplinks() {
             news.listen_to_routes(true)?;
         }
+        let mut late = false;
         loop {
-            self.look_around(session)?;
-            let seen = &self.plan.seen;
-            let came = |declared: &Declared| lack(&self.file, declared, seen).is_empty();
-            if self.file.endpoints.iter().all(came) || !await_news(&mut news, end)? {
-                break;
+            self.look_around(path_manager)?;
+            let mut missing = false;
+            for declared in &self.file.endpoints {
+                let what = lack(&self.file, declared, &self.plan.seen);
+                if what.is_empty() {
+                    continue;
+                }
+                missing = true;
+                if late {
+                    declared.lacking.set(true);
+                    let error = timed_out(seconds, what, declared);
+                    self.reporter.report(&error);
+                }
             }
+            if late || !missing {
+                return Ok(());
+            }
+            late = !await_news(&mut news, end)?;
         }
-        for at in 0..self.file.endpoints.len() {
-            let Some(declared) = self.file.endpoints.get(at) else {
-                break;
-            };
-            let what = lack(&self.file, declared, &self.plan.seen);
-            if what.is_empty() {
-                continue;
-            }
-            let mut error = Error::new(
-                Kind::Kernel,
-                status::FAILED,
-                &["Error: timed out after ", seconds, " s waiting for ", what],
-            );
-            if what == ADDRESS {
-                let mut text = Text::default();
-                text.address(address_of(&declared.endpoint));
-                error.push(text.as_bytes());
-            } else {
-                error.push(b"\"");
-                error.push(declared.dev.as_bytes());
-                error.push(b"\"");
-                error = error.about(&declared.dev);
-            }
-            self.reporter.mistake(declared.line, &error);
-            if let Some(declared) = self.file.endpoints.get_mut(at) {
-                declared.lacking = true;
-            }
-        }
-        Ok(())
     }
+}
+
+/// What a line lacks did not come in this time.
+#[cold]
+fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
+    let message = ["Error: timed out after ", seconds, " s waiting for ", what];
+    let mut error = Error::new(Kind::Kernel, status::FAILED, &message);
+    if what == ADDRESS {
+        error.push(&address(address_of(&declared.endpoint)));
+    } else {
+        for piece in ["\"", &declared.dev, "\""] {
+            error.push(piece.as_bytes());
+        }
+        error = error.about(&declared.dev);
+    }
+    error.at(declared.line)
 }
 
 /// `GENL_ID_CTRL`, the group in which families are announced.
@@ -246,15 +200,6 @@ fn room(maximum: u32) -> usize {
     } else {
         255
     }
-}
-
-/// The warning about an address that is left out.
-pub fn no_room(step: &Step) -> Text {
-    let mut message = Text::default();
-    message.bytes(b"the kernel has no room for another endpoint: ");
-    message.address(address_of(&step.endpoint));
-    message.bytes(b" is left out");
-    message
 }
 
 /// Waits until something is new, whatever it is; false where the time is over.

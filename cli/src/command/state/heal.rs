@@ -20,7 +20,6 @@ use crate::error::Result;
 use crate::grammar::same;
 use crate::kernel::connections::{is_alive, is_fallback, is_joined, survey, Found};
 use crate::kernel::{Diagnostics, RouteSocket};
-use crate::session::Session;
 use crate::state::endpoint::{address_of, flags_of, index_of};
 use crate::state::plan::{among, Plan, Step};
 use crate::sys::{self, Fd, Polled};
@@ -139,7 +138,7 @@ impl Healer {
     #[inline(never)]
     pub fn look(
         &mut self,
-        session: &mut Session,
+        buffer: Option<u32>,
         ask: &mut RouteSocket,
         plan: &mut Plan,
     ) -> Result<()> {
@@ -168,7 +167,7 @@ impl Healer {
         }
         let asks = match self.asks.take() {
             Some(asks) => asks,
-            None => Diagnostics::open(session.receive_buffer())?,
+            None => Diagnostics::open(buffer)?,
         };
         let paths = &mut self.paths;
         // Of each connection, if one more subflow can be opened from here.
@@ -235,8 +234,8 @@ impl Healer {
                 if index_of(&path.endpoint) != 0 {
                     lookup = lookup.with_output(index_of(&path.endpoint));
                 }
-                is_sent |= ask.way(&lookup)?.is_some();
-                is_routed |= ask.way(&lookup.matching_route())?.is_some();
+                is_sent |= ask.has_route(&lookup)?;
+                is_routed |= ask.has_route(&lookup.matching_route())?;
             }
             let waited = core::mem::replace(&mut path.unrouted, !is_routed);
             if !is_sent {

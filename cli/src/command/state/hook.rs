@@ -10,10 +10,9 @@ use mptcp_codec::mptcp::Endpoint;
 
 use super::{routes, timeout, Job, Reporter, LONGEST_PAUSE};
 use crate::error::{Error, Result};
-use crate::session::Session;
 use crate::state::endpoint::{address_of, clashes, id_of, index_of};
 use crate::state::plan::{remember, Action, Plan};
-use crate::sys::{self, Child, Polled};
+use crate::sys::{self, Child, Fd, Polled};
 use crate::text::{number, Text};
 
 /// How long it may take, in milliseconds.
@@ -22,7 +21,7 @@ const TIME: u64 = 10_000;
 const FIRST_PAUSE: u64 = 2000;
 
 /// How far the program is with an endpoint.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// It failed, and is called again later.
     Failed,
@@ -33,10 +32,12 @@ enum Stage {
     /// It is to be called, or is called, after the endpoint was deleted.
     Gone,
     /// Nothing is left to do.
+    #[default]
     Over,
 }
 
 /// An endpoint for which the program is called: one for each address and port.
+#[derive(Default)]
 struct Call {
     endpoint: Endpoint,
     stage: Stage,
@@ -79,30 +80,30 @@ impl Hooks {
     #[inline(never)]
     fn call_for(&mut self, endpoint: &Endpoint) -> Option<&mut Call> {
         let same = |call: &Call| call.stage != Stage::Over && clashes(&call.endpoint, endpoint);
-        let at = self.calls.iter().position(same).unwrap_or_else(|| {
-            self.calls.push(Call {
-                endpoint: *endpoint,
-                stage: Stage::Wanted,
-                child: None,
-                planned: false,
-                next: u64::MAX,
-                pause: FIRST_PAUSE,
-                why: Vec::new(),
-                variables: Vec::new(),
-            });
+        if let Some(at) = self.calls.iter().position(same) {
+            return self.calls.get_mut(at);
+        }
+        let over = |call: &Call| call.stage == Stage::Over;
+        let at = self.calls.iter().position(over).unwrap_or_else(|| {
+            self.calls.push(Call::default());
             self.calls.len() - 1
         });
-        self.calls.get_mut(at)
+        let call = self.calls.get_mut(at)?;
+        call.endpoint = *endpoint;
+        call.stage = Stage::Wanted;
+        call.next = u64::MAX;
+        call.pause = FIRST_PAUSE;
+        call.why.clear();
+        call.variables.clear();
+        Some(call)
     }
 
-    /// Takes additions out of the plan that are not prepared.
+    /// Holds back what is added by the plan and not prepared.
     pub fn hold_back(&mut self, plan: &mut Plan) {
         for call in &mut self.calls {
             call.planned = false;
         }
-        let mut at = 0;
-        while let Some(step) = plan.steps.get(at) {
-            at += 1;
+        for step in &mut plan.steps {
             let endpoint = step.endpoint;
             if step.action != Action::Add {
                 continue;
@@ -120,14 +121,16 @@ impl Hooks {
                 Stage::Wanted | Stage::Failed if call.child.is_none() => call.endpoint = endpoint,
                 _ => {}
             }
-            at -= 1;
-            plan.steps.remove(at);
+            step.action = Action::Held;
         }
         // What is not to be added now is not called again.
-        self.calls.retain(|call| match call.stage {
-            Stage::Wanted | Stage::Failed => call.planned || call.child.is_some(),
-            stage => stage != Stage::Over,
-        });
+        for call in &mut self.calls {
+            let adds = matches!(call.stage, Stage::Wanted | Stage::Failed);
+            if adds && !call.planned && call.child.is_none() {
+                call.stage = Stage::Over;
+                call.next = u64::MAX;
+            }
+        }
     }
 
     /// Notes what was deleted when a plan was carried out.
@@ -148,7 +151,7 @@ impl Hooks {
 
     /// Calls the program for what is to be.
     #[inline(never)]
-    pub fn start(&mut self, job: &mut Job, session: &mut Session) -> Result<()> {
+    pub fn start(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
         for call in &mut self.calls {
             let action: &[u8] = match call.stage {
                 _ if call.child.is_some() => continue,
@@ -157,7 +160,7 @@ impl Hooks {
                 _ => continue,
             };
             if call.stage == Stage::Wanted || call.variables.is_empty() {
-                call.variables = describe(job, session, &call.endpoint)?;
+                call.variables = describe(job, fd, &call.endpoint)?;
             }
             // The id that the program is called with is the endpoint's.
             remember(&mut job.plan.had, &call.endpoint);
@@ -246,9 +249,9 @@ impl Hooks {
     }
 
     /// Calls the program for what was deleted, and waits until all calls are over.
-    pub fn finish(&mut self, job: &mut Job, session: &mut Session) -> Result<()> {
+    pub fn finish(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
         loop {
-            self.start(job, session)?;
+            self.start(job, fd)?;
             let mut polled = Vec::new();
             self.polled(&mut polled);
             if polled.is_empty() || sys::poll_all(&mut polled, timeout(self.due())).is_err() {
@@ -271,7 +274,7 @@ impl Call {
             message.address(address_of(&self.endpoint));
             message.bytes(b") ");
             message.bytes(why);
-            reporter.warn(0, message.as_bytes());
+            reporter.report(&Error::warning(message.as_bytes()));
             self.why = why.to_vec();
         }
         self.next = u64::MAX;
@@ -286,7 +289,7 @@ impl Call {
 
 /// The variables that describe an endpoint, each ended by NUL.
 #[inline(never)]
-fn describe(job: &mut Job, session: &mut Session, endpoint: &Endpoint) -> Result<Vec<u8>> {
+fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint) -> Result<Vec<u8>> {
     let index = index_of(endpoint);
     let address = address_of(endpoint);
     let (family, digit) = match address {
@@ -296,7 +299,7 @@ fn describe(job: &mut Job, session: &mut Session, endpoint: &Endpoint) -> Result
     let mut gateway = None;
     if index != 0 {
         // Without a default route there is none.
-        if routes(&mut job.routes, session)?
+        if routes(&mut job.routes, job.buffer)?
             .default_route(family, index, &mut gateway)
             .is_err()
         {
@@ -312,7 +315,7 @@ fn describe(job: &mut Job, session: &mut Session, endpoint: &Endpoint) -> Result
     out.bytes(number(id_of(endpoint).into()).as_bytes());
     out.bytes(b"\0INTERFACE=");
     if index != 0 {
-        out.bytes(job.names.get(session.path_manager()?.fd(), index));
+        out.bytes(job.names.get(fd, index));
     }
     out.bytes(b"\0GATEWAY=");
     if let Some(gateway) = gateway {

@@ -15,7 +15,6 @@ pub struct Log {
 struct Stream {
     fd: Fd,
     text: Text,
-    written: usize,
     /// Lines that found no room, or that could not be written.
     dropped: u64,
     patience: Patience,
@@ -26,7 +25,6 @@ impl Log {
     pub fn new(json: bool) -> Self {
         let stream = |fd: Fd| Stream {
             text: Text::default(),
-            written: 0,
             dropped: 0,
             patience: Patience::of(&fd),
             fd,
@@ -49,7 +47,7 @@ impl Log {
     /// What to wait for: that a reader has room again.
     pub fn polled(&self) -> [Polled; 2] {
         let [output, errors] = &self.streams;
-        [output, errors].map(|stream| match stream.kept() {
+        [output, errors].map(|stream| match stream.text.len() {
             0 => Polled::read(&Fd::NONE),
             _ => Polled::write(&stream.fd),
         })
@@ -58,7 +56,7 @@ impl Log {
     /// Writes what the readers take now.
     pub fn go_on(&mut self) {
         for stream in &mut self.streams {
-            if stream.kept() > 0 {
+            if !stream.text.is_empty() {
                 stream.write(self.json);
             }
         }
@@ -66,13 +64,9 @@ impl Log {
 }
 
 impl Stream {
-    fn kept(&self) -> usize {
-        self.text.len() - self.written
-    }
-
     #[inline(never)]
     fn add(&mut self, json: bool, lines: &[u8]) {
-        if self.kept() + lines.len() > MOST {
+        if self.text.len() + lines.len() > MOST {
             self.dropped += count(lines);
             return;
         }
@@ -100,35 +94,26 @@ impl Stream {
     }
 
     fn write(&mut self, json: bool) {
-        while let Some(rest @ [_, ..]) = self.text.as_bytes().get(self.written..) {
-            match sys::write_now(&self.fd, rest, &mut self.patience) {
-                Ok(written) if written > 0 => self.written += written,
-                Err(error) if error.0 == libc::EAGAIN as usize => {
-                    if self.written > self.kept() {
-                        self.text.remove_front(self.written);
-                        self.written = 0;
-                    }
-                    return;
-                }
+        loop {
+            let text = self.text.as_bytes();
+            if text.is_empty() && self.dropped > 0 {
+                self.mention_dropped(json);
+                continue;
+            }
+            if text.is_empty() {
+                return;
+            }
+            match sys::write_now(&self.fd, text, &mut self.patience) {
+                Ok(written) if written > 0 => self.text.remove_front(written),
+                Err(error) if error.0 == libc::EAGAIN as usize => return,
                 // A full disk, a reader that no longer exists: what was
                 // missed is mentioned if that ever changes.
                 _ => {
-                    self.dropped += count(rest);
-                    self.forget();
-                    return;
+                    self.dropped += count(text);
+                    return self.text.clear();
                 }
             }
         }
-        self.forget();
-        if self.dropped > 0 {
-            self.mention_dropped(json);
-            self.write(json);
-        }
-    }
-
-    fn forget(&mut self) {
-        self.text.clear();
-        self.written = 0;
     }
 }
 

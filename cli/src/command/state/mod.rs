@@ -20,13 +20,11 @@ use crate::kernel::{interface, Diagnostics, Lock, Names, PathManager, RouteSocke
 use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
-use crate::state::changes::{compare_settings, entries, name_of};
+use crate::state::changes::{carry_out, command, compare_settings, entries, name_of};
 use crate::state::endpoint::address_of;
-use crate::state::file::{
-    as_index, is_pattern, matches_pattern, parse, put_setting, File, Mistake, Setting,
-};
+use crate::state::file::{as_index, is_pattern, matches_pattern, parse, File, Setting};
 use crate::state::members::members;
-use crate::state::plan::{is_local, Conflict, Others, Plan, Step};
+use crate::state::plan::{is_local, Action, Others, Plan, Step};
 use crate::sys::{self, Fd};
 use crate::text::Text;
 
@@ -42,9 +40,9 @@ const LARGEST: usize = 1 << 20;
 /// Errors and warnings about a state file. It is
 /// gathered first: a slow reader must not delay the release of the lock.
 struct Reporter {
-    json: bool,
     file: &'static str,
     commands: &'static [Command],
+    json: bool,
     /// It is read again and again: it must be a file.
     again: bool,
     /// The exit status that the first mistake leads to, 0 so far.
@@ -61,36 +59,13 @@ impl Reporter {
         }
     }
 
-    /// An error about a line of the file, or about none, which is 0.
-    fn report(&mut self, line: u32, error: &Error) {
-        error.report_at(self.json, self.name(), line, &mut self.text);
-    }
-
-    /// A warning about a line of the file, or about none.
-    fn warn(&mut self, line: u32, message: &[u8]) {
-        let place = Some((self.name(), line)).filter(|_| line != 0);
-        Error::warning(self.json, place, message, &mut self.text);
-    }
-
-    /// A mistake, which decides the exit status.
-    fn mistake(&mut self, line: u32, error: &Error) {
-        self.report(line, error);
-        self.fail(error.status());
-    }
-
-    fn fail(&mut self, status: Status) {
+    /// An error or a warning. The first error decides the exit status.
+    #[inline(never)]
+    fn report(&mut self, error: &Error) {
+        error.report_at(self.json, self.name(), &mut self.text);
         if self.status == 0 {
-            self.status = status;
+            self.status = error.status();
         }
-    }
-
-    /// A step that was refused. What is about no line is for others to report.
-    fn refused(&mut self, refused: Mistake) -> Result<()> {
-        if refused.line == 0 {
-            return Err(refused.error);
-        }
-        self.mistake(refused.line, &refused.error);
-        Ok(())
     }
 
     /// Writes all of it.
@@ -106,8 +81,8 @@ impl Reporter {
         let mut cannot = "Cannot open";
         read_text(self.file, self.again, &mut text, &mut cannot)
             .map_err(|error| file_error(cannot, self.name(), error))?;
-        parse(&text, self.commands, into, &mut |line, error| {
-            self.mistake(line, &error)
+        parse(&mut text, self.commands, into, &mut |error| {
+            self.report(&error)
         });
         Ok(())
     }
@@ -141,7 +116,7 @@ fn read_text(
         &Fd::STDIN
     } else {
         opened = if again {
-            sys::open_lasting(&[file.as_bytes()])
+            sys::open_lasting(file.as_bytes())
         } else {
             sys::open_joined(&[file.as_bytes()])
         }?;
@@ -153,14 +128,16 @@ fn read_text(
 
 /// A state file, and what is made of it.
 struct Job {
-    reporter: Reporter,
     file: File,
+    reporter: Reporter,
     plan: Plan,
     /// Where to ask for interfaces and their addresses, once that is needed.
     routes: Option<RouteSocket>,
     /// Names of interfaces, as they were when last looked at.
     names: Names,
     lock: Lock,
+    /// `-rcvbuf`, in bytes.
+    buffer: Option<u32>,
     /// The kernel's maximum of the limits; 0 if not looked up.
     maximum: u32,
 }
@@ -173,41 +150,29 @@ fn with_file(
     again: bool,
     work: &mut dyn FnMut(&mut Session, &mut Job) -> Result<()>,
 ) -> Result<Status> {
-    let mut job = Job {
-        reporter: Reporter {
-            json: session.options.json,
-            file,
-            commands: session.commands,
-            again,
-            status: 0,
-            text: Text::default(),
-        },
-        file: File::default(),
-        plan: Plan::default(),
-        routes: None,
-        names: Names::default(),
-        lock: Lock::default(),
-        maximum: 0,
-    };
-    job.reporter.read(&mut job.file)?;
-    let mut done = Ok(());
-    if job.reporter.status == 0 {
+    let mut job = Job::new(session, file, again);
+    let mut done = job.reporter.read(&mut job.file);
+    if done.is_ok() && job.reporter.status == 0 {
         done = work(session, &mut job);
     }
     job.lock.release();
+    match done {
+        Err(error) if error.line() != 0 => {
+            job.reporter.report(&error);
+            done = Ok(());
+        }
+        _ => {}
+    }
     job.reporter.flush();
     done.map(|()| job.reporter.status)
 }
 
 /// The socket to ask for interfaces and routes.
 #[inline(never)]
-fn routes<'r>(
-    routes: &'r mut Option<RouteSocket>,
-    session: &mut Session,
-) -> Result<&'r mut RouteSocket> {
+fn routes(routes: &mut Option<RouteSocket>, buffer: Option<u32>) -> Result<&mut RouteSocket> {
     let open = match routes.take() {
         Some(open) => open,
-        None => RouteSocket::open(session.receive_buffer())?,
+        None => RouteSocket::open(buffer)?,
     };
     Ok(routes.insert(open))
 }
@@ -222,24 +187,47 @@ fn timeout(due: u64) -> i32 {
 }
 
 impl Job {
+    /// With this file, which has not been read.
+    #[inline(never)]
+    fn new(session: &Session, file: &'static str, again: bool) -> Self {
+        Self {
+            file: File::default(),
+            reporter: Reporter {
+                file,
+                commands: session.commands,
+                json: session.options.json,
+                again,
+                status: 0,
+                text: Text::default(),
+            },
+            plan: Plan::default(),
+            routes: None,
+            names: Names::default(),
+            lock: Lock::default(),
+            buffer: session.receive_buffer(),
+            maximum: 0,
+        }
+    }
+
     /// Looks at interfaces, their addresses, and where it matters at default
     /// routes.
-    fn look_around(&mut self, session: &mut Session) -> Result<()> {
-        routes(&mut self.routes, session)?.look(&mut self.plan.seen, &mut self.names)?;
-        self.find_interfaces(session)?;
+    fn look_around(&mut self, path_manager: &PathManager) -> Result<()> {
+        let ask = routes(&mut self.routes, self.buffer)?;
+        ask.look(&mut self.plan.seen, &mut self.names)?;
+        self.find_interfaces(path_manager.fd())?;
         for declared in &mut self.file.endpoints {
             declared.local |= is_local(&self.plan.seen, address_of(&declared.endpoint));
         }
-        self.file.uplinks.clear();
         let File {
             endpoints, uplinks, ..
         } = &mut self.file;
+        uplinks.clear();
         for declared in endpoints.iter().filter(|declared| declared.uplink) {
             for index in &declared.indexes {
                 for (number, family) in [(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
+                    let ask = routes(&mut self.routes, self.buffer)?;
                     if !uplinks.contains(&(*index, family))
-                        && routes(&mut self.routes, session)?
-                            .default_route(number, *index, &mut None)?
+                        && ask.default_route(number, *index, &mut None)?
                     {
                         uplinks.push((*index, family));
                     }
@@ -249,27 +237,33 @@ impl Job {
         Ok(())
     }
 
-    /// Finds the interfaces of the file.
-    fn find_interfaces(&mut self, session: &mut Session) -> Result<()> {
-        let path_manager = session.path_manager()?;
-        for (dev, indexes) in self.file.devs() {
-            indexes.clear();
+    /// Finds the interfaces of the file; whether they are others than before.
+    #[inline(never)]
+    fn find_interfaces(&mut self, fd: &Fd) -> Result<bool> {
+        let mut differ = false;
+        let mut found = Vec::new();
+        self.file.each_dev(&mut |dev, indexes| {
+            found.clear();
             if is_pattern(dev) {
                 for (index, name) in self.names.all() {
-                    if matches_pattern(dev.as_bytes(), name) {
-                        indexes.push(*index);
+                    if !name.is_empty() && matches_pattern(dev.as_bytes(), name) {
+                        found.push(*index);
                     }
                 }
-            } else {
-                indexes.extend(index_of(path_manager, dev)?);
+            } else if let Some(index) = index_of(fd, dev)? {
+                found.push(index);
             }
-        }
-        Ok(())
+            if found != *indexes {
+                core::mem::swap(&mut found, indexes);
+                differ = true;
+            }
+            Ok(())
+        })?;
+        Ok(differ)
     }
 
     /// Looks at endpoints, limits and settings. Nothing is to be done then.
-    fn look(&mut self, session: &mut Session) -> Result<()> {
-        let path_manager = session.path_manager()?;
+    fn look(&mut self, path_manager: &mut PathManager) -> Result<()> {
         let plan = &mut self.plan;
         plan.steps.clear();
         entries(path_manager, &mut plan.present)?;
@@ -277,52 +271,87 @@ impl Job {
         if self.file.most != 0 && self.maximum == 0 {
             self.maximum = path_manager.maximum();
         }
-        compare_settings(&mut self.file.settings, &mut plan.refused);
+        compare_settings(&mut self.file.settings, plan);
         plan.compare_limits(&self.file, self.maximum);
         Ok(())
     }
 
     /// Plans what is to be done to endpoints. With `keep`, those of others stay.
-    fn plan(
-        &mut self,
-        session: &mut Session,
-        keep: bool,
-        follow: bool,
-    ) -> core::result::Result<(), Mistake> {
+    fn plan(&mut self, keep: bool) -> Result<()> {
         let plan = &mut self.plan;
         let others = match keep {
             true => Others::StayBut(&self.file),
             false => Others::Go,
         };
-        let conflict = match follow {
-            true => Conflict::CostsTheId,
-            false => Conflict::Fails,
-        };
-        let begin = plan.steps.len();
+        let (steps, mistakes) = (plan.steps.len(), plan.mistakes.len());
+        plan.careful = keep;
         plan.busy = None;
         loop {
-            plan.expand(&self.file, follow);
-            let compared = plan.compare(others, follow, conflict);
+            plan.expand(&self.file);
+            let compared = plan.compare(others);
             if !plan.unsure || plan.busy.is_some() {
                 return compared;
             }
             let mut busy = Vec::new();
-            if living_subflows(session, &mut busy).is_err() {
+            if living_subflows(self.buffer, &mut busy).is_err() {
                 // Whether something would be lost is unknown: all stay.
                 for existing in &plan.present {
                     busy.push(address_of(existing));
                 }
             }
             plan.busy = Some(busy);
-            plan.steps.truncate(begin);
+            plan.steps.truncate(steps);
+            plan.mistakes.truncate(mistakes);
         }
+    }
+
+    /// Carries out the plan.
+    fn carry_out(&mut self, path_manager: &mut PathManager) -> Result<()> {
+        carry_out(path_manager, &mut self.plan, &self.file.settings)
+    }
+
+    /// Prints what was done, if `prints`, and reports what was not, unless that
+    /// was the last time.
+    #[inline(never)]
+    fn account(
+        &mut self,
+        path_manager: &mut PathManager,
+        out: &mut Output,
+        prints: bool,
+        complaints: &mut Complaints,
+    ) {
+        for mistake in &self.plan.mistakes {
+            if complaints.is_new(mistake, mistake.line(), IpAddr::from([0; 4])) {
+                self.reporter.report(mistake);
+            }
+            complaints.failed |= mistake.status() != 0;
+        }
+        let settings = &self.file.settings;
+        for step in &mut self.plan.steps {
+            let Some(mut error) = step.error.take() else {
+                if prints && step.action != Action::Held {
+                    print(out, path_manager, &mut self.names, settings, step);
+                }
+                continue;
+            };
+            complaints.failed = true;
+            // Of an endpoint, whatever id was tried.
+            let line = if step.has_endpoint() { 0 } else { step.line };
+            if complaints.is_new(&error, line, address_of(&step.endpoint)) {
+                if error.status() != 0 {
+                    error = error.within(command(path_manager, settings, step).as_bytes());
+                }
+                self.reporter.report(&error.at(step.line));
+            }
+        }
+        self.plan.steps.clear();
     }
 
     /// Warns of lines that no interface fits, with the name that may have been
     /// meant; where it may come later, only if there is one.
     fn warn_of_names(&mut self, later: bool) {
         for declared in &self.file.endpoints {
-            if declared.dev.is_empty() || declared.lacking || !declared.indexes.is_empty() {
+            if declared.dev.is_empty() || declared.lacking.get() || !declared.indexes.is_empty() {
                 continue;
             }
             let dev = declared.dev.as_bytes();
@@ -347,14 +376,40 @@ impl Job {
                 message.bytes(&found);
                 message.bytes(b"\"?)");
             }
-            self.reporter.warn(declared.line, message.as_bytes());
+            let warning = Error::warning(message.as_bytes());
+            self.reporter.report(&warning.at(declared.line));
         }
     }
 }
 
+/// What was complained of in the last round, and in this one: each between NULs.
+#[derive(Default)]
+struct Complaints {
+    before: Text,
+    about: Text,
+    /// Something is to be tried again.
+    failed: bool,
+}
+
+impl Complaints {
+    /// Whether a complaint was not made the last time: of a line or none,
+    /// about an address or none.
+    fn is_new(&mut self, error: &Error, line: u32, address: IpAddr) -> bool {
+        let start = self.about.len();
+        self.about.byte(0);
+        self.about.number(line.into());
+        self.about.byte(b' ');
+        self.about.bytes(error.plain());
+        self.about.address(address);
+        self.about.byte(0);
+        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
+        let mut before = self.before.as_bytes().windows(about.len().max(1));
+        before.all(|before| before != about)
+    }
+}
+
 /// The index of the interface that `dev` names, if there is one.
-fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
-    let fd = path_manager.fd();
+fn index_of(fd: &Fd, dev: &str) -> Result<Option<u32>> {
     if let Some(index) = as_index(dev) {
         return Ok(Some(index).filter(|index| interface::exists(fd, *index)));
     }
@@ -367,8 +422,8 @@ fn index_of(path_manager: &mut PathManager, dev: &str) -> Result<Option<u32>> {
 
 /// Adds the local addresses of the subflows that live.
 #[inline(never)]
-fn living_subflows(session: &mut Session, into: &mut Vec<IpAddr>) -> Result<()> {
-    let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
+fn living_subflows(buffer: Option<u32>, into: &mut Vec<IpAddr>) -> Result<()> {
+    let mut diagnostics = Diagnostics::open(buffer)?;
     survey(&mut diagnostics, &mut |found| {
         match found {
             Found::Subflow { socket, .. } if is_alive(socket.state()) => {
@@ -382,14 +437,28 @@ fn living_subflows(session: &mut Session, into: &mut Vec<IpAddr>) -> Result<()> 
 }
 
 /// Prints a step: as a command, or as an object.
-fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, step: &Step) {
+fn print(
+    out: &mut Output,
+    path_manager: &mut PathManager,
+    names: &mut Names,
+    settings: &[Setting],
+    step: &Step,
+) {
     let name = name_of(path_manager, names, &step.endpoint);
     if !out.style.json {
-        step.print(out.buffer(), name);
+        step.print(out.buffer(), settings, name);
         out.end_line();
         return;
     }
-    begin(out, step.name(), step.line);
+    out.begin_object("");
+    out.json_string("action", step.name().as_bytes());
+    if step.line != 0 {
+        out.json_number("line", step.line.into());
+    }
+    if let Some((name, value)) = step.setting(settings) {
+        out.json_string("name", name.as_bytes());
+        out.json_string("value", value);
+    }
     for (name, _, value) in crate::grammar::limits::each(&step.limits) {
         if let Some(value) = value {
             out.json_number(name, value.into());
@@ -403,28 +472,4 @@ fn print(out: &mut Output, path_manager: &mut PathManager, names: &mut Names, st
         members(out, &endpoint, name);
     }
     out.end_object();
-}
-
-/// The same of a setting that changes.
-fn print_setting(out: &mut Output, setting: &Setting) {
-    if !setting.changes {
-        return;
-    }
-    if !out.style.json {
-        put_setting(out.buffer(), setting.name.as_bytes(), &setting.value);
-        out.end_line();
-        return;
-    }
-    begin(out, "sysctl", setting.line);
-    out.json_string("name", setting.name.as_bytes());
-    out.json_string("value", &setting.value);
-    out.end_object();
-}
-
-fn begin(out: &mut Output, action: &str, line: u32) {
-    out.begin_object("");
-    out.json_string("action", action.as_bytes());
-    if line != 0 {
-        out.json_number("line", line.into());
-    }
 }

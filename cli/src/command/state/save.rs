@@ -4,14 +4,13 @@ use std::ffi::CStr;
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::file_error;
+use super::{file_error, Job};
 use crate::args::Options;
 use crate::errno::Errno;
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{interface, proc, LinkEvents, Lock, Names, RouteSocket};
+use crate::kernel::{proc, LinkEvents};
 use crate::session::{Command, Does, Session};
-use crate::state::changes::entries;
 use crate::state::endpoint::{address_of, index_of, is_implicit, port_of};
 use crate::state::file::{
     family_of, is_unique_local, put_endpoint, put_family, put_limits, put_name, put_setting,
@@ -36,8 +35,14 @@ pub const COMMAND: Command = Command {
 
 #[inline(never)]
 fn run(session: &mut Session, save: &Options) -> Result<Status> {
+    let mut job = Job::new(session, "", false);
+    let path_manager = session.path_manager()?;
+    job.lock.take(&Fd::NONE)?;
+    job.look_around(path_manager)?;
+    job.look(path_manager)?;
+    job.lock.release();
     let mut text = Text::default();
-    put_all(session, &mut text)?;
+    put_all(&mut job, path_manager.fd(), &mut text);
     let text = text.as_bytes();
     match save.file {
         // By this name too it may be a file that others write to.
@@ -51,16 +56,8 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
 
 /// All there is, as a state file.
 #[inline(never)]
-fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
-    let mut lock = Lock::default();
-    lock.take(&Fd::NONE)?;
-    let buffer = session.receive_buffer();
-    let path_manager = session.path_manager()?;
-    let limits = path_manager.limits()?;
-    let mut present = Vec::new();
-    entries(path_manager, &mut present)?;
-    drop(lock);
-    put_limits(out, &limits, 0);
+fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
+    put_limits(out, &job.plan.limits, 0);
     out.byte(b'\n');
     let mut defaults = proc::MPTCP_DEFAULTS;
     let mut value = Vec::new();
@@ -74,27 +71,21 @@ fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
             out.byte(b'\n');
         }
     }
-    let mut seen = LinkEvents::new();
-    if present.iter().any(|endpoint| index_of(endpoint) != 0) {
-        RouteSocket::open(buffer)?.look(&mut seen, &mut Names::default())?;
-    }
-    let mut name = Vec::new();
-    for endpoint in &present {
-        let mut gone = false;
+    let mut dev = Text::default();
+    for endpoint in &job.plan.present {
         let index = index_of(endpoint);
-        name.clear();
+        dev.clear();
+        let mut made = is_implicit(endpoint);
         if index != 0 {
-            match interface::name(path_manager.fd(), index, &mut name) {
-                Ok(()) => name = put_name(&name, index),
-                Err(Errno(number)) if number == libc::ENODEV as usize => {
-                    gone = true;
-                    name = vanished(index);
-                }
-                Err(error) => return Err(Error::answer(error)),
+            let name = job.names.of_existing(fd, index);
+            if name.is_empty() {
+                made = true;
+                dev.bytes(&vanished(index));
+            } else {
+                put_name(&mut dev, name, index);
             }
         }
-        let made = gone || is_implicit(endpoint);
-        let leased = !made && is_leased(endpoint, &seen);
+        let leased = !made && is_leased(endpoint, &job.plan.seen);
         if made {
             out.bytes(b"# ");
         }
@@ -104,7 +95,7 @@ fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
             line = line
                 .without_all(1 << Endpoint::FAMILY | 1 << Endpoint::ADDR4 | 1 << Endpoint::ADDR6);
         }
-        put_endpoint(out, &line, &name);
+        put_endpoint(out, &line, dev.as_bytes());
         if leased {
             let address = address_of(endpoint);
             put_family(out, Some(family_of(&address)));
@@ -113,7 +104,6 @@ fn put_all(session: &mut Session, out: &mut Text) -> Result<()> {
         }
         out.byte(b'\n');
     }
-    Ok(())
 }
 
 /// Whether the address of an endpoint is leased, and will be another one after
@@ -145,7 +135,7 @@ fn path_of(file: &str) -> Vec<u8> {
 
 /// What [`path_of`] made, for the system. No word has a NUL in it.
 fn c_str(path: &[u8]) -> &CStr {
-    CStr::from_bytes_until_nul(path).unwrap_or(c"")
+    sys::c_str(path).unwrap_or(c"")
 }
 
 /// Replaces the file atomically: the new content is on the disk before it gets

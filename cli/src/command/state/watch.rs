@@ -2,26 +2,25 @@
 
 use std::net::IpAddr;
 
-use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route;
 
-use super::apply::no_room;
 use super::heal::Healer;
 use super::hook::Hooks;
 use super::log::Log;
-use super::{index_of, print, print_setting, routes, timeout, with_file, Job, LONGEST_PAUSE};
+use super::{routes, timeout, with_file, Complaints, Job, LONGEST_PAUSE};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
+use crate::grammar::same;
 use crate::iproute2::STANDARD_INPUT;
-use crate::kernel::{interface, LinkEvent};
-use crate::kernel::{receive_error, NewsSocket, CHANGES, ROUTES};
+use crate::kernel::LinkEvent;
+use crate::kernel::{receive_error, NewsSocket, PathManager, CHANGES, ROUTES};
+use crate::output::Output;
 use crate::session::{Command, Does, Session};
-use crate::state::changes::{carry_out, command, entries, Manner};
+use crate::state::changes::entries;
 use crate::state::endpoint::{address_of, clashes};
-use crate::state::file::{is_pattern, matches_pattern, Declared, File};
-use crate::state::plan::{among, remember};
+use crate::state::file::{Declared, File};
+use crate::state::plan::{among, remember, Action, Plan};
 use crate::sys::{self, Fd, Polled, Signals};
-use crate::text::Text;
 
 /// After a change it is quiet for this long before it is followed, in
 /// milliseconds: news come in bursts.
@@ -33,22 +32,11 @@ const LONGEST: u64 = 1000;
 const FIRST_PAUSE: u64 = 1000;
 
 /// What is known between two looks.
+// What is used most comes first: its place is one byte in an instruction.
 struct Follower<'j> {
     /// The file, and the state when last looked at.
     job: &'j mut Job,
     options: &'j Options,
-    /// Complaints of the last round, and of this one: each between NULs.
-    before: Text,
-    about: Text,
-    /// The file was read since the last round.
-    fresh: bool,
-    /// No round was made yet.
-    first: bool,
-    /// It is the last round, in which the endpoints of the file go.
-    last: bool,
-    log: Log,
-    healer: Healer,
-    hooks: Hooks,
     /// When to look again, as [`sys::milliseconds`] counts: never while
     /// nothing has changed that was not followed yet.
     due: u64,
@@ -57,6 +45,16 @@ struct Follower<'j> {
     /// When to try again what failed, and how long after that.
     again: u64,
     pause: u64,
+    hooks: Hooks,
+    /// The file was read since the last round.
+    fresh: bool,
+    /// No round was made yet.
+    first: bool,
+    /// It is the last round, in which the endpoints of the file go.
+    last: bool,
+    healer: Healer,
+    complaints: Complaints,
+    log: Log,
 }
 
 /// The row of the table of commands.
@@ -94,13 +92,13 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
     with_file(session, file, true, &mut |session, job| {
         if job.file.is_empty() && !watch.allow_empty {
             let error = job.reporter.empty();
-            job.reporter.report(0, &error);
+            job.reporter.report(&error);
         }
+        job.plan.follows = true;
         let mut follower = Follower {
             job,
             options: watch,
-            before: Text::default(),
-            about: Text::default(),
+            complaints: Complaints::default(),
             fresh: true,
             first: true,
             last: false,
@@ -115,8 +113,10 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
         session.out.keep();
         let ended = follower.run(session, &signals);
         follower.hooks.stop();
-        follower.write(session);
+        follower.write(&mut session.out);
         session.out.stop_keeping();
+        // What was reported did not end it.
+        follower.job.reporter.status = 0;
         // Mostly the process ends now.
         core::mem::forget(follower);
         ended
@@ -138,24 +138,23 @@ impl Follower<'_> {
     /// Follows until a signal comes, or the first round cannot be made.
     #[inline(never)]
     fn run(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
-        // News first: what changes after the first look is then among them.
         let buffer = session.receive_buffer();
+        let (path_manager, out) = session.path_manager_and_output()?;
+        // News first: what changes after the first look is then among them.
         let mut news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut hears_routes = false;
         let mut polled = Vec::new();
         if !self.options.no_heal {
             if let Err(error) = self.healer.start() {
-                let mut message = Text::default();
-                message.bytes(b"dead paths are not opened again: ");
-                message.bytes(error.plain());
-                self.job.reporter.warn(0, message.as_bytes());
+                let warning = error.within(b"dead paths are not opened again");
+                self.job.reporter.report(&warning.with_status(0));
             }
         }
         loop {
             let now = sys::milliseconds();
             let mut done = Ok(());
             if self.healer.due() <= now {
-                done = self.heal(session);
+                done = self.heal(path_manager);
                 if done.is_err() {
                     self.healer.look_in(5000);
                 }
@@ -169,7 +168,7 @@ impl Follower<'_> {
                 self.due = u64::MAX;
                 self.latest = u64::MAX;
                 self.again = u64::MAX;
-                match self.round(session, &signals.fd) {
+                match self.round(path_manager, out, &signals.fd) {
                     // A signal comes before it.
                     Ok(false) => self.due = 0,
                     Ok(true) => {
@@ -186,7 +185,8 @@ impl Follower<'_> {
                     }
                     Err(error) => {
                         if !self.first {
-                            core::mem::swap(&mut self.before, &mut self.about);
+                            let Complaints { before, about, .. } = &mut self.complaints;
+                            core::mem::swap(before, about);
                         }
                         done = Err(error);
                     }
@@ -194,10 +194,10 @@ impl Follower<'_> {
             }
             match done {
                 Err(error) if self.first => return Err(error),
-                Err(error) => self.trouble(0, &error),
+                Err(error) => self.trouble(&error),
                 Ok(()) => {}
             }
-            self.write(session);
+            self.write(out);
             let [output, errors] = self.log.polled();
             polled.clear();
             polled.extend_from_slice(&[
@@ -218,7 +218,9 @@ impl Follower<'_> {
             if signal.is_ready() {
                 match sys::caught(signals).map(i32::from) {
                     Some(libc::SIGHUP) => weight = self.read_again(),
-                    Some(_) if self.options.remove_on_exit => return self.remove(session),
+                    Some(_) if self.options.remove_on_exit => {
+                        return self.remove(path_manager, out)
+                    }
                     Some(_) => return Ok(()),
                     None => {}
                 }
@@ -235,10 +237,10 @@ impl Follower<'_> {
                 heard = self.healer.hear(&self.job.plan.own);
             }
             if changed.is_ready() {
-                heard = heard.and(self.hear(session, &mut news, &mut weight));
+                heard = heard.and(self.hear(path_manager.fd(), &mut news, &mut weight));
             }
             if let Err(error) = heard {
-                self.trouble(0, &error);
+                self.trouble(&error);
                 weight = weight.max(Weight::Later);
             }
             if weight != Weight::Nothing {
@@ -254,17 +256,12 @@ impl Follower<'_> {
     }
 
     /// Takes news; says how soon they must be followed.
-    fn hear(
-        &mut self,
-        session: &mut Session,
-        news: &mut NewsSocket,
-        weight: &mut Weight,
-    ) -> Result<()> {
+    fn hear(&mut self, fd: &Fd, news: &mut NewsSocket, weight: &mut Weight) -> Result<()> {
         let mut links = Vec::new();
         let mut rerouted = false;
         news.news(&mut |news| {
             rerouted |= news.index == ROUTES;
-            if news.address.is_none() {
+            if news.address.is_none() && news.index != ROUTES {
                 links.push(news.index);
             }
             *weight = (*weight).max(self.weigh(news));
@@ -273,8 +270,13 @@ impl Follower<'_> {
             self.healer.reroute();
         }
         // Names move between interfaces; the news name one at most.
-        if !links.is_empty() && *weight == Weight::Nothing && self.has_moved(session, &links)? {
-            *weight = Weight::Later;
+        if !links.is_empty() && *weight == Weight::Nothing {
+            for index in links {
+                self.job.names.look_again(fd, index);
+            }
+            if self.job.find_interfaces(fd)? {
+                *weight = Weight::Later;
+            }
         }
         Ok(())
     }
@@ -287,17 +289,11 @@ impl Follower<'_> {
             ROUTES if file.has_uplinks() => return Weight::Later,
             _ => {}
         }
-        let written = |address: IpAddr| {
-            let of = Endpoint::new(address);
-            let same = |line: &Endpoint| clashes(&line.with_port(0), &of);
-            file.endpoints.iter().any(|line| same(&line.endpoint))
+        let concerns = |line: &Declared| {
+            let written = |address| same(address_of(&line.endpoint), address);
+            line.indexes.contains(&index) || news.address.is_some_and(written)
         };
-        if file
-            .endpoints
-            .iter()
-            .all(|line| !line.indexes.contains(&index))
-            && !news.address.is_some_and(written)
-        {
+        if !file.endpoints.iter().any(concerns) {
             return Weight::Nothing;
         }
         let mut seen = self.job.plan.seen.iter();
@@ -313,42 +309,19 @@ impl Follower<'_> {
         }
     }
 
-    /// Whether a name of the file is that of another interface now; these
-    /// interfaces are new, or have changed.
-    fn has_moved(&mut self, session: &mut Session, links: &[u32]) -> Result<bool> {
-        let path_manager = session.path_manager()?;
-        for (dev, indexes) in self.job.file.devs() {
-            if !is_pattern(dev) {
-                // What cannot be looked up, the next round reports.
-                if index_of(path_manager, dev).ok().flatten() != indexes.first().copied() {
-                    return Ok(true);
-                }
-                continue;
-            }
-            for index in links {
-                let mut name = Vec::new();
-                let exists = interface::name(path_manager.fd(), *index, &mut name).is_ok();
-                let fits = exists && matches_pattern(dev.as_bytes(), &name);
-                if fits != indexes.contains(index) {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-
     /// Reads the file again.
     fn read_again(&mut self) -> Weight {
         let mut file = File::default();
         let reporter = &mut self.job.reporter;
+        reporter.status = 0;
         let mut read = reporter.read(&mut file);
         if read.is_ok() && reporter.status == 0 && file.is_empty() && !self.options.allow_empty {
             read = Err(reporter.empty());
         }
         if let Err(error) = read {
-            reporter.mistake(0, &error);
+            reporter.report(&error);
         }
-        if core::mem::take(&mut reporter.status) != 0 {
+        if reporter.status != 0 {
             return Weight::Nothing;
         }
         for declared in &mut file.endpoints {
@@ -362,43 +335,58 @@ impl Follower<'_> {
     }
 
     /// Hands what there is to say to the log.
-    fn write(&mut self, session: &mut Session) {
+    fn write(&mut self, out: &mut Output) {
         let text = &mut self.job.reporter.text;
-        self.log
-            .write(session.out.buffer().as_bytes(), text.as_bytes());
+        self.log.write(out.buffer().as_bytes(), text.as_bytes());
         text.clear();
-        session.out.forget();
+        out.forget();
     }
 
     /// Looks, and makes the endpoints what they should be, as far as that is
     /// possible; false if `until` became readable before the lock could be
     /// taken.
-    fn round(&mut self, session: &mut Session, until: &Fd) -> Result<bool> {
-        self.about.clear();
+    fn round(
+        &mut self,
+        path_manager: &mut PathManager,
+        out: &mut Output,
+        until: &Fd,
+    ) -> Result<bool> {
+        self.complaints.about.clear();
         let locked = self.job.lock.take(until);
         if !self.last && !locked? {
             return Ok(false);
         }
-        let done = self.follow(session);
+        let done = self.follow(path_manager, out.style.json);
         self.job.lock.release();
         done?;
         self.hooks.note(&self.job.plan);
         self.job.plan.again.clear();
-        self.hooks.start(self.job, session)?;
-        self.account(session)?;
-        core::mem::swap(&mut self.before, &mut self.about);
+        self.hooks.start(self.job, path_manager.fd())?;
+        if self.fresh {
+            self.job.warn_of_names(true);
+        }
+        self.complaints.failed = false;
+        self.job
+            .account(path_manager, out, true, &mut self.complaints);
+        if self.complaints.failed {
+            self.fail();
+        }
+        let Complaints { before, about, .. } = &mut self.complaints;
+        core::mem::swap(before, about);
+        let Plan { own, wanted, .. } = &mut self.job.plan;
+        core::mem::swap(own, wanted);
         self.fresh = false;
         Ok(true)
     }
 
     /// Does what a round is for, with the lock held.
     #[inline(never)]
-    fn follow(&mut self, session: &mut Session) -> Result<()> {
+    fn follow(&mut self, path_manager: &mut PathManager, json: bool) -> Result<()> {
         // Only endpoints matter at the end.
         if !self.last {
-            self.job.look_around(session)?;
+            self.job.look_around(path_manager)?;
         }
-        self.job.look(session)?;
+        self.job.look(path_manager)?;
         let plan = &mut self.job.plan;
         for existing in &plan.present {
             if among(&plan.own, existing) {
@@ -407,81 +395,26 @@ impl Follower<'_> {
         }
         // A program is called with the id before the endpoint has it; in JSON it
         // is printed.
-        plan.numbered = self.hooks.exist() || session.options.json;
+        plan.numbered = self.hooks.exist() || json;
         plan.keeps_flags = self.options.keep_flags;
         // Nothing follows from an empty file.
         let empty = self.job.file.is_empty() && !self.options.allow_empty;
         let keep = self.options.keep || empty;
-        self.job
-            .plan(session, keep, true)
-            .map_err(|mistake| mistake.error)?;
-        let plan = &mut self.job.plan;
+        self.job.plan(keep)?;
         if self.hooks.exist() {
-            self.hooks.hold_back(plan);
+            self.hooks.hold_back(&mut self.job.plan);
         }
-        let manner = Manner {
-            lenient: true,
-            careful: keep,
-        };
-        let settings = &mut self.job.file.settings;
-        carry_out(session.path_manager()?, plan, settings, manner)
-            .map_err(|mistake| mistake.error)?;
-        for step in &mut plan.steps {
-            match step.error.take() {
-                // A process that may change nothing need not stay.
-                Some(error) if self.first && error.errno() == libc::EPERM as usize => {
-                    return Err(error);
-                }
-                error => step.error = error,
+        self.job.carry_out(path_manager)?;
+        for step in &mut self.job.plan.steps {
+            // A process that may change nothing need not stay.
+            let is_fatal = |error: &Error| error.errno() == libc::EPERM as usize;
+            if self.first
+                && step.action != Action::Setting
+                && step.error.as_ref().is_some_and(is_fatal)
+            {
+                return step.error.take().map_or(Ok(()), Err);
             }
         }
-        Ok(())
-    }
-
-    /// Prints what was done, complains of what was not.
-    #[inline(never)]
-    fn account(&mut self, session: &mut Session) -> Result<()> {
-        if self.fresh {
-            self.job.warn_of_names(true);
-        }
-        let conflicts = core::mem::take(&mut self.job.plan.conflicts);
-        for conflict in &conflicts {
-            let what = conflict.error.plain();
-            if self.is_new(conflict.line, what, IpAddr::from([0; 4])) {
-                self.job.reporter.warn(conflict.line, what);
-            }
-        }
-        for setting in &self.job.file.settings {
-            print_setting(&mut session.out, setting);
-        }
-        for mistake in core::mem::take(&mut self.job.plan.refused) {
-            self.trouble(mistake.line, &mistake.error);
-        }
-        let mut steps = core::mem::take(&mut self.job.plan.steps);
-        for step in &mut steps {
-            let (path_manager, out) = session.path_manager_and_output()?;
-            let (line, address) = (step.line, address_of(&step.endpoint));
-            if step.left_out() {
-                self.fail();
-                if self.is_new(line, b"", address) {
-                    self.job.reporter.warn(line, no_room(step).as_bytes());
-                }
-                continue;
-            }
-            let Some(error) = step.error.take() else {
-                print(out, path_manager, &mut self.job.names, step);
-                continue;
-            };
-            self.fail();
-            // Whatever id was tried.
-            if self.is_new(0, error.plain(), address) {
-                let command = command(session.path_manager()?, step);
-                let error = error.within(command.as_bytes());
-                self.job.reporter.report(line, &error);
-            }
-        }
-        let plan = &mut self.job.plan;
-        core::mem::swap(&mut plan.own, &mut plan.wanted);
         Ok(())
     }
 
@@ -494,35 +427,22 @@ impl Follower<'_> {
     }
 
     /// An error that may pass, reported unless it was the last time.
-    fn trouble(&mut self, line: u32, error: &Error) {
+    fn trouble(&mut self, error: &Error) {
         self.fail();
-        if self.is_new(line, error.plain(), IpAddr::from([0; 4])) {
-            self.job.reporter.report(line, error);
+        let none = IpAddr::from([0; 4]);
+        if self.complaints.is_new(error, error.line(), none) {
+            self.job.reporter.report(error);
         }
-    }
-
-    /// Whether a complaint was not made the last time: of a line or none,
-    /// about an address or none.
-    fn is_new(&mut self, line: u32, what: &[u8], address: IpAddr) -> bool {
-        let start = self.about.len();
-        self.about.byte(0);
-        self.about.number(line.into());
-        self.about.byte(b' ');
-        self.about.bytes(what);
-        self.about.address(address);
-        self.about.byte(0);
-        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
-        let mut before = self.before.as_bytes().windows(about.len().max(1));
-        before.all(|before| before != about)
     }
 
     /// Finds endpoints that connections could use and none does: the next round
     /// deletes and adds them.
-    fn heal(&mut self, session: &mut Session) -> Result<()> {
+    fn heal(&mut self, path_manager: &mut PathManager) -> Result<()> {
         let plan = &mut self.job.plan;
-        entries(session.path_manager()?, &mut plan.present)?;
-        let ask = routes(&mut self.job.routes, session)?;
-        self.healer.look(session, ask, plan)?;
+        entries(path_manager, &mut plan.present)?;
+        let buffer = self.job.buffer;
+        let ask = routes(&mut self.job.routes, buffer)?;
+        self.healer.look(buffer, ask, plan)?;
         if !plan.again.is_empty() {
             self.due = 0;
         }
@@ -530,10 +450,10 @@ impl Follower<'_> {
     }
 
     /// Deletes the endpoints of the file.
-    fn remove(&mut self, session: &mut Session) -> Result<()> {
+    fn remove(&mut self, path_manager: &mut PathManager, out: &mut Output) -> Result<()> {
         self.job.file = File::default();
         self.last = true;
-        self.round(session, &Fd::NONE)?;
-        self.hooks.finish(self.job, session)
+        self.round(path_manager, out, &Fd::NONE)?;
+        self.hooks.finish(self.job, path_manager.fd())
     }
 }
