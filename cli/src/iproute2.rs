@@ -137,7 +137,7 @@ macro_rules! rows {
 /// The options of `ip` in the order in which it tests them: the name, what it
 /// is for argh, and what its value is called if it has one. One text, for a
 /// table of three texts a row would be as large again.
-const OPTIONS: &str = if cfg!(feature = "connections") {
+pub const OPTIONS: &str = if cfg!(feature = "connections") {
     rows!("--human-readable", "--iec", "--stats")
 } else if cfg!(feature = "health") {
     rows!("--human-readable", "--iec", ".")

@@ -9,6 +9,7 @@ use std::time::Duration;
 use argh::FromArgs;
 use ip_mptcp::args::Options;
 use ip_mptcp::command::COMMANDS;
+use ip_mptcp::iproute2::OPTIONS;
 use ip_mptcp::session::Does;
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::{read, workspace};
@@ -51,10 +52,7 @@ fn argh_has_the_options_that_the_program_and_its_commands_take() {
         // Of the parser's own: see where it is declared.
         .filter(|name| name != "--keyword")
         .collect();
-    let source = read("cli/src/iproute2.rs");
-    let table = source.split("const OPTIONS: &str = \"").nth(1);
-    let table = table.and_then(|rest| rest.split("\";").next());
-    let mut taken = long_options(table.expect("the table of spellings"));
+    let mut taken = long_options(OPTIONS);
     for command in COMMANDS {
         taken.extend(long_options(command.words));
         for action in command.actions() {
