@@ -849,6 +849,14 @@ pub fn milliseconds() -> u64 {
 
 /// Adds the names in a folder, ascending, without `.` and `..`.
 pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
+    each_name(folder, &mut |name| names.push(name.to_vec()))?;
+    names.sort_unstable();
+    Ok(())
+}
+
+/// Hands out the names in a folder, without `.` and `..`.
+#[inline(never)]
+pub fn each_name(folder: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
     /// As the kernel aligns what it fills in.
     #[repr(align(8))]
     struct Entries([u8; 2048]);
@@ -866,7 +874,6 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
             ) as isize
         })?;
         if read == 0 {
-            names.sort_unstable();
             return Ok(());
         }
         let mut rest = buffer.get(..read).unwrap_or(&[]);
@@ -879,7 +886,7 @@ pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
             };
             let name = name.split(|byte| *byte == 0).next().unwrap_or(name);
             if name != b"." && name != b".." {
-                names.push(name.to_vec());
+                each(name);
             }
             rest = rest.get(len..).unwrap_or(&[]);
         }

@@ -217,9 +217,13 @@ fn endpoints(out: &mut Output, host: &mut Host) {
     }
     for endpoint in &host.places.endpoints {
         begin(out, if json { "" } else { "endpoint " });
-        let index = host.places.of_endpoint(endpoint);
-        members(out, endpoint, device(&mut host.places.names, index));
-        word(out, "state", host.presence(endpoint).name());
+        let facts = host.facts(endpoint);
+        members(
+            out,
+            endpoint,
+            device(&mut host.places.names, facts.interface),
+        );
+        word(out, "state", facts.presence.name());
         out.end_record();
     }
     if json {
@@ -320,14 +324,14 @@ fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result
     metrics.labelled("limit", b"subflows", subflows);
     metrics.begin("mptcp_endpoint_up gauge Whether an endpoint is up or translated.");
     for endpoint in &host.places.endpoints {
+        let facts = host.facts(endpoint);
         metrics.label("id");
-        metrics.out.number(endpoint.id().unwrap_or(0).into());
+        metrics.out.number(facts.id.into());
         metrics.label("address");
         metrics.address(endpoint.address());
         metrics.label("dev");
-        let index = host.places.of_endpoint(endpoint);
-        metrics.value(device(&mut host.places.names, index));
-        metrics.sample(host.presence(endpoint).is_right().into());
+        metrics.value(device(&mut host.places.names, facts.interface));
+        metrics.sample(facts.presence.is_right().into());
     }
     if let Some(counts) = counts {
         metrics

@@ -3,7 +3,7 @@
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Result;
-use crate::host::places::{is_bound, is_private, key_of, Places};
+use crate::host::places::{is_private, key_of, Key, Places};
 use crate::kernel::LinkEvents;
 use crate::session::Session;
 use crate::text::nth;
@@ -20,8 +20,27 @@ pub struct Host {
     interfaces: LinkEvents,
 }
 
+/// What is known of an endpoint.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Facts {
+    /// Its address.
+    pub key: Key,
+    /// What it is used for.
+    pub flags: EndpointFlags,
+    /// The interface that it names, 0 for none.
+    pub bound: u32,
+    /// That one, or the one that has its address; 0 where none does.
+    pub interface: u32,
+    /// The port that it announces, 0 for none.
+    pub port: u16,
+    /// Its id.
+    pub id: u8,
+    /// Whether packets can leave from it.
+    pub presence: Presence,
+}
+
 /// Whether packets can leave from the address of an endpoint.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
     /// They can.
     Up,
@@ -32,6 +51,7 @@ pub enum Presence {
     /// The interface that it names has gone.
     NoDevice,
     /// No interface has the address.
+    #[default]
     NoAddress,
     /// Another interface than the one it names has the address.
     OtherDevice,
@@ -79,42 +99,46 @@ impl Host {
         self.places.names.known(index)
     }
 
-    /// How an endpoint is.
-    pub fn presence(&self, endpoint: &Endpoint) -> Presence {
-        let index = self.places.of_endpoint(endpoint);
-        let Some(interface) = self.interfaces.iter().find(|one| one.index == index) else {
-            return if is_bound(endpoint) {
-                Presence::NoDevice
-            } else {
-                self.absence(endpoint)
-            };
+    /// What is known of an endpoint.
+    #[inline(never)]
+    pub fn facts(&self, endpoint: &Endpoint) -> Facts {
+        let mut facts = Facts {
+            key: key_of(endpoint),
+            flags: endpoint.flags().unwrap_or_default(),
+            bound: endpoint.if_idx().unwrap_or(0),
+            interface: self.places.of_endpoint(endpoint),
+            port: endpoint.port().unwrap_or(0),
+            id: endpoint.id().unwrap_or(0),
+            presence: Presence::Up,
         };
-        let address = key_of(endpoint);
-        if !interface.up {
-            Presence::Down
-        } else if self.places.addresses.interface(address) == 0 {
-            self.absence(endpoint)
-        } else if !self.places.addresses.has(address, index) {
-            Presence::OtherDevice
-        } else if !interface.usable {
-            Presence::NoCarrier
-        } else {
-            Presence::Up
-        }
+        facts.presence = self.presence(&facts);
+        facts
     }
 
-    /// How an endpoint is whose address is on no interface.
-    fn absence(&self, endpoint: &Endpoint) -> Presence {
-        let address = key_of(endpoint);
-        let flags = endpoint.flags().unwrap_or_default();
-        let index = endpoint.if_idx().unwrap_or(0);
-        if !flags.contains(EndpointFlags::SUBFLOW)
-            && !is_private(address)
-            && self.places.addresses.has_private(address, index)
-        {
-            Presence::Translated
-        } else {
-            Presence::NoAddress
+    /// How an endpoint is.
+    fn presence(&self, of: &Facts) -> Presence {
+        let addresses = &self.places.addresses;
+        let mut interfaces = self.interfaces.iter();
+        let interface = interfaces.find(|one| one.index == of.interface);
+        match interface {
+            None if of.bound != 0 => return Presence::NoDevice,
+            Some(interface) if !interface.up => return Presence::Down,
+            _ => {}
+        }
+        if interface.is_none() || addresses.interface(of.key) == 0 {
+            // Peers may reach it by NAT, if it is only announced.
+            let translated = !of.flags.contains(EndpointFlags::SUBFLOW)
+                && !is_private(of.key)
+                && addresses.has_private(of.key, of.bound);
+            return match translated {
+                true => Presence::Translated,
+                false => Presence::NoAddress,
+            };
+        }
+        match interface {
+            _ if !addresses.has(of.key, of.interface) => Presence::OtherDevice,
+            Some(interface) if !interface.usable => Presence::NoCarrier,
+            _ => Presence::Up,
         }
     }
 }

@@ -9,14 +9,17 @@ use mptcp_codec::diag::{
 use mptcp_codec::mptcp::EndpointFlags;
 
 use crate::error::Result;
-use crate::host::health::{Host, Presence};
-use crate::host::places::{is_ipv4, key_of, Key};
+use crate::host::health::{Facts, Host, Presence};
+use crate::host::places::{is_ipv4, Key};
 use crate::kernel::{connections, Diagnostics};
 
-/// This many peers are told apart.
+/// This many peers are told apart, and ports at which connections arrived.
 pub const PEERS: usize = 8;
-/// Uses of an endpoint: towards each peer, and towards all others together.
-const WIDTH: usize = PEERS + 1;
+/// Uses of an endpoint: towards each peer, towards all others together, and
+/// towards all.
+const WIDTH: usize = PEERS + 2;
+/// The place of the last.
+const ALL_PEERS: usize = PEERS + 1;
 /// This many pairs of addresses are told apart; others are not looked at.
 const PATHS: usize = 255;
 /// A subflow whose data was sent again this often without an answer is stalled.
@@ -24,19 +27,43 @@ const STALLED: u8 = 4;
 /// No endpoint, no path.
 const NONE: u8 = 255;
 
-/// A host that connections were opened to.
-#[derive(Copy, Clone, Debug)]
-pub struct Peer {
+/// An address and a port: of a host that connections were opened to, of this
+/// host where connections arrived, or where a socket listens.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Place {
     pub address: Key,
     pub port: u16,
-    /// Connections to it, those that fell back too.
+    /// Connections, those that fell back too.
     pub connections: u32,
     /// Those that fell back to TCP.
     pub fallbacks: u32,
+    /// The socket takes IPv6 only (`IPV6_V6ONLY`).
+    pub only_ipv6: bool,
+    /// The interface that it is bound to; 0 for none.
+    pub interface: u32,
+}
+
+impl Place {
+    /// Whether connections to this address, by this interface, arrive at the
+    /// socket that listens here.
+    pub fn hears(&self, address: Key, interface: u32) -> bool {
+        /// `::`, where IPv4 arrives too.
+        const ALL: Key = 0;
+        /// `0.0.0.0`.
+        const ALL_IPV4: Key = 0xffff << 32;
+        if self.interface != 0 && self.interface != interface {
+            return false;
+        }
+        match self.address {
+            ALL => !(is_ipv4(address) && self.only_ipv6),
+            ALL_IPV4 => is_ipv4(address),
+            here => here == address,
+        }
+    }
 }
 
 /// Two addresses between which this host opened subflows.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Default)]
 pub struct Path {
     pub local: Key,
     pub remote: Key,
@@ -46,9 +73,9 @@ pub struct Path {
     pub mark: u32,
     /// They are the first ones of their connections.
     pub first: bool,
-    /// The place of the endpoint in the list, if the local address is that of
-    /// one.
-    pub endpoint: Option<usize>,
+    /// The place of the endpoint in the list that has the local address, 255 for
+    /// none.
+    pub endpoint: u8,
     /// Subflows that are established, in connections opened here.
     pub established: u32,
     /// Those of them that no longer get answers: their data was sent again and
@@ -102,35 +129,33 @@ impl Use {
     }
 }
 
-/// A listening socket of MPTCP.
-#[derive(Copy, Clone, Debug)]
-pub struct Listener {
-    pub address: Key,
-    pub port: u16,
-    /// IPv6 only (`IPV6_V6ONLY`).
-    pub only_ipv6: bool,
-    /// The interface that it is bound to; 0 for none.
-    pub interface: u32,
+/// An endpoint, and what became of it.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Row {
+    /// What is known of it.
+    pub facts: Facts,
+    /// A finding says why it has no subflows.
+    pub explained: bool,
+    /// The kernel can open subflows from it.
+    wanted: bool,
+    /// Further subflows at it, of connections accepted here.
+    pub served: u32,
+    /// Towards each peer, all others, and all.
+    uses: [Use; WIDTH],
 }
 
-impl Listener {
-    /// Whether connections to this address, by this interface, arrive here.
-    pub fn hears(&self, address: Key, interface: u32) -> bool {
-        if self.interface != 0 && self.interface != interface {
-            return false;
-        }
-        match self.address {
-            ALL => !(is_ipv4(address) && self.only_ipv6),
-            ALL_IPV4 => is_ipv4(address),
-            here => here == address,
-        }
+impl Row {
+    /// What became of it towards each peer; the last one stands for all the
+    /// others.
+    pub fn uses(&self) -> &[Use] {
+        self.uses.get(..ALL_PEERS).unwrap_or_default()
+    }
+
+    /// The same, towards all peers together.
+    pub fn all_uses(&self) -> &Use {
+        &self.uses[ALL_PEERS]
     }
 }
-
-/// `::`, where IPv4 arrives too.
-const ALL: Key = 0;
-/// `0.0.0.0`.
-const ALL_IPV4: Key = 0xffff << 32;
 
 /// A subflow as it is kept, so that sorting brings those of a connection
 /// together: token, endpoint, path, retransmits, and what is in [`bit`].
@@ -190,12 +215,15 @@ impl Seen {
 /// Counts of what there is.
 #[derive(Debug, Default)]
 pub struct Live {
+    /// A row for each endpoint.
+    pub rows: Vec<Row>,
     /// Hosts that connections were opened to; not this host itself.
-    pub peers: Vec<Peer>,
-    /// Some hosts that connections were accepted from.
-    pub clients: Vec<Key>,
-    /// Where those connections arrived: the port, and a local address.
-    pub served: Vec<(u16, Key)>,
+    pub peers: Vec<Place>,
+    /// A host of each family that connections were accepted from, IPv6 first; 0
+    /// for none.
+    pub clients: [Key; 2],
+    /// Where those connections arrived, each port once.
+    pub served: Vec<Place>,
     /// Pairs of addresses.
     pub paths: Vec<Path>,
     /// Connections opened here, and those of them with further subflows.
@@ -231,118 +259,83 @@ pub struct Live {
     /// Connections of this host to itself.
     pub own: u32,
     /// Listening sockets of MPTCP that others can reach.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<Place>,
     /// Some subflow may be answered, or opened, in a moment.
     pub unsettled: bool,
     /// The kernel kept the subflows from this reader.
     pub hidden: bool,
-    // A row for each endpoint.
-    rows: Vec<Row>,
     seen: Vec<Seen>,
-    // Tokens of the connections opened here; those of the look before,
-    // ascending.
+    // Tokens of the connections opened here; those of the look before, if there
+    // was one, ascending.
     tokens: Vec<Seen>,
-    known: Option<Vec<Seen>>,
-}
-
-/// What became of an endpoint.
-#[derive(Copy, Clone, Debug, Default)]
-struct Row {
-    /// The kernel can open subflows from it.
-    wanted: bool,
-    /// Connections accepted here with a further subflow at it.
-    served: u32,
-    /// Towards each peer.
-    uses: [Use; WIDTH],
+    known: Vec<Seen>,
+    again: bool,
 }
 
 impl Live {
     /// Looks at everything. The second time, only connections that the first
     /// look saw lack subflows: others had no time to open them.
     pub fn look(&mut self, diagnostics: &mut Diagnostics, host: &mut Host) -> Result<()> {
-        let mut known = core::mem::take(&mut self.tokens);
-        known.sort_unstable();
-        let again = !self.rows.is_empty() || !known.is_empty();
+        let known = core::mem::take(&mut self.tokens);
         *self = Self {
-            known: again.then_some(known),
+            again: !self.rows.is_empty() || !known.is_empty(),
+            known,
             ..Self::default()
         };
+        sort(&mut self.known);
         for endpoint in &host.places.endpoints {
-            let flags = endpoint.flags().unwrap_or_default();
+            let facts = host.facts(endpoint);
             let open = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
             self.rows.push(Row {
-                wanted: flags & open == EndpointFlags::SUBFLOW
-                    && host.presence(endpoint) == Presence::Up,
+                facts,
+                wanted: facts.flags & open == EndpointFlags::SUBFLOW
+                    && facts.presence == Presence::Up,
                 ..Row::default()
             });
         }
         dump(diagnostics, Protocol::Tcp, CONNECTED, &mut |socket| {
-            self.keep(socket, host)
+            self.keep(socket)
         })?;
-        self.seen.sort_unstable();
+        sort(&mut self.seen);
         dump(diagnostics, Protocol::Mptcp, CONNECTED, &mut |socket| {
             self.connection(socket, host);
             Ok(())
         })?;
         self.seen = Vec::new();
-        dump(
-            diagnostics,
-            Protocol::Mptcp,
-            States::LISTEN,
-            &mut |socket| {
-                let [here, _] = socket.ends();
-                // Where the kernel listens itself, for an endpoint with a port, the
-                // socket shows no port.
-                if here.port != 0 && !is_loopback(here.number) {
-                    self.listeners.push(Listener {
-                        address: here.number,
-                        port: here.port,
-                        only_ipv6: socket.byte(attribute::SKV6ONLY)? == Some(1),
-                        interface: socket.interface(),
-                    });
-                }
-                Ok(())
-            },
-        )
+        let listening = States::LISTEN;
+        dump(diagnostics, Protocol::Mptcp, listening, &mut |socket| {
+            let [here, _] = socket.ends();
+            // Where the kernel listens itself, for an endpoint with a port, the
+            // socket shows no port.
+            if here.port != 0 && !is_loopback(here.number) {
+                self.listeners.push(Place {
+                    address: here.number,
+                    port: here.port,
+                    only_ipv6: socket.byte(attribute::SKV6ONLY)? == Some(1),
+                    interface: socket.interface(),
+                    ..Place::default()
+                });
+            }
+            Ok(())
+        })
     }
 
-    /// What became of an endpoint, towards each peer; the last one stands for
-    /// all the others.
-    pub fn uses(&self, endpoint: usize) -> &[Use] {
-        self.rows.get(endpoint).map_or(&[], |row| &row.uses)
-    }
-
-    /// The same, towards all peers together.
-    pub fn all_uses(&self, endpoint: usize) -> Use {
-        let mut sum = Use::default();
-        for one in self.uses(endpoint) {
-            sum.add(one);
-        }
-        sum
-    }
-
-    /// Connections accepted here with a further subflow at this endpoint.
-    pub fn served_by(&self, endpoint: usize) -> u32 {
-        self.rows.get(endpoint).map_or(0, |row| row.served)
-    }
-
-    /// Whether an established further subflow uses this endpoint, in whichever
-    /// direction it was opened.
-    pub fn is_used(&self, endpoint: usize) -> bool {
-        self.served_by(endpoint) > 0
-            || self.all_uses(endpoint).established > 0
-            || self
-                .paths
-                .iter()
-                .any(|path| !path.first && path.endpoint == Some(endpoint) && path.established > 0)
+    /// Whether an established further subflow uses the endpoint at this place, in
+    /// whichever direction it was opened.
+    pub fn is_used(&self, at: usize) -> bool {
+        let row = self.rows.get(at);
+        let used = |row: &Row| row.served > 0 || row.all_uses().established > 0;
+        let mut paths = self.paths.iter();
+        row.is_some_and(used)
+            || paths
+                .any(|path| !path.first && usize::from(path.endpoint) == at && path.established > 0)
     }
 
     /// Keeps what is needed of a subflow.
-    fn keep(&mut self, socket: &SocketView, host: &Host) -> Result<()> {
+    fn keep(&mut self, socket: &SocketView) -> Result<()> {
         let mut info = SubflowInfo::EMPTY;
         if !socket.read_subflow(&mut info)? {
-            let upper = socket.upper_name()?;
-            self.hidden |= upper.is_some_and(|name| name.as_bytes() == b"mptcp");
+            self.hidden |= connections::is_subflow(socket)?;
             return Ok(());
         }
         let state = socket.state();
@@ -354,74 +347,65 @@ impl Live {
         }
         let [local, remote] = socket.ends();
         let flags = info.flags().unwrap_or_default();
-        let has = |flag| flags.contains(flag);
-        let joined = has(SubflowFlags::JOIN_LOC) || has(SubflowFlags::JOIN_REM);
+        let joined = connections::is_joined(flags);
         let (mut retransmits, mut window) = (0, None);
         if let Some(info) = socket.tcp_info() {
             retransmits = info.retransmits().unwrap_or(0);
             window = info.snd_wnd();
         }
-        let alive = matches!(state, State::Established | State::CloseWait);
-        let mut bits = 0;
-        let mut set = |condition, bit| {
-            if condition {
-                bits |= bit;
-            }
-        };
-        set(alive, bit::ALIVE);
+        let alive = connections::is_alive(state);
         // A peer that does not read closes its window.
-        set(
-            alive && retransmits >= STALLED && window != Some(0),
-            bit::STALLED,
-        );
-        set(state == State::SynSent, bit::SYN_SENT);
-        set(joined, bit::JOINED);
-        set(has(SubflowFlags::JOIN_LOC), bit::OPENED);
-        let opens = has(SubflowFlags::MCAP_LOC) || state == State::SynSent;
-        set(!joined && opens, bit::CLIENT);
-        set(
-            !joined && !has(SubflowFlags::MCAP_LOC) && has(SubflowFlags::MCAP_REM),
-            bit::SERVER,
-        );
-        set(has(SubflowFlags::FULLY_ESTABLISHED), bit::READY);
-        let endpoint = endpoint_at(host, local.number, local.port, info.id_loc());
-        let path = if bits & (bit::OPENED | bit::CLIENT) != 0 {
-            let mark = socket.mark().unwrap_or(0);
-            self.path(Path {
-                local: local.number,
-                remote: remote.number,
-                port: remote.port,
-                mark,
-                first: !joined,
-                endpoint,
-                established: 0,
-                stalled: 0,
-                waiting: 0,
-                retransmits: 0,
-            })
-        } else {
-            NONE
-        };
-        let endpoint = endpoint
-            .and_then(|at| u8::try_from(at).ok())
-            .unwrap_or(NONE);
+        let stalled = alive && retransmits >= STALLED && window != Some(0);
+        let starts = state == State::SynSent;
+        let opened = flags.contains(SubflowFlags::MCAP_LOC);
+        let accepted = flags.contains(SubflowFlags::MCAP_REM);
+        let mut bits = 0;
+        for (condition, bit) in [
+            (alive, bit::ALIVE),
+            (stalled, bit::STALLED),
+            (starts, bit::SYN_SENT),
+            (joined, bit::JOINED),
+            (flags.contains(SubflowFlags::JOIN_LOC), bit::OPENED),
+            (!joined && (opened || starts), bit::CLIENT),
+            (!joined && !opened && accepted, bit::SERVER),
+            (flags.contains(SubflowFlags::FULLY_ESTABLISHED), bit::READY),
+        ] {
+            bits |= if condition { bit } else { 0 };
+        }
+        // Of several endpoints with its address, the one with its id or port.
+        let id = info.id_loc().unwrap_or(0);
+        let mut endpoint = NONE;
+        for (at, row) in self.rows.iter().enumerate() {
+            let of = &row.facts;
+            if of.key == local.number && (endpoint == NONE || of.id == id || of.port == local.port)
+            {
+                // Each has an id of its own, a byte that is not 0.
+                endpoint = at as u8;
+            }
+        }
+        let mut path = NONE;
+        if bits & (bit::OPENED | bit::CLIENT) != 0 {
+            let mut paths = self.paths.iter();
+            let known = paths.position(|path| {
+                path.local == local.number && path.remote == remote.number && path.first != joined
+            });
+            let at = known.unwrap_or(self.paths.len());
+            if at == self.paths.len() && at < PATHS {
+                self.paths.push(Path {
+                    local: local.number,
+                    remote: remote.number,
+                    port: remote.port,
+                    mark: socket.mark().unwrap_or(0),
+                    first: !joined,
+                    endpoint,
+                    ..Path::default()
+                });
+            }
+            path = at as u8;
+        }
         self.seen
             .push(Seen::new(token, endpoint, path, retransmits, bits));
         Ok(())
-    }
-
-    /// The place of a path.
-    fn path(&mut self, new: Path) -> u8 {
-        for (at, path) in self.paths.iter().enumerate() {
-            if path.local == new.local && path.remote == new.remote && path.first == new.first {
-                return at as u8;
-            }
-        }
-        if self.paths.len() >= PATHS {
-            return NONE;
-        }
-        self.paths.push(new);
-        (self.paths.len() - 1) as u8
     }
 
     /// Counts a connection.
@@ -429,7 +413,6 @@ impl Live {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
-        let token = info.token().unwrap_or(0);
         let [local, remote] = socket.ends();
         let own = is_loopback(remote.number)
             || remote.number == local.number
@@ -438,101 +421,100 @@ impl Live {
             self.own += 1;
             return;
         }
+        let token = info.token().unwrap_or(0);
         let from = self.seen.partition_point(|seen| seen.token() < token);
-        let until = self.seen.partition_point(|seen| seen.token() <= token);
         // Lent apart from what is counted.
         let all = core::mem::take(&mut self.seen);
-        let subflows = all.get(from..until).unwrap_or_default();
-        let (mut all_bits, mut joined, mut joined_alive) = (0, 0, false);
-        let (mut ready, mut works) = (false, false);
+        let subflows = all.get(from..).unwrap_or_default();
+        let len = subflows.partition_point(|seen| seen.token() == token);
+        let subflows = subflows.get(..len).unwrap_or_default();
+        let (mut any, mut alive) = (0, 0);
+        let (mut joined, mut ready, mut works) = (0, false, false);
         for seen in subflows {
-            all_bits |= seen.bits();
-            joined += usize::from(seen.is(bit::JOINED));
-            joined_alive |= seen.is(bit::JOINED) && seen.is(bit::ALIVE);
+            any |= seen.bits();
+            joined += u32::from(seen.is(bit::JOINED));
             ready |= seen.is(bit::CLIENT) && seen.is(bit::READY);
-            works |= seen.is(bit::ALIVE) && !seen.is(bit::STALLED);
+            if seen.is(bit::ALIVE) {
+                alive |= seen.bits();
+                works |= !seen.is(bit::STALLED);
+            }
         }
-        let any = |bits| all_bits & bits != 0;
-        let lives = socket.state() == State::Established;
-        let room = info.subflows().unwrap_or(0) < info.subflows_max().unwrap_or(u8::MAX);
-        if socket.state() == State::SynSent {
+        let is_any = |bits| any & bits != 0;
+        let state = socket.state();
+        let lives = state == State::Established;
+        let may_have = info.subflows_max().unwrap_or(u8::MAX);
+        let room = info.subflows().unwrap_or(0) < may_have;
+        let starts = state == State::SynSent;
+        let fallback = info.is_fallback() && !starts;
+        // Where the first one is gone, those that were opened here show it.
+        let opened = is_any(bit::CLIENT) || is_any(bit::OPENED) && !is_any(bit::SERVER);
+        if starts || opened && !fallback {
+            for seen in subflows {
+                self.step(*seen);
+            }
+        }
+        if starts {
             // Nothing is known of the peer yet, though the option may have
             // been left out by now.
-            for seen in subflows {
-                self.step(*seen);
-            }
-        } else if info.is_fallback() {
-            self.fallbacks += 1;
-            if let Some(peer) = self.peer(remote.number, remote.port) {
-                peer.fallbacks += 1;
-            }
-        } else if any(bit::CLIENT) || any(bit::OPENED) && !any(bit::SERVER) {
-            // Where the first one is gone, those that were opened here show it.
-            let peer = self.peer_place(remote.number, remote.port);
-            self.opened += u32::from(lives);
-            self.opened_joined += u32::from(joined_alive);
-            for seen in subflows {
-                self.step(*seen);
-            }
-            let old = self.known.as_ref();
-            let own = Seen::new(token, 0, 0, 0, 0);
-            let old = old.is_none_or(|known| known.binary_search(&own).is_ok());
-            if lives && ready {
-                self.tokens.push(own);
-            }
-            if lives && ready && !room {
-                let announced = u32::from(info.add_addr_accepted().unwrap_or(0));
-                let most = self.possible(host, local.number, announced);
-                if most > u32::from(info.subflows_max().unwrap_or(u8::MAX)) {
-                    self.crowded += 1;
-                    self.wanted = self.wanted.max(most);
+        } else if fallback || opened {
+            let peer = place(&mut self.peers, remote.number, remote.port, false);
+            if fallback {
+                self.fallbacks += 1;
+                if let Some(peer) = self.peers.get_mut(peer) {
+                    peer.fallbacks += 1;
                 }
+            } else {
+                self.opened += u32::from(lives);
+                self.opened_joined += u32::from(alive & bit::JOINED != 0);
             }
-            if lives && ready && old {
-                if joined == 0 && info.add_addr_accepted().unwrap_or(0) > 0 {
+            if lives && ready && !fallback {
+                let own = Seen::new(token, 0, 0, 0, 0);
+                let old = !self.again || self.known.binary_search(&own).is_ok();
+                self.tokens.push(own);
+                let accepted = info.add_addr_accepted().unwrap_or(0);
+                if old && joined == 0 && accepted > 0 {
                     self.refused += 1;
                     self.unsettled = true;
                 }
-                let lost = usize::from(info.subflows().unwrap_or(0)) > joined;
-                let untried = info.local_addr_used() == Some(0);
-                let of_family = self.endpoints(host, subflows, local.number, peer, |one| {
-                    if room {
-                        one.missing += 1;
-                        one.untried += u32::from(untried);
-                        one.failed += u32::from(lost);
-                    } else {
-                        one.full += 1;
-                    }
-                });
-                if joined == 0 && !of_family && self.rows.iter().any(|row| row.wanted) {
+                let mut lacks = Use::default();
+                if room {
+                    lacks.missing = 1;
+                    lacks.untried = u32::from(info.local_addr_used() == Some(0));
+                    lacks.failed = u32::from(u32::from(info.subflows().unwrap_or(0)) > joined);
+                } else {
+                    lacks.full = 1;
+                }
+                let lacks = old.then_some(&lacks);
+                let possible = self.endpoints(subflows, local.number, accepted.into(), peer, lacks);
+                if !room && possible.is_some_and(|most| most > may_have.into()) {
+                    self.crowded += 1;
+                    self.wanted = self.wanted.max(possible.unwrap_or(0));
+                }
+                if old
+                    && joined == 0
+                    && possible.is_none()
+                    && self.rows.iter().any(|row| row.wanted)
+                {
                     self.other_family += 1;
                     self.of_other_family = remote.number;
                 }
             }
-        } else if any(bit::SERVER) && lives {
+        } else if is_any(bit::SERVER) && lives {
             self.accepted += 1;
-            self.accepted_joined += u32::from(any(bit::JOINED));
+            self.accepted_joined += u32::from(is_any(bit::JOINED));
             self.accepted_full += u32::from(!room);
-            self.accepted_stalled += u32::from(any(bit::STALLED) && works);
-            if self.clients.len() < PEERS && !self.clients.contains(&remote.number) {
-                self.clients.push(remote.number);
-            }
-            let served = self.served.iter().any(|(port, _)| *port == local.port);
-            if !served && self.served.len() < PEERS {
-                self.served.push((local.port, local.number));
-            }
-            for (at, row) in self.rows.iter_mut().enumerate() {
-                row.served += u32::from(subflows.iter().any(|seen| {
-                    usize::from(seen.endpoint()) == at
-                        && seen.is(bit::JOINED)
-                        && seen.is(bit::ALIVE)
-                }));
+            self.accepted_stalled += u32::from(is_any(bit::STALLED) && works);
+            self.clients[usize::from(is_ipv4(remote.number))] = remote.number;
+            place(&mut self.served, local.number, local.port, true);
+            for seen in subflows {
+                if let Some(row) = self.rows.get_mut(usize::from(seen.endpoint())) {
+                    row.served += u32::from(seen.is(bit::JOINED) && seen.is(bit::ALIVE));
+                }
             }
             let mut expected = 0;
-            for endpoint in &host.places.endpoints {
-                let flags = endpoint.flags().unwrap_or_default();
-                let announced = flags.contains(EndpointFlags::SIGNAL);
-                expected += u32::from(announced && key_of(endpoint) != local.number);
+            for Row { facts, .. } in &self.rows {
+                let announced = facts.flags.contains(EndpointFlags::SIGNAL);
+                expected += u32::from(announced && facts.key != local.number);
             }
             let sent = info.add_addr_signal().unwrap_or(0).into();
             if sent < expected {
@@ -560,117 +542,92 @@ impl Live {
         }
     }
 
-    /// Counts a connection opened here with each endpoint that it can use;
-    /// `lacks` does so where it has no subflow from one. Whether any is of its
+    /// Counts a connection opened here with each endpoint that it can use, if
+    /// `lacks` says what one counts that it has no subflow from. Returns how many
+    /// further subflows the endpoints can open where the peer announced this many
+    /// addresses, 0 where none has the flag fullmesh; `None` where none is of its
     /// family.
     fn endpoints(
         &mut self,
-        host: &Host,
         subflows: &[Seen],
         first: Key,
+        announced: u32,
         peer: usize,
-        mut lacks: impl FnMut(&mut Use),
-    ) -> bool {
-        let mut of_family = false;
-        let rows = host.places.endpoints.iter().zip(&mut self.rows);
-        for (at, (endpoint, row)) in rows.enumerate() {
-            let address = key_of(endpoint);
-            if !row.wanted || is_ipv4(address) != is_ipv4(first) {
+        lacks: Option<&Use>,
+    ) -> Option<u32> {
+        let (mut possible, mut mesh, mut of_family) = (0, 0, false);
+        for (at, row) in self.rows.iter_mut().enumerate() {
+            let Facts { key, flags, .. } = row.facts;
+            if !row.wanted || is_ipv4(key) != is_ipv4(first) {
                 continue;
             }
             of_family = true;
-            let Some(one) = row.uses.get_mut(peer).filter(|_| address != first) else {
+            if flags.contains(EndpointFlags::FULLMESH) {
+                mesh = u32::MAX;
+                possible += announced;
+            }
+            // The first subflow is one of them.
+            if key == first {
                 continue;
-            };
-            let from = subflows
-                .iter()
-                .filter(|seen| usize::from(seen.endpoint()) == at);
-            let mut any = false;
-            let mut alive = false;
+            }
+            possible += 1;
+            let Some(lacks) = lacks else { continue };
+            let (mut any, mut alive) = (false, false);
             let mut waits = 0;
-            for seen in from {
-                any = true;
-                alive |= seen.is(bit::ALIVE);
-                if seen.is(bit::SYN_SENT) {
-                    waits = waits.max(seen.retransmits());
+            for seen in subflows {
+                if usize::from(seen.endpoint()) == at {
+                    any = true;
+                    alive |= seen.is(bit::ALIVE);
+                    if seen.is(bit::SYN_SENT) {
+                        waits = waits.max(seen.retransmits());
+                    }
                 }
             }
+            let mut one = Use::default();
             if alive {
-                one.established += 1;
+                one.established = 1;
             } else if waits > 0 {
-                one.waiting += 1;
-                one.retransmits = one.retransmits.max(waits);
+                one.waiting = 1;
+                one.retransmits = waits;
             } else if !any {
                 self.unsettled = true;
-                lacks(one);
+                one = *lacks;
+            }
+            for place in [peer, ALL_PEERS] {
+                if let Some(sum) = row.uses.get_mut(place) {
+                    sum.add(&one);
+                }
             }
         }
-        of_family
-    }
-
-    /// How many further subflows the endpoints can open where the peer announced
-    /// this many addresses; 0 where none has the flag fullmesh.
-    fn possible(&self, host: &Host, first: Key, announced: u32) -> u32 {
-        let (mut subflows, mut mesh) = (0, false);
-        for (endpoint, row) in host.places.endpoints.iter().zip(&self.rows) {
-            let address = key_of(endpoint);
-            if !row.wanted || is_ipv4(address) != is_ipv4(first) {
-                continue;
-            }
-            let fullmesh = endpoint.flags().unwrap_or_default();
-            let fullmesh = fullmesh.contains(EndpointFlags::FULLMESH);
-            mesh |= fullmesh;
-            // The first subflow is one of them.
-            subflows += u32::from(address != first) + if fullmesh { announced } else { 0 };
-        }
-        if mesh {
-            subflows
-        } else {
-            0
-        }
-    }
-
-    /// The peer with this address, where it is one of those told apart.
-    fn peer(&mut self, address: Key, port: u16) -> Option<&mut Peer> {
-        let at = self.peer_place(address, port);
-        self.peers.get_mut(at)
-    }
-
-    /// Its place; the last place for all others.
-    fn peer_place(&mut self, address: Key, port: u16) -> usize {
-        for (at, peer) in self.peers.iter_mut().enumerate() {
-            if peer.address == address {
-                peer.connections += 1;
-                return at;
-            }
-        }
-        if self.peers.len() < PEERS {
-            self.peers.push(Peer {
-                address,
-                port,
-                connections: 1,
-                fallbacks: 0,
-            });
-            return self.peers.len() - 1;
-        }
-        PEERS
+        of_family.then_some(possible & mesh)
     }
 }
 
-/// The place of the endpoint with this address: of several the one with this
-/// id, or with this port.
-fn endpoint_at(host: &Host, address: Key, port: u16, id: Option<u8>) -> Option<usize> {
-    let mut found = None;
-    for (at, endpoint) in host.places.endpoints.iter().enumerate() {
-        if key_of(endpoint) != address {
-            continue;
-        }
-        let better = endpoint.id() == id || endpoint.port() == Some(port);
-        if found.is_none() || better {
-            found = Some(at);
-        }
+/// The place in a list of the host with this address, or of the port, which has
+/// a connection more; of those that the list has no room for [`PEERS`].
+fn place(list: &mut Vec<Place>, address: Key, port: u16, by_port: bool) -> usize {
+    let mut places = list.iter();
+    let known = places.position(|one| match by_port {
+        true => one.port == port,
+        false => one.address == address,
+    });
+    let at = known.unwrap_or(list.len());
+    if at == list.len() && at < PEERS {
+        list.push(Place {
+            address,
+            port,
+            ..Place::default()
+        });
     }
-    found
+    if let Some(place) = list.get_mut(at) {
+        place.connections += 1;
+    }
+    at
+}
+
+#[inline(never)]
+fn sort(seen: &mut [Seen]) {
+    seen.sort_unstable();
 }
 
 /// 127.0.0.0/8 and ::1.
@@ -697,10 +654,7 @@ pub fn plain_listeners(diagnostics: &mut Diagnostics) -> Result<(u32, u16)> {
     let mut found = (0, 0);
     dump(diagnostics, Protocol::Tcp, States::LISTEN, &mut |socket| {
         let [here, _] = socket.ends();
-        let mptcp = socket
-            .upper_name()?
-            .is_some_and(|name| name.as_bytes() == b"mptcp");
-        if !mptcp && !is_loopback(here.number) {
+        if !connections::is_subflow(socket)? && !is_loopback(here.number) {
             found = (found.0 + 1, here.port);
         }
         Ok(())

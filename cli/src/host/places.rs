@@ -63,11 +63,6 @@ pub fn key_of(endpoint: &Endpoint) -> Key {
     endpoint.address().map_or(0, key)
 }
 
-/// Whether an endpoint names an interface.
-pub fn is_bound(endpoint: &Endpoint) -> bool {
-    endpoint.if_idx().unwrap_or(0) != 0
-}
-
 /// Addresses with the index of the interface that they are on, each of several
 /// that have it.
 #[derive(Debug, Default)]

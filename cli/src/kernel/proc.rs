@@ -3,7 +3,7 @@
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
 use crate::sys;
-use crate::text::take;
+use crate::text::{take, Text};
 
 /// Reads a whole file, whose path is these pieces joined. Those of /proc have
 /// no length beforehand.
@@ -86,13 +86,20 @@ pub fn tcp_opens() -> [u64; 2] {
 /// The kernel's counters of MPTCP in this network namespace.
 #[derive(Debug, Default)]
 pub struct Counters {
-    // A file, and where in it the line of names and that of values begin.
-    table: Vec<u8>,
-    names: usize,
-    values: usize,
+    // Words with blanks between, in the same order.
+    names: Text,
+    values: Text,
 }
 
 impl Counters {
+    /// Adds one.
+    pub fn add(&mut self, name: &[u8], value: u64) {
+        self.names.bytes(name);
+        self.names.byte(b' ');
+        self.values.number(value);
+        self.values.byte(b' ');
+    }
+
     /// Reads them; there are none where that fails.
     pub fn read(&mut self) -> Result<(), Error> {
         let failed = self.tabulate(b"/proc/self/net/netstat", b"MPTcpExt:");
@@ -112,16 +119,16 @@ impl Counters {
 
     /// Reads the lines of a file that begin with a title: names and values.
     fn tabulate(&mut self, path: &[u8], title: &[u8]) -> Result<(), Errno> {
-        let failed = read(&[path], &mut self.table);
-        self.names = self.table.len();
-        self.values = self.names;
-        failed?;
-        let mut lines = &self.table[..];
+        self.names.clear();
+        self.values.clear();
+        let mut table = Vec::new();
+        read(&[path], &mut table)?;
+        let mut lines = &table[..];
         while !lines.is_empty() {
-            let start = self.table.len() - lines.len() + title.len();
-            if take(&mut lines, b'\n').starts_with(title) {
-                self.names = self.values;
-                self.values = start;
+            if let Some(line) = take(&mut lines, b'\n').strip_prefix(title) {
+                core::mem::swap(&mut self.names, &mut self.values);
+                self.values.clear();
+                self.values.bytes(line);
             }
         }
         Ok(())
@@ -129,10 +136,9 @@ impl Counters {
 
     /// All of them, in the kernel's order.
     pub fn all(&self) -> List<'_> {
-        let line = |start| take(&mut self.table.get(start..).unwrap_or(&[]), b'\n');
         List {
-            names: line(self.names),
-            values: line(self.values),
+            names: self.names.as_bytes(),
+            values: self.values.as_bytes(),
         }
     }
 

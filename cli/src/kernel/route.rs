@@ -36,21 +36,15 @@ pub struct LinkEvent {
     pub permanent: bool,
 }
 
+/// The flags of an interface that carries packets. A carrier is not enough: it may be
+/// dormant, until 802.1X lets it.
+const USABLE: LinkFlags = LinkFlags(LinkFlags::UP.0 | LinkFlags::LOWER_UP.0 | LinkFlags::RUNNING.0);
+
 /// In the place of an index, which is not as large.
 pub const ROUTES: u32 = u32::MAX;
 
 /// Interfaces and their addresses, in the kernel's order.
 pub type LinkEvents = Vec<LinkEvent>;
-
-/// How packets leave: what the kernel answers to a look-up.
-#[derive(Debug, Default)]
-pub struct Way {
-    /// The interfaces; several where the route is asked for and has several
-    /// next hops, none where the kernel only names a nexthop object.
-    pub outputs: Vec<u32>,
-    /// The next router, if there is one.
-    pub gateway: Option<IpAddr>,
-}
 
 /// A socket that asks for interfaces and addresses.
 #[derive(Debug)]
@@ -182,23 +176,9 @@ impl RouteSocket {
         Ok(output)
     }
 
-    /// What the kernel answers to a look-up; `None` where there is no route for
-    /// such packets.
-    pub fn route(&mut self, lookup: &request::Lookup) -> Result<Option<Way>> {
-        let mut way = Way::default();
-        let found = self.look_up(lookup, &mut |message| {
-            let route = Route::decode(message)?;
-            way.gateway = route.gateway();
-            way.outputs.extend(route.fields.output());
-            for hop in route.next_hops() {
-                way.outputs.push(hop?.output);
-            }
-            Ok(())
-        })?;
-        Ok(found.then_some(way))
-    }
-
-    fn look_up(
+    /// Hands what the kernel answers to a look-up to `each`; whether there is a
+    /// route for such packets.
+    pub fn look_up(
         &mut self,
         lookup: &request::Lookup,
         each: &mut dyn FnMut(&Message) -> Result<()>,
@@ -275,18 +255,7 @@ impl RouteSocket {
 
     /// Whether an interface exists, is up and has a carrier.
     pub fn is_usable(&mut self, index: u32) -> Result<bool> {
-        let mut link = LinkEvent::default();
-        let asked = self.socket.call(
-            &|buffer, seq| request::link_by_index(buffer, seq, index),
-            &mut |message| {
-                decode(message, &mut link, None)?;
-                Ok(())
-            },
-        );
-        match asked {
-            Err(error) if error.errno() == 0 => Err(error),
-            _ => Ok(link.usable),
-        }
+        Ok(self.link_flags(index)?.contains(USABLE))
     }
 }
 
@@ -393,8 +362,7 @@ fn decode(
             let [text, ..] = found;
             let flags = LinkFlags(number_at(head, 8));
             into.up = flags.contains(LinkFlags::UP);
-            // A carrier is not enough: it may be dormant, until 802.1X lets it.
-            into.usable = flags.contains(LinkFlags::UP | LinkFlags::LOWER_UP | LinkFlags::RUNNING);
+            into.usable = flags.contains(USABLE);
             if let Some(name) = name {
                 name.extend_from_slice(text.strip_suffix(b"\0").unwrap_or(text));
             }

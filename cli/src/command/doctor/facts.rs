@@ -4,11 +4,12 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use super::history::History;
 use crate::error::Result;
-use crate::host::health::{Host, Presence};
-use crate::host::live::Live;
-use crate::host::places::{key_of, Key};
+use crate::host::health::{Facts, Host, Presence};
+use crate::host::live::{Live, Row};
+use crate::host::places::Key;
 use crate::kernel::proc;
 use crate::session::Session;
+use crate::text::Text;
 
 /// Everything that is known, and what was found.
 pub struct Doctor<'s> {
@@ -18,72 +19,84 @@ pub struct Doctor<'s> {
     pub history: History,
     pub findings: u32,
     pub faults: u32,
-    /// Endpoints of which a finding says why they have no subflows, by their
-    /// place.
-    pub explained: Vec<bool>,
     /// Why something could not be looked up.
     pub failed: Result<()>,
+    // What a finding is about; texts have places for all of it.
+    /// The place of an endpoint in the list.
+    pub at: usize,
+    /// That endpoint.
+    pub endpoint: Facts,
+    /// Where its packets go.
+    pub to: Target,
+    /// Another interface than its own.
+    pub other: u32,
+    /// Counters.
+    pub counters: &'static [u8],
+    /// Evidence and remedy, as far as they were put together before.
+    pub about: Text,
+    pub remedy: Text,
+}
+
+/// Where subflows go.
+#[derive(Copy, Clone, Default)]
+pub struct Target {
+    pub address: Key,
+    pub port: u16,
+    /// The mark of its packets, as far as it is known.
+    pub mark: u32,
+    /// No peer is known: any host.
+    pub any: bool,
 }
 
 impl Doctor<'_> {
-    /// How many endpoints there are. They are called by their places in the
-    /// list.
+    /// How many endpoints there are.
     pub fn count(&self) -> usize {
-        self.host.places.endpoints.len()
+        self.live.rows.len()
     }
 
-    /// Whether somebody made an endpoint, not the kernel, with these flags.
+    /// What follows is about the endpoint at this place in the list.
     #[inline(never)]
-    pub fn is(&self, at: usize, flags: EndpointFlags) -> bool {
-        let endpoint = self.host.places.endpoints.get(at);
-        let found = endpoint.and_then(|endpoint| endpoint.flags());
-        let found = found.unwrap_or_default();
-        endpoint.is_some() && found.contains(flags) && !found.contains(EndpointFlags::IMPLICIT)
+    pub fn turn_to(&mut self, at: usize) {
+        self.at = at;
+        self.endpoint = self.row().map_or(Facts::default(), |row| row.facts);
+    }
+
+    /// What became of the endpoint.
+    pub fn row(&self) -> Option<&Row> {
+        self.live.rows.get(self.at)
+    }
+
+    /// Whether somebody made the endpoint, not the kernel, with these flags.
+    pub fn has(&self, flags: EndpointFlags) -> bool {
+        is_made(&self.endpoint, flags)
     }
 
     /// Whether any is such a one.
+    #[inline(never)]
     pub fn any(&self, flags: EndpointFlags) -> bool {
-        (0..self.count()).any(|at| self.is(at, flags))
-    }
-
-    /// The address of an endpoint.
-    #[inline(never)]
-    pub fn key(&self, at: usize) -> Key {
-        self.host.places.endpoints.get(at).map_or(0, key_of)
-    }
-
-    /// Its id.
-    pub fn id(&self, at: usize) -> u32 {
-        let endpoint = self.host.places.endpoints.get(at);
-        endpoint
-            .and_then(|endpoint| endpoint.id())
-            .unwrap_or(0)
-            .into()
-    }
-
-    /// The port that it announces, 0 for none.
-    pub fn port(&self, at: usize) -> u16 {
-        let endpoint = self.host.places.endpoints.get(at);
-        endpoint.and_then(|endpoint| endpoint.port()).unwrap_or(0)
-    }
-
-    /// The interface that it names, 0 for none.
-    pub fn bound(&self, at: usize) -> u32 {
-        let endpoint = self.host.places.endpoints.get(at);
-        endpoint.and_then(|endpoint| endpoint.if_idx()).unwrap_or(0)
-    }
-
-    /// Its interface: that which it names, or that has its address.
-    #[inline(never)]
-    pub fn interface(&self, at: usize) -> u32 {
-        let endpoint = self.host.places.endpoints.get(at);
-        endpoint.map_or(0, |endpoint| self.host.places.of_endpoint(endpoint))
+        let mut rows = self.live.rows.iter();
+        rows.any(|row| is_made(&row.facts, flags))
     }
 
     /// Whether packets can leave from it.
-    pub fn is_up(&self, at: usize) -> bool {
-        let endpoint = self.host.places.endpoints.get(at);
-        endpoint.is_some_and(|endpoint| self.host.presence(endpoint) == Presence::Up)
+    pub fn is_up(&self) -> bool {
+        self.endpoint.presence == Presence::Up
+    }
+
+    /// Whether the kernel can open subflows from it.
+    pub fn opens(&self) -> bool {
+        self.has(EndpointFlags::SUBFLOW) && self.is_up()
+    }
+
+    /// Whether its address is one that clients know.
+    pub fn is_known(&self) -> bool {
+        let mut served = self.live.served.iter();
+        served.any(|here| here.address == self.endpoint.key)
+    }
+
+    /// Whether an established further subflow uses it.
+    pub fn is_used(&self) -> bool {
+        self.live.is_used(self.at)
     }
 
     /// Whether connections are accepted here.
@@ -91,16 +104,25 @@ impl Doctor<'_> {
         self.live.accepted > 0 || !self.live.listeners.is_empty()
     }
 
-    /// A finding says why this endpoint has no subflows.
-    pub fn explain(&mut self, at: usize) {
-        if let Some(explained) = self.explained.get_mut(at) {
-            *explained = true;
+    /// A finding says why the endpoint has no subflows.
+    pub fn explain(&mut self) {
+        if let Some(row) = self.live.rows.get_mut(self.at) {
+            row.explained = true;
         }
     }
 
-    pub fn is_explained(&self, at: usize) -> bool {
-        self.explained.get(at).copied().unwrap_or(false)
+    pub fn is_explained(&self) -> bool {
+        self.row().is_some_and(|row| row.explained)
     }
+
+    /// Whether any is explained.
+    pub fn explains(&self) -> bool {
+        self.live.rows.iter().any(|row| row.explained)
+    }
+}
+
+fn is_made(endpoint: &Facts, flags: EndpointFlags) -> bool {
+    endpoint.flags & (flags | EndpointFlags::IMPLICIT) == flags
 }
 
 /// A sysctl of MPTCP.

@@ -1,9 +1,27 @@
 //! How a finding is written.
+//!
+//! Its texts have places, which name what stands in them:
+//!
+//! | place | what |
+//! |---|---|
+//! | `{}` | the next number |
+//! | `{e}` `{p}` | the endpoint that is looked at, and without the word: address, id, and the interface that it names |
+//! | `{a}` `{i}` `{d}` | its address, its id, its interface |
+//! | `{v}` | `-6 ` if it is of IPv6 |
+//! | `{o}` | another interface |
+//! | `{t}` | where its packets go |
+//! | `{l}` | the limits of this host |
+//! | `{=NAMES}` | `NAME VALUE` of each of these counters, which blanks separate |
+//! | `{!NAMES}` | the same of those that are not 0 |
+//! | `{+NAMES}` | `NAME +N` of those that have grown, and since when; where none has, as `{!NAMES}`, and that this lies in the past |
+//! | `{=}` … | the same of `Doctor::counters` |
+//! | `{b}` `{r}` | evidence and remedy that were put together before |
+//! | `{;}` | the blank between two commands, if one stands before |
 
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::Doctor;
-use crate::host::places::{address, Key};
+use crate::host::places::{address, is_ipv4};
 use crate::text::{take, Text};
 
 /// How much a finding matters.
@@ -15,58 +33,48 @@ pub enum Level {
     Note,
 }
 
-/// What stands in a place `{}` of a sentence.
-#[derive(Copy, Clone)]
-pub enum Part<'p> {
-    /// Text as it is.
-    Str(&'p str),
-    /// Text that was put together before.
-    Bytes(&'p [u8]),
-    /// A number.
-    Number(u64),
-    /// An address.
-    Address(Key),
-    /// The name of an interface.
-    Interface(u32),
-    /// An endpoint, by its place: its address, id, and the interface that it
-    /// names.
-    Endpoint(usize),
-    /// The id of an endpoint.
-    Id(usize),
-    /// The limits of this host.
-    Limits,
-    /// `NAME VALUE` of each of these counters, separated by blanks.
-    Counters(&'p str),
-    /// The same of those that are not 0.
-    Counted(&'p str),
-    /// `NAME +N` of those of these counters that have grown, and since when;
-    /// where none has, as `Counted`, and that this lies in the past.
-    Growth(&'p str),
-}
-
-use Part::{Address, Bytes, Id, Interface, Number, Str};
-
 /// For evidence from the past.
 pub const PAST: &str = " since the start of this namespace, nothing lately";
 
-/// How many places a text has.
+/// How many numbers a text has places for; a place that nothing is known for
+/// does not compile.
 pub const fn places(text: &str) -> usize {
     let mut rest = text.as_bytes();
     let mut count = 0;
     while let [byte, behind @ ..] = rest {
-        count += (*byte == b'{') as usize;
+        if *byte == b'{' {
+            match behind {
+                [b'}', ..] => count += 1,
+                [b'=' | b'!' | b'+', ..] => {}
+                [b'e' | b'p' | b'a' | b'i' | b'd' | b'v' | b'o' | b't' | b'l' | b'b' | b'r'
+                | b';', b'}', ..] => {}
+                _ => panic!("unknown place"),
+            }
+        }
         rest = behind;
     }
     count
 }
 
-/// Reports a finding: `finding!(doctor, level, check, message, evidence, remedy,
-/// [values])`. The texts have a place `{}` for each value, in their order; where
-/// there are more or fewer, it does not compile. They are one text in the
-/// program, so that a finding costs little more than its words.
+/// What is to be written as a finding: `texts!(check, message, evidence, remedy)`.
+/// It is one text in the program, so that a finding costs little more than its
+/// words.
 ///
 /// A remedy is commands, separated by `; `, that do what is needed when they are
 /// pasted; or a sentence, which begins with a capital letter.
+macro_rules! texts {
+    ($check:literal, $message:literal, $evidence:literal, $remedy:literal $(,)?) => {{
+        const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
+        const {
+            assert!($crate::command::doctor::finding::places(TEXTS) == 0);
+        }
+        TEXTS
+    }};
+}
+
+/// Reports a finding: `finding!(doctor, level, check, message, evidence, remedy,
+/// [numbers])`. Where there are more or fewer numbers than places `{}`, it does
+/// not compile.
 macro_rules! finding {
     ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
      $remedy:literal $(, [$($value:expr),* $(,)?])? $(,)?) => {{
@@ -75,28 +83,16 @@ macro_rules! finding {
             let values: &[&str] = &[$($(stringify!($value)),*)?];
             assert!($crate::command::doctor::finding::places(TEXTS) == values.len());
         }
-        $doctor.find($level, TEXTS, &[$($($value),*)?])
+        $doctor.find($level, TEXTS, &[$($(u64::from($value)),*)?])
     }};
 }
 
-/// Adds to a text what has places in the same way: `put!(doctor, text, words,
-/// [values])`.
-macro_rules! put {
-    ($doctor:expr, $text:expr, $words:literal, [$($value:expr),* $(,)?] $(,)?) => {{
-        const {
-            let values: &[&str] = &[$(stringify!($value)),*];
-            assert!($crate::command::doctor::finding::places($words) == values.len());
-        }
-        $doctor.put($text, $words.as_bytes(), &mut [$($value),*].iter())
-    }};
-}
-
-pub(super) use {finding, put};
+pub(super) use {finding, texts};
 
 impl Doctor<'_> {
     /// Writes a finding: [`finding!`].
     #[inline(never)]
-    pub fn find(&mut self, level: Level, texts: &str, values: &[Part]) {
+    pub fn find(&mut self, level: Level, texts: &str, numbers: &[u64]) {
         self.findings += 1;
         self.faults += u32::from(level == Level::Fault);
         let level = match level {
@@ -112,7 +108,7 @@ impl Doctor<'_> {
             out.text(level);
         }
         let mut texts = texts.as_bytes();
-        let mut values = values.iter();
+        let mut numbers = numbers;
         let mut text = Text::default();
         for (label, before) in [
             ("check", " "),
@@ -121,7 +117,7 @@ impl Doctor<'_> {
             ("remedy", "\n    remedy: "),
         ] {
             text.clear();
-            self.put(&mut text, take(&mut texts, b'\n'), &mut values);
+            self.put(&mut text, take(&mut texts, b'\n'), &mut numbers);
             let out = &mut self.session.out;
             if json {
                 out.json_string(label, text.as_bytes());
@@ -130,117 +126,130 @@ impl Doctor<'_> {
                 out.bytes(text.as_bytes());
             }
         }
-        let out = &mut self.session.out;
-        if json {
-            out.end_object();
-        } else {
-            out.end_line();
-        }
+        self.session.out.end_record();
+        self.about.clear();
+        self.remedy.clear();
     }
 
-    /// Adds words to a text, with the values in their places: [`put!`].
-    pub fn put(&mut self, text: &mut Text, mut words: &[u8], values: &mut core::slice::Iter<Part>) {
+    /// Adds to the evidence.
+    pub fn say(&mut self, words: &str, numbers: &[u64]) {
+        let mut text = core::mem::take(&mut self.about);
+        self.put(&mut text, words.as_bytes(), &mut &*numbers);
+        self.about = text;
+    }
+
+    /// Adds to the remedy.
+    pub fn advise(&mut self, words: &str, numbers: &[u64]) {
+        let mut text = core::mem::take(&mut self.remedy);
+        self.put(&mut text, words.as_bytes(), &mut &*numbers);
+        self.remedy = text;
+    }
+
+    /// Adds words to a text, with what stands in their places.
+    #[inline(never)]
+    fn put(&mut self, text: &mut Text, mut words: &[u8], numbers: &mut &[u64]) {
         loop {
             text.bytes(take(&mut words, b'{'));
-            let [b'}', behind @ ..] = words else {
-                break;
+            if words.is_empty() {
+                return;
+            }
+            let [place, names @ ..] = take(&mut words, b'}') else {
+                if let [number, rest @ ..] = *numbers {
+                    text.number(*number);
+                    *numbers = rest;
+                }
+                continue;
             };
-            words = behind;
-            match *values.next().unwrap_or(&Str("")) {
-                Str(piece) => text.bytes(piece.as_bytes()),
-                Bytes(piece) => text.bytes(piece),
-                Number(number) => text.number(number),
-                Address(key) => text.address(address(key)),
-                Interface(index) => text.bytes(self.host.name(index)),
-                Part::Endpoint(at) => {
-                    text.bytes(b"endpoint ");
-                    self.put_place(text, at);
+            let of = &self.endpoint;
+            match place {
+                b'a' | b'e' | b'p' | b't' => {
+                    if *place == b'e' {
+                        text.bytes(b"endpoint ");
+                    }
+                    let to = *place == b't';
+                    text.address(address(if to { self.to.address } else { of.key }));
+                    if matches!(place, b'e' | b'p') {
+                        text.named(b" id ", of.id.into());
+                        if of.bound != 0 {
+                            text.bytes(b" dev ");
+                            text.bytes(self.host.name(of.bound));
+                        }
+                    }
                 }
-                Id(at) => text.number(self.id(at).into()),
-                Part::Limits => {
-                    text.bytes(b"limits: add_addr_accepted ");
-                    text.number(self.host.add_addr_accepted.into());
-                    text.bytes(b" subflows ");
-                    text.number(self.host.more_subflows.into());
+                b'i' => text.number(of.id.into()),
+                b'd' => text.bytes(self.host.name(of.interface)),
+                b'o' => text.bytes(self.host.name(self.other)),
+                b'v' if !is_ipv4(of.key) => text.bytes(b"-6 "),
+                b'l' => {
+                    let accepted = self.host.add_addr_accepted;
+                    text.named(b"limits: add_addr_accepted ", accepted.into());
+                    text.named(b" subflows ", self.host.more_subflows.into());
                 }
-                Part::Counters(names) => {
-                    self.put_counters(text, names, b" ", &|name| Some(self.history.of(name)));
-                }
-                Part::Counted(names) => {
-                    let counted = |name: &[u8]| Some(self.history.of(name)).filter(|of| *of != 0);
-                    self.put_counters(text, names, b" ", &counted);
-                }
-                Part::Growth(names) if self.history.growth(names) == 0 => {
-                    put!(self, text, "{}{}", [Part::Counted(names), Str(PAST)]);
-                }
-                Part::Growth(names) => {
-                    let grown =
-                        |name: &[u8]| Some(self.history.growth_of(name)).filter(|of| *of != 0);
-                    self.put_counters(text, names, b" +", &grown);
-                    text.bytes(b" ");
-                    self.history.put_when(text);
-                }
+                b'b' => text.bytes(self.about.as_bytes()),
+                b'r' => text.bytes(self.remedy.as_bytes()),
+                b';' if !text.is_empty() => text.bytes(b"; "),
+                b'=' | b'!' | b'+' => self.put_counters(text, *place, names),
+                _ => {}
             }
         }
     }
 
-    /// Adds address, id and interface of an endpoint.
-    fn put_place(&mut self, text: &mut Text, at: usize) {
-        put!(self, text, "{} id {}", [Address(self.key(at)), Id(at)]);
-        match self.bound(at) {
-            0 => {}
-            bound => put!(self, text, " dev {}", [Interface(bound)]),
+    /// The counters with these names, and their values or by how much they have
+    /// grown.
+    fn put_counters(&self, text: &mut Text, mut how: u8, names: &[u8]) {
+        let names = match names {
+            [] => self.counters,
+            names => names,
+        };
+        let grown = self.history.growth(names) > 0;
+        let past = how == b'+' && !grown;
+        if past {
+            how = b'!';
         }
-    }
-
-    /// The names with their values, of those that have one.
-    fn put_counters(
-        &self,
-        text: &mut Text,
-        names: &str,
-        between: &[u8],
-        value: &dyn Fn(&[u8]) -> Option<u64>,
-    ) {
-        let mut names = names.as_bytes();
+        let mut rest = names;
         let mut follows = false;
-        while !names.is_empty() {
-            let name = take(&mut names, b' ');
-            let Some(value) = value(name) else {
-                continue;
+        while !rest.is_empty() {
+            let name = take(&mut rest, b' ');
+            let value = match how {
+                b'+' => self.history.growth_of(name),
+                _ => self.history.of(name),
             };
+            if value == 0 && how != b'=' {
+                continue;
+            }
             if follows {
                 text.byte(b' ');
             }
             follows = true;
             text.bytes(name);
-            text.bytes(between);
+            text.bytes(if how == b'+' { b" +" } else { b" " });
             text.number(value);
         }
-    }
-
-    /// Adds the command that changes an endpoint, without what it changes.
-    #[inline(never)]
-    pub fn change(&mut self, remedy: &mut Text, at: usize) {
-        if !remedy.as_bytes().is_empty() {
-            remedy.bytes(b"; ");
+        if how == b'+' {
+            text.byte(b' ');
+            self.history.put_when(text);
+        } else if past {
+            text.bytes(PAST.as_bytes());
         }
-        put!(self, remedy, "ip-mptcp endpoint change id {}", [Id(at)]);
     }
 
-    /// Adds the commands that delete an endpoint and add it again, upon which
+    /// Adds the command that changes the endpoint, without what it changes.
+    pub fn change(&mut self, what: &str) {
+        self.advise("{;}ip-mptcp endpoint change id {i}", &[]);
+        self.advise(what, &[]);
+    }
+
+    /// Adds the commands that delete the endpoint and add it again, upon which
     /// the kernel tries to open subflows from it anew.
-    pub fn again(&mut self, text: &mut Text, at: usize) {
-        put!(
-            self,
-            text,
-            "ip-mptcp endpoint delete id {}; ip-mptcp endpoint add ",
-            [Id(at)]
+    pub fn again(&mut self) {
+        self.advise(
+            "ip-mptcp endpoint delete id {i}; ip-mptcp endpoint add {p}",
+            &[],
         );
-        self.put_place(text, at);
         for (flag, name) in &EndpointFlags::NAMES {
-            if self.is(at, *flag) {
-                text.byte(b' ');
-                text.bytes(name.as_bytes());
+            if self.has(*flag) {
+                self.advise(" ", &[]);
+                self.advise(name, &[]);
             }
         }
     }

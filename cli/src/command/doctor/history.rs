@@ -9,20 +9,16 @@ use crate::text::{take, Text};
 /// The counters of now and of an earlier time.
 #[derive(Debug, Default)]
 pub struct History {
+    // Those that are not 0: on most hosts, few of the hundred that there are, of which
+    // each is looked for again and again.
     now: Counters,
-    before: Before,
-}
-
-/// The counters of an earlier time.
-#[derive(Debug, Default)]
-enum Before {
-    /// They were read once: nothing is known of what is new.
-    #[default]
-    Unknown,
-    /// As they were when this run began.
-    Start(Counters),
-    /// What `ip-mptcp counters` wrote into a file, and its name.
-    File(Vec<u8>, &'static str),
+    has_read: bool,
+    before: Counters,
+    /// The earlier time is known: what has grown since is new.
+    pub has_before: bool,
+    /// What `ip-mptcp counters` wrote then; empty where it is the beginning of this
+    /// run.
+    file: &'static str,
 }
 
 /// Longest file of counters.
@@ -47,31 +43,36 @@ impl History {
                 let why = "not written by ip-mptcp counters";
                 return Err(Error::invalid(file, why));
             }
+            self.before.add(name, decimal(digits));
         }
-        self.before = Before::File(content, file);
+        self.has_before = true;
+        self.file = file;
         Ok(())
     }
 
     /// Reads the counters; those that were read before are the earlier ones
     /// from now on, unless a file has them.
     pub fn read(&mut self) {
-        let mut now = Counters::default();
-        // Where there are none, none shows that something is wrong.
-        let _ = now.read();
-        let before = core::mem::replace(&mut self.now, now);
-        if !matches!(self.before, Before::File(..)) && before.all().next().is_some() {
-            self.before = Before::Start(before);
+        let before = core::mem::take(&mut self.now);
+        self.reread();
+        if self.has_read && self.file.is_empty() {
+            self.before = before;
+            self.has_before = true;
         }
+        self.has_read = true;
     }
 
     /// Reads the counters once more; the earlier ones stay.
     pub fn reread(&mut self) {
-        let _ = self.now.read();
-    }
-
-    /// Whether what is new is known.
-    pub fn has_before(&self) -> bool {
-        !matches!(self.before, Before::Unknown)
+        let mut all = Counters::default();
+        // Where there are none, none shows that something is wrong.
+        let _ = all.read();
+        self.now = Counters::default();
+        for (name, value) in all.all() {
+            if value > 0 {
+                self.now.add(name, value);
+            }
+        }
     }
 
     /// The value of a counter: since the start of the namespace.
@@ -85,55 +86,46 @@ impl History {
         all.any(|(name, value)| value > 0 && parts.iter().any(|part| contains(name, part)))
     }
 
-    /// The sum of these counters, whose names blanks separate.
-    pub fn sum(&self, names: &str) -> u64 {
-        let mut names = names.as_bytes();
-        let mut sum = 0_u64;
-        while !names.is_empty() {
-            sum = sum.saturating_add(self.of(take(&mut names, b' ')));
-        }
-        sum
-    }
-
     /// What a counter counted since the earlier time; 0 where none is known,
     /// and after a new start of the namespace.
     pub fn growth_of(&self, name: &[u8]) -> u64 {
-        let before = match &self.before {
-            Before::Unknown => return 0,
-            Before::Start(before) => before.of(name),
-            Before::File(content, _) => {
-                let mut lines = &content[..];
-                let mut found = 0;
-                while !lines.is_empty() {
-                    let mut line = take(&mut lines, b'\n');
-                    if take(&mut line, b' ') == name {
-                        found = decimal(line.trim_ascii());
-                    }
-                }
-                found
-            }
-        };
-        self.of(name).saturating_sub(before)
+        match self.has_before {
+            true => self.of(name).saturating_sub(self.before.of(name)),
+            false => 0,
+        }
     }
 
-    /// The sum of what these counters counted since the earlier time.
-    pub fn growth(&self, names: &str) -> u64 {
-        let mut names = names.as_bytes();
+    /// The sum of these counters, whose names blanks separate.
+    pub fn sum(&self, names: &[u8]) -> u64 {
+        self.add_up(names, false)
+    }
+
+    /// The sum of what they counted since the earlier time.
+    pub fn growth(&self, names: &[u8]) -> u64 {
+        self.add_up(names, true)
+    }
+
+    #[inline(never)]
+    fn add_up(&self, mut names: &[u8], growth: bool) -> u64 {
         let mut sum = 0_u64;
         while !names.is_empty() {
-            sum = sum.saturating_add(self.growth_of(take(&mut names, b' ')));
+            let name = take(&mut names, b' ');
+            sum = sum.saturating_add(match growth {
+                true => self.growth_of(name),
+                false => self.of(name),
+            });
         }
         sum
     }
 
     /// Adds since when growth is counted, for the reader.
     pub fn put_when(&self, text: &mut Text) {
-        match self.before {
-            Before::File(_, file) => {
+        match self.file {
+            "" => text.bytes(b"within the last second"),
+            file => {
                 text.bytes(b"since ");
                 text.bytes(file.as_bytes());
             }
-            _ => text.bytes(b"within the last second"),
         }
     }
 }

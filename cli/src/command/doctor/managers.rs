@@ -5,12 +5,11 @@ use core::ffi::CStr;
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::Doctor;
-use super::finding::Part::{Bytes, Number};
 use super::finding::{finding, Level};
 use crate::kernel::proc;
 use crate::kernel::remedy::contains;
 use crate::sys;
-use crate::text::{join, Text};
+use crate::text::join;
 
 /// Those that are known, by the names of their processes; with what makes each
 /// leave the endpoints alone.
@@ -29,60 +28,50 @@ impl Doctor<'_> {
     /// undoes what the others do.
     #[inline(never)]
     pub fn check_managers(&mut self) {
-        if !self.any(EndpointFlags::default()) {
+        if !self.any(EndpointFlags::EMPTY) {
             return;
         }
-        let mut found = 0_u8;
-        let mut processes = Vec::new();
-        // Without /proc nothing is found.
-        let _ = sys::names_in(c"/proc", &mut processes);
+        let mut running = 0_u8;
         let mut text = Vec::new();
-        for process in &processes {
+        // Without /proc nothing is found.
+        let _ = sys::each_name(c"/proc", &mut |process| {
             proc::value(&[b"/proc/", process, b"/comm"], &mut text);
             for (at, (name, _)) in MANAGERS.iter().enumerate() {
-                if name.as_bytes() != text || !is_here(process) {
-                    continue;
+                if name.as_bytes() == text && is_here(process) && (at != 2 || follows(process)) {
+                    running |= 1 << at;
                 }
-                if at == 2 {
-                    // Only one that follows.
-                    proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
-                    if !contains(&text, b"\0watch") {
-                        break;
-                    }
-                }
-                found |= 1 << at;
             }
-        }
-        if found.count_ones() < 2 {
+        });
+        if running.count_ones() < 2 {
             return;
         }
-        let mut names = Text::default();
-        let mut remedy = Text::default();
         for (at, (name, leave)) in MANAGERS.iter().enumerate() {
-            if found & 1 << at == 0 {
-                continue;
+            if running & 1 << at != 0 {
+                if !self.about.is_empty() {
+                    self.say(" and ", &[]);
+                    self.advise("; or ", &[]);
+                }
+                self.say(name, &[]);
+                self.advise(leave, &[]);
             }
-            if !names.as_bytes().is_empty() {
-                names.bytes(b" and ");
-                remedy.bytes(b"; or ");
-            }
-            names.bytes(name.as_bytes());
-            remedy.bytes(leave.as_bytes());
         }
         finding!(
             self,
             Level::Note,
             "other-manager",
             "several programs manage endpoints here: each undoes what the others do",
-            "{} run in this namespace; endpoints {}",
-            "Keep one of them: {}",
-            [
-                Bytes(names.as_bytes()),
-                Number(self.count() as u64),
-                Bytes(remedy.as_bytes())
-            ],
+            "{b} run in this namespace; endpoints {}",
+            "Keep one of them: {r}",
+            [self.count() as u64]
         );
     }
+}
+
+/// Whether ip-mptcp is one that follows what happens.
+fn follows(process: &[u8]) -> bool {
+    let mut text = Vec::new();
+    proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
+    contains(&text, b"\0watch")
 }
 
 /// Whether a process is in the network namespace of this one; true where that

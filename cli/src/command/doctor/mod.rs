@@ -15,19 +15,19 @@ mod served;
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use self::facts::{is_off, sysctl, Doctor};
-use self::finding::Part::{self, Bytes, Counters, Id, Interface, Limits, Number, Str};
-use self::finding::{finding, Level};
+use self::facts::{is_off, sysctl, Doctor, Target};
+use self::finding::{finding, texts, Level};
 use self::history::History;
 use crate::args::Options;
 use crate::error::{Result, Status};
-use crate::host::health::{Host, Presence};
-use crate::host::live::Live;
+use crate::host::health::{Facts, Host, Presence};
+use crate::host::live::{plain_listeners, Live};
 use crate::kernel::proc;
 use crate::kernel::Diagnostics;
 use crate::session::Session;
 use crate::session::{Command, Does};
 use crate::sys;
+use crate::text::Text;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -62,8 +62,14 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
         history: History::default(),
         findings: 0,
         faults: 0,
-        explained: Vec::new(),
         failed: Ok(()),
+        at: 0,
+        endpoint: Facts::default(),
+        to: Target::default(),
+        other: 0,
+        counters: b"",
+        about: Text::default(),
+        remedy: Text::default(),
     };
     if let Some(file) = options.since {
         doctor.history.since(file)?;
@@ -113,12 +119,10 @@ impl Doctor<'_> {
     fn examine(&mut self) -> Result<()> {
         let listener = self.session.path_manager()?.has_listener();
         self.host.read(self.session)?;
-        self.explained
-            .resize(self.host.places.endpoints.len(), false);
         let mut diagnostics = Diagnostics::open(self.session.receive_buffer())?;
         self.live.look(&mut diagnostics, self.host)?;
         self.history.read();
-        let counted = !self.history.has_before() && self.history.has_failed(&FAILURES);
+        let counted = !self.history.has_before && self.history.has_failed(&FAILURES);
         if self.live.unsettled || counted || self.lacks_echoes() {
             // Time over, or a signal: go on.
             let _ = sys::poll_all(&mut [], LOOK);
@@ -162,9 +166,9 @@ impl Doctor<'_> {
                     "the user-space path manager is chosen: the kernel uses no endpoints, and \
                      the program that listens has opened no subflow",
                     "net.mptcp.path_manager=userspace; connections opened here {}, with further \
-                 subflows 0",
+                     subflows 0",
                     "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
-                    [Number(self.live.opened.into())],
+                    [self.live.opened]
                 )
             }
             _ => {}
@@ -192,122 +196,83 @@ impl Doctor<'_> {
     #[inline(never)]
     fn check_presence(&mut self) {
         for at in 0..self.count() {
-            let Some(endpoint) = self.host.places.endpoints.get(at) else {
-                break;
-            };
-            if !self.is(at, EndpointFlags::default()) {
+            self.turn_to(at);
+            if !self.has(EndpointFlags::EMPTY) {
                 continue;
             }
-            let presence = self.host.presence(endpoint);
-            let found = Part::Endpoint(at);
-            let now = self.host.places.addresses.interface(self.key(at));
-            match presence {
+            let mut level = Level::Fault;
+            // Where the address is, if it is not where the endpoint says.
+            self.other = self.host.places.addresses.interface(self.endpoint.key);
+            let texts = match self.endpoint.presence {
                 Presence::Up | Presence::Translated => continue,
-                Presence::Down => finding!(
-                    self,
-                    Level::Fault,
+                Presence::Down => texts!(
                     "endpoint-down",
                     "the interface of an endpoint is down",
-                    "{}",
-                    "ip link set dev {} up",
-                    [found, Interface(self.interface(at))],
+                    "{e}",
+                    "ip link set dev {d} up",
                 ),
-                Presence::NoCarrier => finding!(
-                    self,
-                    Level::Fault,
+                Presence::NoCarrier => texts!(
                     "endpoint-no-carrier",
                     "the interface of an endpoint is not connected",
-                    "{}",
+                    "{e}",
                     "Check the cable, modem or access point",
-                    [found],
                 ),
-                Presence::NoDevice if now != 0 => self.move_to(
+                Presence::NoDevice if self.other != 0 => texts!(
                     "endpoint-no-device",
                     "the interface of an endpoint no longer exists",
-                    at,
-                    now,
+                    "{e}; the address is on {o}",
+                    "ip-mptcp endpoint change id {i} dev {o}",
                 ),
-                Presence::NoDevice => finding!(
-                    self,
-                    Level::Fault,
+                Presence::NoDevice => texts!(
                     "endpoint-no-device",
                     "the interface of an endpoint no longer exists",
-                    "{}; its address is on no interface",
-                    "ip-mptcp endpoint delete id {}",
-                    [found, Id(at)]
+                    "{e}; its address is on no interface",
+                    "ip-mptcp endpoint delete id {i}",
+                ),
+                Presence::NoAddress if self.has(EndpointFlags::SUBFLOW) => texts!(
+                    "endpoint-no-address",
+                    "the address of an endpoint is on no interface",
+                    "{e}",
+                    "ip-mptcp endpoint delete id {i}",
                 ),
                 Presence::NoAddress => {
-                    let (level, message) = if self.is(at, EndpointFlags::SUBFLOW) {
-                        (
-                            Level::Fault,
-                            "the address of an endpoint is on no interface",
-                        )
-                    } else {
-                        (
-                            Level::Note,
-                            "an announced address is on no interface: peers cannot reach it, \
-                             unless NAT leads it here",
-                        )
-                    };
-                    finding!(
-                        self,
-                        level,
+                    level = Level::Note;
+                    texts!(
                         "endpoint-no-address",
-                        "{}",
-                        "{}",
-                        "ip-mptcp endpoint delete id {}",
-                        [Str(message), found, Id(at)]
-                    );
+                        "an announced address is on no interface: peers cannot reach it, unless \
+                         NAT leads it here",
+                        "{e}",
+                        "ip-mptcp endpoint delete id {i}",
+                    )
                 }
-                Presence::OtherDevice if self.live.is_used(at) => continue,
-                Presence::OtherDevice => self.move_to(
+                Presence::OtherDevice if self.is_used() => continue,
+                Presence::OtherDevice => texts!(
                     "endpoint-other-device",
                     "the address of an endpoint is on another interface than the one it names",
-                    at,
-                    now,
+                    "{e}; the address is on {o}",
+                    "ip-mptcp endpoint change id {i} dev {o}",
                 ),
-            }
-            self.explain(at);
+            };
+            self.find(level, texts, &[]);
+            self.explain();
         }
-    }
-
-    /// An endpoint whose address is on another interface than it names.
-    fn move_to(&mut self, check: &str, message: &str, at: usize, index: u32) {
-        finding!(
-            self,
-            Level::Fault,
-            "{}",
-            "{}",
-            "{}; the address is on {}",
-            "ip-mptcp endpoint change id {} dev {}",
-            [
-                Str(check),
-                Str(message),
-                Part::Endpoint(at),
-                Interface(index),
-                Id(at),
-                Interface(index)
-            ]
-        );
     }
 
     /// Whether programs ask for MPTCP at all; true where none does.
     #[inline(never)]
     fn check_plain(&mut self) -> bool {
-        if is_off("enabled") {
+        let asked = b"MPCapableSYNTX MPCapableSYNRX MPCapableSYNTXDisabled";
+        let sockets = self.live.opened + self.live.accepted + self.live.own + self.live.fallbacks;
+        if sockets > 0
+            || !self.live.listeners.is_empty()
+            || !self.any(EndpointFlags::EMPTY)
+            || self.history.sum(asked) > 0
+            || is_off("enabled")
+        {
             return false;
         }
-        let asked = self
-            .history
-            .sum("MPCapableSYNTX MPCapableSYNRX MPCapableSYNTXDisabled");
-        let sockets = self.live.opened + self.live.accepted + self.live.own + self.live.fallbacks;
         let [opened, accepted] = proc::tcp_opens();
-        if asked > 0
-            || sockets > 0
-            || !self.live.listeners.is_empty()
-            || opened + accepted == 0
-            || !self.any(EndpointFlags::default())
-        {
+        if opened + accepted == 0 {
             return false;
         }
         finding!(
@@ -315,15 +280,12 @@ impl Doctor<'_> {
             Level::Fault,
             "plain-tcp",
             "endpoints are set up, and no program has asked for MPTCP",
-            "{}; TCP connections opened {} and accepted {} since the start of this namespace",
+            "{=MPCapableSYNTX MPCapableSYNRX}; TCP connections opened {} and accepted {} since the \
+             start of this namespace",
             "Start the programs with mptcpize run PROGRAM, those written in Go with \
              GODEBUG=multipathtcp=1, or use their own option, as curl --mptcp; the server needs \
              it too",
-            [
-                Counters("MPCapableSYNTX MPCapableSYNRX"),
-                Number(opened),
-                Number(accepted)
-            ],
+            [opened, accepted],
         );
         true
     }
@@ -331,80 +293,70 @@ impl Doctor<'_> {
     /// Whether limits and endpoints are of use to this host.
     #[inline(never)]
     fn check_purpose(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
-        let [subflow, signal] =
-            [EndpointFlags::SUBFLOW, EndpointFlags::SIGNAL].map(|one| self.any(one));
+        let subflow = self.any(EndpointFlags::SUBFLOW);
         let fullmesh = self.any(EndpointFlags::FULLMESH);
         let wide = fullmesh || self.any(EndpointFlags::LAMINAR);
-        let none = !self.any(EndpointFlags::default());
-        let serves = self.serves();
-        let accepts_none = self.host.add_addr_accepted == 0;
-        let announced = self.history.of(b"AddAddr");
-        let lacks = self.live.opened > 0 && self.live.opened_joined == 0;
+        let none = !self.any(EndpointFlags::EMPTY);
+        // Announced addresses that nothing is done with.
+        let ignored = self.host.add_addr_accepted == 0
+            && self.live.opened > 0
+            && self.live.opened_joined == 0
+            && self.history.of(b"AddAddr") > 0;
         if self.host.more_subflows == 0 {
-            let most = self.count().clamp(2, 8) as u64;
             finding!(
                 self,
                 Level::Fault,
                 "limit-subflows",
                 "no connection may have a second subflow",
-                "{}",
+                "{l}",
                 "ip-mptcp limits set subflows {}",
-                [Limits, Number(most)]
+                [self.count().clamp(2, 8) as u64]
             );
         }
-        if announced > 0 && accepts_none && lacks && !subflow {
+        if ignored && !subflow {
             let check = if wide {
                 "fullmesh-idle"
             } else {
                 "add-addr-ignored"
             };
+            self.say(check, &[]);
             finding!(
                 self,
                 Level::Fault,
-                "{}",
+                "{b}",
                 "peers announce addresses, and none is accepted: connections have no further \
                  subflow",
-                "{}; connections opened here without further subflows {}; {}",
+                "{=AddAddr}; connections opened here without further subflows {}; {l}",
                 "ip-mptcp limits set add_addr_accepted 2",
-                [
-                    Str(check),
-                    Counters("AddAddr"),
-                    Number(self.live.opened.into()),
-                    Limits
-                ]
+                [self.live.opened]
             );
         } else if none {
-            if serves || !accepts_none || self.live.opened_joined > 0 {
-                return Ok(());
+            if !self.serves() && self.host.add_addr_accepted == 0 && self.live.opened_joined == 0 {
+                finding!(
+                    self,
+                    Level::Fault,
+                    "no-endpoints",
+                    "nothing makes this host open further subflows",
+                    "no endpoints; {l}",
+                    "For the address of each further path: ip-mptcp endpoint add ADDRESS dev IF \
+                     subflow",
+                );
             }
-            finding!(
-                self,
-                Level::Fault,
-                "no-endpoints",
-                "nothing makes this host open further subflows",
-                "no endpoints; {}",
-                "For the address of each further path: ip-mptcp endpoint add ADDRESS dev IF \
-                 subflow",
-                [Limits],
-            );
-        } else if fullmesh
-            && announced > 0
-            && accepts_none
-            && lacks
-            && !(0..self.count()).any(|at| self.live.is_used(at))
-        {
+        } else if fullmesh && ignored && !(0..self.count()).any(|at| self.live.is_used(at)) {
             finding!(
                 self,
                 Level::Fault,
                 "fullmesh-idle",
                 "fullmesh is for addresses that peers announce, and none is accepted",
-                "{}; {}",
+                "{=AddAddr}; {l}",
                 "ip-mptcp limits set add_addr_accepted 2",
-                [Counters("AddAddr"), Limits],
             );
         } else if !wide && !subflow {
             self.check_announced_only(diagnostics)?;
-        } else if self.live.accepted > 0 && self.live.opened == 0 && !signal {
+        } else if self.live.accepted > 0
+            && self.live.opened == 0
+            && !self.any(EndpointFlags::SIGNAL)
+        {
             self.check_never_announced();
         }
         Ok(())
@@ -412,34 +364,33 @@ impl Doctor<'_> {
 
     /// Endpoints are only announced: of use to servers, and to clients where
     /// the peer announces addresses too.
-    #[inline(never)]
     fn check_announced_only(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         if self.serves() || self.live.opened_joined > 0 {
             return Ok(());
         }
-        let (plain, port) = crate::host::live::plain_listeners(diagnostics)?;
+        let (plain, port) = plain_listeners(diagnostics)?;
         if self.live.opened == 0 && plain > 0 {
+            self.turn_to(0);
             finding!(
                 self,
                 Level::Fault,
                 "no-mptcp-listener",
                 "addresses are announced, and no server of this host listens with MPTCP",
-                "{}; sockets that listen with plain TCP {}, one of them at port {}",
+                "{e}; sockets that listen with plain TCP {}, one of them at port {}",
                 "Start the server with mptcpize run PROGRAM, or use its own option; endpoints \
                  of a client need the flag subflow in place of signal",
-                [Part::Endpoint(0), Number(plain.into()), Number(port.into())],
+                [plain, port],
             );
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
-            let mut remedy = crate::text::Text::default();
             for at in 0..self.count() {
-                if !self.is(at, EndpointFlags::default()) {
+                self.turn_to(at);
+                if !self.has(EndpointFlags::EMPTY) {
                     continue;
                 }
-                self.change(&mut remedy, at);
-                if self.port(at) != 0 {
-                    remedy.bytes(b" port 0");
-                }
-                remedy.bytes(b" subflow nosignal");
+                self.change(match self.endpoint.port {
+                    0 => " subflow nosignal",
+                    _ => " port 0 subflow nosignal",
+                });
             }
             finding!(
                 self,
@@ -449,8 +400,8 @@ impl Doctor<'_> {
                  opened from them",
                 "no endpoint has the flag subflow; no MPTCP socket listens; connections opened \
                  here {}, with further subflows 0",
-                "{}",
-                [Number(self.live.opened.into()), Bytes(remedy.as_bytes())],
+                "{r}",
+                [self.live.opened],
             );
         }
         Ok(())
@@ -458,36 +409,28 @@ impl Doctor<'_> {
 
     /// A server whose endpoints are only for subflows from here: clients take
     /// none from a server.
-    #[inline(never)]
     fn check_never_announced(&mut self) {
         for at in 0..self.count() {
-            let address = self.key(at);
-            let first = self.live.served.iter().any(|(_, here)| *here == address);
-            let wanted = self.is(at, EndpointFlags::SUBFLOW) && self.is_up(at);
-            if first || !wanted || self.live.is_used(at) {
+            self.turn_to(at);
+            if self.is_known() || !self.opens() || self.is_used() {
                 continue;
             }
-            // Clients may reach the server by endpoints of their own.
-            let level = if self.live.accepted_joined > 0 {
-                Level::Note
-            } else {
-                Level::Fault
-            };
             finding!(
                 self,
-                level,
+                // Clients may reach the server by endpoints of their own.
+                if self.live.accepted_joined > 0 {
+                    Level::Note
+                } else {
+                    Level::Fault
+                },
                 "subflow-only",
                 "an endpoint is only for subflows from here, but clients take none from a \
                  server: it has to be announced",
-                "{}; connections accepted {}, opened 0, with a subflow at it 0",
-                "ip-mptcp endpoint change id {} nosubflow nofullmesh signal",
-                [
-                    Part::Endpoint(at),
-                    Number(self.live.accepted.into()),
-                    Id(at)
-                ],
+                "{e}; connections accepted {}, opened 0, with a subflow at it 0",
+                "ip-mptcp endpoint change id {i} nosubflow nofullmesh signal",
+                [self.live.accepted],
             );
-            self.explain(at);
+            self.explain();
         }
     }
 }

@@ -4,14 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::route::request::Lookup;
-use mptcp_codec::route::LinkFlags;
+use mptcp_codec::route::{LinkFlags, Route};
 
-use super::facts::Doctor;
-use super::finding::Part::{self, Address, Bytes, Interface, Number, Str};
-use super::finding::{finding, put, Level};
+use super::facts::{Doctor, Target};
+use super::finding::{finding, texts, Level};
+use crate::host::health::Facts;
 use crate::host::places::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
-use crate::text::Text;
 
 /// An address of documentation (RFC 5737, RFC 3849), which stands for any host
 /// where no peer is known.
@@ -27,26 +26,12 @@ const TABLES: u32 = 100;
 /// How far from it the next one is, if it is taken.
 const STEP: u32 = 256;
 
-/// Said of routes where rules are for certain packets.
-const SPECIAL: &str = "; rules for marks, users or ports may lead elsewhere";
-
-/// Where subflows go.
-#[derive(Copy, Clone)]
-pub struct Target {
-    pub address: Key,
-    pub port: u16,
-    /// The mark of its packets, as far as it is known.
-    pub mark: u32,
-    /// No peer is known: any host.
-    pub any: bool,
-}
-
 /// How packets leave.
 #[derive(Copy, Clone, Default)]
 struct Exit {
     /// There is a route.
     found: bool,
-    /// They leave by the interface in question, or may.
+    /// They leave by the interface of the endpoint, or may.
     right: bool,
     /// By a router.
     router: bool,
@@ -55,26 +40,26 @@ struct Exit {
 }
 
 impl Doctor<'_> {
-    /// Any host, where packets without a source of their own find a route to
-    /// one of this family.
-    pub fn anywhere(&mut self, ipv4: bool) -> Option<Target> {
-        let target = Target {
-            address: ANYWHERE[usize::from(!ipv4)],
-            port: 0,
-            mark: 0,
+    /// Looks at ways to any host; whether packets without a source of their own
+    /// find a route to one of the endpoint's family.
+    pub fn goes_anywhere(&mut self) -> bool {
+        self.to = Target {
+            address: ANYWHERE[usize::from(!is_ipv4(self.endpoint.key))],
             any: true,
+            ..Target::default()
         };
-        self.exit(None, &target, 0, 0).found.then_some(target)
+        self.exit(0, 0).found
     }
 
-    /// How TCP from a source leaves, from a socket that is bound to an interface
-    /// or to none (0), and whether that is by the one in question.
+    /// How TCP from a source, or from none (0), leaves to where its packets go,
+    /// from a socket that is bound to an interface or to none (0).
     #[inline(never)]
-    fn exit(&mut self, from: Option<Key>, to: &Target, bound: u32, index: u32) -> Exit {
+    fn exit(&mut self, from: Key, bound: u32) -> Exit {
+        let to = &self.to;
         let mut lookup = Lookup::new(address(to.address))
             .with_protocol(libc::IPPROTO_TCP as u8)
             .matching_route();
-        if let Some(from) = from {
+        if from != 0 {
             lookup = lookup.with_source(address(from));
         }
         if to.port != 0 {
@@ -86,16 +71,27 @@ impl Doctor<'_> {
         if to.mark != 0 {
             lookup = lookup.with_mark(to.mark);
         }
+        let index = self.endpoint.interface;
         let mut exit = Exit::default();
         if let Some(routes) = &mut self.host.places.routes {
-            match routes.route(&lookup) {
-                Ok(Some(way)) => {
-                    exit.found = true;
-                    exit.right = way.outputs.is_empty() || way.outputs.contains(&index);
-                    exit.router = way.gateway.is_some();
-                    exit.index = way.outputs.first().copied().unwrap_or(0);
+            let found = routes.look_up(&lookup, &mut |message| {
+                let route = Route::decode(message)?;
+                exit.router = route.gateway().is_some();
+                exit.index = route.fields.output().unwrap_or(0);
+                // Where only a nexthop object is named, it may be any.
+                exit.right = exit.index == 0 || exit.index == index;
+                for hop in route.next_hops() {
+                    let output = hop?.output;
+                    if exit.index == 0 {
+                        exit.index = output;
+                        exit.right = false;
+                    }
+                    exit.right |= output == index;
                 }
-                Ok(None) => {}
+                Ok(())
+            });
+            match found {
+                Ok(found) => exit.found = found,
                 // Nothing is said of what cannot be seen.
                 Err(error) => {
                     self.failed = Err(error);
@@ -107,77 +103,76 @@ impl Doctor<'_> {
         exit
     }
 
-    /// Whether the first subflow to the target leaves by this interface.
-    pub fn is_first(&mut self, to: &Target, index: u32) -> bool {
-        self.exit(None, to, 0, index).right
+    /// Whether the first subflow to the target leaves by the interface of the
+    /// endpoint.
+    pub fn is_first(&mut self) -> bool {
+        self.exit(0, 0).right
     }
 
-    /// Whether something is wrong with the routes from an endpoint to a target,
+    /// Whether something is wrong with the routes from the endpoint to the target,
     /// for subflows that are opened here; true where that was reported.
-    pub fn check_route(&mut self, at: usize, to: &Target) -> bool {
-        let source = self.key(at);
-        let ipv4 = is_ipv4(source);
-        let index = self.interface(at);
-        let bound = self.bound(at);
-        let exit = self.exit(Some(source), to, bound, index);
+    #[inline(never)]
+    pub fn check_route(&mut self) -> bool {
+        let Facts {
+            key,
+            bound,
+            interface,
+            ..
+        } = self.endpoint;
+        let ipv4 = is_ipv4(key);
+        let exit = self.exit(key, bound);
         let mut right = exit.right;
         if bound != 0 && !right && !ipv4 {
             // Asked with a source, IPv6 takes the interface for a wish, but
             // the socket of a subflow is bound to it.
-            right = self.exit(None, to, index, index).right;
+            right = self.exit(0, interface).right;
         }
         if !right {
             let other = if bound == 0 { exit.index } else { 0 };
-            if other != 0 && self.is_inside(index) {
+            if other != 0 && self.is_inside() {
                 return false;
             }
-            self.misrouted(Level::Fault, at, to, other);
+            self.misrouted(Level::Fault, other);
             return true;
         }
-        if ipv4 && self.is_filtered(index) && !self.exit(Some(source), to, 0, index).right {
-            self.filtered(at, to);
-            return true;
-        }
-        false
+        ipv4 && self.is_filtered() && !self.exit(key, 0).right && self.filtered()
     }
 
-    /// The same for answers to subflows that a client opens to an endpoint.
-    pub fn check_answers(&mut self, at: usize, to: &Target) -> bool {
-        let source = self.key(at);
-        let index = self.interface(at);
-        let exit = self.exit(Some(source), to, 0, index);
+    /// The same for answers to subflows that a client opens to the endpoint.
+    pub fn check_answers(&mut self) -> bool {
+        let exit = self.exit(self.endpoint.key, 0);
         if !exit.found {
-            self.misrouted(Level::Fault, at, to, 0);
+            self.misrouted(Level::Fault, 0);
             return true;
         }
         // A client on a link of its own may come by this one, too, from another
         // address.
-        if exit.right || !exit.router || self.is_inside(index) {
+        if exit.right || !exit.router || self.is_inside() {
             return false;
         }
-        if is_ipv4(source) && self.is_filtered(index) {
-            self.filtered(at, to);
-            return true;
+        if is_ipv4(self.endpoint.key) && self.is_filtered() {
+            return self.filtered();
         }
         // Otherwise nobody has come yet whom it might hurt.
-        if !to.any {
-            self.misrouted(Level::Note, at, to, exit.index);
+        if !self.to.any {
+            self.misrouted(Level::Note, exit.index);
         }
-        !to.any
+        !self.to.any
     }
 
-    /// Whether nothing leaves or comes by an interface: addresses of services
-    /// are on loopback or dummy interfaces, and any uplink leads to them.
-    fn is_inside(&mut self, index: u32) -> bool {
-        let flags = self.link_flags(index);
+    /// Whether nothing leaves or comes by the interface of the endpoint:
+    /// addresses of services are on loopback or dummy interfaces, and any uplink
+    /// leads to them.
+    fn is_inside(&mut self) -> bool {
+        let flags = self.link_flags();
         let dummy = flags.contains(LinkFlags::NOARP) && !flags.contains(LinkFlags::POINTOPOINT);
         dummy || flags.contains(LinkFlags::LOOPBACK)
     }
 
-    /// The flags of an interface.
-    fn link_flags(&mut self, index: u32) -> LinkFlags {
+    /// The flags of that interface.
+    fn link_flags(&mut self) -> LinkFlags {
         if let Some(routes) = &mut self.host.places.routes {
-            match routes.link_flags(index) {
+            match routes.link_flags(self.endpoint.interface) {
                 Ok(flags) => return flags,
                 Err(error) => self.failed = Err(error),
             }
@@ -185,90 +180,73 @@ impl Doctor<'_> {
         LinkFlags::default()
     }
 
-    /// Packets from the address of an endpoint leave by another interface than
+    /// Packets from the address of the endpoint leave by another interface than
     /// its own, or not at all (0).
-    fn misrouted(&mut self, level: Level, at: usize, to: &Target, other: u32) {
-        let (mut remedy, mut unknown) = (Text::default(), Text::default());
-        let special = self.own_table(at, &mut remedy, &mut unknown);
-        let index = Interface(self.interface(at));
-        let neighbour = self.bound(at) != 0 && is_ipv4(to.address);
-        let (check, message, first, how) = if other == 0 {
-            let how = if neighbour {
-                ", the kernel takes it for a neighbour on "
-            } else {
-                " by "
-            };
-            let message =
-                "no route leads to the peer from the address of an endpoint, by its interface";
-            ("no-route", message, Str("no route"), how)
-        } else {
-            let message = "packets from the address of an endpoint leave by another interface";
-            (
-                "wrong-way",
-                message,
-                Interface(other),
-                ", the address is on ",
-            )
-        };
+    #[inline(never)]
+    fn misrouted(&mut self, mut level: Level, other: u32) {
+        if self.to.any {
+            self.say(", as to any host", &[]);
+        }
+        self.other = other;
+        self.say(
+            match other {
+                0 if self.endpoint.bound != 0 && is_ipv4(self.endpoint.key) => {
+                    ": no route, the kernel takes it for a neighbour on {d}"
+                }
+                0 => ": no route by {d}",
+                _ => ": by {o}, the address is on {d}",
+            },
+            &[],
+        );
         // Nobody knows which mark a firewall gives to packets, for example.
-        let (level, rules) = match special {
-            true if to.any => (Level::Note, SPECIAL),
-            true => (level, SPECIAL),
-            false => (level, ""),
-        };
-        finding!(
-            self,
+        if self.own_table() && self.to.any {
+            level = Level::Note;
+        }
+        self.find(
             level,
-            "{}",
-            "{}",
-            "{}; to {}{}: {}{}{}{}{}{}",
-            "{}",
-            [
-                Str(check),
-                Str(message),
-                Part::Endpoint(at),
-                Address(to.address),
-                Str(if to.any { ", as to any host" } else { "" }),
-                Str(if other == 0 { "" } else { "by " }),
-                first,
-                Str(how),
-                index,
-                Str(rules),
-                Bytes(unknown.as_bytes()),
-                Bytes(remedy.as_bytes())
-            ],
+            match other {
+                0 => texts!(
+                    "no-route",
+                    "no route leads to the peer from the address of an endpoint, by its interface",
+                    "{e}; to {t}{b}",
+                    "{r}",
+                ),
+                _ => texts!(
+                    "wrong-way",
+                    "packets from the address of an endpoint leave by another interface",
+                    "{e}; to {t}{b}",
+                    "{r}",
+                ),
+            },
+            &[],
         );
     }
 
-    fn filtered(&mut self, at: usize, to: &Target) {
-        let index = self.interface(at);
+    /// Reports that answers are dropped.
+    fn filtered(&mut self) -> bool {
+        if self.to.any {
+            self.say(", as from any host", &[]);
+        }
         finding!(
             self,
             Level::Fault,
             "rp-filter",
             "strict filtering drops packets to an endpoint: the route back leaves by another \
              interface",
-            "{}; from {}{}; rp_filter is 1 on {}",
-            "sysctl -w net/ipv4/conf/{}/rp_filter=2",
-            [
-                Part::Endpoint(at),
-                Address(to.address),
-                Str(if to.any { ", as from any host" } else { "" }),
-                Interface(index),
-                Interface(index)
-            ],
+            "{e}; from {t}{b}; rp_filter is 1 on {d}",
+            "sysctl -w net/ipv4/conf/{d}/rp_filter=2",
         );
+        true
     }
 
-    /// The commands that give the address of an endpoint a routing table of its
-    /// own, one that is free, and what is to be known of them: no router is
-    /// known on its interface. Whether some rules are for certain packets only.
-    fn own_table(&mut self, at: usize, remedy: &mut Text, unknown: &mut Text) -> bool {
-        let source = self.key(at);
-        let ipv4 = is_ipv4(source);
-        let index = self.interface(at);
+    /// Adds the commands that give the address of the endpoint a routing table of
+    /// its own, one that is free, and says what is to be known of them: rules are
+    /// for certain packets only, or no router is known on its interface. Whether
+    /// there are such rules.
+    fn own_table(&mut self) -> bool {
+        let index = self.endpoint.interface;
         // A free table: the steps keep those of two ids apart.
-        let first = TABLES + self.id(at);
+        let first = TABLES + u32::from(self.endpoint.id);
         let mut used = 0_u64;
         let mut take = |table: u32| {
             let steps = table.wrapping_sub(first);
@@ -280,7 +258,10 @@ impl Doctor<'_> {
         let mut gateway = None;
         let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
-            let family = if ipv4 { AF_INET } else { AF_INET6 };
+            let family = match is_ipv4(self.endpoint.key) {
+                true => AF_INET,
+                false => AF_INET6,
+            };
             let each = &mut |table, router: Option<(IpAddr, u32)>| {
                 take(table);
                 if let Some((router, output)) = router {
@@ -294,39 +275,37 @@ impl Doctor<'_> {
                 Err(error) => self.failed = Err(error),
             }
         }
+        if special {
+            self.say("; rules for marks, users or ports may lead elsewhere", &[]);
+        }
         // A tunnel, or what leads to one other end, has no router.
-        let flags = self.link_flags(index);
+        let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
-        let table = first + STEP * used.trailing_ones();
-        let ip = Str(if ipv4 { "ip " } else { "ip -6 " });
-        let table = Number(table.into());
-        put!(self, remedy, "{}route add default", [ip]);
+        self.advise("ip {v}route add default", &[]);
         if let Some(router) = gateway {
-            remedy.bytes(b" via ");
-            remedy.address(router);
+            self.advise(" via ", &[]);
+            self.remedy.address(router);
         } else if needed {
-            remedy.bytes(b" via GATEWAY");
-            put!(
-                self,
-                unknown,
-                "; GATEWAY is the address of the router on {}, which no route names",
-                [Interface(index)]
+            self.advise(" via GATEWAY", &[]);
+            self.say(
+                "; GATEWAY is the address of the router on {d}, which no route names",
+                &[],
             );
         }
-        put!(
-            self,
-            remedy,
-            " dev {} table {}; {}rule add from {} table {}",
-            [Interface(index), table, ip, Address(source), table]
+        let table = u64::from(first + STEP * used.trailing_ones());
+        self.advise(
+            " dev {d} table {}; ip {v}rule add from {a} table {}",
+            &[table, table],
         );
         special
     }
 
-    /// Whether packets are dropped that come in by this interface and not by
-    /// the one that their sender is sent to.
-    fn is_filtered(&mut self, index: u32) -> bool {
+    /// Whether packets are dropped that come in by the interface of the endpoint
+    /// and not by the one that their sender is sent to.
+    fn is_filtered(&mut self) -> bool {
         // The larger one counts.
-        filter(b"all").max(filter(self.host.name(index))) == 1
+        let name = self.host.name(self.endpoint.interface);
+        filter(b"all").max(filter(name)) == 1
     }
 }
 
