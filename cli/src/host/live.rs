@@ -359,19 +359,16 @@ impl Live {
         let starts = state == State::SynSent;
         let opened = flags.contains(SubflowFlags::MCAP_LOC);
         let accepted = flags.contains(SubflowFlags::MCAP_REM);
-        let mut bits = 0;
-        for (condition, bit) in [
-            (alive, bit::ALIVE),
-            (stalled, bit::STALLED),
-            (starts, bit::SYN_SENT),
-            (joined, bit::JOINED),
-            (flags.contains(SubflowFlags::JOIN_LOC), bit::OPENED),
-            (!joined && (opened || starts), bit::CLIENT),
-            (!joined && !opened && accepted, bit::SERVER),
-            (flags.contains(SubflowFlags::FULLY_ESTABLISHED), bit::READY),
-        ] {
-            bits |= if condition { bit } else { 0 };
-        }
+        let opens = flags.contains(SubflowFlags::JOIN_LOC);
+        let ready = flags.contains(SubflowFlags::FULLY_ESTABLISHED);
+        let bits = u8::from(alive) * bit::ALIVE
+            | u8::from(stalled) * bit::STALLED
+            | u8::from(starts) * bit::SYN_SENT
+            | u8::from(joined) * bit::JOINED
+            | u8::from(opens) * bit::OPENED
+            | u8::from(!joined && (opened || starts)) * bit::CLIENT
+            | u8::from(!joined && !opened && accepted) * bit::SERVER
+            | u8::from(ready) * bit::READY;
         // Of several endpoints with its address, the one with its id or port.
         let id = info.id_loc().unwrap_or(0);
         let mut endpoint = NONE;

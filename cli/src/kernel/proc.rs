@@ -152,6 +152,16 @@ impl Counters {
         }
         0
     }
+
+    /// The sum of several, whose names blanks separate.
+    #[inline(never)]
+    pub fn sum(&self, mut names: &[u8]) -> u64 {
+        let mut sum = 0_u64;
+        while !names.is_empty() {
+            sum = sum.saturating_add(self.of(take(&mut names, b' ')));
+        }
+        sum
+    }
 }
 
 /// Names and values.

@@ -86,36 +86,18 @@ impl History {
         all.any(|(name, value)| value > 0 && parts.iter().any(|part| contains(name, part)))
     }
 
-    /// What a counter counted since the earlier time; 0 where none is known,
-    /// and after a new start of the namespace.
-    pub fn growth_of(&self, name: &[u8]) -> u64 {
-        match self.has_before {
-            true => self.of(name).saturating_sub(self.before.of(name)),
-            false => 0,
-        }
-    }
-
     /// The sum of these counters, whose names blanks separate.
     pub fn sum(&self, names: &[u8]) -> u64 {
-        self.add_up(names, false)
+        self.now.sum(names)
     }
 
-    /// The sum of what they counted since the earlier time.
+    /// What they counted since the earlier time; 0 where none is known, and after a
+    /// new start of the namespace.
     pub fn growth(&self, names: &[u8]) -> u64 {
-        self.add_up(names, true)
-    }
-
-    #[inline(never)]
-    fn add_up(&self, mut names: &[u8], growth: bool) -> u64 {
-        let mut sum = 0_u64;
-        while !names.is_empty() {
-            let name = take(&mut names, b' ');
-            sum = sum.saturating_add(match growth {
-                true => self.growth_of(name),
-                false => self.of(name),
-            });
+        match self.has_before {
+            true => self.sum(names).saturating_sub(self.before.sum(names)),
+            false => 0,
         }
-        sum
     }
 
     /// Adds since when growth is counted, for the reader.

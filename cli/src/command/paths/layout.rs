@@ -2,9 +2,11 @@
 
 use mptcp_codec::inet::AF_INET6;
 
-use super::rates::{By, Row, State, Total};
+use super::rates::{By, Row, Rows, State};
+use crate::kernel::Names;
 use crate::output::{Colour, Palette, Units};
-use crate::text::{number, Text};
+use crate::session::pieces;
+use crate::text::{nth, number, take, Text};
 
 /// The order of rows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -20,68 +22,55 @@ pub enum Sort {
 }
 
 impl Sort {
+    const ALL: [Self; 4] = [Self::Rate, Self::Rtt, Self::Retransmits, Self::Path];
+
     /// The word for it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Rtt => "rtt",
-            Self::Retransmits => "retransmits",
-            Self::Path => "path",
-        }
+    fn name(self) -> &'static [u8] {
+        nth(b"rate rtt retransmits path", b' ', self as usize)
     }
 
     /// That which the key changes to.
     pub fn next(self) -> Self {
-        match self {
-            Self::Rate => Self::Rtt,
-            Self::Rtt => Self::Retransmits,
-            Self::Retransmits => Self::Path,
-            Self::Path => Self::Rate,
-        }
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
     }
 
     /// What rows are ordered by, ascending.
     fn key(self, row: &Row) -> u64 {
         match self {
-            Self::Rate => !row.bytes(),
-            Self::Rtt => !u64::from(row.rtt),
-            Self::Retransmits => !row.retransmits,
-            Self::Path => row.interface.into(),
+            Self::Rate => !row.of.added.bytes(),
+            Self::Rtt => !u64::from(row.of.rtt),
+            Self::Retransmits => !row.of.added.retransmits,
+            Self::Path => row.of.interface.into(),
         }
     }
 }
 
 impl By {
+    const ALL: [Self; 3] = [Self::Path, Self::Connection, Self::Subflow];
+
     /// The word for it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Connection => "connection",
-            Self::Subflow => "subflow",
-        }
+        ["path", "connection", "subflow"][self as usize]
     }
 
     /// That which the key changes to.
     pub fn next(self) -> Self {
-        match self {
-            Self::Path => Self::Connection,
-            Self::Connection => Self::Subflow,
-            Self::Subflow => Self::Path,
-        }
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
     }
 }
 
 /// Orders rows: `order` becomes their places, in its lower half. Those of a
 /// connection stay together. Where all else is the same, interfaces decide, then
 /// the order of `rows`, which does not change from one look to the next.
-pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
+pub fn sort(table: &mut Rows, by: By, sort: Sort) {
+    let Rows { rows, order, .. } = table;
     order.clear();
     for (at, row) in rows.iter().enumerate() {
         let key = match by {
-            By::Connection => row.token.into(),
+            By::Connection => row.of.token.into(),
             _ => sort.key(row),
         };
-        order.push(u128::from(key) << 64 | u128::from(row.interface) << 32 | at as u128);
+        order.push(u128::from(key) << 64 | u128::from(row.of.interface) << 32 | at as u128);
     }
     order.sort_unstable();
     if by != By::Connection {
@@ -111,14 +100,10 @@ pub fn sort(rows: &[Row], by: By, sort: Sort, order: &mut Vec<u128>) {
 /// What is drawn.
 #[derive(Copy, Clone, Debug)]
 pub struct View<'v> {
-    /// All rows.
-    pub rows: &'v [Row],
-    /// The order in which they are shown: see [`sort`].
-    pub order: &'v [u128],
+    /// All rows, in the order in which they are shown: see [`sort`].
+    pub table: &'v Rows,
     /// What they stand for.
     pub by: By,
-    /// All of them together.
-    pub total: &'v Total,
     /// What came and went.
     pub news: News,
     /// Milliseconds since the look before; 0 where this is the first.
@@ -136,23 +121,35 @@ pub struct View<'v> {
 }
 
 impl View<'_> {
-    /// The rows in their order.
-    pub fn ordered(&self) -> impl Iterator<Item = &Row> {
-        let places = self.order.iter();
-        places.filter_map(|entry| self.rows.get(*entry as u32 as usize))
+    /// The row at this place of the order.
+    pub fn row(&self, at: usize) -> Option<&Row> {
+        let place = *self.table.order.get(at)? as u32;
+        self.table.rows.get(place as usize)
     }
 }
 
 /// What came and went since the look before.
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Debug)]
 pub struct News {
-    /// Connections that were opened; `None` where that is not known.
-    pub opened: Option<u64>,
+    /// Connections that were opened.
+    pub opened: u64,
     /// Connections that ended.
-    pub ended: Option<u64>,
+    pub ended: u64,
     /// Subflows that came and went between two looks: what they carried is not
     /// known.
     pub unseen: u64,
+}
+
+impl News {
+    /// A number that is not known.
+    pub const NONE: u64 = u64::MAX;
+
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        opened: Self::NONE,
+        ended: Self::NONE,
+        unseen: 0,
+    };
 }
 
 /// What grew in so many milliseconds, as it grows in a second.
@@ -191,26 +188,29 @@ enum Column {
     Bar,
 }
 
-const COLUMNS: usize = 12;
+const COUNT: usize = 12;
 
-/// Each column with its title and its least width.
-static TITLES: [(Column, &str, u8); COLUMNS] = [
-    (Column::Device, "DEV", 3),
-    (Column::Address, "ADDRESS", 7),
-    (Column::Endpoint, "ID", 3),
-    (Column::State, "STATE", 6),
-    (Column::Share, "SHARE", 5),
-    (Column::Received, "IN/s", 6),
-    (Column::Sent, "OUT/s", 6),
-    (Column::Rtt, "RTTms", 5),
-    (Column::Worst, "MAXms", 5),
-    (Column::Retransmits, "RTX/s", 5),
-    (Column::Subflows, "SUB", 3),
-    (Column::Bar, "", 5),
+/// All columns, with their least widths.
+static COLUMNS: [(Column, u8); COUNT] = [
+    (Column::Device, 3),
+    (Column::Address, 7),
+    (Column::Endpoint, 3),
+    (Column::State, 6),
+    (Column::Share, 5),
+    (Column::Received, 6),
+    (Column::Sent, 6),
+    (Column::Rtt, 5),
+    (Column::Worst, 5),
+    (Column::Retransmits, 5),
+    (Column::Subflows, 3),
+    (Column::Bar, 5),
 ];
 
+/// Their titles; the bar has none.
+const TITLES: &[u8] = b"DEV ADDRESS ID STATE SHARE IN/s OUT/s RTTms MAXms RTX/s SUB";
+
 /// Which columns come first if there is no room for all.
-const FIRST_OF_ALL: [Column; COLUMNS] = [
+const FIRST_OF_ALL: [Column; COUNT] = [
     Column::Device,
     Column::State,
     Column::Sent,
@@ -226,7 +226,7 @@ const FIRST_OF_ALL: [Column; COLUMNS] = [
 ];
 
 /// Of subflows on the same path, only the peer tells one from another.
-const FIRST_OF_SUBFLOWS: [Column; COLUMNS] = [
+const FIRST_OF_SUBFLOWS: [Column; COUNT] = [
     Column::Device,
     Column::State,
     Column::Sent,
@@ -246,14 +246,8 @@ const LONG_BAR: usize = 40;
 const BAR: usize = 10;
 
 /// Draws at most `height` lines of at most `width` columns, each with its
-/// newline; all of it where these are 0. `name` gives the name of an interface.
-pub fn draw(
-    view: &View,
-    width: usize,
-    height: usize,
-    name: &mut dyn FnMut(u32, &mut Text),
-    out: &mut Text,
-) {
+/// newline; all of it where these are 0. `names` are those of interfaces.
+pub fn draw(view: &View, width: usize, height: usize, names: &mut Names, out: &mut Text) {
     let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
     let mut page = Page {
         out,
@@ -267,9 +261,9 @@ pub fn draw(
     let room = height.saturating_sub(2 + usize::from(keys));
     let mut table = Table {
         view,
-        name,
+        names,
         cell: Text::default(),
-        widths: [0; COLUMNS],
+        widths: [0; COUNT],
     };
     let shown = fitting(view, room);
     table.measure(shown, page.width);
@@ -277,16 +271,17 @@ pub fn draw(
         table.line(None, &mut page);
     }
     let mut token = None;
-    for row in view.ordered().take(shown) {
-        if view.by == By::Connection && token != Some(row.token) {
-            token = Some(row.token);
+    for at in 0..shown {
+        let Some(row) = view.row(at) else { break };
+        if view.by == By::Connection && token != Some(row.of.token) {
+            token = Some(row.of.token);
             page.connection(row, &mut table.cell);
         }
         table.line(Some(row), &mut page);
     }
-    if shown < view.rows.len() && room > 0 {
+    if shown < view.table.rows.len() && room > 0 {
         page.put(b"... ");
-        page.put(number((view.rows.len() - shown) as u64).as_bytes());
+        page.put(number((view.table.rows.len() - shown) as u64).as_bytes());
         page.put(b" more");
         page.end();
     }
@@ -300,10 +295,12 @@ pub fn draw(
 fn fitting(view: &View, room: usize) -> usize {
     let (mut lines, mut shown) = (0, 0);
     let mut token = None;
-    for (at, row) in view.ordered().enumerate() {
+    let count = view.table.rows.len();
+    for at in 0..count {
+        let Some(row) = view.row(at) else { break };
         lines += 1;
-        if view.by == By::Connection && token != Some(row.token) {
-            token = Some(row.token);
+        if view.by == By::Connection && token != Some(row.of.token) {
+            token = Some(row.of.token);
             lines += 1;
         }
         if lines > room {
@@ -313,7 +310,7 @@ fn fitting(view: &View, room: usize) -> usize {
             shown = at + 1;
         }
     }
-    view.rows.len()
+    count
 }
 
 /// Lines that end at the right edge.
@@ -380,34 +377,39 @@ impl Page<'_> {
 
     /// The first line: all together.
     fn summary(&mut self, view: &View) {
-        let total = view.total;
-        let mut paths = Text::default();
-        let mut piece = |page: &mut Self, name: &str, value: u64, units, after: &[u8]| {
-            paths.clear();
-            paths.amount(value, units);
-            paths.bytes(after);
-            page.piece(name.as_bytes(), paths.as_bytes());
+        const NAMES: &str = "in out unseen connections subflows fallback opened ended";
+        const NONE: u64 = News::NONE;
+        let (total, news) = (&view.table.total, &view.news);
+        let some = |count: u64| if count > 0 { count } else { NONE };
+        let rate = |amount| match view.elapsed {
+            0 => NONE,
+            elapsed => a_second(amount, elapsed),
         };
+        let values = [
+            rate(total.added.received),
+            rate(total.added.sent),
+            some(news.unseen),
+            total.connections,
+            total.subflows,
+            some(total.fallbacks),
+            news.opened,
+            news.ended,
+        ];
         if view.paused {
             self.put(b"PAUSED");
         }
-        for (name, amount) in &[("in", total.received), ("out", total.sent)] {
-            if view.elapsed > 0 {
-                let rate = a_second(*amount, view.elapsed);
-                piece(self, name, rate, view.units, b"B/s");
+        let mut text = Text::default();
+        for (at, (name, value)) in pieces(NAMES).zip(&values).enumerate() {
+            text.clear();
+            match at {
+                0 | 1 => {
+                    text.amount(*value, view.units);
+                    text.bytes(b"B/s");
+                }
+                _ => text.number(*value),
             }
-        }
-        if view.news.unseen > 0 {
-            piece(self, "unseen", view.news.unseen, Units::Raw, b"");
-        }
-        piece(self, "connections", total.connections, Units::Raw, b"");
-        piece(self, "subflows", total.subflows, Units::Raw, b"");
-        if total.fallbacks > 0 {
-            piece(self, "fallback", total.fallbacks, Units::Raw, b"");
-        }
-        for (name, count) in &[("opened", view.news.opened), ("ended", view.news.ended)] {
-            if let Some(count) = count {
-                piece(self, name, *count, Units::Raw, b"");
+            if *value != NONE {
+                self.piece(name.as_bytes(), text.as_bytes());
             }
         }
         self.end();
@@ -417,7 +419,7 @@ impl Page<'_> {
     fn connection(&mut self, row: &Row, text: &mut Text) {
         text.clear();
         text.bytes(b"token ");
-        text.hexadecimal(row.token.into(), 8);
+        text.hexadecimal(row.of.token.into(), 8);
         text.bytes(b" to ");
         end_text(row, 1, true, text);
         self.put(text.as_bytes());
@@ -428,7 +430,7 @@ impl Page<'_> {
     fn keys(&mut self, view: &View) {
         self.piece(b"q", b"quit");
         self.piece(b"space", if view.paused { b"go on" } else { b"pause" });
-        self.piece(b"s sort:", view.sort.name().as_bytes());
+        self.piece(b"s sort:", view.sort.name());
         self.piece(b"b by:", view.by.name().as_bytes());
         self.end();
     }
@@ -436,7 +438,8 @@ impl Page<'_> {
 
 /// An end of a row, with its port perhaps.
 pub fn end_text(row: &Row, at: usize, port: bool, out: &mut Text) {
-    let Some(end) = row.ends.get(at) else { return };
+    let ends = row.of.ends();
+    let Some(end) = ends.get(at) else { return };
     let Some(address) = end.address() else { return };
     let bracket = port && end.family == AF_INET6;
     if bracket {
@@ -455,10 +458,10 @@ pub fn end_text(row: &Row, at: usize, port: bool, out: &mut Text) {
 /// Rows in columns.
 struct Table<'t> {
     view: &'t View<'t>,
-    name: &'t mut dyn FnMut(u32, &mut Text),
+    names: &'t mut Names,
     cell: Text,
     /// 0 for a column that is not there.
-    widths: [usize; COLUMNS],
+    widths: [usize; COUNT],
 }
 
 impl Table<'_> {
@@ -466,12 +469,14 @@ impl Table<'_> {
     /// fit.
     fn measure(&mut self, shown: usize, width: usize) {
         let view = self.view;
-        let mut wanted = [0; COLUMNS];
-        for ((column, _, least), wanted) in TITLES.iter().zip(&mut wanted) {
+        let mut wanted = [0; COUNT];
+        for ((column, least), wanted) in COLUMNS.iter().zip(&mut wanted) {
             *wanted = usize::from(*least);
-            for row in view.ordered().take(shown) {
-                self.fill(*column, row, 0);
-                *wanted = self.cell.len().max(*wanted);
+            for at in 0..shown {
+                if let Some(row) = view.row(at) {
+                    self.fill(*column, row, 0);
+                    *wanted = self.cell.len().max(*wanted);
+                }
             }
         }
         let mut room = width;
@@ -511,8 +516,10 @@ impl Table<'_> {
     /// A row, or the titles.
     fn line(&mut self, row: Option<&Row>, page: &mut Page) {
         let mut pad = 0;
-        for (at, (column, title, _)) in TITLES.iter().enumerate() {
-            let (column, width) = (*column, self.widths[at]);
+        let mut titles = TITLES;
+        let widths = self.widths;
+        for (&(column, _), &width) in COLUMNS.iter().zip(&widths) {
+            let title = take(&mut titles, b' ');
             if width == 0 {
                 continue;
             }
@@ -522,7 +529,9 @@ impl Table<'_> {
                     self.fill(column, row, width);
                     colour = match column {
                         Column::Device => Some(Colour::Interface),
-                        Column::Address if row.ends[0].family == AF_INET6 => Some(Colour::Ipv6),
+                        Column::Address if u16::from(row.of.family) == AF_INET6 => {
+                            Some(Colour::Ipv6)
+                        }
                         Column::Address => Some(Colour::Ipv4),
                         Column::State if matches!(row.state, State::Stale | State::Down) => {
                             Some(Colour::Wrong)
@@ -534,7 +543,7 @@ impl Table<'_> {
                     self.cell.clear();
                     self.cell.bytes(match self.view.by {
                         By::Subflow if column == Column::Address => b"PEER",
-                        _ => title.as_bytes(),
+                        _ => title,
                     });
                 }
             }
@@ -561,11 +570,11 @@ impl Table<'_> {
     fn fill(&mut self, column: Column, row: &Row, width: usize) {
         let view = self.view;
         let rate = |amount| (view.elapsed > 0).then_some(a_second(amount, view.elapsed));
-        let all = view.total.bytes();
+        let all = view.table.total.added.bytes();
         let cell = &mut self.cell;
         cell.clear();
         match column {
-            Column::Device => return (self.name)(row.interface, cell),
+            Column::Device => return cell.bytes(self.names.known(row.of.interface)),
             Column::Address => {
                 let by_subflow = view.by == By::Subflow;
                 return end_text(row, usize::from(by_subflow), by_subflow, cell);
@@ -576,37 +585,37 @@ impl Table<'_> {
                 return cell.bytes(row.state.name());
             }
             Column::Share if all > 0 => {
-                cell.number(share(row.bytes(), all));
+                cell.number(share(row.of.added.bytes(), all));
                 return cell.byte(b'%');
             }
-            Column::Endpoint if row.endpoint > 0 => return cell.number(row.endpoint.into()),
-            Column::Rtt if row.rtt > 0 => return milliseconds(row.rtt, cell),
+            Column::Endpoint if row.of.endpoint > 0 => return cell.number(row.of.endpoint.into()),
+            Column::Rtt if row.of.rtt > 0 => return milliseconds(row.of.rtt, cell),
             Column::Worst if row.worst > 0 => return milliseconds(row.worst, cell),
             Column::Subflows => return cell.number(row.subflows.into()),
             Column::Bar => {
                 // What carries anything is seen.
-                let part = share(row.bytes(), all) as usize * width;
-                let full = ((part + 50) / 100).max(usize::from(row.bytes() > 0));
+                let part = share(row.of.added.bytes(), all) as usize * width;
+                let full = ((part + 50) / 100).max(usize::from(row.of.added.bytes() > 0));
                 for at in 0..width {
                     cell.byte(if at < full { b'#' } else { b'.' });
                 }
                 return;
             }
             Column::Received => {
-                if let Some(rate) = rate(row.received) {
+                if let Some(rate) = rate(row.of.added.received) {
                     return cell.amount(rate, view.units);
                 }
             }
             Column::Sent => {
-                if let Some(rate) = rate(row.sent) {
+                if let Some(rate) = rate(row.of.added.sent) {
                     return cell.amount(rate, view.units);
                 }
             }
             Column::Retransmits => {
-                if let Some(rate) = rate(row.retransmits) {
+                if let Some(rate) = rate(row.of.added.retransmits) {
                     // Some is not none.
                     return match rate {
-                        0 if row.retransmits > 0 => cell.bytes(b"<1"),
+                        0 if row.of.added.retransmits > 0 => cell.bytes(b"<1"),
                         _ => cell.amount(rate, Units::Decimal),
                     };
                 }
@@ -637,20 +646,21 @@ fn milliseconds(microseconds: u32, out: &mut Text) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mptcp_codec::diag::End;
+    use crate::command::paths::rates::{Counters, Subflow, Total};
     use mptcp_codec::inet::AF_INET;
 
     fn row(interface: u32, address: u128, family: u16) -> Row {
-        let local = |number| End {
-            number,
-            port: 5000,
-            family,
-        };
-        let mut row = Row::empty(interface, interface as u8 - 1, local(address));
-        row.ends[1] = local(address + 100);
-        row.token = interface / 3;
+        let mut row = Row::of(&Subflow {
+            addresses: [address, address + 100],
+            ports: [5000; 2],
+            family: family as u8,
+            interface,
+            endpoint: interface as u8 - 1,
+            token: interface / 3,
+            ..Subflow::default()
+        });
         row.subflows = 1;
-        row.rtt = 12_345;
+        row.of.rtt = 12_345;
         row.worst = 1_234_567;
         row.state = State::Active;
         row
@@ -661,38 +671,34 @@ mod tests {
             .map(|at| row(at, 0xffff_0a00_0000 + u128::from(at), AF_INET))
             .collect();
         for row in &mut rows {
-            row.sent = 1000 * u64::from(row.interface);
+            row.of.added.sent = 1000 * u64::from(row.of.interface);
         }
         rows
     }
 
-    /// As they come.
-    static ORDER: &[u128] = &{
-        let mut order = [0; 100];
-        let mut at = 0;
-        while at < order.len() {
-            order[at] = at as u128;
-            at += 1;
-        }
-        order
-    };
-
-    fn view(rows: &[Row]) -> View<'_> {
-        let sent = rows.iter().map(|row| row.sent).sum();
-        let total = Box::new(Total {
-            connections: 1,
-            subflows: rows.len() as u64,
-            sent,
-            ..Total::default()
+    fn view(rows: &[Row]) -> View<'static> {
+        let sent = rows.iter().map(|row| row.of.added.sent).sum();
+        let table = Box::new(Rows {
+            rows: rows.to_vec(),
+            // As they come.
+            order: (0..rows.len() as u128).collect(),
+            total: Total {
+                connections: 1,
+                subflows: rows.len() as u64,
+                added: Counters {
+                    sent,
+                    ..Counters::default()
+                },
+                ..Total::default()
+            },
+            ..Rows::default()
         });
         View {
-            rows,
-            order: ORDER,
+            table: Box::leak(table),
             by: By::Path,
-            total: Box::leak(total),
             news: News {
-                opened: Some(1),
-                ended: Some(0),
+                opened: 1,
+                ended: 0,
                 unseen: 0,
             },
             elapsed: 1000,
@@ -705,12 +711,12 @@ mod tests {
     }
 
     fn drawn(view: &View, width: usize, height: usize) -> Vec<String> {
+        let mut names = Names::default();
+        for index in 0..=100 {
+            names.add(index, format!("eth{index}").as_bytes());
+        }
         let mut out = Text::default();
-        let name = &mut |index: u32, text: &mut Text| {
-            text.bytes(b"eth");
-            text.number(index.into());
-        };
-        draw(view, width, height, name, &mut out);
+        draw(view, width, height, &mut names, &mut out);
         let text = String::from_utf8(out.into_bytes()).unwrap();
         text.lines().map(str::to_owned).collect()
     }
@@ -792,8 +798,9 @@ mod tests {
     fn a_name_cannot_do_anything_to_the_terminal() {
         let rows = paths(1);
         let mut out = Text::default();
-        let name = &mut |_, text: &mut Text| text.bytes(b"\x1b[2J\xff");
-        draw(&view(&rows), 79, 24, name, &mut out);
+        let mut names = Names::default();
+        names.add(1, b"\x1b[2J\xff");
+        draw(&view(&rows), 79, 24, &mut names, &mut out);
         let text = String::from_utf8(out.into_bytes()).unwrap();
         assert!(text.contains("?[2J?"), "{text}");
         assert!(!text.contains('\x1b'));
@@ -803,9 +810,12 @@ mod tests {
     fn rows_of_a_connection_stay_together_best_first() {
         let rows = paths(8);
         let sorted = |by, how| {
-            let mut order = Vec::new();
-            sort(&rows, by, how, &mut order);
-            let places = order.iter().map(|entry| *entry as u32 + 1);
+            let mut table = Rows {
+                rows: rows.clone(),
+                ..Rows::default()
+            };
+            sort(&mut table, by, how);
+            let places = table.order.iter().map(|entry| *entry as u32 + 1);
             places.collect::<Vec<_>>()
         };
         assert_eq!(sorted(By::Connection, Sort::Rate), [6, 7, 8, 3, 4, 5, 1, 2]);
@@ -828,14 +838,18 @@ mod tests {
         let mut rows = paths(6);
         rows.reverse();
         for row in &mut rows {
-            row.sent = 0;
+            row.of.added.sent = 0;
         }
         for by in [By::Path, By::Connection] {
-            let mut order = Vec::new();
-            sort(&rows, by, Sort::Rate, &mut order);
-            let places = order
+            let mut table = Rows {
+                rows: rows.clone(),
+                ..Rows::default()
+            };
+            sort(&mut table, by, Sort::Rate);
+            let places = table
+                .order
                 .iter()
-                .map(|entry| rows[*entry as u32 as usize].interface);
+                .map(|entry| rows[*entry as u32 as usize].of.interface);
             assert_eq!(places.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6], "{by:?}");
         }
     }

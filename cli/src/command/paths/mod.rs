@@ -22,7 +22,7 @@ use mptcp_codec::diag::{End, Filter, Protocol, SocketView, States, SubflowFlags,
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use self::layout::{News, Sort, View};
-use self::rates::{By, Counters, Rates, Row, Rows, Sample, State};
+use self::rates::{By, Counters, Rates, Rows, State, Subflow};
 use self::screen::Screen;
 use super::connection::matches;
 use crate::args::Options;
@@ -109,7 +109,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
             counters: proc::Counters::default(),
             before: None,
             ahead: 0,
-            news: News::default(),
+            news: News::UNKNOWN,
             looked: 0,
             elapsed: 0,
             turn: 0,
@@ -314,15 +314,15 @@ impl Watch {
     fn keys(&mut self) -> Option<Happened> {
         let keys = self.screen.as_mut()?.keys();
         let mut happened = None;
-        for key in keys {
-            match key {
+        for key in &keys {
+            match *key {
                 b'q' | b'Q' => return Some(Happened::End(0)),
                 b' ' => self.paused = !self.paused,
                 b's' | b'S' => self.sort = self.sort.next(),
                 b'b' | b'B' => self.paths.by = self.paths.by.next(),
                 _ => continue,
             }
-            happened = Some(match key {
+            happened = Some(match *key {
                 // The pause is one long interval.
                 b' ' if !self.paused => Happened::Time,
                 _ => Happened::Changed,
@@ -339,16 +339,11 @@ impl Watch {
             return Ok(());
         }
         paths.make_rows()?;
-        let Rows {
-            rows, order, total, ..
-        } = &mut paths.table;
-        layout::sort(rows, paths.by, self.sort, order);
+        layout::sort(&mut paths.table, paths.by, self.sort);
         let style = session.out.style;
         let view = View {
-            rows,
-            order,
+            table: &paths.table,
             by: paths.by,
-            total,
             news: paths.news,
             elapsed: paths.elapsed,
             units: match style.units {
@@ -362,35 +357,32 @@ impl Watch {
             paused: self.paused,
         };
         let names = &mut paths.places.names;
-        let name = &mut |index, text: &mut Text| text.bytes(names.known(index));
         let text = &mut self.text;
         text.clear();
         if let Some(screen) = &mut self.screen {
             // The last column is left free: writing to it makes some terminals
             // wrap.
             let (columns, lines) = screen.size();
-            layout::draw(&view, columns.saturating_sub(1).max(1), lines, name, text);
+            layout::draw(&view, columns.saturating_sub(1).max(1), lines, names, text);
             return screen.draw(text.as_bytes());
         }
         let out = &mut session.out;
         if !style.json && !style.oneline {
-            layout::draw(&view, 0, 0, name, out.buffer());
+            layout::draw(&view, 0, 0, names, out.buffer());
             out.text("\n");
             return Ok(());
         }
         let now = sys::now();
-        for row in view.ordered() {
-            record::print(&view, row, now, name, out);
+        for at in 0..view.table.rows.len() {
+            let Some(row) = view.row(at) else { break };
+            record::print(&view, row, now, names, out);
             if out.kept() >= MUCH {
                 out.write_ready()?;
             }
             // There may be tens of thousands of rows: a slow reader must not make
             // the program keep them all.
             while out.kept() >= MUCH {
-                let stdout = Fd::STDOUT;
-                let mut polled = [Polled::read(&self.signals.fd), Polled::write(&stdout)];
-                sys::poll_all(&mut polled, -1).map_err(cannot_wait)?;
-                if polled[0].is_ready() {
+                if is_interrupted(&self.signals, -1)? {
                     // wait() finds it again.
                     return Ok(());
                 }
@@ -415,16 +407,21 @@ impl Watch {
     fn finish(&mut self, session: &mut Session, signal: u8) -> Result<u8> {
         let time = if signal == 0 { -1 } else { GRACE };
         while self.screen.is_none() && !self.write(session)? {
-            let stdout = Fd::STDOUT;
-            let mut polled = [Polled::read(&self.signals.fd), Polled::write(&stdout)];
-            sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
-            if polled[0].is_ready() || !polled[1].is_ready() {
+            if is_interrupted(&self.signals, time)? {
                 session.out.forget();
                 return Ok(sys::caught(&self.signals).unwrap_or(signal));
             }
         }
         Ok(signal)
     }
+}
+
+/// Waits until the reader of standard output takes more; true where a signal comes
+/// or the time is over before that.
+fn is_interrupted(signals: &Signals, time: i32) -> Result<bool> {
+    let mut polled = [Polled::read(&signals.fd), Polled::write(&Fd::STDOUT)];
+    sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
+    Ok(polled[0].is_ready() || !polled[1].is_ready())
 }
 
 fn cannot_wait(error: Errno) -> Error {
@@ -506,25 +503,25 @@ impl Paths {
         let filter = &Filter::of(&words.ends()).unwrap_or(Filter::ANY);
         let (tcp, states) = (Protocol::Tcp, States::CONNECTED);
         dump(diagnostics, tcp, states, filter, 0, &mut |socket| {
-            let mut sample = NOTHING;
-            let Some(id) = read(socket, &mut sample, hidden)? else {
+            let mut subflow = Subflow::default();
+            let Some(id) = read(socket, &mut subflow, hidden)? else {
                 return Ok(());
             };
-            let in_turn = sample.cookie % TURNS == turn % TURNS;
-            let known = rates.place(sample.cookie);
-            (sample.endpoint, sample.interface) = match known {
-                Some(known) if !few && !changed && !in_turn => known,
-                _ => (
-                    places.endpoint_of(sample.ends[0].number, id.local),
-                    places.interface_of(
-                        &sample.ends,
-                        socket.interface(),
-                        socket.mark().unwrap_or(0),
-                    ),
-                ),
-            };
-            if is_wanted(words, connections, &sample) {
-                rates.seen(&sample);
+            let in_turn = subflow.cookie % TURNS == turn % TURNS;
+            match rates.find(subflow.cookie) {
+                Some(known) if !few && !changed && !in_turn => {
+                    subflow.endpoint = known.endpoint;
+                    subflow.interface = known.interface;
+                }
+                _ => {
+                    let mark = socket.mark().unwrap_or(0);
+                    let ends = &subflow.ends();
+                    subflow.endpoint = places.endpoint_of(ends[0].number, id.local);
+                    subflow.interface = places.interface_of(ends, socket.interface(), mark);
+                }
+            }
+            if is_wanted(words, connections, &subflow) {
+                rates.seen(&mut subflow);
             }
             Ok(())
         })?;
@@ -549,28 +546,25 @@ impl Paths {
             return None;
         }
         self.counters.read().ok()?;
-        let sum = |names: &[&[u8]]| {
-            let values = names.iter().map(|name| self.counters.of(name));
-            values.fold(0, u64::wrapping_add)
-        };
-        let mptcp = sum(&[b"MPCapableSYNACKRX", b"MPCapableACKRX"]);
+        let sum = |names: &[u8]| self.counters.sum(names);
+        let mptcp = sum(b"MPCapableSYNACKRX MPCapableACKRX");
         Some(Counted {
-            connections: mptcp + sum(&[b"MPCapableFallbackSYNACK", b"MPCapableFallbackACK"]),
-            subflows: mptcp + sum(&[b"MPJoinSynAckRx", b"MPJoinAckRx"]),
-            now: sum(&[b"MPCurrEstab"]),
+            connections: mptcp + sum(b"MPCapableFallbackSYNACK MPCapableFallbackACK"),
+            subflows: mptcp + sum(b"MPJoinSynAckRx MPJoinAckRx"),
+            now: sum(b"MPCurrEstab"),
         })
     }
 
     /// Finds out what came and went since the look before.
     fn compare(&mut self, counted: Option<Counted>) {
         let before = core::mem::replace(&mut self.before, counted);
-        self.news = News::default();
+        self.news = News::UNKNOWN;
         let (Some(before), Some(now)) = (before, counted) else {
             return;
         };
         let opened = now.connections.saturating_sub(before.connections);
-        self.news.opened = Some(opened);
-        self.news.ended = Some((opened + before.now).saturating_sub(now.now));
+        self.news.opened = opened;
+        self.news.ended = (opened + before.now).saturating_sub(now.now);
         // A subflow may be seen in the dump before it is counted.
         let counted = now.subflows.saturating_sub(before.subflows);
         let seen = self.ahead + self.rates.opened;
@@ -587,8 +581,9 @@ impl Paths {
                 self.connections.read(&mut self.diagnostics)?;
             }
             for row in &mut rows.rows {
-                if let Some((_, peer)) = self.connections.find(row.token) {
-                    row.ends[1] = peer;
+                if let Some((_, peer)) = self.connections.find(row.of.token) {
+                    let [local, _] = row.of.ends();
+                    row.of.set_ends([local, peer]);
                 }
             }
         }
@@ -597,22 +592,26 @@ impl Paths {
             for endpoint in &self.places.endpoints {
                 let key = key_of(endpoint);
                 let interface = self.places.of_endpoint(endpoint);
-                let shown = rows.rows.iter().any(|row| {
-                    row.ends[0].number == key && (row.interface == interface || interface == 0)
-                });
-                if !shown {
-                    let local = End {
-                        number: key,
-                        port: 0,
-                        family: if is_ipv4(key) { AF_INET } else { AF_INET6 },
-                    };
-                    let id = endpoint.id().unwrap_or(0);
-                    rows.rows.push(Row::empty(interface, id, local));
+                let mut shown = rows.rows.iter();
+                if interface == 0 && shown.any(|row| row.of.addresses[0] == key) {
+                    continue;
                 }
+                let family = if is_ipv4(key) { AF_INET } else { AF_INET6 };
+                let without = Subflow {
+                    addresses: [key, 0],
+                    family: family as u8,
+                    interface,
+                    endpoint: endpoint.id().unwrap_or(0),
+                    ..Subflow::default()
+                };
+                rows.row(&without, By::Path);
             }
         }
         for row in &mut rows.rows {
-            let link = self.links.iter().find(|link| link.index == row.interface);
+            let link = self
+                .links
+                .iter()
+                .find(|link| link.index == row.of.interface);
             if !link.is_some_and(|link| link.usable) {
                 row.state = State::Down;
             }
@@ -674,57 +673,36 @@ impl Connections {
     }
 }
 
-const NOTHING: Sample = Sample {
-    cookie: 0,
-    token: 0,
-    interface: 0,
-    endpoint: 0,
-    ends: [End::NONE; 2],
-    counters: Counters {
-        sent: 0,
-        received: 0,
-        retransmits: 0,
-    },
-    rtt: 0,
-    marks: 0,
-};
-
 /// The id of the local address, where the kernel sends it.
 struct Id {
     local: Option<u8>,
 }
 
 /// Reads a socket, if it is that of a subflow: all but where it is.
-fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<Option<Id>> {
+fn read(socket: &SocketView, into: &mut Subflow, hidden: &mut bool) -> Result<Option<Id>> {
     let mut info = SubflowInfo::EMPTY;
-    if socket.read_subflow(&mut info)? {
-        sample.token = info.token_loc().unwrap_or(0);
-    } else {
-        if !is_subflow(socket)? {
-            return Ok(None);
-        }
-        *hidden = true;
-        sample.marks |= Sample::MPTCP;
+    let shown = socket.read_subflow(&mut info)?;
+    if !shown && !is_subflow(socket)? {
+        return Ok(None);
     }
+    *hidden |= !shown;
+    into.token = info.token_loc().unwrap_or(0);
     let flags = info.flags().unwrap_or_default().0;
-    if flags & (SubflowFlags::MCAP_REM.0 | SubflowFlags::JOIN_REM.0) != 0 {
-        sample.marks |= Sample::MPTCP;
-    }
-    if flags & (SubflowFlags::BKUP_LOC.0 | SubflowFlags::BKUP_REM.0) != 0 {
-        sample.marks |= Sample::BACKUP;
-    }
-    if is_alive(socket.state()) {
-        sample.marks |= Sample::OPEN;
-    }
-    sample.cookie = socket.cookie();
-    sample.ends = socket.ends();
-    sample.counters = counters_of(socket);
+    let mptcp = SubflowFlags::MCAP_REM.0 | SubflowFlags::JOIN_REM.0;
+    let backup = SubflowFlags::BKUP_LOC.0 | SubflowFlags::BKUP_REM.0;
+    into.cookie = socket.cookie();
+    into.set_ends(socket.ends());
+    into.counters = counters_of(socket);
+    let mut waiting = false;
     if let Some(tcp) = socket.tcp_info() {
-        sample.rtt = tcp.rtt().unwrap_or(0);
-        if tcp.unacked().unwrap_or(0) > 0 && tcp.retransmits().unwrap_or(0) > 0 {
-            sample.marks |= Sample::WAITING;
-        }
+        into.rtt = tcp.rtt().unwrap_or(0);
+        waiting = tcp.unacked().unwrap_or(0) > 0 && tcp.retransmits().unwrap_or(0) > 0;
     }
+    let mptcp = !shown || flags & mptcp != 0;
+    into.marks = u8::from(mptcp) * Subflow::MPTCP
+        | u8::from(flags & backup != 0) * Subflow::BACKUP
+        | u8::from(is_alive(socket.state())) * Subflow::OPEN
+        | u8::from(waiting) * Subflow::WAITING;
     Ok(Some(Id {
         local: info.id_loc(),
     }))
@@ -733,25 +711,25 @@ fn read(socket: &SocketView, sample: &mut Sample, hidden: &mut bool) -> Result<O
 /// The counters of a socket.
 fn counters_of(socket: &SocketView) -> Counters {
     let Some(tcp) = socket.tcp_info() else {
-        return NOTHING.counters;
+        return Counters::default();
     };
     // Both ends of the stream are acknowledged like a byte, but are none.
     let sent = tcp.bytes_sent().unwrap_or(u64::MAX);
     Counters {
         sent: tcp.bytes_acked().unwrap_or(0).min(sent),
         received: tcp.bytes_received().unwrap_or(0),
-        retransmits: tcp.total_retrans().unwrap_or(0),
+        retransmits: tcp.total_retrans().unwrap_or(0).into(),
     }
 }
 
 /// Whether a subflow is what the words say. One without a token fell back before it
 /// had one.
-fn is_wanted(words: &Given, connections: &Connections, sample: &Sample) -> bool {
-    let token = sample.token;
+fn is_wanted(words: &Given, connections: &Connections, subflow: &Subflow) -> bool {
+    let token = subflow.token;
     words.token().is_none_or(|wanted| wanted == token)
-        && words.dev().is_none_or(|dev| dev == sample.interface)
+        && words.dev().is_none_or(|dev| dev == subflow.interface)
         && (!words.has(slot::FALLBACK)
             || token == 0
             || connections.find(token).is_some_and(|(is, _)| is))
-        && matches(words, &sample.ends)
+        && matches(words, &subflow.ends())
 }

@@ -8,28 +8,42 @@
 
 use mptcp_codec::diag::End;
 
-/// What is read of a subflow at a look.
-#[derive(Copy, Clone, Debug)]
-pub struct Sample {
+use crate::text::nth;
+
+/// A subflow: what is read of it at a look, and what it carried since the look
+/// before. There may be tens of thousands, so it is small.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subflow {
+    /// The local address and the peer's, as numbers.
+    pub addresses: [u128; 2],
     /// Names its socket.
     pub cookie: u64,
+    /// Its counters.
+    pub counters: Counters,
+    /// By how much they grew.
+    pub added: Counters,
     /// The token of its connection, 0 where it is hidden.
     pub token: u32,
     /// The index of its interface, 0 where none is known.
     pub interface: u32,
-    /// Its endpoint, 0 for none.
-    pub endpoint: u8,
-    /// The local end and the peer's.
-    pub ends: [End; 2],
-    /// Its counters.
-    pub counters: Counters,
     /// Smoothed round-trip time in microseconds, 0 if not measured yet.
     pub rtt: u32,
-    /// [`Sample::OPEN`] and others.
+    /// The local port and the peer's.
+    pub ports: [u16; 2],
+    /// The family of both.
+    pub family: u8,
+    /// Its endpoint, 0 for none.
+    pub endpoint: u8,
+    /// [`Subflow::OPEN`] and others.
     pub marks: u8,
+    /// The look at which it was there last.
+    pub look: u8,
 }
 
-impl Sample {
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Subflow>() <= 112);
+
+impl Subflow {
     /// Its opening is over, its closing has not begun.
     pub const OPEN: u8 = 1;
     /// It is a backup.
@@ -38,6 +52,24 @@ impl Sample {
     pub const WAITING: u8 = 4;
     /// Its peer speaks MPTCP.
     pub const MPTCP: u8 = 8;
+    /// It has been counted as opened.
+    const COUNTED: u8 = 16;
+
+    /// Sets where it goes from and to.
+    pub fn set_ends(&mut self, [local, remote]: [End; 2]) {
+        self.addresses = [local.number, remote.number];
+        self.ports = [local.port, remote.port];
+        self.family = local.family as u8;
+    }
+
+    /// Its ends, the local one first.
+    pub fn ends(&self) -> [End; 2] {
+        [0, 1].map(|side: usize| End {
+            number: self.addresses[side],
+            port: self.ports[side],
+            family: self.family.into(),
+        })
+    }
 }
 
 /// Counters of a subflow, or what they grew by.
@@ -48,105 +80,30 @@ pub struct Counters {
     /// Bytes received.
     pub received: u64,
     /// Segments sent again.
-    pub retransmits: u32,
+    pub retransmits: u64,
 }
 
 impl Counters {
-    const NONE: Self = Self {
-        sent: 0,
-        received: 0,
-        retransmits: 0,
-    };
-
     /// What they grew by.
     fn since(&self, before: &Self) -> Self {
+        let since = |now: u64, before| now.checked_sub(before).unwrap_or(now);
         Self {
-            sent: self.sent.checked_sub(before.sent).unwrap_or(self.sent),
-            received: self
-                .received
-                .checked_sub(before.received)
-                .unwrap_or(self.received),
-            retransmits: self
-                .retransmits
-                .checked_sub(before.retransmits)
-                .unwrap_or(self.retransmits),
-        }
-    }
-}
-
-/// A subflow that is known. There may be tens of thousands, so it is small.
-#[derive(Copy, Clone, Debug)]
-struct Subflow {
-    addresses: [u128; 2],
-    cookie: u64,
-    /// As they were at the last look, and what they had grown by.
-    sent: u64,
-    received: u64,
-    added_sent: u64,
-    added_received: u64,
-    retransmits: u32,
-    added_retransmits: u32,
-    token: u32,
-    interface: u32,
-    rtt: u32,
-    ports: [u16; 2],
-    family: u16,
-    endpoint: u8,
-    marks: u8,
-    /// The look at which it was there last.
-    look: u8,
-    /// It has been counted as opened.
-    counted: bool,
-}
-
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Subflow>() <= 112);
-
-impl Subflow {
-    fn of(sample: &Sample) -> Self {
-        let [local, remote] = &sample.ends;
-        Self {
-            addresses: [local.number, remote.number],
-            cookie: sample.cookie,
-            sent: sample.counters.sent,
-            received: sample.counters.received,
-            added_sent: 0,
-            added_received: 0,
-            retransmits: sample.counters.retransmits,
-            added_retransmits: 0,
-            token: sample.token,
-            interface: sample.interface,
-            rtt: sample.rtt,
-            ports: [local.port, remote.port],
-            family: local.family,
-            endpoint: sample.endpoint,
-            marks: sample.marks,
-            look: 0,
-            counted: false,
+            sent: since(self.sent, before.sent),
+            received: since(self.received, before.received),
+            retransmits: since(self.retransmits, before.retransmits),
         }
     }
 
-    fn ends(&self) -> [End; 2] {
-        let end = |side: usize| End {
-            number: self.addresses[side],
-            port: self.ports[side],
-            family: self.family,
-        };
-        [end(0), end(1)]
+    /// Adds others.
+    fn add(&mut self, other: &Self) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+        self.retransmits = self.retransmits.saturating_add(other.retransmits);
     }
 
-    fn counters(&self) -> Counters {
-        Counters {
-            sent: self.sent,
-            received: self.received,
-            retransmits: self.retransmits,
-        }
-    }
-
-    fn add(&mut self, added: &Counters) {
-        self.added_sent = added.sent;
-        self.added_received = added.received;
-        self.added_retransmits = added.retransmits;
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.sent.saturating_add(self.received)
     }
 }
 
@@ -173,12 +130,11 @@ impl Rates {
         self.opened = 0;
         self.ended = 0;
         for subflow in &mut self.subflows {
-            subflow.add(&Counters::NONE);
+            subflow.added = Counters::default();
         }
         for (cookie, added) in core::mem::take(&mut self.destroyed) {
-            let known = self.find(cookie);
-            if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
-                known.add(&added);
+            if let Some(known) = self.find(cookie) {
+                known.added = added;
             }
         }
     }
@@ -188,60 +144,61 @@ impl Rates {
         self.subflows.len()
     }
 
-    fn find(&self, cookie: u64) -> Option<usize> {
-        self.cookies.find(hash(cookie), &mut |at| {
-            let known = self.subflows.get(at);
+    /// The subflow of this socket, if it is known.
+    pub fn find(&mut self, cookie: u64) -> Option<&mut Subflow> {
+        let subflows = &mut self.subflows;
+        let at = self.cookies.find(hash(cookie), &mut |at| {
+            let known = subflows.get(at);
             known.is_some_and(|known| known.cookie == cookie)
-        })
-    }
-
-    /// The endpoint and the interface of a subflow that is known.
-    pub fn place(&self, cookie: u64) -> Option<(u8, u32)> {
-        let known = self.subflows.get(self.find(cookie)?)?;
-        Some((known.endpoint, known.interface))
+        });
+        subflows.get_mut(at?)
     }
 
     /// A subflow that is there.
-    pub fn seen(&mut self, sample: &Sample) {
-        let mut subflow = Subflow::of(sample);
-        subflow.look = self.look;
-        let open = sample.marks & (Sample::OPEN | Sample::MPTCP) == Sample::OPEN | Sample::MPTCP;
-        let known = self.find(sample.cookie);
-        match known.and_then(|at| self.subflows.get_mut(at)) {
+    pub fn seen(&mut self, subflow: &mut Subflow) {
+        const OPEN: u8 = Subflow::OPEN | Subflow::MPTCP;
+        let (look, later) = (self.look, self.later);
+        subflow.look = look;
+        if subflow.marks & OPEN == OPEN {
+            subflow.marks |= Subflow::COUNTED;
+        }
+        // One that is new had carried nothing before.
+        let mut before = Subflow::default();
+        let known = self.find(subflow.cookie);
+        if let Some(known) = &known {
             // The kernel may show it twice.
-            Some(known) if known.look == self.look => {}
-            Some(known) => {
-                subflow.add(&sample.counters.since(&known.counters()));
-                subflow.counted = known.counted || open;
-                self.opened += u64::from(subflow.counted != known.counted);
-                *known = subflow;
+            if known.look == look {
+                return;
             }
+            before = **known;
+            subflow.marks |= before.marks & Subflow::COUNTED;
+        }
+        let is_new = known.is_none();
+        if !is_new || later {
+            subflow.added = subflow.counters.since(&before.counters);
+        }
+        match known {
+            Some(known) => *known = *subflow,
             None => {
-                if self.later {
-                    subflow.add(&sample.counters);
-                    self.opened += u64::from(open);
-                }
-                subflow.counted = open;
                 let at = self.subflows.len();
-                self.cookies.insert(hash(sample.cookie), at);
-                self.subflows.push(subflow);
+                self.cookies.insert(hash(subflow.cookie), at);
+                self.subflows.push(*subflow);
             }
         }
+        let opened = subflow.marks & !before.marks & Subflow::COUNTED != 0;
+        self.opened += u64::from(opened && (later || !is_new));
     }
 
     /// The last counters of a destroyed socket, which may have been that of a
     /// known subflow: they count at the next look.
     pub fn destroyed(&mut self, cookie: u64, counters: &Counters) {
-        let known = self.find(cookie);
-        if let Some(known) = known.and_then(|at| self.subflows.get_mut(at)) {
-            let before = known.counters();
+        if let Some(known) = self.find(cookie) {
+            let before = known.counters;
             let added = counters.since(&before);
             // The kernel resets the counters of some sockets first.
             let grew = counters.sent >= before.sent && counters.received >= before.received;
-            if grew && added != Counters::NONE {
-                known.sent = counters.sent;
-                known.received = counters.received;
-                known.retransmits = counters.retransmits;
+            if grew && added != Counters::default() {
+                known.counters = *counters;
                 self.destroyed.push((cookie, added));
             }
         }
@@ -250,15 +207,20 @@ impl Rates {
     /// Ends a look: forgets subflows that no longer exist.
     pub fn end(&mut self) {
         let look = self.look;
-        let mut ended = 0;
-        let before = self.subflows.len();
-        self.subflows.retain(|subflow| {
-            let age = look.wrapping_sub(subflow.look);
-            ended += u64::from(age == 1);
-            age <= 1
-        });
-        self.ended = ended;
-        if self.subflows.len() != before {
+        let count = self.subflows.len();
+        let mut kept = 0;
+        for at in 0..count {
+            let age = look.wrapping_sub(self.subflows[at].look);
+            self.ended += u64::from(age == 1);
+            if age <= 1 {
+                if kept != at {
+                    self.subflows[kept] = self.subflows[at];
+                }
+                kept += 1;
+            }
+        }
+        if kept != count {
+            self.subflows.truncate(kept);
             self.cookies.clear();
             for (at, subflow) in self.subflows.iter().enumerate() {
                 self.cookies.insert(hash(subflow.cookie), at);
@@ -296,28 +258,17 @@ pub enum State {
 impl State {
     /// The word for it.
     pub fn name(self) -> &'static [u8] {
-        match self {
-            Self::Active => b"active",
-            Self::Backup => b"backup",
-            Self::Idle => b"idle",
-            Self::Stale => b"stale",
-            Self::Down => b"down",
-        }
+        nth(b"active backup idle stale down", b' ', self as usize)
     }
 }
 
 /// A path, as a whole, of one connection or of one subflow.
 #[derive(Copy, Clone, Debug)]
 pub struct Row {
-    /// Of the connection; of no meaning by path.
-    pub token: u32,
-    /// The index of its interface, 0 where none is known.
-    pub interface: u32,
-    /// Its endpoint, 0 for none.
-    pub endpoint: u8,
-    /// The local end, and the peer's. By connection the latter is that of any
-    /// subflow: whom a connection is with, only its own socket tells.
-    pub ends: [End; 2],
+    /// One of its subflows, with what all of them carried and the median of their
+    /// round-trip times. By path the token has no meaning. By connection the peer
+    /// is that of any subflow: whom a connection is with, only its own socket tells.
+    pub of: Subflow,
     /// Subflows that are there.
     pub subflows: u32,
     /// Of these, backups.
@@ -326,52 +277,37 @@ pub struct Row {
     pub waiting: u32,
     /// Of these, those of connections whose peer speaks no MPTCP.
     pub fallbacks: u32,
-    /// Bytes sent since the look before.
-    pub sent: u64,
-    /// Bytes received.
-    pub received: u64,
-    /// Segments sent again.
-    pub retransmits: u64,
-    /// The median of round-trip times in microseconds, 0 for none.
-    pub rtt: u32,
-    /// The largest of them.
+    /// The largest round-trip time.
     pub worst: u32,
     /// How it is.
     pub state: State,
 }
 
 impl Row {
-    /// A path without subflows.
-    pub fn empty(interface: u32, endpoint: u8, local: End) -> Self {
+    /// A row for subflows like this one, which has none yet.
+    pub fn of(subflow: &Subflow) -> Self {
         Self {
-            token: 0,
-            interface,
-            endpoint,
-            ends: [local, End::NONE],
+            of: Subflow {
+                added: Counters::default(),
+                rtt: 0,
+                ..*subflow
+            },
             subflows: 0,
             backups: 0,
             waiting: 0,
             fallbacks: 0,
-            sent: 0,
-            received: 0,
-            retransmits: 0,
-            rtt: 0,
             worst: 0,
             state: State::Idle,
         }
     }
 
-    /// Bytes in both directions.
-    pub fn bytes(&self) -> u64 {
-        self.sent.saturating_add(self.received)
-    }
-
     /// How it is, as far as its subflows show.
     fn judge(&self) -> State {
+        let carried = self.of.added.bytes() > 0;
         match () {
-            () if self.bytes() == 0 && self.waiting > 0 => State::Stale,
+            () if !carried && self.waiting > 0 => State::Stale,
             () if self.subflows > 0 && self.backups == self.subflows => State::Backup,
-            () if self.bytes() > 0 => State::Active,
+            () if carried => State::Active,
             () => State::Idle,
         }
     }
@@ -386,19 +322,8 @@ pub struct Total {
     pub subflows: u64,
     /// Of these, those of connections whose peer speaks no MPTCP.
     pub fallbacks: u64,
-    /// Bytes sent since the look before.
-    pub sent: u64,
-    /// Bytes received.
-    pub received: u64,
-    /// Segments sent again.
-    pub retransmits: u64,
-}
-
-impl Total {
-    /// Bytes in both directions.
-    pub fn bytes(&self) -> u64 {
-        self.sent.saturating_add(self.received)
-    }
+    /// What they carried since the look before.
+    pub added: Counters,
 }
 
 /// Subflows as rows.
@@ -410,10 +335,11 @@ pub struct Rows {
     pub order: Vec<u128>,
     /// All of them together.
     pub total: Total,
-    index: Index,
-    // The row and the time in one number: sorted, a row's are together. After
-    // that, tokens.
-    times: Vec<u128>,
+    /// Where in `rows` a path is.
+    pub index: Index,
+    /// The row and the time in one number: sorted, a row's are together. After
+    /// that, tokens.
+    pub times: Vec<u128>,
 }
 
 impl Rows {
@@ -428,35 +354,40 @@ impl Rows {
             let Some(row) = self.rows.get_mut(at) else {
                 continue;
             };
-            row.sent = row.sent.saturating_add(subflow.added_sent);
-            row.received = row.received.saturating_add(subflow.added_received);
-            row.retransmits += u64::from(subflow.added_retransmits);
+            row.of.added.add(&subflow.added);
             if subflow.look == rates.look {
                 let has = |mark| u32::from(subflow.marks & mark != 0);
                 row.subflows += 1;
-                row.backups += has(Sample::BACKUP);
-                row.waiting += has(Sample::WAITING);
-                row.fallbacks += has(Sample::OPEN) & (1 - has(Sample::MPTCP));
-                if subflow.rtt > 0 && has(Sample::OPEN) > 0 {
+                row.backups += has(Subflow::BACKUP);
+                row.waiting += has(Subflow::WAITING);
+                row.fallbacks += has(Subflow::OPEN) & (1 - has(Subflow::MPTCP));
+                if subflow.rtt > 0 && has(Subflow::OPEN) > 0 {
                     self.times
                         .push((at as u128) << 32 | u128::from(subflow.rtt));
                 }
             }
         }
-        self.medians();
-        for row in &mut self.rows {
+        self.times.sort_unstable();
+        let mut rest = &self.times[..];
+        for (at, row) in self.rows.iter_mut().enumerate() {
+            let count = rest.iter().take_while(|time| *time >> 32 == at as u128);
+            let (times, others) = rest.split_at(count.count());
+            rest = others;
+            if let [.., worst] = times {
+                row.worst = *worst as u32;
+                row.of.rtt = times[(times.len() - 1) / 2] as u32;
+            }
             row.state = row.judge();
             self.total.subflows += u64::from(row.subflows);
             self.total.fallbacks += u64::from(row.fallbacks);
-            self.total.sent = self.total.sent.saturating_add(row.sent);
-            self.total.received = self.total.received.saturating_add(row.received);
-            self.total.retransmits += row.retransmits;
+            self.total.added.add(&row.of.added);
         }
         self.total.connections = self.count_connections(rates);
     }
 
     /// The row of a subflow, a new one if necessary.
-    fn row(&mut self, subflow: &Subflow, by: By) -> usize {
+    #[inline(never)]
+    pub fn row(&mut self, subflow: &Subflow, by: By) -> usize {
         let [local, _] = subflow.addresses;
         let token = match by {
             By::Path => 0,
@@ -468,10 +399,10 @@ impl Rows {
             let hash = hash(key ^ u64::from(token) << 32 ^ u64::from(subflow.interface) << 16);
             let rows = &self.rows;
             let known = self.index.find(hash, &mut |at| {
-                rows.get(at).is_some_and(|row| {
-                    row.token == token
-                        && row.interface == subflow.interface
-                        && row.ends[0].number == local
+                rows.get(at).is_some_and(|Row { of, .. }| {
+                    of.token == token
+                        && of.interface == subflow.interface
+                        && of.addresses[0] == local
                 })
             });
             if let Some(at) = known {
@@ -479,28 +410,10 @@ impl Rows {
             }
             self.index.insert(hash, new);
         }
-        let ends = subflow.ends();
-        let mut row = Row::empty(subflow.interface, subflow.endpoint, ends[0]);
-        row.token = token;
-        row.ends = ends;
+        let mut row = Row::of(subflow);
+        row.of.token = token;
         self.rows.push(row);
         new
-    }
-
-    fn medians(&mut self) {
-        self.times.sort_unstable();
-        let mut rest = &self.times[..];
-        while let Some(first) = rest.first() {
-            let at = first >> 32;
-            let count = rest.partition_point(|time| time >> 32 == at);
-            let (times, others) = rest.split_at(count);
-            rest = others;
-            let time = |at: usize| times.get(at).map_or(0, |time| *time as u32);
-            if let Some(row) = self.rows.get_mut(at as usize) {
-                row.rtt = time((count - 1) / 2);
-                row.worst = time(count - 1);
-            }
-        }
     }
 
     fn count_connections(&mut self, rates: &Rates) -> u64 {
@@ -522,7 +435,7 @@ impl Rows {
 
 /// Places in a list by a hash of the element. The caller compares elements.
 #[derive(Debug, Default)]
-struct Index {
+pub struct Index {
     // Hash, and place counted from 1. A power of two, at most half of them taken.
     slots: Vec<(u32, u32)>,
     taken: usize,
@@ -583,35 +496,27 @@ fn hash(number: u64) -> u32 {
 mod tests {
     use super::*;
 
-    fn end(number: u128) -> End {
-        End {
-            number,
-            port: 1,
-            family: 2,
-        }
-    }
-
-    fn sample(cookie: u64, interface: u32, sent: u64) -> Sample {
-        Sample {
+    fn sample(cookie: u64, interface: u32, sent: u64) -> Subflow {
+        Subflow {
+            addresses: [interface.into(), 99],
             cookie,
             token: 7,
             interface,
-            endpoint: 0,
-            ends: [end(interface.into()), end(99)],
             counters: Counters {
                 sent,
                 received: sent / 2,
-                retransmits: (sent / 100) as u32,
+                retransmits: sent / 100,
             },
             rtt: 100 * (cookie as u32 % 1000),
-            marks: Sample::OPEN | Sample::MPTCP,
+            marks: Subflow::OPEN | Subflow::MPTCP,
+            ..Subflow::default()
         }
     }
 
-    fn look(rates: &mut Rates, samples: &[Sample]) {
+    fn look(rates: &mut Rates, samples: &[Subflow]) {
         rates.begin();
         for sample in samples {
-            rates.seen(sample);
+            rates.seen(&mut sample.clone());
         }
         rates.end();
     }
@@ -623,7 +528,10 @@ mod tests {
     }
 
     fn sent(rates: &Rates) -> Vec<u64> {
-        rows(rates, By::Path).iter().map(|row| row.sent).collect()
+        rows(rates, By::Path)
+            .iter()
+            .map(|row| row.of.added.sent)
+            .collect()
     }
 
     #[test]
@@ -636,7 +544,8 @@ mod tests {
         let rows = rows(&rates, By::Path);
         let carried = rows
             .iter()
-            .map(|row| (row.sent, row.received, row.retransmits));
+            .map(|row| row.of.added)
+            .map(|added| (added.sent, added.received, added.retransmits));
         assert!(carried.eq([(0, 0, 0), (300, 150, 3)]));
         assert_eq!(rows[0].state, State::Idle);
         assert_eq!(rows[1].state, State::Active);
@@ -658,7 +567,7 @@ mod tests {
     fn a_handshake_is_not_counted_as_opened_before_it_is_over() {
         let mut rates = Rates::default();
         let mut opening = sample(1, 1, 0);
-        opening.marks = Sample::MPTCP;
+        opening.marks = Subflow::MPTCP;
         look(&mut rates, &[]);
         look(&mut rates, &[opening]);
         assert_eq!(rates.opened, 0);
@@ -696,7 +605,7 @@ mod tests {
         // Of a socket that is not known, nothing is known.
         rates.destroyed(3, &sample(3, 1, 5700).counters);
         rates.begin();
-        rates.seen(&sample(2, 1, 20));
+        rates.seen(&mut sample(2, 1, 20));
         rates.end();
         assert_eq!((sent(&rates), rates.ended), (vec![710], 1));
         let mut table = Rows::default();
@@ -711,7 +620,7 @@ mod tests {
     fn a_socket_that_was_reset_before_it_was_destroyed_adds_nothing() {
         let mut rates = Rates::default();
         look(&mut rates, &[sample(1, 1, 5000)]);
-        rates.destroyed(1, &Counters::NONE);
+        rates.destroyed(1, &Counters::default());
         rates.begin();
         rates.end();
         assert_eq!(sent(&rates), [0]);
@@ -748,16 +657,16 @@ mod tests {
             let samples: Vec<_> = (1..=count).rev().map(|at| sample(at, 1, 0)).collect();
             look(&mut rates, &samples);
             let row = rows(&rates, By::Path)[0];
-            assert_eq!((row.rtt, row.worst), (median, worst), "{count}");
+            assert_eq!((row.of.rtt, row.worst), (median, worst), "{count}");
         }
     }
 
     #[test]
     fn states_follow_from_what_was_carried() {
         let mut waiting = sample(1, 1, 0);
-        waiting.marks |= Sample::WAITING;
+        waiting.marks |= Subflow::WAITING;
         let mut backup = sample(2, 2, 0);
-        backup.marks |= Sample::BACKUP;
+        backup.marks |= Subflow::BACKUP;
         let mut rates = Rates::default();
         look(&mut rates, &[waiting, backup, sample(3, 3, 0)]);
         look(&mut rates, &[waiting, backup, sample(3, 3, 1)]);

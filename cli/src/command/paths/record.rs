@@ -1,9 +1,8 @@
 //! A row for machines: a JSON object, or the same as words on a line.
 
-use mptcp_codec::diag::End;
-
-use super::layout::{a_second, end_text, share, View};
+use super::layout::{a_second, end_text, share, News, View};
 use super::rates::{By, Row};
+use crate::kernel::Names;
 use crate::output::Output;
 use crate::session::pieces;
 use crate::text::Text;
@@ -14,13 +13,7 @@ const NUMBERS: &str = "connections opened ended unseen_subflows endpoint local_p
     retransmits retransmits_per_second subflows backup_subflows fallback_subflows";
 
 /// Prints a row. `now` is in seconds and microseconds.
-pub fn print(
-    view: &View,
-    row: &Row,
-    now: (u64, u32),
-    name: &mut dyn FnMut(u32, &mut Text),
-    out: &mut Output,
-) {
+pub fn print(view: &View, row: &Row, now: (u64, u32), names: &mut Names, out: &mut Output) {
     out.begin_record("");
     decimal(out, "time", now.0, now.1 / 1000, 3);
     let elapsed = view.elapsed;
@@ -29,12 +22,11 @@ pub fn print(
     let mut text = Text::default();
     if view.by != By::Path {
         text.bytes(b"0x");
-        text.hexadecimal(row.token.into(), 1);
+        text.hexadecimal(row.of.token.into(), 1);
         out.named_string("token", text.as_bytes());
         text.clear();
     }
-    name(row.interface, &mut text);
-    out.named_string("dev", text.as_bytes());
+    out.named_string("dev", names.known(row.of.interface));
     let subflow = view.by == By::Subflow;
     for (at, name) in ["local_address", "remote_address"].iter().enumerate() {
         if at == 0 || subflow {
@@ -45,26 +37,30 @@ pub fn print(
     }
     out.named_string("state", row.state.name());
     // Of what is not known or does not belong here.
-    const NONE: u64 = u64::MAX;
-    let port = |end: &End| if subflow { end.port.into() } else { NONE };
+    const NONE: u64 = News::NONE;
+    let ports = row
+        .of
+        .ports
+        .map(|port| if subflow { port.into() } else { NONE });
+    let added = row.of.added;
     let values = [
-        view.total.connections,
-        view.news.opened.unwrap_or(NONE),
-        view.news.ended.unwrap_or(NONE),
+        view.table.total.connections,
+        view.news.opened,
+        view.news.ended,
         view.news.unseen,
-        match row.endpoint {
+        match row.of.endpoint {
             0 => NONE,
             id => id.into(),
         },
-        port(&row.ends[0]),
-        port(&row.ends[1]),
-        share(row.bytes(), view.total.bytes()),
-        a_second(row.received, elapsed),
-        a_second(row.sent, elapsed),
-        row.received,
-        row.sent,
-        row.retransmits,
-        a_second(row.retransmits, elapsed),
+        ports[0],
+        ports[1],
+        share(added.bytes(), view.table.total.added.bytes()),
+        a_second(added.received, elapsed),
+        a_second(added.sent, elapsed),
+        added.received,
+        added.sent,
+        added.retransmits,
+        a_second(added.retransmits, elapsed),
         row.subflows.into(),
         row.backups.into(),
         row.fallbacks.into(),
@@ -74,7 +70,10 @@ pub fn print(
             out.named_number(name, *value);
         }
     }
-    for (name, time) in &[("rtt_seconds", row.rtt), ("rtt_worst_seconds", row.worst)] {
+    for (name, time) in &[
+        ("rtt_seconds", row.of.rtt),
+        ("rtt_worst_seconds", row.worst),
+    ] {
         let time = *time;
         if time > 0 {
             decimal(out, name, (time / 1_000_000).into(), time % 1_000_000, 6);
