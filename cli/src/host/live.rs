@@ -423,8 +423,8 @@ impl Live {
         // Lent apart from what is counted.
         let all = core::mem::take(&mut self.seen);
         let subflows = all.get(from..).unwrap_or_default();
-        let len = subflows.partition_point(|seen| seen.token() == token);
-        let subflows = subflows.get(..len).unwrap_or_default();
+        let len = subflows.iter().take_while(|seen| seen.token() == token);
+        let (subflows, _) = subflows.split_at(len.count());
         let (mut any, mut alive) = (0, 0);
         let (mut joined, mut ready, mut works) = (0, false, false);
         for seen in subflows {

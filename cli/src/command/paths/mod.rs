@@ -95,6 +95,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
         Some(_) => &ON_SCREEN,
         None => &PLAIN,
     };
+    let signals = sys::catch_signals(which).map_err(cannot_wait)?;
     let mut watch = Watch {
         paths: Paths {
             words,
@@ -112,10 +113,11 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
             news: News::UNKNOWN,
             looked: 0,
             elapsed: 0,
+            set_up: 0,
             turn: 0,
             hidden: false,
         },
-        signals: sys::catch_signals(which).map_err(cannot_wait)?,
+        signals,
         screen,
         interval,
         left,
@@ -315,17 +317,25 @@ impl Watch {
         let keys = self.screen.as_mut()?.keys();
         let mut happened = None;
         for key in &keys {
-            match *key {
-                b'q' | b'Q' => return Some(Happened::End(0)),
-                b' ' => self.paused = !self.paused,
-                b's' | b'S' => self.sort = self.sort.next(),
-                b'b' | b'B' => self.paths.by = self.paths.by.next(),
+            happened = Some(match key.to_ascii_lowercase() {
+                b'q' => return Some(Happened::End(0)),
+                b' ' => {
+                    self.paused = !self.paused;
+                    // The pause is one long interval.
+                    match self.paused {
+                        true => Happened::Changed,
+                        false => Happened::Time,
+                    }
+                }
+                b's' => {
+                    self.sort = self.sort.next();
+                    Happened::Changed
+                }
+                b'b' => {
+                    self.paths.by = self.paths.by.next();
+                    Happened::Changed
+                }
                 _ => continue,
-            }
-            happened = Some(match *key {
-                // The pause is one long interval.
-                b' ' if !self.paused => Happened::Time,
-                _ => Happened::Changed,
             });
         }
         happened
@@ -450,6 +460,8 @@ struct Paths {
     /// before.
     looked: u64,
     elapsed: u64,
+    /// Interfaces and endpoints of the last look, as one number.
+    set_up: u64,
     /// Counts looks.
     turn: u64,
     /// The kernel hides from this reader which connection a subflow belongs to.
@@ -467,16 +479,27 @@ struct Counted {
 impl Paths {
     /// Looks at everything.
     fn look(&mut self, session: &mut Session) -> Result<()> {
-        let mut places = Places::default();
-        places.read(session.path_manager()?)?;
-        let mut links = LinkEvents::with_capacity(self.links.len());
-        if let Some(routes) = &mut places.routes {
-            routes.interfaces(&mut links, &mut places.names)?;
+        self.places = Places::default();
+        self.places.read(session.path_manager()?)?;
+        self.links.clear();
+        if let Some(routes) = &mut self.places.routes {
+            routes.interfaces(&mut self.links, &mut self.places.names)?;
         }
-        let changed = links != self.links || places.endpoints != self.places.endpoints;
+        // What subflows' places depend on, in one number.
+        let mut set_up = 0;
+        for link in &self.links {
+            set_up = mix(set_up, u64::from(link.index) << 1 | u64::from(link.usable));
+        }
+        for endpoint in &self.places.endpoints {
+            set_up = mix(
+                set_up,
+                key_of(endpoint) as u64 ^ (key_of(endpoint) >> 64) as u64,
+            );
+            set_up = mix(set_up, endpoint.id().unwrap_or(0).into());
+            set_up = mix(set_up, endpoint.if_idx().unwrap_or(0).into());
+        }
+        let changed = core::mem::replace(&mut self.set_up, set_up) != set_up;
         let few = self.rates.len() <= FEW;
-        self.places = places;
-        self.links = links;
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
         self.connections.clear();
@@ -618,6 +641,13 @@ impl Paths {
         }
         Ok(())
     }
+}
+
+/// One number of two.
+fn mix(before: u64, number: u64) -> u64 {
+    (before ^ number)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(29)
 }
 
 /// The connections of the kernel's list: their subflows do not tell with whom they
