@@ -282,29 +282,41 @@ impl Text {
     }
 
     /// A number, hexadecimal in lower case, with at least `least` digits.
-    pub fn hexadecimal(&mut self, value: u64, least: usize) {
-        self.digits(value, 16, least);
+    pub fn hexadecimal(&mut self, mut value: u64, least: usize) {
+        let bits = u64::BITS - value.leading_zeros();
+        let digits = bits.div_ceil(4) as usize;
+        for byte in self.more(digits.max(least)).iter_mut().rev() {
+            *byte = digit(value & 15);
+            value >>= 4;
+        }
     }
 
-    /// A number in this base, with at least `least` digits.
-    pub fn digits(&mut self, mut value: u64, base: u64, least: usize) {
-        let mut rest = value;
-        let mut len = 1;
-        while rest >= base {
-            rest /= base;
-            len += 1;
-        }
-        let end = self.end + len.max(least);
-        if end > self.room.len() {
-            self.grow(end);
-        }
-        if let Some(room) = self.room.get_mut(self.end..end) {
-            for byte in room.iter_mut().rev() {
-                *byte = digit(value % base);
-                value /= base;
+    /// A number, decimal, with at least `least` digits.
+    pub fn digits(&mut self, value: u64, least: usize) {
+        let mut limit = 10_u64;
+        for _ in 1..least {
+            if value < limit {
+                self.byte(b'0');
             }
+            limit = limit.saturating_mul(10);
         }
-        self.end = end;
+        self.number(value);
+    }
+
+    /// A name between two bytes, the first of which may be missing: a word of a record.
+    pub fn field(&mut self, before: Option<u8>, name: &[u8], after: u8) {
+        let room = self.more(name.len() + 1 + usize::from(before.is_some()));
+        let room = match (before, room) {
+            (Some(before), [first, room @ ..]) => {
+                *first = before;
+                room
+            }
+            (_, room) => room,
+        };
+        if let Some((last, room)) = room.split_last_mut() {
+            copy(room, name);
+            *last = after;
+        }
     }
 
     /// An address of either family.

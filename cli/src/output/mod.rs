@@ -223,7 +223,7 @@ impl Output {
 
     /// A number with at least `least` digits.
     pub fn digits(&mut self, value: u64, least: usize) {
-        self.text.digits(value, 10, least);
+        self.text.digits(value, least);
     }
 
     /// A number, hexadecimal with at least `least` digits.

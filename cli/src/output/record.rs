@@ -25,11 +25,11 @@ impl Output {
         if self.style.json {
             return self.key(name);
         }
-        if self.form == Form::Assigned {
-            self.byte(b' ');
-        }
-        self.text(name);
-        self.byte(if self.form == Form::Words { b' ' } else { b'=' });
+        let (before, after) = match self.form {
+            Form::Words => (None, b' '),
+            Form::Assigned => (Some(b' '), b'='),
+        };
+        self.buffer().field(before, name.as_bytes(), after);
     }
 
     /// What comes after it.

@@ -53,7 +53,7 @@ impl Text {
         if scale > 1 {
             self.byte(b'.');
             let digits = if scale == 100 { 2 } else { 1 };
-            self.digits(rounded % scale, 10, digits);
+            self.digits(rounded % scale, digits);
         }
         self.bytes(prefix.map_or(b"", core::slice::from_ref));
         if units == Units::Binary {

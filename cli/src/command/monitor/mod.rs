@@ -23,7 +23,7 @@ mod snapshot;
 mod wanted;
 
 use self::device::Device;
-use self::namespace::Namespace;
+use self::namespace::{Buffers, Namespace};
 use self::screen::{broken, wait_for_reader, Screen};
 use self::wanted::Wanted;
 use crate::args::Options;
@@ -270,7 +270,7 @@ impl Monitor<'_> {
     }
 
     fn watch(&mut self) -> Result<()> {
-        let mut buffer = vec![0; namespace::ROOM];
+        let mut buffers = Buffers::new();
         let mut polled = Vec::new();
         // When those of this succession began to come, and how many have.
         let (mut since, mut succession) = (0, 0);
@@ -285,7 +285,7 @@ impl Monitor<'_> {
             if let Some(signal) = sys::caught_signal() {
                 self.end = signal;
                 for source in &mut self.sources {
-                    source.namespace.drain(screen, &mut buffer, false)?;
+                    source.namespace.drain(screen, &mut buffers, false)?;
                 }
                 return Ok(());
             }
@@ -313,7 +313,7 @@ impl Monitor<'_> {
             for source in &mut self.sources {
                 // None was waited for, or this one was.
                 if ready.next().unwrap_or(true) {
-                    events += source.namespace.drain(screen, &mut buffer, alone)?;
+                    events += source.namespace.drain(screen, &mut buffers, alone)?;
                 }
             }
             if all && ready.next() == Some(true) {

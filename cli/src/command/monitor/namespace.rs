@@ -17,10 +17,24 @@ use crate::sys::{self, Received};
 const BATCH: usize = sys::MOST;
 /// An event is at most 200 bytes.
 const EVENT: usize = 1024;
-/// Room for the events that one call receives.
-pub const ROOM: usize = EVENT * BATCH;
 /// How long the name of an interface is believed in, in milliseconds.
 const NAME_AGE: u64 = 100;
+
+/// Room for the events that one call receives.
+pub struct Buffers {
+    room: Vec<u8>,
+    received: [Received; BATCH],
+}
+
+impl Buffers {
+    /// Made once, and used for each call.
+    pub fn new() -> Self {
+        Self {
+            room: vec![0; EVENT * BATCH],
+            received: [Received::default(); BATCH],
+        }
+    }
+}
 
 /// A namespace and its events.
 pub struct Namespace {
@@ -64,20 +78,19 @@ impl Namespace {
     pub fn drain(
         &mut self,
         screen: &mut Screen,
-        buffer: &mut [u8],
+        Buffers { room, received }: &mut Buffers,
         mut wait: bool,
     ) -> Result<usize> {
         if let (Some(_), Some(device)) = (screen.args.dev, &mut self.device) {
             device.fresh = false;
         }
-        let mut received = [Received::default(); BATCH];
         let mut events = 0;
         while screen.wanted.count > 0 {
             let fd = self.path_manager.fd();
             // One that is waited for comes alone: no more room is prepared.
             let most = if wait { 1 } else { BATCH };
             let (Some(room), Some(received)) =
-                (buffer.get_mut(..most * EVENT), received.get_mut(..most))
+                (room.get_mut(..most * EVENT), received.get_mut(..most))
             else {
                 break;
             };

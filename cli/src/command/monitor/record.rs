@@ -40,10 +40,10 @@ pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     if json {
         out.key("event");
     } else {
-        out.byte(b'[');
-        for _ in name.len() + more.len()..16 {
-            out.byte(b' ');
-        }
+        // As wide as the longest name.
+        let blanks = b"[                ";
+        let wide = blanks.len().saturating_sub(name.len() + more.len()).max(1);
+        out.bytes(blanks.get(..wide).unwrap_or(blanks));
     }
     out.quote();
     out.text(name);

@@ -639,7 +639,7 @@ fn milliseconds(microseconds: u32, out: &mut Text) {
     out.number(rounded / scale);
     if digits > 0 {
         out.byte(b'.');
-        out.digits(rounded % scale, 10, digits);
+        out.digits(rounded % scale, digits);
     }
 }
 
