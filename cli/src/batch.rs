@@ -1,5 +1,7 @@
 //! The commands of a file, one after the other.
 
+use core::mem::ManuallyDrop;
+
 use crate::dispatch;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
@@ -8,51 +10,38 @@ use crate::iproute2::{self, Caller};
 use crate::output::{complain, Output};
 use crate::session::Session;
 use crate::sys::{self, Fd};
-use crate::text::Text;
 
 /// Runs the commands of a file.
 #[inline(never)]
 pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status> {
-    let opened;
-    let input = if file == "-" {
+    // The process ends after it: closing and freeing would only take time.
+    let input = ManuallyDrop::new(if file == "-" {
         session.batch_input = true;
-        &Fd::STDIN
+        Fd::STDIN
     } else {
-        opened = sys::open_joined(&[file.as_bytes()]).map_err(|error| {
+        sys::open_joined(&[file.as_bytes()]).map_err(|error| {
             let message = ["Cannot open file \"", file, "\" for reading"];
             Error::system(Kind::File, status::FAILED, &message, error).about(file)
-        })?;
-        &opened
-    };
-    let mut worst = 0;
-    let mut lines = Lines::default();
+        })?
+    });
+    let mut lines = ManuallyDrop::new(Lines::default());
     let mut line = Line::default();
+    let mut worst = 0;
     let mut number = 0;
-    let unreadable = |error: Errno, json: bool, number: u32| {
-        let what = ["Cannot read \"", file, "\""];
-        let error = Error::system(Kind::File, status::FAILED, &what, error);
-        complain(&error.report(json, Some((file, number))));
-        status::FAILED
-    };
     loop {
         if !lines.has_line() {
             // Whoever sends commands one by one wants the answer before the
             // next; a file comes in few pieces.
             session.out.flush()?;
-            match lines.wait(input) {
-                Ok(true) => {}
-                Ok(false) => return Ok(worst),
-                Err(error) => {
-                    return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
-                }
-            }
         }
-        number += 1;
-        line.clear();
-        let len = match lines.join(input, &mut line, &mut number) {
+        let len = match lines.next(&input, &mut line, &mut number) {
+            Ok(0) => return Ok(worst),
             Ok(len) => len,
             Err(error) => {
-                return Ok(worst.max(unreadable(error, session.options.json, number + 1)));
+                let what = ["Cannot read \"", file, "\""];
+                let error = Error::system(Kind::File, status::FAILED, &what, error);
+                report(session, &error, file, number + 1);
+                return Ok(worst.max(status::FAILED));
             }
         };
         if line.is_empty() {
@@ -61,7 +50,8 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
         }
         let result = line.run(lines.rest(), &mut |words| run_line(session, *caller, words));
         lines.start += len;
-        if session.options.answer {
+        let answers = session.options.answer;
+        if answers {
             answer(&mut session.out, number, &result);
             session.out.flush()?;
         }
@@ -70,24 +60,27 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
             Ok(status) => ended(status),
             Err(error) => error,
         };
-        let failed = error.status();
-        if !session.options.answer {
+        if !answers {
             // What went before stands in front of the complaint, where both go
             // to the same place.
             session.out.flush()?;
-            complain(&error.report(session.options.json, Some((file, number))));
+            report(session, &error, file, number);
         }
         // A refusal counts as a failed line, a mistake as what it is.
-        worst = worst.max(if failed == status::USAGE {
-            failed
-        } else {
-            status::FAILED
+        worst = worst.max(match error.status() {
+            status::USAGE => status::USAGE,
+            _ => status::FAILED,
         });
-        if !session.options.force && !session.options.answer {
-            session.out.flush()?;
+        if !session.options.force && !answers {
             return Ok(worst);
         }
     }
+}
+
+/// Writes what is wrong with a line to standard error.
+#[cold]
+fn report(session: &Session, error: &Error, file: &str, line: u32) {
+    complain(&error.report(session.options.json, Some((file, line))));
 }
 
 /// That a command of a batch ended with a status that is not 0, and no error.
@@ -104,33 +97,32 @@ fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
         Ok(status) => (*status, None),
         Err(error) => (error.status(), Some(error)),
     };
-    if out.style.json {
-        out.text("{\"line\":");
-        out.number(line.into());
-        out.text(",\"status\":");
-        out.number(status as u64);
-        if let Some(error) = error {
-            out.text(",\"error\":");
-            let mut object = Text::default();
-            error.object(&mut object, None);
-            out.bytes(object.as_bytes());
-        }
-        out.text("}\n");
-        return;
-    }
-    out.text("line ");
-    out.number(line.into());
-    out.text(" status ");
-    out.number(status as u64);
+    let json = out.style.json;
+    let text = out.buffer();
+    let [before_line, before_status, before_error]: [&[u8]; 3] = match json {
+        true => [b"{\"line\":", b",\"status\":", b",\"error\":"],
+        false => [b"line ", b" status ", b": "],
+    };
+    text.bytes(before_line);
+    text.number(line.into());
+    text.bytes(before_status);
+    text.number(status as u64);
     if let Some(error) = error {
-        out.text(": ");
-        // A usage text has many lines, an answer is one.
-        for part in error.message().split(|byte| *byte == b'\n') {
-            out.bytes(part);
-            out.text(" ");
+        text.bytes(before_error);
+        if json {
+            error.object(text, None);
+        } else {
+            // A usage text has many lines, an answer is one.
+            for byte in error.message() {
+                text.byte(if *byte == b'\n' { b' ' } else { *byte });
+            }
+            text.byte(b' ');
         }
     }
-    out.text("\n");
+    if json {
+        text.byte(b'}');
+    }
+    text.byte(b'\n');
 }
 
 fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<Status> {
@@ -160,14 +152,6 @@ impl Lines {
         self.start < self.whole
     }
 
-    /// Waits for the next line; returns whether there is one.
-    fn wait(&mut self, input: &Fd) -> core::result::Result<bool, Errno> {
-        while !self.has_line() && !self.ended {
-            self.fill(input)?;
-        }
-        Ok(!self.rest().is_empty())
-    }
-
     /// Whole lines that have been read and not taken; the last line of all may
     /// lack its newline.
     fn rest(&mut self) -> &mut [u8] {
@@ -175,31 +159,35 @@ impl Lines {
         self.buffer.get_mut(self.start..end).unwrap_or(&mut [])
     }
 
-    /// Puts a command together from the next line, and those that belong to
-    /// it; `number` is that of the first, then of the last. Returns how many
-    /// bytes they are.
-    fn join(
+    /// Waits for the next line, and puts a command together from it and those
+    /// that belong to it; `number` becomes that of the last. Returns how many
+    /// bytes they are: 0 where there are no more.
+    #[inline(never)]
+    fn next(
         &mut self,
         input: &Fd,
         line: &mut Line,
         number: &mut u32,
     ) -> core::result::Result<usize, Errno> {
         let mut len = 0;
+        line.clear();
         loop {
-            let (end, more) = line.take(self.rest(), len);
-            len = end;
-            if !more {
-                return Ok(len);
-            }
             // The next one may not have been read.
             while self.rest().len() <= len && !self.ended {
                 self.fill(input)?;
             }
             if self.rest().len() <= len {
-                line.end_of_file();
+                if len > 0 {
+                    line.end_of_file();
+                }
                 return Ok(len);
             }
             *number += 1;
+            let (end, more) = line.take(self.rest(), len);
+            len = end;
+            if !more {
+                return Ok(len);
+            }
         }
     }
 

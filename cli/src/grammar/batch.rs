@@ -219,20 +219,18 @@ impl Line {
         };
         // To ask for memory would take longer.
         let mut few = [text; FEW];
-        match few.get_mut(..self.count) {
-            Some(words) => {
-                cut(text, spans, words);
-                run(words)
-            }
+        let mut many = Vec::new();
+        let words = match few.get_mut(..self.count) {
+            Some(words) => words,
             None => {
-                let mut words: Vec<&str> = Vec::new();
                 for _ in spans {
-                    words.push(text);
+                    many.push(text);
                 }
-                cut(text, spans, &mut words);
-                run(&words)
+                &mut many
             }
-        }
+        };
+        cut(text, spans, words);
+        run(words)
     }
 
     /// Whether there is nothing to do.
