@@ -8,8 +8,7 @@ use crate::error::{status, Error, Kind};
 use crate::grammar::keyword::{each, Keyword};
 use crate::iproute2::{is_program_option, without_effect, Caller};
 use crate::session::{Command, Does};
-use crate::sys;
-use crate::text::{find, take, Text};
+use crate::text::{pieces, take_text, Text};
 
 /// Lines are not longer than this.
 const WIDTH: usize = 80;
@@ -101,13 +100,12 @@ impl Page<'_> {
             return;
         };
         self.put("\nOptions:\n");
-        let mut rest = help.output.as_bytes();
+        let mut rest = help.output.as_str();
         let mut within = false;
         while !rest.is_empty() {
-            let line = take(&mut rest, b'\n');
-            let line = sys::text(line).unwrap_or("");
+            let line = take_text(&mut rest, b'\n');
             if line.starts_with("  -") {
-                let long = pieces_of(line).find(|word| word.starts_with("--"));
+                let long = pieces(line).find(|word| word.starts_with("--"));
                 within = long.is_some_and(|long| long == "--help" || wanted(long));
             } else if !line.starts_with("   ") {
                 within = false;
@@ -125,7 +123,7 @@ impl Page<'_> {
 fn unit(text: &str) -> usize {
     let mut depth = 0;
     let mut end = 0;
-    for word in pieces_of(text) {
+    for word in pieces(text) {
         end += word.len();
         match word.as_bytes() {
             [b'[' | b'{'] => depth += 1,
@@ -138,13 +136,6 @@ fn unit(text: &str) -> usize {
         end += 1;
     }
     end.min(text.len())
-}
-
-fn pieces_of(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line.as_bytes();
-    core::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| sys::text(take(&mut rest, b' ')).unwrap_or(""))
-    })
 }
 
 /// Those that are built in.
@@ -270,19 +261,17 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
         }
         _ => {}
     }
-    let mut rest = command.help.as_bytes();
+    let mut rest = command.help;
     if !rest.is_empty() {
         page.end_line();
     }
     while !rest.is_empty() {
-        let line = take(&mut rest, b'\n');
-        let line = sys::text(line).unwrap_or("");
+        let line = take_text(&mut rest, b'\n');
         match line.strip_prefix('\t') {
             // A name and its explanation.
-            Some(line) => {
-                let end = find(line.as_bytes(), b' ');
-                let (name, about) = line.split_at_checked(end).unwrap_or((line, ""));
-                page.row(name, LONG_COLUMN, about.trim_ascii_start());
+            Some(mut about) => {
+                let name = take_text(&mut about, b' ');
+                page.row(name, LONG_COLUMN, about);
             }
             None if line.starts_with(' ') => {
                 page.put(line);

@@ -8,8 +8,8 @@
 
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{is_dashed, shortens};
-use crate::session::{among, Command, Does, Group};
-use crate::text::{self, parse_number};
+use crate::session::{Command, Does, Group};
+use crate::text::{among, parse_number, take_text};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -174,13 +174,13 @@ impl Row {
     fn next(&mut self, like: &str) -> bool {
         let letter = like.as_bytes().get(1);
         loop {
-            let mut row = cut(&mut self.rest, b'\n');
+            let mut row = take_text(&mut self.rest, b'\n');
             if row.is_empty() {
                 return false;
             }
             if letter.is_none() || row.as_bytes().get(1) == letter {
-                self.name = cut(&mut row, b' ');
-                self.ours = cut(&mut row, b' ');
+                self.name = take_text(&mut row, b' ');
+                self.ours = take_text(&mut row, b' ');
                 self.called = row;
                 return true;
             }
@@ -197,14 +197,6 @@ impl Row {
         }
         false
     }
-}
-
-/// Takes what comes before the next byte `end`, and that byte.
-fn cut(rest: &mut &'static str, end: u8) -> &'static str {
-    let end = text::find(rest.as_bytes(), end);
-    let (piece, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    *rest = behind.get(1..).unwrap_or("");
-    piece
 }
 
 /// What a command line asks for.
@@ -272,8 +264,8 @@ fn option<'a>(
         Some(stripped) if is_dashed(stripped) => stripped,
         _ => word,
     };
-    let equals = text::find(short.as_bytes(), b'=');
-    let name = short.get(..equals).unwrap_or(short);
+    let mut when = short;
+    let name = take_text(&mut when, b'=');
     let mut row = Row::BEFORE_ALL;
     let mut found = false;
     while !found && row.next(short) {
@@ -301,11 +293,11 @@ fn option<'a>(
     }
     if row.name == "-color" {
         const WHEN: &str = "always auto never";
-        argument = match (short.get(equals + 1..), rest.as_slice()) {
+        argument = match (when, rest.as_slice()) {
             // A word of its own, as options mostly have it.
-            (None, [when, ..]) if among(WHEN, when) => rest.next().unwrap_or(when),
-            (None | Some(""), _) => "always",
-            (Some(when), _) => when,
+            ("", [when, ..]) if name == short && among(WHEN, when) => rest.next().unwrap_or(when),
+            ("", _) => "always",
+            _ => when,
         };
         if !among(WHEN, argument) {
             return Err(caller.unknown_option(short));
@@ -449,19 +441,18 @@ pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>)
             }
         } else {
             // argh takes a value as a word of its own.
-            let equals = text::find(word.as_bytes(), b'=');
-            let (option, given) = word.split_at_checked(equals).unwrap_or((word, ""));
+            let mut given = word;
+            let option = take_text(&mut given, b'=');
             let Some(takes_value) = command.option(option) else {
                 return Err(unknown_option(command, option));
             };
-            word = option;
-            value = takes_value;
-            if let Some(given) = given.get(1..) {
-                if !takes_value {
-                    return Err(unknown_option(command, given));
-                }
+            if option == word {
+                value = takes_value;
+            } else if takes_value {
                 out.push(option);
-                (word, value) = (given, false);
+                word = given;
+            } else {
+                return Err(unknown_option(command, given));
             }
         }
         out.push(word);

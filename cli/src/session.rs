@@ -10,7 +10,7 @@ use crate::grammar::keyword::{self, Keyword};
 use crate::grammar::{self, Given, Takes};
 use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
-use crate::text::find;
+use crate::text::{among, pieces};
 
 /// What the commands of a run share.
 #[derive(Debug)]
@@ -227,24 +227,4 @@ impl Command {
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         pieces(self.words)
     }
-}
-
-/// Whether a word is one of those that blanks separate.
-#[inline(never)]
-pub fn among(words: &'static str, word: &str) -> bool {
-    pieces(words).any(|piece| piece == word)
-}
-
-/// What blanks separate.
-pub fn pieces(text: &'static str) -> impl Iterator<Item = &'static str> {
-    let mut rest = text;
-    core::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = find(rest.as_bytes(), b' ');
-        let piece = rest.get(..end);
-        rest = rest.get(end + 1..).unwrap_or("");
-        piece
-    })
 }

@@ -131,6 +131,26 @@ pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
     taken
 }
 
+/// The same of a text; `end` is ASCII.
+#[inline(never)]
+pub fn take_text<'a>(rest: &mut &'a str, end: u8) -> &'a str {
+    let len = find(rest.as_bytes(), end);
+    let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, ""));
+    *rest = behind.get(1..).unwrap_or("");
+    taken
+}
+
+/// What blanks separate.
+pub fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    core::iter::from_fn(move || (!text.is_empty()).then(|| take_text(&mut text, b' ')))
+}
+
+/// Whether a word is one of those that blanks separate.
+#[inline(never)]
+pub fn among(words: &str, word: &str) -> bool {
+    pieces(words).any(|piece| piece == word)
+}
+
 /// The text with this number, counted from 0, of those that `end` separates.
 pub fn nth(mut texts: &[u8], end: u8, number: usize) -> &[u8] {
     for _ in 0..number {

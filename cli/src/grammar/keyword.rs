@@ -8,8 +8,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 use super::given::slot;
 use super::value::shortens;
 use crate::near::Near;
-use crate::sys;
-use crate::text::{find as find_byte, take};
+use crate::text::{pieces, take_text};
 
 /// A word of a keyword list.
 #[derive(Debug)]
@@ -301,10 +300,7 @@ pub fn find(keywords: &'static [Keyword], word: &str) -> Option<&'static Keyword
 /// small, and for FLAG all flags that a user may set, with `[no]` in front both
 /// ways.
 pub fn each(words: &str, offer: &mut dyn FnMut(&str, &str)) {
-    let mut rest = words.as_bytes();
-    while !rest.is_empty() {
-        let word = take(&mut rest, b' ');
-        let word = sys::text(word).unwrap_or("");
+    for word in pieces(words) {
         if word.ends_with("FLAG") {
             for (flag, name) in &EndpointFlags::NAMES {
                 if *flag != EndpointFlags::IMPLICIT {
@@ -337,12 +333,12 @@ impl Keyword {
     /// What the value is called that follows, empty where there is none, and what
     /// the keyword means.
     pub fn explained(&self) -> (&'static str, &'static str) {
-        let mut value = 0;
+        let mut about = self.about;
+        let mut value = "";
         if self.reads.takes_value() {
-            value = find_byte(self.about.as_bytes(), b' ');
+            value = take_text(&mut about, b' ');
         }
-        let (value, about) = self.about.split_at_checked(value).unwrap_or_default();
-        (value, about.trim_ascii_start())
+        (value, about)
     }
 
     /// Whether usage that says `words` allows it.
@@ -352,12 +348,10 @@ impl Keyword {
             found |= no.is_empty() && word == self.name
         });
         // A value that stands alone.
-        let mut rest = words.as_bytes();
-        let mut before: &[u8] = b"[";
-        while !rest.is_empty() {
-            let word = take(&mut rest, b' ');
-            let alone = !before.iter().all(|b| b.is_ascii_lowercase());
-            found |= alone && word == self.name.as_bytes();
+        let mut before = "[";
+        for word in pieces(words) {
+            let alone = !before.bytes().all(|b| b.is_ascii_lowercase());
+            found |= alone && word == self.name;
             before = word;
         }
         found

@@ -4,8 +4,7 @@ use super::layout::{a_second, end_text, share, News, View};
 use super::rates::{By, Row};
 use crate::kernel::Names;
 use crate::output::Output;
-use crate::session::pieces;
-use crate::text::Text;
+use crate::text::{pieces, Text};
 
 /// The names of the numbers of a row, in the order of [`print`].
 const NUMBERS: &str = "connections opened ended unseen_subflows endpoint local_port remote_port \
