@@ -5,7 +5,7 @@ use mptcp_codec::inet::AF_INET6;
 use super::rates::{By, Row, Rows, State};
 use crate::kernel::Names;
 use crate::output::{Colour, Palette, Units};
-use crate::session::pieces;
+use crate::text::pieces;
 use crate::text::{nth, number, take, Text};
 
 /// The order of rows.
