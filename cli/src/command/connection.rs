@@ -16,7 +16,7 @@ use crate::kernel::connections::{
     self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
 };
 use crate::kernel::{Diagnostics, PathManager};
-use crate::output::{warn, Colour, Output, Units};
+use crate::output::{warn, Colour, Form, Item, Output};
 use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::sys;
 use crate::text::{padded, take, Text};
@@ -70,9 +70,8 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     let mut places = Places::default();
     let stats = session.options.stats;
     let (path_manager, out) = session.path_manager_and_output()?;
-    if out.style.json {
-        out.begin_array("");
-    } else if !out.style.oneline {
+    out.begin_list("");
+    if !out.style.json && !out.style.oneline {
         out.set_columns(sys::columns());
     }
     let mut printer = Printer {
@@ -109,9 +108,7 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     }
     let out = &mut session.out;
     out.set_columns(0);
-    if out.style.json {
-        out.end_array();
-    }
+    out.end_list();
     out.flush()?;
     if hidden.subflows {
         warn(
@@ -150,132 +147,19 @@ fn is(wanted: &Option<IpAddr>, end: &End) -> bool {
     wanted.is_none_or(|wanted| key(wanted) == end.number)
 }
 
-/// A row for each field: its name in JSON and what precedes it in text; empty
-/// means absent from that format. The texts are one string: a table of slices
-/// would be twice as large.
-macro_rules! items {
-    ($($item:ident $name:literal $front:literal)*) => {
-        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
-        enum Item {
-            $($item),*
-        }
-        static TEXTS: &str = concat!($($name, $front),*);
-        static SPANS: [Span; [$($name),*].len()] = spans(&[$([$name, $front]),*]);
-    };
-}
-
-/// Where the texts of an item are: the lengths of its name and its front, which
-/// follow each other from `start` on.
-#[derive(Copy, Clone)]
-struct Span {
-    start: u16,
-    name: u8,
-    front: u8,
-}
-
-items! {
-    Role "role" " "
-    State "state" " "
-    Listen "state" ""
-    Kind "kind" "    "
-    Subflows "subflows" " subflows "
-    MptcpInfo "mptcp_info" "    mptcp_info"
-    LocalId "local_id" " id "
-    RemoteId "remote_id" "/"
-    Endpoint "endpoint" " endpoint "
-    Device "dev" " dev "
-    Backup "backup" " backup"
-    BackupRemote "backup_remote" " backup_remote"
-    Share "share_percent" " share "
-    RttMicroseconds "rtt_us" ""
-    RttVariation "rttvar_us" ""
-    CongestionWindow "cwnd" " cwnd "
-    LastDataSent "last_data_sent_ms" ""
-    LastDataReceived "last_data_recv_ms" ""
-    LastAckReceived "last_ack_recv_ms" ""
-    Last "" " last "
-    TotalRetransmits "retransmits" ""
-    Mptcp "mptcp" "        mptcp"
-    TokenRem "token_rem" " token_rem "
-    RelwriteSeq "relwrite_seq" " relwrite_seq "
-    MapSeq "map_seq" " map_seq "
-    MapSfseq "map_sfseq" " map_sfseq "
-    SsnOffset "ssn_offset" " ssn_offset "
-    MapDatalen "map_datalen" " map_datalen "
-    TcpInfo "tcp_info" "        tcp_info"
-    Pending "pending" " pending "
-    Backlog "backlog" " backlog "
-    Rtt "" " rtt "
-    // Left out of text where they are 0.
-    BytesSent "bytes_sent" " sent "
-    BytesReceived "bytes_received" " received "
-    BytesAcked "bytes_acked" " acked "
-    Retransmitted "bytes_retrans" " retransmitted "
-    // The same, and wrong where they are not.
-    Retransmits "" " retransmits "
-    WrongState "state" " "
-    Fallback "fallback" " FALLBACK"
-    Incomplete "incomplete" " INCOMPLETE"
-    Lost "lost" " LOST "
-    NotEstablished "" " not_fully_established"
-}
-
-const fn spans<const N: usize>(texts: &[[&str; 2]; N]) -> [Span; N] {
-    let mut span = Span {
-        start: 0,
-        name: 0,
-        front: 0,
-    };
-    let mut spans = [span; N];
-    let mut at = 0;
-    while at < N {
-        span.start += span.name as u16 + span.front as u16;
-        span.name = texts[at][0].len() as u8;
-        span.front = texts[at][1].len() as u8;
-        spans[at] = span;
-        at += 1;
-    }
-    spans
-}
-
-impl Item {
-    /// Whether text leaves it out where it is 0.
-    fn is_silent(self) -> bool {
-        self >= Self::BytesSent
-    }
-
-    /// Whether it is coloured as what is not as it should be.
-    fn is_wrong(self) -> bool {
-        self >= Self::Retransmits
-    }
-
-    /// Its name in JSON.
-    fn name(self) -> &'static str {
-        let span = SPANS[self as usize];
-        let start = usize::from(span.start);
-        let end = start + usize::from(span.name);
-        TEXTS.get(start..end).unwrap_or("")
-    }
-
-    /// What precedes it in text.
-    fn front(self) -> &'static [u8] {
-        let span = SPANS[self as usize];
-        let start = usize::from(span.start) + usize::from(span.name);
-        let end = start + usize::from(span.front);
-        TEXTS.as_bytes().get(start..end).unwrap_or(b"")
-    }
-}
-
 /// Numbers of a connection.
 static OF_CONNECTION: [(Item, Field); 7] = [
-    (Item::BytesSent, MptcpInfo::FIELDS.bytes_sent),
-    (Item::BytesReceived, MptcpInfo::FIELDS.bytes_received),
-    (Item::BytesAcked, MptcpInfo::FIELDS.bytes_acked),
-    (Item::Retransmitted, MptcpInfo::FIELDS.bytes_retrans),
-    (Item::LastDataSent, MptcpInfo::FIELDS.last_data_sent),
-    (Item::LastDataReceived, MptcpInfo::FIELDS.last_data_recv),
-    (Item::LastAckReceived, MptcpInfo::FIELDS.last_ack_recv),
+    (Item::BYTES_SENT, MptcpInfo::FIELDS.bytes_sent),
+    (Item::BYTES_RECEIVED, MptcpInfo::FIELDS.bytes_received),
+    (Item::BYTES_ACKED, MptcpInfo::FIELDS.bytes_acked),
+    (Item::BYTES_RETRANS, MptcpInfo::FIELDS.bytes_retrans),
+    (Item::LAST_DATA_SENT, MptcpInfo::FIELDS.last_data_sent),
+    (Item::LAST_DATA_RECV, MptcpInfo::FIELDS.last_data_recv),
+    (Item::LAST_ACK_RECV, MptcpInfo::FIELDS.last_ack_recv),
 ];
+
+/// How many of them text has: the first.
+const IN_TEXT: usize = 4;
 
 /// Where the ends of a subflow stand, and where its line goes on if the terminal
 /// is too narrow.
@@ -380,38 +264,33 @@ impl Printer<'_> {
             return Ok(());
         }
         let json = self.out.style.json;
-        if json {
-            self.out.begin_object("");
-            self.out.json_hexadecimal("token", connection.token.into());
-        } else {
-            self.out.begin_wrapped(6);
-            self.out.text("token ");
-            match connection.token {
-                0 => self.out.text("none"),
-                token => self.out.hexadecimal(token.into(), 8),
-            }
+        self.out.begin_record("");
+        self.out.begin_wrapped(6);
+        self.out.begin_item(Item::TOKEN);
+        match connection.token {
+            0 if !json => self.out.text("none"),
+            token => self.out.token(token),
         }
         if let Some(role) = connection.role() {
-            let role = match role {
-                Role::Client => "client",
-                Role::Server => "server",
+            let role: &[u8] = match role {
+                Role::Client => b"client",
+                Role::Server => b"server",
             };
-            self.word(Item::Role, role);
+            self.out.item_string(Item::ROLE, role);
         }
         if let Some(state) = connection.state() {
             self.state(state);
         }
         if let Some(ends) = connection.ends() {
-            self.ends(&ends);
+            self.only_ends(&ends);
         }
-        self.mark(Item::Fallback, connection.is_fallback());
-        self.mark(Item::Incomplete, connection.incomplete);
-        self.number(Item::Lost, connection.lost as u64);
+        self.out.item_bool(Item::FALLBACK, connection.is_fallback());
+        self.out.item_bool(Item::INCOMPLETE, connection.incomplete);
+        self.out.item_number(Item::LOST, connection.lost as u64);
         self.counters(connection.socket, connection.lost as u64);
-        if json {
-            self.out.begin_array(Item::Subflows.name());
-        } else {
-            self.out.end_item();
+        self.out.begin_list("subflows");
+        if !json {
+            self.out.end_wrapped();
             self.out.end_line();
         }
         let (mut total, mut count) = (0_u64, 0);
@@ -439,11 +318,10 @@ impl Printer<'_> {
         for (at, subflow) in connection.subflows().enumerate() {
             self.subflow(subflow, at, connection.structures(at), total)?;
         }
-        if json {
-            self.out.end_array();
-            self.out.end_object();
-        } else if self.out.style.oneline {
-            self.out.text("\n");
+        self.out.end_list();
+        self.out.end_group();
+        if !json && self.out.style.oneline {
+            self.out.byte(b'\n');
         }
         Ok(())
     }
@@ -454,23 +332,28 @@ impl Printer<'_> {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
-        if !self.out.style.json {
-            let total = info.subflows_total().or(info.subflows());
-            let total = total.map(|count| u64::from(count).saturating_sub(lost));
-            self.number_of(Item::Subflows, total);
+        let total = info.subflows_total().or(info.subflows());
+        let total = total.map(|count| u64::from(count).saturating_sub(lost));
+        self.out.item_some(Item::SUBFLOWS, total);
+        let figures = match self.out.style.json {
+            true => &OF_CONNECTION[..],
+            false => &OF_CONNECTION[..IN_TEXT],
+        };
+        for (item, field) in figures {
+            let sent = field.read::<Native>(info.as_bytes());
+            self.out.item_some(*item, sent);
         }
-        self.figures(&OF_CONNECTION, 4, info.as_bytes());
         self.owner(socket);
         if self.stats {
-            self.fields(Item::MptcpInfo, MptcpInfo::LAYOUT, info.as_bytes());
+            self.fields("mptcp_info", "    ", MptcpInfo::LAYOUT, info.as_bytes());
         }
     }
 
     /// In JSON, whose it is.
     fn owner(&mut self, socket: &SocketView) {
         if self.out.style.json {
-            self.out.json_number("uid", socket.uid().into());
-            self.out.json_number("inode", socket.inode().into());
+            self.out.item_number(Item::UID, socket.uid().into());
+            self.out.item_number(Item::INODE, socket.inode().into());
         }
     }
 
@@ -484,44 +367,30 @@ impl Printer<'_> {
         total: u64,
     ) -> Result<()> {
         let json = self.out.style.json;
-        if json {
-            self.out.begin_object("");
-        } else {
-            self.out.begin_wrapped(INDENT);
-        }
-        self.word(
-            Item::Kind,
-            match (subflow.is_joined(), json) {
-                (true, _) => "joined",
-                (false, true) => "first",
-                (false, false) => "first ",
-            },
-        );
-        let ends = subflow.ends();
-        match json {
-            true => self.json_ends(&ends),
-            false => self.padded_ends(number, 2, ends[0].family),
-        }
+        self.out.begin_record("");
+        self.out.begin_wrapped(INDENT);
+        let kind: &[u8] = match (subflow.is_joined(), json) {
+            (true, _) => b"joined",
+            (false, true) => b"first",
+            (false, false) => b"first ",
+        };
+        self.out.item_string(Item::KIND, kind);
+        self.ends(&subflow.ends(), number);
         if json || subflow.state() != State::Established {
             self.state(subflow.state());
         }
-        self.number_of(Item::LocalId, subflow.local_id().map(u64::from));
-        self.number_of(Item::RemoteId, subflow.remote_id().map(u64::from));
+        self.out
+            .item_some(Item::LOCAL_ID, subflow.local_id().map(u64::from));
+        self.out
+            .item_some(Item::REMOTE_ID, subflow.remote_id().map(u64::from));
         let endpoint = self.places.endpoint(subflow);
         let index = self.places.interface(subflow);
         if endpoint != 0 {
-            self.number(Item::Endpoint, endpoint.into());
+            self.out.item_number(Item::ENDPOINT, endpoint.into());
         }
         if index != 0 {
-            if !json {
-                self.front(Item::Device);
-            }
             let name = self.places.name(self.path_manager, index);
-            if json {
-                self.out.json_string(Item::Device.name(), name);
-            } else {
-                self.out.coloured(Colour::Interface, name);
-            }
+            self.out.item_interface(Item::DEV, name);
         }
         self.flags(subflow);
         // A hundredth of much is exact enough.
@@ -531,7 +400,7 @@ impl Printer<'_> {
             None => bytes.checked_div(total / 100),
         };
         if let Some(share) = share {
-            self.number(Item::Share, share);
+            self.out.item_number(Item::SHARE, share);
             if !json {
                 self.out.byte(b'%');
             }
@@ -539,35 +408,38 @@ impl Printer<'_> {
         self.of_tcp(subflow);
         if let Some(structures) = structures {
             let info = &structures.info;
-            self.begin(Item::Mptcp);
+            self.begin("mptcp", "        ");
             match info.token_rem() {
                 Some(token) if !json => {
-                    self.front(Item::TokenRem);
-                    self.out.hexadecimal(token.into(), 8);
+                    self.out.begin_item(Item::TOKEN_REM);
+                    self.out.token(token);
                 }
-                token => self.number_of(Item::TokenRem, token.map(u64::from)),
+                token => self.out.item_some(Item::TOKEN_REM, token.map(u64::from)),
             }
-            self.number_of(Item::RelwriteSeq, info.relwrite_seq().map(u64::from));
-            self.number_of(Item::MapSeq, info.map_seq());
-            self.number_of(Item::MapSfseq, info.map_sfseq().map(u64::from));
-            self.number_of(Item::SsnOffset, info.ssn_offset().map(u64::from));
-            self.number_of(Item::MapDatalen, info.map_datalen().map(u64::from));
+            self.out
+                .item_some(Item::RELWRITE_SEQ, info.relwrite_seq().map(u64::from));
+            self.out.item_some(Item::MAP_SEQ, info.map_seq());
+            self.out
+                .item_some(Item::MAP_SFSEQ, info.map_sfseq().map(u64::from));
+            self.out
+                .item_some(Item::SSN_OFFSET, info.ssn_offset().map(u64::from));
+            self.out
+                .item_some(Item::MAP_DATALEN, info.map_datalen().map(u64::from));
             self.end();
-            self.fields(
-                Item::TcpInfo,
-                TcpInfo::LAYOUT,
-                structures.tcp_info().as_bytes(),
-            );
+            let sent = structures.tcp_info().as_bytes();
+            self.fields("tcp_info", "        ", TcpInfo::LAYOUT, sent);
         }
-        self.out.end_item();
+        self.out.end_wrapped();
         self.out.end_record();
         Ok(())
     }
 
     fn flags(&mut self, subflow: &Subflow) {
         let flags = subflow.flags();
-        self.mark(Item::Backup, flags.contains(SubflowFlags::BKUP_LOC));
-        self.mark(Item::BackupRemote, flags.contains(SubflowFlags::BKUP_REM));
+        self.out
+            .item_bool(Item::BACKUP, flags.contains(SubflowFlags::BKUP_LOC));
+        self.out
+            .item_bool(Item::BACKUP_REMOTE, flags.contains(SubflowFlags::BKUP_REM));
         if self.out.style.json {
             // Ends are not aligned in JSON.
             let [Side { text, .. }, _] = &mut self.sides;
@@ -577,44 +449,46 @@ impl Printer<'_> {
                     text.byte(*letter as u8);
                 }
             }
-            self.out.json_string("flags", text.as_bytes());
+            self.out.item_string(Item::FLAGS, text.as_bytes());
         }
         let established = flags.contains(SubflowFlags::FULLY_ESTABLISHED);
         let joining = !established && subflow.is_joined() && subflow.is_alive();
-        self.mark(Item::NotEstablished, joining);
+        self.out.item_bool(Item::NOT_ESTABLISHED, joining);
     }
 
     /// The figures of TCP that one looks at first.
     fn of_tcp(&mut self, subflow: &Subflow) {
         let figures = &subflow.figures;
-        let json = self.out.style.json;
-        self.time(Item::Rtt, figures.rtt);
-        self.number(Item::CongestionWindow, figures.cwnd.into());
-        self.number(Item::BytesSent, figures.bytes_sent);
-        self.number(Item::BytesAcked, figures.bytes_acked);
-        self.number(Item::BytesReceived, figures.bytes_received);
+        let out = &mut *self.out;
+        // Text has none of six fields: asked once, not for each.
+        let json = out.style.json;
+        out.item_milliseconds(Item::RTT, figures.rtt);
+        out.item_number(Item::CWND, figures.cwnd.into());
+        out.item_number(Item::BYTES_SENT, figures.bytes_sent);
+        out.item_number(Item::BYTES_ACKED, figures.bytes_acked);
+        out.item_number(Item::BYTES_RECEIVED, figures.bytes_received);
         if json {
-            self.number(Item::RttMicroseconds, figures.rtt.into());
-            self.number(Item::RttVariation, figures.rttvar.into());
-            self.number(Item::TotalRetransmits, figures.retransmits.into());
+            out.item_number(Item::RTT_US, figures.rtt.into());
+            out.item_number(Item::RTTVAR_US, figures.rttvar.into());
+            out.item_number(Item::RETRANSMITS, figures.retransmits.into());
         }
         // Without a connection the kernel counts these times from its start.
         if subflow.state() != State::SynSent {
             let times = [
-                (Item::LastDataSent, figures.last_data_sent),
-                (Item::LastDataReceived, figures.last_data_recv),
-                (Item::LastAckReceived, figures.last_ack_recv),
+                (Item::LAST_DATA_SENT, figures.last_data_sent),
+                (Item::LAST_DATA_RECV, figures.last_data_recv),
+                (Item::LAST_ACK_RECV, figures.last_ack_recv),
             ];
             let mut last = u32::MAX;
             for (item, time) in times {
                 last = last.min(time);
                 if json {
-                    self.number(item, time.into());
+                    out.item_number(item, time.into());
                 }
             }
-            self.number(Item::Last, last.into());
+            out.item_number(Item::LAST, last.into());
         }
-        self.number(Item::Retransmits, figures.retransmits.into());
+        out.item_number(Item::WRONG_RETRANSMITS, figures.retransmits.into());
     }
 
     fn listener(&mut self, socket: &SocketView) -> Result<()> {
@@ -624,175 +498,68 @@ impl Printer<'_> {
         }
         self.out.begin_record("");
         self.out.begin_wrapped(INDENT);
-        self.word(Item::Listen, "LISTEN");
-        self.ends(ends.get(..1).unwrap_or_default());
-        self.number(Item::Pending, socket.receive_queue().into());
-        self.number(Item::Backlog, socket.send_queue().into());
+        self.out.item_string(Item::LISTEN, b"LISTEN");
+        self.only_ends(ends.get(..1).unwrap_or_default());
+        self.out
+            .item_number(Item::PENDING, socket.receive_queue().into());
+        self.out
+            .item_number(Item::BACKLOG, socket.send_queue().into());
         self.owner(socket);
-        self.out.end_item();
+        self.out.end_wrapped();
         self.out.end_record();
         Ok(())
     }
 
     fn state(&mut self, state: State) {
         let item = match state {
-            State::Established => Item::State,
-            _ => Item::WrongState,
+            State::Established => Item::STATE,
+            _ => Item::WRONG_STATE,
         };
-        self.word(item, state.name().unwrap_or("UNKNOWN"));
+        let name = state.name().unwrap_or("UNKNOWN");
+        self.out.item_string(item, name.as_bytes());
     }
 
-    /// The ends of a socket, or the local one. In text they are the only ones.
-    fn ends(&mut self, ends: &[End]) {
-        if self.out.style.json {
-            return self.json_ends(ends);
-        }
+    /// The ends of a socket, or the local one, which are aligned with no others.
+    fn only_ends(&mut self, ends: &[End]) {
         for (side, end) in self.sides.iter_mut().zip(ends) {
             side.clear();
-            side.push(end);
+            if !self.out.style.json {
+                side.push(end);
+            }
         }
-        self.padded_ends(0, ends.len(), ends.first().map_or(0, |end| end.family));
+        self.ends(ends, 0);
     }
 
-    /// In text, the ends with this number, or the local one, as columns.
-    fn padded_ends(&mut self, number: usize, sides: usize, family: u16) {
-        let colour = match family {
-            AF_INET6 => Colour::Ipv6,
-            _ => Colour::Ipv4,
-        };
-        for side in self.sides.iter().take(sides) {
-            self.out.begin_item();
+    /// The ends of a socket, or the local one; in text as columns, where they have
+    /// this number.
+    fn ends(&mut self, ends: &[End], number: usize) {
+        const NAMES: [[&str; 2]; 2] = [
+            ["local_address", "local_port"],
+            ["remote_address", "remote_port"],
+        ];
+        for ((end, side), [address, port]) in ends.iter().zip(&self.sides).zip(&NAMES) {
+            if self.out.style.json {
+                self.out.json_address(address, end.address().as_ref());
+                self.out.json_number(port, end.port.into());
+                continue;
+            }
+            self.out.may_break();
             self.out.byte(b' ');
-            let end = side.get(number);
-            self.out.coloured(colour, end);
-            for _ in end.len()..side.widest {
+            let colour = match end.family {
+                AF_INET6 => Colour::Ipv6,
+                _ => Colour::Ipv4,
+            };
+            let text = side.get(number);
+            self.out.coloured(colour, text);
+            for _ in text.len()..side.widest {
                 self.out.byte(b' ');
             }
         }
     }
 
-    fn json_ends(&mut self, ends: &[End]) {
-        const NAMES: [[&str; 2]; 2] = [
-            ["local_address", "local_port"],
-            ["remote_address", "remote_port"],
-        ];
-        for (end, [address, port]) in ends.iter().zip(&NAMES) {
-            self.out.json_address(address, end.address().as_ref());
-            self.out.json_number(port, end.port.into());
-        }
-    }
-
-    /// In text, begins an item: its front, in the colour of all of it.
-    #[inline]
-    fn front(&mut self, item: Item) {
-        match item.is_wrong() || self.out.wraps() {
-            true => self.front_apart(item),
-            false => self.out.bytes(item.front()),
-        }
-    }
-
-    /// The same where the line may be broken, or the colour begins.
-    #[cold]
-    fn front_apart(&mut self, item: Item) {
-        let mut front = item.front();
-        if let [b' ', rest @ ..] = front {
-            self.out.begin_item();
-            self.out.byte(b' ');
-            front = rest;
-        }
-        if item.is_wrong() {
-            self.out.begin_colour(Colour::Wrong);
-        }
-        self.out.bytes(front);
-    }
-
-    /// In text, ends an item.
-    fn back(&mut self, item: Item) {
-        if item.is_wrong() {
-            self.out.end_colour();
-        }
-    }
-
-    /// True or false in JSON; in text nothing but its front where it is true.
-    fn mark(&mut self, item: Item, is: bool) {
-        if !self.out.style.json {
-            if is {
-                self.front(item);
-                self.back(item);
-            }
-        } else if !item.name().is_empty() {
-            self.out.json_bool(item.name(), is);
-        }
-    }
-
-    fn word(&mut self, item: Item, word: &str) {
-        if self.out.style.json {
-            self.out.json_string(item.name(), word.as_bytes());
-        } else {
-            self.front(item);
-            self.out.text(word);
-            self.back(item);
-        }
-    }
-
-    fn number(&mut self, item: Item, value: u64) {
-        if self.out.style.json {
-            let name = item.name();
-            if !name.is_empty() {
-                self.out.json_number(name, value);
-            }
-            return;
-        }
-        let mut front = item.front();
-        if item.is_silent() {
-            if value == 0 {
-                return;
-            }
-            if item.is_wrong() || self.out.style.units != Units::Raw {
-                self.front(item);
-                self.out.amount(value);
-                self.back(item);
-                return;
-            }
-        }
-        if self.out.wraps() {
-            self.front_apart(item);
-            front = b"";
-        }
-        self.out.buffer().named(front, value);
-    }
-
-    /// A time in microseconds, in text as milliseconds.
-    fn time(&mut self, item: Item, value: u32) {
-        if value != 0 && !self.out.style.json {
-            self.front(item);
-            self.out.number((value / 1000).into());
-            self.out.byte(b'.');
-            self.out.digits((value % 1000).into(), 3);
-        }
-    }
-
-    /// A number, if there is one.
-    fn number_of(&mut self, item: Item, value: Option<u64>) {
-        if let Some(value) = value {
-            self.number(item, value);
-        }
-    }
-
-    /// Figures, as far as the kernel sent them; in text the first few.
-    fn figures(&mut self, figures: &[(Item, Field)], in_text: usize, sent: &[u8]) {
-        let count = match self.out.style.json {
-            true => figures.len(),
-            false => in_text,
-        };
-        for (item, field) in figures.iter().take(count) {
-            self.number_of(*item, field.read::<Native>(sent));
-        }
-    }
-
     /// All fields of a structure that the kernel sent.
-    fn fields(&mut self, item: Item, layout: &'static Layout, sent: &[u8]) {
-        self.begin(item);
+    fn fields(&mut self, name: &str, indent: &str, layout: &'static Layout, sent: &[u8]) {
+        self.begin(name, indent);
         for (name, value) in layout.fields::<Native>(sent) {
             // All ones: no rate is set.
             if value == u64::MAX {
@@ -842,25 +609,15 @@ impl Printer<'_> {
 
     /// A field of a structure.
     fn field(&mut self, name: &str, value: u64) {
-        if self.out.style.json {
-            self.out.json_number(name, value);
-        } else {
-            self.field_name(name);
-            self.out.number(value);
-        }
-    }
-
-    fn field_name(&mut self, name: &str) {
-        self.out.begin_item();
-        self.out.byte(b' ');
-        self.out.text(name);
-        self.out.byte(b' ');
+        self.out.may_break();
+        self.out.named_number(name, value);
     }
 
     /// In text, the bits of a field by their names, the lowest first; those
     /// without a name as a number.
     fn bits(&mut self, name: &str, mut value: u64, words: &str) {
-        self.field_name(name);
+        self.out.may_break();
+        self.out.begin_field(name);
         let mut words = words.as_bytes();
         let mut bit = 1;
         let mut follows = value == 0;
@@ -886,21 +643,20 @@ impl Printer<'_> {
     }
 
     /// An object in JSON, another line in text.
-    fn begin(&mut self, item: Item) {
-        if self.out.style.json {
-            self.out.begin_object(item.name());
-        } else {
-            self.out.end_item();
+    fn begin(&mut self, name: &str, indent: &str) {
+        if !self.out.style.json {
+            self.out.end_wrapped();
             let end = if self.out.style.oneline { b'\\' } else { b'\n' };
             self.out.byte(end);
             self.out.begin_wrapped(12);
-            self.out.bytes(item.front());
+            self.out.text(indent);
         }
+        self.out.begin_titled(name, name);
+        self.out.form = Form::TITLED;
     }
 
     fn end(&mut self) {
-        if self.out.style.json {
-            self.out.end_object();
-        }
+        self.out.form = Form::WORDS;
+        self.out.end_group();
     }
 }

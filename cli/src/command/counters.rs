@@ -5,8 +5,7 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::kernel::proc::Counters;
-use crate::output::prometheus::Metrics;
-use crate::output::Output;
+use crate::output::Report;
 use crate::session::Session;
 use crate::session::{Command, Does};
 use crate::sys::{self, Polled};
@@ -110,11 +109,8 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut now = Counters::default();
     let Some(word) = asked.interval else {
         now.read()?;
-        if asked.prometheus {
-            expose(&mut Metrics::new(&mut session.out), &now)?;
-        } else {
-            print(&mut session.out, &now, &before, asked.all)?;
-        }
+        let report = &mut Report::new(&mut session.out, asked.prometheus);
+        print(report, &now, &before, asked.all);
         return Ok(0);
     };
     // Longer than poll can wait is a mistake.
@@ -137,11 +133,10 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
             return Ok(0);
         }
         now.read()?;
-        print(&mut session.out, &now, &before, asked.all)?;
-        if !session.out.style.json {
-            session.out.end_line();
-        }
-        session.out.flush()?;
+        let report = &mut Report::new(&mut session.out, false);
+        print(report, &now, &before, asked.all);
+        report.end_line();
+        report.out.flush()?;
         core::mem::swap(&mut before, &mut now);
     }
 }
@@ -161,60 +156,35 @@ fn added(name: &[u8], value: u64, before: &Counters) -> u64 {
     }
 }
 
-/// What was added to those that are not 0; with `all` then the others.
-fn print(out: &mut Output, counters: &Counters, before: &Counters, all: bool) -> Result<()> {
-    let json = out.style.json;
-    if json {
-        out.begin_object("");
-    }
+/// What was added to those that are not 0; with `all` then the others. As metrics all of
+/// them in the kernel's order: those of newer kernels too.
+pub fn print(report: &mut Report, counters: &Counters, before: &Counters, all: bool) {
+    report.out.begin_record("");
+    report.lines(25);
+    report.metric(
+        "mptcp_events_total{counter} counter MPTcpExt counters of the kernel by name; \
+         ip-mptcp counters --help explains them.",
+    );
+    let mut established = None;
     let mut zero = false;
     loop {
         for (name, value) in counters.all() {
             let value = added(name, value, before);
-            if (value == 0) != zero {
-                continue;
-            }
-            if json {
+            if report.metrics && name == GAUGE {
+                established = Some(value);
+            } else if report.metrics || (value == 0) == zero {
                 // A name is of letters and digits.
-                out.json_number(sys::text(name).unwrap_or("?"), value);
-            } else {
-                out.bytes(name);
-                for _ in name.len()..25 {
-                    out.byte(b' ');
-                }
-                out.amount(value);
-                out.end_line();
+                report.named_number(sys::text(name).unwrap_or("?"), value);
             }
         }
-        if zero || !all {
+        if report.metrics || zero || !all {
             break;
         }
         zero = true;
     }
-    if json {
-        out.end_object();
+    if let Some(value) = established {
+        report.metric("mptcp_established gauge MPTCP connections established now.");
+        report.sample(value);
     }
-    Ok(())
-}
-
-/// All of them in Prometheus' format, by the kernel's names: those of newer
-/// kernels too.
-pub fn expose(metrics: &mut Metrics, counters: &Counters) -> Result<()> {
-    metrics.begin(
-        "mptcp_events_total counter MPTcpExt counters of the kernel by name; \
-         ip-mptcp counters --help explains them.",
-    );
-    let mut gauge = None;
-    for (name, value) in counters.all() {
-        if name == GAUGE {
-            gauge = Some(value);
-        } else {
-            metrics.labelled("counter", name, value);
-        }
-    }
-    if let Some(value) = gauge {
-        metrics.begin("mptcp_established gauge MPTCP connections established now.");
-        metrics.sample(value);
-    }
-    Ok(())
+    report.out.end_group();
 }

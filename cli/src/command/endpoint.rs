@@ -263,9 +263,7 @@ pub fn show(session: &mut Session, given: &Given) -> Result<Status> {
         return Err(not_found());
     }
     let mut names = Names::default();
-    if out.style.json {
-        out.begin_array("");
-    }
+    out.begin_list("");
     for endpoint in &endpoints {
         let name = match endpoint.if_idx() {
             None | Some(0) => &[],
@@ -275,8 +273,6 @@ pub fn show(session: &mut Session, given: &Given) -> Result<Status> {
         members(out, endpoint, name);
         out.end_record();
     }
-    if out.style.json {
-        out.end_array();
-    }
+    out.end_list();
     Ok(0)
 }

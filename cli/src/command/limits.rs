@@ -63,20 +63,14 @@ pub fn set(session: &mut Session, given: &Given) -> Result<Status> {
 pub fn show(session: &mut Session, _: &Given) -> Result<Status> {
     let found = session.path_manager()?.limits()?;
     let out = &mut session.out;
-    if out.style.json {
-        out.begin_array("");
-        out.begin_object("");
-    }
+    out.begin_list("");
+    out.begin_record("");
     for (name, _, value) in limits::each(&found) {
         if let Some(value) = value {
             out.named_number(name, value.into());
         }
     }
-    if out.style.json {
-        out.end_object();
-        out.end_array();
-    } else {
-        out.end_line();
-    }
+    out.end_record();
+    out.end_list();
     Ok(0)
 }

@@ -3,20 +3,20 @@
 use mptcp_codec::mptcp::request::command;
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::counters::expose;
+use super::counters;
 use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::Host;
 use crate::kernel::connections::{is_fallback, survey, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
-use crate::output::prometheus::Metrics;
-use crate::output::Output;
+use crate::output::Report;
+use crate::output::{Form, Item, Output};
 use crate::session::Session;
 use crate::session::{Command, Does};
 use crate::state::members::members;
 use crate::sys;
-use crate::text::{nth, take};
+use crate::text::{self, nth, take};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -96,10 +96,12 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut counts = Counts::default();
     let counted = counts.read(session, &mut host).is_ok();
     let counts = counted.then_some(&counts);
-    if asked.prometheus {
-        measure(&mut session.out, &mut host, counts)?;
-    } else {
-        print(&mut session.out, &mut host, counts, &features);
+    let report = &mut Report::new(&mut session.out, asked.prometheus);
+    print(report, &mut host, counts, &features);
+    if report.metrics {
+        let mut counters = Counters::default();
+        counters.read()?;
+        counters::print(report, &counters, &Counters::default(), true);
     }
     Ok(0)
 }
@@ -122,54 +124,32 @@ fn device(names: &mut Names, index: u32) -> &[u8] {
     }
 }
 
-/// Begins an object in JSON, a line in text.
-fn begin(out: &mut Output, name: &str) {
-    if out.style.json {
-        out.begin_object(name);
-    } else {
-        out.text(name);
-    }
-}
-
-/// A member in JSON, words on the line in text.
-fn number(out: &mut Output, name: &str, value: u64) {
-    if out.style.json {
-        out.json_number(name, value);
-    } else {
-        put_name(out, name);
-        out.amount(value);
-    }
-}
-
-fn put_name(out: &mut Output, name: &str) {
-    out.byte(b' ');
-    out.text(name);
-    out.byte(b' ');
-}
-
-/// A member in JSON, a word in text.
-fn word(out: &mut Output, name: &str, word: &[u8]) {
-    if out.style.json {
-        out.json_string(name, word);
-    } else {
-        out.bytes(word);
-    }
-}
-
 /// What the kernel may be able to do; `None` where it does not say.
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
     let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
-    if !out.style.json {
-        put_name(out, name);
-    }
-    word(out, name, answer);
+    out.named_string(name, answer);
 }
 
-/// In text and in JSON.
-fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &Features) {
+/// As text, JSON or metrics.
+fn print(report: &mut Report, host: &mut Host, counts: Option<&Counts>, features: &Features) {
+    report.out.begin_record("");
+    if !report.metrics {
+        kernel(report.out, host, features);
+    }
+    sysctls(report);
+    report.metric("mptcp_limit{limit} gauge Limits of the path manager.");
+    report.begin("limits", "limits");
+    report.named_number("add_addr_accepted", host.add_addr_accepted.into());
+    report.named_number("subflows", host.more_subflows.into());
+    report.end();
+    endpoints(report, host);
+    connections(report, host, counts);
+    report.out.end_group();
+}
+
+fn kernel(out: &mut Output, host: &Host, features: &Features) {
     let has = |number: u8| Some(features.commands >> number & 1 != 0);
-    out.begin_record("");
-    begin(out, "kernel");
+    out.begin_titled("kernel", "kernel");
     feature(out, "events", Some(features.events));
     feature(out, "change", has(command::SET_FLAGS));
     feature(out, "user_space", has(command::ANNOUNCE));
@@ -182,103 +162,89 @@ fn print(out: &mut Output, host: &mut Host, counts: Option<&Counts>, features: &
     let laminar = flags.contains(EndpointFlags::LAMINAR).then_some(true);
     feature(out, "laminar", laminar);
     out.end_record();
-    sysctls(out);
-    begin(out, "limits");
-    number(out, "add_addr_accepted", host.add_addr_accepted.into());
-    number(out, "subflows", host.more_subflows.into());
-    out.end_record();
-    endpoints(out, host);
-    let json = out.style.json;
-    if !json {
-        out.text("connections");
-    }
-    if let Some(counts) = counts {
-        if json {
-            out.json_number("connections", counts.connections);
-        } else {
-            out.byte(b' ');
-            out.amount(counts.connections);
-        }
-        number(out, "fallbacks", counts.fallbacks);
-        if !counts.hidden {
-            number(out, "subflows", counts.subflows);
-            interfaces(out, host, counts);
-        }
-    } else if !json {
-        out.text(" unknown");
-    }
-    out.end_record();
 }
 
-fn endpoints(out: &mut Output, host: &mut Host) {
-    let json = out.style.json;
-    if json {
-        out.begin_array("endpoints");
-    }
+fn endpoints(report: &mut Report, host: &mut Host) {
+    report.metric("mptcp_endpoint_up gauge Whether an endpoint is up or translated.");
+    report.out.begin_list("endpoints");
     for endpoint in &host.places.endpoints {
-        begin(out, if json { "" } else { "endpoint " });
         let facts = host.facts(endpoint);
-        members(
-            out,
-            endpoint,
-            device(&mut host.places.names, facts.interface),
-        );
-        word(out, "state", facts.presence.name());
-        out.end_record();
-    }
-    if json {
-        out.end_array();
-    }
-}
-
-/// How many subflows each interface has.
-fn interfaces(out: &mut Output, host: &mut Host, counts: &Counts) {
-    let json = out.style.json;
-    if json {
-        out.begin_array("interfaces");
-    }
-    for (index, count) in &counts.by_interface {
-        let name = host.places.names.known(*index);
-        if json {
-            out.begin_object("");
-            out.json_string("dev", name);
-            out.json_number("subflows", *count);
-            out.end_object();
+        let dev = device(&mut host.places.names, facts.interface);
+        report.begin("", "endpoint ");
+        if report.metrics {
+            let id = text::number(facts.id.into());
+            report.label(b"id", id.as_bytes());
+            let address = endpoint.address().map(text::address);
+            report.label(b"address", &address.unwrap_or_default());
+            report.label(b"dev", dev);
         } else {
-            out.end_line();
-            out.text("subflows dev ");
-            out.bytes(name);
-            out.byte(b' ');
-            out.amount(*count);
+            report.out.form = Form::WORDS;
+            members(report.out, endpoint, dev);
+            report.out.form = Form::TITLED;
         }
+        let is_up = facts.presence.is_right();
+        report.string(Item::PRESENCE, facts.presence.name(), is_up.into());
+        report.end();
     }
-    if json {
-        out.end_array();
-    }
+    report.out.end_list();
 }
 
-/// The sysctls that there are.
-fn sysctls(out: &mut Output) {
-    out.begin_record("sysctl");
+/// Connections, and how many subflows each interface has.
+fn connections(report: &mut Report, host: &mut Host, counts: Option<&Counts>) {
+    report.title("connections");
+    let Some(counts) = counts else {
+        report.title(" unknown");
+        return report.end_line();
+    };
+    report.metric("mptcp_connections gauge MPTCP connections; fallback: those that became TCP.");
+    // A metric counts each once.
+    let elsewhere = if report.metrics { counts.fallbacks } else { 0 };
+    report.label(b"fallback", b"no");
+    report.number(Item::CONNECTIONS, counts.connections - elsewhere);
+    report.label(b"fallback", b"yes");
+    report.named_number("fallbacks", counts.fallbacks);
+    if counts.hidden {
+        return report.end_line();
+    }
+    if !report.metrics {
+        report.named_number("subflows", counts.subflows);
+    }
+    report.end_line();
+    report.metric("mptcp_subflows gauge Subflows by interface.");
+    report.out.begin_list("interfaces");
+    for (index, count) in &counts.by_interface {
+        report.begin("", "subflows");
+        report.named_string("dev", host.places.names.known(*index));
+        report.number(Item::SUBFLOWS_OF_DEV, *count);
+        report.end();
+    }
+    report.out.end_list();
+}
+
+/// The sysctls that there are; as metrics, the one that is one.
+fn sysctls(report: &mut Report) {
+    let mut value = Vec::new();
+    if report.metrics {
+        return sysctl(report, b"enabled", &mut value);
+    }
+    report.out.begin_record("sysctl");
     let mut names = Vec::new();
     // What cannot be listed is as good as missing.
     let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
-    let mut value = Vec::new();
     for name in &names {
-        sysctl(out, name, &mut value);
+        sysctl(report, name, &mut value);
     }
-    if out.style.json {
-        out.end_object();
-    }
+    report.out.end_group();
 }
 
 /// A sysctl of this name, if the kernel lets it be read, and what it is by
 /// default. Those of newer kernels have no default here.
-fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
+fn sysctl(report: &mut Report, name: &[u8], value: &mut Vec<u8>) {
     proc::sysctl(name, value);
     let Some(key) = sys::text(name) else {
         return;
     };
+    // What cannot be read is not 0.
     if value.is_empty() {
         return;
     }
@@ -289,65 +255,16 @@ fn sysctl(out: &mut Output, name: &[u8], value: &mut Vec<u8>) {
             default = line;
         }
     }
-    let json = out.style.json;
-    if json {
-        out.begin_object(key);
-    } else {
-        out.text("sysctl");
-        put_name(out, key);
+    report.metric("mptcp_enabled gauge Whether MPTCP is switched on.");
+    report.begin(key, "sysctl ");
+    report.title(key);
+    report.title(" ");
+    let enabled = proc::decimal(value) != 0;
+    report.string(Item::VALUE, value, enabled.into());
+    let out = &mut *report.out;
+    if !default.is_empty() && (out.style.json || *value != default) && !report.metrics {
+        out.item_string(Item::DEFAULT, default);
+        out.title(")");
     }
-    word(out, "value", value);
-    if json && !default.is_empty() {
-        out.json_string("default", default);
-    } else if !default.is_empty() && *value != default {
-        out.text(" (default ");
-        out.bytes(default);
-        out.byte(b')');
-    }
-    out.end_record();
-}
-
-/// In Prometheus' format.
-fn measure(out: &mut Output, host: &mut Host, counts: Option<&Counts>) -> Result<()> {
-    let metrics = &mut Metrics::new(out);
-    let mut enabled = Vec::new();
-    proc::sysctl(b"enabled", &mut enabled);
-    // What cannot be read is not 0.
-    if !enabled.is_empty() {
-        metrics.begin("mptcp_enabled gauge Whether MPTCP is switched on.");
-        metrics.sample((proc::decimal(&enabled) != 0).into());
-    }
-    metrics.begin("mptcp_limit gauge Limits of the path manager.");
-    let accepted = host.add_addr_accepted.into();
-    metrics.labelled("limit", b"add_addr_accepted", accepted);
-    let subflows = host.more_subflows.into();
-    metrics.labelled("limit", b"subflows", subflows);
-    metrics.begin("mptcp_endpoint_up gauge Whether an endpoint is up or translated.");
-    for endpoint in &host.places.endpoints {
-        let facts = host.facts(endpoint);
-        metrics.label("id");
-        metrics.out.number(facts.id.into());
-        metrics.label("address");
-        metrics.address(endpoint.address());
-        metrics.label("dev");
-        metrics.value(device(&mut host.places.names, facts.interface));
-        metrics.sample(facts.presence.is_right().into());
-    }
-    if let Some(counts) = counts {
-        metrics
-            .begin("mptcp_connections gauge MPTCP connections; fallback: those that became TCP.");
-        let multipath = counts.connections - counts.fallbacks;
-        metrics.labelled("fallback", b"no", multipath);
-        metrics.labelled("fallback", b"yes", counts.fallbacks);
-        if !counts.hidden {
-            metrics.begin("mptcp_subflows gauge Subflows by interface.");
-            for (index, count) in &counts.by_interface {
-                let dev = host.places.names.known(*index);
-                metrics.labelled("dev", dev, *count);
-            }
-        }
-    }
-    let mut counters = Counters::default();
-    counters.read()?;
-    expose(metrics, &counters)
+    report.end();
 }

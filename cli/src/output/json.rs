@@ -95,14 +95,6 @@ impl Output {
         json_string(&mut self.text, value);
     }
 
-    /// A string member of `0x` and a number in hexadecimal.
-    pub fn json_hexadecimal(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.text("\"0x");
-        self.hexadecimal(value, 1);
-        self.byte(b'"');
-    }
-
     /// A string member of an address, empty where there is none.
     pub fn json_address(&mut self, key: &str, address: Option<&IpAddr>) {
         self.key(key);

@@ -1,8 +1,9 @@
 //! Values to bytes: text, JSON and colour. Knows nothing of netlink.
 
-pub mod json;
-pub mod prometheus;
+mod item;
+mod json;
 mod record;
+mod report;
 mod units;
 mod wrap;
 
@@ -12,6 +13,8 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::sys::{self, Fd, Patience};
 use crate::text::Text;
+pub use item::Item;
+pub use report::Report;
 pub use units::Units;
 
 /// Which colours suit the terminal's background.
@@ -70,14 +73,41 @@ pub struct Style {
     pub units: Units,
 }
 
-/// How a field of a record looks in text.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+/// How a field of a record looks in text: what is before its name, between that and
+/// its value, and after that, 0 for nothing.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    before: Option<u8>,
+    between: u8,
+    after: u8,
+}
+
+impl Form {
     /// `name value `, as of endpoints.
-    #[default]
-    Words,
+    pub const WORDS: Self = Self::new(None, b' ', b' ');
     /// ` name=value`, as of events.
-    Assigned,
+    pub const ASSIGNED: Self = Self::new(Some(b' '), b'=', 0);
+    /// ` name value`, after a title.
+    pub const TITLED: Self = Self::new(Some(b' '), b' ', 0);
+
+    /// `name value` on a line of its own.
+    pub fn line(oneline: bool) -> Self {
+        Self::new(None, b' ', if oneline { b'\\' } else { b'\n' })
+    }
+
+    const fn new(before: Option<u8>, between: u8, after: u8) -> Self {
+        Self {
+            before,
+            between,
+            after,
+        }
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::WORDS
+    }
 }
 
 /// Where we are in a JSON document.
@@ -93,9 +123,9 @@ struct Layout {
 struct Wrap {
     // How many columns there are; 0 where lines are as long as they are.
     columns: usize,
-    // Where the line and its last item begin in the text.
+    // Where the line begins in the text, and where it may be broken last.
     line: usize,
-    item: usize,
+    part: usize,
     // Blanks at the beginning of the next lines.
     indent: usize,
 }

@@ -20,22 +20,66 @@ impl Output {
         }
     }
 
+    /// Ends one whose lines have ended in text.
+    pub fn end_group(&mut self) {
+        if self.style.json {
+            self.end_object();
+        }
+    }
+
+    /// A JSON array of records, the outermost or the value of `key`; nothing in text.
+    pub fn begin_list(&mut self, key: &str) {
+        if self.style.json {
+            self.begin_array(key);
+        }
+    }
+
+    /// Ends it.
+    pub fn end_list(&mut self) {
+        if self.style.json {
+            self.end_array();
+        }
+    }
+
+    /// Begins a record that has a title in text.
+    pub fn begin_titled(&mut self, key: &str, title: &str) {
+        self.begin_record(key);
+        self.title(title);
+    }
+
+    /// In text, a title; nothing in JSON.
+    pub fn title(&mut self, title: &str) {
+        if !self.style.json {
+            self.text(title);
+        }
+    }
+
     /// What comes before the value of a field.
     pub fn begin_field(&mut self, name: &str) {
         if self.style.json {
             return self.key(name);
         }
-        let (before, after) = match self.form {
-            Form::Words => (None, b' '),
-            Form::Assigned => (Some(b' '), b'='),
-        };
-        self.buffer().field(before, name.as_bytes(), after);
+        self.begin_named(name);
+    }
+
+    fn begin_named(&mut self, name: &str) {
+        let Form {
+            before, between, ..
+        } = self.form;
+        self.text.field(before, name.as_bytes(), between);
     }
 
     /// What comes after it.
     pub fn end_field(&mut self) {
-        if self.form == Form::Words && !self.style.json {
-            self.byte(b' ');
+        if !self.style.json {
+            self.end_named();
+        }
+    }
+
+    #[inline]
+    fn end_named(&mut self) {
+        if self.form.after != 0 {
+            self.byte(self.form.after);
         }
     }
 
@@ -46,11 +90,25 @@ impl Output {
         }
     }
 
+    /// The value of a token: as many digits as it has and a string in JSON, eight digits
+    /// in text.
+    pub fn token(&mut self, token: u32) {
+        let json = self.style.json;
+        if json {
+            self.text("\"0x");
+        }
+        self.hexadecimal(token.into(), if json { 1 } else { 8 });
+        self.quote();
+    }
+
     /// A number.
     pub fn named_number(&mut self, name: &str, value: u64) {
-        self.begin_field(name);
+        if self.style.json {
+            return self.json_number(name, value);
+        }
+        self.begin_named(name);
         self.number(value);
-        self.end_field();
+        self.end_named();
     }
 
     /// A number, if there is one.
@@ -75,11 +133,11 @@ impl Output {
         if self.style.json {
             return self.json_bool(name, true);
         }
-        if self.form == Form::Assigned {
-            self.byte(b' ');
+        if let Some(before) = self.form.before {
+            self.byte(before);
         }
         self.text(name);
-        self.end_field();
+        self.end_named();
     }
 
     /// The name of an interface, nothing where that is empty.

@@ -1,4 +1,4 @@
-//! Lines that fit a terminal: broken between items, and indented after that.
+//! Lines that fit a terminal: broken where they may be, and indented after that.
 
 use super::{Output, Wrap};
 
@@ -24,43 +24,43 @@ impl Output {
     pub fn begin_wrapped(&mut self, indent: usize) {
         let here = self.text.len();
         self.wrap.line = here;
-        self.wrap.item = here;
+        self.wrap.part = here;
         self.wrap.indent = indent;
     }
 
-    /// An item begins here, with a blank: the line may be broken at it.
+    /// The line may be broken here, at the blank that follows.
     #[inline]
-    pub fn begin_item(&mut self) {
+    pub fn may_break(&mut self) {
         if self.wraps() {
-            self.end_item();
-            self.wrap.item = self.text.len();
+            self.end_wrapped();
+            self.wrap.part = self.text.len();
         }
     }
 
-    /// The last item of a line has been written.
-    pub fn end_item(&mut self) {
+    /// The line ends here.
+    pub fn end_wrapped(&mut self) {
         let Wrap {
             columns,
             line,
-            item,
+            part,
             indent,
         } = self.wrap;
         let written = self.text.as_bytes();
-        if columns == 0 || item <= line || width(written.get(line..).unwrap_or(&[])) <= columns {
+        if columns == 0 || part <= line || width(written.get(line..).unwrap_or(&[])) <= columns {
             return;
         }
-        let mut end = item;
+        let mut end = part;
         while written.get(..end).is_some_and(|text| text.ends_with(b" ")) {
             end -= 1;
         }
-        let rest = written.get(item + 1..).unwrap_or(&[]).to_vec();
+        let rest = written.get(part + 1..).unwrap_or(&[]).to_vec();
         self.text.truncate(end);
         self.text.byte(b'\n');
         self.wrap.line = end + 1;
         for _ in 0..indent {
             self.text.byte(b' ');
         }
-        self.wrap.item = self.text.len();
+        self.wrap.part = self.text.len();
         self.text.bytes(&rest);
     }
 }
@@ -86,22 +86,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_between_items_and_colours_take_no_room() {
+    fn lines_are_broken_between_words_and_colours_take_no_room() {
         let mut out = Output::default();
         out.set_columns(22);
         out.begin_wrapped(4);
-        for item in [
+        for word in [
             "first",
             "\x1b[1;36msecond\x1b[0m",
             "12345   ",
             "12345",
             "67",
         ] {
-            out.begin_item();
+            out.may_break();
             out.text(" ");
-            out.text(item);
+            out.text(word);
         }
-        out.end_item();
+        out.end_wrapped();
         let text = out.buffer().as_bytes();
         let expected = " first \x1b[1;36msecond\x1b[0m 12345\n    12345 67";
         assert_eq!(String::from_utf8_lossy(text), expected);
@@ -112,11 +112,11 @@ mod tests {
         let mut out = Output::default();
         out.set_columns(10);
         out.begin_wrapped(2);
-        for item in [" 1", " 123456789012", " 2"] {
-            out.begin_item();
-            out.text(item);
+        for word in [" 1", " 123456789012", " 2"] {
+            out.may_break();
+            out.text(word);
         }
-        out.end_item();
+        out.end_wrapped();
         let text = out.buffer().as_bytes();
         assert_eq!(String::from_utf8_lossy(text), " 1\n  123456789012\n  2");
     }

@@ -241,7 +241,7 @@ impl Monitor<'_> {
             Error::system(Kind::Kernel, status::RECEIVE, &what, error)
         })?;
         let out = &mut self.screen.session.out;
-        out.form = Form::Assigned;
+        out.form = Form::ASSIGNED;
         out.keep();
         self.watch()?;
         self.finish()

@@ -62,12 +62,9 @@ pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
 pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
     let json = out.style.json;
     if let Some(token) = fields.token() {
-        if json {
-            out.json_hexadecimal("token", token.into());
-        } else {
-            out.begin_field("token");
-            out.hexadecimal(token.into(), 8);
-        }
+        out.begin_field("token");
+        out.token(token);
+        out.end_field();
     }
     if json {
         // In text, the addresses show it.
