@@ -179,7 +179,8 @@ fn plan(file: &mut File, data: &[u8]) {
     plan.limits = plan.limits.with_subflows(u32::from(byte()));
     plan.compare_limits(file, u32::from(byte()));
     if byte() & 1 == 0 {
-        plan.busy = Some(vec![IpAddr::from([10, 0, 0, byte() % 8])]);
+        plan.busy.push(IpAddr::from([10, 0, 0, byte() % 8]));
+        plan.surveyed = true;
     }
     plan.numbered = byte() & 1 == 0;
     for follow in [false, true] {

@@ -1,6 +1,6 @@
 //! Single words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::text::{find, parse_digit};
 
@@ -132,7 +132,14 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
 /// mapped into IPv6 for the address itself.
 #[inline(never)]
 pub fn same(one: IpAddr, other: IpAddr) -> bool {
-    one.to_canonical() == other.to_canonical()
+    mapped(one) == mapped(other)
+}
+
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
 }
 
 /// Whether the kernel could have an interface of this name.
@@ -160,7 +167,7 @@ pub fn is_dashed(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
 

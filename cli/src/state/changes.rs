@@ -24,6 +24,9 @@ pub fn carry_out(
     plan: &mut Plan,
     settings: &[Setting],
 ) -> Result<()> {
+    if plan.steps.is_empty() {
+        return Ok(());
+    }
     let _whole = sys::Whole::begin();
     let (follows, careful) = (plan.follows, plan.careful);
     let mut full = false;

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
-use super::endpoint::{clashes, flags_of, id_of, port_of};
+use super::endpoint::{address_of, clashes, flags_of, id_of, port_of};
 use super::members::members;
 use crate::error::{Error, Result, Status};
 use crate::grammar::batch::Line;
@@ -28,7 +28,7 @@ use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
 use crate::iproute2::{self, Caller, Target};
 use crate::output::Output;
 use crate::session::Command;
-use crate::text::{address, find, number, parse_number, Text};
+use crate::text::{find, number, parse_number, Text};
 
 /// What a state file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,16 +181,12 @@ fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
         return Err(Error::required("NAME VALUE"));
     };
     let full = *name;
-    let name = full
-        .strip_prefix("net.mptcp.")
-        .or_else(|| full.strip_prefix("net/mptcp/"))
-        .unwrap_or(full);
+    let short = full.strip_prefix("net.mptcp.");
+    let name = short.or_else(|| full.strip_prefix("net/mptcp/"));
+    let name = name.unwrap_or(full);
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-    if name.is_empty() || !name.bytes().all(plain) {
+    if name.is_empty() || name.starts_with("available_") || !name.bytes().all(plain) {
         return Err(Error::invalid(full, "a setting of net.mptcp is expected"));
-    }
-    if name.starts_with("available_") {
-        return Err(Error::invalid(full, "it can only be read"));
     }
     if value.is_empty() || value.len() > 64 || value.bytes().any(|byte| byte < b' ') {
         return Err(Error::invalid(value, "invalid value"));
@@ -339,34 +335,31 @@ pub fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
 #[inline(never)]
 fn check_pair(new: &Declared, other: &Declared) -> Result<()> {
     let (one, two) = (&new.endpoint, &other.endpoint);
+    let mut word = Text::default();
     let id = id_of(one);
-    if id != 0 && id == id_of(two) {
-        let id = number(id.into());
-        return Err(already(id.as_str(), other, b" has this id already"));
-    }
-    if new.spread != other.spread || port_of(one) != port_of(two) {
+    let what: &[u8] = if id != 0 && id == id_of(two) {
+        word.number(id.into());
+        b" has this id already"
+    } else if new.spread != other.spread || port_of(one) != port_of(two) {
         return Ok(());
-    }
-    if new.spread {
-        if new.dev == other.dev && new.prefix == other.prefix && overlap(new.family, other.family) {
-            let what = b" has all its addresses already";
-            return Err(already(&new.dev, other, what));
-        }
+    } else if new.spread
+        && new.dev == other.dev
+        && new.prefix == other.prefix
+        && overlap(new.family, other.family)
+    {
+        word.bytes(new.dev.as_bytes());
+        b" has all its addresses already"
     } else if clashes(one, two) {
-        let text = one.address().map_or_else(Vec::new, address);
-        let text = core::str::from_utf8(&text).unwrap_or("");
-        let what = b" has this address and port already";
-        return Err(already(text, other, what));
-    }
-    Ok(())
-}
-
-/// Another line has what this one names with `word`.
-fn already(word: &str, other: &Declared, what: &[u8]) -> Error {
+        word.address(address_of(one));
+        b" has this address and port already"
+    } else {
+        return Ok(());
+    };
+    let word = core::str::from_utf8(word.as_bytes()).unwrap_or("");
     let mut error = Error::invalid(word, "line ");
     error.push(number(other.line.into()).as_bytes());
     error.push(what);
-    error
+    Err(error)
 }
 
 fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
@@ -406,11 +399,6 @@ impl File {
     /// that is writing it, leaves that.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty() && self.limits_line == 0 && self.settings.is_empty()
-    }
-
-    /// The limits, where `most` is the kernel's maximum.
-    pub fn limits_with(&self, most: u32) -> Limits {
-        limits::with_most(self.limits, self.most, most)
     }
 
     /// Whether an interface has a default route for this address.

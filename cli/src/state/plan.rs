@@ -323,9 +323,11 @@ pub struct Plan {
     pub keeps_flags: bool,
     /// The ids.
     pub ids: Ids,
-    /// Addresses of living subflows: an endpoint that has one is not deleted
-    /// for an id. `None` until they have been looked up.
-    pub busy: Option<Vec<IpAddr>>,
+    /// Addresses of living subflows, once they have been looked up: an endpoint
+    /// that has one is not deleted for an id.
+    pub busy: Vec<IpAddr>,
+    /// They have been.
+    pub surveyed: bool,
     /// Whether an id depends on [`busy`](Self::busy), which is not known.
     pub unsure: bool,
     /// Every endpoint gets an id here, none is left to the kernel.
@@ -360,7 +362,8 @@ impl Default for Plan {
             keeps_flags: false,
             wanted: Vec::new(),
             ids: Ids([0; 256]),
-            busy: None,
+            busy: Vec::new(),
+            surveyed: false,
             unsure: false,
             numbered: false,
             mistakes: Vec::new(),
@@ -376,6 +379,7 @@ impl Plan {
     /// counts, then that with the longer prefix, then that with a name before
     /// that with a pattern; of two that are alike, and of two interfaces that
     /// both have the address, the one that is named first.
+    #[inline(never)]
     pub fn expand(&mut self, file: &File) {
         self.wanted.clear();
         self.unsure = false;
@@ -438,12 +442,9 @@ impl Plan {
     }
 
     fn is_busy(&mut self, endpoint: &Endpoint) -> bool {
-        let Some(busy) = &self.busy else {
-            self.unsure = true;
-            return true;
-        };
         let address = address_of(endpoint);
-        busy.iter().any(|of| same(*of, address))
+        self.unsure |= !self.surveyed;
+        !self.surveyed || self.busy.iter().any(|of| same(*of, address))
     }
 
     /// One of the endpoints from `begin` on has the id of the line: that which
@@ -484,11 +485,17 @@ impl Plan {
     pub fn compare_limits(&mut self, file: &File, most: u32) {
         let mut step = Step::new(Action::Limits, &Endpoint::EMPTY);
         step.line = file.limits_line;
-        step.limits = file.limits_with(most);
         let found = limits::each(&self.limits);
-        for (wanted, found) in limits::each(&step.limits).iter().zip(&found) {
-            if wanted.2 == found.2 {
-                step.limits = step.limits.without(wanted.1);
+        for ((_, number, value), (_, _, found)) in limits::each(&file.limits).iter().zip(&found) {
+            let value = match file.most & 1 << number {
+                0 => *value,
+                _ => Some(most),
+            };
+            match value {
+                Some(value) if Some(value) != *found => {
+                    step.limits = limits::with(step.limits, *number, value);
+                }
+                _ => {}
             }
         }
         if step.limits != Limits::EMPTY {
@@ -597,6 +604,7 @@ impl Plan {
         // Where others may have endpoints, those that go are named.
         let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
         all_go &= again.is_empty();
+        let begin = steps.len();
         for existing in &*present {
             let id = id_of(existing);
             let goes = match others {
@@ -607,25 +615,19 @@ impl Plan {
                 }
                 _ => ids.has(id, Ids::ASKED),
             };
-            if !goes {
+            if goes {
+                push(steps, Action::Delete, existing);
+            } else {
                 all_go = false;
                 ids.mark(id, Ids::STAYS);
             }
         }
         if all_go {
+            steps.truncate(begin);
             push(steps, Action::Flush, &Endpoint::EMPTY);
-        }
-        for existing in &*present {
-            if !all_go && !ids.has(id_of(existing), Ids::STAYS) {
-                push(steps, Action::Delete, existing);
-            }
         }
         for step in &*wanted {
             ids.mark(step.id(), Ids::CHOSEN);
-            let changed = EndpointFlags(flags_of(&step.endpoint).0 ^ step.before.0) & CHANGEABLE;
-            if step.action == Action::Change && changed.0 != 0 {
-                push_again(steps, step);
-            }
         }
         for step in &mut *wanted {
             if step.lacks_id() && !ids.has(step.had, Ids::TAKEN) {
@@ -648,10 +650,17 @@ impl Plan {
                 }
             }
         }
-        // Those with an id come first.
-        for pass in 0..2 {
+        // Those with an id are added first.
+        for pass in 0..3 {
             for step in &*wanted {
-                if step.action == Action::Add && (step.id() == 0) == (pass == 1) {
+                let differ = flags_of(&step.endpoint).0 ^ step.before.0;
+                let turn = match step.action {
+                    Action::Change if differ & CHANGEABLE.0 == 0 => continue,
+                    Action::Change => 0,
+                    _ if step.id() != 0 => 1,
+                    _ => 2,
+                };
+                if turn == pass {
                     push_again(steps, step);
                 }
             }
@@ -833,7 +842,8 @@ mod tests {
             }
             let mut plan = Plan {
                 present: present.clone(),
-                busy: Some(busy.clone()),
+                busy: busy.clone(),
+                surveyed: true,
                 ..Plan::default()
             };
             for line in 1..=1 + random.below(6) as u32 {
@@ -942,7 +952,8 @@ mod tests {
                 present: kernel.0.clone(),
                 own: copy(&plan.own),
                 wanted: copy(&wish),
-                busy: Some(busy.clone()),
+                busy: busy.clone(),
+                surveyed: true,
                 follows: follow,
                 ..Plan::default()
             };
@@ -1120,7 +1131,8 @@ mod tests {
             let mut plan = Plan {
                 seen: seen(),
                 present: vec![Endpoint::new([10, 1, 0, 1]).with_id(1).with_if_idx(1)],
-                busy,
+                surveyed: !unknown,
+                busy: busy.unwrap_or_default(),
                 ..Plan::default()
             };
             plan.expand(&file(text));

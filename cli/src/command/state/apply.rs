@@ -103,20 +103,12 @@ impl Job {
         for mistake in &self.plan.mistakes {
             self.reporter.report(mistake);
         }
-        for declared in &self.file.endpoints {
-            let dev = &declared.dev;
-            let named = !declared.spread && !dev.is_empty() && !declared.lacking.get();
-            if named && declared.indexes.is_empty() {
-                let error = Error::invalid(dev, "device does not exist");
-                self.reporter.report(&error.at(declared.line));
-            }
-        }
+        self.check_names(false);
         Ok(())
     }
 
     /// Makes the state that of the file, or looks what that would change.
     fn make(&mut self, path_manager: &mut PathManager, apply: &Options) -> Result<()> {
-        self.warn_of_names(false);
         self.plan(apply.keep)?;
         if !apply.dry_run {
             return self.carry_out(path_manager);

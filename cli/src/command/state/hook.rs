@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::Endpoint;
 
-use super::{routes, timeout, Job, Reporter, LONGEST_PAUSE};
+use super::{routes, Job, Reporter, LONGEST_PAUSE};
 use crate::error::{Error, Result};
 use crate::state::endpoint::{address_of, clashes, id_of, index_of};
 use crate::state::plan::{remember, Action, Plan};
@@ -239,25 +239,17 @@ impl Hooks {
         news
     }
 
+    /// Whether nothing runs.
+    pub fn are_over(&self) -> bool {
+        self.calls.iter().all(|call| call.child.is_none())
+    }
+
     /// Ends the calls: nothing waits for what they would do.
     pub fn stop(&self) {
         for call in &self.calls {
             if let Some(child) = &call.child {
                 child.kill();
             }
-        }
-    }
-
-    /// Calls the program for what was deleted, and waits until all calls are over.
-    pub fn finish(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
-        loop {
-            self.start(job, fd)?;
-            let mut polled = Vec::new();
-            self.polled(&mut polled);
-            if polled.is_empty() || sys::poll_all(&mut polled, timeout(self.due())).is_err() {
-                return Ok(());
-            }
-            self.hear(&mut job.reporter);
         }
     }
 }

@@ -6,13 +6,8 @@ use crate::text::Text;
 /// No more than this is kept for a reader that does not read.
 const MOST: usize = 64 * 1024;
 
-/// Standard output and standard error.
-pub struct Log {
-    json: bool,
-    streams: [Stream; 2],
-}
-
-struct Stream {
+/// Standard output or standard error.
+pub struct Stream {
     fd: Fd,
     text: Text,
     /// Lines that found no room, or that could not be written.
@@ -20,52 +15,32 @@ struct Stream {
     patience: Patience,
 }
 
-impl Log {
+impl Stream {
     /// Nothing is kept yet.
-    pub fn new(json: bool) -> Self {
-        let stream = |fd: Fd| Stream {
+    #[inline(never)]
+    pub fn new(fd: Fd) -> Self {
+        Self {
             text: Text::default(),
             dropped: 0,
             patience: Patience::of(&fd),
             fd,
-        };
-        Self {
-            json,
-            streams: [Fd::STDOUT, Fd::STDERR].map(stream),
+        }
+    }
+
+    /// What to wait for: that the reader has room again.
+    pub fn polled(&self) -> Polled {
+        match self.text.len() {
+            0 => Polled::read(&Fd::NONE),
+            _ => Polled::write(&self.fd),
         }
     }
 
     /// Writes lines, whole ones, or keeps them until there is room.
-    pub fn write(&mut self, output: &[u8], errors: &[u8]) {
-        for (stream, lines) in self.streams.iter_mut().zip([output, errors]) {
-            if !lines.is_empty() {
-                stream.add(self.json, lines);
-            }
-        }
-    }
-
-    /// What to wait for: that a reader has room again.
-    pub fn polled(&self) -> [Polled; 2] {
-        let [output, errors] = &self.streams;
-        [output, errors].map(|stream| match stream.text.len() {
-            0 => Polled::read(&Fd::NONE),
-            _ => Polled::write(&stream.fd),
-        })
-    }
-
-    /// Writes what the readers take now.
-    pub fn go_on(&mut self) {
-        for stream in &mut self.streams {
-            if !stream.text.is_empty() {
-                stream.write(self.json);
-            }
-        }
-    }
-}
-
-impl Stream {
     #[inline(never)]
-    fn add(&mut self, json: bool, lines: &[u8]) {
+    pub fn add(&mut self, json: bool, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
         if self.text.len() + lines.len() > MOST {
             self.dropped += count(lines);
             return;
@@ -93,7 +68,9 @@ impl Stream {
         self.dropped = 0;
     }
 
-    fn write(&mut self, json: bool) {
+    /// Writes what the reader takes now.
+    #[inline(never)]
+    pub fn write(&mut self, json: bool) {
         loop {
             let text = self.text.as_bytes();
             if text.is_empty() && self.dropped > 0 {

@@ -78,9 +78,8 @@ impl Reporter {
     /// nothing.
     fn read(&mut self, into: &mut File) -> Result<()> {
         let mut text = Vec::new();
-        let mut cannot = "Cannot open";
-        read_text(self.file, self.again, &mut text, &mut cannot)
-            .map_err(|error| file_error(cannot, self.name(), error))?;
+        read_text(self.file, self.again, &mut text)
+            .map_err(|error| file_error("Cannot open", self.name(), error))?;
         parse(&mut text, self.commands, into, &mut |error| {
             self.report(&error)
         });
@@ -103,14 +102,8 @@ fn file_error(what: &str, name: &str, error: Errno) -> Error {
     Error::system(Kind::File, status::FAILED, &message, error).about(name)
 }
 
-/// Reads all of the file. `cannot` says what could not be done to it.
-#[inline(never)]
-fn read_text(
-    file: &str,
-    again: bool,
-    text: &mut Vec<u8>,
-    cannot: &mut &'static str,
-) -> core::result::Result<(), Errno> {
+/// Reads all of the file.
+fn read_text(file: &str, again: bool, text: &mut Vec<u8>) -> core::result::Result<(), Errno> {
     let opened;
     let input = if file == STANDARD_INPUT {
         &Fd::STDIN
@@ -122,7 +115,6 @@ fn read_text(
         }?;
         &opened
     };
-    *cannot = "Cannot read";
     sys::read_all(input, text, LARGEST)
 }
 
@@ -285,21 +277,21 @@ impl Job {
         };
         let (steps, mistakes) = (plan.steps.len(), plan.mistakes.len());
         plan.careful = keep;
-        plan.busy = None;
+        plan.busy.clear();
+        plan.surveyed = false;
         loop {
             plan.expand(&self.file);
             let compared = plan.compare(others);
-            if !plan.unsure || plan.busy.is_some() {
+            if plan.surveyed || !plan.unsure {
                 return compared;
             }
-            let mut busy = Vec::new();
-            if living_subflows(self.buffer, &mut busy).is_err() {
+            plan.surveyed = true;
+            if living_subflows(self.buffer, &mut plan.busy).is_err() {
                 // Whether something would be lost is unknown: all stay.
                 for existing in &plan.present {
-                    busy.push(address_of(existing));
+                    plan.busy.push(address_of(existing));
                 }
             }
-            plan.busy = Some(busy);
             plan.steps.truncate(steps);
             plan.mistakes.truncate(mistakes);
         }
@@ -347,9 +339,11 @@ impl Job {
         self.plan.steps.clear();
     }
 
-    /// Warns of lines that no interface fits, with the name that may have been
-    /// meant; where it may come later, only if there is one.
-    fn warn_of_names(&mut self, later: bool) {
+    /// Reports lines that no interface fits, with the name that may have been
+    /// meant: `later`, where it may come, only if there is one, otherwise as
+    /// an error where the line is about one address.
+    #[inline(never)]
+    fn check_names(&mut self, later: bool) {
         for declared in &self.file.endpoints {
             if declared.dev.is_empty() || declared.lacking.get() || !declared.indexes.is_empty() {
                 continue;
@@ -359,25 +353,28 @@ impl Job {
             for (_, name) in self.names.all() {
                 near.offer(name);
             }
-            let mut message = Text::default();
-            message.bytes(if is_pattern(&declared.dev) {
-                b"no interface has a name like \""
-            } else {
-                b"there is no interface \""
-            });
-            message.bytes(dev);
-            message.byte(b'"');
-            let found = near.found();
-            if later && found.is_empty() {
+            let near = near.found();
+            let mut error;
+            if !later && !declared.spread {
+                error = Error::invalid(&declared.dev, "device does not exist");
+            } else if later && near.is_empty() {
                 continue;
+            } else {
+                let what: &[u8] = if is_pattern(&declared.dev) {
+                    b"no interface has a name like \""
+                } else {
+                    b"there is no interface \""
+                };
+                error = Error::warning(what);
+                error.push(dev);
+                error.push(b"\"");
+                if !near.is_empty() {
+                    error.push(b" (did you mean \"");
+                    error.push(&near);
+                    error.push(b"\"?)");
+                }
             }
-            if !found.is_empty() {
-                message.bytes(b" (did you mean \"");
-                message.bytes(&found);
-                message.bytes(b"\"?)");
-            }
-            let warning = Error::warning(message.as_bytes());
-            self.reporter.report(&warning.at(declared.line));
+            self.reporter.report(&error.at(declared.line));
         }
     }
 }
@@ -392,6 +389,12 @@ struct Complaints {
 }
 
 impl Complaints {
+    /// A round is over: what follows is complained of in the next one.
+    fn turn(&mut self) {
+        core::mem::swap(&mut self.before, &mut self.about);
+        self.about.clear();
+    }
+
     /// Whether a complaint was not made the last time: of a line or none,
     /// about an address or none.
     fn is_new(&mut self, error: &Error, line: u32, address: IpAddr) -> bool {

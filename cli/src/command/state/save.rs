@@ -17,7 +17,7 @@ use crate::state::file::{
 };
 use crate::state::plan::is_source;
 use crate::sys::{self, Fd};
-use crate::text::{number, take, vanished, Text};
+use crate::text::{take, vanished, Text};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -154,25 +154,23 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let folder = path.iter().rposition(|byte| *byte == b'/');
     let folder = path.get(..folder.map_or(0, |at| at + 1)).unwrap_or(&[]);
     // Short, so that there is room for it beside the longest names, and new.
+    let mut new = Text::default();
+    new.bytes(folder);
+    new.bytes(b".ip-mptcp-");
+    new.number(sys::process().into());
+    new.byte(b'-');
+    let end = new.len();
     let mut attempt = 0;
-    let (new, output) = loop {
-        let process = number(sys::process().into());
-        let digits = number(attempt);
-        let name = [
-            folder,
-            b".ip-mptcp-",
-            process.as_bytes(),
-            b"-",
-            digits.as_bytes(),
-            b"\0",
-        ];
-        let new = name.concat();
-        match sys::create(c_str(&new)) {
+    let output = loop {
+        new.truncate(end);
+        new.number(attempt);
+        new.byte(0);
+        match sys::create(c_str(new.as_bytes())) {
             Err(Errno(number)) if number == libc::EEXIST as usize && attempt < 1000 => attempt += 1,
-            created => break (new, created?),
+            created => break created?,
         }
     };
-    let (target, new) = (c_str(&path), c_str(&new));
+    let (target, new) = (c_str(&path), c_str(new.as_bytes()));
     let mut result = old.map_or(Ok(()), |old| sys::make_like(&output, &old));
     result = result
         .and_then(|()| write_all(&output, text))

@@ -6,7 +6,7 @@ use mptcp_codec::route;
 
 use super::heal::Healer;
 use super::hook::Hooks;
-use super::log::Log;
+use super::log::Stream;
 use super::{routes, timeout, with_file, Complaints, Job, LONGEST_PAUSE};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
@@ -42,8 +42,7 @@ struct Follower<'j> {
     due: u64,
     /// No later, whatever else changes.
     latest: u64,
-    /// When to try again what failed, and how long after that.
-    again: u64,
+    /// After how long to try again what failed.
     pause: u64,
     hooks: Hooks,
     /// The file was read since the last round.
@@ -54,7 +53,9 @@ struct Follower<'j> {
     last: bool,
     healer: Healer,
     complaints: Complaints,
-    log: Log,
+    json: bool,
+    output: Stream,
+    errors: Stream,
 }
 
 /// The row of the table of commands.
@@ -102,12 +103,13 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
             fresh: true,
             first: true,
             last: false,
-            log: Log::new(json),
+            json,
+            output: Stream::new(Fd::STDOUT),
+            errors: Stream::new(Fd::STDERR),
             healer: Healer::default(),
             hooks: Hooks::new(watch.exec),
             due: 0,
             latest: u64::MAX,
-            again: u64::MAX,
             pause: FIRST_PAUSE,
         };
         session.out.keep();
@@ -152,7 +154,7 @@ impl Follower<'_> {
         }
         loop {
             let now = sys::milliseconds();
-            let mut done = Ok(());
+            let (mut done, mut made) = (Ok(()), false);
             if self.healer.due() <= now {
                 done = self.heal(path_manager);
                 if done.is_err() {
@@ -164,52 +166,48 @@ impl Follower<'_> {
                 hears_routes = routes_matter;
                 done = done.and(news.listen_to_routes(hears_routes));
             }
-            if self.due.min(self.again) <= now && (done.is_ok() || !self.first) {
+            if self.due <= now && done.is_ok() {
                 self.due = u64::MAX;
                 self.latest = u64::MAX;
-                self.again = u64::MAX;
+                made = true;
                 match self.round(path_manager, out, &signals.fd) {
                     // A signal comes before it.
-                    Ok(false) => self.due = 0,
+                    Ok(false) => (self.due, made) = (0, false),
                     Ok(true) => {
-                        let plan = &self.job.plan;
-                        if self.first
-                            && plan
-                                .present
-                                .iter()
-                                .any(|existing| among(&plan.own, existing))
-                        {
+                        if self.first && !self.job.plan.own.is_empty() {
                             self.healer.look_in(FIRST_PAUSE);
                         }
                         self.first = false;
-                    }
-                    Err(error) => {
-                        if !self.first {
-                            let Complaints { before, about, .. } = &mut self.complaints;
-                            core::mem::swap(before, about);
+                        if self.last && self.hooks.are_over() {
+                            return Ok(());
                         }
-                        done = Err(error);
                     }
+                    Err(error) => done = Err(error),
                 }
             }
             match done {
-                Err(error) if self.first => return Err(error),
+                Err(error) if self.first || self.last => return Err(error),
                 Err(error) => self.trouble(&error),
                 Ok(()) => {}
             }
+            if made {
+                self.complaints.turn();
+            }
+            if core::mem::take(&mut self.complaints.failed) {
+                self.due = self.due.min(sys::milliseconds() + self.pause);
+                self.pause = LONGEST_PAUSE.min(2 * self.pause);
+            }
             self.write(out);
-            let [output, errors] = self.log.polled();
             polled.clear();
             polled.extend_from_slice(&[
                 Polled::read(&signals.fd),
                 Polled::read(news.fd()),
                 self.healer.polled(),
-                output,
-                errors,
+                self.output.polled(),
+                self.errors.polled(),
             ]);
             self.hooks.polled(&mut polled);
-            let due = self.due.min(self.again).min(self.healer.due());
-            let due = due.min(self.hooks.due());
+            let due = self.due.min(self.healer.due()).min(self.hooks.due());
             sys::poll_all(&mut polled, timeout(due)).map_err(receive_error)?;
             let Some([signal, changed, ended, output, errors]) = polled.first_chunk() else {
                 continue;
@@ -217,16 +215,20 @@ impl Follower<'_> {
             let mut weight = Weight::Nothing;
             if signal.is_ready() {
                 match sys::caught(signals).map(i32::from) {
-                    Some(libc::SIGHUP) => weight = self.read_again(),
-                    Some(_) if self.options.remove_on_exit => {
-                        return self.remove(path_manager, out)
+                    None => {}
+                    Some(libc::SIGHUP) if !self.last => weight = self.read_again(),
+                    Some(_) if self.options.remove_on_exit && !self.last => {
+                        // The endpoints of the file are deleted.
+                        self.job.file = File::default();
+                        self.last = true;
+                        weight = Weight::Now;
                     }
                     Some(_) => return Ok(()),
-                    None => {}
                 }
             }
             if output.is_ready() || errors.is_ready() {
-                self.log.go_on();
+                self.output.write(self.json);
+                self.errors.write(self.json);
             }
             if self.hooks.due() != u64::MAX && self.hooks.hear(&mut self.job.reporter) {
                 self.due = 0;
@@ -257,26 +259,19 @@ impl Follower<'_> {
 
     /// Takes news; says how soon they must be followed.
     fn hear(&mut self, fd: &Fd, news: &mut NewsSocket, weight: &mut Weight) -> Result<()> {
-        let mut links = Vec::new();
-        let mut rerouted = false;
+        let mut renamed = false;
         news.news(&mut |news| {
-            rerouted |= news.index == ROUTES;
-            if news.address.is_none() && news.index != ROUTES {
-                links.push(news.index);
+            if news.index == ROUTES {
+                self.healer.reroute();
+            } else if news.address.is_none() {
+                self.job.names.look_again(fd, news.index);
+                renamed = true;
             }
             *weight = (*weight).max(self.weigh(news));
         })?;
-        if rerouted {
-            self.healer.reroute();
-        }
         // Names move between interfaces; the news name one at most.
-        if !links.is_empty() && *weight == Weight::Nothing {
-            for index in links {
-                self.job.names.look_again(fd, index);
-            }
-            if self.job.find_interfaces(fd)? {
-                *weight = Weight::Later;
-            }
+        if renamed && *weight == Weight::Nothing && self.job.find_interfaces(fd)? {
+            *weight = Weight::Later;
         }
         Ok(())
     }
@@ -310,6 +305,7 @@ impl Follower<'_> {
     }
 
     /// Reads the file again.
+    #[inline(never)]
     fn read_again(&mut self) -> Weight {
         let mut file = File::default();
         let reporter = &mut self.job.reporter;
@@ -324,12 +320,12 @@ impl Follower<'_> {
         if reporter.status != 0 {
             return Weight::Nothing;
         }
-        for declared in &mut file.endpoints {
+        core::mem::swap(&mut self.job.file, &mut file);
+        for declared in &mut self.job.file.endpoints {
             // What was on an interface of this host once is no address of others.
             let known = |old: &Declared| old.local && clashes(&old.endpoint, &declared.endpoint);
-            declared.local = self.job.file.endpoints.iter().any(known);
+            declared.local = file.endpoints.iter().any(known);
         }
-        self.job.file = file;
         self.fresh = true;
         Weight::Now
     }
@@ -337,7 +333,8 @@ impl Follower<'_> {
     /// Hands what there is to say to the log.
     fn write(&mut self, out: &mut Output) {
         let text = &mut self.job.reporter.text;
-        self.log.write(out.buffer().as_bytes(), text.as_bytes());
+        self.output.add(self.json, out.buffer().as_bytes());
+        self.errors.add(self.json, text.as_bytes());
         text.clear();
         out.forget();
     }
@@ -345,13 +342,13 @@ impl Follower<'_> {
     /// Looks, and makes the endpoints what they should be, as far as that is
     /// possible; false if `until` became readable before the lock could be
     /// taken.
+    #[inline(never)]
     fn round(
         &mut self,
         path_manager: &mut PathManager,
         out: &mut Output,
         until: &Fd,
     ) -> Result<bool> {
-        self.complaints.about.clear();
         let locked = self.job.lock.take(until);
         if !self.last && !locked? {
             return Ok(false);
@@ -363,16 +360,10 @@ impl Follower<'_> {
         self.job.plan.again.clear();
         self.hooks.start(self.job, path_manager.fd())?;
         if self.fresh {
-            self.job.warn_of_names(true);
+            self.job.check_names(true);
         }
-        self.complaints.failed = false;
         self.job
             .account(path_manager, out, true, &mut self.complaints);
-        if self.complaints.failed {
-            self.fail();
-        }
-        let Complaints { before, about, .. } = &mut self.complaints;
-        core::mem::swap(before, about);
         let Plan { own, wanted, .. } = &mut self.job.plan;
         core::mem::swap(own, wanted);
         self.fresh = false;
@@ -418,17 +409,9 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Something is to be tried again.
-    fn fail(&mut self) {
-        if self.again == u64::MAX {
-            self.again = sys::milliseconds() + self.pause;
-            self.pause = LONGEST_PAUSE.min(2 * self.pause);
-        }
-    }
-
     /// An error that may pass, reported unless it was the last time.
     fn trouble(&mut self, error: &Error) {
-        self.fail();
+        self.complaints.failed = true;
         let none = IpAddr::from([0; 4]);
         if self.complaints.is_new(error, error.line(), none) {
             self.job.reporter.report(error);
@@ -447,13 +430,5 @@ impl Follower<'_> {
             self.due = 0;
         }
         Ok(())
-    }
-
-    /// Deletes the endpoints of the file.
-    fn remove(&mut self, path_manager: &mut PathManager, out: &mut Output) -> Result<()> {
-        self.job.file = File::default();
-        self.last = true;
-        self.round(path_manager, out, &Fd::NONE)?;
-        self.hooks.finish(self.job, path_manager.fd())
     }
 }
