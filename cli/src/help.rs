@@ -6,7 +6,7 @@ use argh::FromArgs;
 use crate::args::Options;
 use crate::error::{status, Error, Kind};
 use crate::grammar::keyword::{each, Keyword};
-use crate::iproute2::{is_program_option, without_effect, Caller};
+use crate::iproute2::{is_program_option, Caller};
 use crate::session::{Command, Does};
 use crate::text::{pieces, take_text, Text};
 
@@ -196,19 +196,22 @@ pub fn program(caller: &Caller, out: &mut Text) {
         page.row(command.name, COLUMN, command.about);
     }
     page.options(&is_program_option);
-    let mut about = String::from(
-        "Options may be written with one dash and shortened, as with ip(8): -j, -js, -json. \
-         Options of ip(8) that mean nothing here are accepted:",
-    );
-    without_effect(&mut |name| {
-        about.push(' ');
-        about.push_str(name);
-    });
-    about.push('.');
-    page.end_line();
-    page.flow(&about, 0);
     page.put(
         "\n\
+        Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
+        -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
+        -f -echo -0 -M -B",
+    );
+    page.put(if cfg!(feature = "connections") {
+        ""
+    } else if cfg!(feature = "health") {
+        " -s"
+    } else {
+        " -s -h -iec"
+    });
+    page.put(
+        ".\n\
+        \n\
         Examples:\n\
         \x20 Use a second uplink for further subflows:\n\
         \x20   ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow\n\

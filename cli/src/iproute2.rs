@@ -472,16 +472,6 @@ fn unknown_option(command: &Command, word: &str) -> Error {
         })
 }
 
-/// Hands out each option of `ip` that has no effect here.
-pub fn without_effect(each: &mut dyn FnMut(&str)) {
-    let mut row = Row::BEFORE_ALL;
-    while row.next("") {
-        if row.ours == NOTHING {
-            each(row.name);
-        }
-    }
-}
-
 /// Whether the program takes this option, in argh's spelling.
 pub fn is_program_option(name: &str) -> bool {
     let mut row = Row::BEFORE_ALL;

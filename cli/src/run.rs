@@ -32,9 +32,10 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let words = utf8(argv, &mut broken).leak();
     // Signals to `watch` wait until it can heed them, from here on.
     // The length is looked at first: every command goes through this.
-    let may_watch = words
-        .iter()
-        .any(|word| word.len() == WATCH.len() && *word == WATCH);
+    let may_watch = cfg!(feature = "state")
+        && words
+            .iter()
+            .any(|word| word.len() == WATCH.len() && *word == WATCH);
     if may_watch {
         sys::hold_signals(true);
     }

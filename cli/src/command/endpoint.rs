@@ -256,15 +256,13 @@ pub fn show(session: &mut Session, given: &Given) -> Result<Status> {
         (_, Some(id)) => path_manager.endpoint(id, &mut endpoints),
         (_, None) => path_manager.endpoints(&mut endpoints),
     }?;
-    if !given.is_empty() {
-        endpoints.retain(|endpoint| matches(endpoint, given));
-    }
-    if given.id().is_some() && endpoints.is_empty() {
+    let is_wanted = |endpoint: &&Endpoint| given.is_empty() || matches(endpoint, given);
+    if given.id().is_some() && !endpoints.iter().any(|endpoint| is_wanted(&endpoint)) {
         return Err(not_found());
     }
     let mut names = Names::default();
     out.begin_list("");
-    for endpoint in &endpoints {
+    for endpoint in endpoints.iter().filter(is_wanted) {
         let name = match endpoint.if_idx() {
             None | Some(0) => &[],
             Some(index) => names.get(path_manager.fd(), index),

@@ -65,11 +65,9 @@ pub fn show(session: &mut Session, _: &Given) -> Result<Status> {
     let out = &mut session.out;
     out.begin_list("");
     out.begin_record("");
-    for (name, _, value) in limits::each(&found) {
-        if let Some(value) = value {
-            out.named_number(name, value.into());
-        }
-    }
+    let accepted = found.add_addr_accepted().map(u64::from);
+    out.named_some("add_addr_accepted", accepted);
+    out.named_some("subflows", found.subflows().map(u64::from));
     out.end_record();
     out.end_list();
     Ok(0)

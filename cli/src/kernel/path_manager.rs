@@ -67,9 +67,9 @@ impl Request<'_> {
             (attribute::ADDR, self.local),
             (attribute::ADDR_REMOTE, self.remote),
         ];
-        for (number, end) in ends {
+        for (number, end) in &ends {
             if let Some(end) = end {
-                writer.nest(number, |nest| end.encode(nest));
+                writer.nest(*number, |nest| end.encode(nest));
             }
         }
         if let Some(limits) = self.limits {
