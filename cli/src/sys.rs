@@ -1324,6 +1324,8 @@ pub struct Memory {
 
 /// A block is large if less room than this would not do.
 const LARGE: usize = 1 << 16;
+/// Whether a command keeps a list as long as a host is busy.
+const LONG_LISTS: bool = cfg!(feature = "connections");
 /// The least room of a block beyond the piece: aligned for all, and enough for
 /// a pointer.
 const LEAST: usize = 16;
@@ -1446,12 +1448,16 @@ pub fn set_json_errors(json: bool) {
 }
 
 /// Memory from the kernel, all zero and aligned to its pages. Where it has none,
-/// the program ends here: the caller could only abort, without a word.
+/// the program ends: the caller could only abort, without a word.
 fn map(size: usize) -> *mut u8 {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, of nothing, wherever the kernel likes.
-    let block = unsafe { libc::mmap(null_mut(), size, access, flags, -1, 0) };
+    mapped(unsafe { libc::mmap(null_mut(), size, access, flags, -1, 0) })
+}
+
+/// What mmap or mremap returned, if it is a mapping.
+fn mapped(block: *mut c_void) -> *mut u8 {
     if block == libc::MAP_FAILED {
         let message: &[u8] = match json_errors() {
             true => {
@@ -1509,14 +1515,24 @@ unsafe impl GlobalAlloc for Memory {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // The last one of the piece grows where it is. All others move: what grows
-        // doubles.
-        if let Some(at) = self.offset(pointer) {
-            if at + layout.size() == self.used.get() {
+        match self.offset(pointer) {
+            // The last one of the piece grows where it is.
+            Some(at) if at + layout.size() == self.used.get() => {
                 if let Some(pointer) = self.take(at, size) {
                     return pointer;
                 }
             }
+            // A mapping moves without a copy: of a long list there is never twice as much.
+            None if LONG_LISTS && self.list(layout.size().min(size)).is_none() => {
+                // SAFETY: such a block is a mapping of that size, and the caller's.
+                let block = unsafe {
+                    let may_move = libc::MREMAP_MAYMOVE;
+                    libc::syscall(libc::SYS_mremap, pointer, layout.size(), size, may_move)
+                };
+                return mapped(block as *mut c_void);
+            }
+            // All others move: what grows doubles.
+            _ => {}
         }
         // SAFETY: the new block is distinct and at least as long as what is
         // copied.
