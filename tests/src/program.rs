@@ -663,8 +663,14 @@ pub fn at_first_write<T>(mut command: Command, look: impl FnOnce(u32) -> T) -> O
     let pid = child.id();
     let writes = until("the program to write", || {
         let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-        // The number of write(2) on this machine, and its first argument.
-        let writes = call.starts_with(&format!("{} 0x1 ", libc::SYS_write));
+        // The number of write(2) on this machine, and its first argument; or what waits
+        // for the reader and more, as the monitor does.
+        let mut writes = call.starts_with(&format!("{} 0x1 ", libc::SYS_write));
+        writes |= call.starts_with(&format!("{} ", libc::SYS_ppoll));
+        #[cfg(target_arch = "x86_64")]
+        {
+            writes |= call.starts_with(&format!("{} ", libc::SYS_poll));
+        }
         let ended = child.try_wait().is_ok_and(|status| status.is_some());
         (writes || ended).then_some(writes)
     });

@@ -1,5 +1,7 @@
 //! What a command costs in system calls.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -308,4 +310,94 @@ fn what_looks_at_connections_keeps_no_more_than_it_prints() {
             "{words}: {more} kB more"
         );
     }
+}
+
+/// Pages of a process that are its own, were written to, and hold nothing but zeros.
+fn pages_of_zeros(pid: u32) -> Option<usize> {
+    // Of Documentation/admin-guide/mm/pagemap.rst.
+    const PRESENT: u64 = 1 << 63;
+    const OF_A_FILE: u64 = 1 << 61;
+    // The kernel's page of zeros, which stands for what was only read, is not.
+    const MAPPED_ONCE: u64 = 1 << 56;
+    // SAFETY: plain call.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
+    let (pagemap, memory) = (open("pagemap").ok()?, open("mem").ok()?);
+    let mut count = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw-p ")) {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        let address = |digits| u64::from_str_radix(digits, 16);
+        for at in (address(start).ok()?..address(end).ok()?).step_by(size) {
+            let mut entry = [0; 8];
+            pagemap
+                .read_exact_at(&mut entry, at / size as u64 * 8)
+                .ok()?;
+            let entry = u64::from_ne_bytes(entry);
+            if entry & (PRESENT | OF_A_FILE | MAPPED_ONCE) == PRESENT | MAPPED_ONCE {
+                let mut page = vec![0; size];
+                memory.read_exact_at(&mut page, at).ok()?;
+                count += usize::from(page.iter().all(|byte| *byte == 0));
+            }
+        }
+    }
+    Some(count)
+}
+
+/// A buffer that is cleared before an answer fills a part of it is work for nothing: most
+/// that simple commands did, once. (`memset` and `calloc` in a profile: the bench `cost`.)
+#[test]
+fn no_command_writes_pages_of_zeros() {
+    let Some(mut load) = Load::fresh(1) else {
+        return;
+    };
+    load.open(3);
+    let folder = std::env::temp_dir().join(format!("zeros-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path that is text").to_owned()
+    };
+    // What prints nothing itself comes before what does.
+    let batch = file(
+        "batch",
+        "endpoint add 10.9.7.7 id 7 signal\nendpoint change id 7 backup\n\
+         endpoint replace 10.9.7.7 id 7 signal\nlimits set subflows 3\n\
+         endpoint delete id 7\nlimits show\n",
+    );
+    let flush = file("flush", "endpoint flush\nlimits show\n");
+    let state = file(
+        "state",
+        "limits set subflows 4\nendpoint add 10.9.0.9 id 9 signal\n",
+    );
+    let commands = [
+        "-V".to_owned(),
+        "endpoint show".into(),
+        "-j endpoint show id 1".into(),
+        "limits show".into(),
+        "monitor --snapshot --timeout 20".into(),
+        "connection show".into(),
+        "-s -j connection show".into(),
+        "-j connection show listen".into(),
+        "status".into(),
+        "status --prometheus".into(),
+        "counters --all".into(),
+        "paths --count 1 --interval 0.01".into(),
+        "doctor".into(),
+        "save".into(),
+        format!("apply --dry-run {state}"),
+        format!("-b {batch}"),
+        format!("-b {flush}"),
+    ];
+    for words in &commands {
+        let mut command = Command::new(binary());
+        command.args(words.split(' '));
+        let zeros = at_first_write(command, pages_of_zeros);
+        let zeros = zeros.unwrap_or_else(|| panic!("{words}: nothing was written"));
+        let zeros = zeros.expect("the pages of a process");
+        // One may be the C library's.
+        assert!(zeros <= 1, "{words}: {zeros} pages of zeros");
+    }
+    let _ = std::fs::remove_dir_all(&folder);
 }
