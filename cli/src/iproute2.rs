@@ -6,6 +6,7 @@
 //!
 //! No command is known here: the table of them comes with the [`Caller`].
 
+use crate::built;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{is_dashed, shortens};
 use crate::session::{Command, Does, Group};
@@ -137,9 +138,9 @@ macro_rules! rows {
 /// The options of `ip` in the order in which it tests them: the name, what it
 /// is for argh, and what its value is called if it has one. One text, for a
 /// table of three texts a row would be as large again.
-pub const OPTIONS: &str = if cfg!(feature = "connections") {
+pub const OPTIONS: &str = if built::CONNECTIONS {
     rows!("--human-readable", "--iec", "--stats")
-} else if cfg!(feature = "health") {
+} else if built::HEALTH {
     rows!("--human-readable", "--iec", ".")
 } else {
     rows!(".", ".", ".")

@@ -24,6 +24,7 @@
 
 pub mod args;
 mod batch;
+mod built;
 pub mod command;
 mod dispatch;
 mod errno;

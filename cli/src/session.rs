@@ -5,6 +5,7 @@
 //! table and know no command.
 
 use crate::args::{self, Options};
+use crate::built;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::keyword::{self, Keyword};
 use crate::grammar::{self, Given, Takes};
@@ -102,7 +103,7 @@ pub struct Command {
 }
 
 /// The keywords that commands of this build take among options.
-const AMONG_OPTIONS: &[Keyword] = if cfg!(feature = "connections") {
+const AMONG_OPTIONS: &[Keyword] = if built::CONNECTIONS {
     keyword::CONNECTION
 } else {
     &[]

@@ -11,7 +11,7 @@ use syn::visit::{self, Visit};
 /// The layers from the ground up, and what is in them: files or folders of `cli/src`. A file
 /// may use files of its own layer, as long as there is no circle, and of those below.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("bytes and text", &["text"]),
+    ("bytes and text", &["text", "built"]),
     ("errors", &["errno", "near", "error"]),
     ("system calls", &["sys"]),
     ("output", &["output"]),
@@ -267,4 +267,50 @@ fn no_file_reaches_up_and_none_is_in_a_circle() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// `#[cfg]` of a feature stands at a row of a table of commands, actions, options or
+/// keywords, or at the head of a module; `built.rs` has what else asks for one.
+#[test]
+fn a_feature_is_asked_for_at_rows_and_heads_of_modules_only() {
+    let mut wrong = String::new();
+    let mut rows = 0;
+    let mut files = vec![workspace().join("cli/src")];
+    while let Some(file) = files.pop() {
+        if file.is_dir() {
+            let entries = fs::read_dir(&file).expect("a folder");
+            files.extend(entries.map(|entry| entry.expect("an entry").path()));
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("readable");
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate() {
+            let asks = line.contains("cfg!(") || line.contains("#[cfg(");
+            if !asks || !line.contains("feature") || file.ends_with("built.rs") {
+                continue;
+            }
+            let next = lines[at + 1..]
+                .iter()
+                .find(|next| !next.starts_with("#[") && !next.starts_with("$(#["))
+                .unwrap_or(&"");
+            let is_row = next.ends_with("Command {")
+                || next.ends_with("COMMAND,")
+                || next.starts_with("state::")
+                || next.starts_with("crate::session::absent(")
+                || next.starts_with("keyword(")
+                // A row of `options!`.
+                || next.starts_with("pub $name:")
+                || next.starts_with("$name:");
+            let is_module = next.starts_with("mod ") || next.starts_with("pub mod ");
+            if line.contains("cfg!(") || !(is_row || is_module) {
+                wrong += &format!("{}:{}: {line}\n", file.display(), at + 1);
+            }
+            rows += 1;
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "a feature is asked for elsewhere:\n{wrong}"
+    );
+    assert!(rows > 20, "{rows}");
 }

@@ -6,6 +6,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use super::replace;
 use super::words::{changed, is_meant, not_found};
+use crate::built;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::{check_made, check_new, Family, CHANGEABLE};
 use crate::grammar::{keyword, same, slot, Given};
@@ -68,7 +69,7 @@ Examples:
         Command {
             name: "show",
             about: "Show endpoints: all, or those that match all words.",
-            words: if TOKENS { SHOW } else { SELECTOR },
+            words: if built::USER_SPACE { SHOW } else { SELECTOR },
             help: "Example:
   ip-mptcp -j endpoint show signal",
             does: words(show),
@@ -100,10 +101,7 @@ Example:
     ]),
 };
 
-/// Whether the endpoints of one connection can be shown.
-const TOKENS: bool = cfg!(feature = "user-space");
-
-/// What chooses endpoints to show.
+/// What chooses endpoints to show, those of one connection too.
 const SHOW: &str = "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ] \
                     [ token T ]";
 
@@ -252,7 +250,7 @@ pub fn show(session: &mut Session, given: &Given) -> Result<Status> {
     let (path_manager, out) = session.path_manager_and_output()?;
     let mut endpoints = Vec::new();
     match (given.token(), given.id()) {
-        (Some(token), _) if TOKENS => path_manager.endpoints_of(token, &mut endpoints),
+        (Some(token), _) if built::USER_SPACE => path_manager.endpoints_of(token, &mut endpoints),
         (_, Some(id)) => path_manager.endpoint(id, &mut endpoints),
         (_, None) => path_manager.endpoints(&mut endpoints),
     }?;

@@ -1,10 +1,6 @@
 //! `subflow show`, `create`, `delete`, `change`: the rows of actions that are
 //! done elsewhere.
 
-#[cfg(feature = "connections")]
-use super::connection;
-#[cfg(feature = "user-space")]
-use super::user_space;
 use crate::grammar::keyword;
 use crate::session::{taking, words, Command, Does, Group};
 
@@ -32,7 +28,7 @@ const ACTIONS: &Group = &Group {
                 words: "token T",
                 help: "Example:
   ip-mptcp subflow show token 0x5ca81c12",
-                does: words(connection::show_asked),
+                does: words(super::connection::show_asked),
             },
             #[cfg(not(feature = "connections"))]
             crate::session::absent("show", "connections"),
@@ -45,7 +41,7 @@ const ACTIONS: &Group = &Group {
                 help: "Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 \\
       to 192.0.2.2 port 443",
-                does: words(user_space::create),
+                does: words(super::user_space::create),
             },
             #[cfg(not(feature = "user-space"))]
             crate::session::absent("create", "user-space"),
@@ -57,7 +53,7 @@ const ACTIONS: &Group = &Group {
                 help: "Example:
   ip-mptcp subflow delete token 0x5ca81c12 from 10.0.2.1 port 40123 \\
       to 192.0.2.2 port 443",
-                does: words(user_space::delete),
+                does: words(super::user_space::delete),
             },
             #[cfg(not(feature = "user-space"))]
             crate::session::absent("delete", "user-space"),
@@ -69,7 +65,7 @@ const ACTIONS: &Group = &Group {
                     "token T from ADDRESS [ port P ] to ADDRESS [ port P ] { backup | nobackup }",
                 help: "Example:
   ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup",
-                does: words(user_space::change),
+                does: words(super::user_space::change),
             },
             #[cfg(not(feature = "user-space"))]
             crate::session::absent("change", "user-space"),

@@ -5,6 +5,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use super::given::{bit, slot};
 use super::keyword::Keyword;
+use crate::built;
 
 /// What may be given, and what must be.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -20,13 +21,13 @@ const NEEDED: u32 = 24;
 /// What a command of this build can take, so that nothing else is looked for.
 const BUILT: u32 = {
     let mut built = u32::MAX;
-    if !cfg!(feature = "state") {
+    if !built::STATE {
         built &= !bit(slot::PREFIX);
     }
-    if !cfg!(feature = "connections") {
+    if !built::CONNECTIONS {
         built &= !bit(slot::EITHER);
     }
-    if !cfg!(any(feature = "connections", feature = "user-space")) {
+    if !(built::CONNECTIONS || built::USER_SPACE) {
         built &= !(bit(slot::TOKEN) | bit(slot::REMOTE));
     }
     built

@@ -27,6 +27,7 @@ use self::namespace::{Buffers, Namespace};
 use self::screen::{broken, wait_for_reader, Screen};
 use self::wanted::Wanted;
 use crate::args::Options;
+use crate::built::MONITOR_MORE;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::output::Form;
@@ -34,15 +35,11 @@ use crate::session::{not_built_in, Command, Does, Session};
 use crate::sys::{self, Fd, Interruption, Polled};
 use crate::zone::Zone;
 
-/// Whether there is more than iproute2 has and what chooses events and an end:
-/// snapshots, interfaces, several namespaces, the size of the buffer.
-const MORE: bool = cfg!(feature = "monitor-more");
-
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "monitor",
     about: "Print events as they happen.",
-    words: if MORE {
+    words: if MONITOR_MORE {
         "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
          [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ] [ --time ] \
          [ --no-gather ]"
@@ -75,13 +72,13 @@ const GATHER: i32 = 1;
 #[inline(never)]
 pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let several = session.options.netns.len() > 1;
-    if several && !MORE {
+    if several && !MONITOR_MORE {
         return Err(not_built_in(
             "monitor of several namespaces",
             "monitor-more",
         ));
     }
-    let several = MORE && several || args.all_netns;
+    let several = MONITOR_MORE && several || args.all_netns;
     let back = several.then(netns::current).flatten();
     let mut monitor = Monitor {
         screen: Screen {

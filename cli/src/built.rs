@@ -1,0 +1,13 @@
+//! Which features of `Cargo.toml` this build has. Nothing else asks for one but the rows of
+//! commands and keywords, and the heads of modules.
+
+/// `state`: state files.
+pub const STATE: bool = cfg!(feature = "state");
+/// `connections`: connections and paths.
+pub const CONNECTIONS: bool = cfg!(feature = "connections");
+/// `health`: status, counters, doctor.
+pub const HEALTH: bool = cfg!(feature = "health");
+/// `user-space`: what a user-space path manager does.
+pub const USER_SPACE: bool = cfg!(feature = "user-space");
+/// `monitor-more`: what monitor has beyond choosing events and an end.
+pub const MONITOR_MORE: bool = cfg!(feature = "monitor-more");
