@@ -249,10 +249,10 @@ fn sysctl(report: &mut Report, name: &[u8], value: &mut Vec<u8>) {
         return;
     }
     let (mut defaults, mut default) = (proc::MPTCP_DEFAULTS, &b""[..]);
-    while !defaults.is_empty() {
-        let mut line = take(&mut defaults, b'\n');
-        if take(&mut line, b' ') == name {
-            default = line;
+    while default.is_empty() && !defaults.is_empty() {
+        let line = take(&mut defaults, b'\n');
+        if let Some([b' ', rest @ ..]) = line.strip_prefix(name) {
+            default = rest;
         }
     }
     report.metric("mptcp_enabled gauge Whether MPTCP is switched on.");
