@@ -78,19 +78,19 @@ impl Error {
     /// The same about an attribute of this set, unless a set is named already.
     #[must_use]
     pub const fn in_set(mut self, set: &'static Names) -> Self {
-        if self.set.is_none() {
+        if cfg!(feature = "names") && self.set.is_none() {
             self.set = Some(set);
         }
         self
     }
 
     /// The name of the set that the attribute belongs to, where that is known:
-    /// `Limits`.
+    /// `Limits`. Without the feature `names` it never is.
     pub fn set(&self) -> Option<&'static str> {
         self.set.map(Names::set)
     }
 
-    /// The kernel's name of the attribute, where that is known: `SUBFLOWS`.
+    /// The kernel's name of the attribute, where the set is known: `SUBFLOWS`.
     pub fn attribute_name(&self) -> Option<&'static str> {
         self.set?.attribute(self.attribute()?)
     }
