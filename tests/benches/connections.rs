@@ -3,8 +3,9 @@
 //! valgrind, for `ip-mptcp` (of IP_MPTCP_BIN, or the bench profile) and the `ss` that is
 //! installed, in the same namespace.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::program::{at_first_write, binary, memory_of};
@@ -82,7 +83,7 @@ fn measure(program: &Path, words: &[&str], bars: Option<(u64, u64)>) {
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
         .args(words)
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .output();
     let Ok(count) = count else {
         println!("{shown}: no valgrind here");
@@ -106,10 +107,21 @@ fn measure(program: &Path, words: &[&str], bars: Option<(u64, u64)>) {
     );
 }
 
-/// The largest resident size before the first byte is written, in kB.
+/// The largest resident size before the first byte is written, in kB. Of a snapshot, that
+/// with all of it read: what is kept for a slow reader is as much as that leaves.
 fn peak(program: &Path, words: &[&str]) -> Option<u64> {
     let mut command = Command::new(program);
     command.args(words);
+    if words.contains(&"--snapshot") {
+        let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
+        let lines = BufReader::new(child.stdout.take()?).lines();
+        let mut lines = lines.map_while(Result::ok);
+        lines.find(|line| line.contains("SNAPSHOT_END"))?;
+        let peak = memory_of(child.id(), "status", "VmHWM");
+        let _ = child.kill();
+        let _ = child.wait();
+        return peak;
+    }
     at_first_write(command, |pid| memory_of(pid, "status", "VmHWM"))?
 }
 
@@ -117,7 +129,7 @@ fn peak(program: &Path, words: &[&str]) -> Option<u64> {
 /// size, in kB.
 fn usage(program: &Path, words: &[&str]) -> (i64, i64) {
     let mut command = Command::new(program);
-    command.args(words).stdout(std::process::Stdio::null());
+    command.args(words).stdout(Stdio::null());
     let Ok(child) = command.spawn() else {
         return (-1, -1);
     };
