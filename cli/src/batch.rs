@@ -20,8 +20,8 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
         Fd::STDIN
     } else {
         sys::open_joined(&[file.as_bytes()]).map_err(|error| {
-            let message = ["Cannot open file \"", file, "\" for reading"];
-            Error::system(Kind::File, status::FAILED, &message, error).about(file)
+            let text = "Cannot open file \"%\" for reading";
+            Error::naming(Kind::File, status::FAILED, text, file).because(error)
         })?
     });
     let mut lines = ManuallyDrop::new(Lines::default());

@@ -3,7 +3,7 @@
 use crate::errno;
 use crate::errno::Errno;
 use crate::near::Near;
-use crate::text::{join, json_string, number, Text};
+use crate::text::{join, json_string, number, take_text, Text};
 
 /// An exit status. As wide as a register: a `Result` of a byte would be returned
 /// through memory.
@@ -104,6 +104,16 @@ impl Error {
         }))
     }
 
+    /// An error about this word, which stands in the message where the text has
+    /// a `%`, or at its end.
+    #[cold]
+    #[inline(never)]
+    pub fn naming(kind: Kind, status: Status, text: &str, word: &str) -> Self {
+        let mut behind = text;
+        let before = take_text(&mut behind, b'%');
+        Self::new(kind, status, &[before, word, behind]).about(word)
+    }
+
     /// The same about this word.
     pub fn about(self, word: &str) -> Self {
         self.about_bytes(word.as_bytes())
@@ -172,48 +182,42 @@ impl Error {
 
     /// The value of an argument is wrong.
     pub fn invalid(word: &str, why: &str) -> Self {
-        let message = ["Error: argument \"", word, "\" is wrong: ", why];
-        Self::new(Kind::Argument, status::USAGE, &message).about(word)
+        let text = "Error: argument \"%\" is wrong: ";
+        let mut error = Self::naming(Kind::Argument, status::USAGE, text, word);
+        error.push(why.as_bytes());
+        error
     }
 
     /// An argument is missing.
     pub fn required(what: &str) -> Self {
-        let message = ["Error: argument \"", what, "\" is required"];
-        Self::new(Kind::Usage, status::USAGE, &message).about(what)
+        let text = "Error: argument \"%\" is required";
+        Self::naming(Kind::Usage, status::USAGE, text, what)
     }
 
     /// A keyword is the last word and needs a value.
     pub fn incomplete(keyword: &str) -> Self {
-        Self::new(
-            Kind::Usage,
-            status::USAGE,
-            &[
-                "Command line is not complete. Try option \"help\"\n\"",
-                keyword,
-                "\" needs a value",
-            ],
-        )
-        .about(keyword)
+        let text = "Command line is not complete. Try option \"help\"\n\"%\" needs a value";
+        Self::naming(Kind::Usage, status::USAGE, text, keyword)
     }
 
     /// Not an address, and not a keyword either.
     pub fn address(word: &str) -> Self {
-        let message = [
-            "Error: any valid address is expected rather than \"",
-            word,
-            "\".",
-        ];
-        Self::new(Kind::Argument, status::FAILED, &message)
-            .about(word)
-            .unknown()
+        let text = "Error: any valid address is expected rather than \"%\".";
+        Self::naming(Kind::Argument, status::FAILED, text, word).unknown()
     }
 
     /// A system call failed: "WHAT: TEXT".
     pub fn system(kind: Kind, status: Status, what: &[&str], errno: Errno) -> Self {
-        let mut error = Self::new(kind, status, what).with_errno(errno);
-        error.push(b": ");
-        error.push_errno(errno);
-        error
+        Self::new(kind, status, what).because(errno)
+    }
+
+    /// The same with ": TEXT" at the end of the message, of this error number.
+    #[cold]
+    #[inline(never)]
+    pub fn because(mut self, errno: Errno) -> Self {
+        self.push(b": ");
+        self.push_errno(errno);
+        self.with_errno(errno)
     }
 
     /// The kernel refused without a word.

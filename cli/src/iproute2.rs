@@ -289,8 +289,8 @@ fn option<'a>(
         }
     }
     if row.name == "-rcvbuf" && parse_number(argument).is_none() {
-        let message = ["Invalid rcvbuf size '", argument, "'"];
-        return Err(Error::new(Kind::Argument, status::USAGE, &message).about(argument));
+        let text = "Invalid rcvbuf size '%'";
+        return Err(Error::naming(Kind::Argument, status::USAGE, text, argument));
     }
     if row.name == "-color" {
         const WHEN: &str = "always auto never";
@@ -463,14 +463,12 @@ pub fn options<'a>(command: &Command, words: &[&'a str], out: &mut Vec<&'a str>)
 
 /// The error with the option that was meant, of those that the command takes.
 fn unknown_option(command: &Command, word: &str) -> Error {
-    let message = ["Error: Unrecognized argument: ", word];
-    Error::new(Kind::Usage, status::USAGE, &message)
-        .about(word)
-        .meant(&|near| {
-            for word in command.words().filter(|word| word.starts_with("--")) {
-                near.offer(word.as_bytes());
-            }
-        })
+    let text = "Error: Unrecognized argument: ";
+    Error::naming(Kind::Usage, status::USAGE, text, word).meant(&|near| {
+        for word in command.words().filter(|word| word.starts_with("--")) {
+            near.offer(word.as_bytes());
+        }
+    })
 }
 
 /// Whether the program takes this option, in argh's spelling.

@@ -168,14 +168,11 @@ pub const fn absent(name: &'static str, feature: &'static str) -> Command {
 /// That something is not built in, and which feature has it.
 #[cold]
 pub fn not_built_in(what: &str, feature: &str) -> Error {
-    let message = [
-        "Error: this ip-mptcp was built without \"",
-        what,
-        "\" (feature ",
-        feature,
-        ")",
-    ];
-    Error::new(Kind::Usage, status::USAGE, &message).about(what)
+    let text = "Error: this ip-mptcp was built without \"%\" (feature ";
+    let mut error = Error::naming(Kind::Usage, status::USAGE, text, what);
+    error.push(feature.as_bytes());
+    error.push(b")");
+    error
 }
 
 impl Command {

@@ -38,20 +38,18 @@ pub fn open(name: &str) -> Result<Fd> {
         false => b"/var/run/netns/",
     };
     sys::open_joined(&[folder, name.as_bytes()])
-        .map_err(|error| failed("Cannot open network namespace \"", name, "\"", error))
+        .map_err(|error| failed("Cannot open network namespace \"%\"", name, error))
 }
 
 /// Enters the namespace that [`open`] has opened under this name.
 pub fn enter_opened(name: &str, opened: &Fd) -> Result<()> {
-    sys::enter_network_namespace(opened).map_err(|error| {
-        let before = "setting the network namespace \"";
-        failed(before, name, "\" failed", error)
-    })
+    sys::enter_network_namespace(opened)
+        .map_err(|error| failed("setting the network namespace \"%\" failed", name, error))
 }
 
 #[cold]
-fn failed(before: &str, name: &str, after: &str, error: Errno) -> Error {
-    Error::system(Kind::File, status::USAGE, &[before, name, after], error).about(name)
+fn failed(text: &str, name: &str, error: Errno) -> Error {
+    Error::naming(Kind::File, status::USAGE, text, name).because(error)
 }
 
 /// Enters the namespace of this name, as [`open`] takes it.
