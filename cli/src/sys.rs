@@ -1141,28 +1141,32 @@ unsafe fn fork() -> c_int {
     unsafe { libc::syscall(libc::SYS_clone, first, second, none, none, none) as c_int }
 }
 
-/// Starts the program at this path, which ends with NUL, with these variables
-/// more in its environment, each ended by NUL. It reads nothing, and what it
-/// writes goes to standard error.
-pub fn spawn(path: &[u8], variables: &[u8]) -> Result<Child, Errno> {
-    let path = c_str(path)?;
-    let mut environment: Vec<*const c_char> = Vec::new();
-    for variable in variables.split_inclusive(|byte| *byte == 0) {
-        environment.push(variable.as_ptr().cast());
+/// Starts the program at the path that comes first in `words`, with the variables
+/// after it more in its environment; each is ended by NUL. It reads nothing, and
+/// what it writes goes to standard error.
+pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
+    if words.last() != Some(&0) {
+        return Err(Errno(libc::EINVAL as usize));
+    }
+    let mut pointers: Vec<*const c_char> = Vec::new();
+    for word in words.split_inclusive(|byte| *byte == 0) {
+        pointers.push(word.as_ptr().cast());
     }
     // SAFETY: the program has one thread and never changes its environment; a null
     // pointer is its end.
     unsafe {
         let mut next = environ;
         while !next.is_null() && !(*next).is_null() {
-            environment.push(*next);
+            pointers.push(*next);
             next = next.add(1);
         }
     }
-    environment.push(core::ptr::null());
-    let arguments = [path.as_ptr(), core::ptr::null()];
+    pointers.push(core::ptr::null());
+    let path: *const c_char = words.as_ptr().cast();
+    let arguments = [path, core::ptr::null()];
     // SAFETY: the program has one thread, so the child may do what it likes. All
-    // pointers are to what lives in both, and the lists end with null.
+    // pointers are to what lives in both and ends with NUL, and the lists end with
+    // null; that of the variables begins after the path.
     let process = unsafe {
         let process = fork();
         if process == 0 {
@@ -1181,7 +1185,7 @@ pub fn spawn(path: &[u8], variables: &[u8]) -> Result<Child, Errno> {
             if nothing > 2 {
                 libc::close(nothing);
             }
-            libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+            libc::execve(path, arguments.as_ptr(), pointers.as_ptr().add(1));
             libc::_exit(127);
         }
         process

@@ -13,7 +13,7 @@ use ip_mptcp_tests::namespace::{
     link_down, link_index, link_rename, link_up, sysctl, veth, Namespace,
 };
 use ip_mptcp_tests::paths::TwoPaths;
-use ip_mptcp_tests::program::{binary, Output, Run, Running};
+use ip_mptcp_tests::program::{binary, injected, Output, Run, Running};
 use ip_mptcp_tests::random::Random;
 use ip_mptcp_tests::wait::{skip, until};
 
@@ -927,6 +927,44 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
     assert_eq!(calls("lte"), 1);
 }
 
+/// EAGAIN of clone(2), EMFILE of pidfd_open(2), strace inject; ENOENT of execve(2).
+#[test]
+fn a_program_that_cannot_be_started_is_reported_once_and_called_again() {
+    for (fault, why) in [
+        ("clone:error=EAGAIN:when=1..2", "Resource temporarily"),
+        ("pidfd_open:error=EMFILE:when=1..2", "Too many open files"),
+        ("", "failed with status 127"),
+    ] {
+        let Some(_namespace) = Namespace::fresh() else {
+            return;
+        };
+        let program = Program::new("");
+        let hidden = program.path.with_extension("later");
+        let missing = why.ends_with("127");
+        if missing {
+            std::fs::rename(&program.path, &hidden).expect("another name");
+        }
+        let words = format!("watch --exec {}", program.path.display());
+        let run = match missing {
+            true => Some(Run::tool(&words)),
+            false => injected(fault, &words),
+        };
+        let Some(run) = run else { return };
+        let file = File::new("endpoint add 127.0.0.1 id 1\n");
+        let watch = Watch(run.arg(&file.0).start());
+        watch.rest();
+        assert_eq!(state(), [""; 0], "{fault}: not before it was called");
+        if missing {
+            std::fs::rename(&hidden, &program.path).expect("its name");
+        }
+        expect(&["127.0.0.1 id 1"]);
+        let output = watch.stop();
+        let said = output.stderr();
+        assert_eq!(said.matches(why).count(), 1, "{fault}: {said}");
+        assert_eq!(said.lines().count(), 1, "{fault}: {said}");
+    }
+}
+
 /// A pipe that nobody reads and that is full (EAGAIN), a reader that is gone (EPIPE), a full
 /// disk (ENOSPC): all goes on, nobody is held up, and SIGTERM ends it.
 #[test]
@@ -1067,6 +1105,32 @@ fn what_was_refused_is_tried_again_and_reported_once() {
     drop(listener);
     expect(&["10.0.0.9 id 9", "127.0.0.1 port 4001 id 10 signal"]);
     watch.settle();
+    let output = watch.stop();
+    assert_eq!(output.stderr().lines().count(), 1, "{}", output.report());
+}
+
+/// ENOBUFS, strace inject.
+#[test]
+fn a_round_that_cannot_be_made_is_made_again_and_reported_once() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let file = File::new("endpoint add 127.0.0.1 id 1\nendpoint add dev lo -4\n");
+    // After the first round, which asks six times.
+    let Some(run) = injected("sendto:error=ENOBUFS:when=9+", "watch --no-heal") else {
+        return;
+    };
+    let watch = Watch(run.arg(&file.0).start());
+    expect(&["127.0.0.1 id 1"]);
+    for host in 0..6 {
+        watch.rest();
+        add_address("lo", v4(1, host), 32);
+        let before = watch.proc("status");
+        until("another round", || {
+            (watch.proc("status") != before).then_some(())
+        });
+    }
+    watch.rest();
     let output = watch.stop();
     assert_eq!(output.stderr().lines().count(), 1, "{}", output.report());
 }

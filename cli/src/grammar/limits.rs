@@ -26,9 +26,9 @@ pub fn with(limits: Limits, number: u16, value: u32) -> Limits {
 
 /// What is in `more`, and what else is in `limits`.
 pub fn over(mut limits: Limits, more: &Limits) -> Limits {
-    for (_, number, value) in each(more) {
+    for (_, number, value) in &each(more) {
         if let Some(value) = value {
-            limits = with(limits, number, value);
+            limits = with(limits, *number, *value);
         }
     }
     limits

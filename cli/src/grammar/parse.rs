@@ -97,7 +97,13 @@ pub fn parse(
         }
         let number = match reads {
             Reads::Nothing | Reads::Itself => Some(0),
-            Reads::Family => Some(if word == "-4" { 4 } else { 6 }),
+            Reads::Family => {
+                let family = if word == "-4" { 4 } else { 6 };
+                if given.number(sets).is_some_and(|before| before != family) {
+                    break (word, "the other family is named already");
+                }
+                Some(family)
+            }
             Reads::Address | Reads::End => {
                 let second = given.has(sets);
                 given.take_address(sets, value)?;

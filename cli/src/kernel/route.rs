@@ -279,8 +279,8 @@ impl NewsSocket {
         const SOL_NETLINK: i32 = 270;
         // NETLINK_ADD_MEMBERSHIP and NETLINK_DROP_MEMBERSHIP.
         let option = if on { 1 } else { 2 };
-        for group in [group::IPV4_ROUTE, group::IPV6_ROUTE] {
-            sys::set_option(self.fd(), SOL_NETLINK, option, group).map_err(receive_error)?;
+        for group in &[group::IPV4_ROUTE, group::IPV6_ROUTE] {
+            sys::set_option(self.fd(), SOL_NETLINK, option, *group).map_err(receive_error)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::grammar::limits::over;
 use crate::kernel::{proc, Names, PathManager};
 use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_implicit};
 use crate::state::file::Setting;
-use crate::state::plan::{Action, Plan, Step};
+use crate::state::plan::{push_again, Action, Plan, Step};
 use crate::sys;
 use crate::text::{number, take, Text};
 
@@ -317,7 +317,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
             error = Error::invalid(value, "this kernel offers ").with_status(status::REFUSED);
             error.push(&offered);
         } else {
-            plan.steps.push(step);
+            push_again(&mut plan.steps, &step);
             continue;
         }
         plan.mistakes.push(error.at(setting.line));

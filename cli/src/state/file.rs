@@ -222,6 +222,9 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     let mut dev = String::new();
     let mut given = Given::default();
     grammar::parse(words, keyword::ENDPOINT, takes, &mut given, &mut |name| {
+        if !dev.is_empty() {
+            return Err(Error::invalid(name, "there is an interface already"));
+        }
         dev = String::from(name);
         Ok(0)
     })?;
@@ -436,11 +439,9 @@ impl File {
         &mut self,
         each: &mut dyn FnMut(&str, &mut Vec<u32>) -> Result<()>,
     ) -> Result<()> {
-        for lines in [&mut self.endpoints, &mut self.ignored] {
-            for line in lines {
-                if !line.dev.is_empty() {
-                    each(&line.dev, &mut line.indexes)?;
-                }
+        for line in self.endpoints.iter_mut().chain(&mut self.ignored) {
+            if !line.dev.is_empty() {
+                each(&line.dev, &mut line.indexes)?;
             }
         }
         Ok(())
@@ -531,11 +532,10 @@ pub fn put_endpoint(out: &mut Text, endpoint: &Endpoint, dev: &[u8]) {
     let known = endpoint.with_flags(EndpointFlags(flags.0 & !flags.unknown().0));
     let mut words = Output::default();
     members(&mut words, &known, b"");
-    for word in words.buffer().as_bytes().split(|byte| *byte == b' ') {
-        if !word.is_empty() {
-            out.byte(b' ');
-            out.bytes(word);
-        }
+    // Each of them has a blank after it.
+    if let Some(words) = words.buffer().as_bytes().strip_suffix(b" ") {
+        out.byte(b' ');
+        out.bytes(words);
     }
     put_dev(out, dev);
 }
@@ -559,16 +559,17 @@ pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
 /// kernel's maximum.
 pub fn put_limits(out: &mut Text, limits: &Limits, most: u32) {
     out.bytes(b"limits set");
-    for (name, number, value) in limits::each(limits) {
-        if most & 1 << number != 0 {
-            out.byte(b' ');
-            out.bytes(name.as_bytes());
-            out.bytes(b" max");
-        } else if let Some(value) = value {
-            out.byte(b' ');
-            out.bytes(name.as_bytes());
-            out.byte(b' ');
-            out.number(value.into());
+    for (name, number, value) in &limits::each(limits) {
+        let is_most = most & 1 << *number != 0;
+        if value.is_none() && !is_most {
+            continue;
+        }
+        out.byte(b' ');
+        out.bytes(name.as_bytes());
+        out.byte(b' ');
+        match value {
+            Some(value) if !is_most => out.number((*value).into()),
+            _ => out.bytes(b"max"),
         }
     }
 }
@@ -741,6 +742,31 @@ mod tests {
             ),
             (Some(4), Some(1), 2)
         );
+    }
+
+    #[test]
+    fn of_what_stands_for_one_thing_there_is_one_in_a_line() {
+        for (text, word) in [
+            ("endpoint add dev wan dev lte", "\"lte\" is wrong"),
+            ("endpoint add 10.0.0.1 dev wan dev wan", "\"wan\" is wrong"),
+            ("ignore dev wan dev lte", "\"lte\" is wrong"),
+            ("endpoint add dev wan -4 -6", "\"-6\" is wrong"),
+            ("endpoint add -6 dev wan -4", "\"-4\" is wrong"),
+            ("ignore -4 -6", "\"-6\" is wrong"),
+        ] {
+            let mut file = File::default();
+            let mut found = String::new();
+            parse(
+                &mut text.as_bytes().to_vec(),
+                COMMANDS,
+                &mut file,
+                &mut |error| {
+                    found.push_str(&String::from_utf8_lossy(error.message()));
+                },
+            );
+            assert!(found.contains(word), "{text}: {found:?}");
+        }
+        assert_eq!(lines("endpoint add dev x -4 -4"), ["endpoint add dev x -4"]);
     }
 
     #[test]

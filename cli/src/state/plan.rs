@@ -266,7 +266,7 @@ pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
 
 /// Adds the same step once more.
 #[inline(never)]
-fn push_again(steps: &mut Vec<Step>, step: &Step) {
+pub fn push_again(steps: &mut Vec<Step>, step: &Step) {
     steps.push(Step {
         error: None,
         ..*step
@@ -499,7 +499,7 @@ impl Plan {
             }
         }
         if step.limits != Limits::EMPTY {
-            self.steps.push(step);
+            push_again(&mut self.steps, &step);
         }
     }
 
@@ -1072,6 +1072,13 @@ mod tests {
                 vec!["10.1.0.1 0", "2001:db8::3 0"],
             ),
             ("ignore dev c -4\nendpoint add dev c", true, vec!["2001:db8::3 0"]),
+            // What is ignored of one family says nothing about the other.
+            (
+                "ignore ::/0\nignore dev c -6\nendpoint add dev c",
+                true,
+                vec!["10.3.0.1 0", "10.1.0.1 0"],
+            ),
+            ("ignore 0.0.0.0/0\nendpoint add dev c", true, vec!["2001:db8::3 0"]),
             ("endpoint add dev * uplink", true, vec!["10.1.0.1 0"]),
             ("endpoint add 10.3.0.1 dev c uplink", false, vec![]),
             // As written, whether or not the interface has it, unless it is followed.

@@ -74,15 +74,10 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
         job.make(path_manager, apply)?;
         job.lock.release();
         job.reporter.flush();
-        let json = out.style.json;
-        if json {
-            out.begin_array("");
-        }
-        let prints = apply.dry_run || json;
+        out.begin_list("");
+        let prints = apply.dry_run || out.style.json;
         job.account(path_manager, out, prints, &mut Complaints::default());
-        if json {
-            out.end_array();
-        }
+        out.end_list();
         if late != 0 {
             job.reporter.status = late;
         }
@@ -173,9 +168,9 @@ fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
     if what == ADDRESS {
         error.push(&address(address_of(&declared.endpoint)));
     } else {
-        for piece in ["\"", &declared.dev, "\""] {
-            error.push(piece.as_bytes());
-        }
+        error.push(b"\"");
+        error.push(declared.dev.as_bytes());
+        error.push(b"\"");
         error = error.about(&declared.dev);
     }
     error.at(declared.line)

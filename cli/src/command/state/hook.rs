@@ -56,23 +56,23 @@ struct Call {
 /// What was called, and what is to be.
 #[derive(Default)]
 pub struct Hooks {
-    /// The path of the program, ended by NUL; empty where there is none.
-    program: Vec<u8>,
+    /// The path of the program, if there is one.
+    program: Option<&'static str>,
     calls: Vec<Call>,
 }
 
 impl Hooks {
     /// With this program, if there is one.
-    pub fn new(program: Option<&str>) -> Self {
+    pub fn new(program: Option<&'static str>) -> Self {
         Self {
-            program: program.map_or_else(Vec::new, |path| [path.as_bytes(), b"\0"].concat()),
+            program,
             calls: Vec::new(),
         }
     }
 
     /// Whether there is a program.
     pub fn exist(&self) -> bool {
-        !self.program.is_empty()
+        self.program.is_some()
     }
 
     /// The call for the address and port of this endpoint, a new one where
@@ -152,11 +152,12 @@ impl Hooks {
     /// Calls the program for what is to be.
     #[inline(never)]
     pub fn start(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
+        let program = self.program.unwrap_or("");
         for call in &mut self.calls {
             let action: &[u8] = match call.stage {
                 _ if call.child.is_some() => continue,
-                Stage::Wanted => b"ACTION=add\0",
-                Stage::Gone => b"ACTION=delete\0",
+                Stage::Wanted => b"\0ACTION=add\0",
+                Stage::Gone => b"\0ACTION=delete\0",
                 _ => continue,
             };
             if call.stage == Stage::Wanted || call.variables.is_empty() {
@@ -165,11 +166,10 @@ impl Hooks {
             // The id that the program is called with is the endpoint's.
             remember(&mut job.plan.had, &call.endpoint);
             call.next = sys::milliseconds() + TIME;
-            match sys::spawn(&self.program, &[action, &call.variables].concat()) {
+            let words = [program.as_bytes(), action, &call.variables];
+            match sys::spawn(&words.concat()) {
                 Ok(child) => call.child = Some(child),
-                Err(error) => {
-                    call.fail(&self.program, Error::call(error).plain(), &mut job.reporter)
-                }
+                Err(error) => call.fail(program, Error::call(error).plain(), &mut job.reporter),
             }
         }
         Ok(())
@@ -197,6 +197,7 @@ impl Hooks {
     /// call. A failure is reported once.
     #[inline(never)]
     pub fn hear(&mut self, reporter: &mut Reporter) -> bool {
+        let program = self.program.unwrap_or("");
         let now = sys::milliseconds();
         let mut news = false;
         for call in &mut self.calls {
@@ -225,7 +226,7 @@ impl Hooks {
                     why.bytes(b"failed with status ");
                     why.number(status.into());
                 }
-                call.fail(&self.program, why.as_bytes(), reporter);
+                call.fail(program, why.as_bytes(), reporter);
                 continue;
             }
             call.next = u64::MAX;
@@ -257,11 +258,11 @@ impl Hooks {
 impl Call {
     /// It failed: reported unless it was so the last time.
     #[inline(never)]
-    fn fail(&mut self, program: &[u8], why: &[u8], reporter: &mut Reporter) {
+    fn fail(&mut self, program: &str, why: &[u8], reporter: &mut Reporter) {
         let adds = self.stage == Stage::Wanted;
         if self.why != why {
             let mut message = Text::default();
-            message.bytes(program.strip_suffix(b"\0").unwrap_or(&[]));
+            message.bytes(program.as_bytes());
             message.bytes(if adds { b" (add " } else { b" (delete " });
             message.address(address_of(&self.endpoint));
             message.bytes(b") ");

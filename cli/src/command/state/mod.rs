@@ -216,12 +216,12 @@ impl Job {
         uplinks.clear();
         for declared in endpoints.iter().filter(|declared| declared.uplink) {
             for index in &declared.indexes {
-                for (number, family) in [(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
+                for (number, family) in &[(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
                     let ask = routes(&mut self.routes, self.buffer)?;
-                    if !uplinks.contains(&(*index, family))
-                        && ask.default_route(number, *index, &mut None)?
+                    if !uplinks.contains(&(*index, *family))
+                        && ask.default_route(*number, *index, &mut None)?
                     {
-                        uplinks.push((*index, family));
+                        uplinks.push((*index, *family));
                     }
                 }
             }
@@ -448,12 +448,11 @@ fn print(
     step: &Step,
 ) {
     let name = name_of(path_manager, names, &step.endpoint);
+    out.begin_record("");
     if !out.style.json {
         step.print(out.buffer(), settings, name);
-        out.end_line();
-        return;
+        return out.end_record();
     }
-    out.begin_object("");
     out.json_string("action", step.name().as_bytes());
     if step.line != 0 {
         out.json_number("line", step.line.into());
@@ -462,9 +461,9 @@ fn print(
         out.json_string("name", name.as_bytes());
         out.json_string("value", value);
     }
-    for (name, _, value) in crate::grammar::limits::each(&step.limits) {
+    for (name, _, value) in &crate::grammar::limits::each(&step.limits) {
         if let Some(value) = value {
-            out.json_number(name, value.into());
+            out.json_number(name, (*value).into());
         }
     }
     if step.has_endpoint() {
@@ -474,5 +473,5 @@ fn print(
         }
         members(out, &endpoint, name);
     }
-    out.end_object();
+    out.end_record();
 }

@@ -1,5 +1,6 @@
 //! `watch`.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use mptcp_codec::route;
@@ -294,13 +295,13 @@ impl Follower<'_> {
         let mut seen = self.job.plan.seen.iter();
         let known =
             seen.find(|old| old.present && old.index == index && old.address == news.address);
-        match known {
-            None if news.present => Weight::Later,
-            None => Weight::Nothing,
-            Some(_) if !news.present => Weight::Now,
-            Some(old) if old.usable == news.usable => Weight::Nothing,
-            Some(_) if news.usable => Weight::Later,
-            Some(_) => Weight::Now,
+        // It does not exist, is of no use, or can be used.
+        let before = known.map_or(0, |old| 1 + u8::from(old.usable));
+        let now = u8::from(news.present) * (1 + u8::from(news.usable));
+        match now.cmp(&before) {
+            Ordering::Less => Weight::Now,
+            Ordering::Equal => Weight::Nothing,
+            Ordering::Greater => Weight::Later,
         }
     }
 
