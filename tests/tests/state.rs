@@ -1343,7 +1343,7 @@ fn a_change_that_is_refused_half_way_puts_the_endpoint_back() {
 /// Every keyword of `endpoint add`, from the program's own table, with a value.
 fn every_keyword() -> Vec<Vec<String>> {
     let help = Run::tool("endpoint add --help").run().success().stdout();
-    // Behind the usage, a keyword a line.
+    // After the usage, a keyword a line.
     let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
     let mut all = Vec::new();
     for line in lines {
@@ -1357,6 +1357,12 @@ fn every_keyword() -> Vec<Vec<String>> {
             ["laminar", ..] if kernel::version() < (6, 18) => {}
             [flag, about, ..] if about.chars().all(char::is_lowercase) && *flag != "ip-mptcp" => {
                 all.push(vec![*flag]);
+            }
+            [keyword, value, ..]
+                if keyword.chars().all(char::is_lowercase)
+                    && value.chars().all(char::is_uppercase) =>
+            {
+                panic!("{keyword} wants a value that the kernel takes, here");
             }
             _ => {}
         }

@@ -30,24 +30,28 @@ pub mod slot {
     pub const FAMILY: u8 = 7;
     /// The bits of a prefix in the place of an address.
     pub const PREFIX: u8 = 8;
-    // Those from here on have no number in `Given`.
+    /// How many have a number in `Given`: a new one of those comes before this, and
+    /// those below go up by one.
+    pub const NUMBERS: u8 = 9;
     /// Where those of the limits begin, which follow each other by the kernel's
-    /// numbers.
-    pub const LIMITS: u8 = 8;
+    /// numbers, the first of which is 2.
+    pub const LIMITS: u8 = NUMBERS - 1;
     /// `add_addr_accepted N`.
     pub const ADD_ADDR_ACCEPTED: u8 = LIMITS + Limits::RCV_ADD_ADDRS as u8;
     /// `subflows N`.
     pub const SUBFLOWS: u8 = LIMITS + Limits::SUBFLOWS as u8;
     /// An address on either side.
-    pub const EITHER: u8 = 9;
+    pub const EITHER: u8 = NUMBERS;
     /// Flags, of which some were named.
-    pub const FLAGS: u8 = 12;
+    pub const FLAGS: u8 = NUMBERS + 3;
     /// `fallback`.
-    pub const FALLBACK: u8 = 13;
+    pub const FALLBACK: u8 = NUMBERS + 4;
     /// `listen`.
-    pub const LISTEN: u8 = 14;
+    pub const LISTEN: u8 = NUMBERS + 5;
     /// `uplink`.
-    pub const UPLINK: u8 = 15;
+    pub const UPLINK: u8 = NUMBERS + 6;
+    /// How many there are.
+    pub const COUNT: u8 = NUMBERS + 7;
 }
 
 /// The bit of a slot.
@@ -68,7 +72,7 @@ pub struct Given {
     pub set: EndpointFlags,
     /// Flags that were named with `no` in front.
     pub clear: EndpointFlags,
-    pub(super) numbers: [u32; 9],
+    pub(super) numbers: [u32; slot::NUMBERS as usize],
     // This side, the other side, either.
     pub(super) addresses: [IpAddr; 3],
 }
@@ -83,7 +87,7 @@ impl Default for Given {
             most: 0,
             set: EndpointFlags(0),
             clear: EndpointFlags(0),
-            numbers: [0; 9],
+            numbers: [0; slot::NUMBERS as usize],
             addresses: [IpAddr::V4(Ipv4Addr::UNSPECIFIED); 3],
         };
         NOTHING

@@ -12,11 +12,13 @@ use crate::built;
 pub struct Takes(u32);
 
 /// An address may stand alone.
-const BARE: u32 = 1 << 16;
+const BARE: u32 = 1 << 22;
 /// All flags may have `no` in front.
-const NO: u32 = 1 << 17;
+const NO: u32 = 1 << 23;
 /// Where the bits of those slots begin that must be given.
 const NEEDED: u32 = 24;
+/// Below those bits is one for each slot.
+const _: () = assert!(bit(slot::COUNT) <= BARE);
 
 /// What a command of this build can take, so that nothing else is looked for.
 const BUILT: u32 = {

@@ -629,6 +629,7 @@ pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
 mod tests {
     use super::*;
     use crate::command::COMMANDS;
+    use crate::session::Does;
 
     fn correct(text: &str) -> File {
         let mut file = File::default();
@@ -781,5 +782,90 @@ mod tests {
         let wrong = [1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 14, 16, 17];
         assert_eq!(mistakes(text), wrong);
         assert_eq!(mistakes(&"x\n".repeat(1000)).len(), MOST_MISTAKES);
+    }
+
+    /// The attributes of an endpoint by the codec's table.
+    fn attributes() -> Vec<u16> {
+        (0..64)
+            .filter(|number| Endpoint::name_of(*number).is_some())
+            .collect()
+    }
+
+    /// Those that words set which an action takes, each keyword with a value.
+    fn set_by(takes: Takes) -> (Endpoint, Vec<u16>) {
+        let mut all = Endpoint::EMPTY;
+        let mut set = Vec::new();
+        for keyword in keyword::ENDPOINT {
+            let words: &[&str] = match keyword.name {
+                "ADDRESS" => &["2001:db8::1"],
+                name if keyword.reads.takes_value() => &["2001:db8::1", name, "7"],
+                name => &["2001:db8::1", name],
+            };
+            let mut given = Given::default();
+            let read = grammar::parse(words, keyword::ENDPOINT, takes, &mut given, &mut |_| Ok(7));
+            if read.is_ok() {
+                let endpoint = given.endpoint();
+                all = all.with_all(&endpoint);
+                let has = |number: &u16| endpoint.without(*number) != endpoint;
+                set.extend(attributes().into_iter().filter(has));
+            }
+        }
+        // Any address has a family, and is of one.
+        set.push(Endpoint::ADDR4);
+        set.sort_unstable();
+        set.dedup();
+        (all, set)
+    }
+
+    /// The actions of `endpoint`, and what each takes.
+    fn actions() -> Vec<(&'static str, Takes)> {
+        let group = COMMANDS.iter().find(|command| command.name == "endpoint");
+        let actions = group.unwrap().actions().iter();
+        actions
+            .filter_map(|action| match action.does {
+                Does::Words(takes, _) => Some((action.name, takes)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A keyword that is missing from the words of one action, or sets nothing.
+    #[test]
+    fn every_action_of_endpoint_takes_every_attribute() {
+        assert!(actions().len() >= 5, "{:?}", actions());
+        for (name, takes) in actions() {
+            assert_eq!(set_by(takes).1, attributes(), "endpoint {name}");
+        }
+    }
+
+    /// An attribute that is forgotten where endpoints are printed, or in the words of a
+    /// line, is lost by `save` and `apply`.
+    #[test]
+    fn every_attribute_is_printed_and_read_back() {
+        let (_, takes) = actions().into_iter().find(|one| one.0 == "add").unwrap();
+        let all = set_by(takes).0.with_flags(EndpointFlags::SIGNAL);
+        let mut line = Text::default();
+        line.bytes(b"endpoint add");
+        put_endpoint(&mut line, &all, b"lo");
+        let line = String::from_utf8(line.into_bytes()).unwrap();
+        let file = correct(&line);
+        assert_eq!(file.endpoints[0].dev, "lo");
+        let read = file.endpoints[0].endpoint;
+        assert_eq!(read, all.without(Endpoint::IF_IDX), "{line}");
+        for json in [false, true] {
+            let shown = |endpoint: &Endpoint| {
+                let mut out = Output::default();
+                out.style.json = json;
+                let index = endpoint.if_idx().map_or("", |_| "lo");
+                members(&mut out, endpoint, index.as_bytes());
+                out.buffer().as_bytes().to_vec()
+            };
+            for number in attributes() {
+                let is_shown = shown(&all) != shown(&all.without(number));
+                // The address shows the family; it is of one of them.
+                let silent = [Endpoint::FAMILY, Endpoint::ADDR4].contains(&number);
+                assert_eq!(is_shown, !silent, "{:?}", Endpoint::name_of(number));
+            }
+        }
     }
 }
