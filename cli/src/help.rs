@@ -4,6 +4,7 @@
 use argh::FromArgs;
 
 use crate::args::Options;
+use crate::built;
 use crate::error::{status, Error, Kind};
 use crate::grammar::keyword::{each, Keyword};
 use crate::iproute2::{is_program_option, Caller};
@@ -202,9 +203,9 @@ pub fn program(caller: &Caller, out: &mut Text) {
         -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
         -f -echo -0 -M -B",
     );
-    page.put(if cfg!(feature = "connections") {
+    page.put(if built::CONNECTIONS {
         ""
-    } else if cfg!(feature = "health") {
+    } else if built::HEALTH {
         " -s"
     } else {
         " -s -h -iec"

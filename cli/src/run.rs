@@ -3,6 +3,7 @@
 use core::mem::ManuallyDrop;
 
 use crate::args::Options;
+use crate::built;
 use crate::command::COMMANDS;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::{self, Caller, Target};
@@ -32,7 +33,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let words = utf8(argv, &mut broken).leak();
     // Signals to `watch` wait until it can heed them, from here on.
     // The length is looked at first: every command goes through this.
-    let may_watch = cfg!(feature = "state")
+    let may_watch = built::STATE
         && words
             .iter()
             .any(|word| word.len() == WATCH.len() && *word == WATCH);

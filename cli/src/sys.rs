@@ -12,6 +12,7 @@ use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use crate::built;
 use crate::errno::Errno;
 use crate::text::find;
 
@@ -1329,7 +1330,7 @@ pub struct Memory {
 /// A block is large if less room than this would not do.
 const LARGE: usize = 1 << 16;
 /// Whether a command keeps a list as long as a host is busy.
-const LONG_LISTS: bool = cfg!(feature = "connections");
+const LONG_LISTS: bool = built::CONNECTIONS;
 /// The least room of a block beyond the piece: aligned for all, and enough for
 /// a pointer.
 const LEAST: usize = 16;
