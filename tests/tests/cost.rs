@@ -239,12 +239,16 @@ fn a_batch_of_changes_reads_the_endpoints_once_in_a_while() {
     eight_endpoints();
     let line = "endpoint change id 3 backup\nendpoint change id 4 nobackup\n";
     let many = line.repeat(LINES as usize / 2);
-    // iproute2 takes three for a line. On a busy machine, what was read is old soon.
-    let fewest = (0..5)
-        .map(|_| system_calls(&strace, binary(), "-b -", &many))
-        .min();
     let one = system_calls(&strace, binary(), "-b -", line);
-    assert!(fewest <= Some(one + 3 * LINES), "{fewest:?}, {one} for two");
+    // iproute2 takes three for a line. On a busy machine, what was read is old soon: it
+    // takes more attempts until one is not interrupted.
+    let mut fewest = u32::MAX;
+    let within = (0..40).any(|_| {
+        let calls = system_calls(&strace, binary(), "-b -", &many);
+        fewest = fewest.min(calls);
+        calls <= one + 3 * LINES
+    });
+    assert!(within, "{fewest}, {one} for two");
 }
 
 /// As with `ss`: a dump of each protocol and family is as many receives as it is long.
