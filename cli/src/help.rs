@@ -106,8 +106,11 @@ impl Page<'_> {
         while !rest.is_empty() {
             let line = take_text(&mut rest, b'\n');
             if line.starts_with("  -") {
-                let long = pieces(line).find(|word| word.starts_with("--"));
-                within = long.is_some_and(|long| long == "--help" || wanted(long));
+                // Behind the short name, if there is one.
+                let short = if line.starts_with("  --") { 2 } else { 6 };
+                let mut long = line.get(short..).unwrap_or("");
+                let long = take_text(&mut long, b' ');
+                within = long == "--help" || wanted(long);
             } else if !line.starts_with("   ") {
                 within = false;
             }
@@ -288,14 +291,20 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
 
 /// Explains those keywords that are `wanted`.
 fn keywords(page: &mut Page, of: &[Keyword], wanted: &dyn Fn(&Keyword) -> bool) {
-    let wanted = || of.iter().filter(|keyword| wanted(keyword));
-    let widths = wanted().map(|keyword| keyword.name.len() + keyword.explained().0.len());
-    let Some(width) = widths.max() else {
-        return;
-    };
-    page.put("\nWords:\n");
-    page.column = 0;
-    for keyword in wanted() {
+    let mut width = 0;
+    for keyword in of {
+        if wanted(keyword) {
+            width = width.max(keyword.name.len() + keyword.explained().0.len());
+        }
+    }
+    if width > 0 {
+        page.put("\nWords:\n");
+        page.column = 0;
+    }
+    for keyword in of {
+        if !wanted(keyword) {
+            continue;
+        }
         page.put("  ");
         let (value, about) = keyword.explained();
         page.put(keyword.name);

@@ -192,11 +192,13 @@ impl Command {
     /// Whether it takes the name of a file, other than as the value of an option.
     pub fn takes_file(&self) -> bool {
         let mut before = "";
-        self.words().any(|word| {
-            let is_value = before.starts_with("--");
-            before = word;
-            word == "FILE" && !is_value
-        })
+        // Only state files are named so.
+        cfg!(feature = "state")
+            && self.words().any(|word| {
+                let is_value = before.starts_with("--");
+                before = word;
+                word == "FILE" && !is_value
+            })
     }
 
     /// Whether a value follows this option; `None` where it takes no such option.
