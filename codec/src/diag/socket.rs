@@ -620,4 +620,41 @@ mod tests {
         assert_eq!(info, subflow);
         assert_eq!(view.upper_name().unwrap().unwrap().as_bytes(), b"mptcp");
     }
+
+    #[test]
+    fn what_mostly_comes_first_may_be_elsewhere_missing_or_there_twice() {
+        const SHUTDOWN: &str = "0500 0800 00000000";
+        const MARK: &str = "0800 0f00 07000000";
+        const OTHER: &str = "0800 0f00 09000000";
+        const CGROUP: &str = "0c00 1500 0100000000000000";
+        const SOCKOPT: &str = "0600 1600 52000000";
+        const INFO: &str = "0800 0200 01020304";
+        for (mark, attributes) in [
+            (Some(7), &[SHUTDOWN, MARK, CGROUP, SOCKOPT, INFO][..]),
+            (Some(9), &[SHUTDOWN, MARK, CGROUP, SOCKOPT, INFO, OTHER]),
+            (Some(7), &[INFO, OTHER, SOCKOPT, CGROUP, MARK, SHUTDOWN]),
+            (Some(9), &[MARK, SHUTDOWN, OTHER, INFO]),
+            (None, &[CGROUP, INFO]),
+        ] {
+            let mut bytes = crate::testing::bytes(SUBFLOW);
+            bytes.truncate(16 + FIXED);
+            bytes.extend(crate::testing::bytes(&attributes.concat()));
+            let len = bytes.len() as u32;
+            bytes[..4].copy_from_slice(&len.to_le_bytes());
+            let message = message::<Little>(&bytes);
+            let view = SocketView::decode(&message).unwrap();
+            let socket = Socket::decode(&message).unwrap();
+            assert_eq!((view.mark(), socket.fields.mark()), (mark, mark));
+            let info = [1, 2, 3, 4];
+            assert_eq!(view.tcp_info().unwrap().as_bytes(), info);
+            assert_eq!(socket.tcp_info().unwrap().as_bytes(), info);
+        }
+        // One of another length is met on the way.
+        let mut cut = bytes(SUBFLOW);
+        cut.truncate(16 + FIXED);
+        cut.extend(bytes("0600 0f00 07000000"));
+        let len = cut.len() as u32;
+        cut[..4].copy_from_slice(&len.to_le_bytes());
+        assert!(SocketView::decode(&message::<Little>(&cut)).is_err());
+    }
 }
