@@ -131,11 +131,11 @@ impl RouteSocket {
                 return Ok(());
             };
             let mut found = LinkEvent::default();
-            let mut name = Vec::new();
-            if decode(message, &mut found, names.is_some().then_some(&mut name))? {
+            let mut name: &[u8] = &[];
+            if decode(message, &mut found, &mut name)? {
                 seen.push(found);
                 if let Some(names) = &mut names {
-                    names.add(found.index, &name);
+                    names.add(found.index, name);
                 }
             }
             Ok(())
@@ -296,7 +296,7 @@ impl NewsSocket {
         self.socket.news(&mut |message| {
             // What cannot be read is as good as lost.
             let mut news = LinkEvent::default();
-            let read = message.map(|message| decode(&message, &mut news, None));
+            let read = message.map(|message| decode(&message, &mut news, &mut &[][..]));
             if !matches!(read, Some(Ok(false))) {
                 each(&news);
             }
@@ -345,10 +345,10 @@ fn address_in(bytes: &[u8]) -> Option<IpAddr> {
 /// What a message says, if it is about interfaces, their addresses or routes;
 /// the name of an interface too.
 #[inline(never)]
-fn decode(
-    message: &Message,
+fn decode<'m>(
+    message: &Message<'m>,
     into: &mut LinkEvent,
-    name: Option<&mut Vec<u8>>,
+    name: &mut &'m [u8],
 ) -> core::result::Result<bool, mptcp_codec::Error> {
     let kind = message.header.message_type;
     let head = message.payload();
@@ -363,9 +363,7 @@ fn decode(
             let flags = LinkFlags(number_at(head, 8));
             into.up = flags.contains(LinkFlags::UP);
             into.usable = flags.contains(USABLE);
-            if let Some(name) = name {
-                name.extend_from_slice(text.strip_suffix(b"\0").unwrap_or(text));
-            }
+            *name = text.strip_suffix(b"\0").unwrap_or(text);
             // Bridges and others send messages of their own about an interface.
             Ok(family == 0)
         }

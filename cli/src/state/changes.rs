@@ -282,7 +282,14 @@ pub fn find(path_manager: &mut PathManager, endpoint: &mut Endpoint) -> Result<b
 pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> Result<()> {
     entries.clear();
     path_manager.endpoints(entries)?;
-    entries.retain(|endpoint| endpoint.address().is_some());
+    let mut at = 0;
+    while let Some(endpoint) = entries.get(at) {
+        if endpoint.address().is_some() {
+            at += 1;
+        } else {
+            entries.swap_remove(at);
+        }
+    }
     Ok(())
 }
 

@@ -29,11 +29,11 @@ pub const COMMAND: Command = Command {
             \x20 sysctl scheduler default\n\
             A prefix narrows what dev stands for; with uplink an interface counts only while it \
             has a default route. \
-            Endpoints that already match are left alone; unnamed limits keep their values. \
-            Where the kernel refuses a change, those before it are undone. Of addresses that \
-            dev stands for, those that the kernel has no room for are left out, with a warning.\n\
+            What matches already is left alone, as are limits without a line. \
+            If the kernel refuses a change, those before it are undone; addresses of a dev \
+            for which it has no room are left out, with a warning.\n\
             \n\
-            Exit status 3: --dry-run, and existing is something to change.\n\
+            Exit status 3: --dry-run found something to change.\n\
             \n\
             Example:\n\
             \x20 ip-mptcp apply --wait 10 /etc/mptcp.state",

@@ -440,6 +440,7 @@ fn living_subflows(buffer: Option<u32>, into: &mut Vec<IpAddr>) -> Result<()> {
 }
 
 /// Prints a step: as a command, or as an object.
+#[inline(never)]
 fn print(
     out: &mut Output,
     path_manager: &mut PathManager,
