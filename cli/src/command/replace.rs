@@ -59,7 +59,7 @@ pub fn run(session: &mut Session, given: &Given) -> Result<Status> {
     let mut wanted = given.endpoint();
     if given.address().is_none() {
         let mut all = plan.present.iter();
-        let old = all.find(|there| given.id() == there.id());
+        let old = all.find(|endpoint| given.id() == endpoint.id());
         let old = old.ok_or_else(not_found)?;
         wanted = wanted.with_address(address_of(old));
         if given.port().is_none() && port_of(old) != 0 {
