@@ -61,6 +61,7 @@ impl Error {
 
     /// An error at `offset` about the attribute of type `attribute`.
     #[cold]
+    #[cfg_attr(feature = "fast", inline(never))]
     pub const fn about(kind: ErrorKind, attribute: u16, offset: usize) -> Self {
         let offset = if offset > u32::MAX as usize {
             u32::MAX

@@ -155,6 +155,12 @@ pub trait Kind<'a, E: Order> {
     /// Reads a payload; `None` where it is no such value. Of a number, in the
     /// machine's order.
     fn read(payload: &'a [u8]) -> Option<Self::Stored>;
+    /// Reads one as it usually is; others may be refused that [`read`](Self::read)
+    /// takes.
+    #[inline(always)]
+    fn read_usual(payload: &'a [u8]) -> Option<Self::Stored> {
+        Self::read(payload)
+    }
     /// Reads one whose type, in the upper half of `word`, has flags.
     #[inline(always)]
     fn read_flagged(payload: &'a [u8], word: u32) -> Option<Self::Stored> {
@@ -527,6 +533,11 @@ pub mod kind {
         #[inline(always)]
         fn read(payload: &'a [B]) -> Option<Text<'a>> {
             Text::read(payload)
+        }
+        // Without a call, for which registers would have to be saved.
+        #[inline(always)]
+        fn read_usual(payload: &'a [B]) -> Option<Text<'a>> {
+            Text::usual(payload)
         }
         #[inline(always)]
         fn find(stored: Text<'a>, present: bool, _: Attributes<'a, E>) -> Option<Text<'a>> {

@@ -720,7 +720,7 @@ macro_rules! __attribute_set {
             }
 
             /// Reads the value of the attribute `number`, of whatever length; whether
-            /// it is one.
+            /// it is a usual one.
             #[inline(always)]
             #[allow(dead_code, unused_variables)]
             fn keep_any $($generic)* (
@@ -733,7 +733,7 @@ macro_rules! __attribute_set {
                     $(
                         $number if $crate::__of_mode!($mode fits $kind self value.len()) => {
                             match <$crate::__kind!($kind $(as $newtype)? $([$of])?)
-                                as $crate::set::Kind<$a, $E>>::read(value)
+                                as $crate::set::Kind<$a, $E>>::read_usual(value)
                             {
                                 Some(value) => self.$field = value,
                                 None => return false,

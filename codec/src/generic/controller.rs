@@ -9,8 +9,9 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::generic::{request, Generic};
-use crate::netlink::{align, flags, Attribute, Message, Text, HEADER_LEN};
+use crate::netlink::{align, flags, Message, Text, HEADER_LEN};
 use crate::order::{Native, Order};
+use crate::set::{inner::FAST, Array};
 
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
 #[doc(alias = "GENL_ID_CTRL")]
@@ -154,24 +155,28 @@ attribute_set! {
 }
 
 impl<'a, E: Order> Group<'a, E> {
-    /// Name and id of a group as the kernel sends it, which is the id, the name
-    /// and nothing else: every program that looks for a group reads it so, without
-    /// the rest of a set.
+    /// Takes a group as the kernel sends it off a list of them, if it is the next: its
+    /// id, its name and nothing else.
     #[inline(always)]
-    fn usual(entry: &Attribute<'a, E>) -> Option<(Text<'a>, u32)> {
-        let (head, rest) = entry.payload().split_first_chunk::<12>()?;
-        let [i0, i1, i2, i3, id @ .., n0, n1, n2, n3] = *head;
+    fn take_usual_one(list: &mut &'a [u8]) -> Option<(Text<'a>, u32)> {
+        let (head, rest) = list.split_first_chunk::<16>()?;
+        let [e0, e1, e2, e3, i0, i1, i2, i3, id @ .., n0, n1, n2, n3] = *head;
         if E::attribute_word([i0, i1, i2, i3]) != u32::from(Group::ID) << 16 | 8 {
             return None;
         }
-        // If it is of another type, this is longer than any attribute.
+        // If it is of another type, this is longer than any name.
         let len = E::attribute_word([n0, n1, n2, n3]) ^ u32::from(Group::NAME) << 16;
         let len = (len as usize).wrapping_sub(4);
-        let name = rest.get(..len)?;
-        if align(name.len()) < rest.len() {
+        if !(9..=16).contains(&len) {
             return None;
         }
-        Some((Text::usual(name)?, E::u32(id)))
+        let whole = align(len);
+        if E::attribute_word([e0, e1, e2, e3]) & 0xffff != 16 + whole as u32 {
+            return None;
+        }
+        let name = Text::name(rest.get(..len)?)?;
+        *list = rest.get(whole..)?;
+        Some((name, E::u32(id)))
     }
 }
 
@@ -187,30 +192,29 @@ impl<'a, E: Order> Family<'a, E> {
     /// no such message.
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        let generic = Generic::decode(message)?;
         if message.header.message_type != ID {
             return Err(Error::new(ErrorKind::WrongType, 4));
         }
+        let generic = Generic::decode(message)?;
         if !matches!(
             generic.command,
             NEW_FAMILY | DELETED_FAMILY | NEW_GROUP | DELETED_GROUP
         ) {
             return Err(Error::new(ErrorKind::WrongType, HEADER_LEN));
         }
-        let mut family = Self {
-            id: 0,
-            fields: FamilyAttributes::EMPTY,
-        };
-        family.fields.update(generic.attributes)?;
-        match family.fields.id() {
-            Some(id) => family.id = id,
-            None => {
-                let at = generic.attributes.offset();
-                let missing = Error::about(ErrorKind::Missing, FamilyAttributes::FAMILY_ID, at);
-                return Err(missing.in_set(FamilyAttributes::<'a, E>::NAMES));
-            }
+        let mut fields = FamilyAttributes::EMPTY;
+        fields.update(generic.attributes)?;
+        match fields.id() {
+            Some(id) => Ok(Self { id, fields }),
+            None => Err(Self::without_id(generic.attributes.offset())),
         }
-        Ok(family)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn without_id(at: usize) -> Error {
+        let missing = Error::about(ErrorKind::Missing, FamilyAttributes::FAMILY_ID, at);
+        missing.in_set(FamilyAttributes::<'a, E>::NAMES)
     }
 
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP` on a
@@ -218,19 +222,32 @@ impl<'a, E: Order> Family<'a, E> {
     ///
     /// All groups are read, also those after the one that is found: what is
     /// wrong with any of them is an error.
+    #[inline]
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
-        let mut found = None;
-        for entry in self.fields.groups().attributes() {
-            let entry = entry?;
-            let (known, id) = match Group::usual(&entry) {
-                Some((name, id)) => (Some(name), Some(id)),
-                None => {
-                    let group = Group::from_attributes(entry.nested())?;
-                    (group.name(), group.id())
+        if FAST {
+            let mut found = None;
+            let mut list = self.fields.groups().attributes().as_bytes();
+            while let Some((known, id)) = Group::<E>::take_usual_one(&mut list) {
+                if known == *name {
+                    found = Some(id);
                 }
-            };
-            if known.is_some_and(|known| known == *name) {
-                found = id.or(found);
+            }
+            if list.is_empty() {
+                return Ok(found);
+            }
+        }
+        Self::group_among(self.fields.groups(), name)
+    }
+
+    /// The same of groups in any form.
+    #[cold]
+    #[inline(never)]
+    fn group_among(groups: Array<'a, Group<'a, E>, E>, name: &str) -> Result<Option<u32>, Error> {
+        let mut found = None;
+        for group in groups {
+            let group = group?;
+            if group.name().is_some_and(|known| known == *name) {
+                found = group.id().or(found);
             }
         }
         Ok(found)

@@ -50,8 +50,8 @@ pub(super) struct Front<'a, E: Order> {
 
 impl<'a, E: Order> Front<'a, E> {
     #[inline(always)]
-    pub(super) fn read(payload: &'a [u8], header: &Header) -> Result<Self, Error> {
-        let is_error = header.message_type == message_type::ERROR;
+    pub(super) fn read(payload: &'a [u8], message_type: u16, flags: u16) -> Result<Self, Error> {
+        let is_error = message_type == message_type::ERROR;
         let (errno, mut rest) = match payload.split_first_chunk() {
             // The kernel's numbers are negative. A positive one is what
             // NLMSG_DONE may carry on success (a count); no error.
@@ -70,17 +70,17 @@ impl<'a, E: Order> Front<'a, E> {
                 return Err(Error::new(ErrorKind::Truncated, HEADER_LEN + 4));
             };
             request = Header::from_bytes::<E>(head);
-            let len = repeated(header, errno, &request);
+            let len = repeated(flags, errno, &request);
             match behind_head.get(..len) {
                 Some(repeated) => request_payload = repeated,
                 None => return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4)),
             }
             rest = behind(behind_head, len);
         }
-        if header.flags & flags::ACK_TLVS == 0 {
+        if flags & flags::ACK_TLVS == 0 {
             rest = &[];
         }
-        let at = HEADER_LEN + payload.len().saturating_sub(rest.len());
+        let at = HEADER_LEN.wrapping_add(payload.len()).wrapping_sub(rest.len());
         Ok(Self {
             errno,
             request,
@@ -94,8 +94,8 @@ impl<'a, E: Order> Front<'a, E> {
 /// only with an error and without NLM_F_CAPPED; `nlmsg_len` in the repeated
 /// header is the request's own in any case.
 #[inline(always)]
-fn repeated(header: &Header, errno: u32, request: &Header) -> usize {
-    if errno == 0 || header.flags & flags::CAPPED != 0 {
+fn repeated(flags: u16, errno: u32, request: &Header) -> usize {
+    if errno == 0 || flags & flags::CAPPED != 0 {
         0
     } else {
         // A length below that of the header wraps around and is too large.
@@ -111,7 +111,7 @@ pub(crate) fn verdict<'a, E: Order>(
     header: &Header,
     attributes: &mut Attributes<'a, E>,
 ) -> Result<u32, Error> {
-    let front = Front::read(payload, header)?;
+    let front = Front::read(payload, header.message_type, header.flags)?;
     *attributes = front.attributes;
     Ok(front.errno)
 }

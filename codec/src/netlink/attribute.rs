@@ -234,14 +234,36 @@ fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     tail.iter().all(|&b| b == 0).then_some(Text(text))
 }
 
-/// The top bit of each byte up to the first that is 0, if it is; what is set
-/// above that means nothing. Subtracting 1 from each borrows into the top bit
-/// of the lowest one that is 0.
+/// Whether one of the bytes is 0.
 #[inline(always)]
-fn nuls(bytes: [u8; 8]) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    let word = u64::from_le_bytes(bytes);
-    word.wrapping_sub(ONES) & !word & ONES << 7
+fn has_nul(text: &[u8]) -> bool {
+    let Some((_, last)) = text.split_last_chunk::<16>() else {
+        // Names of interfaces and their like.
+        return two_have_nul(text).unwrap_or_else(|| text.iter().any(|byte| *byte == 0));
+    };
+    // The last sixteen may overlap those in front of them.
+    let is_nul = |found, byte: &u8| found | (*byte == 0);
+    let mut found = last.iter().fold(false, is_nul);
+    let mut rest = text;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
+        found = chunk.iter().fold(found, is_nul);
+        rest = tail;
+    }
+    found
+}
+
+/// The same of eight to sixteen, by the first eight and the last, which may overlap.
+#[inline(always)]
+fn two_have_nul(text: &[u8]) -> Option<bool> {
+    // Subtracting 1 from each byte borrows into the top bit of the lowest that is 0.
+    let nuls = |bytes| {
+        const ONES: u64 = u64::MAX / 0xff;
+        let word = u64::from_le_bytes(bytes);
+        word.wrapping_sub(ONES) & !word & ONES << 7
+    };
+    let (first, _) = text.split_first_chunk()?;
+    let (_, last) = text.split_last_chunk()?;
+    Some(nuls(*first) | nuls(*last) != 0)
 }
 
 /// A string of the kernel, its NUL taken off. Not always UTF-8: interface
@@ -263,32 +285,29 @@ impl<'a> Text<'a> {
     // Not inlined: many sets have a string.
     #[inline(never)]
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
-        if !FAST {
-            return padded_text(payload);
+        match Self::usual(payload) {
+            Some(text) if FAST => Some(text),
+            _ => padded_text(payload),
         }
-        if payload.len() < 8 {
-            // Names of interfaces and their like.
-            if let Some((0, text)) = payload.split_last() {
-                if text.iter().all(|byte| *byte != 0) {
-                    return Some(Self(text));
-                }
-            }
-        }
-        Self::usual(payload).or_else(|| padded_text(payload))
     }
 
-    /// The string in a payload that is not short and has one NUL, at its end.
+    /// The string in a payload that has one NUL, at its end.
     #[inline(always)]
     pub(crate) fn usual(payload: &'a [u8]) -> Option<Self> {
-        // The last eight bytes first: they may overlap those in front of them.
-        let (_, end) = payload.split_last_chunk()?;
-        if nuls(*end) != 1 << 63 {
-            return None;
+        match payload.split_last() {
+            Some((0, text)) if !has_nul(text) => Some(Self(text)),
+            _ => None,
         }
-        let (_, text) = payload.split_last()?;
-        let mut chunks = text.chunks_exact(8);
-        let has_nul = |chunk: &[u8]| chunk.try_into().is_ok_and(|chunk| nuls(chunk) != 0);
-        (!chunks.any(has_nul)).then_some(Self(text))
+    }
+
+    /// The string in a payload of nine to sixteen bytes that has one NUL, at its end:
+    /// most names that the kernel gives.
+    #[inline(always)]
+    pub(crate) fn name(payload: &'a [u8]) -> Option<Self> {
+        match payload.split_last() {
+            Some((0, text)) if text.len() < 16 && !two_have_nul(text)? => Some(Self(text)),
+            _ => None,
+        }
     }
 
     /// The bytes, none of them 0.

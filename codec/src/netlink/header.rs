@@ -7,6 +7,8 @@ use crate::order::Order;
 pub const HEADER_LEN: usize = 16;
 
 /// `struct nlmsghdr`.
+// In the order of the wire, so that it can be copied as it was read.
+#[repr(C)]
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "nlmsghdr")]
 pub struct Header {

@@ -128,7 +128,7 @@ impl<'a, E: Order> Message<'a, E> {
     pub fn errno(&self) -> Option<Result<u32, Error>> {
         match self.header.message_type {
             message_type::ERROR | message_type::DONE => {
-                let front = Front::<E>::read(self.payload, &self.header);
+                let front = Front::<E>::read(self.payload, self.header.message_type, self.header.flags);
                 Some(front.map(|front| front.errno))
             }
             _ => None,
@@ -144,20 +144,26 @@ impl<'a, E: Order> Message<'a, E> {
             return Ok(Content::Data);
         }
         let mut content = Ok(Content::Reserved);
-        self.control(&mut content);
+        let Header { message_type, flags, .. } = self.header;
+        Self::control(self.payload, message_type, flags, &mut content);
         content
     }
 
     /// Puts what a control message is where it is wanted: an acknowledgement is
-    /// large.
+    /// large. It takes no message, which would have to be in memory for that.
     #[cold]
     #[inline(never)]
-    fn control(&self, content: &mut Result<Content<'a, E>, Error>) {
-        match self.header.message_type {
+    fn control(
+        payload: &'a [u8],
+        message_type: u16,
+        flags: u16,
+        content: &mut Result<Content<'a, E>, Error>,
+    ) {
+        match message_type {
             message_type::NOOP => *content = Ok(Content::Noop),
             message_type::OVERRUN => *content = Ok(Content::Overrun),
             number @ (message_type::ERROR | message_type::DONE) => {
-                let front = match Front::read(self.payload, &self.header) {
+                let front = match Front::read(payload, message_type, flags) {
                     Ok(front) => front,
                     Err(error) => {
                         *content = Err(error);
