@@ -778,7 +778,7 @@ pub mod kind {
 pub mod inner {
     use super::*;
     pub use crate::netlink::{behind, Forms, BARE};
-    use crate::netlink::{Form, ATTRIBUTE_HEADER};
+    use crate::netlink::{Form, ATTRIBUTE_HEADER, FLAGS_MASK};
 
     /// Whether the attributes that `sent` names are read as runs. A constant and no
     /// `cfg`, which would be that of the crate that has the set.
@@ -974,18 +974,16 @@ pub mod inner {
     /// What is wrong with the next attribute.
     #[cold]
     #[inline(never)]
-    pub fn fault<E: Order>(
-        mut left: Attributes<'_, E>,
-        forms: &Forms,
-        names: &'static Names,
-    ) -> Error {
-        let error = match left.next() {
-            Some(Ok(attribute)) => {
-                let form = forms.iter().find(|row| row.0 == attribute.number());
-                attribute.error(form.map_or(ErrorKind::BadSize, |row| row.1.fault()))
+    pub fn fault<E: Order>(left: Attributes<'_, E>, forms: &Forms, names: &'static Names) -> Error {
+        let mut after = left;
+        let error = match after.take_next() {
+            Some((raw, _)) => {
+                let number = raw & !FLAGS_MASK;
+                let form = forms.iter().find(|row| row.0 == number);
+                let kind = form.map_or(ErrorKind::BadSize, |row| row.1.fault());
+                Error::about(kind, number, left.offset())
             }
-            Some(Err(error)) => error,
-            None => Error::new(ErrorKind::Truncated, left.offset()),
+            None => left.fault(),
         };
         error.in_set(names)
     }
@@ -1004,25 +1002,26 @@ pub mod inner {
     ) -> Result<(), Error> {
         loop {
             let before = left;
-            let attribute = match left.next() {
-                None => return Ok(()),
-                Some(Ok(attribute)) => attribute,
-                Some(Err(_)) => return Err(fault(before, forms, names)),
+            let Some((raw, payload)) = left.take_next() else {
+                return match left.as_bytes() {
+                    [] => Ok(()),
+                    _ => Err(fault(before, forms, names)),
+                };
             };
-            match forms.iter().find(|row| row.0 == attribute.number()) {
+            let number = raw & !FLAGS_MASK;
+            match forms.iter().find(|row| row.0 == number) {
                 None => {
                     take(None);
                 }
                 Some((_, form)) if form.is_padding() => {}
-                Some((number, form)) => {
+                Some((_, form)) => {
                     let mut usual = [0; 20];
-                    let payload = attribute.payload();
                     let len = payload.len();
                     let [w0, w1, w2, w3, room @ ..] = &mut usual;
-                    let word = u32::from(*number) << 16 | (ATTRIBUTE_HEADER + len) as u32;
+                    let word = u32::from(number) << 16 | (ATTRIBUTE_HEADER + len) as u32;
                     [*w0, *w1, *w2, *w3] = E::put_attribute_word(word);
                     let is_turned =
-                        form.is_number() && attribute.is_net_byteorder() && E::u16([1, 0]) == 1;
+                        form.is_number() && is_net(u32::from(raw) << 16) && E::u16([1, 0]) == 1;
                     for (at, to) in room.iter_mut().enumerate() {
                         let from = if is_turned {
                             len.wrapping_sub(1 + at)

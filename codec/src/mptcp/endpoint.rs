@@ -6,7 +6,7 @@ use super::attribute;
 use crate::error::{Error, ErrorKind};
 use crate::generic::Generic;
 use crate::inet;
-use crate::netlink::{Attributes, Message};
+use crate::netlink::Message;
 use crate::order::Order;
 
 attribute_set! {
@@ -86,30 +86,14 @@ impl Endpoint {
     #[inline(always)]
     pub fn decode<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
-        let address = match attributes.only_nest(attribute::ADDR) {
-            Some(address) => address,
-            None => address_among(attributes)?,
+        let Some(address) = attributes.find_nest(attribute::ADDR)? else {
+            let at = attributes.offset();
+            return Err(Error::about(ErrorKind::Missing, attribute::ADDR, at));
         };
         let mut endpoint = Self::EMPTY;
         endpoint.update(address)?;
         Ok(endpoint)
     }
-}
-
-/// The address among others, or unusual.
-#[cold]
-#[inline(never)]
-fn address_among<'a, E: Order>(attributes: Attributes<'a, E>) -> Result<Attributes<'a, E>, Error> {
-    let missing = Error::about(ErrorKind::Missing, attribute::ADDR, attributes.offset());
-    let mut found = Err(missing);
-    for attribute in attributes {
-        match attribute {
-            Ok(address) if address.number() == attribute::ADDR => found = Ok(address.nested()),
-            Ok(_) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    found
 }
 
 flags! {

@@ -80,7 +80,9 @@ impl<'a, E: Order> Front<'a, E> {
         if flags & flags::ACK_TLVS == 0 {
             rest = &[];
         }
-        let at = HEADER_LEN.wrapping_add(payload.len()).wrapping_sub(rest.len());
+        let at = HEADER_LEN
+            .wrapping_add(payload.len())
+            .wrapping_sub(rest.len());
         Ok(Self {
             errno,
             request,

@@ -471,7 +471,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     #[inline]
     pub(crate) fn inside(&self, inside: &'a [u8]) -> Self {
         let at = (inside.as_ptr() as usize).wrapping_sub(self.rest.as_ptr() as usize);
-        let offset = if at < self.rest.len() {
+        let offset = if at <= self.rest.len() {
             self.offset().wrapping_add(at)
         } else {
             0
@@ -481,21 +481,21 @@ impl<'a, E: Order> Attributes<'a, E> {
 
     /// The last attribute with this number, as the kernel chooses among
     /// several; an error in front of it or behind it is an error.
+    #[inline(never)]
     pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
         let (mut left, mut found) = (self, None);
-        loop {
-            let here = left;
-            match left.take_next() {
-                Some((raw, _)) if raw & !FLAGS_MASK == number => found = Some(here),
-                Some(_) => {}
-                None => break,
+        while let Some((raw, payload)) = left.take_next() {
+            if raw & !FLAGS_MASK == number {
+                found = Some((raw, payload));
             }
         }
         left.end()?;
-        match found {
-            Some(mut found) => found.next().transpose(),
-            None => Ok(None),
-        }
+        Ok(found.map(|(raw, payload)| Attribute {
+            raw,
+            offset: self.inside(payload).offset().wrapping_sub(HEADER) as u32,
+            payload,
+            order: PhantomData,
+        }))
     }
 
     /// Takes the next attribute off: its type with its flags, and its payload. `None`
@@ -541,7 +541,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     /// Why the next one does not fit.
     #[cold]
     #[inline(never)]
-    fn fault(&self) -> Error {
+    pub(crate) fn fault(&self) -> Error {
         match self.rest.first_chunk::<HEADER>() {
             Some(head) => {
                 let number = (E::attribute_word(*head) >> 16) as u16 & !FLAGS_MASK;
@@ -709,6 +709,11 @@ mod tests {
                 .unwrap();
             assert_eq!(nest.find_last(2).unwrap().unwrap().u32(), Ok(7));
         }
+        // The last one, with nothing in it.
+        let empty = bytes("0500 0900 01000000 0400 0180");
+        let all = Attributes::<Little>::with_order(&empty);
+        assert_eq!(all.find_last(1).unwrap().unwrap().offset(), 8);
+        assert_eq!(all.find_nest(1).unwrap().unwrap().offset(), 12);
         let behind = bytes("0c00 0180 0800 0200 07000000 0300 0000");
         assert!(Attributes::<Little>::with_order(&behind)
             .find_nest(1)

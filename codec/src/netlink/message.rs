@@ -128,7 +128,8 @@ impl<'a, E: Order> Message<'a, E> {
     pub fn errno(&self) -> Option<Result<u32, Error>> {
         match self.header.message_type {
             message_type::ERROR | message_type::DONE => {
-                let front = Front::<E>::read(self.payload, self.header.message_type, self.header.flags);
+                let front =
+                    Front::<E>::read(self.payload, self.header.message_type, self.header.flags);
                 Some(front.map(|front| front.errno))
             }
             _ => None,
@@ -144,7 +145,11 @@ impl<'a, E: Order> Message<'a, E> {
             return Ok(Content::Data);
         }
         let mut content = Ok(Content::Reserved);
-        let Header { message_type, flags, .. } = self.header;
+        let Header {
+            message_type,
+            flags,
+            ..
+        } = self.header;
         Self::control(self.payload, message_type, flags, &mut content);
         content
     }

@@ -129,13 +129,30 @@ pub enum Change<'a, E: Order = Native> {
 impl<'a, E: Order> Change<'a, E> {
     /// Reads whatever the message is.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        Ok(match message.header.message_type {
-            message_type::NEWLINK => Self::NewLink(Link::decode(message)?),
-            message_type::DELLINK => Self::DeletedLink(Link::decode(message)?),
-            message_type::NEWADDR => Self::NewAddress(Address::decode(message)?),
-            message_type::DELADDR => Self::DeletedAddress(Address::decode(message)?),
-            message_type::NEWROUTE => Self::NewRoute(Route::decode(message)?),
-            message_type::DELROUTE => Self::DeletedRoute(Route::decode(message)?),
+        // Each is read in one place, or there would be room for it twice.
+        let number = message.header.message_type;
+        Ok(match number {
+            message_type::NEWLINK | message_type::DELLINK => {
+                let link = Link::decode(message)?;
+                match number {
+                    message_type::NEWLINK => Self::NewLink(link),
+                    _ => Self::DeletedLink(link),
+                }
+            }
+            message_type::NEWADDR | message_type::DELADDR => {
+                let address = Address::decode(message)?;
+                match number {
+                    message_type::NEWADDR => Self::NewAddress(address),
+                    _ => Self::DeletedAddress(address),
+                }
+            }
+            message_type::NEWROUTE | message_type::DELROUTE => {
+                let route = Route::decode(message)?;
+                match number {
+                    message_type::NEWROUTE => Self::NewRoute(route),
+                    _ => Self::DeletedRoute(route),
+                }
+            }
             other => Self::Other(other),
         })
     }
