@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use arbitrary::{Arbitrary, Unstructured};
 use mptcp_codec::diag::{
-    Filter, MptcpInfo, Protocol, Query, Socket, SocketMemory, State, States, SubflowInfo, TcpInfo,
+    End, Filter, MptcpInfo, Protocol, Query, Socket, SocketMemory, SocketView, State, States,
+    SubflowInfo, TcpInfo,
 };
 use mptcp_codec::netlink::{Attributes, Messages};
 use mptcp_codec::order::{Big, Little, Order};
@@ -22,6 +23,56 @@ pub fn run(data: &[u8]) {
     }
 }
 
+/// `struct mptcp_info`: names, offsets, lengths, and the length of the structure where
+/// a kernel without the member ends it with padding.
+const CONNECTION: &str = "subflows 0 1 0 add_addr_signal 1 1 0 add_addr_accepted 2 1 0 \
+    subflows_max 3 1 0 add_addr_signal_max 4 1 0 add_addr_accepted_max 5 1 0 flags 8 4 0 \
+    token 12 4 0 write_seq 16 8 0 snd_una 24 8 0 rcv_nxt 32 8 0 local_addr_used 40 1 0 \
+    local_addr_max 41 1 0 csum_enabled 42 1 0 retransmits 44 4 48 bytes_retrans 48 8 0 \
+    bytes_sent 56 8 0 bytes_received 64 8 0 bytes_acked 72 8 0 subflows_total 80 1 0 \
+    endp_laminar_max 81 1 88 endp_fullmesh_max 82 1 88 last_data_sent 84 4 88 \
+    last_data_recv 88 4 0 last_ack_recv 92 4 0";
+
+/// `struct tcp_info`.
+const SUBFLOW: &str = "state 0 1 0 ca_state 1 1 0 retransmits 2 1 0 probes 3 1 0 \
+    backoff 4 1 0 options 5 1 0 wscale 6 1 0 rto 8 4 0 ato 12 4 0 snd_mss 16 4 0 \
+    rcv_mss 20 4 0 unacked 24 4 0 sacked 28 4 0 lost 32 4 0 retrans 36 4 0 \
+    last_data_sent 44 4 0 last_data_recv 52 4 0 last_ack_recv 56 4 0 pmtu 60 4 0 \
+    rcv_ssthresh 64 4 0 rtt 68 4 0 rttvar 72 4 0 snd_ssthresh 76 4 0 snd_cwnd 80 4 0 \
+    advmss 84 4 0 reordering 88 4 0 rcv_rtt 92 4 0 rcv_space 96 4 0 \
+    total_retrans 100 4 0 pacing_rate 104 8 0 max_pacing_rate 112 8 0 \
+    bytes_acked 120 8 0 bytes_received 128 8 0 segs_out 136 4 0 segs_in 140 4 0 \
+    notsent_bytes 144 4 0 min_rtt 148 4 0 data_segs_in 152 4 0 data_segs_out 156 4 0 \
+    delivery_rate 160 8 0 busy_time 168 8 0 rwnd_limited 176 8 0 sndbuf_limited 184 8 0 \
+    delivered 192 4 0 delivered_ce 196 4 0 bytes_sent 200 8 0 bytes_retrans 208 8 0 \
+    dsack_dups 216 4 0 reord_seen 220 4 0 rcv_ooopack 224 4 0 snd_wnd 228 4 0 \
+    rcv_wnd 232 4 0 rehash 236 4 0 total_rto 240 2 0 total_rto_recoveries 242 2 0 \
+    total_rto_time 244 4 0 received_ce 248 4 0 delivered_e1_bytes 252 4 0 \
+    delivered_e0_bytes 256 4 0 delivered_ce_bytes 260 4 0 received_e1_bytes 264 4 0 \
+    received_e0_bytes 268 4 0 received_ce_bytes 272 4 0";
+
+/// `SK_MEMINFO_*`.
+const MEMORY: &str = "rmem_alloc 0 4 0 rcvbuf 4 4 0 wmem_alloc 8 4 0 sndbuf 12 4 0 \
+    fwd_alloc 16 4 0 wmem_queued 20 4 0 optmem 24 4 0 backlog 28 4 0 drops 32 4 0";
+
+/// What is read of a structure is all that is whole in it.
+fn same_fields<'a>(
+    codec: impl Iterator<Item = (&'a str, u64)>,
+    members: &str,
+    bytes: &[u8],
+    order: reference::Order,
+) {
+    let words: Vec<&str> = members.split_whitespace().collect();
+    let mut judge = Vec::new();
+    for member in words.chunks(4) {
+        let [at, len, padded] = [1, 2, 3].map(|n| member[n].parse::<usize>().expect("a number"));
+        if bytes.len() >= (at + len).max(padded + 1) {
+            judge.push((member[0], order.number(&bytes[at..at + len], len)));
+        }
+    }
+    assert_eq!(codec.collect::<Vec<_>>(), judge);
+}
+
 fn one<E: Order>(data: &[u8], big: bool) {
     let order = reference::Order { big };
     let nest = SubflowInfo::from_attributes(Attributes::<E>::with_order(data));
@@ -29,9 +80,15 @@ fn one<E: Order>(data: &[u8], big: bool) {
         nest.map(|s| subflow(&s)),
         reference::subflow(data, order, 0),
     );
-    print_all!(MptcpInfo::<E>::with_order(data));
-    print_all!(TcpInfo::<E>::with_order(data));
-    print_all!(SocketMemory::<E>::with_order(data));
+    let info = MptcpInfo::<E>::with_order(data);
+    print_all!(info);
+    same_fields(info.fields(), CONNECTION, data, order);
+    let info = TcpInfo::<E>::with_order(data);
+    print_all!(info);
+    same_fields(info.fields(), SUBFLOW, data, order);
+    let memory = SocketMemory::<E>::with_order(data);
+    print_all!(memory);
+    same_fields(memory.fields(), MEMORY, data, order);
 
     let bytes = super::message(20, 2, data, big);
     let mut messages = Messages::<E>::with_order(&bytes);
@@ -62,23 +119,59 @@ fn one<E: Order>(data: &[u8], big: bool) {
         }),
         judge.clone().map(|(socket, _)| socket),
     );
-    let (Ok(socket), Ok((_, upper))) = (socket, judge) else {
+    let (Ok(socket), Ok((judged, upper))) = (socket, judge) else {
+        print_all!(SocketView::decode(&message));
         return;
     };
     print_all!(socket);
     print_all!((socket.state.name(), State::from_number(data[1])));
     if let Some(info) = socket.mptcp_info() {
-        print_all!((info, info.is_fallback(), info.has_remote_key()));
         assert!(is_within(info.as_bytes(), &bytes));
-        let word = |at: usize| info.as_bytes().get(at..at + 4).map(|b| order.u32(b));
-        assert_eq!(info.token(), word(12));
-        assert_eq!(info.last_ack_recv(), word(92));
+        let flags = info.as_bytes().get(8..12).map_or(0, |b| order.u32(b));
+        let said = (info.is_fallback(), info.has_remote_key());
+        assert_eq!(said, (flags & 1 != 0, flags & 2 != 0));
     }
-    if let Some(info) = socket.tcp_info() {
-        print_all!(info);
-        let word = |at: usize| info.as_bytes().get(at..at + 4).map(|b| order.u32(b));
-        assert_eq!(info.rtt(), word(68));
-    }
+    // The same, read where it lies.
+    let view = SocketView::decode(&message).expect("the socket was read");
+    print_all!(view);
+    let end = |address: Option<IpAddr>, port| End {
+        number: match address {
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped().into(),
+            Some(IpAddr::V6(address)) => address.into(),
+            None => 0,
+        },
+        port,
+        family: judged.family.into(),
+    };
+    assert_eq!(
+        view.ends(),
+        [
+            end(judged.source, judged.source_port),
+            end(judged.destination, judged.destination_port)
+        ]
+    );
+    assert_eq!(
+        (view.state().number(), view.interface(), view.cookie()),
+        (judged.state, judged.interface, judged.cookie)
+    );
+    assert_eq!(
+        (view.receive_queue(), view.send_queue(), view.uid()),
+        (judged.receive_queue, judged.send_queue, judged.uid)
+    );
+    assert_eq!((view.inode(), view.mark()), (judged.inode, judged.mark));
+    let congestion = view.congestion().map(|c| c.map(|c| c.as_bytes().to_vec()));
+    assert_eq!(congestion, Ok(judged.congestion));
+    let infos = [
+        view.mptcp_info().map(|info| info.as_bytes().to_vec()),
+        view.tcp_info().map(|info| info.as_bytes().to_vec()),
+    ];
+    assert_eq!(infos, [judged.info.clone(), judged.info]);
+    assert_eq!(view.upper_name(), socket.upper_name());
+    let mut info = SubflowInfo::EMPTY;
+    let read = view
+        .read_subflow(&mut info)
+        .map(|found| found.then_some(info));
+    assert_eq!(read, socket.subflow());
     // The nest is read when asked for.
     let (nest, base) = upper.unwrap_or((&[], 0));
     let list = reference::whole(nest, order, base);

@@ -40,7 +40,7 @@ impl Order {
     pub fn u64(self, b: &[u8]) -> u64 {
         self.number(b, 8)
     }
-    fn number(self, bytes: &[u8], len: usize) -> u64 {
+    pub fn number(self, bytes: &[u8], len: usize) -> u64 {
         assert_eq!(bytes.len(), len);
         let mut number = 0;
         for i in 0..len {
