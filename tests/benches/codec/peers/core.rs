@@ -3,21 +3,21 @@
 //! netlink-packet-generic's.
 
 use netlink_packet_core::{
-    parse_u16, parse_u32, parse_u8, DecodeError, Emitable, NetlinkBuffer, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload, NetlinkSerializable, Nla, NlasIterator, NLM_F_ACK,
-    NLM_F_REQUEST,
+    parse_string, parse_u16, parse_u32, parse_u64, parse_u8, DecodeError, Emitable, NetlinkBuffer,
+    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable, Nla, NlasIterator,
+    NLM_F_ACK, NLM_F_REQUEST,
 };
 
-use super::read;
+use super::{read, walk};
 use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "netlink-packet-core",
     dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
     dumps: None,
-    addresses: None,
-    sockets: None,
-    refusal: None,
+    addresses: Some(|datagrams| walk::addresses::<Core>(datagrams).expect("good addresses")),
+    sockets: Some(|datagrams| walk::sockets::<Core>(datagrams).expect("good sockets")),
+    refusal: Some(|datagrams| walk::refusal::<Core>(datagrams).expect("good refusals")),
     events: Some(|datagrams| events(datagrams).expect("good events")),
     build: Some(build),
     #[cfg(feature = "peers")]
@@ -39,6 +39,48 @@ fn messages<'a>(
         rest = rest.get(len..).unwrap_or(&[]);
     }
     Ok(())
+}
+
+enum Core {}
+
+impl walk::Walk for Core {
+    type Error = DecodeError;
+
+    fn messages(
+        datagram: &[u8],
+        mut f: impl FnMut(u16, u16, &[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        messages(datagram, |message| {
+            f(message.message_type(), message.flags(), message.payload())
+        })
+    }
+
+    fn attributes(
+        bytes: &[u8],
+        mut f: impl FnMut(u16, &[u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        for attribute in NlasIterator::new(bytes) {
+            let attribute = attribute?;
+            f(attribute.kind(), attribute.value())?;
+        }
+        Ok(())
+    }
+
+    fn u8(value: &[u8]) -> Result<u8, DecodeError> {
+        parse_u8(value)
+    }
+
+    fn u32(value: &[u8]) -> Result<u32, DecodeError> {
+        parse_u32(value)
+    }
+
+    fn u64(value: &[u8]) -> Result<u64, DecodeError> {
+        parse_u64(value)
+    }
+
+    fn text(value: &[u8]) -> Result<usize, DecodeError> {
+        parse_string(value).map(|text| text.len())
+    }
 }
 
 fn dump(datagrams: &[Vec<u8>]) -> Result<u64, DecodeError> {

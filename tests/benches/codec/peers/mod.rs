@@ -11,6 +11,7 @@ mod core;
 mod neli;
 #[cfg(feature = "peers")]
 mod nlink;
+mod walk;
 
 use crate::jobs::{Address, Contender};
 

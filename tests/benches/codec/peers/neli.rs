@@ -7,19 +7,21 @@ use neli::consts::nl::NlmF;
 use neli::err::DeError;
 use neli::genl::{AttrTypeBuilder, Genlmsghdr, GenlmsghdrBuilder, NlattrBuilder, NoUserHeader};
 use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
+use neli::rtnl::Ifaddrmsg;
 use neli::types::{Buffer, GenlBuffer};
 use neli::{FromBytes, ToBytes};
 
-use super::read;
-use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
+use super::{read, v4, v6};
+use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "neli",
     dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
     dumps: None,
-    addresses: None,
+    addresses: Some(|datagrams| addresses(datagrams).expect("good addresses")),
+    // It has no types for them.
     sockets: None,
-    refusal: None,
+    refusal: Some(|datagrams| refusal(datagrams).expect("good refusals")),
     events: Some(|datagrams| events(datagrams).expect("good events")),
     build: Some(build),
     resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
@@ -82,6 +84,77 @@ fn dump(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {
 
 fn number<T: FromBytes>(value: &[u8]) -> Result<T, DeError> {
     T::from_bytes(&mut Cursor::new(value))
+}
+
+fn addresses(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        let mut cursor = Cursor::new(&datagram[..]);
+        while (cursor.position() as usize) < datagram.len() {
+            let message = Nlmsghdr::<u16, Ifaddrmsg>::from_bytes(&mut cursor)?;
+            let Some(of) = message.get_payload() else {
+                continue;
+            };
+            let family = u8::from(*of.ifa_family());
+            let mut interface = Interface {
+                family,
+                prefix: *of.ifa_prefixlen(),
+                flags: of.ifa_flags().bits().into(),
+                scope: u8::from(*of.ifa_scope()),
+                index: *of.ifa_index(),
+                ..Interface::default()
+            };
+            let (mut local, mut other) = (Address::None, Address::None);
+            for attribute in of.rtattrs().iter() {
+                let value = attribute.rta_payload().as_ref();
+                let address = match family {
+                    2 => v4(value),
+                    _ => v6(value),
+                };
+                match u16::from(*attribute.rta_type()) {
+                    1 => other = address,
+                    2 => local = address,
+                    3 => interface.label = value.len() - 1,
+                    6 => interface.valid = number::<u32>(&value[4..])?,
+                    8 => interface.flags = number::<u32>(value)?,
+                    _ => {}
+                }
+            }
+            interface.address = match local {
+                Address::None => other,
+                local => local,
+            };
+            sum = sum.wrapping_add(interface.sum());
+        }
+    }
+    Ok(sum)
+}
+
+fn refusal(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {
+    let mut sum = 0u64;
+    for datagram in datagrams {
+        let mut cursor = Cursor::new(&datagram[..]);
+        while (cursor.position() as usize) < datagram.len() {
+            let message = Message::<Number>::from_bytes(&mut cursor)?;
+            let NlPayload::Err(error) = message.nl_payload() else {
+                continue;
+            };
+            let (mut text, mut offset) = (0, 0);
+            for attribute in error.ext_ack().iter() {
+                let value = attribute.nla_payload().as_ref();
+                match u16::from(attribute.nla_type().nla_type()) {
+                    1 => text = value.len() - 1,
+                    2 => offset = number::<u32>(value)?,
+                    _ => {}
+                }
+            }
+            sum = sum
+                .wrapping_add(u64::from(error.error().unsigned_abs()))
+                .wrapping_add((text as u64) << 8)
+                .wrapping_add(u64::from(offset) << 16);
+        }
+    }
+    Ok(sum)
 }
 
 fn events(datagrams: &[Vec<u8>]) -> Result<u64, DeError> {

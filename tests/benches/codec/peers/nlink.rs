@@ -3,20 +3,63 @@
 use nlink::netlink::attr::{get, AttrIter};
 use nlink::netlink::{Error, MessageBuilder, MessageIter};
 
-use super::read;
+use super::{read, walk};
 use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "nlink",
     dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
     dumps: None,
-    addresses: None,
-    sockets: None,
-    refusal: None,
+    addresses: Some(|datagrams| walk::addresses::<Nlink>(datagrams).expect("good addresses")),
+    sockets: Some(|datagrams| walk::sockets::<Nlink>(datagrams).expect("good sockets")),
+    refusal: Some(|datagrams| walk::refusal::<Nlink>(datagrams).expect("good refusals")),
     events: Some(|datagrams| events(datagrams).expect("good events")),
     build: Some(build),
     resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
 };
+
+enum Nlink {}
+
+impl walk::Walk for Nlink {
+    type Error = Error;
+
+    fn messages(
+        datagram: &[u8],
+        mut f: impl FnMut(u16, u16, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for message in MessageIter::new(datagram) {
+            let (header, payload) = message?;
+            f(header.nlmsg_type, header.nlmsg_flags, payload)?;
+        }
+        Ok(())
+    }
+
+    fn attributes(
+        bytes: &[u8],
+        mut f: impl FnMut(u16, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (kind, value) in AttrIter::new(bytes) {
+            f(kind, value)?;
+        }
+        Ok(())
+    }
+
+    fn u8(value: &[u8]) -> Result<u8, Error> {
+        get::u8(value)
+    }
+
+    fn u32(value: &[u8]) -> Result<u32, Error> {
+        get::u32_ne(value)
+    }
+
+    fn u64(value: &[u8]) -> Result<u64, Error> {
+        get::u64_ne(value)
+    }
+
+    fn text(value: &[u8]) -> Result<usize, Error> {
+        get::string(value).map(str::len)
+    }
+}
 
 fn dump(datagrams: &[Vec<u8>]) -> Result<u64, Error> {
     let mut sum = 0u64;
