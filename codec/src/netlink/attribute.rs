@@ -239,7 +239,7 @@ fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
 fn has_nul(text: &[u8]) -> bool {
     let Some((_, last)) = text.split_last_chunk::<16>() else {
         // Names of interfaces and their like.
-        return two_have_nul(text).unwrap_or_else(|| text.iter().any(|byte| *byte == 0));
+        return two_have_nul(text).unwrap_or_else(|| !text.iter().all(|byte| *byte != 0));
     };
     // The last sixteen may overlap those in front of them.
     let is_nul = |found, byte: &u8| found | (*byte == 0);
