@@ -6,7 +6,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 use super::counters;
 use crate::args::Options;
 use crate::error::{Result, Status};
-use crate::host::health::Host;
+use crate::host::health::{Facts, Host};
 use crate::kernel::connections::{is_fallback, survey, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
@@ -167,8 +167,9 @@ fn kernel(out: &mut Output, host: &Host, features: &Features) {
 fn endpoints(report: &mut Report, host: &mut Host) {
     report.metric("mptcp_endpoint_up gauge Whether an endpoint is up or translated.");
     report.out.begin_list("endpoints");
+    let mut facts = Facts::default();
     for endpoint in &host.places.endpoints {
-        let facts = host.facts(endpoint);
+        host.facts(endpoint, &mut facts);
         let dev = device(&mut host.places.names, facts.interface);
         report.begin("", "endpoint ");
         if report.metrics {

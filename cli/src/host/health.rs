@@ -101,18 +101,14 @@ impl Host {
 
     /// What is known of an endpoint.
     #[inline(never)]
-    pub fn facts(&self, endpoint: &Endpoint) -> Facts {
-        let mut facts = Facts {
-            key: key_of(endpoint),
-            flags: endpoint.flags().unwrap_or_default(),
-            bound: endpoint.if_idx().unwrap_or(0),
-            interface: self.places.of_endpoint(endpoint),
-            port: endpoint.port().unwrap_or(0),
-            id: endpoint.id().unwrap_or(0),
-            presence: Presence::Up,
-        };
-        facts.presence = self.presence(&facts);
-        facts
+    pub fn facts(&self, endpoint: &Endpoint, into: &mut Facts) {
+        into.key = key_of(endpoint);
+        into.flags = endpoint.flags().unwrap_or_default();
+        into.bound = endpoint.if_idx().unwrap_or(0);
+        into.interface = self.places.of_endpoint(endpoint);
+        into.port = endpoint.port().unwrap_or(0);
+        into.id = endpoint.id().unwrap_or(0);
+        into.presence = self.presence(into);
     }
 
     /// How an endpoint is.

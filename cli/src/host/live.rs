@@ -118,6 +118,7 @@ pub struct Use {
 }
 
 impl Use {
+    #[inline(never)]
     fn add(&mut self, other: &Self) {
         self.established += other.established;
         self.waiting += other.waiting;
@@ -277,21 +278,17 @@ impl Live {
     /// look saw lack subflows: others had no time to open them.
     pub fn look(&mut self, diagnostics: &mut Diagnostics, host: &mut Host) -> Result<()> {
         let known = core::mem::take(&mut self.tokens);
-        *self = Self {
-            again: !self.rows.is_empty() || !known.is_empty(),
-            known,
-            ..Self::default()
-        };
+        let again = !self.rows.is_empty() || !known.is_empty();
+        *self = Self::default();
+        (self.known, self.again) = (known, again);
         sort(&mut self.known);
         for endpoint in &host.places.endpoints {
-            let facts = host.facts(endpoint);
+            let mut row = Row::default();
+            host.facts(endpoint, &mut row.facts);
             let open = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
-            self.rows.push(Row {
-                facts,
-                wanted: facts.flags & open == EndpointFlags::SUBFLOW
-                    && facts.presence == Presence::Up,
-                ..Row::default()
-            });
+            row.wanted = row.facts.flags & open == EndpointFlags::SUBFLOW
+                && row.facts.presence == Presence::Up;
+            self.rows.push(row);
         }
         dump(diagnostics, Protocol::Tcp, CONNECTED, &mut |socket| {
             self.keep(socket)
@@ -439,9 +436,10 @@ impl Live {
         let is_any = |bits| any & bits != 0;
         let state = socket.state();
         let lives = state == State::Established;
-        let may_have = info.subflows_max().unwrap_or(u8::MAX);
-        let room = info.subflows().unwrap_or(0) < may_have;
         let starts = state == State::SynSent;
+        let may_have = info.subflows_max().unwrap_or(u8::MAX);
+        let has = info.subflows().unwrap_or(0);
+        let room = has < may_have;
         let fallback = info.is_fallback() && !starts;
         // Where the first one is gone, those that were opened here show it.
         let opened = is_any(bit::CLIENT) || is_any(bit::OPENED) && !is_any(bit::SERVER);
@@ -477,12 +475,17 @@ impl Live {
                 if room {
                     lacks.missing = 1;
                     lacks.untried = u32::from(info.local_addr_used() == Some(0));
-                    lacks.failed = u32::from(u32::from(info.subflows().unwrap_or(0)) > joined);
+                    lacks.failed = u32::from(u32::from(has) > joined);
                 } else {
                     lacks.full = 1;
                 }
-                let lacks = old.then_some(&lacks);
-                let possible = self.endpoints(subflows, local.number, accepted.into(), peer, lacks);
+                let possible = self.endpoints(
+                    subflows,
+                    local.number,
+                    accepted.into(),
+                    old.then_some(peer),
+                    &lacks,
+                );
                 if !room && possible.is_some_and(|most| most > may_have.into()) {
                     self.crowded += 1;
                     self.wanted = self.wanted.max(possible.unwrap_or(0));
@@ -539,18 +542,18 @@ impl Live {
         }
     }
 
-    /// Counts a connection opened here with each endpoint that it can use, if
-    /// `lacks` says what one counts that it has no subflow from. Returns how many
-    /// further subflows the endpoints can open where the peer announced this many
-    /// addresses, 0 where none has the flag fullmesh; `None` where none is of its
-    /// family.
+    /// Counts a connection opened here to this peer, or does not (`None`), with each
+    /// endpoint that it can use; `lacks` is what one counts that it has no subflow
+    /// from. Returns how many further subflows the endpoints can open where the peer
+    /// announced this many addresses, 0 where none has the flag fullmesh; `None`
+    /// where none is of its family.
     fn endpoints(
         &mut self,
         subflows: &[Seen],
         first: Key,
         announced: u32,
-        peer: usize,
-        lacks: Option<&Use>,
+        peer: Option<usize>,
+        lacks: &Use,
     ) -> Option<u32> {
         let (mut possible, mut mesh, mut of_family) = (0, 0, false);
         for (at, row) in self.rows.iter_mut().enumerate() {
@@ -568,7 +571,7 @@ impl Live {
                 continue;
             }
             possible += 1;
-            let Some(lacks) = lacks else { continue };
+            let Some(peer) = peer else { continue };
             let (mut any, mut alive) = (false, false);
             let mut waits = 0;
             for seen in subflows {
@@ -590,11 +593,10 @@ impl Live {
                 self.unsettled = true;
                 one = *lacks;
             }
-            for place in [peer, ALL_PEERS] {
-                if let Some(sum) = row.uses.get_mut(place) {
-                    sum.add(&one);
-                }
+            if let Some(sum) = row.uses.get_mut(peer) {
+                sum.add(&one);
             }
+            row.uses[ALL_PEERS].add(&one);
         }
         of_family.then_some(possible & mesh)
     }

@@ -96,9 +96,14 @@ impl Addresses {
 
     /// The interface that has this address; 0 where none does, or several do.
     pub fn only_interface(&self, address: Key) -> u32 {
-        let mut with_it = self.0.iter().filter(|(here, _)| *here == address);
-        match (with_it.next(), with_it.next()) {
-            (Some((_, index)), None) => *index,
+        let (mut found, mut count) = (0, 0);
+        for (here, index) in &self.0 {
+            if *here == address {
+                (found, count) = (*index, count + 1);
+            }
+        }
+        match count {
+            1 => found,
             _ => 0,
         }
     }

@@ -1,7 +1,5 @@
 //! Programs that manage endpoints beside each other.
 
-use core::ffi::CStr;
-
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::Doctor;
@@ -33,13 +31,29 @@ impl Doctor<'_> {
         }
         let mut running = 0_u8;
         let mut text = Vec::new();
+        let mut own = [0; 64];
+        find_namespace(b"self", &mut own);
         // Without /proc nothing is found.
         let _ = sys::each_name(c"/proc", &mut |process| {
             proc::value(&[b"/proc/", process, b"/comm"], &mut text);
             for (at, (name, _)) in MANAGERS.iter().enumerate() {
-                if name.as_bytes() == text && is_here(process) && (at != 2 || follows(process)) {
+                if name.as_bytes() != text {
+                    continue;
+                }
+                if at == 2 {
+                    // Only one that follows.
+                    proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
+                    if !contains(&text, b"\0watch") {
+                        break;
+                    }
+                }
+                // One whose namespace cannot be seen may be here.
+                let mut its = own;
+                find_namespace(process, &mut its);
+                if its == own {
                     running |= 1 << at;
                 }
+                break;
             }
         });
         if running.count_ones() < 2 {
@@ -67,24 +81,9 @@ impl Doctor<'_> {
     }
 }
 
-/// Whether ip-mptcp is one that follows what happens.
-fn follows(process: &[u8]) -> bool {
-    let mut text = Vec::new();
-    proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
-    contains(&text, b"\0watch")
-}
-
-/// Whether a process is in the network namespace of this one; true where that
-/// cannot be seen.
-fn is_here(process: &[u8]) -> bool {
-    let mut namespaces = [[0; 64]; 2];
-    for (process, namespace) in [process, b"self"].iter().zip(&mut namespaces) {
-        let path = join(&[b"/proc/", process, b"/ns/net\0"]);
-        let path = CStr::from_bytes_with_nul(&path).unwrap_or_default();
-        if sys::link_target(path, namespace).is_err() {
-            return true;
-        }
-    }
-    let [its, own] = namespaces;
-    its == own
+/// The name of the network namespace that a process is in, if that can be seen.
+fn find_namespace(process: &[u8], name: &mut [u8; 64]) {
+    let path = join(&[b"/proc/", process, b"/ns/net\0"]);
+    // What cannot be read stays as it was.
+    let _ = sys::link_target(sys::c_str(&path).unwrap_or_default(), name);
 }

@@ -263,22 +263,22 @@ impl Watch {
             if gathering {
                 time = time.min(self.gathering - now);
             }
-            let (none, stdout) = (Fd::NONE, Fd::STDOUT);
+            let (none, mut keys, mut ends, mut out) =
+                (&Fd::NONE, &Fd::NONE, &Fd::NONE, &Fd::STDOUT);
+            if let Some(screen) = &self.screen {
+                out = screen.fd();
+                if screen.has_keys() {
+                    keys = out;
+                }
+            }
+            if let (Some(socket), false) = (&self.paths.ends, gathering) {
+                ends = socket.fd();
+            }
             let mut polled = [
                 Polled::read(&self.signals.fd),
-                match &self.screen {
-                    Some(screen) if screen.has_keys() => Polled::read(screen.fd()),
-                    _ => Polled::read(&none),
-                },
-                match &self.paths.ends {
-                    Some(ends) if !gathering => Polled::read(ends.fd()),
-                    _ => Polled::read(&none),
-                },
-                match &self.screen {
-                    _ if idle => Polled::read(&none),
-                    Some(screen) => Polled::write(screen.fd()),
-                    None => Polled::write(&stdout),
-                },
+                Polled::read(keys),
+                Polled::read(ends),
+                Polled::write(if idle { none } else { out }),
             ];
             let time = time.min(i32::MAX as u64) as i32;
             sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
@@ -565,7 +565,7 @@ impl Paths {
     /// What the kernel has counted; `None` if it does not count, or if only some
     /// subflows are selected.
     fn count(&mut self) -> Option<Counted> {
-        if self.words != Given::default() {
+        if !self.words.is_empty() {
             return None;
         }
         self.counters.read().ok()?;
@@ -610,7 +610,7 @@ impl Paths {
                 }
             }
         }
-        if self.by == By::Path && self.words == Given::default() {
+        if self.by == By::Path && self.words.is_empty() {
             // Endpoints without subflows are paths too.
             for endpoint in &self.places.endpoints {
                 let key = key_of(endpoint);
