@@ -16,5 +16,5 @@ pub use diag::Diagnostics;
 pub use interface::Names;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};
-pub use route::{LinkEvent, LinkEvents, NewsSocket, RouteSocket, CHANGES, ROUTES};
+pub use route::{Hop, LinkEvent, LinkEvents, NewsSocket, RouteSocket, CHANGES, ROUTES};
 pub use socket::receive_error;

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
-use mptcp_codec::netlink::Message;
+use mptcp_codec::netlink::{Attributes, Message};
 use mptcp_codec::route::{
     self, group, message_type, request, Address, AddressAttributes, AddressFlags, LinkAttributes,
-    LinkFlags, Route, RouteAttributes, RouteKind, RoutingRule,
+    LinkFlags, RouteAttributes, RouteKind,
 };
 
 use super::interface::Names;
@@ -45,6 +45,89 @@ pub const ROUTES: u32 = u32::MAX;
 
 /// Interfaces and their addresses, in the kernel's order.
 pub type LinkEvents = Vec<LinkEvent>;
+
+/// A route, or one of its next hops.
+#[derive(Debug, Default)]
+pub struct Hop {
+    /// The table that it is in.
+    pub table: u32,
+    /// The interface; 0 where the kernel names none, or only a nexthop object.
+    pub output: u32,
+    /// The metric; the least wins.
+    pub metric: u32,
+    /// The next router, if there is one.
+    pub gateway: Option<IpAddr>,
+    /// It is one of several.
+    pub of_several: bool,
+}
+
+/// Length of `struct rtmsg`, and of `struct fib_rule_hdr`, which is like it.
+const ROUTE: usize = 12;
+
+impl Hop {
+    /// What stands before the attributes.
+    fn of(message: &Message) -> Self {
+        let [table, ..] = number_at(message.payload(), 4).to_ne_bytes();
+        Self {
+            table: table.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the attributes after `head` bytes; returns the next hops, where there
+    /// are several.
+    #[inline(never)]
+    fn read<'m>(
+        &mut self,
+        bytes: &'m [u8],
+        head: usize,
+    ) -> core::result::Result<&'m [u8], mptcp_codec::Error> {
+        const NUMBERS: [u16; 6] = [
+            RouteAttributes::OIF,
+            RouteAttributes::PRIORITY,
+            RouteAttributes::TABLE,
+            RouteAttributes::GATEWAY,
+            RouteAttributes::VIA,
+            RouteAttributes::MULTIPATH,
+        ];
+        let mut found: [&[u8]; 6] = [&[]; 6];
+        payloads(bytes, head, &NUMBERS, &mut found)?;
+        let [output, metric, table, router, via, several] = found;
+        self.output = number_at(output, 0);
+        self.metric = number_at(metric, 0);
+        if !table.is_empty() {
+            self.table = number_at(table, 0);
+        }
+        // A router of the other family is after its family.
+        let other = via.get(2..).and_then(address_in);
+        self.gateway = address_in(router).or(other);
+        Ok(several)
+    }
+}
+
+/// Hands a route to `each`: each of its next hops, where it has several.
+#[inline(never)]
+fn hops(
+    message: &Message,
+    each: &mut dyn FnMut(&Hop),
+) -> core::result::Result<(), mptcp_codec::Error> {
+    let mut hop = Hop::of(message);
+    let mut rest = hop.read(message.payload(), ROUTE)?;
+    if rest.is_empty() {
+        each(&hop);
+    }
+    hop.of_several = true;
+    // `struct rtnexthop`: its length, flags and weight, its interface, and attributes.
+    while !rest.is_empty() {
+        let [l0, l1, ..] = number_at(rest, 0).to_ne_bytes();
+        let len = usize::from(u16::from_ne_bytes([l0, l1]));
+        hop.read(rest.get(..len).unwrap_or(&[]), 8)?;
+        hop.output = number_at(rest, 4);
+        each(&hop);
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    Ok(())
+}
 
 /// A socket that asks for interfaces and addresses.
 #[derive(Debug)]
@@ -88,28 +171,18 @@ impl RouteSocket {
                     best = None;
                     return Ok(());
                 };
-                const NUMBERS: [u16; 4] = [
-                    RouteAttributes::OIF,
-                    RouteAttributes::PRIORITY,
-                    RouteAttributes::GATEWAY,
-                    RouteAttributes::VIA,
-                ];
-                let mut found: [&[u8]; 4] = [&[]; 4];
-                payloads(message, 12, &NUMBERS, &mut found)?;
-                let [output, metric, router, via] = found;
+                let mut hop = Hop::default();
+                hop.read(message.payload(), ROUTE)?;
                 let head = message.payload();
                 let [of, bits, ..] = number_at(head, 0).to_ne_bytes();
                 let [.., kind] = number_at(head, 4).to_ne_bytes();
                 let is_default = u16::from(of) == family
                     && bits == 0
                     && kind == RouteKind::Unicast.number()
-                    && (output.is_empty() || number_at(output, 0) == index);
-                let metric = number_at(metric, 0);
-                if is_default && best.is_none_or(|best| metric < best) {
-                    best = Some(metric);
-                    // A router of the other family is after its family.
-                    let other = via.get(2..).and_then(address_in);
-                    *gateway = address_in(router).or(other);
+                    && (hop.output == 0 || hop.output == index);
+                if is_default && best.is_none_or(|best| hop.metric < best) {
+                    best = Some(hop.metric);
+                    *gateway = hop.gateway;
                 }
                 Ok(())
             },
@@ -170,15 +243,22 @@ impl RouteSocket {
     pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {
         let mut output = None;
         self.look_up(lookup, &mut |message| {
-            output = Route::output_of(message)?;
+            let mut found: [&[u8]; 1] = [&[]];
+            let number = RouteAttributes::OIF;
+            payloads(message.payload(), ROUTE, &[number], &mut found)?;
+            output = Some(number_at(found[0], 0)).filter(|index| *index != 0);
             Ok(())
         })?;
         Ok(output)
     }
 
-    /// Hands what the kernel answers to a look-up to `each`; whether there is a
-    /// route for such packets.
-    pub fn look_up(
+    /// Hands the route that the kernel answers to a look-up to `each`: each of its
+    /// next hops, where it has several. Whether there is a route for such packets.
+    pub fn route(&mut self, lookup: &request::Lookup, each: &mut dyn FnMut(&Hop)) -> Result<bool> {
+        self.look_up(lookup, &mut |message| Ok(hops(message, each)?))
+    }
+
+    fn look_up(
         &mut self,
         lookup: &request::Lookup,
         each: &mut dyn FnMut(&Message) -> Result<()>,
@@ -194,39 +274,38 @@ impl RouteSocket {
         }
     }
 
-    /// Hands out each table that has a route or to which a rule sends packets,
-    /// and the routers of its routes, with the interface; some of them twice.
-    /// Whether some rule is for certain marks, users or ports.
-    pub fn tables(
-        &mut self,
-        family: u16,
-        each: &mut dyn FnMut(u32, Option<(IpAddr, u32)>),
-    ) -> Result<bool> {
+    /// Hands out each route and next hop of a family, and what names no more than
+    /// the table to which a rule sends packets. Whether some rule is for certain
+    /// marks, users or ports.
+    pub fn tables(&mut self, family: u16, each: &mut dyn FnMut(&Hop)) -> Result<bool> {
         let mut special = false;
         self.socket.dump_each(
             &|buffer, seq| request::dump_routes(buffer, family, seq),
-            &mut |message| {
-                let Some(message) = message else {
-                    return Ok(());
-                };
-                let route = Route::decode(message)?;
-                let index = route.fields.output().unwrap_or(0);
-                each(route.table, route.gateway().map(|router| (router, index)));
-                for hop in route.next_hops() {
-                    let hop = hop?;
-                    each(route.table, hop.gateway.map(|router| (router, hop.output)));
-                }
-                Ok(())
+            &mut |message| match message {
+                Some(message) => Ok(hops(message, each)?),
+                None => Ok(()),
             },
         )?;
         let rules = self.socket.dump_each(
             &|buffer, seq| request::dump_rules(buffer, family, seq),
             &mut |message| {
-                if let Some(message) = message {
-                    let rule = RoutingRule::decode(message)?;
-                    each(rule.table, None);
-                    special |= rule.is_special()?;
+                let Some(message) = message else {
+                    return Ok(());
+                };
+                // Marks (FRA_FWMARK), users, and ports of either end.
+                const NUMBERS: [u16; 5] = [RouteAttributes::TABLE, 10, 20, 23, 24];
+                // For packets that do not fit.
+                const INVERT: u32 = 2;
+                let mut found: [&[u8]; 5] = [&[]; 5];
+                payloads(message.payload(), ROUTE, &NUMBERS, &mut found)?;
+                let [table, only @ ..] = found;
+                let mut hop = Hop::of(message);
+                if !table.is_empty() {
+                    hop.table = number_at(table, 0);
                 }
+                each(&hop);
+                let only = only.iter().any(|what| !what.is_empty());
+                special |= only && number_at(message.payload(), 8) & INVERT == 0;
                 Ok(())
             },
         );
@@ -308,16 +387,17 @@ fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
     request::dump_addresses(buffer, AF_UNSPEC, seq, 0)
 }
 
-/// Reads the attributes of a message that stand after `head` bytes: payloads of
-/// those with these numbers, of several the last.
+/// Reads the attributes that stand after `head` bytes: payloads of those with these
+/// numbers, of several the last.
 #[inline(never)]
 fn payloads<'m>(
-    message: &Message<'m>,
+    bytes: &'m [u8],
     head: usize,
     numbers: &[u16],
     into: &mut [&'m [u8]],
 ) -> core::result::Result<(), mptcp_codec::Error> {
-    for attribute in message.attributes(head)? {
+    // Where even the head is not whole: a byte is no attribute.
+    for attribute in <Attributes>::new(bytes.get(head..).unwrap_or(&[0])) {
         let attribute = attribute?;
         for (number, payload) in numbers.iter().zip(&mut *into) {
             if attribute.number() == *number {
@@ -335,6 +415,7 @@ fn number_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// The address; none where it is of neither length.
+#[inline(never)]
 fn address_in(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
         return Some(bytes.into());
@@ -358,7 +439,7 @@ fn decode<'m>(
     let mut found: [&[u8]; 3] = [&[]; 3];
     match kind {
         message_type::NEWLINK | message_type::DELLINK => {
-            payloads(message, 16, &[LinkAttributes::IFNAME], &mut found)?;
+            payloads(head, 16, &[LinkAttributes::IFNAME], &mut found)?;
             let [text, ..] = found;
             let flags = LinkFlags(number_at(head, 8));
             into.up = flags.contains(LinkFlags::UP);
@@ -373,7 +454,7 @@ fn decode<'m>(
                 AddressAttributes::LOCAL,
                 AddressAttributes::FLAGS,
             ];
-            payloads(message, 8, &NUMBERS, &mut found)?;
+            payloads(head, 8, &NUMBERS, &mut found)?;
             let [peer, local, wide] = found;
             into.address = address_in(if local.is_empty() { peer } else { local });
             let flags = match wide.len() {

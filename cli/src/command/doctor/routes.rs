@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::route::request::Lookup;
-use mptcp_codec::route::{LinkFlags, Route};
+use mptcp_codec::route::LinkFlags;
 
 use super::facts::{Doctor, Target};
 use super::finding::{finding, texts, Level};
 use crate::host::health::Facts;
 use crate::host::places::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
+use crate::kernel::Hop;
 
 /// An address of documentation (RFC 5737, RFC 3849), which stands for any host
 /// where no peer is known.
@@ -74,21 +75,13 @@ impl Doctor<'_> {
         let index = self.endpoint.interface;
         let mut exit = Exit::default();
         if let Some(routes) = &mut self.host.places.routes {
-            let found = routes.look_up(&lookup, &mut |message| {
-                let route = Route::decode(message)?;
-                exit.router = route.gateway().is_some();
-                exit.index = route.fields.output().unwrap_or(0);
+            let found = routes.route(&lookup, &mut |hop| {
+                exit.router |= hop.gateway.is_some() && !hop.of_several;
                 // Where only a nexthop object is named, it may be any.
-                exit.right = exit.index == 0 || exit.index == index;
-                for hop in route.next_hops() {
-                    let output = hop?.output;
-                    if exit.index == 0 {
-                        exit.index = output;
-                        exit.right = false;
-                    }
-                    exit.right |= output == index;
+                exit.right |= hop.output == 0 || hop.output == index;
+                if exit.index == 0 {
+                    exit.index = hop.output;
                 }
-                Ok(())
             });
             match found {
                 Ok(found) => exit.found = found,
@@ -262,12 +255,10 @@ impl Doctor<'_> {
                 true => AF_INET,
                 false => AF_INET6,
             };
-            let each = &mut |table, router: Option<(IpAddr, u32)>| {
-                take(table);
-                if let Some((router, output)) = router {
-                    if output == index && gateway.is_none() {
-                        gateway = Some(router);
-                    }
+            let each = &mut |hop: &Hop| {
+                take(hop.table);
+                if hop.output == index && gateway.is_none() {
+                    gateway = hop.gateway;
                 }
             };
             match routes.tables(family, each) {
