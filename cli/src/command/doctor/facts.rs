@@ -32,10 +32,14 @@ pub struct Doctor<'s> {
     pub other: u32,
     /// Counters.
     pub counters: &'static [u8],
-    /// Evidence and remedy, as far as they were put together before.
-    pub about: Text,
-    pub remedy: Text,
+    /// Evidence ([`ABOUT`]) and remedy ([`REMEDY`]), as far as they were put together
+    /// before.
+    pub texts: [Text; 2],
 }
+
+/// Places of `Doctor::texts`.
+pub const ABOUT: usize = 0;
+pub const REMEDY: usize = 1;
 
 /// Where subflows go.
 #[derive(Copy, Clone, Default)]

@@ -20,7 +20,7 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::Doctor;
+use super::facts::{Doctor, ABOUT, REMEDY};
 use crate::host::places::{address, is_ipv4};
 use crate::text::{take, Text};
 
@@ -110,7 +110,7 @@ impl Doctor<'_> {
         let mut texts = texts.as_bytes();
         let mut numbers = numbers;
         let mut text = Text::default();
-        for (label, before) in [
+        for (label, before) in &[
             ("check", " "),
             ("message", ": "),
             ("evidence", "\n    evidence: "),
@@ -127,22 +127,24 @@ impl Doctor<'_> {
             }
         }
         self.session.out.end_record();
-        self.about.clear();
-        self.remedy.clear();
+        self.texts.iter_mut().for_each(Text::clear);
     }
 
     /// Adds to the evidence.
     pub fn say(&mut self, words: &str, numbers: &[u64]) {
-        let mut text = core::mem::take(&mut self.about);
-        self.put(&mut text, words.as_bytes(), &mut &*numbers);
-        self.about = text;
+        self.add(ABOUT, words, numbers);
     }
 
     /// Adds to the remedy.
     pub fn advise(&mut self, words: &str, numbers: &[u64]) {
-        let mut text = core::mem::take(&mut self.remedy);
-        self.put(&mut text, words.as_bytes(), &mut &*numbers);
-        self.remedy = text;
+        self.add(REMEDY, words, numbers);
+    }
+
+    #[inline(never)]
+    fn add(&mut self, at: usize, words: &str, mut numbers: &[u64]) {
+        let mut text = core::mem::take(&mut self.texts[at]);
+        self.put(&mut text, words.as_bytes(), &mut numbers);
+        self.texts[at] = text;
     }
 
     /// Adds words to a text, with what stands in their places.
@@ -153,44 +155,53 @@ impl Doctor<'_> {
             if words.is_empty() {
                 return;
             }
-            let [place, names @ ..] = take(&mut words, b'}') else {
-                if let [number, rest @ ..] = *numbers {
+            let place = take(&mut words, b'}');
+            match (place, *numbers) {
+                ([], [number, rest @ ..]) => {
                     text.number(*number);
                     *numbers = rest;
                 }
-                continue;
-            };
-            let of = &self.endpoint;
-            match place {
-                b'a' | b'e' | b'p' | b't' => {
-                    if *place == b'e' {
-                        text.bytes(b"endpoint ");
-                    }
-                    let to = *place == b't';
-                    text.address(address(if to { self.to.address } else { of.key }));
-                    if matches!(place, b'e' | b'p') {
-                        text.named(b" id ", of.id.into());
-                        if of.bound != 0 {
-                            text.bytes(b" dev ");
-                            text.bytes(self.host.name(of.bound));
-                        }
-                    }
-                }
-                b'i' => text.number(of.id.into()),
-                b'd' => text.bytes(self.host.name(of.interface)),
-                b'o' => text.bytes(self.host.name(self.other)),
-                b'v' if !is_ipv4(of.key) => text.bytes(b"-6 "),
-                b'l' => {
-                    let accepted = self.host.add_addr_accepted;
-                    text.named(b"limits: add_addr_accepted ", accepted.into());
-                    text.named(b" subflows ", self.host.more_subflows.into());
-                }
-                b'b' => text.bytes(self.about.as_bytes()),
-                b'r' => text.bytes(self.remedy.as_bytes()),
-                b';' if !text.is_empty() => text.bytes(b"; "),
-                b'=' | b'!' | b'+' => self.put_counters(text, *place, names),
-                _ => {}
+                _ => self.put_place(text, place),
             }
+        }
+    }
+
+    /// Adds what stands in a place: see the table above.
+    #[inline(never)]
+    fn put_place(&mut self, text: &mut Text, place: &[u8]) {
+        let [place, names @ ..] = place else {
+            return;
+        };
+        let of = &self.endpoint;
+        match place {
+            b'a' | b'e' | b'p' | b't' => {
+                if *place == b'e' {
+                    text.bytes(b"endpoint ");
+                }
+                let to = *place == b't';
+                text.address(address(if to { self.to.address } else { of.key }));
+                if matches!(place, b'e' | b'p') {
+                    text.named(b" id ", of.id.into());
+                    if of.bound != 0 {
+                        text.bytes(b" dev ");
+                        text.bytes(self.host.name(of.bound));
+                    }
+                }
+            }
+            b'i' => text.number(of.id.into()),
+            b'd' => text.bytes(self.host.name(of.interface)),
+            b'o' => text.bytes(self.host.name(self.other)),
+            b'v' if !is_ipv4(of.key) => text.bytes(b"-6 "),
+            b'l' => {
+                let accepted = self.host.add_addr_accepted;
+                text.named(b"limits: add_addr_accepted ", accepted.into());
+                text.named(b" subflows ", self.host.more_subflows.into());
+            }
+            b'b' => text.bytes(self.texts[ABOUT].as_bytes()),
+            b'r' => text.bytes(self.texts[REMEDY].as_bytes()),
+            b';' if !text.is_empty() => text.bytes(b"; "),
+            b'=' | b'!' | b'+' => self.put_counters(text, *place, names),
+            _ => {}
         }
     }
 

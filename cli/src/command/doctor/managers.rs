@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::Doctor;
+use super::facts::{Doctor, ABOUT};
 use super::finding::{finding, Level};
 use crate::kernel::proc;
 use crate::kernel::remedy::contains;
@@ -61,7 +61,7 @@ impl Doctor<'_> {
         }
         for (at, (name, leave)) in MANAGERS.iter().enumerate() {
             if running & 1 << at != 0 {
-                if !self.about.is_empty() {
+                if !self.texts[ABOUT].is_empty() {
                     self.say(" and ", &[]);
                     self.advise("; or ", &[]);
                 }

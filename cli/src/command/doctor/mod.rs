@@ -27,7 +27,6 @@ use crate::kernel::Diagnostics;
 use crate::session::Session;
 use crate::session::{Command, Does};
 use crate::sys;
-use crate::text::Text;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -68,8 +67,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
         to: Target::default(),
         other: 0,
         counters: b"",
-        about: Text::default(),
-        remedy: Text::default(),
+        texts: Default::default(),
     };
     if let Some(file) = options.since {
         doctor.history.since(file)?;

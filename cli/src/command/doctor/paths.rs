@@ -3,7 +3,7 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::{Doctor, Target};
+use super::facts::{Doctor, Target, REMEDY};
 use super::finding::{finding, texts, Level};
 use crate::host::live::Use;
 use crate::host::places::{is_ipv4, is_link_local, is_unique_local};
@@ -75,30 +75,28 @@ impl Doctor<'_> {
         let Some(row) = self.row() else {
             return false;
         };
-        // The peer with the most connections that lack it.
-        let mut worst: Option<(usize, &Use)> = None;
+        // The peer with the most connections that lack it, and how many do.
+        let (mut worst, mut most) = (0, 0);
         for (peer, one) in row.uses().iter().enumerate() {
             let lacks = one.waiting + one.missing;
             // One of many that is lost on the way is no fault of the path.
-            let bad = if one.established == 0 {
-                lacks > 0
-            } else {
-                lacks > 1 && lacks * 2 >= one.established
-            };
-            if bad && worst.is_none_or(|(_, most)| lacks > most.waiting + most.missing) {
-                worst = Some((peer, one));
+            let bad = one.established == 0 || lacks > 1 && lacks * 2 >= one.established;
+            if bad && lacks > most {
+                (worst, most) = (peer, lacks);
             }
         }
-        let Some((peer, &one)) = worst else {
+        let Some(&one) = row.uses().get(worst).filter(|_| most > 0) else {
             return false;
         };
-        let level = if row.all_uses().established > one.established {
+        let mut level = Level::Fault;
+        if row.all_uses().established > one.established {
             // By other peers' connections it works.
-            Level::Note
-        } else {
-            Level::Fault
-        };
-        let peer = self.live.peers.get(peer);
+            level = Level::Note;
+        }
+        // No single one of many peers.
+        let peer = self.live.peers.get(worst).copied().unwrap_or_default();
+        let mut paths = self.live.paths.iter();
+        let first = paths.find(|path| path.first && path.remote == peer.address);
         // Where the waiting one goes; an announced address, perhaps.
         let mut paths = self.live.paths.iter();
         let path = paths.find(|path| {
@@ -106,11 +104,8 @@ impl Doctor<'_> {
                 && !path.first
                 && (one.waiting == 0 || path.waiting > 0)
         });
-        let to = path.map(|path| path.remote);
-        let to = to.or(peer.map(|peer| peer.address)).unwrap_or(0);
-        if let (Some(peer), 0) = (peer, one.established) {
-            let mut firsts = self.live.paths.iter();
-            let first = firsts.find(|path| path.first && path.remote == peer.address);
+        let to = path.map_or(peer.address, |path| path.remote);
+        if peer.address != 0 && one.established == 0 {
             self.to = Target {
                 address: peer.address,
                 port: peer.port,
@@ -457,7 +452,7 @@ impl Doctor<'_> {
             // It may be on purpose.
             level = Level::Note;
         }
-        if self.remedy.is_empty() {
+        if self.texts[REMEDY].is_empty() {
             level = Level::Note;
             self.advise(
                 "Give the interfaces of endpoints an address of that family, and add it as an \

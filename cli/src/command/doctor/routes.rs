@@ -6,7 +6,7 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::route::request::Lookup;
 use mptcp_codec::route::LinkFlags;
 
-use super::facts::{Doctor, Target};
+use super::facts::{Doctor, Target, REMEDY};
 use super::finding::{finding, texts, Level};
 use crate::host::health::Facts;
 use crate::host::places::{address, is_ipv4, key, Key};
@@ -275,7 +275,7 @@ impl Doctor<'_> {
         self.advise("ip {v}route add default", &[]);
         if let Some(router) = gateway {
             self.advise(" via ", &[]);
-            self.remedy.address(router);
+            self.texts[REMEDY].address(router);
         } else if needed {
             self.advise(" via GATEWAY", &[]);
             self.say(

@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
-use super::facts::{is_off, Doctor, Target};
+use super::facts::{is_off, Doctor, Target, ABOUT, REMEDY};
 use super::finding::{finding, Level};
 use crate::host::live::Place;
 use crate::host::places::{is_ipv4, is_link_local};
@@ -175,11 +175,11 @@ impl Doctor<'_> {
             if !long || !self.has(EndpointFlags::SIGNAL) || self.is_visited() {
                 continue;
             }
-            self.about.clear();
+            self.texts[ABOUT].clear();
             self.say("{e}", &[]);
             self.change(" port 0");
         }
-        if self.remedy.is_empty() {
+        if self.texts[REMEDY].is_empty() {
             return;
         }
         finding!(
