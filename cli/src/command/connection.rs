@@ -148,7 +148,7 @@ fn is(wanted: &Option<IpAddr>, end: &End) -> bool {
 }
 
 /// Numbers of a connection.
-static OF_CONNECTION: [(Item, Field); 7] = [
+const OF_CONNECTION: [(Item, Field); 7] = [
     (Item::BYTES_SENT, MptcpInfo::FIELDS.bytes_sent),
     (Item::BYTES_RECEIVED, MptcpInfo::FIELDS.bytes_received),
     (Item::BYTES_ACKED, MptcpInfo::FIELDS.bytes_acked),
@@ -160,6 +160,14 @@ static OF_CONNECTION: [(Item, Field); 7] = [
 
 /// How many of them text has: the first.
 const IN_TEXT: usize = 4;
+
+const _: () = {
+    let mut at = 0;
+    while at < OF_CONNECTION.len() {
+        assert!(OF_CONNECTION[at].0.is_in_text() == (at < IN_TEXT));
+        at += 1;
+    }
+};
 
 /// Where the ends of a subflow stand, and where its line goes on if the terminal
 /// is too narrow.

@@ -122,6 +122,11 @@ impl Item {
         self.front & look != 0
     }
 
+    /// Whether text has it.
+    pub const fn is_in_text(self) -> bool {
+        self.front & FRONT != 0
+    }
+
     /// Its name in JSON.
     fn name(self) -> &'static str {
         let start = usize::from(self.start) + usize::from(self.front & FRONT);

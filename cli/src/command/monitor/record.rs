@@ -259,6 +259,17 @@ mod tests {
         found
     }
 
+    /// The man page has the names of these members.
+    fn documented(members: &[u8]) {
+        const PAGE: &str = include_str!("../../../ip-mptcp.8");
+        let text = String::from_utf8_lossy(members);
+        let names = text.split('"').skip(1).step_by(2);
+        for name in names.filter(|name| text.contains(&format!("\"{name}\":"))) {
+            let is_there = PAGE.split_whitespace().any(|word| word == name);
+            assert!(is_there, "{name} is not in the man page");
+        }
+    }
+
     /// A row of the codec's table that is forgotten here prints nothing.
     #[test]
     fn every_attribute_of_an_event_is_shown_as_text_and_in_json() {
@@ -276,6 +287,9 @@ mod tests {
                 // In text, the address shows the family.
                 let silent = A::name_of(number) == Some("FAMILY") && !json;
                 assert_eq!(out.kept() == 0, silent, "{:?}", A::name_of(number));
+                if json {
+                    documented(out.buffer().as_bytes());
+                }
             }
         }
         assert!(count >= 18, "{count}");
