@@ -306,3 +306,28 @@ fn every_keyword_is_taken_by_an_action() {
     }
     assert!(count > 30, "{count}");
 }
+
+/// A field that has a row and is never written is one that was forgotten where it belongs.
+#[test]
+fn every_field_with_a_row_is_written() {
+    let rows = read("cli/src/output/item.rs");
+    let rows = rows.split("items! {").nth(1).expect("the table");
+    let names: Vec<_> = rows
+        .lines()
+        .map_while(|line| (line != "}").then_some(line.trim()))
+        .filter_map(|line| line.split_once(" \""))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(names.len() > 30, "{names:?}");
+    let written: String = ["connection", "status"]
+        .map(|file| read(&format!("cli/src/command/{file}.rs")))
+        .concat();
+    for name in names {
+        let is_used = written.split("Item::").skip(1).any(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                == Some(name)
+        });
+        assert!(is_used, "{name} is a row and is written nowhere");
+    }
+}
