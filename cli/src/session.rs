@@ -193,7 +193,7 @@ impl Command {
     pub fn takes_file(&self) -> bool {
         let mut before = "";
         // Only state files are named so.
-        cfg!(feature = "state")
+        built::STATE
             && self.words().any(|word| {
                 let is_value = before.starts_with("--");
                 before = word;
