@@ -89,8 +89,8 @@ fn measure(program: &Path, words: &[&str], bars: Option<(u64, u64)>) {
         println!("{shown}: no valgrind here");
         return;
     };
-    let said = String::from_utf8_lossy(&count.stderr).to_string();
-    let instructions = said
+    let stderr = String::from_utf8_lossy(&count.stderr).to_string();
+    let instructions = stderr
         .lines()
         .find_map(|line| line.split_once("Collected : "))
         .and_then(|(_, number)| number.trim().parse().ok());

@@ -7,7 +7,7 @@
 //! Lone events come 50 a second and more, evenly; bursts as fast as the kernel sends them.
 //! The time is that of the processor, in user and system, as the scheduler counts it; of
 //! events that come one by one it is taken for each, and the lowest tenth and the middle
-//! are told: whatever else runs on the machine only adds to them, by emptying its caches.
+//! are reported: whatever else runs on the machine only adds to them, by emptying its caches.
 //! System calls are counted by strace and instructions by valgrind, in runs of their own:
 //! those of a run with more events less those of one with fewer, for each event between.
 //!
@@ -233,14 +233,14 @@ fn used(pid: u32) -> Duration {
     Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
 
-/// The difference that one more event makes. `cost` takes a measure of work, and tells
+/// The difference that one more event makes. `cost` takes a measure of work, and returns
 /// events and cost.
 fn each(mut cost: impl FnMut(u32) -> Option<(u64, u64)>) -> Option<f64> {
     let ((few, less), (many, more)) = (cost(40)?, cost(400)?);
     Some((more as f64 - less as f64) / (many as f64 - few as f64))
 }
 
-/// Runs the program on the events of `work`; tells how many it showed, and what stood on
+/// Runs the program on the events of `work`; returns how many it showed, and what stood on
 /// standard error.
 fn run(
     wrapper: Run,

@@ -87,7 +87,7 @@ fn main() {
     assert_eq!(dry.stdout(), "", "{:?}", kernel::state());
     let after = resident(&watch);
     assert!(after <= memory + 128, "{memory} kB grew to {after} kB");
-    // Once the kernel has nothing to tell any more, nothing wakes it.
+    // Once the kernel has nothing more to report, nothing wakes it.
     rest_for(&watch, Duration::from_secs(3));
     watch.signal(libc::SIGTERM);
     // What had no room for a while was mentioned on standard error.
@@ -141,7 +141,7 @@ fn costs(watch: &Running) -> [f64; 3] {
     };
     let turn = |name: &str, address: IpAddr| {
         add_address(name, address, 32);
-        try_delete_address(name, address, 32).expect("it was there");
+        try_delete_address(name, address, 32).expect("the address existed");
     };
     [
         cost(EVENTS, &|at| {
@@ -257,7 +257,7 @@ impl Day {
             }
             32 => {
                 Run::tool("endpoint flush").run().success();
-                // What others do to endpoints, the kernel tells nobody: something must change.
+                // The kernel reports to nobody what others do to endpoints: something must change.
                 watch.signal(libc::SIGHUP);
             }
             // Containers come and go.

@@ -16,7 +16,7 @@ use mptcp_codec::mptcp::EventKind;
 /// What words mean: `COMMAND/WORD`, with no command for commands and general options.
 type Descriptions = BTreeMap<String, String>;
 
-/// The entries of a list in a help text: names, and what is said of them in the lines
+/// The entries of a list in a help text: names, and their explanations in the lines
 /// from there to the next entry.
 fn entries(help: &str, heading: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();

@@ -168,7 +168,7 @@ fn read(folder: &Path, module: &[String], files: &mut BTreeMap<Module, File>) {
     }
 }
 
-/// The file in which what a path names stands: behind what is handed on, the deepest.
+/// The file in which what a path names stands: past what is handed on, the deepest.
 fn target(files: &BTreeMap<Module, File>, path: &[String]) -> Option<Module> {
     for len in (0..=path.len()).rev() {
         let module = path[..len].join("::");
@@ -222,7 +222,7 @@ fn reach<'a>(
     }
 }
 
-/// A file that is moved leaves no rule behind.
+/// A file that is moved leaves no rule.
 #[test]
 fn every_layer_and_every_piece_is_there() {
     let mut files = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A word that is not known is answered with the one that may have been meant, behind what
+//! A word that is not known is answered with the one that may have been meant, after what
 //! iproute2 says and only where one is near.
 
 use ip_mptcp_tests::kernel;
@@ -66,20 +66,20 @@ fn a_near_word_is_suggested_on_a_line_of_its_own() {
         let as_json = command.starts_with("-j ");
         let mut wrong = Vec::new();
         let text = Run::tool(command.trim_start_matches("-j ")).run();
-        let said = text.stderr();
-        let mut lines = said.lines();
+        let stderr = text.stderr();
+        let mut lines = stderr.lines();
         let first = lines.next().unwrap_or("");
         if !first.contains(word) || first.contains("Did you mean") {
             wrong.push(format!("the first line does not name {word}, or says more"));
         }
         let last: Vec<_> = lines.collect();
-        if last != [format!("Did you mean \"{meant}\"?")] || !said.ends_with('\n') {
+        if last != [format!("Did you mean \"{meant}\"?")] || !stderr.ends_with('\n') {
             wrong.push(format!("{meant} is not suggested: {last:?}"));
         }
         let json = Run::tool(if as_json { "" } else { "-j" })
             .words(command)
             .run();
-        // A mistake in an option is told before a later one is read.
+        // A mistake in an option is reported before a later one is read.
         if !command.starts_with("-jsno") {
             let object: serde_json::Value =
                 serde_json::from_slice(&json.stderr).unwrap_or_default();
@@ -110,9 +110,9 @@ fn nothing_is_suggested_where_nothing_is_near() {
     for command in NOTHING_NEAR {
         for json in ["", "-j"] {
             let output = Run::tool(json).words(command).run();
-            let said = output.stderr();
+            let stderr = output.stderr();
             assert!(
-                output.code() > 0 && !said.contains("Did you") && !said.contains("suggestion"),
+                output.code() > 0 && !stderr.contains("Did you") && !stderr.contains("suggestion"),
                 "{}",
                 output.report()
             );
@@ -148,10 +148,10 @@ fn lines_of_batches_and_state_files_get_suggestions_too() {
     let file = "endpoint add 10.0.0.1 sublow\nlimts set subflows 2\n\
                 limits set subfows 2\nendpoint ad 10.0.0.1\n";
     let output = Run::tool("apply -").stdin(file).run();
-    let said = output.stderr();
+    let stderr = output.stderr();
     for meant in ["subflow", "limits", "subflows"] {
         let line = format!("Did you mean \"{meant}\"?\n");
-        assert!(said.contains(&line), "{meant}: {}", output.report());
+        assert!(stderr.contains(&line), "{meant}: {}", output.report());
     }
     assert!(kernel::endpoints().is_empty() && output.code() > 0);
 }

@@ -177,13 +177,13 @@ const INDENT: usize = 11;
 struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
-    // Read when the first connection is there.
+    // Read for the first connection.
     places: &'p mut Places,
     asked: &'p Given,
     stats: bool,
     // There is such a connection, whether or not it matches the other words.
     found: bool,
-    // Here and there.
+    // The local side and the remote one.
     sides: [Side; 2],
 }
 

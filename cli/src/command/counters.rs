@@ -101,7 +101,7 @@ pub const COMMAND: Command = Command {
     does: Does::Options(run),
 };
 
-/// The one that is a number of things that are there now.
+/// The only gauge: connections that are established now.
 const GAUGE: &[u8] = b"MPCurrEstab";
 
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {

@@ -222,7 +222,7 @@ fn connections(report: &mut Report, host: &mut Host, counts: Option<&Counts>) {
     report.out.end_list();
 }
 
-/// The sysctls that there are; as metrics, the one that is one.
+/// The sysctls of this kernel; of metrics, the one that is one.
 fn sysctls(report: &mut Report) {
     let mut value = Vec::new();
     if report.metrics {
