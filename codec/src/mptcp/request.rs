@@ -106,16 +106,17 @@ fn about<'b>(
     if let Some(token) = token {
         writer.put_u32(attribute::TOKEN, token);
     }
-    let ends = [
-        (attribute::ADDR, Some(local)),
-        (attribute::ADDR_REMOTE, remote),
-    ];
-    for (number, end) in ends {
-        if let Some(end) = end {
-            writer.nest(number, |nest| end.encode(nest));
-        }
-    }
+    put_end(&mut writer, attribute::ADDR, Some(local));
+    put_end(&mut writer, attribute::ADDR_REMOTE, remote);
     writer.finish()
+}
+
+/// A function and no loop, in which a remote end that is not there would be asked for
+/// when the program runs.
+fn put_end(writer: &mut Writer<'_>, number: u16, end: Option<&Endpoint>) {
+    if let Some(end) = end {
+        writer.nest(number, |nest| end.encode(nest));
+    }
 }
 
 /// A command without an address, of all or of one connection.
