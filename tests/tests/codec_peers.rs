@@ -393,5 +393,6 @@ fn the_readme_shows_the_same_job_in_two_crates() {
         met += ours.len();
         assert_eq!(ours, theirs, "{name}");
     }
-    assert!(met > 100, "only {met}");
+    // The captures of big-endian machines have 92.
+    assert!(met > 90, "only {met}");
 }
