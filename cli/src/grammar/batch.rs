@@ -64,11 +64,10 @@ fn ends(byte: u8) -> bool {
 
 /// A command, put together from one line or several where they stand: a word of
 /// two lines is moved together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Line {
     // Where each word begins, and in the upper half where it ends.
-    spans: [u64; MOST_WORDS],
-    count: usize,
+    spans: Vec<u64>,
     // The last word goes on in the next line: its quote, or 0, and where it begins
     // and ends so far.
     open: Option<u8>,
@@ -76,22 +75,10 @@ pub struct Line {
     mistake: Option<Mistake>,
 }
 
-impl Default for Line {
-    fn default() -> Self {
-        Self {
-            spans: [0; MOST_WORDS],
-            count: 0,
-            open: None,
-            begun: [0; 2],
-            mistake: None,
-        }
-    }
-}
-
 impl Line {
     /// Begins anew.
     pub fn clear(&mut self) {
-        self.count = 0;
+        self.spans.clear();
         self.open = None;
         self.mistake = None;
     }
@@ -168,13 +155,11 @@ impl Line {
                 }
             }
             if quote != 0 || start != at {
-                match self.spans.get_mut(self.count) {
-                    Some(span) => *span = (at as u64) << 32 | start as u64,
-                    None => {
-                        self.mistake.get_or_insert(Mistake::TooManyWords);
-                    }
+                if self.spans.len() < MOST_WORDS {
+                    self.spans.push((at as u64) << 32 | start as u64);
+                } else {
+                    self.mistake.get_or_insert(Mistake::TooManyWords);
                 }
-                self.count += 1;
             }
             match stop {
                 None | Some(b'\n') => {
@@ -212,7 +197,7 @@ impl Line {
         if let Some(mistake) = self.mistake {
             return Err(mistake.error());
         }
-        let spans = self.spans.get(..self.count).unwrap_or(&[]);
+        let spans = &self.spans[..];
         let end = spans.last().map_or(0, |span| (span >> 32) as usize);
         let Some(text) = sys::text(text.get(..end).unwrap_or(text)) else {
             return Err(Mistake::NotUtf8.error());
@@ -220,7 +205,7 @@ impl Line {
         // To ask for memory would take longer.
         let mut few = [text; FEW];
         let mut many = Vec::new();
-        let words = match few.get_mut(..self.count) {
+        let words = match few.get_mut(..spans.len()) {
             Some(words) => words,
             None => {
                 for _ in spans {
@@ -235,7 +220,7 @@ impl Line {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.count == 0 && self.mistake.is_none()
+        self.spans.is_empty() && self.mistake.is_none()
     }
 }
 
