@@ -189,16 +189,11 @@ impl Command {
         }
     }
 
-    /// Whether it takes the name of a file, other than as the value of an option.
+    /// Whether it takes the name of a file: the last word of its usage, or the only one
+    /// in the last brackets.
     pub fn takes_file(&self) -> bool {
-        let mut before = "";
         // Only state files are named so.
-        built::STATE
-            && self.words().any(|word| {
-                let is_value = before.starts_with("--");
-                before = word;
-                word == "FILE" && !is_value
-            })
+        built::STATE && (self.words.ends_with("FILE") || self.words.ends_with("[ FILE ]"))
     }
 
     /// Whether a value follows this option; `None` where it takes no such option.
