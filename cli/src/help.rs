@@ -106,7 +106,7 @@ impl Page<'_> {
         while !rest.is_empty() {
             let line = take_text(&mut rest, b'\n');
             if line.starts_with("  -") {
-                // Behind the short name, if there is one.
+                // After the short name, if there is one.
                 let short = if line.starts_with("  --") { 2 } else { 6 };
                 let mut long = line.get(short..).unwrap_or("");
                 let long = take_text(&mut long, b' ');

@@ -6,8 +6,7 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::kernel::proc::Counters;
 use crate::output::Report;
-use crate::session::Session;
-use crate::session::{Command, Does};
+use crate::session::{Command, Does, Session};
 use crate::sys::{self, Polled};
 
 /// The row of the table of commands.

@@ -10,7 +10,7 @@ use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_im
 use crate::state::file::Setting;
 use crate::state::plan::{push_again, Action, Plan, Step};
 use crate::sys;
-use crate::text::{number, take, Text};
+use crate::text::{among, number, take, Text};
 
 /// Carries out the steps of the plan. Signals that would end the program wait
 /// until they are done or undone.
@@ -304,6 +304,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
         (step.line, step.setting) = (setting.line, at);
         // Schedulers and path managers are listed.
         let mut offered = Vec::new();
+        let value = sys::text(&setting.value).unwrap_or("");
         let list = [b"available_", name.as_bytes(), b"s"].concat();
         let mut error;
         if let Err(failed) = proc::mptcp(name.as_bytes(), &mut setting.before) {
@@ -319,8 +320,9 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
             }
         } else if same_value(&setting.before, &setting.value) {
             continue;
-        } else if proc::mptcp(&list, &mut offered).is_ok() && !has_word(&offered, &setting.value) {
-            let value = core::str::from_utf8(&setting.value).unwrap_or("");
+        } else if proc::mptcp(&list, &mut offered).is_ok()
+            && !among(sys::text(&offered).unwrap_or(""), value)
+        {
             error = Error::invalid(value, "this kernel offers ").with_status(status::REFUSED);
             error.push(&offered);
         } else {
@@ -329,16 +331,6 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
         }
         plan.mistakes.push(error.at(setting.line));
     }
-}
-
-/// Whether a word is one of a list.
-fn has_word(mut list: &[u8], word: &[u8]) -> bool {
-    while !list.is_empty() {
-        if take(&mut list, b' ') == word {
-            return true;
-        }
-    }
-    false
 }
 
 /// Whether two values are the same, as numbers or as they are.

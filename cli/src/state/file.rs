@@ -626,35 +626,33 @@ pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::command::COMMANDS;
     use crate::session::Does;
 
-    fn correct(text: &str) -> File {
+    /// What is in a text, and what is wrong with it.
+    fn parsed(text: &str) -> (File, Vec<Error>) {
         let mut file = File::default();
         let mut wrong = Vec::new();
-        parse(
-            &mut text.as_bytes().to_vec(),
-            COMMANDS,
-            &mut file,
-            &mut |error| wrong.push(error.line()),
-        );
-        assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
+        let mut text = text.as_bytes().to_vec();
+        parse(&mut text, COMMANDS, &mut file, &mut |error| {
+            wrong.push(error)
+        });
+        (file, wrong)
+    }
+
+    /// What is in a text with which nothing is wrong.
+    pub fn correct(text: &str) -> File {
+        let (file, wrong) = parsed(text);
+        let lines: Vec<u32> = wrong.iter().map(Error::line).collect();
+        assert!(wrong.is_empty(), "{text:?}: {lines:?}");
         file
     }
 
     /// The lines with mistakes.
     fn mistakes(text: &str) -> Vec<u32> {
-        let mut lines = Vec::new();
-        let mut tell = |error: Error| lines.push(error.line());
-        parse(
-            &mut text.as_bytes().to_vec(),
-            COMMANDS,
-            &mut File::default(),
-            &mut tell,
-        );
-        lines
+        parsed(text).1.iter().map(Error::line).collect()
     }
 
     fn lines(text: &str) -> Vec<String> {
@@ -755,16 +753,13 @@ mod tests {
             ("endpoint add -6 dev wan -4", "\"-4\" is wrong"),
             ("ignore -4 -6", "\"-6\" is wrong"),
         ] {
-            let mut file = File::default();
-            let mut found = String::new();
-            parse(
-                &mut text.as_bytes().to_vec(),
-                COMMANDS,
-                &mut file,
-                &mut |error| {
-                    found.push_str(&String::from_utf8_lossy(error.message()));
-                },
-            );
+            let found: Vec<u8> = parsed(text)
+                .1
+                .iter()
+                .flat_map(Error::message)
+                .copied()
+                .collect();
+            let found = String::from_utf8_lossy(&found);
             assert!(found.contains(word), "{text}: {found:?}");
         }
         assert_eq!(lines("endpoint add dev x -4 -4"), ["endpoint add dev x -4"]);

@@ -717,8 +717,7 @@ fn kept(holder: &Endpoint, line: u32) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::COMMANDS;
-    use crate::state::file::parse;
+    use crate::state::file::tests::correct;
 
     /// The kernel's rules, as far as steps can break them.
     struct Kernel(Vec<Endpoint>);
@@ -1008,15 +1007,7 @@ mod tests {
     /// The file with the indexes of its interfaces; `a`, `b`, `c` are 1, 2, 3. Only `a` has a
     /// default route, for IPv4.
     fn file(text: &str) -> File {
-        let mut file = File::default();
-        let mut wrong = Vec::new();
-        parse(
-            &mut text.as_bytes().to_vec(),
-            COMMANDS,
-            &mut file,
-            &mut |error| wrong.push(error.line()),
-        );
-        assert!(wrong.is_empty(), "{text:?}: {wrong:?}");
+        let mut file = correct(text);
         let found = file.each_dev(&mut |dev, indexes| {
             for (index, name) in [(1, "a"), (2, "b"), (3, "c")] {
                 if dev == name || dev == "*" {

@@ -629,6 +629,14 @@ mod tests {
         const CGROUP: &str = "0c00 1500 0100000000000000";
         const SOCKOPT: &str = "0600 1600 52000000";
         const INFO: &str = "0800 0200 01020304";
+        let with = |attributes: &str| {
+            let mut bytes = crate::testing::bytes(SUBFLOW);
+            bytes.truncate(16 + FIXED);
+            bytes.extend(crate::testing::bytes(attributes));
+            let len = bytes.len() as u32;
+            bytes[..4].copy_from_slice(&len.to_le_bytes());
+            bytes
+        };
         for (mark, attributes) in [
             (Some(7), &[SHUTDOWN, MARK, CGROUP, SOCKOPT, INFO][..]),
             (Some(9), &[SHUTDOWN, MARK, CGROUP, SOCKOPT, INFO, OTHER]),
@@ -636,11 +644,7 @@ mod tests {
             (Some(9), &[MARK, SHUTDOWN, OTHER, INFO]),
             (None, &[CGROUP, INFO]),
         ] {
-            let mut bytes = crate::testing::bytes(SUBFLOW);
-            bytes.truncate(16 + FIXED);
-            bytes.extend(crate::testing::bytes(&attributes.concat()));
-            let len = bytes.len() as u32;
-            bytes[..4].copy_from_slice(&len.to_le_bytes());
+            let bytes = with(&attributes.concat());
             let message = message::<Little>(&bytes);
             let view = SocketView::decode(&message).unwrap();
             let socket = Socket::decode(&message).unwrap();
@@ -650,11 +654,7 @@ mod tests {
             assert_eq!(socket.tcp_info().unwrap().as_bytes(), info);
         }
         // One of another length is met on the way.
-        let mut cut = bytes(SUBFLOW);
-        cut.truncate(16 + FIXED);
-        cut.extend(bytes("0600 0f00 07000000"));
-        let len = cut.len() as u32;
-        cut[..4].copy_from_slice(&len.to_le_bytes());
+        let cut = with("0600 0f00 07000000");
         assert!(SocketView::decode(&message::<Little>(&cut)).is_err());
     }
 }
