@@ -1001,11 +1001,11 @@ pub mod inner {
         take: &mut dyn FnMut(Option<&[u8]>) -> usize,
     ) -> Result<(), Error> {
         loop {
-            let before = left;
+            let offset = left.offset();
             let Some((raw, payload)) = left.take_next() else {
                 return match left.as_bytes() {
                     [] => Ok(()),
-                    _ => Err(fault(before, forms, names)),
+                    _ => Err(left.fault().in_set(names)),
                 };
             };
             let number = raw & !FLAGS_MASK;
@@ -1032,7 +1032,9 @@ pub mod inner {
                     }
                     let usual = usual.get(..ATTRIBUTE_HEADER + align(len));
                     if usual.is_none_or(|usual| take(Some(usual)) != 0) {
-                        return Err(fault(before, forms, names));
+                        // No value of a fixed length is a string.
+                        let error = Error::about(ErrorKind::BadSize, number, offset);
+                        return Err(error.in_set(names));
                     }
                 }
             }
