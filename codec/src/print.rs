@@ -106,11 +106,11 @@ impl<E: Order> fmt::Display for Printed<'_, '_, '_, E> {
             Ok(Content::Overrun) => return f.write_str("NLMSG_OVERRUN"),
             Ok(Content::Ack(ack)) => {
                 write!(f, "NLMSG_ERROR seq {} error {}", header.seq, ack.errno)?;
-                return also(f, ack.extended.attributes());
+                return also(f, ack.attributes);
             }
             Ok(Content::Done(done)) => {
                 write!(f, "NLMSG_DONE seq {} error {}", header.seq, done.errno)?;
-                return also(f, done.extended.attributes());
+                return also(f, done.attributes);
             }
             Ok(Content::Reserved) => return write!(f, "reserved type {}", header.message_type),
             Err(error) => return write!(f, "type {}: {error}", header.message_type),

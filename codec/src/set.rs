@@ -990,15 +990,15 @@ pub mod inner {
 
     /// Goes on with attributes of which the first is unusual: it has flags,
     /// lacks its padding, is unknown, or is wrong. Each is written as it would
-    /// usually be and given to `take`, which returns how much it did not take; so
-    /// is then what follows. `None` is one that is in none of `forms`.
+    /// usually be and given to `take`, which returns what it did not take; so is then
+    /// what follows. `None` is one that is in none of `forms`.
     #[cold]
     #[inline(never)]
     pub fn take_odd<E: Order>(
         mut left: Attributes<'_, E>,
         forms: &Forms,
         names: &'static Names,
-        take: &mut dyn FnMut(Option<&[u8]>) -> usize,
+        take: &mut dyn for<'x> FnMut(Option<&'x [u8]>) -> &'x [u8],
     ) -> Result<(), Error> {
         loop {
             let offset = left.offset();
@@ -1031,16 +1031,14 @@ pub mod inner {
                         *to = payload.get(from).copied().unwrap_or(0);
                     }
                     let usual = usual.get(..ATTRIBUTE_HEADER + align(len));
-                    if usual.is_none_or(|usual| take(Some(usual)) != 0) {
+                    if usual.is_none_or(|usual| !take(Some(usual)).is_empty()) {
                         // No value of a fixed length is a string.
                         let error = Error::about(ErrorKind::BadSize, number, offset);
                         return Err(error.in_set(names));
                     }
                 }
             }
-            let rest = left.as_bytes();
-            let untaken = take(Some(rest));
-            left = left.continued_at(rest.get(rest.len().wrapping_sub(untaken)..).unwrap_or(&[]));
+            left = left.continued_at(take(Some(left.as_bytes())));
         }
     }
 }
@@ -1217,6 +1215,53 @@ mod tests {
         both_ways::<Big>();
     }
 
+    /// The same written out: what reads and what writes could be wrong alike.
+    #[test]
+    fn every_kind_of_number_has_the_bytes_that_it_has_on_the_wire() {
+        const NUMBERS: [(u16, &str, &str); 19] = [
+            (1, "fe", "fe"),
+            (2, "3412", "1234"),
+            (3, "78563412", "12345678"),
+            (4, "f0debc9a78563412", "123456789abcdef0"),
+            (5, "fe", "fe"),
+            (6, "d4fe", "fed4"),
+            (7, "90eefeff", "fffeee90"),
+            (8, "0000000000000080", "8000000000000000"),
+            (9, "1234", "1234"),
+            (40, "12345678", "12345678"),
+            (41, "123456789abcdef0", "123456789abcdef0"),
+            (42, "07000000", "00000007"),
+            (63, "f9ffffff", "fffffff9"),
+            (300, "c0000201", "c0000201"),
+            (
+                301,
+                "00000000000000000000000000000001",
+                "00000000000000000000000000000001",
+            ),
+            (
+                302,
+                "00000000000000000000000000000001",
+                "00000000000000000000000000000001",
+            ),
+            (303, "010203040506", "010203040506"),
+            (304, "0100000003000000", "0000000100000003"),
+            (305, "0200", "0002"),
+        ];
+        fn is_as<E: Order>(bytes: impl Fn((u16, &'static str, &'static str)) -> &'static str) {
+            let written = written::<E>(|writer| {
+                numbers().encode(writer);
+            });
+            let written: Vec<_> = Attributes::<E>::with_order(&written)
+                .map(|attribute| attribute.unwrap())
+                .map(|attribute| (attribute.number(), Vec::from(attribute.payload())))
+                .collect();
+            let wanted: Vec<_> = NUMBERS.map(|row| (row.0, self::bytes(bytes(row)))).into();
+            assert_eq!(written, wanted);
+        }
+        is_as::<Little>(|(_, little, _)| little);
+        is_as::<Big>(|(_, _, big)| big);
+    }
+
     #[test]
     fn numbers_in_network_order_are_read_as_their_flag_says() {
         for (bytes, read) in [
@@ -1331,6 +1376,26 @@ mod tests {
             let all = Attributes::<Little>::with_order(&wrong);
             let error = Lent::from_attributes(all).unwrap_err();
             assert_eq!((error.kind(), error.to_string().as_str()), (kind, says));
+        }
+        // Of a set that is a value.
+        for (wrong, says) in [
+            (
+                "0500 0100 01000000 0300 0500",
+                "Numbers: I8: length does not fit at byte 8",
+            ),
+            (
+                "0500 0140 01000000 0300",
+                "Numbers: truncated header at byte 8",
+            ),
+            (
+                "0500 0100 01000000 0700 0200 010203",
+                "Numbers: U16: wrong size at byte 8",
+            ),
+        ] {
+            let wrong = bytes(wrong);
+            let all = Attributes::<Little>::with_order(&wrong);
+            let error = Numbers::from_attributes(all).unwrap_err();
+            assert_eq!(error.to_string(), says);
         }
     }
 

@@ -367,12 +367,10 @@ macro_rules! __unusual {
             Self::FORMS,
             Self::NAMES,
             &mut |bytes| match bytes {
-                Some(bytes) => $self
-                    .take_each(bytes, core::marker::PhantomData::<$E>)
-                    .len(),
+                Some(bytes) => $self.take_each(bytes, core::marker::PhantomData::<$E>),
                 None => {
                     $self.unknown = $self.unknown.saturating_add(1);
-                    0
+                    &[]
                 }
             },
         )

@@ -32,26 +32,35 @@ fn one<E: Order>(kind: u16, flags: u16, payload: &[u8], big: bool) {
     };
     let mut messages = Messages::<E>::with_order(&bytes);
     let message = messages.next().expect("a message").expect("well-formed");
-    match (message.content(), judge) {
-        (Ok(content), Ok(judge)) => {
-            print_all!(content);
-            let (errno, extended) = match content {
+    let content = message.content();
+    let extended = match &content {
+        Ok(Content::Ack(ack)) => ack.extended(),
+        Ok(Content::Done(done)) => done.extended(),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(*error),
+    };
+    if let Ok(content) = content {
+        print_all!(content);
+    }
+    match (
+        extended.and_then(|extended| Ok((content?, extended))),
+        judge,
+    ) {
+        (Ok((content, extended)), Ok(judge)) => {
+            let errno = match content {
                 Content::Ack(Ack {
                     errno,
                     request,
                     request_payload,
-                    extended,
                     ..
                 }) => {
                     let (header, repeated) = judge.request.as_ref().expect("an ack");
                     assert_eq!(request.to_bytes::<E>()[..], header[..]);
                     assert_eq!(request_payload, *repeated);
                     assert!(is_within(request_payload, &bytes));
-                    (errno, extended)
+                    errno
                 }
-                Content::Done(Done {
-                    errno, extended, ..
-                }) => (errno, extended),
+                Content::Done(Done { errno, .. }) => errno,
                 other => panic!("{other:?}"),
             };
             assert_eq!(errno, judge.errno);

@@ -115,15 +115,16 @@ fn compare_reply<E: Order>(
         Content::Ack(ack) => {
             let judge = reference::error(judge, order).expect("well-formed");
             assert_eq!(ack.errno, judge.errno);
+            let extended = ack.extended().expect("well-formed");
             assert_eq!(
-                ack.extended.message().map(|m| m.as_bytes().to_vec()),
+                extended.message().map(|m| m.as_bytes().to_vec()),
                 judge.message
             );
-            assert_eq!(ack.extended.offset(), judge.offset);
-            assert_eq!(ack.extended.missing_type(), judge.missing_type);
-            let policy = ack.extended.attributes().find_last(4).expect("checked");
+            assert_eq!(extended.offset(), judge.offset);
+            assert_eq!(extended.missing_type(), judge.missing_type);
+            let policy = extended.attributes().find_last(4).expect("checked");
             assert_eq!(policy.map(|p| p.payload()), judge.policy);
-            assert_eq!(ack.extended.unknown(), 0);
+            assert_eq!(extended.unknown(), 0);
             // The kernel repeats the request; what it repeats is what was sent.
             assert_eq!(ack.request, asked.header);
             let repeated = ack.request_payload;
@@ -339,12 +340,13 @@ fn refusal<E: Order>(capture: &Capture, name: &str) -> (u32, String, Option<u32>
     for datagram in &exchange.replies {
         for message in messages::<E>(datagram) {
             if let Content::Ack(ack) = message.content().expect("well-formed") {
-                let text = ack.extended.message().map(|m| m.to_string());
-                let place = Place::of_fault(&exchange.request, &ack.extended);
+                let extended = ack.extended().expect("well-formed");
+                let text = extended.message().map(|m| m.to_string());
+                let place = Place::of_fault(&exchange.request, &extended);
                 found = Some((
                     ack.errno,
                     text.unwrap_or_default(),
-                    ack.extended.offset(),
+                    extended.offset(),
                     place.map(|place| place.to_string()).unwrap_or_default(),
                 ));
             }
@@ -405,7 +407,8 @@ fn the_rule_in_a_refusal_names_the_type() {
         let Ok(Content::Ack(ack)) = message.content() else {
             panic!("{message:?}");
         };
-        let rule = ack.extended.rule().expect("well-formed")?;
+        let rule = ack.extended().and_then(|extended| extended.rule());
+        let rule = rule.expect("well-formed")?;
         assert_eq!((rule.min(), rule.max()), (Some(0), Some(0xffff_ffff)));
         rule.type_name()
     }

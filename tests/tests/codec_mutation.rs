@@ -261,13 +261,15 @@ fn one<E: Order>(
     };
     if let Some(judge) = control {
         verdicts.weigh(
-            message.content().map(|content| match content {
-                Content::Ack(ack) => reference::Ack {
-                    request: Some((ack.request.to_bytes::<E>().to_vec(), ack.request_payload)),
-                    ..extended(ack.errno, &ack.extended)
-                },
-                Content::Done(done) => extended(done.errno, &done.extended),
-                _ => reference::Ack::default(),
+            message.content().and_then(|content| {
+                Ok(match content {
+                    Content::Ack(ack) => reference::Ack {
+                        request: Some((ack.request.to_bytes::<E>().to_vec(), ack.request_payload)),
+                        ..extended(ack.errno, &ack.extended()?)
+                    },
+                    Content::Done(done) => extended(done.errno, &done.extended()?),
+                    _ => reference::Ack::default(),
+                })
             }),
             judge,
         );

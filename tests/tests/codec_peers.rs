@@ -53,11 +53,11 @@ fn what_acknowledgements_say_is_read_as_netlink_bindings_reads_it() {
         for message in messages(&datagram) {
             match message.content().expect("well-formed") {
                 Content::Ack(ack) => {
-                    extended_ack(&ack.extended);
+                    extended_ack(&ack.extended().expect("well-formed"));
                     acks += 1;
                 }
                 Content::Done(done) => {
-                    extended_ack(&done.extended);
+                    extended_ack(&done.extended().expect("well-formed"));
                     ends += 1;
                 }
                 _ => {}

@@ -259,6 +259,7 @@ mod tests {
     use super::*;
     use crate::order::{Big, Little};
     use crate::testing::{bytes, message, native, Vec};
+    extern crate std;
 
     /// A reply of Debian's 6.1 on s390x, but two of its operations.
     const BIG: &str = "000000b4 0010 0000 00000066 00000001 01020000
@@ -342,6 +343,41 @@ mod tests {
         for rest in ["01", "0101", "010101", "01010101"] {
             let error = decode(&[id, name, rest].concat()).unwrap_err();
             assert_eq!(error.offset(), 56, "{rest}");
+        }
+    }
+
+    #[test]
+    fn of_two_groups_of_one_name_the_last_counts_in_any_form() {
+        // The kernel's form; without padding; the name first; names of other lengths.
+        let id = |number| std::format!("0800 0200 {number:02x}000000");
+        let long = "0d00 0100 616263646566676800 000000";
+        let short = "0700 0100 616200 00";
+        let all = [
+            ("abcdefgh", [id(5) + long, id(6) + long]),
+            ("abcdefgh", [std::format!("{long}{}", id(5)), id(6) + long]),
+            ("abcdefgh", [id(5) + long, std::format!("{long}{}", id(6))]),
+            ("ab", [id(5) + short, id(6) + short]),
+        ];
+        for (name, groups) in all {
+            let mut list = Vec::new();
+            for (at, group) in groups.iter().enumerate() {
+                let group = bytes(group);
+                list.extend([group.len() as u8 + 4, 0, at as u8 + 1, 0]);
+                list.extend(group);
+            }
+            let mut datagram =
+                bytes("00000000 1000 0000 00000000 00000000 01020000 0600 0100 1a000000 0000 0700");
+            datagram[28] = list.len() as u8 + 4;
+            datagram.extend(list);
+            datagram[0] = datagram.len() as u8;
+            let family = Family::decode(&message::<Little>(&datagram)).unwrap();
+            assert_eq!(family.group(name), Ok(Some(6)), "{groups:?}");
+            let ids: Vec<_> = family
+                .fields
+                .groups()
+                .map(|group| group.unwrap().id())
+                .collect();
+            assert_eq!(ids, [Some(5), Some(6)]);
         }
     }
 

@@ -19,11 +19,12 @@ pub struct Ack<'a, E: Order = Native> {
     /// The payload of the request as far as it is repeated; empty when the
     /// answer is capped.
     pub request_payload: &'a [u8],
-    /// What the kernel says beyond the number.
-    pub extended: ExtendedAck<'a, E>,
+    /// What the kernel says beyond the number, as [`extended`](Self::extended)
+    /// reads it.
+    pub attributes: Attributes<'a, E>,
 }
 
-impl<E: Order> Ack<'_, E> {
+impl<'a, E: Order> Ack<'a, E> {
     /// Nothing of it: for tests of what takes one, whose fields are then set.
     pub const EMPTY: Self = Self {
         errno: 0,
@@ -35,20 +36,17 @@ impl<E: Order> Ack<'_, E> {
             port_id: 0,
         },
         request_payload: &[],
-        extended: ExtendedAck::EMPTY,
+        attributes: Attributes::NONE,
     };
-}
 
-/// What comes before the attributes of an NLMSG_ERROR, or of an NLMSG_DONE, which
-/// repeats no request.
-pub(super) struct Front<'a, E: Order> {
-    pub(super) errno: u32,
-    pub(super) request: Header,
-    pub(super) request_payload: &'a [u8],
-    pub(super) attributes: Attributes<'a, E>,
-}
+    /// What the kernel says beyond the number. It is read when it is asked for: an
+    /// error in it takes nothing from the number.
+    #[inline]
+    pub fn extended(&self) -> Result<ExtendedAck<'a, E>, Error> {
+        ExtendedAck::from_attributes(self.attributes)
+    }
 
-impl<'a, E: Order> Front<'a, E> {
+    /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request.
     #[inline(always)]
     pub(super) fn read(payload: &'a [u8], message_type: u16, flags: u16) -> Result<Self, Error> {
         let is_error = message_type == message_type::ERROR;
@@ -113,9 +111,9 @@ pub(crate) fn verdict<'a, E: Order>(
     header: &Header,
     attributes: &mut Attributes<'a, E>,
 ) -> Result<u32, Error> {
-    let front = Front::read(payload, header.message_type, header.flags)?;
-    *attributes = front.attributes;
-    Ok(front.errno)
+    let ack = Ack::read(payload, header.message_type, header.flags)?;
+    *attributes = ack.attributes;
+    Ok(ack.errno)
 }
 
 /// `NLMSG_DONE`: the end of a multi-part answer.
@@ -124,16 +122,23 @@ pub(crate) fn verdict<'a, E: Order>(
 pub struct Done<'a, E: Order = Native> {
     /// 0, or the error that ended the answer early, as in [`Ack::errno`].
     pub errno: u32,
-    /// What the kernel says beyond the number.
-    pub extended: ExtendedAck<'a, E>,
+    /// What the kernel says beyond the number, as [`extended`](Self::extended)
+    /// reads it.
+    pub attributes: Attributes<'a, E>,
 }
 
-impl<E: Order> Done<'_, E> {
+impl<'a, E: Order> Done<'a, E> {
     /// Nothing of it: for tests of what takes one, whose fields are then set.
     pub const EMPTY: Self = Self {
         errno: 0,
-        extended: ExtendedAck::EMPTY,
+        attributes: Attributes::NONE,
     };
+
+    /// What the kernel says beyond the number, as of an [`Ack`].
+    #[inline]
+    pub fn extended(&self) -> Result<ExtendedAck<'a, E>, Error> {
+        ExtendedAck::from_attributes(self.attributes)
+    }
 }
 
 attribute_set! {
@@ -190,13 +195,14 @@ mod tests {
             (ack.errno, ack.request.seq, ack.request_payload.len()),
             (22, 0x72, 40)
         );
-        let text = ack.extended.message().unwrap();
+        let extended = ack.extended().unwrap();
+        let text = extended.message().unwrap();
         assert_eq!(
             text.to_str(),
             Some("flags must have signal and not subflow when using port")
         );
         assert_eq!(
-            (ack.extended.offset(), ack.extended.missing_type()),
+            (extended.offset(), extended.missing_type()),
             (Some(20), None)
         );
     }
@@ -213,7 +219,7 @@ mod tests {
             (ack.errno, ack.request.len, ack.request_payload),
             (22, 0x30, &[][..])
         );
-        assert!(ack.extended.message().is_some());
+        assert!(ack.extended().unwrap().message().is_some());
     }
 
     #[test]
@@ -234,12 +240,13 @@ mod tests {
         let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
             panic!();
         };
-        assert_eq!((done.errno, done.extended.missing_type()), (22, Some(4)));
+        let extended = done.extended().unwrap();
+        assert_eq!((done.errno, extended.missing_type()), (22, Some(4)));
         // Without the flag, what follows is no attribute.
         let datagram = bytes("18000000 0300 0200 01000000 00000000 00000000 ffffffff");
         let Content::Done(done) = message::<Little>(&datagram).content().unwrap() else {
             panic!();
         };
-        assert_eq!((done.errno, done.extended.attributes().count()), (0, 0));
+        assert_eq!((done.errno, done.attributes.count()), (0, 0));
     }
 }

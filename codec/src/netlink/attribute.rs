@@ -484,15 +484,23 @@ impl<'a, E: Order> Attributes<'a, E> {
     #[inline(never)]
     pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
         let (mut left, mut found) = (self, None);
-        while let Some((raw, payload)) = left.take_next() {
+        loop {
+            let from = left.rest.len();
+            let Some((raw, payload)) = left.take_next() else {
+                break;
+            };
             if raw & !FLAGS_MASK == number {
-                found = Some((raw, payload));
+                found = Some((raw, payload, from));
             }
         }
-        left.end()?;
-        Ok(found.map(|(raw, payload)| Attribute {
+        if !left.rest.is_empty() {
+            // Of a copy, so that the walk itself stays in registers.
+            let here = left;
+            return Err(here.fault());
+        }
+        Ok(found.map(|(raw, payload, from)| Attribute {
             raw,
-            offset: self.inside(payload).offset().wrapping_sub(HEADER) as u32,
+            offset: self.end.wrapping_sub(from) as u32,
             payload,
             order: PhantomData,
         }))

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::header::{message_type, Header, HEADER_LEN};
-use super::{ack::Front, behind, Ack, Attributes, Done, ExtendedAck};
+use super::{behind, Ack, Attributes, Done};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -122,15 +122,13 @@ impl<'a, E: Order> Message<'a, E> {
     }
 
     /// The number in an acknowledgement, a refusal or the end of a dump: 0, or
-    /// the error as in [`Ack::errno`]; `None` for other messages. What
-    /// [`content`](Self::content) says beyond it is not read, which is less code.
+    /// the error as in [`Ack::errno`]; `None` for other messages.
     #[inline]
     pub fn errno(&self) -> Option<Result<u32, Error>> {
         match self.header.message_type {
             message_type::ERROR | message_type::DONE => {
-                let front =
-                    Front::<E>::read(self.payload, self.header.message_type, self.header.flags);
-                Some(front.map(|front| front.errno))
+                let ack = Ack::<E>::read(self.payload, self.header.message_type, self.header.flags);
+                Some(ack.map(|ack| ack.errno))
             }
             _ => None,
         }
@@ -144,65 +142,25 @@ impl<'a, E: Order> Message<'a, E> {
         if self.header.message_type >= message_type::MIN {
             return Ok(Content::Data);
         }
-        let mut content = Ok(Content::Reserved);
-        let Header {
-            message_type,
-            flags,
-            ..
-        } = self.header;
-        Self::control(self.payload, message_type, flags, &mut content);
-        content
+        Self::control(self.payload, self.header.message_type, self.header.flags)
     }
 
-    /// Puts what a control message is where it is wanted: an acknowledgement is
-    /// large. It takes no message, which would have to be in memory for that.
+    /// A control message. It takes no message, which would have to be in memory for that.
     #[cold]
     #[inline(never)]
-    fn control(
-        payload: &'a [u8],
-        message_type: u16,
-        flags: u16,
-        content: &mut Result<Content<'a, E>, Error>,
-    ) {
-        match message_type {
-            message_type::NOOP => *content = Ok(Content::Noop),
-            message_type::OVERRUN => *content = Ok(Content::Overrun),
-            number @ (message_type::ERROR | message_type::DONE) => {
-                let front = match Front::read(payload, message_type, flags) {
-                    Ok(front) => front,
-                    Err(error) => {
-                        *content = Err(error);
-                        return;
-                    }
-                };
-                // Each is looked at where it was just written, which costs nothing.
-                let extended = if number == message_type::ERROR {
-                    *content = Ok(Content::Ack(Ack {
-                        errno: front.errno,
-                        request: front.request,
-                        request_payload: front.request_payload,
-                        extended: ExtendedAck::EMPTY,
-                    }));
-                    match content {
-                        Ok(Content::Ack(ack)) => &mut ack.extended,
-                        _ => return,
-                    }
-                } else {
-                    *content = Ok(Content::Done(Done {
-                        errno: front.errno,
-                        extended: ExtendedAck::EMPTY,
-                    }));
-                    match content {
-                        Ok(Content::Done(done)) => &mut done.extended,
-                        _ => return,
-                    }
-                };
-                if let Err(error) = extended.update(front.attributes) {
-                    *content = Err(error);
-                }
+    fn control(payload: &'a [u8], message_type: u16, flags: u16) -> Result<Content<'a, E>, Error> {
+        Ok(match message_type {
+            message_type::NOOP => Content::Noop,
+            message_type::OVERRUN => Content::Overrun,
+            message_type::ERROR => Content::Ack(Ack::read(payload, message_type, flags)?),
+            message_type::DONE => {
+                let Ack {
+                    errno, attributes, ..
+                } = Ack::read(payload, message_type, flags)?;
+                Content::Done(Done { errno, attributes })
             }
-            _ => {}
-        }
+            _ => Content::Reserved,
+        })
     }
 }
 

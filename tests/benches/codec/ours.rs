@@ -170,14 +170,12 @@ fn refusal(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
     for datagram in datagrams {
         for message in Messages::new(datagram) {
             if let Content::Ack(ack) = message?.content()? {
-                let text = ack
-                    .extended
-                    .message()
-                    .map_or(0, |text| text.as_bytes().len());
+                let extended = ack.extended()?;
+                let text = extended.message().map_or(0, |text| text.as_bytes().len());
                 sum = sum
                     .wrapping_add(u64::from(ack.errno))
                     .wrapping_add((text as u64) << 8)
-                    .wrapping_add(u64::from(ack.extended.offset().unwrap_or(0)) << 16);
+                    .wrapping_add(u64::from(extended.offset().unwrap_or(0)) << 16);
             }
         }
     }

@@ -21,7 +21,7 @@ use mptcp_codec::generic::policy::{self, Entries};
 use mptcp_codec::generic::{self, Generic};
 use mptcp_codec::mptcp::{request, Endpoint, Event, EventAttributes, EventKind, Limits, Place};
 use mptcp_codec::netlink::{
-    Ack, Attributes, Content, Done, Header, Message, Messages, Rule, Writer,
+    Attributes, Content, Header, Message, Messages, Rule, Writer,
 };
 use mptcp_codec::order::{Big, Little, Order};
 use mptcp_codec::route::request as ask;
@@ -79,17 +79,14 @@ fn messages<E: Order>(bytes: &[u8]) {
     each::<E>(bytes, |message| {
         opaque(message.header.to_bytes::<E>());
         match message.content() {
-            Ok(Content::Ack(Ack {
-                errno,
-                request,
-                request_payload,
-                extended,
-                ..
-            })) => {
-                opaque((errno, request, request_payload, extended, extended.rule()));
-                opaque(Place::of_fault(bytes, &extended));
+            Ok(Content::Ack(ack)) => {
+                opaque(ack);
+                if let Ok(extended) = ack.extended() {
+                    opaque((extended, extended.rule()));
+                    opaque(Place::of_fault(bytes, &extended));
+                }
             }
-            Ok(Content::Done(Done { errno, extended, .. })) => opaque((errno, extended)),
+            Ok(Content::Done(done)) => opaque((done, done.extended())),
             other => opaque(other),
         }
         opaque(message.attributes(black_box(4)));
