@@ -45,22 +45,12 @@ impl Mistake {
 /// As in `ip`.
 const MOST_WORDS: usize = 511;
 
-/// Nearly all commands have no more words.
-const FEW: usize = 8;
-
-/// Makes words of where they begin and end.
-fn cut<'t>(text: &'t str, spans: &[u64], words: &mut [&'t str]) {
-    for (word, span) in words.iter_mut().zip(spans) {
-        let (start, end) = (*span as u32 as usize, (span >> 32) as usize);
-        *word = text.get(start..end).unwrap_or("");
-    }
-}
-
-/// Whether an unquoted word ends before this byte.
-fn ends(byte: u8) -> bool {
-    // Most bytes are above all of these.
-    byte <= b'#' && matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'#' | 0)
-}
+/// A bit for each byte that ends a word. None of them is above [`HIGHEST`], most bytes
+/// are.
+const ENDS: u64 = 1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'#' | ENDS_QUOTED;
+/// Of those that end one in quotes; the quote is another.
+const ENDS_QUOTED: u64 = 1 << b'\n' | 1;
+const HIGHEST: u8 = b'\'';
 
 /// A command, put together from one line or several where they stand: a word of
 /// two lines is moved together.
@@ -116,67 +106,66 @@ impl Line {
             text.get_mut(first..start).unwrap_or(&mut []).fill(b' ');
         }
         loop {
-            let quote = match (begun.take(), text.get(at)) {
-                (Some(quote), _) => quote,
-                (None, Some(mark @ (b'"' | b'\''))) => {
+            let mut quote = 0;
+            if let Some(open) = begun.take() {
+                quote = open;
+            } else {
+                if let Some(mark @ (b'"' | b'\'')) = text.get(at) {
+                    quote = *mark;
                     at += 1;
-                    start = at;
-                    *mark
                 }
-                _ => {
-                    start = at;
-                    0
+                start = at;
+            }
+            let ends = match quote {
+                0 => ENDS,
+                _ => ENDS_QUOTED | 1 << quote,
+            };
+            // What follows the word: where there is nothing more, as a newline.
+            let mut stop = loop {
+                let byte = text.get(at);
+                at += 1;
+                match byte {
+                    None => break b'\n',
+                    Some(byte) if *byte <= HIGHEST && ends >> byte & 1 != 0 => break *byte,
+                    _ => {}
                 }
             };
-            // Most bytes are above all that end a word.
-            let highest = quote.max(b'#');
-            let rest = text.get(at..).unwrap_or(&[]);
-            let len = rest.iter().position(|byte| {
-                *byte <= highest
-                    && match quote {
-                        0 => ends(*byte),
-                        _ => *byte == quote || matches!(byte, b'\n' | 0),
-                    }
-            });
-            at += len.unwrap_or(rest.len());
-            let stop = text.get(at).copied();
-            if let None | Some(b'\n' | b'\r') = stop {
+            let end = at - 1;
+            if stop == b'\r' && matches!(text.get(at), None | Some(b'\n')) {
+                stop = b'\n';
+                at += 1;
+            }
+            if stop == b'\n' {
                 // A backslash at the end of a line joins it with the next.
-                let word = text.get(start..at).unwrap_or(&[]);
-                let rest = text.get(at..).unwrap_or(&[]);
-                let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
-                let word = word.strip_suffix(b"\r").unwrap_or(word);
-                if let ([] | [b'\n', ..], [word @ .., b'\\']) = (rest, word) {
+                let word = text.get(start..end).unwrap_or(&[]);
+                if let [word @ .., b'\\'] | [word @ .., b'\\', b'\r'] = word {
                     if quote != 0 || !word.is_empty() {
                         self.open = Some(quote);
                         self.begun = [start, start + word.len()];
                     }
-                    return (text.len() - rest.len() + rest.len().min(1), true);
+                    return (text.len().min(at), true);
                 }
             }
-            if quote != 0 || start != at {
+            if quote != 0 || start != end {
                 if self.spans.len() < MOST_WORDS {
-                    self.spans.push((at as u64) << 32 | start as u64);
+                    self.spans.push((end as u64) << 32 | start as u64);
                 } else {
                     self.mistake.get_or_insert(Mistake::TooManyWords);
                 }
             }
             match stop {
-                None | Some(b'\n') => {
+                b'\n' => {
                     if quote != 0 {
                         self.mistake.get_or_insert(Mistake::Unterminated);
                     }
-                    return (text.len().min(at + 1), false);
+                    return (text.len().min(at), false);
                 }
-                Some(0) => {
+                0 => {
                     self.mistake.get_or_insert(Mistake::Nul);
                 }
-                Some(b'#') if quote == 0 => {}
+                b'#' if quote == 0 => {}
                 // A blank, or the quote that closes the word.
-                Some(_) => {
-                    at += 1;
-                    continue;
-                }
+                _ => continue,
             }
             let rest = text.get(at..).unwrap_or(&[]);
             return (text.len().min(at + find(rest, b'\n') + 1), false);
@@ -197,25 +186,11 @@ impl Line {
         if let Some(mistake) = self.mistake {
             return Err(mistake.error());
         }
-        let spans = &self.spans[..];
-        let end = spans.last().map_or(0, |span| (span >> 32) as usize);
-        let Some(text) = sys::text(text.get(..end).unwrap_or(text)) else {
+        let mut words = vec![""; self.spans.len()];
+        if !sys::cut(text, &self.spans, &mut words) {
             return Err(Mistake::NotUtf8.error());
-        };
-        // To ask for memory would take longer.
-        let mut few = [text; FEW];
-        let mut many = Vec::new();
-        let words = match few.get_mut(..spans.len()) {
-            Some(words) => words,
-            None => {
-                for _ in spans {
-                    many.push(text);
-                }
-                &mut many
-            }
-        };
-        cut(text, spans, words);
-        run(words)
+        }
+        run(&words)
     }
 
     /// Whether there is nothing to do.
@@ -228,8 +203,8 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Vec<String> {
-        let mut text = text.as_bytes().to_vec();
+    fn split(text: impl AsRef<[u8]>) -> Vec<String> {
+        let mut text = text.as_ref().to_vec();
         let mut line = Line::default();
         let end = line.take_all(&mut text, &mut 0);
         assert_eq!(end, text.len(), "more than a line: {text:?}");
@@ -281,7 +256,9 @@ mod tests {
         assert_eq!(split("a\0"), [Mistake::Nul.text()]);
         assert_eq!(split("'a\0'\n"), [Mistake::Nul.text()]);
         assert_eq!(split("'a\r\n"), [Mistake::Unterminated.text()]);
-        assert_eq!(split(&"x ".repeat(512)), [Mistake::TooManyWords.text()]);
-        assert_eq!(split(&"x ".repeat(511)).len(), 511);
+        assert_eq!(split(b"\xc3\xa4 b\xe4 c"), [Mistake::NotUtf8.text()]);
+        assert_eq!(split(b"a \xc3\xa4 # b\xe4"), ["a", "\u{e4}"]);
+        assert_eq!(split("x ".repeat(512)), [Mistake::TooManyWords.text()]);
+        assert_eq!(split("x ".repeat(511)).len(), 511);
     }
 }

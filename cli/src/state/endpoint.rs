@@ -49,12 +49,15 @@ pub fn is_implicit(endpoint: &Endpoint) -> bool {
 /// the interface does not.
 #[inline(never)]
 pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
+    if port_of(one) != port_of(other) {
+        return false;
+    }
     // Mostly that decides, in a tenth of the time.
     if let (Some(a), Some(b)) = (one.addr4(), other.addr4()) {
-        return a == b && port_of(one) == port_of(other);
+        return a == b;
     }
     match (one.address(), other.address()) {
-        (Some(a), Some(b)) => same(a, b) && port_of(one) == port_of(other),
+        (Some(a), Some(b)) => same(a, b),
         _ => false,
     }
 }
