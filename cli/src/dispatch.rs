@@ -59,7 +59,7 @@ fn execute(
             }
             result.map_err(|error| error.near(&|near| keyword::offer(command.words, near)))
         }
-        Does::Absent => Err(not_built_in(command.name, command.about)),
+        Does::Absent => Err(not_built_in(command.name, command.help)),
         // An action of it has been found.
         Does::Group(_) => Ok(0),
     }

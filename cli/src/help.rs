@@ -197,7 +197,7 @@ pub fn program(caller: &Caller, out: &mut Text) {
     page.put(" ...\n\nConfigure and watch Multipath TCP.\n\nCommands:\n");
     page.column = 0;
     for command in present(caller.commands) {
-        page.row(command.name, COLUMN, command.about);
+        page.row(command.name, COLUMN, command.about());
     }
     page.options(&is_program_option);
     page.put(
@@ -237,7 +237,8 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
         _ => command.words,
     });
     page.end_line();
-    page.flow(command.about, 0);
+    let mut rest = command.help;
+    page.flow(take_text(&mut rest, b'\n'), 0);
     match (&command.does, group.map(|group| &group.does)) {
         (Does::Group(actions), _) => {
             page.put("\nActions:\n");
@@ -247,7 +248,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
                 page.put(action.name);
                 page.takes(action.words);
                 page.put("      ");
-                page.flow(action.about, 6);
+                page.flow(action.about(), 6);
             }
             let mentioned = &|keyword: &Keyword| {
                 let mut actions = present(actions.actions);
@@ -268,7 +269,6 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
         }
         _ => {}
     }
-    let mut rest = command.help;
     if !rest.is_empty() {
         page.end_line();
     }

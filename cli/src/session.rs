@@ -11,7 +11,7 @@ use crate::grammar::keyword::{self, Keyword};
 use crate::grammar::{self, Given, Takes};
 use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
-use crate::text::{among, pieces};
+use crate::text::{among, pieces, take_text};
 
 /// What the commands of a run share.
 #[derive(Debug)]
@@ -89,14 +89,12 @@ impl Session {
 pub struct Command {
     /// Its name.
     pub name: &'static str,
-    /// What it does: one line.
-    pub about: &'static str,
     /// What it takes after its name, as usage shows it; empty for a group.
     /// Options and keywords that do not stand here are not taken.
     pub words: &'static str,
-    /// Notes and examples. Lines are broken where they are too long, but for
-    /// those that begin with a blank. In a line that begins with a tab a name
-    /// comes first, and its explanation is put beside it.
+    /// What it does: one line; then notes and examples. Lines are broken where they
+    /// are too long, but for those that begin with a blank. In a line that begins
+    /// with a tab a name comes first, and its explanation is put beside it.
     pub help: &'static str,
     /// What it does.
     pub does: Does,
@@ -158,9 +156,8 @@ pub const fn taking<const N: usize>(
 pub const fn absent(name: &'static str, feature: &'static str) -> Command {
     Command {
         name,
-        about: feature,
         words: "",
-        help: "",
+        help: feature,
         does: Does::Absent,
     }
 }
@@ -179,6 +176,12 @@ impl Command {
     /// Whether it is built in.
     pub fn is_present(&self) -> bool {
         !matches!(self.does, Does::Absent)
+    }
+
+    /// What it does.
+    pub fn about(&self) -> &'static str {
+        let mut help = self.help;
+        take_text(&mut help, b'\n')
     }
 
     /// Its actions; none where it is no group.

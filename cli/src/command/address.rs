@@ -8,9 +8,9 @@ use crate::session::{taking, words, Command, Does, Group, Session};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "address",
-    about: "Announced addresses of a connection with a user-space path manager.",
     words: "",
-    help: "Example:
+    help: "Announced addresses of a connection with a user-space path manager.\n\
+           Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
     does: Does::Group(ACTIONS),
 };
@@ -24,9 +24,9 @@ const ACTIONS: &Group = &Group {
         [
             Command {
                 name: "announce",
-                about: "Announce an address to the peer (ADD_ADDR).",
                 words: "ADDRESS token T id N [ port P ] [ dev IF ]",
-                help: "The kernel refuses the peer's subflows unless a monitor listens to events.
+                help: "Announce an address to the peer (ADD_ADDR).\n\
+                       The kernel refuses the peer's subflows unless a monitor listens to events.
 
 Example:
   ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
@@ -34,9 +34,9 @@ Example:
             },
             Command {
                 name: "remove",
-                about: "Take an announced address back (RM_ADDR) and close its subflows.",
                 words: "token T id N",
-                help: "Example:
+                help: "Take an announced address back (RM_ADDR) and close its subflows.\n\
+                       Example:
   ip-mptcp address remove token 0x5ca81c12 id 2",
                 does: words(remove),
             },

@@ -24,9 +24,9 @@ use crate::text::{padded, take, Text};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "connection",
-    about: "MPTCP connections, with their subflows.",
     words: "",
-    help: "Example:
+    help: "MPTCP connections, with their subflows.\n\
+           Example:
   ip-mptcp -j conn show dport 443",
     does: Does::Group(ACTIONS),
 };
@@ -39,10 +39,10 @@ const ACTIONS: &Group = &Group {
         keyword::CONNECTION,
         [Command {
             name: "show",
-            about: "Show connections: all, or those that match all words, or a subflow does.",
             words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
-            help: "Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
+            help: "Show connections: all, or those that match all words, or a subflow does.\n\
+                   Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
 INCOMPLETE: it changed while it was read; LOST: subflows whose sockets are gone.
 

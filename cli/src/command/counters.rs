@@ -12,9 +12,9 @@ use crate::sys::{self, Polled};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "counters",
-    about: "Show the kernel's counters of MPTCP that are not 0.",
     words: "[ --all ] [ --interval SECS ] [ --prometheus ]",
-    help: "They count from the start of the network namespace. With --interval, MPCurrEstab is \
+    help: "Show the kernel's counters of MPTCP that are not 0.\n\
+           They count from the start of the network namespace. With --interval, MPCurrEstab is \
             what it is, all others are differences.\n\
             \n\
             Example:\n\

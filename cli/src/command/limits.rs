@@ -7,9 +7,9 @@ use crate::session::{taking, words, Command, Does, Group, Session};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "limits",
-    about: "How many subflows and announced addresses a connection may have.",
     words: "",
-    help: "Example:
+    help: "How many subflows and announced addresses a connection may have.\n\
+           Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
     does: Does::Group(ACTIONS),
 };
@@ -24,9 +24,9 @@ const ACTIONS: &Group = &Group {
             // First, because `s` means it.
             Command {
                 name: "set",
-                about: "Set limits; what is not named stays.",
                 words: WORDS,
-                help: "N may be max, the most that this kernel allows.
+                help: "Set limits; what is not named stays.\n\
+                       N may be max, the most that this kernel allows.
 
 Example:
   ip-mptcp limits set subflows 4 add_addr_accepted 4",
@@ -34,9 +34,9 @@ Example:
             },
             Command {
                 name: "show",
-                about: "Show the limits.",
                 words: "",
-                help: "Example:
+                help: "Show the limits.\n\
+                       Example:
   ip-mptcp -j limits show",
                 // Limits after `show` mean nothing, but `ip` takes them.
                 does: Does::Words(Takes::of(WORDS, keyword::LIMITS), show),

@@ -19,9 +19,9 @@ use crate::text::{self, nth, take};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "status",
-    about: "Show in one view what MPTCP is set to and what it is doing.",
     words: "[ --prometheus ]",
-    help: "The kernel is asked what it can do; what it does not say is unknown.\n\
+    help: "Show in one view what MPTCP is set to and what it is doing.\n\
+           The kernel is asked what it can do; what it does not say is unknown.\n\
             States of endpoints: up, down, no-carrier, no-device (the device no longer exists), no-address \
             (no interface has the address), other-device (another than the named one has it), \
             translated (the public address of NAT before this host).\n\

@@ -7,9 +7,9 @@ use crate::session::{taking, words, Command, Does, Group};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "subflow",
-    about: "Subflows of one connection; with a user-space path manager, open and close them.",
     words: "",
-    help: "Example:
+    help: "Subflows of one connection; with a user-space path manager, open and close them.\n\
+           Example:
   ip-mptcp subflow show token 0x5ca81c12",
     does: Does::Group(ACTIONS),
 };
@@ -24,9 +24,9 @@ const ACTIONS: &Group = &Group {
             #[cfg(feature = "connections")]
             Command {
                 name: "show",
-                about: "Show one connection and its subflows, as connection show does.",
                 words: "token T",
-                help: "Example:
+                help: "Show one connection and its subflows, as connection show does.\n\
+                       Example:
   ip-mptcp subflow show token 0x5ca81c12",
                 does: words(super::connection::show_asked),
             },
@@ -35,10 +35,10 @@ const ACTIONS: &Group = &Group {
             #[cfg(feature = "user-space")]
             Command {
                 name: "create",
-                about: "Open a subflow; it exists once monitor reports SF_ESTABLISHED.",
                 words:
                     "token T id N from ADDRESS [ dev IF ] to ADDRESS port P [ backup | fullmesh ]",
-                help: "Example:
+                help: "Open a subflow; it exists once monitor reports SF_ESTABLISHED.\n\
+                       Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 \\
       to 192.0.2.2 port 443",
                 does: words(super::user_space::create),
@@ -48,9 +48,9 @@ const ACTIONS: &Group = &Group {
             #[cfg(feature = "user-space")]
             Command {
                 name: "delete",
-                about: "Close a subflow.",
                 words: "token T from ADDRESS port P to ADDRESS port P",
-                help: "Example:
+                help: "Close a subflow.\n\
+                       Example:
   ip-mptcp subflow delete token 0x5ca81c12 from 10.0.2.1 port 40123 \\
       to 192.0.2.2 port 443",
                 does: words(super::user_space::delete),
@@ -60,10 +60,10 @@ const ACTIONS: &Group = &Group {
             #[cfg(feature = "user-space")]
             Command {
                 name: "change",
-                about: "Make a subflow a backup, or an ordinary one again (MP_PRIO).",
                 words:
                     "token T from ADDRESS [ port P ] to ADDRESS [ port P ] { backup | nobackup }",
-                help: "Example:
+                help: "Make a subflow a backup, or an ordinary one again (MP_PRIO).\n\
+                       Example:
   ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup",
                 does: words(super::user_space::change),
             },

@@ -31,9 +31,9 @@ use crate::sys;
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "doctor",
-    about: "Find out why subflows do not appear.",
     words: "[ --since FILE ]",
-    help: "Asks the connections of this moment, path by path. Of counters it believes what they \
+    help: "Find out why subflows do not appear.\n\
+           Asks the connections of this moment, path by path. Of counters it believes what they \
             counted while it looked, a second at most, or since FILE was written by counters --all. \
             A fault does not work now; a note lies in the past, or may be on purpose. A remedy is \
             commands to paste, or a sentence, which begins with a capital letter.\n\

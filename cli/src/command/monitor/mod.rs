@@ -38,7 +38,6 @@ use crate::zone::Zone;
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "monitor",
-    about: "Print events as they happen.",
     words: if MONITOR_MORE {
         "[ --snapshot ] [ --resync ] [ --event NAME ]... [ --token TOKEN ] [ --dev IF ] \
          [ --count N ] [ --timeout SECS ] [ --buffer BYTES ] [ --all-netns ] [ --time ] \
@@ -46,7 +45,8 @@ pub const COMMAND: Command = Command {
     } else {
         "[ --event NAME ]... [ --token TOKEN ] [ --count N ] [ --timeout SECS ]"
     },
-    help: "A slow reader loses nothing before the buffer is full; OVERRUN then says how many \
+    help: "Print events as they happen.\n\
+           A slow reader loses nothing before the buffer is full; OVERRUN then says how many \
             events were lost.\n\
             Exit status: 0 count reached, or a signal without --count and --timeout; 124 time \
             over; 128+N signal N; 254 cannot receive.\n\

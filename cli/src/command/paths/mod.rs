@@ -40,12 +40,11 @@ use crate::text::{parse_number, Text};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "paths",
-    about: "Show what each path carries, as it changes.",
     words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
             [ sport N ] [ dport N ] [ fallback ] [ -4 | -6 ] \
             [ --interval SECS ] [ --count N ] [ --by WHAT ]",
-    help:
-        "A path is an interface with a local address. Of all subflows, or of those that match all \
+    help: "Show what each path carries, as it changes.\n\
+           A path is an interface with a local address. Of all subflows, or of those that match all \
             words of connection show. OUT is what the peer acknowledged, RTT the median.\n\
             Keys: q quits, space pauses, s sorts, b changes rows. The man page explains columns \
             and states.\n\

@@ -18,9 +18,9 @@ use crate::text::address;
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "apply",
-    about: "Make endpoints, limits and settings those of a state file.",
     words: "[ --dry-run ] [ --keep ] [ --allow-empty ] [ --wait SECS ] FILE",
-    help: "A state file is lines of these commands, with comments:\n\
+    help: "Make endpoints, limits and settings those of a state file.\n\
+           A state file is lines of these commands, with comments:\n\
             \x20 limits set subflows max add_addr_accepted 4\n\
             \x20 endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
             \x20 endpoint add dev lte -4 subflow backup   # its usable addresses\n\

@@ -22,9 +22,9 @@ use crate::text::{take, vanished, Text};
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "save",
-    about: "Print endpoints, limits and settings as a state file.",
     words: "[ FILE ]",
-    help: "A named file is replaced atomically. Endpoints that the kernel made, or whose \
+    help: "Print endpoints, limits and settings as a state file.\n\
+           A named file is replaced atomically. Endpoints that the kernel made, or whose \
             interface no longer exists, are comments in it. A leased address is written as its \
             interface where it is the only one.\n\
             \n\

@@ -62,9 +62,9 @@ struct Follower<'j> {
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "watch",
-    about: "Keep endpoints as a state file says while interfaces and addresses change.",
     words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --no-heal ] [ --exec PROGRAM ] [ --remove-on-exit ] FILE",
-    help: "Applies the file, then follows: an interface that goes down or loses an address loses \
+    help: "Keep endpoints as a state file says while interfaces and addresses change.\n\
+           Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
             with dev have endpoints only while the interface can carry packets. Prints each change. \
             What is refused is tried again and does not hold up the rest. An endpoint that \
