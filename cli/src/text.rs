@@ -323,6 +323,17 @@ impl Text {
         self.number(value);
     }
 
+    /// A number with decimals, given in units of the last of them.
+    #[inline(never)]
+    pub fn decimal(&mut self, value: u64, places: u32) {
+        let unit = 10_u64.pow(places);
+        self.number(value / unit);
+        if places > 0 {
+            self.byte(b'.');
+            self.digits(value % unit, places as usize);
+        }
+    }
+
     /// A name between two bytes, the first of which may be missing: a word of a record.
     pub fn field(&mut self, before: Option<u8>, name: &[u8], after: u8) {
         let room = self.more(name.len() + 1 + usize::from(before.is_some()));

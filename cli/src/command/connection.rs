@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mptcp_codec::diag::{
     End, Field, Filter, Layout, MptcpInfo, SocketView, State, SubflowFlags, TcpInfo,
 };
-use mptcp_codec::inet::{AF_INET, AF_INET6};
+use mptcp_codec::inet::AF_INET6;
 use mptcp_codec::order::Native;
 
 use crate::error::{status, Error, Kind, Result, Status};
@@ -213,18 +213,7 @@ impl Side {
         if self.last != Some(*end) {
             self.last = Some(*end);
             let start = self.text.len();
-            let dotted = end.family == AF_INET;
-            if !dotted {
-                self.text.byte(b'[');
-            }
-            if let Some(address) = end.address() {
-                self.text.address(address);
-            }
-            if !dotted {
-                self.text.byte(b']');
-            }
-            self.text.byte(b':');
-            self.text.number(end.port.into());
+            connections::put_end(end, true, &mut self.text);
             let len = self.text.len() - start;
             place = (start, len);
             self.widest = self.widest.max(len);

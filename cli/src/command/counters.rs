@@ -3,7 +3,7 @@
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::milliseconds;
+use crate::grammar::{interval, option};
 use crate::kernel::proc::Counters;
 use crate::output::Report;
 use crate::session::{Command, Does, Session};
@@ -106,17 +106,15 @@ const GAUGE: &[u8] = b"MPCurrEstab";
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut before = Counters::default();
     let mut now = Counters::default();
-    let Some(word) = asked.interval else {
+    if asked.interval.is_none() {
         now.read()?;
         let report = &mut Report::new(&mut session.out, asked.prometheus);
         print(report, &now, &before, asked.all);
         return Ok(0);
-    };
-    // Longer than poll can wait is a mistake.
-    let interval = match milliseconds(word).map(i32::try_from) {
-        Some(Ok(interval @ 1..)) => interval,
-        _ => return Err(Error::invalid(word, "0.001 to 2147483 seconds")),
-    };
+    }
+    let mut every = 0;
+    let why = "0.001 to 2147483 seconds";
+    option(asked.interval, interval, why, &mut every)?;
     if asked.prometheus {
         let why = "Prometheus makes differences itself";
         return Err(Error::invalid("--interval", why));
@@ -127,7 +125,7 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     before.read()?;
     loop {
         let polled = &mut [Polled::read(&signals.fd)];
-        sys::poll_all(polled, interval).map_err(|error| cannot("cannot wait", error))?;
+        sys::poll_all(polled, every as i32).map_err(|error| cannot("cannot wait", error))?;
         if polled[0].is_ready() {
             return Ok(0);
         }

@@ -13,4 +13,6 @@ mod value;
 pub use given::{slot, Given};
 pub use parse::parse;
 pub use takes::Takes;
-pub use value::{address, interface_name, is_dashed, milliseconds, same, shortens, token};
+pub use value::{
+    address, interface_name, interval, is_dashed, milliseconds, option, same, shortens, token,
+};

@@ -1,5 +1,6 @@
 //! Single words.
 
+use crate::error::{Error, Result};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::text::{find, parse_digit};
@@ -25,6 +26,24 @@ pub fn milliseconds(word: &str) -> Option<u64> {
         value = value.checked_mul(10)?;
     }
     digits.then_some(value)
+}
+
+/// The time from one look to the next, in milliseconds: no longer than poll can wait.
+pub fn interval(word: &str) -> Option<u64> {
+    milliseconds(word).filter(|time| matches!(time, 1..=0x7fff_ffff))
+}
+
+/// Reads the value of an option, where it is given.
+pub fn option(
+    word: Option<&str>,
+    read: fn(&str) -> Option<u64>,
+    why: &str,
+    into: &mut u64,
+) -> Result<()> {
+    if let Some(word) = word {
+        *into = read(word).ok_or_else(|| Error::invalid(word, why))?;
+    }
+    Ok(())
 }
 
 /// A token as `monitor` and `ss` print it: hexadecimal, `0x` in front or not.

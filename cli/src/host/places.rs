@@ -169,13 +169,18 @@ pub struct Places {
 }
 
 impl Places {
-    /// Asks the kernel.
+    /// Asks the kernel, anew.
     pub fn read(&mut self, path_manager: &mut PathManager) -> Result<()> {
         match path_manager.endpoints(&mut self.endpoints) {
             // Some kernels do not show them to everybody.
             Err(error) if error.errno() == libc::EPERM as usize => self.endpoints.clear(),
             read => read?,
         }
+        self.names.clear();
+        self.outputs.clear();
+        self.looked_up = 0;
+        self.addresses.0.clear();
+        self.keys.clear();
         for endpoint in &self.endpoints {
             self.keys.push(key_of(endpoint));
         }

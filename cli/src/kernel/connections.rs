@@ -38,6 +38,7 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use crate::error::Result;
 use crate::kernel::Diagnostics;
+use crate::text::Text;
 
 /// Up to this many connections are looked up one by one.
 const FEW: usize = 32;
@@ -273,6 +274,25 @@ impl Subflow {
     }
 }
 
+/// Puts an end: its address, with its port perhaps.
+#[inline(never)]
+pub fn put_end(end: &End, port: bool, text: &mut Text) {
+    let bracket = port && end.family == AF_INET6;
+    if bracket {
+        text.byte(b'[');
+    }
+    if let Some(address) = end.address() {
+        text.address(address);
+    }
+    if bracket {
+        text.byte(b']');
+    }
+    if port {
+        text.byte(b':');
+        text.number(end.port.into());
+    }
+}
+
 /// It was joined to a connection that existed already.
 pub fn is_joined(flags: SubflowFlags) -> bool {
     let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
@@ -385,7 +405,7 @@ pub enum Found<'f> {
 /// A token and more, as one number. Sorted, the first subflow of a connection
 /// precedes those that joined, which follow by the id of their address. It is a plain
 /// number, as others that are sorted: each type of its own is sorted by code of its own.
-type Key = u128;
+pub type Key = u128;
 
 /// How far from the lower end the parts of a key are: the token, a bit for those
 /// that joined, the id, 56 bits of the cookie, and in what is left the place in a list,
@@ -395,7 +415,8 @@ const JOINED: u32 = 95;
 const ID: u32 = 87;
 const COOKIE: u32 = 31;
 
-fn key_of(token: u32, number: usize) -> Key {
+/// The key of a connection, with another number.
+pub fn key_of(token: u32, number: usize) -> Key {
     Key::from(token) << TOKEN | number as Key
 }
 
@@ -416,21 +437,23 @@ fn place_in(key: &Key) -> usize {
 
 /// Sorts keys; of those with one name one is left.
 #[inline(never)]
-fn sort(keys: &mut Vec<Key>) {
+pub fn sort(keys: &mut Vec<Key>) {
     keys.sort_unstable();
     keys.dedup_by_key(|key| *key >> COOKIE);
 }
 
 /// A list of things with tokens, and where in it those of a token are. Tens of
 /// thousands are found without being sorted: tokens are random, so that their
-/// lowest bits are a hash.
-#[derive(Default)]
-struct Index {
+/// lowest bits are a hash. Other hashes do as well.
+#[derive(Debug, Default)]
+pub struct Index {
     entries: Vec<Entry>,
-    // By hash: the last entry with it, counted from 1.
+    // By hash: the last entry with it, counted from 1. As many as a power of two, and
+    // as entries at least.
     last: Vec<u32>,
 }
 
+#[derive(Debug)]
 struct Entry {
     cookie: u64,
     token: u32,
@@ -439,38 +462,38 @@ struct Entry {
 }
 
 impl Index {
-    fn push(&mut self, token: u32, cookie: u64) {
+    /// Adds one. Those without a token, of which there may be many, are not found.
+    #[inline(never)]
+    pub fn push(&mut self, token: u32, cookie: u64) {
+        let mut place = self.entries.len();
         self.entries.push(Entry {
             cookie,
             token,
             before: 0,
         });
-    }
-
-    fn clear(&mut self) {
-        self.entries.clear();
-    }
-
-    /// All entries are there: from now on they are found.
-    #[inline(never)]
-    fn build(&mut self) {
-        let hashes = self.entries.len().next_power_of_two();
-        self.last = vec![0; hashes];
-        for (at, entry) in (1..).zip(&mut self.entries) {
-            // There may be many without a token, which are not looked for.
-            if entry.token == 0 {
-                continue;
-            }
-            if let Some(last) = self.last.get_mut(entry.token as usize & (hashes - 1)) {
+        if place >= self.last.len() {
+            self.last = vec![0; (place + 1).next_power_of_two()];
+            place = 0;
+        }
+        let mask = self.last.len() - 1;
+        for (at, entry) in (1..).zip(&mut self.entries).skip(place) {
+            if let (1.., Some(last)) = (entry.token, self.last.get_mut(entry.token as usize & mask))
+            {
                 entry.before = core::mem::replace(last, at);
             }
         }
     }
 
+    /// Gives all up.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.last.fill(0);
+    }
+
     /// The last entry of this token, or the last before the entry number
     /// `before`; counted from 1, 0 for none.
     #[inline]
-    fn find(&self, token: u32, before: u32) -> u32 {
+    pub fn find(&self, token: u32, before: u32) -> u32 {
         let mask = self.last.len().wrapping_sub(1);
         let mut at = match self.get(before) {
             Some(entry) => entry.before,
@@ -669,7 +692,6 @@ impl Reader<'_> {
         dump(diagnostics, tcp, CONNECTED, filter, inode, &mut |socket| {
             self.keep(socket)
         })?;
-        self.index.build();
         Ok(())
     }
 
@@ -865,7 +887,6 @@ pub fn survey(
         tokens.push(token, 0);
         each(Found::Connection { socket })
     })?;
-    tokens.build();
     let tcp = Protocol::Tcp;
     dump(diagnostics, tcp, CONNECTED, any, 0, &mut |socket| {
         let mut info = SubflowInfo::EMPTY;

@@ -255,9 +255,7 @@ impl Output {
     pub fn item_milliseconds(&mut self, item: Item, microseconds: u32) {
         if microseconds != 0 && !self.style.json {
             self.begin_text(item);
-            self.number((microseconds / 1000).into());
-            self.byte(b'.');
-            self.digits((microseconds % 1000).into(), 3);
+            self.text.decimal(microseconds.into(), 3);
         }
     }
 }

@@ -192,7 +192,8 @@ impl Output {
         Ok(())
     }
 
-    fn write_out(
+    /// Writes all of it, or until the reader takes no more, in pieces by `write`.
+    pub fn write_out(
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
     ) -> Result<()> {

@@ -38,10 +38,10 @@ impl Text {
             parts /= base;
             prefix = prefixes.next();
         }
-        let scale = match parts / base {
-            0..10 => 100,
-            10..100 => 10,
-            _ => 1,
+        let (scale, places) = match parts / base {
+            0..10 => (100, 2),
+            10..100 => (10, 1),
+            _ => (1, 0),
         };
         // To the nearest; from the middle to the even one, as printf does.
         let scaled = parts * scale;
@@ -49,12 +49,7 @@ impl Text {
         if 2 * rest > base || 2 * rest == base && (more || rounded % 2 == 1) {
             rounded += 1;
         }
-        self.number(rounded / scale);
-        if scale > 1 {
-            self.byte(b'.');
-            let digits = if scale == 100 { 2 } else { 1 };
-            self.digits(rounded % scale, digits);
-        }
+        self.decimal(rounded, places);
         self.bytes(prefix.map_or(b"", core::slice::from_ref));
         if units == Units::Binary {
             self.byte(b'i');

@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::EventKind;
 
 use crate::args::Options;
 use crate::error::{Error, Result};
-use crate::grammar::{interface_name, milliseconds, token};
+use crate::grammar::{interface_name, milliseconds, option, token};
 use crate::text::parse_number;
 
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
@@ -44,20 +44,20 @@ impl Wanted {
             self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
         let count = |word: &str| parse_number(word).filter(|count| *count > 0).map(u64::from);
-        value(args.count, count, "expected a count", &mut self.count)?;
+        option(args.count, count, "expected a count", &mut self.count)?;
         // The least that a timer takes; 0 would be none.
         let time = |word: &str| Some(milliseconds(word)?.max(1));
-        value(args.timeout, time, "expected seconds", &mut self.timeout)?;
+        option(args.timeout, time, "expected seconds", &mut self.timeout)?;
         let bytes = |word: &str| {
             parse_number(word)
                 .filter(|bytes| *bytes >= LEAST_BUFFER)
                 .map(u64::from)
         };
         let why = "expected bytes, 4096 or more";
-        value(args.buffer, bytes, why, &mut self.buffer)?;
+        option(args.buffer, bytes, why, &mut self.buffer)?;
         let mut of = u64::MAX;
         let why = "invalid token, hexadecimal is expected";
-        value(args.token, |word| token(word).map(u64::from), why, &mut of)?;
+        option(args.token, |word| token(word).map(u64::from), why, &mut of)?;
         self.token = of.try_into().ok();
         match args.dev {
             Some(name) if !interface_name(name) => {
@@ -73,19 +73,6 @@ impl Wanted {
         let bit = 1_u64.checked_shl(command.into()).unwrap_or(0);
         self.events == 0 || self.events & bit != 0
     }
-}
-
-/// Reads the value of an option, where it is given.
-fn value(
-    word: Option<&str>,
-    read: fn(&str) -> Option<u64>,
-    why: &str,
-    into: &mut u64,
-) -> Result<()> {
-    if let Some(word) = word {
-        *into = read(word).ok_or_else(|| Error::invalid(word, why))?;
-    }
-    Ok(())
 }
 
 #[cold]

@@ -2,11 +2,14 @@
 
 use mptcp_codec::inet::AF_INET6;
 
-use super::rates::{By, Row, Rows, State};
+use super::rates::{
+    By, Row, Rows, State, ENDPOINT, FALLBACKS, NONE, RATES, RETRANSMITS, RETRANSMIT_RATE, SHARE,
+    SUBFLOWS,
+};
+use crate::kernel::connections::put_end;
 use crate::kernel::Names;
 use crate::output::{Colour, Palette, Units};
-use crate::text::pieces;
-use crate::text::{nth, number, take, Text};
+use crate::text::{self, nth, pieces, take, Text};
 
 /// The order of rows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -22,8 +25,6 @@ pub enum Sort {
 }
 
 impl Sort {
-    const ALL: [Self; 4] = [Self::Rate, Self::Rtt, Self::Retransmits, Self::Path];
-
     /// The word for it.
     fn name(self) -> &'static [u8] {
         nth(b"rate rtt retransmits path", b' ', self as usize)
@@ -31,144 +32,115 @@ impl Sort {
 
     /// That which the key changes to.
     pub fn next(self) -> Self {
-        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+        match self {
+            Self::Rate => Self::Rtt,
+            Self::Rtt => Self::Retransmits,
+            Self::Retransmits => Self::Path,
+            Self::Path => Self::Rate,
+        }
     }
 
     /// What rows are ordered by, ascending.
     fn key(self, row: &Row) -> u64 {
         match self {
-            Self::Rate => !row.of.added.bytes(),
-            Self::Rtt => !u64::from(row.of.rtt),
-            Self::Retransmits => !row.of.added.retransmits,
-            Self::Path => row.of.interface.into(),
+            Self::Rate => !row.bytes(),
+            Self::Rtt => !u64::from(row.rtt),
+            Self::Retransmits => !row.numbers[RETRANSMITS],
+            Self::Path => row.interface.into(),
         }
     }
 }
 
 impl By {
-    const ALL: [Self; 3] = [Self::Path, Self::Connection, Self::Subflow];
-
     /// The word for it.
-    pub fn name(self) -> &'static str {
-        ["path", "connection", "subflow"][self as usize]
+    pub fn name(self) -> &'static [u8] {
+        nth(b"path connection subflow", b' ', self as usize)
     }
 
     /// That which the key changes to.
     pub fn next(self) -> Self {
-        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+        match self {
+            Self::Path => Self::Connection,
+            Self::Connection => Self::Subflow,
+            Self::Subflow => Self::Path,
+        }
     }
 }
 
-/// Orders rows: `order` becomes their places, in its lower half. Those of a
-/// connection stay together. Where all else is the same, interfaces decide, then
-/// the order of `rows`, which does not change from one look to the next.
-pub fn sort(table: &mut Rows, by: By, sort: Sort) {
-    let Rows { rows, order, .. } = table;
-    order.clear();
-    for (at, row) in rows.iter().enumerate() {
-        let key = match by {
-            By::Connection => row.of.token.into(),
-            _ => sort.key(row),
-        };
-        order.push(u128::from(key) << 64 | u128::from(row.of.interface) << 32 | at as u128);
-    }
-    order.sort_unstable();
-    if by != By::Connection {
-        return;
-    }
-    // They are grouped; a group is ordered by the best of it.
-    let mut start = 0;
-    while let Some(first) = order.get(start) {
-        let token = first >> 64;
-        let mut best = u64::MAX;
-        let mut end = start;
-        while let Some(entry) = order.get(end).filter(|entry| **entry >> 64 == token) {
-            let row = rows.get(*entry as u32 as usize);
-            best = best.min(row.map_or(best, |row| sort.key(row)));
-            end += 1;
-        }
-        for entry in order.get_mut(start..end).unwrap_or_default() {
-            let at = *entry as u32;
-            // Its place keeps a group together, and in order.
-            *entry = u128::from(best) << 64 | (start as u128) << 32 | u128::from(at);
-            start += 1;
-        }
-    }
-    order.sort_unstable();
-}
-
-/// What is drawn.
-#[derive(Copy, Clone, Debug)]
-pub struct View<'v> {
-    /// All rows, in the order in which they are shown: see [`sort`].
-    pub table: &'v Rows,
+/// What is drawn. What is looked at often comes first.
+#[derive(Debug)]
+#[repr(C)]
+pub struct View {
     /// What they stand for.
     pub by: By,
-    /// What came and went.
-    pub news: News,
-    /// Milliseconds since the look before; 0 where this is the first.
-    pub elapsed: u64,
+    /// The order in which they are shown.
+    pub sort: Sort,
     /// In which units amounts are.
     pub units: Units,
     /// Colours, where wanted.
     pub palette: Option<Palette>,
-    /// The order, shown in the line of keys.
-    pub sort: Sort,
+    /// It is drawn on a screen, over what was there.
+    pub screen: bool,
     /// The keys do something.
     pub keys: bool,
     /// Nothing new is shown for now.
     pub paused: bool,
+    /// Milliseconds since the look before; 0 where this is the first.
+    pub elapsed: u64,
+    /// What came and went since the look before: connections that were opened, and
+    /// that ended; subflows that came and went between two looks, of which it is not
+    /// known what they carried. [`NONE`] where that is not known.
+    pub news: [u64; 3],
+    /// All rows.
+    pub table: Rows,
 }
 
-impl View<'_> {
+impl View {
+    /// Orders rows. Those of a connection stay together. Where all else is the same,
+    /// interfaces decide, then the order of `rows`, which does not change from one look
+    /// to the next.
+    #[inline(never)]
+    pub fn sort(&mut self) {
+        let Rows { rows, order, .. } = &mut self.table;
+        let by_connection = self.by == By::Connection;
+        order.clear();
+        for (at, row) in rows.iter().enumerate() {
+            let key = match by_connection {
+                true => row.token.into(),
+                false => self.sort.key(row),
+            };
+            order.push(u128::from(key) << 64 | u128::from(row.interface) << 32 | at as u128);
+        }
+        order.sort_unstable();
+        if !by_connection {
+            return;
+        }
+        // They are grouped; a group is ordered by the best of it.
+        let mut start = 0;
+        while let Some(first) = order.get(start) {
+            let token = first >> 64;
+            let mut best = u64::MAX;
+            let mut end = start;
+            while let Some(entry) = order.get(end).filter(|entry| **entry >> 64 == token) {
+                let row = rows.get(*entry as u32 as usize);
+                best = best.min(row.map_or(best, |row| self.sort.key(row)));
+                end += 1;
+            }
+            for entry in order.get_mut(start..end).unwrap_or_default() {
+                let at = *entry as u32;
+                // Its place keeps a group together, and in order.
+                *entry = u128::from(best) << 64 | (start as u128) << 32 | u128::from(at);
+                start += 1;
+            }
+        }
+        order.sort_unstable();
+    }
+
     /// The row at this place of the order.
     pub fn row(&self, at: usize) -> Option<&Row> {
         let place = *self.table.order.get(at)? as u32;
         self.table.rows.get(place as usize)
     }
-}
-
-/// What came and went since the look before.
-#[derive(Copy, Clone, Debug)]
-pub struct News {
-    /// Connections that were opened.
-    pub opened: u64,
-    /// Connections that ended.
-    pub ended: u64,
-    /// Subflows that came and went between two looks: what they carried is not
-    /// known.
-    pub unseen: u64,
-}
-
-impl News {
-    /// A number that is not known.
-    pub const NONE: u64 = u64::MAX;
-
-    /// Nothing is known.
-    pub const UNKNOWN: Self = Self {
-        opened: Self::NONE,
-        ended: Self::NONE,
-        unseen: 0,
-    };
-}
-
-/// What grew in so many milliseconds, as it grows in a second.
-#[inline(never)]
-pub fn a_second(amount: u64, elapsed: u64) -> u64 {
-    match elapsed {
-        0 => 0,
-        _ => amount.saturating_mul(1000).saturating_add(elapsed / 2) / elapsed,
-    }
-}
-
-/// Which part of all it is, in hundredths.
-pub fn share(part: u64, all: u64) -> u64 {
-    // A hundredth of much is exact enough.
-    let share = match part.checked_mul(100) {
-        Some(part) => part.saturating_add(all / 2).checked_div(all),
-        None => part.checked_div(all / 100),
-    };
-    share.unwrap_or(0).min(100)
 }
 
 /// A column, in the order in which they stand.
@@ -190,27 +162,27 @@ enum Column {
 
 const COUNT: usize = 12;
 
-/// All columns, with their least widths.
-static COLUMNS: [(Column, u8); COUNT] = [
-    (Column::Device, 3),
-    (Column::Address, 7),
-    (Column::Endpoint, 3),
-    (Column::State, 6),
-    (Column::Share, 5),
-    (Column::Received, 6),
-    (Column::Sent, 6),
-    (Column::Rtt, 5),
-    (Column::Worst, 5),
-    (Column::Retransmits, 5),
-    (Column::Subflows, 3),
-    (Column::Bar, 5),
+/// All columns, with their least widths and the places of the numbers that are in them.
+static COLUMNS: [(Column, u8, u8); COUNT] = [
+    (Column::Device, 3, 0),
+    (Column::Address, 7, 0),
+    (Column::Endpoint, 3, ENDPOINT as u8),
+    (Column::State, 6, 0),
+    (Column::Share, 5, SHARE as u8),
+    (Column::Received, 6, RATES as u8),
+    (Column::Sent, 6, RATES as u8 + 1),
+    (Column::Rtt, 5, 0),
+    (Column::Worst, 5, 0),
+    (Column::Retransmits, 5, RETRANSMIT_RATE as u8),
+    (Column::Subflows, 3, SUBFLOWS as u8),
+    (Column::Bar, 5, SHARE as u8),
 ];
 
 /// Their titles; the bar has none.
 const TITLES: &[u8] = b"DEV ADDRESS ID STATE SHARE IN/s OUT/s RTTms MAXms RTX/s SUB";
 
 /// Which columns come first if there is no room for all.
-const FIRST_OF_ALL: [Column; COUNT] = [
+static FIRST_OF_ALL: [Column; COUNT] = [
     Column::Device,
     Column::State,
     Column::Sent,
@@ -226,7 +198,7 @@ const FIRST_OF_ALL: [Column; COUNT] = [
 ];
 
 /// Of subflows on the same path, only the peer tells one from another.
-const FIRST_OF_SUBFLOWS: [Column; COUNT] = [
+static FIRST_OF_SUBFLOWS: [Column; COUNT] = [
     Column::Device,
     Column::State,
     Column::Sent,
@@ -245,48 +217,61 @@ const LONG_BAR: usize = 40;
 /// In a pipe.
 const BAR: usize = 10;
 
+/// What the first line says of all rows together.
+const SUMMARY: &str = "in out unseen connections subflows fallback opened ended";
+
 /// Draws at most `height` lines of at most `width` columns, each with its
 /// newline; all of it where these are 0. `names` are those of interfaces.
+#[inline(never)]
 pub fn draw(view: &View, width: usize, height: usize, names: &mut Names, out: &mut Text) {
     let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
-    let mut page = Page {
-        out,
-        column: 0,
-        width: unlimited(width),
-        palette: view.palette,
-    };
     let height = unlimited(height);
-    page.summary(view);
     let keys = view.keys && height > 4;
     let room = height.saturating_sub(2 + usize::from(keys));
-    let mut table = Table {
+    let shown = fitting(view, room);
+    let mut page = Page {
         view,
         names,
+        line: Line {
+            out,
+            column: 0,
+            width: unlimited(width),
+            screen: view.screen,
+        },
         cell: Text::default(),
         widths: [0; COUNT],
     };
-    let shown = fitting(view, room);
-    table.measure(shown, page.width);
+    if view.screen {
+        page.line.out.bytes(b"\x1b[H");
+    }
+    page.summary();
+    page.measure(shown);
     if height > 1 {
-        table.line(None, &mut page);
+        page.row(None);
     }
     let mut token = None;
     for at in 0..shown {
         let Some(row) = view.row(at) else { break };
-        if view.by == By::Connection && token != Some(row.of.token) {
-            token = Some(row.of.token);
-            page.connection(row, &mut table.cell);
+        if view.by == By::Connection && token != Some(row.token) {
+            token = Some(row.token);
+            page.connection(row);
         }
-        table.line(Some(row), &mut page);
+        page.row(Some(row));
     }
-    if shown < view.table.rows.len() && room > 0 {
-        page.put(b"... ");
-        page.put(number((view.table.rows.len() - shown) as u64).as_bytes());
-        page.put(b" more");
-        page.end();
+    let more = view.table.rows.len() - shown;
+    if more > 0 && room > 0 {
+        page.line.put(b"... ");
+        page.line.put(text::number(more as u64).as_bytes());
+        page.line.put(b" more");
+        page.line.end();
     }
     if keys {
-        page.keys(view);
+        page.keys();
+    }
+    if view.screen {
+        // Nothing after the last line, which would scroll, but what was there.
+        out.truncate(out.len() - 2);
+        out.bytes(b"\x1b[J");
     }
 }
 
@@ -299,8 +284,8 @@ fn fitting(view: &View, room: usize) -> usize {
     for at in 0..count {
         let Some(row) = view.row(at) else { break };
         lines += 1;
-        if view.by == By::Connection && token != Some(row.of.token) {
-            token = Some(row.of.token);
+        if view.by == By::Connection && token != Some(row.token) {
+            token = Some(row.token);
             lines += 1;
         }
         if lines > room {
@@ -313,15 +298,15 @@ fn fitting(view: &View, room: usize) -> usize {
     count
 }
 
-/// Lines that end at the right edge.
-struct Page<'p> {
-    out: &'p mut Text,
+/// A line that ends at the right edge.
+struct Line<'l> {
+    out: &'l mut Text,
     column: usize,
     width: usize,
-    palette: Option<Palette>,
+    screen: bool,
 }
 
-impl Page<'_> {
+impl Line<'_> {
     /// Puts text, as far as there is room. What is not printable becomes `?`: a
     /// name must not control the terminal.
     fn put(&mut self, text: &[u8]) {
@@ -343,162 +328,131 @@ impl Page<'_> {
         }
     }
 
-    fn colour(&mut self, colour: Option<Colour>) {
-        if let (Some(palette), Some(colour)) = (self.palette, colour) {
-            self.out.bytes(palette.start(colour).as_bytes());
-        }
-    }
-
-    fn end_colour(&mut self, colour: Option<Colour>) {
-        if self.palette.is_some() && colour.is_some() {
-            self.out.bytes(Palette::END.as_bytes());
-        }
-    }
-
+    /// Ends a line. On a screen nothing is cleared before it is overwritten, so that
+    /// nothing flickers.
     fn end(&mut self) {
-        self.out.byte(b'\n');
+        self.out.bytes(match self.screen {
+            true => b"\x1b[K\r\n",
+            false => b"\n",
+        });
         self.column = 0;
     }
 
     /// Puts a name and a value if both fit.
     fn piece(&mut self, name: &[u8], value: &[u8]) {
         let blank = usize::from(self.column > 0) * 2;
-        if self
-            .column
-            .saturating_add(blank + name.len() + 1 + value.len())
-            <= self.width
-        {
+        if self.column + blank + name.len() + 1 + value.len() <= self.width {
             self.blanks(blank);
             self.put(name);
             self.put(b" ");
             self.put(value);
         }
     }
-
-    /// The first line: all together.
-    fn summary(&mut self, view: &View) {
-        const NAMES: &str = "in out unseen connections subflows fallback opened ended";
-        const NONE: u64 = News::NONE;
-        let (total, news) = (&view.table.total, &view.news);
-        let some = |count: u64| if count > 0 { count } else { NONE };
-        let rate = |amount| match view.elapsed {
-            0 => NONE,
-            elapsed => a_second(amount, elapsed),
-        };
-        let values = [
-            rate(total.added.received),
-            rate(total.added.sent),
-            some(news.unseen),
-            total.connections,
-            total.subflows,
-            some(total.fallbacks),
-            news.opened,
-            news.ended,
-        ];
-        if view.paused {
-            self.put(b"PAUSED");
-        }
-        let mut text = Text::default();
-        for (at, (name, value)) in pieces(NAMES).zip(&values).enumerate() {
-            text.clear();
-            match at {
-                0 | 1 => {
-                    text.amount(*value, view.units);
-                    text.bytes(b"B/s");
-                }
-                _ => text.number(*value),
-            }
-            if *value != NONE {
-                self.piece(name.as_bytes(), text.as_bytes());
-            }
-        }
-        self.end();
-    }
-
-    /// The line above the paths of a connection.
-    fn connection(&mut self, row: &Row, text: &mut Text) {
-        text.clear();
-        text.bytes(b"token ");
-        text.hexadecimal(row.of.token.into(), 8);
-        text.bytes(b" to ");
-        end_text(row, 1, true, text);
-        self.put(text.as_bytes());
-        self.end();
-    }
-
-    /// The last line: what keys do.
-    fn keys(&mut self, view: &View) {
-        self.piece(b"q", b"quit");
-        self.piece(b"space", if view.paused { b"go on" } else { b"pause" });
-        self.piece(b"s sort:", view.sort.name());
-        self.piece(b"b by:", view.by.name().as_bytes());
-        self.end();
-    }
 }
 
-/// An end of a row, with its port perhaps.
-pub fn end_text(row: &Row, at: usize, port: bool, out: &mut Text) {
-    let ends = row.of.ends();
-    let Some(end) = ends.get(at) else { return };
-    let Some(address) = end.address() else { return };
-    let bracket = port && end.family == AF_INET6;
-    if bracket {
-        out.byte(b'[');
-    }
-    out.address(address);
-    if bracket {
-        out.byte(b']');
-    }
-    if port {
-        out.byte(b':');
-        out.number(end.port.into());
-    }
-}
-
-/// Rows in columns.
-struct Table<'t> {
-    view: &'t View<'t>,
-    names: &'t mut Names,
+/// All lines, those of rows in columns.
+struct Page<'p> {
+    view: &'p View,
+    names: &'p mut Names,
+    line: Line<'p>,
     cell: Text,
     /// 0 for a column that is not there.
     widths: [usize; COUNT],
 }
 
-impl Table<'_> {
+impl Page<'_> {
+    /// The first line: all together.
+    #[inline(never)]
+    fn summary(&mut self) {
+        let view = self.view;
+        let [opened, ended, unseen] = view.news;
+        let of = &view.table.total.numbers;
+        let some = |count| if count > 0 { count } else { NONE };
+        let numbers = [
+            of[RATES],
+            of[RATES + 1],
+            some(unseen),
+            view.table.connections,
+            of[SUBFLOWS],
+            some(of[FALLBACKS]),
+            opened,
+            ended,
+        ];
+        if view.paused {
+            self.line.put(b"PAUSED");
+        }
+        for (at, (name, number)) in pieces(SUMMARY).zip(numbers).enumerate() {
+            if number == NONE {
+                continue;
+            }
+            let text = &mut self.cell;
+            text.clear();
+            if at < 2 {
+                text.amount(number, view.units);
+                text.bytes(b"B/s");
+            } else {
+                text.number(number);
+            }
+            self.line.piece(name.as_bytes(), text.as_bytes());
+        }
+        self.line.end();
+    }
+
+    /// The line above the paths of a connection.
+    fn connection(&mut self, row: &Row) {
+        let text = &mut self.cell;
+        text.clear();
+        text.bytes(b"token ");
+        text.hexadecimal(row.token.into(), 8);
+        text.bytes(b" to ");
+        put_end(&row.end(1), true, text);
+        self.line.put(text.as_bytes());
+        self.line.end();
+    }
+
+    /// The last line: what keys do.
+    fn keys(&mut self) {
+        let view = self.view;
+        self.line.piece(b"q", b"quit");
+        self.line
+            .piece(b"space", if view.paused { b"go on" } else { b"pause" });
+        self.line.piece(b"s sort:", view.sort.name());
+        self.line.piece(b"b by:", view.by.name());
+        self.line.end();
+    }
+
     /// Makes the columns as wide as they have to be for this many rows, as many as
     /// fit.
-    fn measure(&mut self, shown: usize, width: usize) {
+    #[inline(never)]
+    fn measure(&mut self, shown: usize) {
         let view = self.view;
-        let mut wanted = [0; COUNT];
-        for ((column, least), wanted) in COLUMNS.iter().zip(&mut wanted) {
-            *wanted = usize::from(*least);
-            for at in 0..shown {
-                if let Some(row) = view.row(at) {
-                    self.fill(*column, row, 0);
-                    *wanted = self.cell.len().max(*wanted);
-                }
+        let mut wanted = COLUMNS.map(|(_, least, _)| usize::from(least));
+        for at in 0..shown {
+            let Some(row) = view.row(at) else { break };
+            for (place, wanted) in wanted.iter_mut().enumerate() {
+                self.fill(place, row, 0);
+                *wanted = self.cell.len().max(*wanted);
             }
         }
-        let mut room = width;
+        let mut room = self.line.width;
         let columns = match view.by {
             By::Subflow => &FIRST_OF_SUBFLOWS,
             _ => &FIRST_OF_ALL,
         };
         for column in columns {
-            let column = *column;
-            let at = column as usize;
+            let at = *column as usize;
             let (Some(wanted), Some(place)) = (wanted.get(at), self.widths.get_mut(at)) else {
                 continue;
             };
             // A blank stands between two.
-            let blank = usize::from(room < width);
+            let blank = usize::from(room < self.line.width);
             match room.checked_sub(wanted + blank) {
                 Some(left) => {
                     *place = *wanted;
                     room = left;
                 }
                 // A long name is cut rather than left out.
-                None if column == Column::Device => {
+                None if *column == Column::Device => {
                     *place = room;
                     room = 0;
                 }
@@ -506,7 +460,7 @@ impl Table<'_> {
             }
         }
         if let Some(bar) = self.widths.last_mut().filter(|bar| **bar > 0) {
-            *bar = match width {
+            *bar = match self.line.width {
                 usize::MAX => BAR,
                 _ => (*bar + room).min(LONG_BAR),
             };
@@ -514,24 +468,23 @@ impl Table<'_> {
     }
 
     /// A row, or the titles.
-    fn line(&mut self, row: Option<&Row>, page: &mut Page) {
+    fn row(&mut self, row: Option<&Row>) {
+        let view = self.view;
         let mut pad = 0;
         let mut titles = TITLES;
-        let widths = self.widths;
-        for (&(column, _), &width) in COLUMNS.iter().zip(&widths) {
+        for (place, (column, ..)) in COLUMNS.iter().enumerate() {
             let title = take(&mut titles, b' ');
+            let width = self.widths.get(place).copied().unwrap_or(0);
             if width == 0 {
                 continue;
             }
             let mut colour = None;
             match row {
                 Some(row) => {
-                    self.fill(column, row, width);
+                    self.fill(place, row, width);
                     colour = match column {
                         Column::Device => Some(Colour::Interface),
-                        Column::Address if u16::from(row.of.family) == AF_INET6 => {
-                            Some(Colour::Ipv6)
-                        }
+                        Column::Address if u16::from(row.family) == AF_INET6 => Some(Colour::Ipv6),
                         Column::Address => Some(Colour::Ipv4),
                         Column::State if matches!(row.state, State::Stale | State::Down) => {
                             Some(Colour::Wrong)
@@ -541,88 +494,84 @@ impl Table<'_> {
                 }
                 None => {
                     self.cell.clear();
-                    self.cell.bytes(match self.view.by {
-                        By::Subflow if column == Column::Address => b"PEER",
+                    self.cell.bytes(match view.by {
+                        By::Subflow if *column == Column::Address => b"PEER",
                         _ => title,
                     });
                 }
             }
-            let cell = self.cell.as_bytes();
-            let cell = cell.get(..width).unwrap_or(cell);
+            self.cell.truncate(width);
             // What fills the column before, and a blank. Nothing at the end.
-            let mut before = pad + usize::from(page.column > 0);
-            pad = width - cell.len();
+            let mut before = pad + usize::from(self.line.column > 0);
+            pad = width - self.cell.len();
             if !matches!(column, Column::Device | Column::Address | Column::State) {
                 before += core::mem::take(&mut pad);
             }
-            if cell.is_empty() {
+            if self.cell.is_empty() {
                 continue;
             }
-            page.blanks(before);
-            page.colour(colour);
-            page.put(cell);
-            page.end_colour(colour);
+            self.line.blanks(before);
+            let colour = view.palette.zip(colour);
+            if let Some((palette, colour)) = colour {
+                self.line.out.bytes(palette.start(colour).as_bytes());
+            }
+            self.line.put(self.cell.as_bytes());
+            if colour.is_some() {
+                self.line.out.bytes(Palette::END.as_bytes());
+            }
         }
-        page.end();
+        self.line.end();
     }
 
-    /// What stands in a column.
-    fn fill(&mut self, column: Column, row: &Row, width: usize) {
+    /// What stands in the column at this place.
+    #[inline(never)]
+    fn fill(&mut self, place: usize, row: &Row, width: usize) {
         let view = self.view;
-        let rate = |amount| (view.elapsed > 0).then_some(a_second(amount, view.elapsed));
-        let all = view.table.total.added.bytes();
         let cell = &mut self.cell;
         cell.clear();
-        match column {
-            Column::Device => return cell.bytes(self.names.known(row.of.interface)),
+        let Some((column, _, number)) = COLUMNS.get(place) else {
+            return;
+        };
+        let number = row.numbers.get(usize::from(*number)).copied();
+        let number = number.unwrap_or(NONE);
+        let units = match column {
+            Column::Device => return cell.bytes(self.names.known(row.interface)),
             Column::Address => {
                 let by_subflow = view.by == By::Subflow;
-                return end_text(row, usize::from(by_subflow), by_subflow, cell);
+                return put_end(&row.end(by_subflow.into()), by_subflow, cell);
             }
             Column::State
                 if row.state != State::Active && row.state != State::Idle || view.elapsed > 0 =>
             {
                 return cell.bytes(row.state.name());
             }
-            Column::Share if all > 0 => {
-                cell.number(share(row.of.added.bytes(), all));
-                return cell.byte(b'%');
-            }
-            Column::Endpoint if row.of.endpoint > 0 => return cell.number(row.of.endpoint.into()),
-            Column::Rtt if row.of.rtt > 0 => return milliseconds(row.of.rtt, cell),
+            Column::Rtt if row.rtt > 0 => return milliseconds(row.rtt, cell),
             Column::Worst if row.worst > 0 => return milliseconds(row.worst, cell),
-            Column::Subflows => return cell.number(row.subflows.into()),
             Column::Bar => {
                 // What carries anything is seen.
-                let part = share(row.of.added.bytes(), all) as usize * width;
-                let full = ((part + 50) / 100).max(usize::from(row.of.added.bytes() > 0));
+                let full = (number as usize * width + 50) / 100;
+                let full = full.max(usize::from(row.bytes() > 0));
                 for at in 0..width {
                     cell.byte(if at < full { b'#' } else { b'.' });
                 }
                 return;
             }
-            Column::Received => {
-                if let Some(rate) = rate(row.of.added.received) {
-                    return cell.amount(rate, view.units);
-                }
+            // Some is not none.
+            Column::Retransmits if number == 0 && row.numbers[RETRANSMITS] > 0 => {
+                return cell.bytes(b"<1");
             }
-            Column::Sent => {
-                if let Some(rate) = rate(row.of.added.sent) {
-                    return cell.amount(rate, view.units);
-                }
-            }
-            Column::Retransmits => {
-                if let Some(rate) = rate(row.of.added.retransmits) {
-                    // Some is not none.
-                    return match rate {
-                        0 if row.of.added.retransmits > 0 => cell.bytes(b"<1"),
-                        _ => cell.amount(rate, Units::Decimal),
-                    };
-                }
-            }
-            _ => {}
+            Column::Share if view.table.total.bytes() == 0 => return cell.byte(b'-'),
+            Column::Received | Column::Sent => view.units,
+            Column::Retransmits => Units::Decimal,
+            _ => Units::Raw,
+        };
+        if number == NONE {
+            return cell.byte(b'-');
         }
-        cell.byte(b'-');
+        cell.amount(number, units);
+        if *column == Column::Share {
+            cell.byte(b'%');
+        }
     }
 }
 
@@ -634,33 +583,30 @@ fn milliseconds(microseconds: u32, out: &mut Text) {
         9_995..999_950 => (100, 1),
         _ => (1000, 0),
     };
-    let rounded = (time + unit / 2) / unit;
-    let scale = 1000 / unit;
-    out.number(rounded / scale);
-    if digits > 0 {
-        out.byte(b'.');
-        out.digits(rounded % scale, digits);
-    }
+    out.decimal((time + unit / 2) / unit, digits);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::paths::rates::{Counters, Subflow, Total};
+    use crate::command::paths::rates::SENT;
     use mptcp_codec::inet::AF_INET;
 
     fn row(interface: u32, address: u128, family: u16) -> Row {
-        let mut row = Row::of(&Subflow {
+        let mut row = Row {
             addresses: [address, address + 100],
             ports: [5000; 2],
             family: family as u8,
             interface,
-            endpoint: interface as u8 - 1,
             token: interface / 3,
-            ..Subflow::default()
-        });
-        row.subflows = 1;
-        row.of.rtt = 12_345;
+            ..Row::default()
+        };
+        row.numbers[SUBFLOWS] = 1;
+        row.numbers[ENDPOINT] = match interface {
+            1 => NONE,
+            _ => u64::from(interface) - 1,
+        };
+        row.rtt = 12_345;
         row.worst = 1_234_567;
         row.state = State::Active;
         row
@@ -671,43 +617,36 @@ mod tests {
             .map(|at| row(at, 0xffff_0a00_0000 + u128::from(at), AF_INET))
             .collect();
         for row in &mut rows {
-            row.of.added.sent = 1000 * u64::from(row.of.interface);
+            row.numbers[SENT] = 1000 * u64::from(row.interface);
         }
         rows
     }
 
-    fn view(rows: &[Row]) -> View<'static> {
-        let sent = rows.iter().map(|row| row.of.added.sent).sum();
-        let table = Box::new(Rows {
-            rows: rows.to_vec(),
-            // As they come.
-            order: (0..rows.len() as u128).collect(),
-            total: Total {
+    fn view(rows: &[Row]) -> View {
+        let mut total = Row::default();
+        total.numbers[SENT] = rows.iter().map(|row| row.numbers[SENT]).sum();
+        total.numbers[SUBFLOWS] = rows.len() as u64;
+        let mut view = View {
+            table: Rows {
+                rows: rows.to_vec(),
+                // As they come.
+                order: (0..rows.len() as u128).collect(),
+                total,
                 connections: 1,
-                subflows: rows.len() as u64,
-                added: Counters {
-                    sent,
-                    ..Counters::default()
-                },
-                ..Total::default()
+                ..Rows::default()
             },
-            ..Rows::default()
-        });
-        View {
-            table: Box::leak(table),
             by: By::Path,
-            news: News {
-                opened: 1,
-                ended: 0,
-                unseen: 0,
-            },
+            sort: Sort::Rate,
+            news: [1, 0, 0],
             elapsed: 1000,
             units: Units::Decimal,
             palette: None,
-            sort: Sort::Rate,
+            screen: false,
             keys: true,
             paused: false,
-        }
+        };
+        view.table.finish(view.elapsed);
+        view
     }
 
     fn drawn(view: &View, width: usize, height: usize) -> Vec<String> {
@@ -810,12 +749,10 @@ mod tests {
     fn rows_of_a_connection_stay_together_best_first() {
         let rows = paths(8);
         let sorted = |by, how| {
-            let mut table = Rows {
-                rows: rows.clone(),
-                ..Rows::default()
-            };
-            sort(&mut table, by, how);
-            let places = table.order.iter().map(|entry| *entry as u32 + 1);
+            let mut view = view(&rows);
+            (view.by, view.sort) = (by, how);
+            view.sort();
+            let places = view.table.order.iter().map(|entry| *entry as u32 + 1);
             places.collect::<Vec<_>>()
         };
         assert_eq!(sorted(By::Connection, Sort::Rate), [6, 7, 8, 3, 4, 5, 1, 2]);
@@ -838,18 +775,17 @@ mod tests {
         let mut rows = paths(6);
         rows.reverse();
         for row in &mut rows {
-            row.of.added.sent = 0;
+            row.numbers[SENT] = 0;
         }
         for by in [By::Path, By::Connection] {
-            let mut table = Rows {
-                rows: rows.clone(),
-                ..Rows::default()
-            };
-            sort(&mut table, by, Sort::Rate);
-            let places = table
+            let mut view = view(&rows);
+            view.by = by;
+            view.sort();
+            let places = view
+                .table
                 .order
                 .iter()
-                .map(|entry| rows[*entry as u32 as usize].of.interface);
+                .map(|entry| rows[*entry as u32 as usize].interface);
             assert_eq!(places.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6], "{by:?}");
         }
     }
@@ -873,6 +809,7 @@ mod tests {
         let rows = paths(1);
         let mut view = view(&rows);
         view.elapsed = 0;
+        view.table.finish(0);
         let lines = drawn(&view, 79, 24);
         assert!(lines[2].contains(" -      -"), "{lines:#?}");
         assert!(
@@ -897,14 +834,5 @@ mod tests {
             milliseconds(time, &mut out);
             assert_eq!(out.into_bytes(), expected.as_bytes(), "{time}");
         }
-    }
-
-    #[test]
-    fn rates_and_shares_are_of_the_time_that_passed() {
-        assert_eq!(a_second(1000, 500), 2000);
-        assert_eq!(a_second(1000, 0), 0);
-        assert_eq!(a_second(u64::MAX, 1000), u64::MAX / 1000);
-        assert_eq!((share(1, 3), share(2, 3), share(0, 0)), (33, 67, 0));
-        assert_eq!(share(u64::MAX / 2, u64::MAX), 50);
     }
 }

@@ -8,7 +8,43 @@
 
 use mptcp_codec::diag::End;
 
+use crate::kernel::connections::{self, Index};
 use crate::text::nth;
+
+/// The names of the numbers of a row.
+pub const NAMES: &str = "endpoint local_port remote_port share_percent \
+    received_bytes_per_second sent_bytes_per_second received_bytes sent_bytes retransmits \
+    retransmits_per_second subflows backup_subflows fallback_subflows";
+
+/// A number for each of [`NAMES`], and how many subflows wait for an acknowledgement.
+pub type Numbers = [u64; 14];
+
+// Places in `Numbers`.
+pub const ENDPOINT: usize = 0;
+const LOCAL_PORT: usize = 1;
+const REMOTE_PORT: usize = 2;
+pub const SHARE: usize = 3;
+/// A second.
+pub const RATES: usize = 4;
+/// Bytes received, and bytes sent that the peer acknowledged.
+pub const RECEIVED: usize = 6;
+pub const SENT: usize = 7;
+/// Segments sent again.
+pub const RETRANSMITS: usize = 8;
+pub const RETRANSMIT_RATE: usize = 9;
+/// Subflows that are there; of these, backups, and those of connections whose peer speaks
+/// no MPTCP.
+pub const SUBFLOWS: usize = 10;
+pub const BACKUPS: usize = 11;
+pub const FALLBACKS: usize = 12;
+const WAITING: usize = 13;
+
+/// A number that is not known, or does not belong where it would stand.
+pub const NONE: u64 = u64::MAX;
+
+/// Counters of a subflow, or what they grew by: what it received, what it sent, and
+/// segments sent again, in the order of [`Numbers`].
+pub type Counters = [u64; 3];
 
 /// A subflow: what is read of it at a look, and what it carried since the look
 /// before. There may be tens of thousands, so it is small.
@@ -54,57 +90,41 @@ impl Subflow {
     pub const MPTCP: u8 = 8;
     /// It has been counted as opened.
     const COUNTED: u8 = 16;
+}
 
-    /// Sets where it goes from and to.
-    pub fn set_ends(&mut self, [local, remote]: [End; 2]) {
-        self.addresses = [local.number, remote.number];
-        self.ports = [local.port, remote.port];
-        self.family = local.family as u8;
+/// What counters grew by.
+fn since(now: &Counters, before: &Counters) -> Counters {
+    let mut added = *now;
+    for (added, before) in added.iter_mut().zip(before) {
+        *added = added.checked_sub(*before).unwrap_or(*added);
     }
+    added
+}
 
-    /// Its ends, the local one first.
-    pub fn ends(&self) -> [End; 2] {
-        [0, 1].map(|side: usize| End {
-            number: self.addresses[side],
-            port: self.ports[side],
-            family: self.family.into(),
-        })
+/// Adds to sums.
+fn add(sums: &mut [u64], others: &[u64]) {
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum = sum.saturating_add(*other);
     }
 }
 
-/// Counters of a subflow, or what they grew by.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Bytes sent that the peer acknowledged.
-    pub sent: u64,
-    /// Bytes received.
-    pub received: u64,
-    /// Segments sent again.
-    pub retransmits: u64,
+/// What grew in so many milliseconds, as it grows in a second.
+#[inline(never)]
+fn a_second(amount: u64, elapsed: u64) -> u64 {
+    match elapsed {
+        0 => NONE,
+        _ => amount.saturating_mul(1000).saturating_add(elapsed / 2) / elapsed,
+    }
 }
 
-impl Counters {
-    /// What they grew by.
-    fn since(&self, before: &Self) -> Self {
-        let since = |now: u64, before| now.checked_sub(before).unwrap_or(now);
-        Self {
-            sent: since(self.sent, before.sent),
-            received: since(self.received, before.received),
-            retransmits: since(self.retransmits, before.retransmits),
-        }
-    }
-
-    /// Adds others.
-    fn add(&mut self, other: &Self) {
-        self.sent = self.sent.saturating_add(other.sent);
-        self.received = self.received.saturating_add(other.received);
-        self.retransmits = self.retransmits.saturating_add(other.retransmits);
-    }
-
-    /// Bytes in both directions.
-    pub fn bytes(&self) -> u64 {
-        self.sent.saturating_add(self.received)
-    }
+/// Which part of all it is, in hundredths.
+fn share(part: u64, all: u64) -> u64 {
+    // A hundredth of much is exact enough.
+    let share = match part.checked_mul(100) {
+        Some(part) => part.saturating_add(all / 2).checked_div(all),
+        None => part.checked_div(all / 100),
+    };
+    share.unwrap_or(0).min(100)
 }
 
 /// The subflows that are known, and what they carried since the look before.
@@ -124,15 +144,16 @@ pub struct Rates {
 
 impl Rates {
     /// Begins a look. At the first one nothing has been carried yet.
+    #[inline(never)]
     pub fn begin(&mut self) {
-        self.later = self.look != 0 || self.later;
+        self.later |= self.look != 0;
         self.look = self.look.wrapping_add(1);
         self.opened = 0;
         self.ended = 0;
         for subflow in &mut self.subflows {
             subflow.added = Counters::default();
         }
-        for (cookie, added) in core::mem::take(&mut self.destroyed) {
+        while let Some((cookie, added)) = self.destroyed.pop() {
             if let Some(known) = self.find(cookie) {
                 known.added = added;
             }
@@ -145,16 +166,20 @@ impl Rates {
     }
 
     /// The subflow of this socket, if it is known.
+    #[inline(never)]
     pub fn find(&mut self, cookie: u64) -> Option<&mut Subflow> {
-        let subflows = &mut self.subflows;
-        let at = self.cookies.find(hash(cookie), &mut |at| {
-            let known = subflows.get(at);
-            known.is_some_and(|known| known.cookie == cookie)
-        });
-        subflows.get_mut(at?)
+        let mut at = 0;
+        loop {
+            at = self.cookies.find(hash(cookie), at);
+            let known = self.subflows.get((at as usize).checked_sub(1)?)?;
+            if known.cookie == cookie {
+                return self.subflows.get_mut(at as usize - 1);
+            }
+        }
     }
 
     /// A subflow that is there.
+    #[inline(never)]
     pub fn seen(&mut self, subflow: &mut Subflow) {
         const OPEN: u8 = Subflow::OPEN | Subflow::MPTCP;
         let (look, later) = (self.look, self.later);
@@ -162,31 +187,26 @@ impl Rates {
         if subflow.marks & OPEN == OPEN {
             subflow.marks |= Subflow::COUNTED;
         }
-        // One that is new had carried nothing before.
-        let mut before = Subflow::default();
-        let known = self.find(subflow.cookie);
-        if let Some(known) = &known {
-            // The kernel may show it twice.
-            if known.look == look {
-                return;
+        let new = subflow.marks & Subflow::COUNTED;
+        let Some(known) = self.find(subflow.cookie) else {
+            // It had carried nothing before.
+            if later {
+                subflow.added = subflow.counters;
+                self.opened += u64::from(new != 0);
             }
-            before = **known;
-            subflow.marks |= before.marks & Subflow::COUNTED;
+            self.cookies.push(hash(subflow.cookie), 0);
+            self.subflows.push(*subflow);
+            return;
+        };
+        // The kernel may show it twice.
+        if known.look == look {
+            return;
         }
-        let is_new = known.is_none();
-        if !is_new || later {
-            subflow.added = subflow.counters.since(&before.counters);
-        }
-        match known {
-            Some(known) => *known = *subflow,
-            None => {
-                let at = self.subflows.len();
-                self.cookies.insert(hash(subflow.cookie), at);
-                self.subflows.push(*subflow);
-            }
-        }
-        let opened = subflow.marks & !before.marks & Subflow::COUNTED != 0;
-        self.opened += u64::from(opened && (later || !is_new));
+        let before = known.marks & Subflow::COUNTED;
+        subflow.marks |= before;
+        subflow.added = since(&subflow.counters, &known.counters);
+        *known = *subflow;
+        self.opened += u64::from(new & !before != 0);
     }
 
     /// The last counters of a destroyed socket, which may have been that of a
@@ -194,9 +214,9 @@ impl Rates {
     pub fn destroyed(&mut self, cookie: u64, counters: &Counters) {
         if let Some(known) = self.find(cookie) {
             let before = known.counters;
-            let added = counters.since(&before);
+            let added = since(counters, &before);
             // The kernel resets the counters of some sockets first.
-            let grew = counters.sent >= before.sent && counters.received >= before.received;
+            let grew = counters[0] >= before[0] && counters[1] >= before[1];
             if grew && added != Counters::default() {
                 known.counters = *counters;
                 self.destroyed.push((cookie, added));
@@ -205,27 +225,23 @@ impl Rates {
     }
 
     /// Ends a look: forgets subflows that no longer exist.
+    #[inline(never)]
     pub fn end(&mut self) {
-        let look = self.look;
-        let count = self.subflows.len();
+        self.cookies.clear();
         let mut kept = 0;
-        for at in 0..count {
-            let age = look.wrapping_sub(self.subflows[at].look);
+        for at in 0..self.subflows.len() {
+            let Some(subflow) = self.subflows.get(at) else {
+                break;
+            };
+            let age = self.look.wrapping_sub(subflow.look);
             self.ended += u64::from(age == 1);
             if age <= 1 {
-                if kept != at {
-                    self.subflows[kept] = self.subflows[at];
-                }
+                self.cookies.push(hash(subflow.cookie), 0);
+                self.subflows.copy_within(at..=at, kept);
                 kept += 1;
             }
         }
-        if kept != count {
-            self.subflows.truncate(kept);
-            self.cookies.clear();
-            for (at, subflow) in self.subflows.iter().enumerate() {
-                self.cookies.insert(hash(subflow.cookie), at);
-            }
-        }
+        self.subflows.truncate(kept);
     }
 }
 
@@ -241,14 +257,15 @@ pub enum By {
 }
 
 /// How a path is.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
+    /// Nothing was to be carried.
+    #[default]
+    Idle,
     /// It carried data since the look before.
     Active,
     /// It did not, or little: all of its subflows are backups.
     Backup,
-    /// Nothing was to be carried.
-    Idle,
     /// Nothing got through, though data were sent again.
     Stale,
     /// Its interface cannot carry packets.
@@ -258,134 +275,156 @@ pub enum State {
 impl State {
     /// The word for it.
     pub fn name(self) -> &'static [u8] {
-        nth(b"active backup idle stale down", b' ', self as usize)
+        nth(b"idle active backup stale down", b' ', self as usize)
     }
 }
 
-/// A path, as a whole, of one connection or of one subflow.
-#[derive(Copy, Clone, Debug)]
+/// A path, as a whole, of one connection or of one subflow; or all of them.
+#[derive(Copy, Clone, Debug, Default)]
 pub struct Row {
-    /// One of its subflows, with what all of them carried and the median of their
-    /// round-trip times. By path the token has no meaning. By connection the peer
-    /// is that of any subflow: whom a connection is with, only its own socket tells.
-    pub of: Subflow,
-    /// Subflows that are there.
-    pub subflows: u32,
-    /// Of these, backups.
-    pub backups: u32,
-    /// Of these, those that wait for an acknowledgement.
-    pub waiting: u32,
-    /// Of these, those of connections whose peer speaks no MPTCP.
-    pub fallbacks: u32,
-    /// The largest round-trip time.
+    /// The local address and the peer's. By connection the peer is that of any
+    /// subflow: whom a connection is with, only its own socket tells.
+    pub addresses: [u128; 2],
+    /// What its subflows are, and carried since the look before.
+    pub numbers: Numbers,
+    /// The token of its connection; 0 by path.
+    pub token: u32,
+    /// The index of its interface, 0 where none is known.
+    pub interface: u32,
+    /// The median of the round-trip times of its subflows.
+    pub rtt: u32,
+    /// The largest.
     pub worst: u32,
+    /// The ports of both ends.
+    pub ports: [u16; 2],
+    /// The family of both.
+    pub family: u8,
     /// How it is.
     pub state: State,
 }
 
 impl Row {
-    /// A row for subflows like this one, which has none yet.
-    pub fn of(subflow: &Subflow) -> Self {
-        Self {
-            of: Subflow {
-                added: Counters::default(),
-                rtt: 0,
-                ..*subflow
-            },
-            subflows: 0,
-            backups: 0,
-            waiting: 0,
-            fallbacks: 0,
-            worst: 0,
-            state: State::Idle,
+    /// An end, the local one first.
+    pub fn end(&self, side: usize) -> End {
+        End {
+            number: self.addresses.get(side).copied().unwrap_or(0),
+            port: self.ports.get(side).copied().unwrap_or(0),
+            family: self.family.into(),
         }
+    }
+
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.numbers[RECEIVED].saturating_add(self.numbers[SENT])
+    }
+
+    /// Which part it is of all, and what that is a second.
+    fn finish(&mut self, all: u64, elapsed: u64) {
+        self.numbers[SHARE] = share(self.bytes(), all);
+        let numbers = &mut self.numbers;
+        numbers[RATES] = a_second(numbers[RECEIVED], elapsed);
+        numbers[RATES + 1] = a_second(numbers[SENT], elapsed);
+        numbers[RETRANSMIT_RATE] = a_second(numbers[RETRANSMITS], elapsed);
     }
 
     /// How it is, as far as its subflows show.
     fn judge(&self) -> State {
-        let carried = self.of.added.bytes() > 0;
+        let carried = self.bytes() > 0;
+        let backups = self.numbers[BACKUPS];
         match () {
-            () if !carried && self.waiting > 0 => State::Stale,
-            () if self.subflows > 0 && self.backups == self.subflows => State::Backup,
+            () if !carried && self.numbers[WAITING] > 0 => State::Stale,
+            () if backups > 0 && backups == self.numbers[SUBFLOWS] => State::Backup,
             () if carried => State::Active,
             () => State::Idle,
         }
     }
 }
 
-/// All rows together.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Total {
-    /// Connections that have a subflow.
-    pub connections: u64,
-    /// Subflows that are there.
-    pub subflows: u64,
-    /// Of these, those of connections whose peer speaks no MPTCP.
-    pub fallbacks: u64,
-    /// What they carried since the look before.
-    pub added: Counters,
-}
-
 /// Subflows as rows.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Rows {
     /// The rows, in the order in which they were first seen.
     pub rows: Vec<Row>,
-    /// The order in which they are shown.
+    /// The order in which they are shown: their places, in the lower half.
     pub order: Vec<u128>,
-    /// All of them together.
-    pub total: Total,
     /// Where in `rows` a path is.
     pub index: Index,
-    /// The row and the time in one number: sorted, a row's are together. After
-    /// that, tokens.
-    pub times: Vec<u128>,
+    /// Connections that have a subflow.
+    pub connections: u64,
+    /// All rows together.
+    pub total: Row,
 }
 
 impl Rows {
     /// Makes the rows of a look.
+    #[inline(never)]
     pub fn make(&mut self, rates: &Rates, by: By) {
         self.rows.clear();
         self.index.clear();
-        self.times.clear();
-        self.total = Total::default();
+        self.total = Row::default();
+        // Tokens, each once.
+        let keys = &mut self.order;
+        keys.clear();
+        for subflow in &rates.subflows {
+            if subflow.look == rates.look && subflow.token != 0 {
+                keys.push(connections::key_of(subflow.token, 0));
+            }
+        }
+        connections::sort(keys);
+        self.connections = keys.len() as u64;
+        // The row and the time in one number: sorted, a row's are together.
+        keys.clear();
         for subflow in &rates.subflows {
             let at = self.row(subflow, by);
             let Some(row) = self.rows.get_mut(at) else {
                 continue;
             };
-            row.of.added.add(&subflow.added);
-            if subflow.look == rates.look {
-                let has = |mark| u32::from(subflow.marks & mark != 0);
-                row.subflows += 1;
-                row.backups += has(Subflow::BACKUP);
-                row.waiting += has(Subflow::WAITING);
-                row.fallbacks += has(Subflow::OPEN) & (1 - has(Subflow::MPTCP));
-                if subflow.rtt > 0 && has(Subflow::OPEN) > 0 {
-                    self.times
-                        .push((at as u128) << 32 | u128::from(subflow.rtt));
-                }
+            add(&mut row.numbers[RECEIVED..], &subflow.added);
+            if subflow.look != rates.look {
+                continue;
+            }
+            let has = |mark| u64::from(subflow.marks & mark != 0);
+            let open = has(Subflow::OPEN);
+            let fallback = open & !has(Subflow::MPTCP);
+            let marks = [1, has(Subflow::BACKUP), fallback, has(Subflow::WAITING)];
+            add(&mut row.numbers[SUBFLOWS..], &marks);
+            if subflow.rtt > 0 && open > 0 {
+                self.order
+                    .push((at as u128) << 32 | u128::from(subflow.rtt));
             }
         }
-        self.times.sort_unstable();
-        let mut rest = &self.times[..];
-        for (at, row) in self.rows.iter_mut().enumerate() {
-            let count = rest.iter().take_while(|time| *time >> 32 == at as u128);
-            let (times, others) = rest.split_at(count.count());
-            rest = others;
-            if let [.., worst] = times {
-                row.worst = *worst as u32;
-                row.of.rtt = times[(times.len() - 1) / 2] as u32;
-            }
+        self.order.sort_unstable();
+        for row in &mut self.rows {
             row.state = row.judge();
-            self.total.subflows += u64::from(row.subflows);
-            self.total.fallbacks += u64::from(row.fallbacks);
-            self.total.added.add(&row.of.added);
+            add(&mut self.total.numbers, &row.numbers);
         }
-        self.total.connections = self.count_connections(rates);
+        let mut rest = &self.order[..];
+        while let [first, ..] = rest {
+            let at = first >> 32;
+            let count = rest.partition_point(|time| *time >> 32 == at);
+            if let (Some(row), Some(worst), Some(middle)) = (
+                self.rows.get_mut(at as usize),
+                rest.get(count - 1),
+                rest.get((count - 1) / 2),
+            ) {
+                row.worst = *worst as u32;
+                row.rtt = *middle as u32;
+            }
+            rest = rest.get(count..).unwrap_or_default();
+        }
     }
 
-    /// The row of a subflow, a new one if necessary.
+    /// What the rows are of all, and a second.
+    pub fn finish(&mut self, elapsed: u64) {
+        let all = self.total.bytes();
+        for row in &mut self.rows {
+            row.finish(all, elapsed);
+        }
+        self.total.finish(all, elapsed);
+    }
+
+    /// The place of the row of a subflow, a new one if necessary.
     #[inline(never)]
     pub fn row(&mut self, subflow: &Subflow, by: By) -> usize {
         let [local, _] = subflow.addresses;
@@ -393,103 +432,47 @@ impl Rows {
             By::Path => 0,
             _ => subflow.token,
         };
-        let new = self.rows.len();
         if by != By::Subflow {
             let key = (local >> 64) as u64 ^ local as u64;
             let hash = hash(key ^ u64::from(token) << 32 ^ u64::from(subflow.interface) << 16);
-            let rows = &self.rows;
-            let known = self.index.find(hash, &mut |at| {
-                rows.get(at).is_some_and(|Row { of, .. }| {
-                    of.token == token
-                        && of.interface == subflow.interface
-                        && of.addresses[0] == local
-                })
-            });
-            if let Some(at) = known {
-                return at;
-            }
-            self.index.insert(hash, new);
-        }
-        let mut row = Row::of(subflow);
-        row.of.token = token;
-        self.rows.push(row);
-        new
-    }
-
-    fn count_connections(&mut self, rates: &Rates) -> u64 {
-        self.times.clear();
-        for subflow in &rates.subflows {
-            if subflow.look == rates.look {
-                self.times.push(subflow.token.into());
-            }
-        }
-        self.times.sort_unstable();
-        let (mut count, mut last) = (0, 0);
-        for token in &self.times {
-            count += u64::from(*token != last);
-            last = *token;
-        }
-        count
-    }
-}
-
-/// Places in a list by a hash of the element. The caller compares elements.
-#[derive(Debug, Default)]
-pub struct Index {
-    // Hash, and place counted from 1. A power of two, at most half of them taken.
-    slots: Vec<(u32, u32)>,
-    taken: usize,
-}
-
-impl Index {
-    fn clear(&mut self) {
-        self.slots.fill((0, 0));
-        self.taken = 0;
-    }
-
-    /// The slot of this hash for which `is` returns true, or the first free one
-    /// after it.
-    fn slot(&self, hash: u32, is: &mut dyn FnMut(usize) -> bool) -> usize {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
-        while let Some((known, place)) = self.slots.get(at) {
-            if *place == 0 || *known == hash && is(*place as usize - 1) {
-                break;
-            }
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    fn find(&self, hash: u32, is: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
-        let (_, place) = self.slots.get(self.slot(hash, is))?;
-        (*place as usize).checked_sub(1)
-    }
-
-    fn insert(&mut self, hash: u32, place: usize) {
-        self.taken += 1;
-        if 2 * self.taken > self.slots.len() {
-            let room = (2 * self.slots.len()).max(64);
-            let old = core::mem::replace(&mut self.slots, vec![(0, 0); room]);
-            for (hash, place) in old {
-                if place != 0 {
-                    self.put(hash, place);
+            let mut at = 0;
+            loop {
+                at = self.index.find(hash, at);
+                let place = (at as usize).wrapping_sub(1);
+                let Some(row) = self.rows.get(place) else {
+                    break;
+                };
+                if row.token == token
+                    && row.interface == subflow.interface
+                    && row.addresses[0] == local
+                {
+                    return place;
                 }
             }
+            self.index.push(hash, 0);
         }
-        self.put(hash, place as u32 + 1);
-    }
-
-    fn put(&mut self, hash: u32, place: u32) {
-        let at = self.slot(hash, &mut |_| false);
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = (hash, place);
+        self.rows.push(Row::default());
+        if let Some(row) = self.rows.last_mut() {
+            row.addresses = subflow.addresses;
+            row.ports = subflow.ports;
+            row.family = subflow.family;
+            row.token = token;
+            row.interface = subflow.interface;
+            row.numbers[ENDPOINT] = match subflow.endpoint {
+                0 => NONE,
+                id => id.into(),
+            };
+            let [local, peer] = subflow.ports.map(u64::from);
+            row.numbers[LOCAL_PORT] = if by == By::Subflow { local } else { NONE };
+            row.numbers[REMOTE_PORT] = if by == By::Subflow { peer } else { NONE };
         }
+        self.rows.len() - 1
     }
 }
 
+/// A hash, which is never 0.
 fn hash(number: u64) -> u32 {
-    ((number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+    ((number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 | 1 << 31
 }
 
 #[cfg(test)]
@@ -502,11 +485,7 @@ mod tests {
             cookie,
             token: 7,
             interface,
-            counters: Counters {
-                sent,
-                received: sent / 2,
-                retransmits: sent / 100,
-            },
+            counters: [sent / 2, sent, sent / 100],
             rtt: 100 * (cookie as u32 % 1000),
             marks: Subflow::OPEN | Subflow::MPTCP,
             ..Subflow::default()
@@ -530,7 +509,7 @@ mod tests {
     fn sent(rates: &Rates) -> Vec<u64> {
         rows(rates, By::Path)
             .iter()
-            .map(|row| row.of.added.sent)
+            .map(|row| row.numbers[SENT])
             .collect()
     }
 
@@ -542,11 +521,8 @@ mod tests {
         assert_eq!((rates.opened, rates.ended), (0, 0));
         look(&mut rates, &[sample(2, 2, 400), sample(1, 1, 5000)]);
         let rows = rows(&rates, By::Path);
-        let carried = rows
-            .iter()
-            .map(|row| row.of.added)
-            .map(|added| (added.sent, added.received, added.retransmits));
-        assert!(carried.eq([(0, 0, 0), (300, 150, 3)]));
+        let carried = rows.iter().map(|row| row.numbers[RECEIVED..].first_chunk());
+        assert!(carried.eq([Some(&[0, 0, 0]), Some(&[150, 300, 3])]));
         assert_eq!(rows[0].state, State::Idle);
         assert_eq!(rows[1].state, State::Active);
     }
@@ -610,7 +586,8 @@ mod tests {
         assert_eq!((sent(&rates), rates.ended), (vec![710], 1));
         let mut table = Rows::default();
         table.make(&rates, By::Path);
-        assert_eq!((table.rows[0].subflows, table.total.subflows), (1, 1));
+        assert_eq!(table.rows[0].numbers[SUBFLOWS], 1);
+        assert_eq!(table.total.numbers[SUBFLOWS], 1);
         look(&mut rates, &[sample(2, 1, 20)]);
         assert_eq!((sent(&rates), rates.ended), (vec![0], 0));
         assert_eq!(rates.subflows.len(), 1);
@@ -632,7 +609,7 @@ mod tests {
         look(&mut rates, &[sample(1, 1, 0)]);
         look(&mut rates, &[sample(1, 1, 50), sample(1, 1, 60)]);
         assert_eq!(sent(&rates), [50]);
-        assert_eq!(rows(&rates, By::Path)[0].subflows, 1);
+        assert_eq!(rows(&rates, By::Path)[0].numbers[SUBFLOWS], 1);
     }
 
     #[test]
@@ -647,7 +624,7 @@ mod tests {
         assert_eq!(rows(&rates, By::Subflow).len(), 4);
         let mut table = Rows::default();
         table.make(&rates, By::Path);
-        assert_eq!((table.total.connections, table.total.subflows), (2, 4));
+        assert_eq!((table.connections, table.total.numbers[SUBFLOWS]), (2, 4));
     }
 
     #[test]
@@ -657,7 +634,7 @@ mod tests {
             let samples: Vec<_> = (1..=count).rev().map(|at| sample(at, 1, 0)).collect();
             look(&mut rates, &samples);
             let row = rows(&rates, By::Path)[0];
-            assert_eq!((row.of.rtt, row.worst), (median, worst), "{count}");
+            assert_eq!((row.rtt, row.worst), (median, worst), "{count}");
         }
     }
 
@@ -677,7 +654,7 @@ mod tests {
         assert_eq!(states, [State::Stale, State::Backup, State::Active]);
         // What gets something through is not stale.
         let mut through = waiting;
-        through.counters.sent = 1;
+        through.counters[1] = 1;
         look(&mut rates, &[through]);
         assert_eq!(rows(&rates, By::Path)[0].state, State::Active);
     }
@@ -694,11 +671,6 @@ mod tests {
             "{}",
             rates.subflows.capacity()
         );
-        assert!(
-            rates.cookies.slots.len() <= 512,
-            "{}",
-            rates.cookies.slots.len()
-        );
     }
 
     #[test]
@@ -709,5 +681,14 @@ mod tests {
         look(&mut rates, &samples(13).collect::<Vec<_>>());
         assert_eq!(sent(&rates).iter().sum::<u64>(), 120_000);
         assert_eq!(rows(&rates, By::Path).len(), 7);
+    }
+
+    #[test]
+    fn rates_and_shares_are_of_the_time_that_passed() {
+        assert_eq!(a_second(1000, 500), 2000);
+        assert_eq!(a_second(1000, 0), NONE);
+        assert_eq!(a_second(u64::MAX, 1000), u64::MAX / 1000);
+        assert_eq!((share(1, 3), share(2, 3), share(0, 0)), (33, 67, 0));
+        assert_eq!(share(u64::MAX / 2, u64::MAX), 50);
     }
 }
