@@ -30,7 +30,7 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
     let mut number = 0;
     loop {
         if !lines.has_line() {
-            // Whoever sends commands one by one wants the answer before the
+            // A program that sends commands one by one wants the answer before the
             // next; a file comes in few pieces.
             session.out.flush()?;
         }

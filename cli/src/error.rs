@@ -109,9 +109,9 @@ impl Error {
     #[cold]
     #[inline(never)]
     pub fn naming(kind: Kind, status: Status, text: &str, word: &str) -> Self {
-        let mut behind = text;
-        let before = take_text(&mut behind, b'%');
-        Self::new(kind, status, &[before, word, behind]).about(word)
+        let mut after = text;
+        let before = take_text(&mut after, b'%');
+        Self::new(kind, status, &[before, word, after]).about(word)
     }
 
     /// The same about this word.

@@ -4,10 +4,9 @@
 use argh::FromArgs;
 
 use crate::args::Options;
-use crate::built;
 use crate::error::{status, Error, Kind};
 use crate::grammar::keyword::{each, Keyword};
-use crate::iproute2::{is_program_option, Caller};
+use crate::iproute2::{each_without_effect, is_program_option, Caller};
 use crate::session::{Command, Does};
 use crate::text::{pieces, take_text, Text};
 
@@ -50,8 +49,8 @@ impl Page<'_> {
         let mut rest = text;
         let mut between = "";
         while !rest.is_empty() {
-            let (piece, behind) = rest.split_at_checked(unit(rest)).unwrap_or((rest, ""));
-            rest = behind.get(1..).unwrap_or("");
+            let (piece, after) = rest.split_at_checked(unit(rest)).unwrap_or((rest, ""));
+            rest = after.get(1..).unwrap_or("");
             if self.column + between.len() + piece.len() > WIDTH && self.column > column {
                 self.end_line();
                 for _ in 0..column {
@@ -203,18 +202,18 @@ pub fn program(caller: &Caller, out: &mut Text) {
     page.put(
         "\n\
         Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
-        -json. Options of ip(8) that mean nothing here are accepted: -d -r -N -a -br -l\n\
-        -f -echo -0 -M -B",
+        -json. Options of ip(8) that mean nothing here are accepted:\n",
     );
-    page.put(if built::CONNECTIONS {
-        ""
-    } else if built::HEALTH {
-        " -s"
-    } else {
-        " -s -h -iec"
+    page.column = 0;
+    each_without_effect(&mut |name| {
+        if page.column + name.len() >= WIDTH {
+            page.end_line();
+        }
+        page.put(" ");
+        page.put(name);
     });
     page.put(
-        ".\n\
+        "\n\
         \n\
         Examples:\n\
         \x20 Use a second uplink for further subflows:\n\

@@ -10,7 +10,7 @@ use crate::built;
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::{is_dashed, shortens};
 use crate::session::{Command, Does, Group};
-use crate::text::{among, parse_number, take_text};
+use crate::text::{among, joined, joined_len, parse_number, take_text};
 
 /// How the program was called: the words that messages name it by.
 #[derive(Copy, Clone, Debug)]
@@ -90,11 +90,19 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The rows of [`OPTIONS`], with what those are for argh that not every build has.
-macro_rules! rows {
-    ($human:literal, $iec:literal, $stats:literal) => {
-        concat!(
-            "\
+/// The options of `ip` in the order in which it tests them: the name, what it
+/// is for argh, and what its value is called if it has one. One text, for a
+/// table of three texts a row would be as large again.
+pub const OPTIONS: &str = {
+    const TEXT: [u8; joined_len(ROWS)] = joined(ROWS);
+    match core::str::from_utf8(&TEXT) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+};
+
+const ROWS: &[&str] = &[
+    "\
 -loops . loop count
 -family . family type
 -4 --ipv4
@@ -103,14 +111,14 @@ macro_rules! rows {
 -M .
 -B .
 -human-readable ",
-            $human,
-            "\n-iec ",
-            $iec,
-            "\n-stats ",
-            $stats,
-            "\n-statistics ",
-            $stats,
-            "
+    built_in("--human-readable", HAS_AMOUNTS),
+    "\n-iec ",
+    built_in("--iec", HAS_AMOUNTS),
+    "\n-stats ",
+    built_in("--stats", built::CONNECTIONS),
+    "\n-statistics ",
+    built_in("--stats", built::CONNECTIONS),
+    "
 -details .
 -resolve .
 -oneline --oneline
@@ -130,21 +138,20 @@ macro_rules! rows {
 -all .
 -echo .
 -answer --answer
-"
-        )
-    };
-}
+",
+];
 
-/// The options of `ip` in the order in which it tests them: the name, what it
-/// is for argh, and what its value is called if it has one. One text, for a
-/// table of three texts a row would be as large again.
-pub const OPTIONS: &str = if built::CONNECTIONS {
-    rows!("--human-readable", "--iec", "--stats")
-} else if built::HEALTH {
-    rows!("--human-readable", "--iec", ".")
-} else {
-    rows!(".", ".", ".")
-};
+/// Whether a command of this build prints amounts.
+const HAS_AMOUNTS: bool = built::HEALTH || built::CONNECTIONS;
+
+/// What an option is for argh that not every build has.
+const fn built_in(ours: &str, has: bool) -> &str {
+    if has {
+        ours
+    } else {
+        NOTHING
+    }
+}
 
 /// What an option without effect is for argh.
 const NOTHING: &str = ".";
@@ -319,7 +326,7 @@ fn command<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'
         return Ok(Target::Usage);
     };
     if is_object(word) {
-        return behind_object(caller, rest);
+        return after_object(caller, rest);
     }
     if caller.is_ip && !is_help(word) && !shortens(word, "help") {
         return Err(caller.unknown_object(word));
@@ -333,7 +340,7 @@ fn is_object(word: &str) -> bool {
 }
 
 /// Finds the command that the words after the object name.
-fn behind_object<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
+fn after_object<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     caller.object = true;
     match words.split_first() {
         Some((word, rest)) => named(caller, word, rest),
@@ -346,7 +353,7 @@ fn behind_object<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Ta
 /// names.
 pub fn line<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     match words {
-        [word, rest @ ..] if is_object(word) => behind_object(caller, rest),
+        [word, rest @ ..] if is_object(word) => after_object(caller, rest),
         [word, rest @ ..] if caller.commands.iter().any(|command| command.name == *word) => {
             named(caller, word, rest)
         }
@@ -475,6 +482,16 @@ fn unknown_option(command: &Command, word: &str) -> Error {
 pub fn is_program_option(name: &str) -> bool {
     let mut row = Row::BEFORE_ALL;
     row.find(name)
+}
+
+/// Names all options that are accepted and have no effect.
+pub fn each_without_effect(each: &mut dyn FnMut(&'static str)) {
+    let mut row = Row::BEFORE_ALL;
+    while row.next("") {
+        if row.ours == NOTHING {
+            each(row.name);
+        }
+    }
 }
 
 /// Whether one of the words asks for help.

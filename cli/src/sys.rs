@@ -1293,9 +1293,9 @@ fn is_ascii(bytes: &[u8]) -> bool {
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
     let mut bits = 0;
     let mut rest = bytes;
-    while let Some((eight, behind)) = rest.split_first_chunk() {
+    while let Some((eight, after)) = rest.split_first_chunk() {
         bits |= u64::from_ne_bytes(*eight);
-        rest = behind;
+        rest = after;
     }
     for byte in rest {
         bits |= u64::from(*byte);

@@ -18,6 +18,31 @@ pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
 }
 
+/// How long [`joined`] texts are.
+pub const fn joined_len(texts: &[&str]) -> usize {
+    let (mut len, mut at) = (0, 0);
+    while at < texts.len() {
+        len += texts[at].len();
+        at += 1;
+    }
+    len
+}
+
+/// Joins texts, for the compiler.
+pub const fn joined<const N: usize>(texts: &[&str]) -> [u8; N] {
+    let (mut out, mut end, mut at) = ([0; N], 0, 0);
+    while at < texts.len() {
+        let text = texts[at].as_bytes();
+        let mut next = 0;
+        while next < text.len() {
+            out[end] = text[next];
+            (end, next) = (end + 1, next + 1);
+        }
+        at += 1;
+    }
+    out
+}
+
 /// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
 /// leading 0; blanks and a sign may come first. Unlike there, a number
 /// that does not fit is none, whatever its sign.
@@ -126,8 +151,8 @@ pub fn address(address: IpAddr) -> Vec<u8> {
 #[inline(never)]
 pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
     let len = find(rest, end);
-    let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-    *rest = behind.get(1..).unwrap_or(&[]);
+    let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+    *rest = after.get(1..).unwrap_or(&[]);
     taken
 }
 
@@ -135,8 +160,8 @@ pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
 #[inline(never)]
 pub fn take_text<'a>(rest: &mut &'a str, end: u8) -> &'a str {
     let len = find(rest.as_bytes(), end);
-    let (taken, behind) = rest.split_at_checked(len).unwrap_or((rest, ""));
-    *rest = behind.get(1..).unwrap_or("");
+    let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
+    *rest = after.get(1..).unwrap_or("");
     taken
 }
 
@@ -478,9 +503,9 @@ fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
         return (core::mem::take(rest), false);
     };
     let valid = error.valid_up_to();
-    let (valid, behind) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
-    let broken = error.error_len().unwrap_or(behind.len());
-    *rest = behind.get(broken..).unwrap_or(&[]);
+    let (valid, after) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
+    let broken = error.error_len().unwrap_or(after.len());
+    *rest = after.get(broken..).unwrap_or(&[]);
     (valid, true)
 }
 

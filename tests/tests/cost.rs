@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ip_mptcp_tests::contract::lacks;
 use ip_mptcp_tests::kernel;
 use ip_mptcp_tests::load::{descriptors, Load};
 use ip_mptcp_tests::namespace::{add_address, sysctl, veth, Namespace};
-use ip_mptcp_tests::program::{at_first_write, binary, memory_of, strace, Run};
+use ip_mptcp_tests::program::{at_first_write, binary, lacks_features, memory_of, strace, Run};
 use ip_mptcp_tests::wait::skip;
 
 /// System calls of one run of a program, by `strace -c`.
@@ -96,6 +97,24 @@ fn is_static(program: &Path) -> bool {
         })
 }
 
+/// Whether the program under test was built without a command or its first option, which
+/// is then reported.
+fn is_absent(words: &str) -> bool {
+    let is_option = |word: &&str| word.starts_with('-');
+    let words = words.split(' ').skip_while(is_option);
+    let option = words.clone().find(is_option);
+    let command: Vec<_> = words.take_while(|word| !is_option(word)).collect();
+    let command = command.join(" ");
+    // Where it is present, it only explains itself.
+    let help = Run::tool(&format!("{command} --help")).run();
+    let explains = |option| help.stdout().contains(option);
+    let absent = lacks(&help) || lacks_features() && !option.is_none_or(explains);
+    if absent {
+        skip(&format!("built without \"{command}\", or an option of it"));
+    }
+    absent
+}
+
 fn eight_endpoints() {
     for id in 1..=8 {
         kernel::add(&format!("10.0.0.{id} id {id} subflow dev lo"));
@@ -126,6 +145,9 @@ fn a_command_makes_no_call_that_it_could_do_without() {
         // interface: two sockets, the family, and what checks and width are wanted.
         ("connection show", 15),
     ] {
+        if is_absent(command) {
+            continue;
+        }
         let all = system_calls(&strace, binary(), command, "");
         assert!(
             all <= start_up + calls,
@@ -202,6 +224,9 @@ fn twice_as_many_interfaces_cost_twice_as_much() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
+    if is_absent("status") || is_absent("connection show") {
+        return;
+    }
     // Addresses of IPv6 would change for a while, and a dump that this interrupts is read again.
     sysctl("ipv6/conf/default/disable_ipv6", "1").expect("no IPv6");
     const COMMANDS: [&str; 2] = ["status", "connection show"];
@@ -258,6 +283,9 @@ fn a_selector_that_all_connections_match_reads_each_list_once() {
         return;
     };
     let Some(strace) = strace() else { return };
+    if is_absent("connection show") || is_absent("status") {
+        return;
+    }
     load.open(200);
     let port = load.listener.local_addr().expect("its address").port();
     let calls = |words: &str| {
@@ -291,6 +319,9 @@ fn what_looks_at_connections_keeps_no_more_than_it_prints() {
     let Some(mut load) = Load::fresh(3) else {
         return;
     };
+    if is_absent("connection show") || is_absent("status") {
+        return;
+    }
     if !descriptors(4096) {
         return skip("this process may not have 4096 descriptors");
     }
@@ -364,11 +395,18 @@ fn no_command_writes_pages_of_zeros() {
         path.to_str().expect("a path that is text").to_owned()
     };
     // What prints nothing itself comes before what does.
+    let replace = match is_absent("endpoint replace") {
+        true => "",
+        false => "endpoint replace 10.9.7.7 id 7 signal\n",
+    };
     let batch = file(
         "batch",
-        "endpoint add 10.9.7.7 id 7 signal\nendpoint change id 7 backup\n\
-         endpoint replace 10.9.7.7 id 7 signal\nlimits set subflows 3\n\
-         endpoint delete id 7\nlimits show\n",
+        &[
+            "endpoint add 10.9.7.7 id 7 signal\nendpoint change id 7 backup\n",
+            replace,
+            "limits set subflows 3\nendpoint delete id 7\nlimits show\n",
+        ]
+        .concat(),
     );
     let flush = file("flush", "endpoint flush\nlimits show\n");
     let state = file(
@@ -395,6 +433,9 @@ fn no_command_writes_pages_of_zeros() {
         format!("-b {flush}"),
     ];
     for words in &commands {
+        if is_absent(words) {
+            continue;
+        }
         let mut command = Command::new(binary());
         command.args(words.split(' '));
         let zeros = at_first_write(command, pages_of_zeros);

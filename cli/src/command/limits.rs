@@ -1,7 +1,8 @@
 //! `limits set`, `limits show`.
 
 use crate::error::{Result, Status};
-use crate::grammar::{keyword, limits, Given, Takes};
+use crate::grammar::limits::{nothing_to_set, with_most, WORDS};
+use crate::grammar::{keyword, Given, Takes};
 use crate::session::{taking, words, Command, Does, Group, Session};
 
 /// The row of the table of commands.
@@ -45,16 +46,14 @@ Example:
     ),
 };
 
-const WORDS: &str = "[ subflows N ] [ add_addr_accepted N ]";
-
 pub fn set(session: &mut Session, given: &Given) -> Result<Status> {
     if given.is_empty() {
-        return Err(limits::nothing_to_set());
+        return Err(nothing_to_set());
     }
     let path_manager = session.path_manager()?;
     let mut limits = given.limits;
     if given.most != 0 {
-        limits = limits::with_most(limits, given.most, path_manager.maximum());
+        limits = with_most(limits, given.most, path_manager.maximum());
     }
     path_manager.set_limits(&limits)?;
     Ok(0)

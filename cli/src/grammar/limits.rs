@@ -4,6 +4,9 @@ use mptcp_codec::mptcp::Limits;
 
 use crate::error::{status, Error, Kind};
 
+/// What `limits set` takes, also as a line of a state file.
+pub const WORDS: &str = "[ subflows N ] [ add_addr_accepted N ]";
+
 /// Each limit: its keyword, its number, its value.
 pub fn each(limits: &Limits) -> [(&'static str, u16, Option<u32>); 2] {
     [

@@ -102,25 +102,25 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
     let mut gap = None;
     while !rest.is_empty() {
         match rest {
-            [b':', b':', behind @ ..] if gap.is_none() => {
+            [b':', b':', after @ ..] if gap.is_none() => {
                 gap = Some(count);
-                rest = behind;
+                rest = after;
                 if rest.is_empty() {
                     break;
                 }
             }
-            [b':', behind @ ..] if count > 0 => rest = behind,
+            [b':', after @ ..] if count > 0 => rest = after,
             _ if count > 0 => return None,
             _ => {}
         }
         let group = rest;
         let mut value = 0;
-        while let [byte, behind @ ..] = rest {
+        while let [byte, after @ ..] = rest {
             let Some(digit) = parse_digit(*byte) else {
                 break;
             };
             value = value << 4 | digit;
-            rest = behind;
+            rest = after;
         }
         if let [b'.', ..] = rest {
             let room = octets.get_mut(count..count + 4)?;

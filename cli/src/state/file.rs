@@ -162,7 +162,7 @@ fn other(words: &[&str]) -> Error {
 }
 
 fn limit(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
-    const TAKES: Takes = Takes::of("[ subflows N ] [ add_addr_accepted N ]", keyword::LIMITS);
+    const TAKES: Takes = Takes::of(limits::WORDS, keyword::LIMITS);
     let mut given = Given::default();
     (given.limits, given.most) = (file.limits, file.most);
     grammar::parse(words, keyword::LIMITS, TAKES, &mut given, &mut |_| Ok(0))?;
