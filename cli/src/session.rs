@@ -208,10 +208,14 @@ impl Command {
         Some(words.next() != Some("]"))
     }
 
-    /// The keywords that it takes among its options.
+    /// The keywords that it takes among its options; none beside a file.
     pub fn keywords(&self) -> &'static [Keyword] {
         match self.does {
-            Does::Options(_) if !AMONG_OPTIONS.is_empty() && self.names("ADDRESS") => AMONG_OPTIONS,
+            Does::Options(_)
+                if !AMONG_OPTIONS.is_empty() && !self.takes_file() && self.names("ADDRESS") =>
+            {
+                AMONG_OPTIONS
+            }
             _ => &[],
         }
     }

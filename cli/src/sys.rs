@@ -51,9 +51,9 @@ unsafe fn fcntl(fd: c_int, command: c_int, value: c_int) -> isize {
 ///
 /// # Safety
 /// What `argument` points to is what the call takes, and outlives it.
-unsafe fn ioctl(fd: &Fd, call: libc::c_ulong, argument: *mut c_void) -> isize {
+unsafe fn ioctl(fd: c_int, call: libc::c_ulong, argument: *mut c_void) -> isize {
     // SAFETY: as promised by the caller.
-    unsafe { libc::syscall(libc::SYS_ioctl, fd.raw(), call, argument) as isize }
+    unsafe { libc::syscall(libc::SYS_ioctl, fd, call, argument) as isize }
 }
 
 /// An open descriptor, closed when it goes out of scope. As wide as [`Errno`], so
@@ -106,19 +106,23 @@ impl Drop for Fd {
 
 /// Opens a raw netlink socket, close-on-exec.
 pub fn netlink_socket(protocol: i32) -> Result<Fd, Errno> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol)
+}
+
+/// Opens a socket, close-on-exec. The C library's tries calls of kernels before
+/// Linux 4.3 too.
+fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<Fd, Errno> {
+    let kind = kind | libc::SOCK_CLOEXEC;
     // SAFETY: plain call without pointers.
-    Fd::new(unsafe { libc::syscall(libc::SYS_socket, libc::AF_NETLINK, kind, protocol) } as isize)
+    Fd::new(unsafe { libc::syscall(libc::SYS_socket, family, kind, protocol) } as isize)
 }
 
 /// Begins an MPTCP connection to an address that the kernel refuses to TCP, the
 /// broadcast address: nothing is sent, but the attempt is counted.
 pub fn try_mptcp() {
     const IPPROTO_MPTCP: c_int = 262;
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: plain call without pointers.
-    let Ok(fd) = Fd::new(unsafe { libc::socket(libc::AF_INET, kind, IPPROTO_MPTCP) } as isize)
-    else {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
+    let Ok(fd) = socket(libc::AF_INET, kind, IPPROTO_MPTCP) else {
         return;
     };
     // SAFETY: zero is a valid address.
@@ -128,11 +132,12 @@ pub fn try_mptcp() {
     nobody.sin_addr.s_addr = libc::INADDR_BROADCAST;
     // SAFETY: the address outlives the call, the length is its own. That it fails
     // is what is wanted.
-    let _ = unsafe {
-        libc::connect(
+    unsafe {
+        libc::syscall(
+            libc::SYS_connect,
             fd.raw(),
-            (&raw const nobody).cast(),
-            size_of::<libc::sockaddr_in>() as libc::socklen_t,
+            &raw const nobody,
+            size_of::<libc::sockaddr_in>(),
         )
     };
 }
@@ -409,7 +414,7 @@ pub fn lock(fd: &Fd) -> Result<(), Errno> {
 /// Waits until what was written to a file is on the disk.
 pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    retry(|| unsafe { libc::fsync(fd.raw()) } as isize).map(drop)
+    retry(|| unsafe { libc::syscall(libc::SYS_fsync, fd.raw()) } as isize).map(drop)
 }
 
 /// Gives a file another name, atomically replacing what has it.
@@ -429,7 +434,15 @@ pub fn remove(path: &CStr) -> Result<(), Errno> {
 pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the path ends with NUL, the buffer's length is its own, and both
     // outlive the call.
-    check(unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) })
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_readlinkat,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        ) as isize
+    })
 }
 
 /// What the kernel reports about a file.
@@ -537,7 +550,7 @@ fn window(fd: &Fd) -> Option<libc::winsize> {
     // SAFETY: zero is valid for these numbers, which outlive the call.
     unsafe {
         let mut size: libc::winsize = zeroed();
-        let done = ioctl(fd, libc::TIOCGWINSZ as _, (&raw mut size).cast());
+        let done = ioctl(fd.raw(), libc::TIOCGWINSZ as _, (&raw mut size).cast());
         (done == 0).then_some(size)
     }
 }
@@ -558,12 +571,25 @@ unsafe impl Sync for Former {}
 static FORMER: Former = Former {
     release: Cell::new(None),
     terminal: AtomicI32::new(-1),
-    modes: UnsafeCell::new(MaybeUninit::uninit()),
+    modes: UnsafeCell::new(MaybeUninit::zeroed()),
 };
 
 /// To the alternate screen, without a cursor, and back.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
+/// By which the kernel hands out the modes of a terminal, and takes them. On PowerPC
+/// those of the libc crate are glibc's own.
+const POWERPC: bool = cfg!(any(target_arch = "powerpc", target_arch = "powerpc64"));
+const TCGETS: libc::c_ulong = if POWERPC {
+    0x402c_7413
+} else {
+    libc::TCGETS as _
+};
+const TCSETS: libc::c_ulong = if POWERPC {
+    0x802c_7414
+} else {
+    libc::TCSETS as _
+};
 /// How long, in milliseconds, to wait for a stopped terminal (Ctrl-S).
 const HELD: c_int = 500;
 
@@ -610,9 +636,10 @@ impl Terminal {
         let modes = FORMER.modes.get().cast::<libc::termios>();
         let taken = FORMER.terminal.load(Ordering::Relaxed) >= 0;
         // SAFETY: the structure outlives the calls, which are the only ones that
-        // touch it; it is read only where tcgetattr has filled it in.
+        // touch it. The kernel's begins as that of every C library, and is no larger;
+        // what a longer one has more is zero.
         unsafe {
-            if !taken && libc::tcgetattr(fd, modes) != 0 {
+            if !taken && ioctl(fd, TCGETS, modes.cast()) != 0 {
                 return;
             }
             FORMER.terminal.store(fd, Ordering::Relaxed);
@@ -621,7 +648,7 @@ impl Terminal {
             keys.c_lflag &= !(libc::ICANON | libc::ECHO);
             keys.c_cc[libc::VMIN] = 1;
             keys.c_cc[libc::VTIME] = 0;
-            libc::tcsetattr(fd, libc::TCSANOW, &raw const keys);
+            ioctl(fd, TCSETS, (&raw mut keys).cast());
         }
         let _ = write_some(self.fd(), ENTER);
     }
@@ -663,10 +690,14 @@ fn release_terminal() {
         let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
         if write() < LEAVE.len() as isize {
             // It is full of frames that are of no use any more.
-            libc::tcflush(raw, libc::TCOFLUSH);
+            ioctl(
+                raw,
+                libc::TCFLSH as _,
+                libc::TCOFLUSH as usize as *mut c_void,
+            );
             write();
         }
-        libc::tcsetattr(raw, libc::TCSANOW, FORMER.modes.get().cast());
+        ioctl(raw, TCSETS, FORMER.modes.get().cast());
     }
 }
 
@@ -676,7 +707,13 @@ fn is_serial(fd: &Fd) -> bool {
     let mut settings = [0_u64; 32];
     // SAFETY: the room is larger than what TIOCGSERIAL fills in and outlives
     // the call.
-    unsafe { ioctl(fd, libc::TIOCGSERIAL as _, settings.as_mut_ptr().cast()) == 0 }
+    unsafe {
+        ioctl(
+            fd.raw(),
+            libc::TIOCGSERIAL as _,
+            settings.as_mut_ptr().cast(),
+        ) == 0
+    }
 }
 
 /// Stops the process as SIGTSTP does by default, until SIGCONT. SIGTSTP is blocked
@@ -684,7 +721,7 @@ fn is_serial(fd: &Fd) -> bool {
 pub fn stop() {
     mask(libc::SIG_UNBLOCK, &[libc::SIGTSTP]);
     // SAFETY: plain call without pointers.
-    unsafe { libc::raise(libc::SIGTSTP) };
+    unsafe { libc::kill(libc::getpid(), libc::SIGTSTP) };
     mask(libc::SIG_BLOCK, &[libc::SIGTSTP]);
 }
 
@@ -703,7 +740,7 @@ pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
         *to = *from as c_char;
     }
     // SAFETY: the request outlives the call and is what SIOCGIFINDEX takes.
-    check(unsafe { ioctl(fd, libc::SIOCGIFINDEX as _, (&raw mut request).cast()) })?;
+    check(unsafe { ioctl(fd.raw(), libc::SIOCGIFINDEX as _, (&raw mut request).cast()) })?;
     // SAFETY: SIOCGIFINDEX fills in this member of the union.
     Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
@@ -714,7 +751,7 @@ pub fn interface_name(fd: &Fd, index: u32, name: &mut [u8; NAME_SIZE]) -> Result
     let mut request: libc::ifreq = unsafe { zeroed() };
     request.ifr_ifru.ifru_ifindex = index as c_int;
     // SAFETY: the request outlives the call and is what SIOCGIFNAME takes.
-    check(unsafe { ioctl(fd, libc::SIOCGIFNAME as _, (&raw mut request).cast()) })?;
+    check(unsafe { ioctl(fd.raw(), libc::SIOCGIFNAME as _, (&raw mut request).cast()) })?;
     *name = request.ifr_name.map(|c| c as u8);
     Ok(find(name, 0))
 }
@@ -919,10 +956,15 @@ pub fn caught(signals: &Signals) -> Option<u8> {
 
 /// Turns these signals into something to read.
 pub fn catch_signals(which: &'static [c_int]) -> Result<Signals, Errno> {
-    let [set, _] = mask(libc::SIG_BLOCK, which);
+    mask(libc::SIG_BLOCK, which);
+    let set = set_of(which);
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
-    // SAFETY: the set outlives the call.
-    let fd = Fd::new(unsafe { libc::signalfd(-1, &raw const set, flags) } as isize)?;
+    // SAFETY: the set outlives the call, which is given its size.
+    let fd = unsafe {
+        let size = size_of::<SignalSet>();
+        libc::syscall(libc::SYS_signalfd4, -1, &raw const set, size, flags)
+    };
+    let fd = Fd::new(fd as isize)?;
     Ok(Signals { fd, which })
 }
 
@@ -940,20 +982,18 @@ pub const ENDING: &[c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
 /// Holds back the signals that end a program while something is done that must
 /// be done whole. They are delivered when this is dropped.
 #[derive(Debug)]
-pub struct Whole(libc::sigset_t);
+pub struct Whole(SignalSet);
 
 impl Whole {
     /// From now on.
     pub fn begin() -> Self {
-        let [_, before] = mask(libc::SIG_BLOCK, ENDING);
-        Self(before)
+        Self(mask(libc::SIG_BLOCK, ENDING))
     }
 }
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        // SAFETY: the set is one that the kernel gave.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.0, null_mut()) };
+        set_mask(libc::SIG_SETMASK, &self.0);
     }
 }
 
@@ -969,21 +1009,43 @@ pub fn hold_signals(hold: bool) {
     );
 }
 
-/// Blocks these signals, or lets them through; returns them as a set, and what was
-/// blocked before.
-#[inline(never)]
-fn mask(how: c_int, signals: &[c_int]) -> [libc::sigset_t; 2] {
-    // SAFETY: zero is valid for a set, and the empty one; both outlive the calls,
-    // which have nothing to refuse.
-    unsafe {
-        let mut sets: [libc::sigset_t; 2] = zeroed();
-        let [set, before] = &mut sets;
-        for signal in signals {
-            libc::sigaddset(set, *signal);
-        }
-        libc::sigprocmask(how, set, before);
-        sets
+/// A set of signals as the kernel takes it: a bit for each, the first signal is 1.
+type SignalSet = [usize; SIGNALS_OF_KERNEL / usize::BITS as usize];
+const SIGNALS_OF_KERNEL: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    128
+} else {
+    64
+};
+
+/// The set of these signals, which are below 32 on every machine.
+fn set_of(signals: &[c_int]) -> SignalSet {
+    let mut set = SignalSet::default();
+    for signal in signals {
+        set[0] |= 1 << (signal - 1);
     }
+    set
+}
+
+/// Blocks these signals, or lets them through; returns what was blocked before.
+#[inline(never)]
+fn mask(how: c_int, signals: &[c_int]) -> SignalSet {
+    set_mask(how, &set_of(signals))
+}
+
+/// The same of a set.
+fn set_mask(how: c_int, set: &SignalSet) -> SignalSet {
+    let mut before = SignalSet::default();
+    // SAFETY: both sets outlive the call, which is given their size.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            how,
+            core::ptr::from_ref(set),
+            &raw mut before,
+            size_of::<SignalSet>(),
+        )
+    };
+    before
 }
 
 // What the handler of `Interruption` reads and reports.
@@ -1030,7 +1092,7 @@ impl Interruption {
     pub fn of(receiver: Option<&Fd>, time: u64) -> Result<Self, Errno> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: plain call without pointers.
-        let waker = Fd::new(unsafe { libc::eventfd(0, flags) } as isize)?;
+        let waker = Fd::new(unsafe { libc::syscall(libc::SYS_eventfd2, 0, flags) } as isize)?;
         CAUGHT.store(0, Ordering::Relaxed);
         RECEIVER.store(receiver.map_or(-1, Fd::raw), Ordering::Relaxed);
         WAKER.store(waker.raw(), Ordering::Relaxed);
@@ -1172,8 +1234,7 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
         let process = fork();
         if process == 0 {
             libc::setpgid(0, 0);
-            let none: libc::sigset_t = zeroed();
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut());
+            set_mask(libc::SIG_SETMASK, &SignalSet::default());
             libc::signal(libc::SIGPIPE, libc::SIG_DFL);
             let nothing = libc::syscall(
                 libc::SYS_openat,
@@ -1181,8 +1242,8 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
                 c"/dev/null".as_ptr(),
                 libc::O_RDWR,
             ) as c_int;
-            libc::dup2(nothing, 0);
-            libc::dup2(2, 1);
+            libc::syscall(libc::SYS_dup3, nothing, 0, 0);
+            libc::syscall(libc::SYS_dup3, 2, 1, 0);
             if nothing > 2 {
                 libc::close(nothing);
             }

@@ -30,7 +30,7 @@ impl Monitor {
         let mut running = run.start();
         let bit = 1_u32 << (events_group() - 1);
         let inode = until("the monitor's subscription", || {
-            assert!(!running.ended(), "the monitor ended immediately");
+            running.must_run();
             let inodes = socket_inodes(running.pid());
             sockets()
                 .into_iter()
@@ -42,7 +42,7 @@ impl Monitor {
             == std::fs::canonicalize(binary()).ok()
         {
             until("the monitor to wait for signals", || {
-                assert!(!running.ended(), "the monitor ended immediately");
+                running.must_run();
                 catches(running.pid(), libc::SIGTERM).then_some(())
             });
         }

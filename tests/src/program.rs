@@ -494,9 +494,17 @@ impl Running {
         check(unsafe { libc::kill(self.child.0.id() as i32, signal) }).expect("signal the program");
     }
 
-    /// Whether it has ended (it stays to be collected).
-    pub fn ended(&mut self) -> bool {
-        self.child.0.try_wait().expect("wait").is_some()
+    /// Panics with what it has said if it has ended.
+    pub fn must_run(&mut self) {
+        let Some(status) = self.child.0.try_wait().expect("wait") else {
+            return;
+        };
+        let (Ok(stderr) | Err(stderr)) = self.stderr.wait(|_| false);
+        panic!(
+            "{} has ended: {status}; its errors:\n{}",
+            self.shown,
+            String::from_utf8_lossy(&stderr)
+        );
     }
 
     /// Waits for the end. A program that outlives the time limit is killed, and its

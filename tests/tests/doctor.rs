@@ -893,7 +893,7 @@ fn endpoints_for_announced_addresses_are_found_where_none_is_accepted_and_cured(
     until_carried(&quiet, "AddAddr");
     finds(&[(
         "fault fullmesh-idle",
-        "AddAddr 1; connections opened here without further",
+        "AddAddr 1; connections opened here 1, with further subflows 0",
     )]);
     cure("fullmesh-idle", "", &[&quiet]);
 }
@@ -927,7 +927,7 @@ fn announcements_that_nothing_accepts_are_found_and_cured() {
     until_carried(&connection, "AddAddr");
     finds(&[(
         "fault add-addr-ignored",
-        "AddAddr 1; connections opened here without further",
+        "AddAddr 1; connections opened here 1, with further subflows 0",
     )]);
     cure("add-addr-ignored", "", &[&connection]);
     let _another = net.joined(&listener, 1);
@@ -1846,7 +1846,7 @@ fn announced_addresses_that_refuse_subflows_are_found_and_forgotten_when_they_do
     });
     finds(&[(
         "fault join-lost",
-        "with an announced address and without further subflows 1; AddAddr 1 MPJoinSynTx 1",
+        "with an announced address and no further subflow 1; AddAddr 1 MPJoinSynTx 1",
     )]);
     drop(connection);
     let listener = net.listen();
@@ -2076,7 +2076,7 @@ fn fullmesh_that_wants_more_than_the_limit_is_a_note_and_cured() {
     until_joined(&connection, 2);
     let found = finds(&[(
         "note limit-subflows",
-        "connections that are full 1, possible further subflows 3",
+        "full connections 1, possible further subflows 3",
     )]);
     cure_one(&found[0], "", &[&connection]);
     healthy();

@@ -215,25 +215,26 @@ fn idle() -> Option<(TwoPaths, TcpListener, Connection)> {
     Some((paths, listener, connection))
 }
 
-/// The lines with `~` in place of round-trip times, which nobody knows beforehand.
+/// The lines with `~` in place of round-trip times, which nobody knows beforehand: a
+/// handshake of a loaded machine may have taken a second.
 fn masked(lines: &[String]) -> Vec<String> {
-    // Five columns and a blank before it: blanks, digits, a point, digits.
-    let is_time = |column: &[u8]| {
-        let text = String::from_utf8_lossy(column);
-        let number = text.trim_start();
-        text.starts_with(' ')
-            && number.parse::<f64>().is_ok()
-            && number.matches('.').count() == 1
-            && column.len() == 6
-    };
+    let heading = lines.iter().find(|line| line.starts_with("DEV "));
+    let columns = heading.into_iter().flat_map(|heading| {
+        ["RTTms", "MAXms"]
+            .iter()
+            .filter_map(|name| heading.find(name))
+            .map(|at| at..at + 5)
+    });
+    let columns: Vec<_> = columns.collect();
     let mask = |line: &String| {
-        let mut bytes = line.clone().into_bytes();
-        for at in 0..bytes.len().saturating_sub(5) {
-            if is_time(&bytes[at..at + 6]) && bytes.get(at + 6).is_none_or(|b| *b == b' ') {
-                bytes[at + 1..at + 6].fill(b'~');
+        let mut line = line.clone();
+        for column in &columns {
+            let time = line.get(column.clone()).unwrap_or_default();
+            if time.trim_start().parse::<f64>().is_ok() {
+                line.replace_range(column.clone(), "~~~~~");
             }
         }
-        String::from_utf8(bytes).expect("ASCII")
+        line
     };
     lines.iter().map(mask).collect()
 }

@@ -4,7 +4,7 @@ use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::{interval, option};
-use crate::kernel::proc::Counters;
+use crate::kernel::proc::{decimal, Counters};
 use crate::output::Report;
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Polled};
@@ -166,7 +166,7 @@ pub fn print(report: &mut Report, counters: &Counters, before: &Counters, all: b
     let mut zero = false;
     loop {
         for (name, value) in counters.all() {
-            let value = added(name, value, before);
+            let value = added(name, decimal(value), before);
             if report.metrics && name == GAUGE {
                 established = Some(value);
             } else if report.metrics || (value == 0) == zero {

@@ -265,7 +265,6 @@ pub struct Live {
     pub unsettled: bool,
     /// The kernel kept the subflows from this reader.
     pub hidden: bool,
-    seen: Vec<Seen>,
     // Tokens of the connections opened here; those of the look before, if there
     // was one, ascending.
     tokens: Vec<Seen>,
@@ -290,15 +289,15 @@ impl Live {
                 && row.facts.presence == Presence::Up;
             self.rows.push(row);
         }
+        let mut seen = Vec::new();
         dump(diagnostics, Protocol::Tcp, CONNECTED, &mut |socket| {
-            self.keep(socket)
+            self.keep(socket, &mut seen)
         })?;
-        sort(&mut self.seen);
+        sort(&mut seen);
         dump(diagnostics, Protocol::Mptcp, CONNECTED, &mut |socket| {
-            self.connection(socket, host);
+            self.connection(socket, host, &seen);
             Ok(())
         })?;
-        self.seen = Vec::new();
         let listening = States::LISTEN;
         dump(diagnostics, Protocol::Mptcp, listening, &mut |socket| {
             let [here, _] = socket.ends();
@@ -329,7 +328,7 @@ impl Live {
     }
 
     /// Keeps what is needed of a subflow.
-    fn keep(&mut self, socket: &SocketView) -> Result<()> {
+    fn keep(&mut self, socket: &SocketView, seen: &mut Vec<Seen>) -> Result<()> {
         let mut info = SubflowInfo::EMPTY;
         if !socket.read_subflow(&mut info)? {
             self.hidden |= connections::is_subflow(socket)?;
@@ -397,13 +396,12 @@ impl Live {
             }
             path = at as u8;
         }
-        self.seen
-            .push(Seen::new(token, endpoint, path, retransmits, bits));
+        seen.push(Seen::new(token, endpoint, path, retransmits, bits));
         Ok(())
     }
 
     /// Counts a connection.
-    fn connection(&mut self, socket: &SocketView, host: &Host) {
+    fn connection(&mut self, socket: &SocketView, host: &Host, seen: &[Seen]) {
         let Some(info) = socket.mptcp_info() else {
             return;
         };
@@ -416,12 +414,7 @@ impl Live {
             return;
         }
         let token = info.token().unwrap_or(0);
-        let from = self.seen.partition_point(|seen| seen.token() < token);
-        // Lent apart from what is counted.
-        let all = core::mem::take(&mut self.seen);
-        let subflows = all.get(from..).unwrap_or_default();
-        let len = subflows.iter().take_while(|seen| seen.token() == token);
-        let (subflows, _) = subflows.split_at(len.count());
+        let subflows = of_token(seen, token);
         let (mut any, mut alive) = (0, 0);
         let (mut joined, mut ready, mut works) = (0, false, false);
         for seen in subflows {
@@ -463,9 +456,8 @@ impl Live {
                 self.opened_joined += u32::from(alive & bit::JOINED != 0);
             }
             if lives && ready && !fallback {
-                let own = Seen::new(token, 0, 0, 0, 0);
-                let old = !self.again || self.known.binary_search(&own).is_ok();
-                self.tokens.push(own);
+                let old = !self.again || !of_token(&self.known, token).is_empty();
+                self.tokens.push(Seen::new(token, 0, 0, 0, 0));
                 let accepted = info.add_addr_accepted().unwrap_or(0);
                 if old && joined == 0 && accepted > 0 {
                     self.refused += 1;
@@ -524,7 +516,6 @@ impl Live {
                 self.unsettled = true;
             }
         }
-        self.seen = all;
     }
 
     /// Counts a subflow that this host opened on its path.
@@ -622,6 +613,15 @@ fn place(list: &mut Vec<Place>, address: Key, port: u16, by_port: bool) -> usize
         place.connections += 1;
     }
     at
+}
+
+/// Those of a connection; they are sorted.
+#[inline(never)]
+fn of_token(seen: &[Seen], token: u32) -> &[Seen] {
+    let from = seen.partition_point(|one| one.token() < token);
+    let rest = seen.get(from..).unwrap_or_default();
+    let len = rest.iter().take_while(|one| one.token() == token).count();
+    rest.split_at(len).0
 }
 
 #[inline(never)]

@@ -3,7 +3,7 @@
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
 use crate::sys;
-use crate::text::{take, Text};
+use crate::text::take;
 
 /// Reads a whole file, whose path is these pieces joined. Those of /proc have
 /// no length beforehand.
@@ -13,12 +13,14 @@ pub fn read(path: &[&[u8]], content: &mut Vec<u8>) -> Result<(), Errno> {
     sys::read_all(&sys::open_joined(path)?, content, usize::MAX)
 }
 
-/// Takes the first word off a line; nothing where there is none.
-pub fn word<'a>(line: &mut &'a [u8]) -> &'a [u8] {
-    while let [b' ', rest @ ..] = *line {
-        *line = rest;
-    }
-    take(line, b' ')
+/// Takes the first word off a text; nothing where there is none.
+#[inline(never)]
+pub fn word<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let rest = text.trim_ascii_start();
+    let len = rest.iter().position(u8::is_ascii_whitespace);
+    let (word, rest) = rest.split_at(len.unwrap_or(rest.len()));
+    *text = rest;
+    word
 }
 
 /// Whether a socket of this network namespace has joined this group of
@@ -79,35 +81,24 @@ pub fn decimal(digits: &[u8]) -> u64 {
 /// it was made, MPTCP or not; 0 where that cannot be read.
 pub fn tcp_opens() -> [u64; 2] {
     let mut table = Counters::default();
-    table.tabulate(b"/proc/self/net/snmp", b"Tcp:").ok();
+    table.tabulate(b"/proc/self/net/snmp", b"Tcp:", false).ok();
     [b"ActiveOpens".as_slice(), b"PassiveOpens"].map(|name| table.of(name))
 }
 
-/// The kernel's counters of MPTCP in this network namespace.
+/// The kernel's counters of MPTCP in this network namespace: names and values, what
+/// separates them are blanks or ends of lines.
 #[derive(Debug, Default)]
-pub struct Counters {
-    // Words with blanks between, in the same order.
-    names: Text,
-    values: Text,
-}
+pub struct Counters(pub Vec<u8>);
 
 impl Counters {
-    /// Adds one.
-    pub fn add(&mut self, name: &[u8], value: u64) {
-        self.names.bytes(name);
-        self.names.byte(b' ');
-        self.values.number(value);
-        self.values.byte(b' ');
-    }
-
     /// Reads them; there are none where that fails.
     pub fn read(&mut self) -> Result<(), Error> {
-        let failed = self.tabulate(b"/proc/self/net/netstat", b"MPTcpExt:");
+        let failed = self.read_mptcp(true);
         failed.map_err(|error| {
             let what = ["Cannot read /proc/net/netstat"];
             Error::system(Kind::File, status::FAILED, &what, error)
         })?;
-        if self.all().next().is_none() {
+        if self.0.is_empty() {
             return Err(Error::new(
                 Kind::Kernel,
                 status::FAILED,
@@ -117,18 +108,33 @@ impl Counters {
         Ok(())
     }
 
-    /// Reads the lines of a file that begin with a title: names and values.
-    fn tabulate(&mut self, path: &[u8], title: &[u8]) -> Result<(), Errno> {
-        self.names.clear();
-        self.values.clear();
+    /// The same, those that are 0 only with `zeros`.
+    pub fn read_mptcp(&mut self, zeros: bool) -> Result<(), Errno> {
+        self.tabulate(b"/proc/self/net/netstat", b"MPTcpExt:", zeros)
+    }
+
+    /// Reads the two lines of a file that begin with a title: names, and values.
+    fn tabulate(&mut self, path: &[u8], title: &[u8], zeros: bool) -> Result<(), Errno> {
+        self.0.clear();
         let mut table = Vec::new();
         read(&[path], &mut table)?;
-        let mut lines = &table[..];
+        let (mut lines, mut names) = (&table[..], &b""[..]);
         while !lines.is_empty() {
-            if let Some(line) = take(&mut lines, b'\n').strip_prefix(title) {
-                core::mem::swap(&mut self.names, &mut self.values);
-                self.values.clear();
-                self.values.bytes(line);
+            let Some(mut line) = take(&mut lines, b'\n').strip_prefix(title) else {
+                continue;
+            };
+            if names.is_empty() {
+                names = line;
+                continue;
+            }
+            while !names.is_empty() {
+                let (name, value) = (word(&mut names), word(&mut line));
+                if zeros || value != b"0" {
+                    self.0.extend_from_slice(name);
+                    self.0.extend_from_slice(b" ");
+                    self.0.extend_from_slice(value);
+                    self.0.extend_from_slice(b" ");
+                }
             }
         }
         Ok(())
@@ -136,10 +142,7 @@ impl Counters {
 
     /// All of them, in the kernel's order.
     pub fn all(&self) -> List<'_> {
-        List {
-            names: self.names.as_bytes(),
-            values: self.values.as_bytes(),
-        }
+        List(&self.0)
     }
 
     /// The value of this one: since the namespace was made, unless it is a
@@ -147,7 +150,7 @@ impl Counters {
     pub fn of(&self, name: &[u8]) -> u64 {
         for (known, value) in self.all() {
             if known == name {
-                return value;
+                return decimal(value);
             }
         }
         0
@@ -164,23 +167,17 @@ impl Counters {
     }
 }
 
-/// Names and values.
+/// Names and values, as they are written.
 #[derive(Debug)]
-pub struct List<'c> {
-    names: &'c [u8],
-    values: &'c [u8],
-}
+pub struct List<'c>(&'c [u8]);
 
 impl<'c> Iterator for List<'c> {
-    type Item = (&'c [u8], u64);
+    type Item = (&'c [u8], &'c [u8]);
 
     #[inline(never)]
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, digits) = (word(&mut self.names), word(&mut self.values));
-        if name.is_empty() || digits.is_empty() {
-            return None;
-        }
-        Some((name, decimal(digits)))
+        let (name, value) = (word(&mut self.0), word(&mut self.0));
+        (!name.is_empty()).then_some((name, value))
     }
 }
 

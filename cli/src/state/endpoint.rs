@@ -49,15 +49,12 @@ pub fn is_implicit(endpoint: &Endpoint) -> bool {
 /// the interface does not.
 #[inline(never)]
 pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
-    if port_of(one) != port_of(other) {
-        return false;
-    }
     // Mostly that decides, in a tenth of the time.
     if let (Some(a), Some(b)) = (one.addr4(), other.addr4()) {
-        return a == b;
+        return a == b && port_of(one) == port_of(other);
     }
     match (one.address(), other.address()) {
-        (Some(a), Some(b)) => same(a, b),
+        (Some(a), Some(b)) => same(a, b) && port_of(one) == port_of(other),
         _ => false,
     }
 }

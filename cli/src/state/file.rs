@@ -76,6 +76,8 @@ pub struct Declared {
     pub local: bool,
     /// What it names was waited for and did not come.
     pub lacking: Cell<bool>,
+    /// It writes out an address, and wanted it when last looked.
+    pub stands: Cell<bool>,
 }
 
 /// `sysctl`: a setting of `net.mptcp`.
@@ -230,18 +232,18 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     })?;
     endpoint::check_made(&given)?;
     endpoint::check_new(&given)?;
-    let prefix = given.prefix();
     let mut family = given.family();
-    if let (Some(of), Some(wanted)) = (given.address(), family) {
+    if let (Some(wanted), Some(of)) = (family, given.address()) {
         if wanted != family_of(&of) {
             let why = "the address is of the other family";
             return Err(Error::invalid(word(wanted), why));
         }
         family = None;
     }
-    let prefix = prefix.filter(|_| ignores || given.has(slot::PREFIX));
     let nothing = given.is_empty();
-    if prefix.is_some() {
+    let mut prefix = None;
+    if ignores || given.has(slot::PREFIX) {
+        prefix = given.prefix();
         given = given.without(slot::ADDRESS);
     }
     given = given.without(slot::DEV);
@@ -250,7 +252,7 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     let declared = Declared {
         line,
         endpoint,
-        spread: given.address().is_none(),
+        spread: !given.has(slot::ADDRESS),
         family,
         prefix,
         dev,
@@ -258,14 +260,21 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
         indexes: Vec::new(),
         local: false,
         lacking: Cell::new(false),
+        stands: Cell::new(false),
     };
-    let named = !declared.dev.is_empty();
-    let lacks = match declared.spread {
-        _ if ignores && nothing => "PREFIX or dev IF",
-        _ if ignores || named => "",
-        _ if prefix.is_some() || declared.uplink => "dev IF",
-        true => "ADDRESS",
-        false => "",
+    let lacks = if ignores {
+        match nothing {
+            true => "PREFIX or dev IF",
+            false => "",
+        }
+    } else if !declared.dev.is_empty() {
+        ""
+    } else if prefix.is_some() || declared.uplink {
+        "dev IF"
+    } else if declared.spread {
+        "ADDRESS"
+    } else {
+        ""
     };
     if !lacks.is_empty() {
         return Err(Error::required(lacks));
@@ -284,7 +293,10 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     }
     if !ignores {
         for other in &*lines {
-            check_pair(&declared, other)?;
+            let why = conflict(&declared, other);
+            if !why.is_empty() {
+                return Err(taken(&declared, other, why));
+            }
         }
     }
     lines.push(declared);
@@ -334,35 +346,45 @@ pub fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Finds what cannot be beside another line.
+/// What keeps two lines apart, as the message has it; empty where nothing does.
 #[inline(never)]
-fn check_pair(new: &Declared, other: &Declared) -> Result<()> {
+fn conflict(new: &Declared, other: &Declared) -> &'static str {
     let (one, two) = (&new.endpoint, &other.endpoint);
-    let mut word = Text::default();
-    let id = id_of(one);
-    let what: &[u8] = if id != 0 && id == id_of(two) {
-        word.number(id.into());
-        b" has this id already"
-    } else if new.spread != other.spread || port_of(one) != port_of(two) {
-        return Ok(());
+    if id_of(one) != 0 && id_of(one) == id_of(two) {
+        " has this id already"
+    } else if clashes(one, two) {
+        " has this address and port already"
     } else if new.spread
+        && other.spread
+        && port_of(one) == port_of(two)
         && new.dev == other.dev
         && new.prefix == other.prefix
         && overlap(new.family, other.family)
     {
-        word.bytes(new.dev.as_bytes());
-        b" has all its addresses already"
-    } else if clashes(one, two) {
-        word.address(address_of(one));
-        b" has this address and port already"
+        " has all its addresses already"
     } else {
-        return Ok(());
-    };
+        ""
+    }
+}
+
+/// Another line is in conflict with this one.
+#[cold]
+#[inline(never)]
+fn taken(new: &Declared, other: &Declared, why: &str) -> Error {
+    let mut word = Text::default();
+    let id = id_of(&new.endpoint);
+    if id != 0 && id == id_of(&other.endpoint) {
+        word.number(id.into());
+    } else if new.spread {
+        word.bytes(new.dev.as_bytes());
+    } else {
+        word.address(address_of(&new.endpoint));
+    }
     let word = core::str::from_utf8(word.as_bytes()).unwrap_or("");
     let mut error = Error::invalid(word, "line ");
     error.push(number(other.line.into()).as_bytes());
-    error.push(what);
-    Err(error)
+    error.push(why.as_bytes());
+    error
 }
 
 fn overlap(one: Option<Family>, two: Option<Family>) -> bool {

@@ -8,6 +8,7 @@
 //! Endpoints are the codec's, whole: an attribute that is new there is carried
 //! along, and one that differs makes another endpoint.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
@@ -65,15 +66,23 @@ pub fn is_meant(file: &File, declared: &Declared, seen: &LinkEvents, of: &LinkEv
 
 /// What is known of each id, as bits. No id, which is 0, has none of them.
 #[derive(Copy, Clone, Debug)]
-pub struct Ids([u8; 256]);
+pub struct Ids {
+    of: [u8; 256],
+    /// Those that some id has.
+    any: u8,
+}
 
 impl Default for Ids {
     fn default() -> Self {
-        Self([0; 256])
+        Self::NONE
     }
 }
 
 impl Ids {
+    const NONE: Self = Self {
+        of: [0; 256],
+        any: 0,
+    };
     /// Reserved for a line whose endpoint does not exist at the moment.
     pub const RESERVED: u8 = 1;
     /// It is asked for.
@@ -89,12 +98,21 @@ impl Ids {
 
     /// Adds such bits to an id.
     pub fn mark(&mut self, id: u8, bits: u8) {
-        self.0[usize::from(id)] |= if id == 0 { 0 } else { bits };
+        if id != 0 {
+            self.of[usize::from(id)] |= bits;
+            self.any |= bits;
+        }
     }
 
     /// Whether the id has one of these bits.
     pub fn has(&self, id: u8, bits: u8) -> bool {
-        self.0[usize::from(id)] & bits != 0
+        self.of[usize::from(id)] & bits != 0
+    }
+
+    /// Whether an id is reserved and free.
+    fn has_free_reserve(&self) -> bool {
+        let free = |bits: &u8| bits & (Self::RESERVED | Self::TAKEN) == Self::RESERVED;
+        self.any & Self::RESERVED != 0 && self.of.iter().any(free)
     }
 }
 
@@ -329,7 +347,7 @@ pub struct Plan {
     /// They have been.
     pub surveyed: bool,
     /// Whether an id depends on [`busy`](Self::busy), which is not known.
-    pub unsure: bool,
+    pub unsure: Cell<bool>,
     /// Every endpoint gets an id here, none is left to the kernel.
     pub numbered: bool,
     /// Settings that cannot be read or be as the file says; with warnings, lines
@@ -361,10 +379,10 @@ impl Default for Plan {
             careful: false,
             keeps_flags: false,
             wanted: Vec::new(),
-            ids: Ids([0; 256]),
+            ids: Ids::NONE,
             busy: Vec::new(),
             surveyed: false,
-            unsure: false,
+            unsure: Cell::new(false),
             numbered: false,
             mistakes: Vec::new(),
             steps: Vec::new(),
@@ -382,14 +400,14 @@ impl Plan {
     #[inline(never)]
     pub fn expand(&mut self, file: &File) {
         self.wanted.clear();
-        self.unsure = false;
-        self.ids = Ids::default();
+        self.unsure.set(false);
+        self.ids = Ids::NONE;
         // How many more endpoints can have ids.
         let mut room = MOST;
         for declared in &file.endpoints {
-            if self.stands(file, declared) {
-                room -= 1;
-            }
+            let stands = self.stands(file, declared);
+            declared.stands.set(stands);
+            room -= usize::from(stands);
         }
         for declared in &file.endpoints {
             let begin = self.wanted.len();
@@ -397,7 +415,7 @@ impl Plan {
             step.line = declared.line;
             step.spread = declared.spread;
             step.optional = declared.lacking.get();
-            if self.stands(file, declared) {
+            if declared.stands.get() {
                 if let Some(index) = declared.index() {
                     step.endpoint = step.endpoint.with_if_idx(index);
                 }
@@ -410,7 +428,7 @@ impl Plan {
                 }
                 step.endpoint = step.endpoint.with_address(address).with_if_idx(of.index);
                 let nearer = |other: &Declared| {
-                    self.stands(file, other) && clashes(&other.endpoint, &step.endpoint)
+                    other.stands.get() && clashes(&other.endpoint, &step.endpoint)
                         || other.rank() > declared.rank()
                             && file.stands_for(other, of.index, address)
                 };
@@ -441,10 +459,14 @@ impl Plan {
                     && (is_local(&self.seen, address) || declared.is_translated()))
     }
 
-    fn is_busy(&mut self, endpoint: &Endpoint) -> bool {
+    /// Whether a living subflow hangs on it, or may: that is not known yet.
+    fn is_busy(&self, endpoint: &Endpoint) -> bool {
+        if !self.surveyed {
+            self.unsure.set(true);
+            return true;
+        }
         let address = address_of(endpoint);
-        self.unsure |= !self.surveyed;
-        !self.surveyed || self.busy.iter().any(|of| same(*of, address))
+        self.busy.iter().any(|of| same(*of, address))
     }
 
     /// One of the endpoints from `begin` on has the id of the line: that which
@@ -456,25 +478,22 @@ impl Plan {
             return;
         }
         let exact = !declared.spread && !self.follows;
-        let mut holder = None;
+        let mut holder = usize::MAX;
         let mut best = 0;
-        for at in begin..self.wanted.len() {
-            let Some(endpoint) = self.wanted.get(at).map(|step| step.endpoint) else {
-                break;
-            };
-            let worth = match clashing(&self.present, &endpoint).copied() {
-                Some(present) if id_of(&present) == id => 3,
+        for (at, step) in self.wanted.iter().enumerate().skip(begin) {
+            let worth = match clashing(&self.present, &step.endpoint) {
+                Some(present) if id_of(present) == id => 3,
                 None => 2,
                 Some(_) if best > 0 => 0,
-                Some(present) if exact || is_implicit(&present) => 1,
-                Some(present) => u32::from(!self.is_busy(&present)),
+                Some(present) if exact || is_implicit(present) => 1,
+                Some(present) => u32::from(!self.is_busy(present)),
             };
             if worth > best {
                 best = worth;
-                holder = Some(at);
+                holder = at;
             }
         }
-        match holder.and_then(|at| self.wanted.get_mut(at)) {
+        match self.wanted.get_mut(holder) {
             Some(step) => step.set_id(id),
             None => self.ids.mark(id, Ids::RESERVED),
         }
@@ -507,30 +526,29 @@ impl Plan {
     /// it that stays.
     fn settle_conflicts(&mut self, others: Others) -> Result<()> {
         for at in 0..self.wanted.len() {
-            let Some(Step { endpoint, line, .. }) = self.wanted.get(at) else {
-                break;
-            };
-            let (id, line) = (id_of(endpoint), *line);
-            let holds = |present: &&Endpoint| id != 0 && id_of(present) == id;
-            let Some(holder) = self.present.iter().find(holds).copied() else {
+            let Some(step) = self.wanted.get(at).filter(|step| step.id() != 0) else {
                 continue;
             };
-            if clashes(&holder, endpoint) {
+            let holds = |present: &&Endpoint| id_of(present) == step.id();
+            let Some(holder) = self.present.iter().find(holds) else {
+                continue;
+            };
+            if clashes(holder, &step.endpoint) {
                 continue;
             }
-            let wanted = among(&self.wanted, &holder);
+            let wanted = among(&self.wanted, holder);
             let stays = match others {
-                _ if wanted => self.follows && self.is_busy(&holder),
+                _ if wanted => self.follows && self.is_busy(holder),
                 Others::GiveWay => false,
-                _ if is_implicit(&holder) => true,
+                _ if is_implicit(holder) => true,
                 Others::Go => false,
-                Others::StayBut(file) => !among(&self.own, &holder) && !file.names(&holder),
+                Others::StayBut(file) => !among(&self.own, holder) && !file.names(holder),
             };
             if !stays {
                 continue;
             }
-            let mistake = kept(&holder, line);
-            if !self.follows && !wanted && !is_implicit(&holder) {
+            let mistake = kept(holder, step.line);
+            if !self.follows && !wanted && !is_implicit(holder) {
                 return Err(mistake);
             }
             self.mistakes.push(mistake.with_status(0));
@@ -578,6 +596,7 @@ impl Plan {
                 continue;
             }
             step.set_id(id);
+            ids.mark(id, Ids::CHOSEN);
             step.before = flags;
             let same = |own: &&Step| clashes(&own.endpoint, &step.endpoint);
             let own = own.iter().find(same);
@@ -626,9 +645,6 @@ impl Plan {
             steps.truncate(begin);
             push(steps, Action::Flush, &Endpoint::EMPTY);
         }
-        for step in &*wanted {
-            ids.mark(step.id(), Ids::CHOSEN);
-        }
         for step in &mut *wanted {
             if step.lacks_id() && !ids.has(step.had, Ids::TAKEN) {
                 step.set_id(step.had);
@@ -637,8 +653,7 @@ impl Plan {
         }
         // The kernel knows nothing of reserved ids: while one of them is free
         // it is not left to choose.
-        let free = |id: u8| !ids.has(id, Ids::TAKEN);
-        if self.numbered || (1..=255).any(|id| ids.has(id, Ids::RESERVED) && free(id)) {
+        if self.numbered || ids.has_free_reserve() {
             let mut free = 0;
             for step in &mut *wanted {
                 while step.lacks_id() && free < 255 {
@@ -963,7 +978,7 @@ mod tests {
 
     #[test]
     fn no_id_has_no_marks() {
-        let mut ids = Ids::default();
+        let mut ids = Ids::NONE;
         for id in 0..=255 {
             assert!(!ids.has(id, !0));
             ids.mark(id, Ids::MET | Ids::CHOSEN);
@@ -1134,7 +1149,10 @@ mod tests {
                 ..Plan::default()
             };
             plan.expand(&file(text));
-            assert_eq!((plan.wanted[0].id(), plan.unsure), (expected, unknown));
+            assert_eq!(
+                (plan.wanted[0].id(), plan.unsure.get()),
+                (expected, unknown)
+            );
         }
     }
 

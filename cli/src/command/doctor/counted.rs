@@ -10,7 +10,13 @@ const FALLBACKS: &[u8] = b"MPCapableFallbackSYNACK MPCapableFallbackACK MPCapabl
     MPCapableDataFallback DssFallback DSSCorruptionFallback";
 
 /// Of failed checksums.
-const FAILURES: &[u8] = b"DataCsumErr MPFailTx MPFailRx";
+pub const FAILURES: &[u8] = b"DataCsumErr MPFailTx MPFailRx";
+
+/// Of joins that no connection here, or no key, fits.
+const JOINS: &[u8] = b"MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure";
+
+/// Of announcements, of peers and of this host, that came to nothing.
+const DROPS: &[u8] = b"AddAddrDrop AddAddrTxDrop EchoAddTxDrop";
 
 impl Doctor<'_> {
     /// What the counters in question show is a fault where they grow, otherwise
@@ -58,26 +64,23 @@ impl Doctor<'_> {
             self.to.address = peers
                 .find(|peer| peer.fallbacks > 0)
                 .map_or(0, |peer| peer.address);
-            self.say(
+            self.say_with(
                 "fallen back now {}, one of them to {t}; with MPTCP {}; {!}",
                 &[fallbacks.into(), mptcp.into()],
             );
-            self.advise(LOOK, &[]);
+            self.advise(LOOK);
         } else if silent {
             // What is not answered has not fallen back.
             return;
         } else if grown > 0 && grown * 4 >= self.history.growth(asked) {
-            self.say("{+}", &[]);
-            self.advise(
-                "Find out which programs opened them and to which peers",
-                &[],
-            );
+            self.say("{+}");
+            self.advise("Find out which programs opened them and to which peers");
         } else if self.history.sum(FALLBACKS) * 4 >= self.history.sum(asked).max(1) && mptcp == 0 {
             level = Level::Note;
             // Nothing has grown.
-            self.say("{+}", &[]);
-            self.advise(LOOK, &[]);
-            self.advise(" when it happens again", &[]);
+            self.say("{+}");
+            self.advise(LOOK);
+            self.advise(" when it happens again");
         } else {
             return;
         }
@@ -100,17 +103,17 @@ impl Doctor<'_> {
         if self.history.sum(b"Blackhole MPCapableSYNTXDisabled") == 0 {
             return false;
         }
-        let before = self.history.of(b"MPCapableSYNTXDisabled");
+        let before = self.history.sum(b"MPCapableSYNTXDisabled");
         sys::try_mptcp();
         self.history.reread();
-        self.history.of(b"MPCapableSYNTXDisabled") > before
+        self.history.sum(b"MPCapableSYNTXDisabled") > before
     }
 
     /// Whether announcements go out and are not confirmed, of connections that
     /// are there.
     pub fn lacks_echoes(&self) -> bool {
-        let sent = self.history.of(b"AddAddrTx");
-        sent > 0 && self.history.of(b"EchoAdd") * 2 < sent
+        let sent = self.history.sum(b"AddAddrTx");
+        sent > 0 && self.history.sum(b"EchoAdd") * 2 < sent
     }
 
     /// What went wrong with peers and on the way to them.
@@ -118,17 +121,17 @@ impl Doctor<'_> {
     pub fn check_counters(&mut self) {
         self.check_refused();
         let sum = |names: &[u8]| self.history.sum(names);
-        let unknown = sum(b"MPJoinNoTokenFound") > sum(b"MPJoinAckRx");
-        if unknown || sum(b"MPJoinSynAckHMacFailure MPJoinAckHMacFailure") > 0 {
-            self.counters = b"MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure";
+        let unknown = sum(b"MPJoinNoTokenFound");
+        if unknown > sum(b"MPJoinAckRx") || sum(JOINS) > unknown {
+            self.counters = JOINS;
             finding!(
                 self,
                 self.level(),
                 "join-failed",
                 "subflows reached a host without their connection, or were changed on the way",
                 "{+}",
-                "Behind a load balancer let each host announce an address of its own and forbid \
-                 joins to the shared one (sysctl -w net.mptcp.allow_join_initial_addr_port=0); \
+                "Behind a load balancer let each host announce its own address and forbid joins \
+                 to the shared one (sysctl -w net.mptcp.allow_join_initial_addr_port=0); \
                  otherwise look for what rewrites TCP options on the path",
             );
         }
@@ -137,19 +140,20 @@ impl Doctor<'_> {
             let level = self.level();
             let joined = self.live.opened_joined + self.live.accepted_joined;
             if level == Level::Fault || joined == 0 {
-                self.say("{+}", &[]);
+                self.say("{+}");
                 self.changed(level, "a path to the peers");
             }
         }
         let sum = |names: &[u8]| self.history.sum(names);
-        let dropped = sum(b"AddAddrDrop") * 2 > sum(b"AddAddr") && self.live.opened_joined == 0;
-        if dropped || self.history.growth(b"AddAddrTxDrop EchoAddTxDrop") > 0 {
-            self.counters = b"AddAddrDrop AddAddrTxDrop EchoAddTxDrop";
+        let accepted = b"AddAddrDrop";
+        let dropped = sum(accepted) * 2 > sum(b"AddAddr") && self.live.opened_joined == 0;
+        if dropped || self.history.growth(DROPS) > self.history.growth(accepted) {
+            self.counters = DROPS;
             finding!(
                 self,
                 self.level(),
                 "add-addr-dropped",
-                "announcements of addresses were dropped",
+                "announcements were dropped",
                 "{+}",
                 "Announce fewer addresses, and none of IPv6 with a port",
             );
@@ -160,10 +164,10 @@ impl Doctor<'_> {
     /// Whether subflows of peers are refused here.
     fn check_refused(&mut self) {
         let full = self.live.accepted_full;
-        let rejected = self.history.of(b"MPJoinRejected");
+        let rejected = self.history.sum(b"MPJoinRejected");
         // A limit of 0 explains itself.
         let limit = self.host.more_subflows;
-        if rejected == 0 || rejected * 8 < self.history.of(b"MPJoinSynRx") || limit == 0 {
+        if rejected == 0 || rejected * 8 < self.history.sum(b"MPJoinSynRx") || limit == 0 {
             return;
         }
         let mut level = Level::Fault;
@@ -172,8 +176,8 @@ impl Doctor<'_> {
                 return;
             }
             level = Level::Note;
-            self.say(PAST, &[]);
-            self.advise("If it happens again: ", &[]);
+            self.say(PAST);
+            self.advise("If it happens again: ");
         }
         finding!(
             self,
@@ -181,16 +185,15 @@ impl Doctor<'_> {
             "join-refused",
             "subflows of peers are refused here: the limit is reached, or the user-space path \
              manager was away",
-            "{=MPJoinRejected MPJoinSynRx}; connections accepted with all the subflows that they \
-             may have {}; limits: subflows {}{b}",
-            "{r}ip-mptcp limits set subflows {}",
-            [full, limit, limit.max(8)],
+            "{=MPJoinRejected MPJoinSynRx}{b}; full connections accepted {}; {l}",
+            "{r}{s}{}",
+            [full, limit.max(8)],
         );
     }
 
     /// A path changes the data, as the evidence that was put together shows.
     pub fn changed(&mut self, level: Level, path: &str) {
-        self.advise(path, &[]);
+        self.advise(path);
         finding!(
             self,
             level,
@@ -210,17 +213,17 @@ impl Doctor<'_> {
         let mut level = Level::Fault;
         if self.live.accepted == 0 {
             level = Level::Note;
-            self.say(PAST, &[]);
+            self.say(PAST);
         }
         finding!(
             self,
             level,
             "add-addr-unanswered",
-            "announcements of addresses are not confirmed: something on the path removes them, \
-             or the peers do not know them",
+            "announcements are not confirmed: something on the path removes them, or peers do \
+             not know them",
             "{=AddAddrTx EchoAdd}{b}",
             "See with tcpdump for ADD_ADDR on both hosts whether it arrives; clients with \
-             endpoints of their own need none",
+             endpoints need none",
         );
     }
 }

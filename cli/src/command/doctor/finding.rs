@@ -6,7 +6,9 @@
 //! |---|---|
 //! | `{}` | the next number |
 //! | `{e}` `{p}` | the endpoint that is looked at, and without the word: address, id, and the interface that it names |
-//! | `{a}` `{i}` `{d}` | its address, its id, its interface |
+//! | `{a}` `{d}` | its address, its interface |
+//! | `{c}` `{x}` | the command that changes it, as far as its id, and the one that deletes it |
+//! | `{s}` | the command that sets the limit of subflows, without the number |
 //! | `{v}` | `-6 ` if it is of IPv6 |
 //! | `{o}` | another interface |
 //! | `{t}` | where its packets go |
@@ -46,8 +48,8 @@ pub const fn places(text: &str) -> usize {
             match behind {
                 [b'}', ..] => count += 1,
                 [b'=' | b'!' | b'+', ..] => {}
-                [b'e' | b'p' | b'a' | b'i' | b'd' | b'v' | b'o' | b't' | b'l' | b'b' | b'r'
-                | b';', b'}', ..] => {}
+                [b'e' | b'p' | b'a' | b'd' | b'c' | b'x' | b's' | b'v' | b'o' | b't' | b'l'
+                | b'b' | b'r' | b';', b'}', ..] => {}
                 _ => return usize::MAX,
             }
         }
@@ -77,13 +79,20 @@ macro_rules! texts {
 /// not compile.
 macro_rules! finding {
     ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
-     $remedy:literal $(, [$($value:expr),* $(,)?])? $(,)?) => {{
+     $remedy:literal $(,)?) => {
+        $doctor.find(
+            $level,
+            $crate::command::doctor::finding::texts!($check, $message, $evidence, $remedy),
+        )
+    };
+    ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
+     $remedy:literal, [$($value:expr),* $(,)?] $(,)?) => {{
         const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
         const {
-            let values: &[&str] = &[$($(stringify!($value)),*)?];
+            let values: &[&str] = &[$(stringify!($value)),*];
             assert!($crate::command::doctor::finding::places(TEXTS) == values.len());
         }
-        $doctor.find($level, TEXTS, &[$($(u64::from($value)),*)?])
+        $doctor.find_with($level, TEXTS, &[$(u64::from($value)),*])
     }};
 }
 
@@ -92,7 +101,13 @@ pub(super) use {finding, texts};
 impl Doctor<'_> {
     /// Writes a finding: [`finding!`].
     #[inline(never)]
-    pub fn find(&mut self, level: Level, texts: &str, numbers: &[u64]) {
+    pub fn find(&mut self, level: Level, texts: &str) {
+        self.find_with(level, texts, &[]);
+    }
+
+    /// Writes a finding with numbers.
+    #[inline(never)]
+    pub fn find_with(&mut self, level: Level, texts: &str, numbers: &[u64]) {
         self.findings += 1;
         self.faults += u32::from(level == Level::Fault);
         let level = match level {
@@ -131,15 +146,26 @@ impl Doctor<'_> {
     }
 
     /// Adds to the evidence.
-    pub fn say(&mut self, words: &str, numbers: &[u64]) {
+    pub fn say(&mut self, words: &str) {
+        self.add(ABOUT, words, &[]);
+    }
+
+    /// Adds to the evidence, with numbers.
+    pub fn say_with(&mut self, words: &str, numbers: &[u64]) {
         self.add(ABOUT, words, numbers);
     }
 
     /// Adds to the remedy.
-    pub fn advise(&mut self, words: &str, numbers: &[u64]) {
+    pub fn advise(&mut self, words: &str) {
+        self.add(REMEDY, words, &[]);
+    }
+
+    /// Adds to the remedy, with numbers.
+    pub fn advise_with(&mut self, words: &str, numbers: &[u64]) {
         self.add(REMEDY, words, numbers);
     }
 
+    /// Adds to one of the texts that are put together.
     #[inline(never)]
     fn add(&mut self, at: usize, words: &str, mut numbers: &[u64]) {
         let mut text = core::mem::take(&mut self.texts[at]);
@@ -188,7 +214,9 @@ impl Doctor<'_> {
                     }
                 }
             }
-            b'i' => text.number(of.id.into()),
+            b'c' => text.named(b"ip-mptcp endpoint change id ", of.id.into()),
+            b'x' => text.named(b"ip-mptcp endpoint delete id ", of.id.into()),
+            b's' => text.bytes(b"ip-mptcp limits set subflows "),
             b'd' => text.bytes(self.host.name(of.interface)),
             b'o' => text.bytes(self.host.name(self.other)),
             b'v' if !is_ipv4(of.key) => text.bytes(b"-6 "),
@@ -223,7 +251,7 @@ impl Doctor<'_> {
             let name = take(&mut rest, b' ');
             let value = match how {
                 b'+' => self.history.growth(name),
-                _ => self.history.of(name),
+                _ => self.history.sum(name),
             };
             if value == 0 && how != b'=' {
                 continue;
@@ -246,21 +274,18 @@ impl Doctor<'_> {
 
     /// Adds the command that changes the endpoint, without what it changes.
     pub fn change(&mut self, what: &str) {
-        self.advise("{;}ip-mptcp endpoint change id {i}", &[]);
-        self.advise(what, &[]);
+        self.advise("{;}{c}");
+        self.advise(what);
     }
 
     /// Adds the commands that delete the endpoint and add it again, upon which
     /// the kernel tries to open subflows from it anew.
     pub fn again(&mut self) {
-        self.advise(
-            "ip-mptcp endpoint delete id {i}; ip-mptcp endpoint add {p}",
-            &[],
-        );
+        self.advise("{x}; ip-mptcp endpoint add {p}");
         for (flag, name) in &EndpointFlags::NAMES {
             if self.has(*flag) {
-                self.advise(" ", &[]);
-                self.advise(name, &[]);
+                self.advise(" ");
+                self.advise(name);
             }
         }
     }

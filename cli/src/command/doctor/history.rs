@@ -1,7 +1,7 @@
 //! The kernel's counters, and what they counted lately.
 
 use crate::error::{status, Error, Kind, Result};
-use crate::kernel::proc::{decimal, Counters};
+use crate::kernel::proc::Counters;
 use crate::kernel::remedy::contains;
 use crate::sys;
 use crate::text::{take, Text};
@@ -31,19 +31,13 @@ impl History {
             let what = ["Cannot read ", file];
             Error::system(Kind::File, status::FAILED, &what, error)
         };
-        let mut content = Vec::new();
         let opened = sys::open_joined(&[file.as_bytes()]).map_err(cannot)?;
-        sys::read_all(&opened, &mut content, LONGEST).map_err(cannot)?;
-        let mut lines = &content[..];
-        while !lines.is_empty() {
-            let mut line = take(&mut lines, b'\n');
-            let name = take(&mut line, b' ');
-            let digits = line.trim_ascii();
-            if name.is_empty() || digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        sys::read_all(&opened, &mut self.before.0, LONGEST).map_err(cannot)?;
+        for (_, value) in self.before.all() {
+            if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
                 let why = "not written by ip-mptcp counters";
                 return Err(Error::invalid(file, why));
             }
-            self.before.add(name, decimal(digits));
         }
         self.has_before = true;
         self.file = file;
@@ -64,40 +58,44 @@ impl History {
 
     /// Reads the counters once more; the earlier ones stay.
     pub fn reread(&mut self) {
-        let mut all = Counters::default();
         // Where there are none, none shows that something is wrong.
-        let _ = all.read();
-        self.now = Counters::default();
-        for (name, value) in all.all() {
-            if value > 0 {
-                self.now.add(name, value);
+        let _ = self.now.read_mptcp(false);
+    }
+
+    /// Whether a counter is not 0 that counts only failures, as its name says.
+    pub fn has_failed(&self) -> bool {
+        const PARTS: &[u8] = b"Fall Fail Drop Err Disabled NoToken Rejected Blackhole";
+        for (name, _) in self.now.all() {
+            let mut parts = PARTS;
+            while !parts.is_empty() {
+                if contains(name, take(&mut parts, b' ')) {
+                    return true;
+                }
             }
         }
+        false
     }
 
-    /// The value of a counter: since the start of the namespace.
-    pub fn of(&self, name: &[u8]) -> u64 {
-        self.now.of(name)
-    }
-
-    /// Whether a counter is not 0 whose name contains one of these parts.
-    pub fn has_failed(&self, parts: &[&[u8]]) -> bool {
-        let mut all = self.now.all();
-        all.any(|(name, value)| value > 0 && parts.iter().any(|part| contains(name, part)))
-    }
-
-    /// The sum of these counters, whose names blanks separate.
+    /// The sum of these counters, whose names blanks separate: since the start of the
+    /// namespace.
     pub fn sum(&self, names: &[u8]) -> u64 {
-        self.now.sum(names)
+        self.count(names, false)
     }
 
     /// What they counted since the earlier time; 0 where none is known, and after a
     /// new start of the namespace.
     pub fn growth(&self, names: &[u8]) -> u64 {
-        match self.has_before {
-            true => self.sum(names).saturating_sub(self.before.sum(names)),
-            false => 0,
-        }
+        self.count(names, true)
+    }
+
+    #[inline(never)]
+    fn count(&self, names: &[u8], lately: bool) -> u64 {
+        let before = match (lately, self.has_before) {
+            (true, true) => self.before.sum(names),
+            (true, false) => u64::MAX,
+            (false, _) => 0,
+        };
+        self.now.sum(names).saturating_sub(before)
     }
 
     /// Adds since when growth is counted, for the reader.

@@ -62,11 +62,11 @@ impl Doctor<'_> {
         for (at, (name, leave)) in MANAGERS.iter().enumerate() {
             if running & 1 << at != 0 {
                 if !self.texts[ABOUT].is_empty() {
-                    self.say(" and ", &[]);
-                    self.advise("; or ", &[]);
+                    self.say(" and ");
+                    self.advise("; or ");
                 }
-                self.say(name, &[]);
-                self.advise(leave, &[]);
+                self.say(name);
+                self.advise(leave);
             }
         }
         finding!(

@@ -83,7 +83,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
             Level::Fault,
             "no-mptcp",
             "this kernel has no MPTCP",
-            "there is no netlink family \"mptcp_pm\"",
+            "no netlink family \"mptcp_pm\"",
             "Run Linux 5.7 or newer with CONFIG_MPTCP=y",
         ),
         Err(error) => return Err(error),
@@ -99,19 +99,6 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     Ok(if doctor.faults == 0 { 0 } else { WRONG })
 }
 
-/// Parts of the names of counters that count only failures: where one of them is
-/// not 0, it matters whether it grows.
-const FAILURES: [&[u8]; 8] = [
-    b"Fall",
-    b"Fail",
-    b"Drop",
-    b"Err",
-    b"Disabled",
-    b"NoToken",
-    b"Rejected",
-    b"Blackhole",
-];
-
 impl Doctor<'_> {
     /// Looks at everything.
     fn examine(&mut self) -> Result<()> {
@@ -120,7 +107,7 @@ impl Doctor<'_> {
         let mut diagnostics = Diagnostics::open(self.session.receive_buffer())?;
         self.live.look(&mut diagnostics, self.host)?;
         self.history.read();
-        let counted = !self.history.has_before && self.history.has_failed(&FAILURES);
+        let counted = !self.history.has_before && self.history.has_failed();
         if self.live.unsettled || counted || self.lacks_echoes() {
             // Time over, or a signal: go on.
             let _ = sys::poll_all(&mut [], LOOK);
@@ -144,32 +131,33 @@ impl Doctor<'_> {
         if manager.is_empty() {
             manager = sysctl("pm_type");
         }
-        match manager.as_slice() {
-            // Where there is neither, it is the kernel's.
-            b"" | b"kernel" | b"0" => self.check_endpoints(&mut diagnostics)?,
-            b"userspace" | b"1" if listener == Some(false) => finding!(
+        // Where there is neither, it is the kernel's.
+        let is_kernel = manager.is_empty() || manager == b"kernel" || manager == b"0";
+        let is_user_space = manager == b"userspace" || manager == b"1";
+        if is_kernel {
+            self.check_endpoints(&mut diagnostics)?;
+        } else if is_user_space && listener == Some(false) {
+            finding!(
                 self,
                 Level::Fault,
                 "no-listener",
                 "the user-space path manager is chosen, and none is running",
-                "net.mptcp.path_manager=userspace; nobody in this namespace listens to events",
+                "net.mptcp.path_manager=userspace; nobody listens to events here",
                 "sysctl -w net.mptcp.path_manager=kernel",
-            ),
+            );
+        } else if is_user_space && self.live.opened > 0 && self.live.opened_joined == 0 {
             // Whoever listens may be a monitor.
-            b"userspace" | b"1" if self.live.opened > 0 && self.live.opened_joined == 0 => {
-                finding!(
-                    self,
-                    Level::Note,
-                    "user-space",
-                    "the user-space path manager is chosen: the kernel uses no endpoints, and \
-                     the program that listens has opened no subflow",
-                    "net.mptcp.path_manager=userspace; connections opened here {}, with further \
-                     subflows 0",
-                    "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
-                    [self.live.opened]
-                )
-            }
-            _ => {}
+            finding!(
+                self,
+                Level::Note,
+                "user-space",
+                "the user-space path manager is chosen: the kernel uses no endpoints, and what \
+                 listens has opened no subflow",
+                "net.mptcp.path_manager=userspace; connections opened here {}, with further \
+                 subflows 0",
+                "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
+                [self.live.opened]
+            );
         }
         self.check_fallbacks();
         self.check_counters();
@@ -219,19 +207,19 @@ impl Doctor<'_> {
                     "endpoint-no-device",
                     "the interface of an endpoint no longer exists",
                     "{e}; the address is on {o}",
-                    "ip-mptcp endpoint change id {i} dev {o}",
+                    "{c} dev {o}",
                 ),
                 Presence::NoDevice => texts!(
                     "endpoint-no-device",
                     "the interface of an endpoint no longer exists",
                     "{e}; its address is on no interface",
-                    "ip-mptcp endpoint delete id {i}",
+                    "{x}",
                 ),
                 Presence::NoAddress if self.has(EndpointFlags::SUBFLOW) => texts!(
                     "endpoint-no-address",
                     "the address of an endpoint is on no interface",
                     "{e}",
-                    "ip-mptcp endpoint delete id {i}",
+                    "{x}",
                 ),
                 Presence::NoAddress => {
                     level = Level::Note;
@@ -240,18 +228,18 @@ impl Doctor<'_> {
                         "an announced address is on no interface: peers cannot reach it, unless \
                          NAT leads it here",
                         "{e}",
-                        "ip-mptcp endpoint delete id {i}",
+                        "{x}",
                     )
                 }
                 Presence::OtherDevice if self.is_used() => continue,
                 Presence::OtherDevice => texts!(
                     "endpoint-other-device",
-                    "the address of an endpoint is on another interface than the one it names",
+                    "the address of an endpoint is on another interface than it names",
                     "{e}; the address is on {o}",
-                    "ip-mptcp endpoint change id {i} dev {o}",
+                    "{c} dev {o}",
                 ),
             };
-            self.find(level, texts, &[]);
+            self.find(level, texts);
             self.explain();
         }
     }
@@ -280,9 +268,8 @@ impl Doctor<'_> {
             "endpoints are set up, and no program has asked for MPTCP",
             "{=MPCapableSYNTX MPCapableSYNRX}; TCP connections opened {} and accepted {} since the \
              start of this namespace",
-            "Start the programs with mptcpize run PROGRAM, those written in Go with \
-             GODEBUG=multipathtcp=1, or use their own option, as curl --mptcp; the server needs \
-             it too",
+            "Start programs with mptcpize run PROGRAM, those in Go with GODEBUG=multipathtcp=1, \
+             or use their option (curl --mptcp); servers need it too",
             [opened, accepted],
         );
         true
@@ -299,7 +286,7 @@ impl Doctor<'_> {
         let ignored = self.host.add_addr_accepted == 0
             && self.live.opened > 0
             && self.live.opened_joined == 0
-            && self.history.of(b"AddAddr") > 0;
+            && self.history.sum(b"AddAddr") > 0;
         if self.host.more_subflows == 0 {
             finding!(
                 self,
@@ -307,24 +294,25 @@ impl Doctor<'_> {
                 "limit-subflows",
                 "no connection may have a second subflow",
                 "{l}",
-                "ip-mptcp limits set subflows {}",
+                "{s}{}",
                 [self.count().clamp(2, 8) as u64]
             );
         }
-        if ignored && !subflow {
+        let idle = fullmesh && !(0..self.count()).any(|at| self.live.is_used(at));
+        if ignored && (!subflow || idle) {
             let check = if wide {
                 "fullmesh-idle"
             } else {
                 "add-addr-ignored"
             };
-            self.say(check, &[]);
+            self.say(check);
             finding!(
                 self,
                 Level::Fault,
                 "{b}",
                 "peers announce addresses, and none is accepted: connections have no further \
                  subflow",
-                "{=AddAddr}; connections opened here without further subflows {}; {l}",
+                "{=AddAddr}; connections opened here {}, with further subflows 0; {l}",
                 "ip-mptcp limits set add_addr_accepted 2",
                 [self.live.opened]
             );
@@ -340,15 +328,6 @@ impl Doctor<'_> {
                      subflow",
                 );
             }
-        } else if fullmesh && ignored && !(0..self.count()).any(|at| self.live.is_used(at)) {
-            finding!(
-                self,
-                Level::Fault,
-                "fullmesh-idle",
-                "fullmesh is for addresses that peers announce, and none is accepted",
-                "{=AddAddr}; {l}",
-                "ip-mptcp limits set add_addr_accepted 2",
-            );
         } else if !wide && !subflow {
             self.check_announced_only(diagnostics)?;
         } else if self.live.accepted > 0
@@ -375,8 +354,8 @@ impl Doctor<'_> {
                 "no-mptcp-listener",
                 "addresses are announced, and no server of this host listens with MPTCP",
                 "{e}; sockets that listen with plain TCP {}, one of them at port {}",
-                "Start the server with mptcpize run PROGRAM, or use its own option; endpoints \
-                 of a client need the flag subflow in place of signal",
+                "Start the server with mptcpize run PROGRAM, or use its option; endpoints of a \
+                 client need subflow, not signal",
                 [plain, port],
             );
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
@@ -394,8 +373,8 @@ impl Doctor<'_> {
                 self,
                 Level::Fault,
                 "signal-only",
-                "endpoints are only announced, and nobody connects to this host: no subflow is \
-                 opened from them",
+                "endpoints are only announced, and nobody connects here: no subflow is opened \
+                 from them",
                 "no endpoint has the flag subflow; no MPTCP socket listens; connections opened \
                  here {}, with further subflows 0",
                 "{r}",
@@ -422,10 +401,9 @@ impl Doctor<'_> {
                     Level::Fault
                 },
                 "subflow-only",
-                "an endpoint is only for subflows from here, but clients take none from a \
-                 server: it has to be announced",
+                "an endpoint is not announced: clients take no subflow that a server opens",
                 "{e}; connections accepted {}, opened 0, with a subflow at it 0",
-                "ip-mptcp endpoint change id {i} nosubflow nofullmesh signal",
+                "{c} nosubflow nofullmesh signal",
                 [self.live.accepted],
             );
             self.explain();

@@ -3,6 +3,7 @@
 
 use mptcp_codec::mptcp::EndpointFlags;
 
+use super::counted::FAILURES;
 use super::facts::{Doctor, Target, REMEDY};
 use super::finding::{finding, texts, Level};
 use crate::host::live::Use;
@@ -14,11 +15,20 @@ const ERRORS: &[u8] = b"MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConn
 /// What is said where an endpoint has no subflow any more.
 const LOST: &str = texts!(
     "join-lost",
-    "connections lack the subflow of an endpoint, and do not try again: when they did, it was \
-     stopped here (limit, route, firewall), by the peer (limit, no listener, another host at its \
-     address) or on the path (no answer of the router, a reset, options taken out)",
+    "connections lack the subflow of an endpoint, and do not try again: it was stopped here \
+     (limit, route, firewall), by the peer (limit, no listener, another host at its address) or \
+     on the path (no answer of the router, reset, options taken out)",
     "{b}",
     "{r}",
+);
+
+/// What is said of subflows that wait for the answer to their SYN.
+const UNANSWERED: &str = texts!(
+    "join-unanswered",
+    "subflows are not answered: the path drops them or the answers",
+    "{b}",
+    "Look for a firewall, NAT or provider that drops TCP between {a} and {t} (tcpdump for MP_JOIN \
+     on both hosts), and at the peer for its routes (ip-mptcp doctor there)",
 );
 
 impl Doctor<'_> {
@@ -129,7 +139,7 @@ impl Doctor<'_> {
                 "the peer is not in the only network where an address is valid: subflows from \
                  it get no answers, and take the places of others",
                 "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, without one {}",
-                "ip-mptcp endpoint delete id {i}",
+                "{x}",
                 [one.waiting, one.missing]
             );
             return true;
@@ -138,42 +148,42 @@ impl Doctor<'_> {
             self.lost(level, &one);
             return false;
         }
-        finding!(
-            self,
-            level,
-            "join-unanswered",
-            "subflows from an endpoint are not answered: the path drops them or the answers",
+        self.say_with(
             "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
              times, with an established one {}",
-            "Look for a firewall, NAT or provider that drops TCP between {a} and {t}: tcpdump \
-             for MP_JOIN on both hosts shows in which direction",
-            [one.waiting, one.retransmits, one.established]
+            &[
+                one.waiting.into(),
+                one.retransmits.into(),
+                one.established.into(),
+            ],
         );
+        self.find(level, UNANSWERED);
         false
     }
 
     /// Connections lack the subflow of an endpoint, and do not try it any more.
     fn lost(&mut self, mut level: Level, one: &Use) {
         let none = one.established == 0;
-        let failures = self.history.sum(b"MPFailTx MPFailRx DataCsumErr");
-        let failed = one.failed > 0 || self.history.growth(b"MPFailTx MPFailRx") > 0;
-        let tried = self.history.of(b"MPJoinSynTx") > 0;
-        self.say(
+        let failures = self.history.sum(FAILURES);
+        let failed = one.failed > 0 || self.history.growth(FAILURES) > 0;
+        let tried = self.history.sum(b"MPJoinSynTx") > 0;
+        self.say_with(
             "{e}; to {t}: connections without its subflow {}, with it {}; ",
             &[one.missing.into(), one.established.into()],
         );
         if none && !tried && self.history.sum(ERRORS) > 0 {
             return self.join_error(level);
         }
-        self.say("{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}", &[]);
+        self.say("{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}");
         if failures > 0 && failed {
-            self.say(" {=DataCsumErr MPFailTx MPFailRx}", &[]);
+            self.counters = FAILURES;
+            self.say(" {=}");
             return self.changed(level, "its path");
         }
         let texts = if !none {
             // Deleting the endpoint would close the others.
             level = Level::Note;
-            self.advise("Open those connections anew", &[]);
+            self.advise("Open those connections anew");
             LOST
         } else if self.takes_other_ways() {
             self.change(if self.has(EndpointFlags::SIGNAL) {
@@ -183,9 +193,9 @@ impl Doctor<'_> {
             });
             texts!(
                 "join-untried",
-                "no subflow from an endpoint was tried: the peer forbids them to its own \
-                 address (the C flag of MP_CAPABLE), and those to an announced one leave as the \
-                 routes have it, unless an endpoint has the flag fullmesh; or it refused it",
+                "no subflow from an endpoint was tried, or the peer refused it: it forbids them \
+                 to its own address (the C flag of MP_CAPABLE), and those to an announced one \
+                 leave as the routes have it, unless an endpoint has fullmesh",
                 "{b}",
                 "{r}",
             )
@@ -205,7 +215,7 @@ impl Doctor<'_> {
             self.again();
             LOST
         };
-        self.find(level, texts, &[]);
+        self.find(level, texts);
     }
 
     /// Whether subflows to an address that the peer announced are from other
@@ -215,7 +225,7 @@ impl Doctor<'_> {
         let mut peers = self.live.peers.iter();
         let port = peers.find(|one| one.address == peer).map(|one| one.port);
         self.host.add_addr_accepted > 0
-            && self.history.of(b"AddAddr") > 0
+            && self.history.sum(b"AddAddr") > 0
             && !self.has(EndpointFlags::FULLMESH)
             && self.live.paths.iter().any(|path| {
                 let known = path.remote == peer && port == Some(path.port);
@@ -230,13 +240,13 @@ impl Doctor<'_> {
             self,
             level,
             "join-error",
-            "subflows could not be sent: no such socket here (CreatSkErr), an address that is \
-             not usable (BindErr), or one of the peer that is not reachable from it \
-             (ConnectErr), as a link-local one without a laminar endpoint",
+            "subflows could not be sent: no such socket here (CreatSkErr), an unusable address \
+             (BindErr), or no way to that of the peer (ConnectErr), as to a link-local one \
+             without a laminar endpoint",
             "{b}{=}",
-            "Find out which interface leads to the addresses that the peer announces (ip-mptcp \
-             monitor --event ANNOUNCED); for a link-local one: ip-mptcp endpoint add ADDRESS \
-             dev IF laminar, with the address of that interface",
+            "Find the interface that leads to the announced addresses (ip-mptcp monitor --event \
+             ANNOUNCED); for a link-local one: ip-mptcp endpoint add ADDRESS dev IF laminar, \
+             with the address of that interface",
         );
     }
 
@@ -257,7 +267,7 @@ impl Doctor<'_> {
             "limit-subflows",
             "connections have all the subflows that they may, and none from an endpoint",
             "{e}; connections without its subflow {}; {l}",
-            "ip-mptcp limits set subflows {}",
+            "{s}{}",
             [full, (limit + 2).min(limit.max(8))],
         );
         self.explain();
@@ -275,10 +285,9 @@ impl Doctor<'_> {
             self,
             Level::Note,
             "limit-subflows",
-            "fullmesh could open more subflows than connections may have: chance decides which \
-             they get",
-            "connections that are full {}, possible further subflows {}; {l}",
-            "ip-mptcp limits set subflows {}",
+            "fullmesh could open more subflows than connections may have: chance decides",
+            "full connections {}, possible further subflows {}; {l}",
+            "{s}{}",
             [self.live.crowded, wanted, wanted.max(limit + 1).min(8)],
         );
     }
@@ -316,7 +325,7 @@ impl Doctor<'_> {
             "limit-subflows",
             "there are more endpoints than connections may have subflows",
             "{l}; endpoints of one family for further subflows {}",
-            "ip-mptcp limits set subflows {}",
+            "{s}{}",
             [most, most],
         );
     }
@@ -344,9 +353,9 @@ impl Doctor<'_> {
                     "established subflows get no answers any more: the path drops all packets \
                      or long ones (MTU), or the peer is away",
                     "{b}",
-                    "Look at the uplink, for a firewall that forgot its connections, and with \
-                     ping -M do -s 1472 for the longest packet; subflows go on by themselves \
-                     when it works again",
+                    "Look at the uplink, for a firewall that forgot connections, and with ping \
+                     -M do -s 1472 for the longest packet; subflows go on by themselves once it \
+                     works",
                 )
             } else if path.first {
                 texts!(
@@ -355,30 +364,23 @@ impl Doctor<'_> {
                      peer is away",
                     "{b}",
                     "If other peers do not answer either, look at the uplink, and give its \
-                     default route a larger metric than that of another as long as it is broken",
+                     default route a larger metric than another while it is broken",
                 )
             } else {
                 level = Level::Fault;
-                texts!(
-                    "join-unanswered",
-                    "subflows to an announced address are not answered: something on the path \
-                     drops them or the answers",
-                    "{b}",
-                    "Look for a firewall between the two, and at the peer for routes of that \
-                     address (ip-mptcp doctor there)",
-                )
+                UNANSWERED
             };
             found = true;
             if self.row().is_some() {
-                self.say("{e};", &[]);
+                self.say("{e};");
             } else {
                 self.endpoint.key = path.local;
-                self.say("from {a}", &[]);
+                self.say("from {a}");
             }
             self.to.address = path.remote;
-            self.say(" to {t} port {}: ", &[path.port.into()]);
-            self.say(if path.first { "first" } else { "further" }, &[]);
-            self.say(
+            self.say_with(" to {t} port {}: ", &[path.port.into()]);
+            self.say(if path.first { "first" } else { "further" });
+            self.say_with(
                 " subflows that wait in SYN_SENT {}, established without an answer {}, sent again \
                  up to {} times; working 0",
                 &[
@@ -387,7 +389,7 @@ impl Doctor<'_> {
                     path.retransmits.into(),
                 ],
             );
-            self.find(level, texts, &[]);
+            self.find(level, texts);
         }
         found
     }
@@ -399,9 +401,9 @@ impl Doctor<'_> {
         if found || self.explains() || self.live.opened_joined > 0 || self.live.opened == 0 {
             return;
         }
-        if self.history.sum(ERRORS) > 0 && self.history.of(b"AddAddr") > 0 {
-            self.say(
-                "connections opened here, all without further subflows {}; {=AddAddr}; ",
+        if self.history.sum(ERRORS) > 0 && self.history.sum(b"AddAddr") > 0 {
+            self.say_with(
+                "connections opened here {}, with further subflows 0; {=AddAddr}; ",
                 &[self.live.opened.into()],
             );
             self.join_error(Level::Fault);
@@ -410,10 +412,10 @@ impl Doctor<'_> {
                 self,
                 Level::Fault,
                 "join-lost",
-                "connections lack a subflow to the address that the peer announced, and do not \
-                 try again: the peer (limits, no listener) or something on the path refused it",
-                "connections opened here with an announced address and without further subflows \
-                 {}; {=AddAddr MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx}",
+                "connections lack a subflow to an announced address, and do not try again: the \
+                 peer (limits, no listener) or something on the path refused it",
+                "connections with an announced address and no further subflow {}; {=AddAddr \
+                 MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx}",
                 "Look at the peer (ip-mptcp doctor there) and for a firewall before it, then \
                  open the connections anew",
                 [self.live.refused],
@@ -445,7 +447,7 @@ impl Doctor<'_> {
             }
             last = index;
             self.endpoint.key = address;
-            self.advise("{;}ip-mptcp endpoint add {a} dev {d} subflow", &[]);
+            self.advise("{;}ip-mptcp endpoint add {a} dev {d} subflow");
         }
         let mut level = Level::Fault;
         if self.live.opened_joined > 0 {
@@ -454,11 +456,7 @@ impl Doctor<'_> {
         }
         if self.texts[REMEDY].is_empty() {
             level = Level::Note;
-            self.advise(
-                "Give the interfaces of endpoints an address of that family, and add it as an \
-                 endpoint",
-                &[],
-            );
+            self.advise("Give interfaces an address of that family, and add it as an endpoint");
         }
         self.to.address = peer;
         finding!(

@@ -178,19 +178,16 @@ impl Doctor<'_> {
     #[inline(never)]
     fn misrouted(&mut self, mut level: Level, other: u32) {
         if self.to.any {
-            self.say(", as to any host", &[]);
+            self.say(", as to any host");
         }
         self.other = other;
-        self.say(
-            match other {
-                0 if self.endpoint.bound != 0 && is_ipv4(self.endpoint.key) => {
-                    ": no route, the kernel takes it for a neighbour on {d}"
-                }
-                0 => ": no route by {d}",
-                _ => ": by {o}, the address is on {d}",
-            },
-            &[],
-        );
+        self.say(match other {
+            0 if self.endpoint.bound != 0 && is_ipv4(self.endpoint.key) => {
+                ": no route, the kernel takes it for a neighbour on {d}"
+            }
+            0 => ": no route by {d}",
+            _ => ": by {o}, the address is on {d}",
+        });
         // Nobody knows which mark a firewall gives to packets, for example.
         if self.own_table() && self.to.any {
             level = Level::Note;
@@ -211,14 +208,13 @@ impl Doctor<'_> {
                     "{r}",
                 ),
             },
-            &[],
         );
     }
 
     /// Reports that answers are dropped.
     fn filtered(&mut self) -> bool {
         if self.to.any {
-            self.say(", as from any host", &[]);
+            self.say(", as from any host");
         }
         finding!(
             self,
@@ -240,14 +236,14 @@ impl Doctor<'_> {
         let index = self.endpoint.interface;
         // A free table: the steps keep those of two ids apart.
         let first = TABLES + u32::from(self.endpoint.id);
-        let mut used = 0_u64;
+        // The kernel's own three are taken.
+        let mut used = u64::from((253..=255).contains(&first));
         let mut take = |table: u32| {
             let steps = table.wrapping_sub(first);
             if steps % STEP == 0 {
                 used |= 1_u64.checked_shl(steps / STEP).unwrap_or(0);
             }
         };
-        (253..=255).for_each(&mut take);
         let mut gateway = None;
         let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
@@ -267,24 +263,21 @@ impl Doctor<'_> {
             }
         }
         if special {
-            self.say("; rules for marks, users or ports may lead elsewhere", &[]);
+            self.say("; rules for marks, users or ports may lead elsewhere");
         }
         // A tunnel, or what leads to one other end, has no router.
         let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
-        self.advise("ip {v}route add default", &[]);
+        self.advise("ip {v}route add default");
         if let Some(router) = gateway {
-            self.advise(" via ", &[]);
+            self.advise(" via ");
             self.texts[REMEDY].address(router);
         } else if needed {
-            self.advise(" via GATEWAY", &[]);
-            self.say(
-                "; GATEWAY is the address of the router on {d}, which no route names",
-                &[],
-            );
+            self.advise(" via GATEWAY");
+            self.say("; GATEWAY is the address of the router on {d}, which no route names");
         }
         let table = u64::from(first + STEP * used.trailing_ones());
-        self.advise(
+        self.advise_with(
             " dev {d} table {}; ip {v}rule add from {a} table {}",
             &[table, table],
         );

@@ -31,10 +31,9 @@ impl Doctor<'_> {
                 Level::Fault,
                 "join-forbidden",
                 "joins to the address that clients know are forbidden (the C flag of \
-                 MP_CAPABLE), and no other is announced: no connection can have a second \
-                 subflow",
-                "net.mptcp.allow_join_initial_addr_port=0; no endpoint has the flag signal; \
-                 connections accepted {}, with further subflows {}",
+                 MP_CAPABLE), and no other is announced",
+                "net.mptcp.allow_join_initial_addr_port=0; connections accepted {}, with \
+                 further subflows {}",
                 "sysctl -w net.mptcp.allow_join_initial_addr_port=1",
                 [self.live.accepted, self.live.accepted_joined],
             );
@@ -44,11 +43,10 @@ impl Doctor<'_> {
                 self,
                 Level::Note,
                 "subflow-stalled",
-                "some subflows of clients get no answers any more: their path drops all packets \
-                 or long ones (MTU)",
+                "subflows of clients get no answers any more: their path drops all packets or \
+                 long ones (MTU)",
                 "connections accepted with one of either kind {}",
-                "See ip-mptcp connection show for those whose retransmits grow, and look at \
-                 their paths",
+                "Look at the paths of those whose retransmits grow in ip-mptcp connection show",
                 [self.live.accepted_stalled],
             );
         }
@@ -94,23 +92,22 @@ impl Doctor<'_> {
         self.to.address = address;
         let mut listeners = self.live.listeners.iter();
         let words = match listeners.find(|one| one.port == port) {
-            None => ", where connections have arrived, no MPTCP socket listens any more",
+            None => ", where connections arrived, no MPTCP socket listens any more",
             Some(Place { interface: 0, .. }) => " an MPTCP socket listens only at others, as {t}",
             Some(listener) => {
                 self.other = listener.interface;
                 " an MPTCP socket listens only on another interface, {o}"
             }
         };
-        self.say(words, &[]);
+        self.say(words);
         finding!(
             self,
             Level::Fault,
             "signal-unheard",
             "an address is announced at which nobody listens: subflows to it are refused",
             "{e}; at port {}{b}",
-            "Let the server listen on all addresses (0.0.0.0 or ::) as long as it has \
-             connections, or the kernel, at a free port that firewalls let through: ip-mptcp \
-             endpoint change id {i} port PORT",
+            "Let the server listen on all addresses (0.0.0.0 or ::) while it has connections, \
+             or the kernel at a free port that firewalls let through: {c} port PORT",
             [port],
         );
         true
@@ -152,8 +149,8 @@ impl Doctor<'_> {
             self,
             Level::Fault,
             "signal-subflow",
-            "a server has endpoints with signal and subflow: it uses them up for subflows \
-             to its clients, which refuse them, and does not announce all",
+            "endpoints of a server have signal and subflow: it uses them up for subflows to its \
+             clients, which refuse them, and does not announce all",
             "connections accepted without all announcements {}, one of them with {} of {}; {!}",
             "{r}",
             [
@@ -166,7 +163,7 @@ impl Doctor<'_> {
 
     /// IPv6 addresses with a port do not fit beside timestamps.
     fn check_no_room(&mut self) {
-        if self.history.of(b"AddAddrTxDrop") == 0 {
+        if self.history.sum(b"AddAddrTxDrop") == 0 {
             return;
         }
         for at in 0..self.count() {
@@ -176,7 +173,7 @@ impl Doctor<'_> {
                 continue;
             }
             self.texts[ABOUT].clear();
-            self.say("{e}", &[]);
+            self.say("{e}");
             self.change(" port 0");
         }
         if self.texts[REMEDY].is_empty() {

@@ -282,7 +282,7 @@ impl Job {
         loop {
             plan.expand(&self.file);
             let compared = plan.compare(others);
-            if plan.surveyed || !plan.unsure {
+            if plan.surveyed || !plan.unsure.get() {
                 return compared;
             }
             plan.surveyed = true;
