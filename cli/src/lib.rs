@@ -43,6 +43,7 @@ mod sys;
 mod text;
 mod zone;
 
+pub use kernel::key::key;
 pub use kernel::LinkEvent;
 pub use run::run;
 pub use sys::{arguments, exit, Memory};

@@ -5,16 +5,14 @@
 //! that is taken for the same, and planning ends with steps that name no id
 //! twice.
 
-use std::net::IpAddr;
-
 use ip_mptcp::command::COMMANDS;
 use ip_mptcp::grammar::batch::Line;
 use ip_mptcp::iproute2::{self, Caller};
 use ip_mptcp::state::endpoint::{clashes, id_of};
 use ip_mptcp::state::file::{parse, put_limits, put_setting, Declared, File};
 use ip_mptcp::state::plan::{remember, Action, Ids, Others, Plan, Step};
-use ip_mptcp::LinkEvent;
 use ip_mptcp::Text;
+use ip_mptcp::{key, LinkEvent};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 /// All of it is text, and its bytes are the numbers of the rest.
@@ -102,7 +100,7 @@ fn whole(file: &File) {
         end(&mut text);
     }
     for setting in &file.settings {
-        put_setting(&mut text, setting.name.as_bytes(), &setting.value);
+        put_setting(&mut text, setting.name.as_bytes(), setting.value.as_bytes());
         end(&mut text);
     }
     let again = accepted(text.as_bytes());
@@ -129,7 +127,7 @@ fn plan(file: &mut File, data: &[u8]) {
     for index in 0..u32::from(byte() % 4) {
         plan.seen.push(LinkEvent {
             index,
-            address: None,
+            address: 0,
             present: true,
             up: true,
             usable: byte() & 1 == 0,
@@ -139,7 +137,7 @@ fn plan(file: &mut File, data: &[u8]) {
     for _ in 0..byte() % 8 {
         plan.seen.push(LinkEvent {
             index: u32::from(byte() % 4),
-            address: Some(IpAddr::from([10, 0, 0, byte() % 8])),
+            address: key([10, 0, 0, byte() % 8].into()),
             present: byte() & 7 != 0,
             up: false,
             usable: byte() & 3 != 0,
@@ -179,7 +177,7 @@ fn plan(file: &mut File, data: &[u8]) {
     plan.limits = plan.limits.with_subflows(u32::from(byte()));
     plan.compare_limits(file, u32::from(byte()));
     if byte() & 1 == 0 {
-        plan.busy.push(IpAddr::from([10, 0, 0, byte() % 8]));
+        plan.busy.push(key([10, 0, 0, byte() % 8].into()));
         plan.surveyed = true;
     }
     plan.numbered = byte() & 1 == 0;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::kernel::key::{is_ipv4, key, Key};
 use crate::text::Text;
 
 /// An address family.
@@ -24,16 +25,13 @@ pub struct Prefix {
 
 impl Prefix {
     /// Whether the address is one of them.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let (one, other, size) = match (self.address, address) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
-            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128_u32),
-            _ => return false,
-        };
-        // Of no bits, every shift is too far.
-        let differ: u128 = one ^ other;
-        let rest = size.saturating_sub(self.bits.into());
-        differ.checked_shr(rest).unwrap_or(0) == 0
+    pub fn contains(&self, address: Key) -> bool {
+        let mut bits = u32::from(self.bits);
+        if self.address.is_ipv4() {
+            bits += 96;
+        }
+        let own = key(self.address);
+        is_ipv4(own) == is_ipv4(address) && (own ^ address).leading_zeros() >= bits
     }
 
     /// As it is written.

@@ -1,8 +1,9 @@
 //! Single words.
 
-use crate::error::{Error, Result};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use crate::error::{Error, Result};
+use crate::kernel::key::key;
 use crate::text::{find, parse_digit};
 
 /// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
@@ -151,14 +152,7 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
 /// mapped into IPv6 for the address itself.
 #[inline(never)]
 pub fn same(one: IpAddr, other: IpAddr) -> bool {
-    mapped(one) == mapped(other)
-}
-
-fn mapped(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
+    key(one) == key(other)
 }
 
 /// Whether the kernel could have an interface of this name.
@@ -281,7 +275,7 @@ mod tests {
                 word.push_str(pieces[chosen as usize % pieces.len()]);
             }
             if word.contains(':') {
-                let expected = word.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+                let expected = word.parse::<std::net::Ipv6Addr>().ok().map(IpAddr::V6);
                 found += usize::from(expected.is_some());
                 assert_eq!(address(&word), expected, "{word:?}");
             }

@@ -1,38 +1,13 @@
 //! Where a subflow is: its interface and its endpoint.
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use mptcp_codec::diag::End;
 use mptcp_codec::mptcp::Endpoint;
 use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
 use crate::kernel::connections::Subflow;
+pub use crate::kernel::key::{address, is_ipv4, is_unique_local, key, key_of, Key};
 use crate::kernel::{Names, PathManager, RouteSocket};
-
-/// An address as one number, which is compared at once: IPv4 as it is mapped
-/// into IPv6. 0 where there is none.
-pub type Key = u128;
-
-/// The number of an address.
-pub const fn key(address: IpAddr) -> Key {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
-    .to_bits()
-}
-
-/// The address of a number.
-pub fn address(key: Key) -> IpAddr {
-    Ipv6Addr::from_bits(key).to_canonical()
-}
-
-/// Whether a number is that of an IPv4 address.
-#[inline(never)]
-pub fn is_ipv4(key: Key) -> bool {
-    key >> 32 == 0xffff
-}
 
 /// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
 /// its link only.
@@ -48,19 +23,9 @@ pub fn is_private(address: Key) -> bool {
     }
 }
 
-/// fc00::/7.
-pub fn is_unique_local(address: Key) -> bool {
-    address >> 121 == 0xfc >> 1
-}
-
 /// fe80::/10.
 pub fn is_link_local(address: Key) -> bool {
     address >> 118 == 0xfe80 >> 6
-}
-
-/// The address of an endpoint.
-pub fn key_of(endpoint: &Endpoint) -> Key {
-    endpoint.address().map_or(0, key)
 }
 
 /// Addresses with the index of the interface that they are on, each of several
@@ -74,7 +39,7 @@ impl Addresses {
         // The kernel shows each once.
         let before = self.0.len();
         routes.addresses(&mut |address, index| {
-            let entry = (key(address), index);
+            let entry = (address, index);
             let known = self.0.get(..before).unwrap_or_default();
             if !known.contains(&entry) {
                 self.0.push(entry);

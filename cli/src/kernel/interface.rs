@@ -53,8 +53,8 @@ impl Names {
     /// Looks a name up once more; an interface that no longer exists is not known
     /// any more.
     pub fn look_again(&mut self, fd: &Fd, index: u32) {
-        let at = self.0.partition_point(|(known, _)| *known < index);
-        if self.0.get(at).is_some_and(|(known, _)| *known == index) {
+        let (at, is_known) = self.place(index);
+        if is_known {
             self.0.remove(at);
         }
         let mut name = Name::default();
@@ -98,10 +98,18 @@ impl Names {
         })
     }
 
-    fn find(&mut self, index: u32, look_up: &mut dyn FnMut(&mut Name)) -> &[u8] {
+    /// Where an interface is, or is to be, and whether it is known.
+    #[inline(never)]
+    fn place(&self, index: u32) -> (usize, bool) {
         // In order: with a thousand interfaces each would be compared with all others.
         let at = self.0.partition_point(|(known, _)| *known < index);
-        if self.0.get(at).is_none_or(|(known, _)| *known != index) {
+        let known = self.0.get(at);
+        (at, known.is_some_and(|(known, _)| *known == index))
+    }
+
+    fn find(&mut self, index: u32, look_up: &mut dyn FnMut(&mut Name)) -> &[u8] {
+        let (at, is_known) = self.place(index);
+        if !is_known {
             let mut name = Name::default();
             look_up(&mut name);
             self.0.insert(at, (index, name));

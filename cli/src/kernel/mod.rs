@@ -4,6 +4,7 @@
 pub mod connections;
 mod diag;
 pub mod interface;
+pub mod key;
 mod lock;
 pub mod netns;
 mod path_manager;

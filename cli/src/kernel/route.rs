@@ -11,6 +11,7 @@ use mptcp_codec::route::{
 };
 
 use super::interface::Names;
+use super::key::{key, Key};
 use super::socket::{receive_error, Socket, Written};
 use crate::error::Result;
 use crate::sys;
@@ -22,8 +23,8 @@ pub struct LinkEvent {
     /// Index of the interface; 0 where notifications were lost, and anything
     /// may have changed; [`ROUTES`] where a route changed.
     pub index: u32,
-    /// The address; none where it is about the interface itself.
-    pub address: Option<IpAddr>,
+    /// The address; 0 where it is about the interface itself.
+    pub address: Key,
     /// It exists. An address that may be a duplicate does not exist yet.
     pub present: bool,
     /// The interface is switched on.
@@ -149,7 +150,7 @@ impl RouteSocket {
     /// All interfaces and addresses there are, and the names of interfaces.
     pub fn look(&mut self, seen: &mut LinkEvents, names: &mut Names) -> Result<()> {
         seen.clear();
-        *names = Names::default();
+        names.clear();
         self.list(&request::dump_links, seen, Some(names))?;
         self.list(&dump_addresses, seen, None)
     }
@@ -217,12 +218,12 @@ impl RouteSocket {
 
     /// Hands out all addresses with the index of their interface. An address
     /// can be on several.
-    pub fn addresses(&mut self, each: &mut dyn FnMut(IpAddr, u32)) -> Result<()> {
+    pub fn addresses(&mut self, each: &mut dyn FnMut(Key, u32)) -> Result<()> {
         let mut seen = LinkEvents::new();
         self.list(&dump_addresses, &mut seen, None)?;
         for of in &seen {
-            if let Some(address) = of.address {
-                each(address, of.index);
+            if of.address != 0 {
+                each(of.address, of.index);
             }
         }
         Ok(())
@@ -456,7 +457,8 @@ fn decode<'m>(
             ];
             payloads(head, 8, &NUMBERS, &mut found)?;
             let [peer, local, wide] = found;
-            into.address = address_in(if local.is_empty() { peer } else { local });
+            let address = address_in(if local.is_empty() { peer } else { local });
+            into.address = address.map_or(0, key);
             let flags = match wide.len() {
                 0 => AddressFlags(flags.into()),
                 _ => AddressFlags(number_at(wide, 0)),
@@ -470,7 +472,7 @@ fn decode<'m>(
             into.present &= flags.0 & unusable == 0;
             into.permanent = flags.contains(AddressFlags::PERMANENT);
             into.usable = scope == <Address>::SCOPE_GLOBAL && flags.0 & passing == 0;
-            Ok(into.address.is_some())
+            Ok(into.address != 0)
         }
         message_type::NEWROUTE | message_type::DELROUTE => {
             into.index = ROUTES;

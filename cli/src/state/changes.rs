@@ -10,7 +10,7 @@ use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_im
 use crate::state::file::Setting;
 use crate::state::plan::{push_again, Action, Plan, Step};
 use crate::sys;
-use crate::text::{among, number, take, Text};
+use crate::text::{among, number, parse_number, take, Text};
 
 /// Carries out the steps of the plan. Signals that would end the program wait
 /// until they are done or undone.
@@ -47,7 +47,7 @@ pub fn carry_out(
             step.leave_out();
         } else if let Err(error) = refused {
             if !follows {
-                let error = error.within(command(path_manager, settings, step).as_bytes());
+                let error = within(path_manager, settings, step, error);
                 if !step.optional {
                     let line = step.line;
                     return Err(undo(path_manager, plan, settings, count, error).at(line));
@@ -205,13 +205,9 @@ fn try_change(
             path_manager.set_limits(&limits)
         }
         Action::Delete => {
-            if careful {
-                let mut found = Vec::new();
-                path_manager.endpoint(id_of(endpoint), &mut found)?;
-                if clashing(&found, endpoint).is_none() {
-                    // Somebody else has the id now.
-                    return Ok(());
-                }
+            // Somebody else may have the id now.
+            if careful && is_done(path_manager, step, &[])? {
+                return Ok(());
             }
             path_manager.delete_id(id_of(endpoint))
         }
@@ -304,7 +300,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
         (step.line, step.setting) = (setting.line, at);
         // Schedulers and path managers are listed.
         let mut offered = Vec::new();
-        let value = sys::text(&setting.value).unwrap_or("");
+        let value = setting.value.as_str();
         let list = [b"available_", name.as_bytes(), b"s"].concat();
         let mut error;
         if let Err(failed) = proc::mptcp(name.as_bytes(), &mut setting.before) {
@@ -318,7 +314,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
                     }
                 });
             }
-        } else if same_value(&setting.before, &setting.value) {
+        } else if same_value(sys::text(&setting.before).unwrap_or(""), value) {
             continue;
         } else if proc::mptcp(&list, &mut offered).is_ok()
             && !among(sys::text(&offered).unwrap_or(""), value)
@@ -333,21 +329,26 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
     }
 }
 
-/// Whether two values are the same, as numbers or as they are.
-fn same_value(one: &[u8], other: &[u8]) -> bool {
-    let digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
-    one == other || digits(one) && digits(other) && without_zeros(one) == without_zeros(other)
+/// Whether two values are the same, as they are or as numbers, which the kernel reads as C
+/// does.
+fn same_value(one: &str, other: &str) -> bool {
+    one == other || parse_number(one).is_some_and(|number| parse_number(other) == Some(number))
 }
 
-fn without_zeros(mut digits: &[u8]) -> &[u8] {
-    while let [b'0', rest @ ..] = digits {
-        digits = rest;
-    }
-    digits
+/// An error of the command of a step.
+#[cold]
+#[inline(never)]
+pub fn within(
+    path_manager: &mut PathManager,
+    settings: &[Setting],
+    step: &Step,
+    error: Error,
+) -> Error {
+    error.within(command(path_manager, settings, step).as_bytes())
 }
 
 /// The command of a step.
-pub fn command(path_manager: &mut PathManager, settings: &[Setting], step: &Step) -> Text {
+fn command(path_manager: &mut PathManager, settings: &[Setting], step: &Step) -> Text {
     let mut text = Text::default();
     let mut names = Names::default();
     let name = name_of(path_manager, &mut names, &step.endpoint);
@@ -364,5 +365,27 @@ pub fn name_of<'n>(
     match index_of(endpoint) {
         0 => &[],
         index => names.get(path_manager.fd(), index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel takes 010 for 8, and 0x10 for 16.
+    #[test]
+    fn values_of_settings_are_compared_as_the_kernel_reads_them() {
+        for (one, other, same) in [
+            ("120", "120", true),
+            ("00", "0", true),
+            ("0x78", "120", true),
+            ("0170", "120", true),
+            ("0120", "120", false),
+            ("default", "default", true),
+            ("default", "bpf", false),
+            ("", "0", false),
+        ] {
+            assert_eq!(same_value(one, other), same, "{one} {other}");
+        }
     }
 }

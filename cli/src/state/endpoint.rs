@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
-use crate::grammar::same;
+use crate::kernel::key::key_of;
 
 /// The address; 0.0.0.0 if it has none.
 pub fn address_of(endpoint: &Endpoint) -> IpAddr {
@@ -53,10 +53,8 @@ pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
     if let (Some(a), Some(b)) = (one.addr4(), other.addr4()) {
         return a == b && port_of(one) == port_of(other);
     }
-    match (one.address(), other.address()) {
-        (Some(a), Some(b)) => same(a, b) && port_of(one) == port_of(other),
-        _ => false,
-    }
+    let key = key_of(one);
+    key != 0 && key == key_of(other) && port_of(one) == port_of(other)
 }
 
 /// The endpoint that this one clashes with, if there is one.

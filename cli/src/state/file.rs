@@ -15,7 +15,6 @@
 //! anything is done, and all its mistakes are found.
 
 use std::cell::Cell;
-use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
@@ -26,6 +25,7 @@ use crate::grammar::batch::Line;
 use crate::grammar::endpoint::{self, Family, Prefix};
 use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
 use crate::iproute2::{self, Caller, Target};
+use crate::kernel::key::{is_ipv4, is_unique_local, key, key_of, Key};
 use crate::output::Output;
 use crate::session::Command;
 use crate::text::{find, number, parse_number, Text};
@@ -88,7 +88,7 @@ pub struct Setting {
     /// Its name in /proc/sys/net/mptcp.
     pub name: String,
     /// What it is to be.
-    pub value: Vec<u8>,
+    pub value: String,
     /// What it was, once that has been looked up.
     pub before: Vec<u8>,
 }
@@ -193,7 +193,7 @@ fn setting(file: &mut File, line: u32, words: &[&str]) -> Result<()> {
     if value.is_empty() || value.len() > 64 || value.bytes().any(|byte| byte < b' ') {
         return Err(Error::invalid(value, "invalid value"));
     }
-    let value = value.as_bytes().to_vec();
+    let value = String::from(*value);
     for setting in &mut file.settings {
         if setting.name == name {
             (setting.line, setting.value) = (line, value);
@@ -234,7 +234,7 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     endpoint::check_new(&given)?;
     let mut family = given.family();
     if let (Some(wanted), Some(of)) = (family, given.address()) {
-        if wanted != family_of(&of) {
+        if wanted != family_of(key(of)) {
             let why = "the address is of the other family";
             return Err(Error::invalid(word(wanted), why));
         }
@@ -310,10 +310,10 @@ fn too_many(words: &[&str]) -> Error {
 }
 
 /// The family of an address.
-pub fn family_of(address: &IpAddr) -> Family {
-    match address {
-        IpAddr::V4(_) => Family::V4,
-        IpAddr::V6(_) => Family::V6,
+pub fn family_of(address: Key) -> Family {
+    match is_ipv4(address) {
+        true => Family::V4,
+        false => Family::V6,
     }
 }
 
@@ -392,15 +392,9 @@ fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
 }
 
 /// Whether an address is of a family and a prefix, where they are given.
-fn within(address: IpAddr, family: Option<Family>, prefix: Option<Prefix>) -> bool {
-    family.is_none_or(|family| family == family_of(&address))
+fn within(address: Key, family: Option<Family>, prefix: Option<Prefix>) -> bool {
+    family.is_none_or(|family| family == family_of(address))
         && prefix.is_none_or(|prefix| prefix.contains(address))
-}
-
-/// Whether an address is unique local (fc00::/7): no host of the Internet
-/// answers it.
-pub fn is_unique_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(v6) if v6.octets()[0] & 0xfe == 0xfc)
 }
 
 impl Default for File {
@@ -427,13 +421,21 @@ impl File {
     }
 
     /// Whether an interface has a default route for this address.
-    pub fn is_uplink(&self, index: u32, address: IpAddr) -> bool {
-        self.uplinks.contains(&(index, family_of(&address)))
+    pub fn is_uplink(&self, index: u32, address: Key) -> bool {
+        self.uplinks.contains(&(index, family_of(address)))
+    }
+
+    /// Whether a line that writes out this address counts: with `uplink` only while its
+    /// interface has a default route.
+    #[inline(never)]
+    pub fn has_uplink(&self, declared: &Declared, address: Key) -> bool {
+        let is_uplink = |index| self.is_uplink(index, address);
+        !declared.uplink || declared.index().is_some_and(is_uplink)
     }
 
     /// Whether a line without an address stands for this one of an interface,
     /// as far as that depends on the file.
-    pub fn stands_for(&self, declared: &Declared, index: u32, address: IpAddr) -> bool {
+    pub fn stands_for(&self, declared: &Declared, index: u32, address: Key) -> bool {
         declared.covers(index, address)
             && (!declared.uplink || self.is_uplink(index, address))
             && !self.ignored.iter().any(|ignored| {
@@ -446,11 +448,12 @@ impl File {
     /// its interface without an address.
     pub fn names(&self, endpoint: &Endpoint) -> bool {
         let index = endpoint.if_idx().unwrap_or(0);
-        let ours = |declared: &Declared| match endpoint.address() {
-            Some(address) if declared.spread => {
+        let address = key_of(endpoint);
+        let ours = |declared: &Declared| match declared.spread {
+            true => {
                 declared.covers(index, address) && port_of(endpoint) == port_of(&declared.endpoint)
             }
-            _ => !declared.is_unbound() && clashes(&declared.endpoint, endpoint),
+            false => !declared.is_unbound() && clashes(&declared.endpoint, endpoint),
         };
         self.endpoints.iter().any(ours)
     }
@@ -461,8 +464,8 @@ impl File {
         &mut self,
         each: &mut dyn FnMut(&str, &mut Vec<u32>) -> Result<()>,
     ) -> Result<()> {
-        for line in self.endpoints.iter_mut().chain(&mut self.ignored) {
-            if !line.dev.is_empty() {
+        for lines in &mut [&mut self.endpoints, &mut self.ignored] {
+            for line in lines.iter_mut().filter(|line| !line.dev.is_empty()) {
                 each(&line.dev, &mut line.indexes)?;
             }
         }
@@ -483,7 +486,7 @@ impl Declared {
 
     /// Whether it is without an address, and this one is among those of its
     /// interfaces.
-    fn covers(&self, index: u32, address: IpAddr) -> bool {
+    fn covers(&self, index: u32, address: Key) -> bool {
         let local = is_unique_local(address);
         self.spread
             && self.indexes.contains(&index)
@@ -491,7 +494,7 @@ impl Declared {
             && (!local
                 || self
                     .prefix
-                    .is_some_and(|prefix| is_unique_local(prefix.address)))
+                    .is_some_and(|prefix| is_unique_local(key(prefix.address))))
     }
 
     /// Its interface was waited for and did not come: it stands for nothing.

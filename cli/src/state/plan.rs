@@ -9,7 +9,6 @@
 //! along, and one that differs makes another endpoint.
 
 use std::cell::Cell;
-use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
@@ -18,7 +17,8 @@ use super::endpoint::{
 };
 use crate::error::{Error, Result};
 use crate::grammar::endpoint::CHANGEABLE;
-use crate::grammar::{limits, same};
+use crate::grammar::limits;
+use crate::kernel::key::{self, key_of, Key};
 use crate::kernel::{LinkEvent, LinkEvents};
 use crate::state::file::{
     put_endpoint, put_limits, put_number, put_setting, Declared, File, Setting,
@@ -42,13 +42,12 @@ fn fits(one: &Endpoint, other: &Endpoint) -> bool {
 /// Whether the interface can carry packets.
 fn usable(seen: &LinkEvents, index: u32) -> bool {
     seen.iter()
-        .any(|of| of.index == index && of.address.is_none() && of.usable)
+        .any(|of| of.index == index && of.address == 0 && of.usable)
 }
 
 /// Whether an interface has the address.
-pub fn is_local(seen: &LinkEvents, address: IpAddr) -> bool {
-    seen.iter()
-        .any(|of| of.present && of.address.is_some_and(|found| same(found, address)))
+pub fn is_local(seen: &LinkEvents, address: Key) -> bool {
+    address != 0 && seen.iter().any(|of| of.present && of.address == address)
 }
 
 /// Whether new connections can have an address as their source, and its
@@ -59,9 +58,7 @@ pub fn is_source(seen: &LinkEvents, of: &LinkEvent) -> bool {
 
 /// Whether a line without an address stands for this one.
 pub fn is_meant(file: &File, declared: &Declared, seen: &LinkEvents, of: &LinkEvent) -> bool {
-    of.address
-        .is_some_and(|address| file.stands_for(declared, of.index, address))
-        && is_source(seen, of)
+    of.address != 0 && file.stands_for(declared, of.index, of.address) && is_source(seen, of)
 }
 
 /// What is known of each id, as bits. No id, which is 0, has none of them.
@@ -137,6 +134,35 @@ pub enum Action {
     Held,
 }
 
+/// What is known of the subflows from an endpoint between two looks at them.
+#[derive(Copy, Clone, Debug)]
+pub struct Subflows {
+    /// When to add the endpoint again, as [`sys::milliseconds`](crate::sys::milliseconds)
+    /// counts; `u64::MAX` while it is of use, and while only a route can help.
+    pub next: u64,
+    /// How long to wait then.
+    pub pause: u64,
+    /// No route leads from it.
+    pub unrouted: bool,
+    /// Some connection has one, or opens one.
+    pub alive: bool,
+    /// See there.
+    pub opening: bool,
+}
+
+impl Subflows {
+    /// How long to wait at first, in milliseconds.
+    pub const FIRST_PAUSE: u64 = 2000;
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        next: u64::MAX,
+        pause: Self::FIRST_PAUSE,
+        unrouted: false,
+        alive: false,
+        opening: false,
+    };
+}
+
 /// One change, as the kernel can be asked for it.
 #[derive(Debug)]
 pub struct Step {
@@ -162,6 +188,8 @@ pub struct Step {
     pub asked: EndpointFlags,
     /// To add: the id that it had when it last existed, 0 if none is known.
     pub had: u8,
+    /// The subflows from it, when last looked at.
+    pub subflows: Subflows,
     /// Why it was left out.
     pub error: Option<Error>,
 }
@@ -181,6 +209,7 @@ impl Step {
             optional: false,
             asked: flags_of(endpoint),
             had: 0,
+            subflows: Subflows::UNKNOWN,
             error: None,
         }
     }
@@ -226,7 +255,7 @@ impl Step {
     pub fn setting<'s>(&self, settings: &'s [Setting]) -> Option<(&'s str, &'s [u8])> {
         let setting = settings.get(self.setting)?;
         let value = match self.action {
-            Action::Setting => &setting.value,
+            Action::Setting => setting.value.as_bytes(),
             Action::Restore => &setting.before,
             _ => return None,
         };
@@ -343,7 +372,7 @@ pub struct Plan {
     pub ids: Ids,
     /// Addresses of living subflows, once they have been looked up: an endpoint
     /// that has one is not deleted for an id.
-    pub busy: Vec<IpAddr>,
+    pub busy: Vec<Key>,
     /// They have been.
     pub surveyed: bool,
     /// Whether an id depends on [`busy`](Self::busy), which is not known.
@@ -422,15 +451,15 @@ impl Plan {
                 push_again(&mut self.wanted, &step);
             }
             for of in &self.seen {
-                let Some(address) = of.address else { continue };
                 if !is_meant(file, declared, &self.seen, of) {
                     continue;
                 }
-                step.endpoint = step.endpoint.with_address(address).with_if_idx(of.index);
+                let endpoint = step.endpoint.with_address(key::address(of.address));
+                step.endpoint = endpoint.with_if_idx(of.index);
                 let nearer = |other: &Declared| {
                     other.stands.get() && clashes(&other.endpoint, &step.endpoint)
                         || other.rank() > declared.rank()
-                            && file.stands_for(other, of.index, address)
+                            && file.stands_for(other, of.index, of.address)
                 };
                 if room > 0
                     && !among(&self.wanted, &step.endpoint)
@@ -446,11 +475,10 @@ impl Plan {
 
     /// Whether a line writes out an address and wants it now.
     fn stands(&self, file: &File, declared: &Declared) -> bool {
-        let address = address_of(&declared.endpoint);
-        let is_uplink = |index| file.is_uplink(index, address);
+        let address = key_of(&declared.endpoint);
         !declared.spread
             && !declared.is_unbound()
-            && (!declared.uplink || declared.index().is_some_and(is_uplink))
+            && file.has_uplink(declared, address)
             && (!self.follows
                 || declared.dev.is_empty()
                 || declared
@@ -465,8 +493,7 @@ impl Plan {
             self.unsure.set(true);
             return true;
         }
-        let address = address_of(endpoint);
-        self.busy.iter().any(|of| same(*of, address))
+        self.busy.contains(&key_of(endpoint))
     }
 
     /// One of the endpoints from `begin` on has the id of the line: that which
@@ -611,6 +638,9 @@ impl Plan {
                 step.had = id;
             } else if (differ & !CHANGEABLE).0 == 0 && fits(&step.endpoint, existing) {
                 step.endpoint = existing.with_flags(flags_of(&step.endpoint));
+                if let Some(own) = own {
+                    step.subflows = own.subflows;
+                }
                 if again.contains(existing) {
                     continue;
                 }
@@ -683,9 +713,11 @@ impl Plan {
         Ok(())
     }
 
-    /// Leaves out additions that a kernel with this much room would refuse.
-    pub fn leave_out(&mut self, room: usize) {
+    /// Leaves out additions that a kernel with this much room would refuse; returns
+    /// whether others are left.
+    pub fn leave_out(&mut self, room: usize) -> bool {
         let mut count = self.present.len();
+        let mut left = false;
         for step in &mut self.steps {
             match step.action {
                 Action::Flush => count = 0,
@@ -695,7 +727,9 @@ impl Plan {
                 Action::Add => count += 1,
                 _ => {}
             }
+            left |= step.error.is_none();
         }
+        left
     }
 }
 
@@ -804,7 +838,7 @@ mod tests {
 
         fn endpoint(&mut self, id: u8) -> Endpoint {
             let flags = [1, 2, 3, 4, 6, 10, 14, 34];
-            let address = IpAddr::from([10, 0, 0, self.below(6) as u8]);
+            let address = std::net::IpAddr::from([10, 0, 0, self.below(6) as u8]);
             let mut endpoint = Endpoint::new(address)
                 .with_port(self.below(2) as u16)
                 .with_flags(EndpointFlags(flags[self.below(8) as usize]));
@@ -851,7 +885,7 @@ mod tests {
             let mut busy = Vec::new();
             for existing in &present {
                 if random.below(3) == 0 {
-                    busy.push(address_of(existing));
+                    busy.push(key_of(existing));
                 }
             }
             let mut plan = Plan {
@@ -929,7 +963,7 @@ mod tests {
                 let wanted = wish
                     .iter()
                     .find(|wanted| clashes(&wanted.endpoint, existing));
-                let live = follow && busy.contains(&address_of(existing));
+                let live = follow && busy.contains(&key_of(existing));
                 let fitted = wanted.is_some_and(|wanted| {
                     holds(existing, wanted)
                         && !is_implicit(existing)
@@ -990,14 +1024,14 @@ mod tests {
     fn seen() -> LinkEvents {
         let link = |index, usable| LinkEvent {
             index,
-            address: None,
+            address: 0,
             present: true,
             up: usable,
             usable,
             permanent: false,
         };
         let address = |index, address: &str, usable| LinkEvent {
-            address: Some(address.parse().expect("an address")),
+            address: key::key(address.parse().expect("an address")),
             ..link(index, usable)
         };
         vec![
@@ -1132,8 +1166,8 @@ mod tests {
         for (busy, exact, expected) in [
             (None, false, 0),
             (Some(vec![]), false, 5),
-            (Some(vec![IpAddr::from([10, 1, 0, 1])]), false, 0),
-            (Some(vec![IpAddr::from([10, 1, 0, 1])]), true, 5),
+            (Some(vec![key::key([10, 1, 0, 1].into())]), false, 0),
+            (Some(vec![key::key([10, 1, 0, 1].into())]), true, 5),
         ] {
             let unknown = busy.is_none();
             let text = if exact {

@@ -2,11 +2,12 @@
 
 use mptcp_codec::{generic, route};
 
-use super::{timeout, with_file, Complaints, Job};
+use super::{timeout, with_file, Job};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::milliseconds;
 use crate::iproute2::STANDARD_INPUT;
+use crate::kernel::key::key_of;
 use crate::kernel::{receive_error, LinkEvents, NewsSocket, PathManager, CHANGES};
 use crate::session::{Command, Does, Session};
 use crate::state::endpoint::address_of;
@@ -76,7 +77,7 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
         job.reporter.flush();
         out.begin_list("");
         let prints = apply.dry_run || out.style.json;
-        job.account(path_manager, out, prints, &mut Complaints::default());
+        job.account(path_manager, out, prints);
         out.end_list();
         if late != 0 {
             job.reporter.status = late;
@@ -109,10 +110,11 @@ impl Job {
             return self.carry_out(path_manager);
         }
         let plan = &mut self.plan;
+        let mut room = MOST_ENDPOINTS;
         if plan.steps.iter().any(|step| step.spread) {
-            plan.leave_out(room(path_manager.maximum()));
+            room = self::room(path_manager.maximum());
         }
-        if plan.steps.iter().any(|step| step.error.is_none()) {
+        if plan.leave_out(room) {
             self.reporter.status = status::WOULD_CHANGE;
         }
         Ok(())
@@ -179,13 +181,16 @@ fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
 /// `GENL_ID_CTRL`, the group in which families are announced.
 const FAMILIES: &[u32] = &[16];
 
+/// As many as there are ids.
+const MOST_ENDPOINTS: usize = 255;
+
 /// How many endpoints a kernel with this maximum of the limits has room for.
 fn room(maximum: u32) -> usize {
     // Since Linux 7.2 limits go up to 64, and endpoints to the number of ids.
     if maximum < 64 {
         maximum as usize
     } else {
-        255
+        MOST_ENDPOINTS
     }
 }
 
@@ -204,20 +209,17 @@ const ADDRESS: &str = "address ";
 /// What a line names that does not exist yet, as the message has it; empty if
 /// nothing is missing.
 fn lack(file: &File, declared: &Declared, seen: &LinkEvents) -> &'static str {
-    let address = address_of(&declared.endpoint);
     if !declared.dev.is_empty() && declared.indexes.is_empty() {
-        "interface "
-    } else if declared.spread {
-        if seen.iter().any(|of| is_meant(file, declared, seen, of)) {
-            ""
-        } else {
-            "an address of "
-        }
-    } else if declared.uplink
-        && !declared
-            .index()
-            .is_some_and(|index| file.is_uplink(index, address))
-    {
+        return "interface ";
+    }
+    if declared.spread {
+        return match seen.iter().any(|of| is_meant(file, declared, seen, of)) {
+            true => "",
+            false => "an address of ",
+        };
+    }
+    let address = key_of(&declared.endpoint);
+    if !file.has_uplink(declared, address) {
         "a default route of "
     } else if is_local(seen, address) || declared.is_translated() {
         ""

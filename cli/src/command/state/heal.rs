@@ -10,18 +10,16 @@
 //! of the path manager, this one has no effect, and hears this network namespace
 //! only. While no socket of an endpoint's address ends, nothing wakes the program.
 
-use std::net::IpAddr;
-
 use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
-use crate::grammar::same;
 use crate::kernel::connections::{is_alive, is_fallback, is_joined, survey, Found};
+use crate::kernel::key::{address, is_ipv4, key, key_of, Key};
 use crate::kernel::{Diagnostics, RouteSocket};
-use crate::state::endpoint::{address_of, flags_of, index_of};
-use crate::state::plan::{among, Plan, Step};
+use crate::state::endpoint::{clashing, flags_of, index_of};
+use crate::state::plan::{Plan, Step, Subflows};
 use crate::sys::{self, Fd, Polled};
 
 /// Room for notifications; those that find none are no loss: one is enough.
@@ -38,29 +36,15 @@ const SHARE: u64 = 50;
 /// Routes to this many peers are looked up for an endpoint.
 const PEERS: usize = 8;
 /// In the place of a peer to which no subflow can be opened.
-const NONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-
-/// An endpoint from which subflows are opened.
-#[derive(Copy, Clone)]
-struct Path {
-    endpoint: Endpoint,
-    /// When to add it again; `u64::MAX` while it is of use, and while only a
-    /// route can help.
-    next: u64,
-    pause: u64,
-    /// No route leads from it.
-    unrouted: bool,
-    /// Some connection has a subflow from it, or opens one.
-    alive: bool,
-    opening: bool,
-}
+const NONE: Key = 0;
 
 /// What is known of paths between two looks.
 #[derive(Default)]
 pub struct Healer {
     ends: Option<Diagnostics>,
     asks: Option<Diagnostics>,
-    paths: Vec<Path>,
+    /// An endpoint waits for a route.
+    waits: bool,
     /// A route changed since the last look.
     rerouted: bool,
     /// When to look.
@@ -101,7 +85,7 @@ impl Healer {
 
     /// Whether an endpoint waits for a route.
     pub fn waits_for_routes(&self) -> bool {
-        self.paths.iter().any(|path| path.unrouted)
+        self.waits
     }
 
     /// Takes the news that a route changed.
@@ -120,10 +104,9 @@ impl Healer {
         };
         let mut matters = false;
         ends.ends(&mut |socket| {
-            if let Some(address) = socket.ends()[0].address() {
-                let has = |step: &Step| same(address_of(&step.endpoint), address);
-                matters |= own.iter().any(has);
-            }
+            let address = socket.ends()[0].address().map_or(0, key);
+            let has = |step: &Step| key_of(&step.endpoint) == address;
+            matters |= own.iter().any(has);
         })?;
         if matters {
             let soon = sys::milliseconds() + FIRST_PAUSE / 5;
@@ -145,33 +128,25 @@ impl Healer {
         let start = sys::milliseconds();
         self.at = u64::MAX;
         self.muted = false;
-        let known = core::mem::take(&mut self.paths);
-        for endpoint in &plan.present {
+        let Plan {
+            present,
+            own,
+            again,
+            ..
+        } = plan;
+        for step in &mut *own {
             let roles = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
-            if flags_of(endpoint) & roles == EndpointFlags::SUBFLOW && among(&plan.own, endpoint) {
-                let mut path = Path {
-                    endpoint: *endpoint,
-                    next: u64::MAX,
-                    pause: 2 * FIRST_PAUSE,
-                    unrouted: false,
-                    alive: false,
-                    opening: false,
-                };
-                if let Some(known) = known.iter().find(|known| known.endpoint == *endpoint) {
-                    path.next = known.next;
-                    path.pause = known.pause;
-                    path.unrouted = known.unrouted;
-                }
-                self.paths.push(path);
-            }
+            let opens = |present: &Endpoint| flags_of(present) & roles == EndpointFlags::SUBFLOW;
+            // Of those that open none, none is missing.
+            step.subflows.alive = !clashing(present, &step.endpoint).is_some_and(opens);
+            step.subflows.opening = false;
         }
         let asks = match self.asks.take() {
             Some(asks) => asks,
             None => Diagnostics::open(buffer)?,
         };
-        let paths = &mut self.paths;
         // Of each connection, if one more subflow can be opened from here.
-        let mut peers: Vec<IpAddr> = Vec::new();
+        let mut peers: Vec<Key> = Vec::new();
         survey(self.asks.insert(asks), &mut |found| {
             match found {
                 Found::Connection { socket, .. } => {
@@ -179,15 +154,15 @@ impl Healer {
                     let has = info.and_then(|info| info.subflows()).unwrap_or(0);
                     let most = info.and_then(|info| info.subflows_max()).unwrap_or(0);
                     let lives = socket.state() == State::Established && !is_fallback(socket);
-                    let remote = socket.ends()[1].address().filter(|_| lives && has < most);
-                    peers.push(remote.unwrap_or(NONE).to_canonical());
+                    let remote = socket.ends()[1].address().map_or(NONE, key);
+                    peers.push(if lives && has < most { remote } else { NONE });
                 }
                 Found::Subflow { of, socket, flags } => {
-                    let local = socket.ends()[0].address().unwrap_or(NONE);
-                    for path in &mut *paths {
-                        if same(address_of(&path.endpoint), local) {
-                            path.alive |= is_alive(socket.state());
-                            path.opening |= socket.state() == State::SynSent;
+                    let local = socket.ends()[0].address().map_or(0, key);
+                    for step in &mut *own {
+                        if key_of(&step.endpoint) == local {
+                            step.subflows.alive |= is_alive(socket.state());
+                            step.subflows.opening |= socket.state() == State::SynSent;
                         }
                     }
                     let ends = SubflowFlags::MCAP_REM | SubflowFlags::MCAP_LOC;
@@ -201,13 +176,13 @@ impl Healer {
         })?;
         let now = sys::milliseconds();
         let rerouted = core::mem::take(&mut self.rerouted);
-        for path in &mut self.paths {
-            let address = address_of(&path.endpoint).to_canonical();
-            let fits = |peer: &IpAddr| *peer != NONE && peer.is_ipv4() == address.is_ipv4();
+        let mut waits = false;
+        for step in own {
+            let path = &mut step.subflows;
+            let source = key_of(&step.endpoint);
+            let fits = |peer: &Key| *peer != NONE && is_ipv4(*peer) == is_ipv4(source);
             if path.alive || !peers.iter().any(fits) {
-                path.next = u64::MAX;
-                path.pause = 2 * FIRST_PAUSE;
-                path.unrouted = false;
+                *path = Subflows::UNKNOWN;
                 continue;
             }
             if path.next == u64::MAX && !path.unrouted {
@@ -217,44 +192,41 @@ impl Healer {
             if is_time {
                 path.next = now + path.pause;
             }
-            if path.opening || !(is_time || path.unrouted && rerouted) {
-                continue;
-            }
-            // Without a route IPv4 sends to the link of the interface all the
-            // same: that may work, but a route that comes is another matter.
-            let mut is_routed = false;
-            let mut is_sent = false;
-            let mut left = PEERS;
-            for peer in &peers {
-                if left == 0 || !fits(peer) {
-                    continue;
+            if !path.opening && (is_time || path.unrouted && rerouted) {
+                // Without a route IPv4 sends to the link of the interface all the
+                // same: that may work, but a route that comes is another matter.
+                let mut is_routed = false;
+                let mut is_sent = false;
+                for peer in peers.iter().copied().filter(fits).take(PEERS) {
+                    let mut lookup = Lookup::new(address(peer)).with_source(address(source));
+                    if index_of(&step.endpoint) != 0 {
+                        lookup = lookup.with_output(index_of(&step.endpoint));
+                    }
+                    is_sent |= ask.has_route(&lookup)?;
+                    lookup = lookup.matching_route();
+                    is_routed |= ask.has_route(&lookup)?;
                 }
-                left -= 1;
-                let mut lookup = Lookup::new(*peer).with_source(address);
-                if index_of(&path.endpoint) != 0 {
-                    lookup = lookup.with_output(index_of(&path.endpoint));
+                let waited = core::mem::replace(&mut path.unrouted, !is_routed);
+                if !is_sent {
+                    // Only a route can help, unless it came before it was waited
+                    // for.
+                    path.pause = Subflows::FIRST_PAUSE;
+                    path.next = match waited {
+                        true => u64::MAX,
+                        false => now + FIRST_PAUSE,
+                    };
+                } else if is_time || waited && is_routed {
+                    path.pause = LONGEST_PAUSE.min(2 * path.pause);
+                    path.next = now + path.pause;
+                    if let Some(present) = clashing(present, &step.endpoint) {
+                        again.push(*present);
+                    }
                 }
-                is_sent |= ask.has_route(&lookup)?;
-                is_routed |= ask.has_route(&lookup.matching_route())?;
             }
-            let waited = core::mem::replace(&mut path.unrouted, !is_routed);
-            if !is_sent {
-                // Only a route can help, unless it came before it was waited
-                // for.
-                path.pause = 2 * FIRST_PAUSE;
-                path.next = match waited {
-                    true => u64::MAX,
-                    false => now + FIRST_PAUSE,
-                };
-            } else if is_time || waited && is_routed {
-                path.pause = LONGEST_PAUSE.min(2 * path.pause);
-                path.next = now + path.pause;
-                plan.again.push(path.endpoint);
-            }
-        }
-        for path in &self.paths {
+            waits |= path.unrouted;
             self.at = self.at.min(path.next);
         }
+        self.waits = waits;
         let end = sys::milliseconds();
         self.busy_until = end + PAUSE.max(SHARE * (end - start));
         Ok(())

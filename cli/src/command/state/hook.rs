@@ -79,16 +79,18 @@ impl Hooks {
     /// there is none.
     #[inline(never)]
     fn call_for(&mut self, endpoint: &Endpoint) -> Option<&mut Call> {
-        let same = |call: &Call| call.stage != Stage::Over && clashes(&call.endpoint, endpoint);
-        if let Some(at) = self.calls.iter().position(same) {
-            return self.calls.get_mut(at);
+        let mut unused = self.calls.len();
+        for (at, call) in self.calls.iter().enumerate() {
+            if call.stage == Stage::Over {
+                unused = at;
+            } else if clashes(&call.endpoint, endpoint) {
+                return self.calls.get_mut(at);
+            }
         }
-        let over = |call: &Call| call.stage == Stage::Over;
-        let at = self.calls.iter().position(over).unwrap_or_else(|| {
+        if unused == self.calls.len() {
             self.calls.push(Call::default());
-            self.calls.len() - 1
-        });
-        let call = self.calls.get_mut(at)?;
+        }
+        let call = self.calls.get_mut(unused)?;
         call.endpoint = *endpoint;
         call.stage = Stage::Wanted;
         call.next = u64::MAX;
@@ -100,25 +102,22 @@ impl Hooks {
 
     /// Holds back what is added by the plan and not prepared.
     pub fn hold_back(&mut self, plan: &mut Plan) {
-        for call in &mut self.calls {
-            call.planned = false;
-        }
         for step in &mut plan.steps {
-            let endpoint = step.endpoint;
+            let endpoint = &step.endpoint;
             if step.action != Action::Add {
                 continue;
             }
-            let Some(call) = self.call_for(&endpoint) else {
+            let Some(call) = self.call_for(endpoint) else {
                 continue;
             };
             call.planned = true;
-            let same = id_of(&call.endpoint) == id_of(&endpoint)
-                && index_of(&call.endpoint) == index_of(&endpoint);
+            let same = id_of(&call.endpoint) == id_of(endpoint)
+                && index_of(&call.endpoint) == index_of(endpoint);
             match call.stage {
                 Stage::Prepared if same => continue,
                 // What was prepared is not what is added now.
                 Stage::Prepared => call.stage = Stage::Gone,
-                Stage::Wanted | Stage::Failed if call.child.is_none() => call.endpoint = endpoint,
+                Stage::Wanted | Stage::Failed if call.child.is_none() => call.endpoint = *endpoint,
                 _ => {}
             }
             step.action = Action::Held;
@@ -126,7 +125,8 @@ impl Hooks {
         // What is not to be added now is not called again.
         for call in &mut self.calls {
             let adds = matches!(call.stage, Stage::Wanted | Stage::Failed);
-            if adds && !call.planned && call.child.is_none() {
+            let planned = core::mem::take(&mut call.planned);
+            if adds && !planned && call.child.is_none() {
                 call.stage = Stage::Over;
                 call.next = u64::MAX;
             }

@@ -16,11 +16,12 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::Family;
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::connections::{is_alive, survey, Found};
+use crate::kernel::key::{key, key_of, Key};
 use crate::kernel::{interface, Diagnostics, Lock, Names, PathManager, RouteSocket};
 use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
-use crate::state::changes::{carry_out, command, compare_settings, entries, name_of};
+use crate::state::changes::{carry_out, compare_settings, entries, name_of, within};
 use crate::state::endpoint::address_of;
 use crate::state::file::{as_index, is_pattern, matches_pattern, parse, File, Setting};
 use crate::state::members::members;
@@ -132,6 +133,7 @@ struct Job {
     buffer: Option<u32>,
     /// The kernel's maximum of the limits; 0 if not looked up.
     maximum: u32,
+    complaints: Complaints,
 }
 
 /// Reads a state file and does with it what is to be done; returns the exit
@@ -198,6 +200,7 @@ impl Job {
             lock: Lock::default(),
             buffer: session.receive_buffer(),
             maximum: 0,
+            complaints: Complaints::default(),
         }
     }
 
@@ -208,7 +211,7 @@ impl Job {
         ask.look(&mut self.plan.seen, &mut self.names)?;
         self.find_interfaces(path_manager.fd())?;
         for declared in &mut self.file.endpoints {
-            declared.local |= is_local(&self.plan.seen, address_of(&declared.endpoint));
+            declared.local |= is_local(&self.plan.seen, key_of(&declared.endpoint));
         }
         let File {
             endpoints, uplinks, ..
@@ -289,7 +292,7 @@ impl Job {
             if living_subflows(self.buffer, &mut plan.busy).is_err() {
                 // Whether something would be lost is unknown: all stay.
                 for existing in &plan.present {
-                    plan.busy.push(address_of(existing));
+                    plan.busy.push(key_of(existing));
                 }
             }
             plan.steps.truncate(steps);
@@ -305,17 +308,10 @@ impl Job {
     /// Prints what was done, if `prints`, and reports what was not, unless that
     /// was the last time.
     #[inline(never)]
-    fn account(
-        &mut self,
-        path_manager: &mut PathManager,
-        out: &mut Output,
-        prints: bool,
-        complaints: &mut Complaints,
-    ) {
+    fn account(&mut self, path_manager: &mut PathManager, out: &mut Output, prints: bool) {
+        let complaints = &mut self.complaints;
         for mistake in &self.plan.mistakes {
-            if complaints.is_new(mistake, mistake.line(), IpAddr::from([0; 4])) {
-                self.reporter.report(mistake);
-            }
+            complaints.report(mistake, &mut self.reporter);
             complaints.failed |= mistake.status() != 0;
         }
         let settings = &self.file.settings;
@@ -331,7 +327,7 @@ impl Job {
             let line = if step.has_endpoint() { 0 } else { step.line };
             if complaints.is_new(&error, line, address_of(&step.endpoint)) {
                 if error.status() != 0 {
-                    error = error.within(command(path_manager, settings, step).as_bytes());
+                    error = within(path_manager, settings, step, error);
                 }
                 self.reporter.report(&error.at(step.line));
             }
@@ -395,6 +391,13 @@ impl Complaints {
         self.about.clear();
     }
 
+    /// Reports what was not complained of the last time.
+    fn report(&mut self, error: &Error, reporter: &mut Reporter) {
+        if self.is_new(error, error.line(), IpAddr::from([0; 4])) {
+            reporter.report(error);
+        }
+    }
+
     /// Whether a complaint was not made the last time: of a line or none,
     /// about an address or none.
     fn is_new(&mut self, error: &Error, line: u32, address: IpAddr) -> bool {
@@ -425,12 +428,12 @@ fn index_of(fd: &Fd, dev: &str) -> Result<Option<u32>> {
 
 /// Adds the local addresses of the subflows that live.
 #[inline(never)]
-fn living_subflows(buffer: Option<u32>, into: &mut Vec<IpAddr>) -> Result<()> {
+fn living_subflows(buffer: Option<u32>, into: &mut Vec<Key>) -> Result<()> {
     let mut diagnostics = Diagnostics::open(buffer)?;
     survey(&mut diagnostics, &mut |found| {
         match found {
             Found::Subflow { socket, .. } if is_alive(socket.state()) => {
-                into.extend(socket.ends()[0].address());
+                into.push(socket.ends()[0].address().map_or(0, key));
             }
             _ => {}
         }

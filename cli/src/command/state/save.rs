@@ -9,12 +9,11 @@ use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{Result, Status};
 use crate::iproute2::STANDARD_INPUT;
+use crate::kernel::key::{is_ipv4, is_unique_local, key_of};
 use crate::kernel::{proc, LinkEvents};
 use crate::session::{Command, Does, Session};
 use crate::state::endpoint::{address_of, index_of, is_implicit, port_of};
-use crate::state::file::{
-    family_of, is_unique_local, put_endpoint, put_family, put_limits, put_name, put_setting,
-};
+use crate::state::file::{family_of, put_endpoint, put_family, put_limits, put_name, put_setting};
 use crate::state::plan::is_source;
 use crate::sys::{self, Fd};
 use crate::text::{take, vanished, Text};
@@ -97,10 +96,9 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
         }
         put_endpoint(out, &line, dev.as_bytes());
         if leased {
-            let address = address_of(endpoint);
-            put_family(out, Some(family_of(&address)));
+            put_family(out, Some(family_of(key_of(endpoint))));
             out.bytes(b" # ");
-            out.address(address);
+            out.address(address_of(endpoint));
         }
         out.byte(b'\n');
     }
@@ -110,16 +108,16 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
 /// the next lease: if it is the only one of its family that the interface stands
 /// for, the line does without it.
 fn is_leased(endpoint: &Endpoint, seen: &LinkEvents) -> bool {
-    let address = address_of(endpoint);
+    let address = key_of(endpoint);
     let mut leased = false;
     for of in seen {
-        let Some(other) = of.address else { continue };
         if of.index == index_of(endpoint)
+            && of.address != 0
             && is_source(seen, of)
-            && other.is_ipv4() == address.is_ipv4()
-            && !is_unique_local(other)
+            && is_ipv4(of.address) == is_ipv4(address)
+            && !is_unique_local(of.address)
         {
-            if other != address || of.permanent {
+            if of.address != address || of.permanent {
                 return false;
             }
             leased = true;

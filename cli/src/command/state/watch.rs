@@ -1,24 +1,23 @@
 //! `watch`.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use mptcp_codec::route;
 
 use super::heal::Healer;
 use super::hook::Hooks;
 use super::log::Stream;
-use super::{routes, timeout, with_file, Complaints, Job, LONGEST_PAUSE};
+use super::{routes, timeout, with_file, Job, LONGEST_PAUSE};
 use crate::args::Options;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::same;
 use crate::iproute2::STANDARD_INPUT;
+use crate::kernel::key::key_of;
 use crate::kernel::LinkEvent;
 use crate::kernel::{receive_error, NewsSocket, PathManager, CHANGES, ROUTES};
 use crate::output::Output;
 use crate::session::{Command, Does, Session};
 use crate::state::changes::entries;
-use crate::state::endpoint::{address_of, clashes};
+use crate::state::endpoint::clashes;
 use crate::state::file::{Declared, File};
 use crate::state::plan::{among, remember, Action, Plan};
 use crate::sys::{self, Fd, Polled, Signals};
@@ -53,7 +52,6 @@ struct Follower<'j> {
     /// It is the last round, in which the endpoints of the file go.
     last: bool,
     healer: Healer,
-    complaints: Complaints,
     json: bool,
     output: Stream,
     errors: Stream,
@@ -100,7 +98,6 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
         let mut follower = Follower {
             job,
             options: watch,
-            complaints: Complaints::default(),
             fresh: true,
             first: true,
             last: false,
@@ -192,9 +189,9 @@ impl Follower<'_> {
                 Ok(()) => {}
             }
             if made {
-                self.complaints.turn();
+                self.job.complaints.turn();
             }
-            if core::mem::take(&mut self.complaints.failed) {
+            if core::mem::take(&mut self.job.complaints.failed) {
                 self.due = self.due.min(sys::milliseconds() + self.pause);
                 self.pause = LONGEST_PAUSE.min(2 * self.pause);
             }
@@ -264,7 +261,7 @@ impl Follower<'_> {
         news.news(&mut |news| {
             if news.index == ROUTES {
                 self.healer.reroute();
-            } else if news.address.is_none() {
+            } else if news.address == 0 {
                 self.job.names.look_again(fd, news.index);
                 renamed = true;
             }
@@ -286,8 +283,8 @@ impl Follower<'_> {
             _ => {}
         }
         let concerns = |line: &Declared| {
-            let written = |address| same(address_of(&line.endpoint), address);
-            line.indexes.contains(&index) || news.address.is_some_and(written)
+            line.indexes.contains(&index)
+                || news.address != 0 && news.address == key_of(&line.endpoint)
         };
         if !file.endpoints.iter().any(concerns) {
             return Weight::Nothing;
@@ -363,8 +360,7 @@ impl Follower<'_> {
         if self.fresh {
             self.job.check_names(true);
         }
-        self.job
-            .account(path_manager, out, true, &mut self.complaints);
+        self.job.account(path_manager, out, true);
         let Plan { own, wanted, .. } = &mut self.job.plan;
         core::mem::swap(own, wanted);
         self.fresh = false;
@@ -412,11 +408,8 @@ impl Follower<'_> {
 
     /// An error that may pass, reported unless it was the last time.
     fn trouble(&mut self, error: &Error) {
-        self.complaints.failed = true;
-        let none = IpAddr::from([0; 4]);
-        if self.complaints.is_new(error, error.line(), none) {
-            self.job.reporter.report(error);
-        }
+        self.job.complaints.failed = true;
+        self.job.complaints.report(error, &mut self.job.reporter);
     }
 
     /// Finds endpoints that connections could use and none does: the next round
