@@ -679,7 +679,7 @@ fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
         "MPCapableSYNTX 0 MPCapableSYNRX 0; TCP connections opened 1",
     )]);
     drop(client);
-    finds(&[("fault plain-tcp", "TCP connections opened 1 and accepted 0")]);
+    finds(&[("fault plain-tcp", "TCP connections opened 1, accepted 0")]);
     // One that asks is enough.
     let listener = net.listen();
     let _connection = net.joined(&listener, 1);

@@ -105,7 +105,7 @@ pub struct Use {
     /// was sent again.
     pub waiting: u32,
     /// How often it was sent again, at most.
-    pub retransmits: u8,
+    pub retransmits: u32,
     /// Connections without a subflow from it, which may have one more.
     pub missing: u32,
     /// Of those, the ones that have not tried any address of this host.
@@ -579,7 +579,7 @@ impl Live {
                 one.established = 1;
             } else if waits > 0 {
                 one.waiting = 1;
-                one.retransmits = waits;
+                one.retransmits = waits.into();
             } else if !any {
                 self.unsettled = true;
                 one = *lacks;
@@ -647,16 +647,18 @@ fn dump(
     connections::dump(diagnostics, protocol, states, &Filter::ANY, 0, each)
 }
 
-/// Where sockets of plain TCP listen for other hosts: how many do, and one of
-/// them.
-pub fn plain_listeners(diagnostics: &mut Diagnostics) -> Result<(u32, u16)> {
-    let mut found = (0, 0);
+/// Where sockets of plain TCP listen for other hosts: how many do, and at which port
+/// one of them does.
+pub fn plain_listeners(
+    diagnostics: &mut Diagnostics,
+    count: &mut u32,
+    port: &mut u16,
+) -> Result<()> {
     dump(diagnostics, Protocol::Tcp, States::LISTEN, &mut |socket| {
         let [here, _] = socket.ends();
         if !connections::is_subflow(socket)? && !is_loopback(here.number) {
-            found = (found.0 + 1, here.port);
+            (*count, *port) = (*count + 1, here.port);
         }
         Ok(())
-    })?;
-    Ok(found)
+    })
 }

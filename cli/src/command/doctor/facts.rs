@@ -65,6 +65,20 @@ impl Doctor<'_> {
         self.endpoint = self.row().map_or(Facts::default(), |row| row.facts);
     }
 
+    /// Turns to the next endpoint that somebody made with these flags, from this place
+    /// in the list on, which becomes the one behind it.
+    #[inline(never)]
+    pub fn next(&mut self, at: &mut usize, flags: EndpointFlags) -> bool {
+        while *at < self.count() {
+            self.turn_to(*at);
+            *at += 1;
+            if self.has(flags) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// What became of the endpoint.
     pub fn row(&self) -> Option<&Row> {
         self.live.rows.get(self.at)
@@ -87,11 +101,6 @@ impl Doctor<'_> {
         self.endpoint.presence == Presence::Up
     }
 
-    /// Whether the kernel can open subflows from it.
-    pub fn opens(&self) -> bool {
-        self.has(EndpointFlags::SUBFLOW) && self.is_up()
-    }
-
     /// Whether its address is one that clients know.
     pub fn is_known(&self) -> bool {
         let mut served = self.live.served.iter();
@@ -109,12 +118,14 @@ impl Doctor<'_> {
     }
 
     /// A finding says why the endpoint has no subflows.
+    #[inline(never)]
     pub fn explain(&mut self) {
         if let Some(row) = self.live.rows.get_mut(self.at) {
             row.explained = true;
         }
     }
 
+    #[inline(never)]
     pub fn is_explained(&self) -> bool {
         self.row().is_some_and(|row| row.explained)
     }

@@ -24,7 +24,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::{Doctor, ABOUT, REMEDY};
 use crate::host::places::{address, is_ipv4};
-use crate::text::{take, Text};
+use crate::text::{take, take_text, Text};
 
 /// How much a finding matters.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -125,12 +125,11 @@ impl Doctor<'_> {
         let mut texts = texts.as_bytes();
         let mut numbers = numbers;
         let mut text = Text::default();
-        for (label, before) in &[
-            ("check", " "),
-            ("message", ": "),
-            ("evidence", "\n    evidence: "),
-            ("remedy", "\n    remedy: "),
-        ] {
+        // The name in JSON, and what stands before it otherwise.
+        let mut labels =
+            "check\0 \0message\0: \0evidence\0\n    evidence: \0remedy\0\n    remedy: ";
+        while !labels.is_empty() {
+            let (label, before) = (take_text(&mut labels, 0), take_text(&mut labels, 0));
             text.clear();
             self.put(&mut text, take(&mut texts, b'\n'), &mut numbers);
             let out = &mut self.session.out;
@@ -235,39 +234,30 @@ impl Doctor<'_> {
 
     /// The counters with these names, and their values or by how much they have
     /// grown.
-    fn put_counters(&self, text: &mut Text, mut how: u8, names: &[u8]) {
+    fn put_counters(&self, text: &mut Text, how: u8, names: &[u8]) {
         let names = match names {
             [] => self.counters,
             names => names,
         };
-        let grown = self.history.growth(names) > 0;
-        let past = how == b'+' && !grown;
-        if past {
-            how = b'!';
-        }
+        let lately = how == b'+' && self.history.growth(names) > 0;
         let mut rest = names;
-        let mut follows = false;
+        let mut between: &[u8] = b"";
         while !rest.is_empty() {
             let name = take(&mut rest, b' ');
-            let value = match how {
-                b'+' => self.history.growth(name),
-                _ => self.history.sum(name),
-            };
+            let value = self.history.count(name, lately);
             if value == 0 && how != b'=' {
                 continue;
             }
-            if follows {
-                text.byte(b' ');
-            }
-            follows = true;
+            text.bytes(between);
             text.bytes(name);
-            text.bytes(if how == b'+' { b" +" } else { b" " });
+            text.bytes(if lately { b" +" } else { b" " });
             text.number(value);
+            between = b" ";
         }
-        if how == b'+' {
+        if lately {
             text.byte(b' ');
             self.history.put_when(text);
-        } else if past {
+        } else if how == b'+' {
             text.bytes(PAST.as_bytes());
         }
     }

@@ -88,8 +88,9 @@ impl History {
         self.count(names, true)
     }
 
+    /// Either of them.
     #[inline(never)]
-    fn count(&self, names: &[u8], lately: bool) -> u64 {
+    pub fn count(&self, names: &[u8], lately: bool) -> u64 {
         let before = match (lately, self.has_before) {
             (true, true) => self.before.sum(names),
             (true, false) => u64::MAX,

@@ -33,16 +33,16 @@ pub const COMMAND: Command = Command {
     name: "doctor",
     words: "[ --since FILE ]",
     help: "Find out why subflows do not appear.\n\
-           Asks the connections of this moment, path by path. Of counters it believes what they \
-            counted while it looked, a second at most, or since FILE was written by counters --all. \
-            A fault does not work now; a note lies in the past, or may be on purpose. A remedy is \
-            commands to paste, or a sentence, which begins with a capital letter.\n\
-            Exit status: 0 nothing is wrong, or there are only notes; 1 there is a fault.\n\
-            \n\
-            Examples:\n\
-            \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
-            \x20 ip-mptcp counters --all >/run/mptcp.counters\n\
-            \x20 ip-mptcp doctor --since /run/mptcp.counters",
+           Of counters it believes what they count within a second, or since FILE was written by \
+           counters --all. A fault does not work now; a note lies in the past, or may be on \
+           purpose. A remedy is commands to paste, or a sentence, which begins with a capital \
+           letter.\n\
+           Exit status: 1 there is a fault; 0 there is none.\n\
+           \n\
+           Examples:\n\
+           \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
+           \x20 ip-mptcp counters --all >/run/mptcp.counters\n\
+           \x20 ip-mptcp doctor --since /run/mptcp.counters",
     does: Does::Options(run),
 };
 
@@ -135,7 +135,7 @@ impl Doctor<'_> {
         let is_kernel = manager.is_empty() || manager == b"kernel" || manager == b"0";
         let is_user_space = manager == b"userspace" || manager == b"1";
         if is_kernel {
-            self.check_endpoints(&mut diagnostics)?;
+            self.check_endpoints(&mut diagnostics);
         } else if is_user_space && listener == Some(false) {
             finding!(
                 self,
@@ -166,26 +166,22 @@ impl Doctor<'_> {
 
     /// Whether the kernel's path manager can do with limits and endpoints what
     /// is expected of it.
-    fn check_endpoints(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+    fn check_endpoints(&mut self, diagnostics: &mut Diagnostics) {
         self.check_presence();
         if self.check_plain() {
-            return Ok(());
+            return;
         }
-        self.check_purpose(diagnostics)?;
+        self.check_purpose(diagnostics);
         self.check_paths();
         self.check_served();
         self.check_managers();
-        Ok(())
     }
 
     /// Whether each endpoint is where it says to be.
     #[inline(never)]
     fn check_presence(&mut self) {
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if !self.has(EndpointFlags::EMPTY) {
-                continue;
-            }
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::EMPTY) {
             let mut level = Level::Fault;
             // Where the address is, if it is not where the endpoint says.
             self.other = self.host.places.addresses.interface(self.endpoint.key);
@@ -265,9 +261,8 @@ impl Doctor<'_> {
             self,
             Level::Fault,
             "plain-tcp",
-            "endpoints are set up, and no program has asked for MPTCP",
-            "{=MPCapableSYNTX MPCapableSYNRX}; TCP connections opened {} and accepted {} since the \
-             start of this namespace",
+            "endpoints are set up, and no program asks for MPTCP",
+            "{=MPCapableSYNTX MPCapableSYNRX}; TCP connections opened {}, accepted {}",
             "Start programs with mptcpize run PROGRAM, those in Go with GODEBUG=multipathtcp=1, \
              or use their option (curl --mptcp); servers need it too",
             [opened, accepted],
@@ -277,7 +272,7 @@ impl Doctor<'_> {
 
     /// Whether limits and endpoints are of use to this host.
     #[inline(never)]
-    fn check_purpose(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+    fn check_purpose(&mut self, diagnostics: &mut Diagnostics) {
         let subflow = self.any(EndpointFlags::SUBFLOW);
         let fullmesh = self.any(EndpointFlags::FULLMESH);
         let wide = fullmesh || self.any(EndpointFlags::LAMINAR);
@@ -329,41 +324,40 @@ impl Doctor<'_> {
                 );
             }
         } else if !wide && !subflow {
-            self.check_announced_only(diagnostics)?;
+            self.check_announced_only(diagnostics);
         } else if self.live.accepted > 0
             && self.live.opened == 0
             && !self.any(EndpointFlags::SIGNAL)
         {
             self.check_never_announced();
         }
-        Ok(())
     }
 
     /// Endpoints are only announced: of use to servers, and to clients where
     /// the peer announces addresses too.
-    fn check_announced_only(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
+    fn check_announced_only(&mut self, diagnostics: &mut Diagnostics) {
         if self.serves() || self.live.opened_joined > 0 {
-            return Ok(());
+            return;
         }
-        let (plain, port) = plain_listeners(diagnostics)?;
+        let (mut plain, mut port) = (0, 0);
+        if let Err(error) = plain_listeners(diagnostics, &mut plain, &mut port) {
+            self.failed = Err(error);
+        }
         if self.live.opened == 0 && plain > 0 {
             self.turn_to(0);
             finding!(
                 self,
                 Level::Fault,
                 "no-mptcp-listener",
-                "addresses are announced, and no server of this host listens with MPTCP",
+                "addresses are announced, and no server here listens with MPTCP",
                 "{e}; sockets that listen with plain TCP {}, one of them at port {}",
                 "Start the server with mptcpize run PROGRAM, or use its option; endpoints of a \
                  client need subflow, not signal",
                 [plain, port],
             );
         } else if self.host.add_addr_accepted == 0 || self.live.opened > 0 {
-            for at in 0..self.count() {
-                self.turn_to(at);
-                if !self.has(EndpointFlags::EMPTY) {
-                    continue;
-                }
+            let mut at = 0;
+            while self.next(&mut at, EndpointFlags::EMPTY) {
                 self.change(match self.endpoint.port {
                     0 => " subflow nosignal",
                     _ => " port 0 subflow nosignal",
@@ -381,15 +375,14 @@ impl Doctor<'_> {
                 [self.live.opened],
             );
         }
-        Ok(())
     }
 
     /// A server whose endpoints are only for subflows from here: clients take
     /// none from a server.
     fn check_never_announced(&mut self) {
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if self.is_known() || !self.opens() || self.is_used() {
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SUBFLOW) {
+            if self.is_known() || !self.is_up() || self.is_used() {
                 continue;
             }
             finding!(

@@ -36,9 +36,9 @@ impl Doctor<'_> {
     #[inline(never)]
     pub fn check_paths(&mut self) {
         let mut crowded = false;
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if !self.opens() || self.is_explained() {
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SUBFLOW) {
+            if !self.is_up() || self.is_explained() {
                 continue;
             }
             // Where connections are accepted, the ways of what is announced are
@@ -51,9 +51,9 @@ impl Doctor<'_> {
                 crowded |= self.check_use();
             }
         }
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if self.opens() && !self.is_explained() && !crowded {
+        at = 0;
+        while !crowded && self.next(&mut at, EndpointFlags::SUBFLOW) {
+            if self.is_up() && !self.is_explained() {
                 self.check_room();
             }
         }
@@ -305,9 +305,9 @@ impl Doctor<'_> {
         // one leaves by the interface of one of them.
         let mut further = [0_u32; 2];
         let mut first = [false; 2];
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if !self.opens() || !self.lacks_connections() {
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SUBFLOW) {
+            if !self.is_up() || !self.lacks_connections() {
                 continue;
             }
             let family = usize::from(is_ipv4(self.endpoint.key));
@@ -434,10 +434,10 @@ impl Doctor<'_> {
         let peer = self.live.of_other_family;
         let ipv4 = is_ipv4(peer);
         let mut last = 0;
-        for at in 0..self.count() {
-            self.turn_to(at);
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SUBFLOW) {
             let index = self.endpoint.interface;
-            let other = self.has(EndpointFlags::SUBFLOW) && is_ipv4(self.endpoint.key) != ipv4;
+            let other = is_ipv4(self.endpoint.key) != ipv4;
             let address = self.host.places.addresses.global(ipv4, index);
             let mut paths = self.live.paths.iter();
             let first = paths.any(|path| path.first && path.local == address);

@@ -20,10 +20,9 @@ impl Doctor<'_> {
         // The address that clients know is not announced to them, unless it has
         // another port.
         let mut announces = false;
-        for at in 0..self.count() {
-            self.turn_to(at);
-            let another = !self.is_known() || self.endpoint.port != 0;
-            announces |= another && self.has(EndpointFlags::SIGNAL);
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SIGNAL) {
+            announces |= !self.is_known() || self.endpoint.port != 0;
         }
         if !announces && is_off("allow_join_initial_addr_port") {
             finding!(
@@ -50,10 +49,9 @@ impl Doctor<'_> {
                 [self.live.accepted_stalled],
             );
         }
-        for at in 0..self.count() {
-            self.turn_to(at);
-            let announced = self.has(EndpointFlags::SIGNAL) && self.is_up();
-            if !announced || self.is_explained() || self.is_visited() {
+        at = 0;
+        while self.next(&mut at, EndpointFlags::SIGNAL) {
+            if !self.is_up() || self.is_explained() || self.is_visited() {
                 continue;
             }
             if self.check_heard() || self.check_answered() {
@@ -138,11 +136,9 @@ impl Doctor<'_> {
         if self.live.unannounced == 0 || !tried || !self.any(both) {
             return self.check_no_room();
         }
-        for at in 0..self.count() {
-            self.turn_to(at);
-            if self.has(both) {
-                self.change(" nosubflow");
-            }
+        let mut at = 0;
+        while self.next(&mut at, both) {
+            self.change(" nosubflow");
         }
         self.counters = TRIED;
         finding!(
@@ -166,10 +162,10 @@ impl Doctor<'_> {
         if self.history.sum(b"AddAddrTxDrop") == 0 {
             return;
         }
-        for at in 0..self.count() {
-            self.turn_to(at);
+        let mut at = 0;
+        while self.next(&mut at, EndpointFlags::SIGNAL) {
             let long = !is_ipv4(self.endpoint.key) && self.endpoint.port != 0;
-            if !long || !self.has(EndpointFlags::SIGNAL) || self.is_visited() {
+            if !long || self.is_visited() {
                 continue;
             }
             self.texts[ABOUT].clear();
