@@ -181,6 +181,19 @@ macro_rules! generic_family {
                 $crate::generic::request(buffer, family, seq, flags, command.number(), $version)
             }
 
+            /// As [`request`](Self::request), in the order of another machine.
+            pub fn request_with_order<E: $crate::order::Order>(
+                buffer: &mut [u8],
+                family: u16,
+                seq: u32,
+                flags: u16,
+                command: $command,
+            ) -> $crate::netlink::Writer<'_, E> {
+                $crate::generic::request_with_order(
+                    buffer, family, seq, flags, command.number(), $version,
+                )
+            }
+
             /// Reads a message of the family: an answer, an event, a request.
             pub fn decode<'m, E: $crate::order::Order>(
                 message: &$crate::netlink::Message<'m, E>,
@@ -211,4 +224,46 @@ macro_rules! generic_family {
 macro_rules! __family_set {
     ($set:ident [$($arguments:tt)*]) => { $set };
     ($set:ident [$($arguments:tt)*] $a:lifetime) => { $set<$($arguments)*> };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::netlink::flags;
+    use crate::order::{Big, Little, Order};
+    use crate::testing::{bytes, message};
+
+    attribute_set! {
+        /// .
+        pub struct Things {
+            /// .
+            3 COUNT count / with_count: u32,
+        }
+    }
+
+    generic_family! {
+        /// .
+        pub struct Shop = "shop", version 2;
+        attributes Things;
+        commands Command {
+            /// .
+            5 Buy "BUY",
+        }
+    }
+
+    fn request<E: Order>(wanted: &str) {
+        let mut buffer = [0; 64];
+        let flags = flags::REQUEST | flags::ACK;
+        let mut writer = Shop::request_with_order::<E>(&mut buffer, 0x1e, 7, flags, Command::Buy);
+        Things::EMPTY.with_count(9).encode(&mut writer);
+        let request = writer.finish().unwrap();
+        assert_eq!(request, bytes(wanted));
+        let (command, things) = Shop::decode(&message::<E>(request)).unwrap();
+        assert_eq!((command, things.count()), (Command::Buy, Some(9)));
+    }
+
+    #[test]
+    fn a_request_of_a_family_of_ones_own_is_written_in_either_order() {
+        request::<Little>("1c000000 1e00 0500 07000000 00000000 05020000 0800 0300 09000000");
+        request::<Big>("0000001c 001e 0005 00000007 00000000 05020000 0008 0003 00000009");
+    }
 }
