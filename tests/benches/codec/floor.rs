@@ -1,10 +1,11 @@
 //! The floor: what a C programmer in a hurry writes. It casts pointers to
 //! structs and follows the lengths it finds; nothing is checked but that the
-//! end is not passed. Only for bytes known to be good.
+//! end is not passed. Only for bytes known to be well-formed.
 
 #![allow(clippy::cast_ptr_alignment)]
 
-use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Socket, Space, Wanted};
+use crate::event::{self, Event};
+use crate::jobs::{Address, Contender, Endpoint, Interface, Socket, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "floor (unsafe casts)",
@@ -115,6 +116,32 @@ fn dump_here<const PLACE: u32>(datagrams: &[Vec<u8>]) -> u64 {
     sum
 }
 
+macro_rules! number {
+    (be16 $value:ident) => {
+        get::<u16>($value).to_be()
+    };
+    ($type:ident $value:ident) => {
+        get::<$type>($value)
+    };
+}
+
+macro_rules! read_event {
+    (
+        ($event:ident $kind:ident $value:ident)
+        numbers { $( $number:literal $_name:ident $field:ident: $type:ident, )+ }
+        addresses { $( $four:literal $_four:ident $six:literal $_six:ident $address:ident, )+ }
+    ) => {
+        match $kind {
+            $( $number => $event.$field = number!($type $value), )+
+            $(
+                $four => $event.$address = Address::V4(get::<u32>($value).to_be()),
+                $six => $event.$address = Address::V6(get::<u128>($value).to_be()),
+            )+
+            _ => {}
+        }
+    };
+}
+
 fn events(datagrams: &[Vec<u8>]) -> u64 {
     let mut sum = 0u64;
     for datagram in datagrams {
@@ -124,26 +151,8 @@ fn events(datagrams: &[Vec<u8>]) -> u64 {
                     command: message.command,
                     ..Event::default()
                 };
-                attributes(start, end, |kind, value, _| match kind {
-                    1 => event.token = get(value),
-                    2 => event.family = get(value),
-                    3 => event.loc_id = get(value),
-                    4 => event.rem_id = get(value),
-                    5 => event.source = Address::V4(get::<u32>(value).to_be()),
-                    6 => event.source = Address::V6(get::<u128>(value).to_be()),
-                    7 => event.destination = Address::V4(get::<u32>(value).to_be()),
-                    8 => event.destination = Address::V6(get::<u128>(value).to_be()),
-                    9 => event.sport = get::<u16>(value).to_be(),
-                    10 => event.dport = get::<u16>(value).to_be(),
-                    11 => event.backup = get(value),
-                    12 => event.error = get(value),
-                    13 => event.flags = get(value),
-                    14 => event.timeout = get(value),
-                    15 => event.if_idx = get(value),
-                    16 => event.reset_reason = get(value),
-                    17 => event.reset_flags = get(value),
-                    18 => event.server_side = get(value),
-                    _ => {}
+                attributes(start, end, |kind, value, _| {
+                    event::attributes!(read_event event kind value);
                 });
                 sum = sum.wrapping_add(event.sum());
             });

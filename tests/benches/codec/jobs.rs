@@ -23,7 +23,7 @@ pub struct Contender {
     pub sockets: Option<Read>,
     /// Parses refusals: error number, text, offset; the sum of all.
     pub refusal: Option<Read>,
-    /// Parses events into typed fields; the sum of [`Event::sum`].
+    /// Parses events into typed fields; the sum of [`Event::sum`](crate::event::Event::sum).
     pub events: Option<Read>,
     /// Builds ADD_ADDR in the space; its length.
     pub build: Option<fn(&Wanted, &mut Space) -> usize>,
@@ -243,7 +243,7 @@ pub enum Address {
 
 impl Address {
     #[inline(always)]
-    fn sum(self) -> u64 {
+    pub fn sum(self) -> u64 {
         match self {
             Self::None => 0,
             Self::V4(bits) => u64::from(bits),
@@ -261,51 +261,6 @@ impl Endpoint {
             .wrapping_add(u64::from(self.flags) << 24)
             .wrapping_add((self.if_idx as u64) << 32)
             .wrapping_add(self.address.sum())
-    }
-}
-
-/// What all contenders read of an event; what is absent counts as 0.
-#[derive(Default)]
-pub struct Event {
-    pub command: u8,
-    pub token: u32,
-    pub family: u16,
-    pub loc_id: u8,
-    pub rem_id: u8,
-    pub source: Address,
-    pub destination: Address,
-    pub sport: u16,
-    pub dport: u16,
-    pub backup: u8,
-    pub error: u8,
-    pub flags: u16,
-    pub timeout: u32,
-    pub if_idx: i32,
-    pub reset_reason: u32,
-    pub reset_flags: u32,
-    pub server_side: u8,
-}
-
-impl Event {
-    #[inline(always)]
-    pub fn sum(&self) -> u64 {
-        u64::from(self.command)
-            .wrapping_add(u64::from(self.token))
-            .wrapping_add(u64::from(self.family) << 1)
-            .wrapping_add(u64::from(self.loc_id) << 2)
-            .wrapping_add(u64::from(self.rem_id) << 3)
-            .wrapping_add(self.source.sum())
-            .wrapping_add(self.destination.sum().rotate_left(8))
-            .wrapping_add(u64::from(self.sport) << 4)
-            .wrapping_add(u64::from(self.dport) << 5)
-            .wrapping_add(u64::from(self.backup) << 6)
-            .wrapping_add(u64::from(self.error) << 7)
-            .wrapping_add(u64::from(self.flags) << 8)
-            .wrapping_add(u64::from(self.timeout) << 9)
-            .wrapping_add((self.if_idx as u64) << 10)
-            .wrapping_add(u64::from(self.reset_reason) << 11)
-            .wrapping_add(u64::from(self.reset_flags) << 12)
-            .wrapping_add(u64::from(self.server_side) << 13)
     }
 }
 

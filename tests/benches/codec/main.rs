@@ -13,6 +13,7 @@
 //! The floor trusts every byte: pointer casts in a loop that follows the
 //! lengths it finds ([`floor`]). The codec checks everything.
 
+mod event;
 mod floor;
 mod jobs;
 mod made;

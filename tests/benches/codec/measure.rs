@@ -154,7 +154,7 @@ fn depth(f: &mut dyn FnMut()) -> usize {
         std::ptr::null_mut()
     }
 
-    let layout = Layout::from_size_align(STACK, 1 << 16).expect("a good layout");
+    let layout = Layout::from_size_align(STACK, 1 << 16).expect("a valid layout");
     let mut call = Call(f);
     unsafe {
         let space = System.alloc(layout);

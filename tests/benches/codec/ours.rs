@@ -7,25 +7,26 @@ use mptcp_codec::netlink::{Content, Messages};
 use mptcp_codec::route;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Socket, Space, Wanted};
+use crate::event::{self, Event};
+use crate::jobs::{Address, Contender, Endpoint, Interface, Socket, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "mptcp-codec",
-    dump: Some(|datagrams| dump::<0>(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump::<0>(datagrams).expect("well-formed")),
     dumps: Some([
-        |datagrams| dump::<0>(datagrams).expect("a good dump"),
-        |datagrams| dump::<1>(datagrams).expect("a good dump"),
-        |datagrams| dump::<2>(datagrams).expect("a good dump"),
-        |datagrams| dump::<3>(datagrams).expect("a good dump"),
-        |datagrams| dump::<4>(datagrams).expect("a good dump"),
-        |datagrams| dump::<5>(datagrams).expect("a good dump"),
+        |datagrams| dump::<0>(datagrams).expect("well-formed"),
+        |datagrams| dump::<1>(datagrams).expect("well-formed"),
+        |datagrams| dump::<2>(datagrams).expect("well-formed"),
+        |datagrams| dump::<3>(datagrams).expect("well-formed"),
+        |datagrams| dump::<4>(datagrams).expect("well-formed"),
+        |datagrams| dump::<5>(datagrams).expect("well-formed"),
     ]),
-    addresses: Some(|datagrams| addresses(datagrams).expect("good addresses")),
-    sockets: Some(|datagrams| sockets(datagrams).expect("good sockets")),
-    refusal: Some(|datagrams| refusal(datagrams).expect("good refusals")),
-    events: Some(|datagrams| events(datagrams).expect("good events")),
+    addresses: Some(|datagrams| addresses(datagrams).expect("well-formed")),
+    sockets: Some(|datagrams| sockets(datagrams).expect("well-formed")),
+    refusal: Some(|datagrams| refusal(datagrams).expect("well-formed")),
+    events: Some(|datagrams| events(datagrams).expect("well-formed")),
     build: Some(|wanted, space| build(wanted, space).expect("space for it")),
-    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+    resolve: Some(|datagram| resolve(datagram).expect("well-formed")),
 };
 
 #[inline(always)]
@@ -61,31 +62,28 @@ fn dump<const PLACE: u32>(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Err
     Ok(sum)
 }
 
+macro_rules! of_event {
+    (
+        ($fields:ident $command:expr)
+        numbers { $( $_number:literal $_name:ident $field:ident: $_type:ident, )+ }
+        addresses { $( $_four:literal $_name4:ident $_six:literal $_name6:ident $address:ident, )+ }
+    ) => {
+        Event {
+            command: $command,
+            $( $field: $fields.$field().unwrap_or_default().into(), )+
+            $( $address: address($fields.$address()), )+
+        }
+    };
+}
+
+#[allow(clippy::useless_conversion)]
 fn events(datagrams: &[Vec<u8>]) -> Result<u64, mptcp_codec::Error> {
     let mut sum = 0u64;
     for datagram in datagrams {
         for message in Messages::new(datagram) {
-            let event = mptcp::Event::decode(&message?)?;
-            let fields = &event.fields;
-            let event = Event {
-                command: event.command,
-                token: fields.token().unwrap_or(0),
-                family: fields.family().unwrap_or(0),
-                loc_id: fields.loc_id().unwrap_or(0),
-                rem_id: fields.rem_id().unwrap_or(0),
-                source: address(fields.source()),
-                destination: address(fields.destination()),
-                sport: fields.sport().unwrap_or(0),
-                dport: fields.dport().unwrap_or(0),
-                backup: fields.backup().unwrap_or(0),
-                error: fields.error().unwrap_or(0),
-                flags: fields.flags().unwrap_or_default().0,
-                timeout: fields.timeout().unwrap_or(0),
-                if_idx: fields.if_idx().unwrap_or(0) as i32,
-                reset_reason: fields.reset_reason().unwrap_or(0),
-                reset_flags: fields.reset_flags().unwrap_or(0),
-                server_side: fields.server_side().unwrap_or(0),
-            };
+            let of = mptcp::Event::decode(&message?)?;
+            let fields = &of.fields;
+            let event = event::attributes!(of_event fields of.command);
             sum = sum.wrapping_add(event.sum());
         }
     }

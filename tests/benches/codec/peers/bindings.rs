@@ -9,19 +9,20 @@ use netlink_bindings::traits::NetlinkRequest;
 use netlink_bindings::utils::ErrorContext;
 
 use super::v6;
-use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Socket, Space, Wanted};
+use crate::event::{self, Event};
+use crate::jobs::{Address, Contender, Endpoint, Interface, Socket, Space, Wanted};
 use std::net::IpAddr;
 
 pub const CONTENDER: Contender = Contender {
     name: "netlink-bindings",
-    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump(datagrams).expect("well-formed")),
     dumps: None,
-    addresses: Some(|datagrams| addresses(datagrams).expect("good addresses")),
-    sockets: Some(|datagrams| sockets(datagrams).expect("good sockets")),
-    refusal: Some(|datagrams| refusal(datagrams).expect("good refusals")),
-    events: Some(|datagrams| events(datagrams).expect("good events")),
+    addresses: Some(|datagrams| addresses(datagrams).expect("well-formed")),
+    sockets: Some(|datagrams| sockets(datagrams).expect("well-formed")),
+    refusal: Some(|datagrams| refusal(datagrams).expect("well-formed")),
+    events: Some(|datagrams| events(datagrams).expect("well-formed")),
     build: Some(build),
-    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+    resolve: Some(|datagram| resolve(datagram).expect("well-formed")),
 };
 
 /// Type and payload of each message; the crate keeps its own walk private.
@@ -67,6 +68,22 @@ fn dump(datagrams: &[Vec<u8>]) -> Result<u64, ErrorContext> {
     Ok(sum)
 }
 
+macro_rules! read_event {
+    (
+        ($event:ident $attribute:ident)
+        numbers { $( $_number:literal $name:ident $field:ident: $_type:ident, )+ }
+        addresses { $( $_four:literal $four:ident $_six:literal $six:ident $address:ident, )+ }
+    ) => {
+        match $attribute {
+            $( EventAttr::$name(value) => $event.$field = value as _, )+
+            $(
+                EventAttr::$four(value) => $event.$address = Address::V4(value),
+                EventAttr::$six(value) => $event.$address = v6(value),
+            )+
+        }
+    };
+}
+
 fn events(datagrams: &[Vec<u8>]) -> Result<u64, ErrorContext> {
     let mut sum = 0u64;
     for datagram in datagrams {
@@ -76,26 +93,8 @@ fn events(datagrams: &[Vec<u8>]) -> Result<u64, ErrorContext> {
                 ..Event::default()
             };
             for attribute in EventAttr::new(payload.get(4..).unwrap_or(&[])) {
-                match attribute? {
-                    EventAttr::Token(value) => event.token = value,
-                    EventAttr::Family(value) => event.family = value,
-                    EventAttr::LocId(value) => event.loc_id = value,
-                    EventAttr::RemId(value) => event.rem_id = value,
-                    EventAttr::Saddr4(value) => event.source = Address::V4(value),
-                    EventAttr::Saddr6(value) => event.source = v6(value),
-                    EventAttr::Daddr4(value) => event.destination = Address::V4(value),
-                    EventAttr::Daddr6(value) => event.destination = v6(value),
-                    EventAttr::Sport(value) => event.sport = value,
-                    EventAttr::Dport(value) => event.dport = value,
-                    EventAttr::Backup(value) => event.backup = value,
-                    EventAttr::Error(value) => event.error = value,
-                    EventAttr::Flags(value) => event.flags = value,
-                    EventAttr::Timeout(value) => event.timeout = value,
-                    EventAttr::IfIdx(value) => event.if_idx = value,
-                    EventAttr::ResetReason(value) => event.reset_reason = value,
-                    EventAttr::ResetFlags(value) => event.reset_flags = value,
-                    EventAttr::ServerSide(value) => event.server_side = value,
-                }
+                let attribute = attribute?;
+                event::attributes!(read_event event attribute);
             }
             sum = sum.wrapping_add(event.sum());
         }

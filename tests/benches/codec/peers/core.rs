@@ -8,20 +8,21 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_REQUEST,
 };
 
-use super::{read, walk};
-use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
+use super::{read, read_event, read_number, walk};
+use crate::event::Event;
+use crate::jobs::{Contender, Endpoint, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "netlink-packet-core",
-    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump(datagrams).expect("well-formed")),
     dumps: None,
-    addresses: Some(|datagrams| walk::addresses::<Core>(datagrams).expect("good addresses")),
-    sockets: Some(|datagrams| walk::sockets::<Core>(datagrams).expect("good sockets")),
-    refusal: Some(|datagrams| walk::refusal::<Core>(datagrams).expect("good refusals")),
-    events: Some(|datagrams| events(datagrams).expect("good events")),
+    addresses: Some(|datagrams| walk::addresses::<Core>(datagrams).expect("well-formed")),
+    sockets: Some(|datagrams| walk::sockets::<Core>(datagrams).expect("well-formed")),
+    refusal: Some(|datagrams| walk::refusal::<Core>(datagrams).expect("well-formed")),
+    events: Some(|datagrams| events(datagrams).expect("well-formed")),
     build: Some(build),
     #[cfg(feature = "peers")]
-    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+    resolve: Some(|datagram| resolve(datagram).expect("well-formed")),
     #[cfg(not(feature = "peers"))]
     resolve: None,
 };

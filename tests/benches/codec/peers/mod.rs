@@ -42,30 +42,44 @@ macro_rules! read {
         }
     };
     (event $into:ident, $kind:expr, $value:expr, $u8:path, $u16:path, $u32:path) => {
+        crate::event::attributes!(read_event $into, $kind, $value, $u8, $u16, $u32)
+    };
+}
+use read;
+
+macro_rules! read_event {
+    (
+        ($into:ident, $kind:expr, $value:expr, $u8:path, $u16:path, $u32:path)
+        numbers { $( $number:literal $_name:ident $field:ident: $type:ident, )+ }
+        addresses { $( $four:literal $_four:ident $six:literal $_six:ident $address:ident, )+ }
+    ) => {
         match $kind {
-            1 => $into.token = $u32($value)?,
-            2 => $into.family = $u16($value)?,
-            3 => $into.loc_id = $u8($value)?,
-            4 => $into.rem_id = $u8($value)?,
-            5 => $into.source = crate::peers::v4($value),
-            6 => $into.source = crate::peers::v6($value),
-            7 => $into.destination = crate::peers::v4($value),
-            8 => $into.destination = crate::peers::v6($value),
-            9 => $into.sport = $u16($value)?.to_be(),
-            10 => $into.dport = $u16($value)?.to_be(),
-            11 => $into.backup = $u8($value)?,
-            12 => $into.error = $u8($value)?,
-            13 => $into.flags = $u16($value)?,
-            14 => $into.timeout = $u32($value)?,
-            15 => $into.if_idx = $u32($value)? as i32,
-            16 => $into.reset_reason = $u32($value)?,
-            17 => $into.reset_flags = $u32($value)?,
-            18 => $into.server_side = $u8($value)?,
+            $( $number => $into.$field = read_number!($type $value, $u8, $u16, $u32), )+
+            $(
+                $four => $into.$address = crate::peers::v4($value),
+                $six => $into.$address = crate::peers::v6($value),
+            )+
             _ => {}
         }
     };
 }
-use read;
+use read_event;
+
+macro_rules! read_number {
+    (u8 $value:expr, $u8:path, $u16:path, $u32:path) => {
+        $u8($value)?
+    };
+    (u16 $value:expr, $u8:path, $u16:path, $u32:path) => {
+        $u16($value)?
+    };
+    (be16 $value:expr, $u8:path, $u16:path, $u32:path) => {
+        $u16($value)?.to_be()
+    };
+    (u32 $value:expr, $u8:path, $u16:path, $u32:path) => {
+        $u32($value)?
+    };
+}
+use read_number;
 
 fn v4(value: &[u8]) -> Address {
     value.try_into().map_or(Address::None, |bytes| {

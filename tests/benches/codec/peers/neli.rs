@@ -11,20 +11,21 @@ use neli::rtnl::Ifaddrmsg;
 use neli::types::{Buffer, GenlBuffer};
 use neli::{FromBytes, ToBytes};
 
-use super::{read, v4, v6};
-use crate::jobs::{Address, Contender, Endpoint, Event, Interface, Space, Wanted};
+use super::{read, read_event, read_number, v4, v6};
+use crate::event::Event;
+use crate::jobs::{Address, Contender, Endpoint, Interface, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "neli",
-    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump(datagrams).expect("well-formed")),
     dumps: None,
-    addresses: Some(|datagrams| addresses(datagrams).expect("good addresses")),
+    addresses: Some(|datagrams| addresses(datagrams).expect("well-formed")),
     // It has no types for them.
     sockets: None,
-    refusal: Some(|datagrams| refusal(datagrams).expect("good refusals")),
-    events: Some(|datagrams| events(datagrams).expect("good events")),
+    refusal: Some(|datagrams| refusal(datagrams).expect("well-formed")),
+    events: Some(|datagrams| events(datagrams).expect("well-formed")),
     build: Some(build),
-    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+    resolve: Some(|datagram| resolve(datagram).expect("well-formed")),
 };
 
 /// Any command of any family.

@@ -3,19 +3,20 @@
 use nlink::netlink::attr::{get, AttrIter};
 use nlink::netlink::{Error, MessageBuilder, MessageIter};
 
-use super::{read, walk};
-use crate::jobs::{Contender, Endpoint, Event, Space, Wanted};
+use super::{read, read_event, read_number, walk};
+use crate::event::Event;
+use crate::jobs::{Contender, Endpoint, Space, Wanted};
 
 pub const CONTENDER: Contender = Contender {
     name: "nlink",
-    dump: Some(|datagrams| dump(datagrams).expect("a good dump")),
+    dump: Some(|datagrams| dump(datagrams).expect("well-formed")),
     dumps: None,
-    addresses: Some(|datagrams| walk::addresses::<Nlink>(datagrams).expect("good addresses")),
-    sockets: Some(|datagrams| walk::sockets::<Nlink>(datagrams).expect("good sockets")),
-    refusal: Some(|datagrams| walk::refusal::<Nlink>(datagrams).expect("good refusals")),
-    events: Some(|datagrams| events(datagrams).expect("good events")),
+    addresses: Some(|datagrams| walk::addresses::<Nlink>(datagrams).expect("well-formed")),
+    sockets: Some(|datagrams| walk::sockets::<Nlink>(datagrams).expect("well-formed")),
+    refusal: Some(|datagrams| walk::refusal::<Nlink>(datagrams).expect("well-formed")),
+    events: Some(|datagrams| events(datagrams).expect("well-formed")),
     build: Some(build),
-    resolve: Some(|datagram| resolve(datagram).expect("a good reply")),
+    resolve: Some(|datagram| resolve(datagram).expect("well-formed")),
 };
 
 enum Nlink {}
