@@ -8,6 +8,9 @@
 //!
 //! The same machine code tells how much stack a call takes at most, whatever
 //! the bytes: the frames on the deepest way through it, added up.
+//!
+//! How much code a program gets that reads a dump is counted in another such library,
+//! `tests/proof/dump`, built for size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,12 +20,23 @@ use std::sync::Mutex;
 /// Held while the library is built and looked at: there is one of it.
 static BUILDING: Mutex<()> = Mutex::new(());
 
-/// Builds the library, with a feature or without, and returns what a program
-/// of binutils says of it.
+/// Builds the library that has everything, with a feature or without, and returns what a
+/// program of binutils says of it.
 fn look(feature: Option<&str>, program: &str, options: &[&str]) -> Option<String> {
+    look_at("no_panic", feature, program, options)
+}
+
+/// The same of any library in `tests/proof`.
+fn look_at(
+    library: &str,
+    feature: Option<&str>,
+    program: &str,
+    options: &[&str],
+) -> Option<String> {
     let _alone = BUILDING.lock().unwrap_or_else(|held| held.into_inner());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("proof/no_panic/Cargo.toml");
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no_panic");
+    let manifest =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("proof/{library}/Cargo.toml"));
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(library);
     let mut build = Command::new(env!("CARGO"));
     build
         .args(["build", "--quiet", "--release", "--manifest-path"])
@@ -43,7 +57,7 @@ fn look(feature: Option<&str>, program: &str, options: &[&str]) -> Option<String
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let archive = target.join("release/libno_panic.a");
+    let archive = target.join(format!("release/lib{library}.a"));
     // Of members in other forms it may say that it cannot read them; ours it
     // can, which what is found in it shows.
     match Command::new(program).args(options).arg(&archive).output() {
@@ -335,4 +349,43 @@ fn no_call_takes_more_stack_than_promised() {
         (128..stack_limit()).contains(deepest),
         "{deepest} bytes: {way}"
     );
+}
+
+/// Bytes of code and constants in the object files of `tests/proof/dump`.
+fn size_of_dump(feature: Option<&str>) -> Option<usize> {
+    let listing = look_at("dump", feature, "size", &["-A"])?;
+    let mut ours = false;
+    let mut bytes = 0;
+    for line in listing.lines() {
+        if line.contains("(ex ") {
+            ours = line.starts_with("dump-");
+        }
+        let mut words = line.split_whitespace();
+        if let (Some(section), Some(Ok(size))) = (words.next(), words.next().map(str::parse)) {
+            if ours && (section.starts_with(".text") || section.starts_with(".rodata")) {
+                let size: usize = size;
+                bytes += size;
+            }
+        }
+    }
+    Some(bytes)
+}
+
+#[test]
+fn a_program_that_reads_a_dump_has_no_more_code_than_promised() {
+    if cfg!(not(target_arch = "x86_64")) {
+        ip_mptcp_tests::wait::skip("the promise is about the machine code of x86-64");
+        return;
+    }
+    for (feature, limit) in [(None, 2048), (Some("fast"), 2600)] {
+        let Some(bytes) = size_of_dump(feature) else {
+            return;
+        };
+        println!("{feature:?}: {bytes} bytes");
+        // Fewer would mean that the listing was not understood.
+        assert!(
+            (1024..=limit).contains(&bytes),
+            "{feature:?}: {bytes} bytes"
+        );
+    }
 }

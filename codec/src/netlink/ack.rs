@@ -46,6 +46,17 @@ impl<'a, E: Order> Ack<'a, E> {
         ExtendedAck::from_attributes(self.attributes)
     }
 
+    /// As [`read`](Self::read), not inlined.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read_whole(
+        payload: &'a [u8],
+        message_type: u16,
+        flags: u16,
+    ) -> Result<Self, Error> {
+        Self::read(payload, message_type, flags)
+    }
+
     /// Reads an NLMSG_ERROR, or an NLMSG_DONE, which repeats no request.
     #[inline(always)]
     pub(super) fn read(payload: &'a [u8], message_type: u16, flags: u16) -> Result<Self, Error> {

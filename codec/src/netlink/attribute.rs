@@ -242,14 +242,15 @@ fn has_nul(text: &[u8]) -> bool {
         return two_have_nul(text).unwrap_or_else(|| !text.iter().all(|byte| *byte != 0));
     };
     // The last sixteen may overlap those in front of them.
-    let is_nul = |found, byte: &u8| found | (*byte == 0);
-    let mut found = last.iter().fold(false, is_nul);
+    let mut least = *last;
     let mut rest = text;
     while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
-        found = chunk.iter().fold(found, is_nul);
+        for (least, byte) in least.iter_mut().zip(chunk) {
+            *least = (*byte).min(*least);
+        }
         rest = tail;
     }
-    found
+    least.iter().fold(false, |found, byte| found | (*byte == 0))
 }
 
 /// The same of eight to sixteen, by the first eight and the last, which may overlap.
@@ -460,8 +461,10 @@ impl<'a, E: Order> Attributes<'a, E> {
     /// [`Attributes::find_last`] finds it.
     #[inline]
     pub fn find_nest(self, number: u16) -> Result<Option<Self>, Error> {
-        if let Some(inside) = self.only_nest(number) {
-            return Ok(Some(inside));
+        if FAST {
+            if let Some(inside) = self.only_nest(number) {
+                return Ok(Some(inside));
+            }
         }
         let found = self.find_last(number)?;
         Ok(found.map(|attribute| attribute.nested()))

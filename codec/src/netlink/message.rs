@@ -139,25 +139,27 @@ impl<'a, E: Order> Message<'a, E> {
     // from several places.
     #[inline(always)]
     pub fn content(&self) -> Result<Content<'a, E>, Error> {
-        if self.header.message_type >= message_type::MIN {
+        let Header {
+            message_type,
+            flags,
+            ..
+        } = self.header;
+        if message_type >= message_type::MIN {
             return Ok(Content::Data);
         }
-        Self::control(self.payload, self.header.message_type, self.header.flags)
-    }
-
-    /// A control message. It takes no message, which would have to be in memory for that.
-    #[cold]
-    #[inline(never)]
-    fn control(payload: &'a [u8], message_type: u16, flags: u16) -> Result<Content<'a, E>, Error> {
         Ok(match message_type {
             message_type::NOOP => Content::Noop,
             message_type::OVERRUN => Content::Overrun,
-            message_type::ERROR => Content::Ack(Ack::read(payload, message_type, flags)?),
-            message_type::DONE => {
-                let Ack {
-                    errno, attributes, ..
-                } = Ack::read(payload, message_type, flags)?;
-                Content::Done(Done { errno, attributes })
+            message_type::ERROR | message_type::DONE => {
+                let ack = Ack::read_whole(self.payload, message_type, flags)?;
+                if message_type == message_type::ERROR {
+                    Content::Ack(ack)
+                } else {
+                    Content::Done(Done {
+                        errno: ack.errno,
+                        attributes: ack.attributes,
+                    })
+                }
             }
             _ => Content::Reserved,
         })
