@@ -401,7 +401,68 @@ pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
 /// `EPIPE` for SIGPIPE. By default the program ends there.
 pub fn ignore(signal: c_int) {
     // SAFETY: no handler, nothing to call.
-    unsafe { libc::signal(signal, libc::SIG_IGN) };
+    unsafe { on_signal(signal, libc::SIG_IGN) };
+}
+
+/// What the kernel does where a signal comes: its struct sigaction. The restorer is
+/// where machines have one, or else the beginning of the mask, which is empty.
+#[derive(Default)]
+#[repr(C)]
+struct Action {
+    #[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+    flags: c_uint,
+    handler: libc::sighandler_t,
+    #[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: SignalSet,
+}
+
+// What a handler returns to: rt_sigreturn. All other machines bring it in the page of
+// code that the kernel maps (vdso, or that of its signals on Arm).
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!(
+    ".globl ip_mptcp_handled",
+    ".hidden ip_mptcp_handled",
+    "ip_mptcp_handled:",
+    "mov eax, 15",
+    "syscall"
+);
+
+/// Sets what a signal leads to, and returns what it led to before; interrupted calls go on.
+/// The C library's blocks all signals meanwhile, and locks what threads share, which
+/// there are none of: that is 0.8 kB.
+///
+/// # Safety
+/// A handler makes only calls that one may make, and lives as long as it is set.
+unsafe fn on_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
+    let mut action = Action {
+        handler,
+        flags: libc::SA_RESTART as _,
+        ..Action::default()
+    };
+    #[cfg(target_arch = "x86_64")]
+    {
+        extern "C" {
+            fn ip_mptcp_handled();
+        }
+        const SA_RESTORER: libc::c_ulong = 0x0400_0000;
+        action.flags |= SA_RESTORER;
+        action.restorer = ip_mptcp_handled as unsafe extern "C" fn() as usize;
+    }
+    let mut before = Action::default();
+    // SAFETY: both structures are at least as large as the kernel's and outlive the
+    // call, which is given the size of the set in them; the handler is as promised.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            &raw mut action,
+            &raw mut before,
+            size_of::<SignalSet>(),
+        )
+    };
+    before.handler
 }
 
 /// Locks an open file against all who open it on their own; `EWOULDBLOCK` while
@@ -1100,7 +1161,7 @@ impl Interruption {
         // SAFETY: the handler touches atomic numbers and makes calls that a
         // handler may make. Calls go on after it, as they do not wait then.
         let before =
-            SIGNALS.map(|signal| unsafe { libc::signal(signal, handler as libc::sighandler_t) });
+            SIGNALS.map(|signal| unsafe { on_signal(signal, handler as libc::sighandler_t) });
         // The process that started the program may have blocked them.
         mask(libc::SIG_UNBLOCK, &SIGNALS);
         if time > 0 {
@@ -1137,7 +1198,7 @@ impl Drop for Interruption {
         alarm(0);
         for (signal, before) in SIGNALS.into_iter().zip(self.before) {
             // SAFETY: what the call gave is valid for it.
-            unsafe { libc::signal(signal, before) };
+            unsafe { on_signal(signal, before) };
         }
         RECEIVER.store(-1, Ordering::Relaxed);
         WAKER.store(-1, Ordering::Relaxed);
@@ -1235,7 +1296,7 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
         if process == 0 {
             libc::setpgid(0, 0);
             set_mask(libc::SIG_SETMASK, &SignalSet::default());
-            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            on_signal(libc::SIGPIPE, libc::SIG_DFL);
             let nothing = libc::syscall(
                 libc::SYS_openat,
                 libc::AT_FDCWD,
