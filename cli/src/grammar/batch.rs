@@ -45,9 +45,10 @@ impl Mistake {
 /// As in `ip`.
 const MOST_WORDS: usize = 511;
 
-/// A bit for each byte that ends a word. None of them is above [`HIGHEST`], most bytes
-/// are.
-const ENDS: u64 = 1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'#' | ENDS_QUOTED;
+/// A bit for each byte that ends a word, and for the quotes one may begin with. None
+/// of them is above [`HIGHEST`], most bytes are.
+const ENDS: u64 =
+    1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'#' | 1 << b'"' | 1 << b'\'' | ENDS_QUOTED;
 /// Of those that end one in quotes; the quote is another.
 const ENDS_QUOTED: u64 = 1 << b'\n' | 1;
 const HIGHEST: u8 = b'\'';
@@ -96,41 +97,39 @@ impl Line {
     #[inline(never)]
     pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
         let mut start = at;
-        let mut begun = self.open.take();
-        if begun.is_some() {
+        let mut quote = 0;
+        let mut ends = ENDS;
+        if let Some(open) = self.open.take() {
             // What there is of the word is moved to the rest of it; between words
             // there is nothing but blanks.
             let [first, end] = self.begun;
             start = at - (end - first);
             text.copy_within(first..end, start);
             text.get_mut(first..start).unwrap_or(&mut []).fill(b' ');
+            if open != 0 {
+                (quote, ends) = (open, ENDS_QUOTED | 1 << open);
+            }
         }
         loop {
-            let mut quote = 0;
-            if let Some(open) = begun.take() {
-                quote = open;
-            } else {
-                if let Some(mark @ (b'"' | b'\'')) = text.get(at) {
-                    quote = *mark;
-                    at += 1;
-                }
-                start = at;
-            }
-            let ends = match quote {
-                0 => ENDS,
-                _ => ENDS_QUOTED | 1 << quote,
-            };
             // What follows the word: where there is nothing more, as a newline.
-            let mut stop = loop {
-                let byte = text.get(at);
-                at += 1;
-                match byte {
-                    None => break b'\n',
-                    Some(byte) if *byte <= HIGHEST && ends >> byte & 1 != 0 => break *byte,
-                    _ => {}
+            let mut stop = b'\n';
+            while let Some(byte) = text.get(at) {
+                if *byte <= HIGHEST && ends >> byte & 1 != 0 {
+                    stop = *byte;
+                    break;
                 }
-            };
-            let end = at - 1;
+                at += 1;
+            }
+            let end = at;
+            at += 1;
+            if quote == 0 && matches!(stop, b'"' | b'\'') {
+                // Within a word it is a byte like any other.
+                if start == end {
+                    (quote, ends) = (stop, ENDS_QUOTED | 1 << stop);
+                    start = at;
+                }
+                continue;
+            }
             if stop == b'\r' && matches!(text.get(at), None | Some(b'\n')) {
                 stop = b'\n';
                 at += 1;
@@ -165,7 +164,11 @@ impl Line {
                 }
                 b'#' if quote == 0 => {}
                 // A blank, or the quote that closes the word.
-                _ => continue,
+                _ => {
+                    (quote, ends) = (0, ENDS);
+                    start = at;
+                    continue;
+                }
             }
             let rest = text.get(at..).unwrap_or(&[]);
             return (text.len().min(at + find(rest, b'\n') + 1), false);
