@@ -36,7 +36,7 @@ struct Job {
     bar: u64,
 }
 
-/// Of a hundred instructions no more than so many write zeros.
+/// The most instructions of a hundred that may write zeros.
 const CLEARING: u64 = 5;
 
 const fn own(words: &'static str, bar: u64) -> Job {

@@ -126,7 +126,7 @@ impl Source {
         }
     }
 
-    /// Makes so many events at this rate, and does `before` ahead of each.
+    /// Makes the given number of events at this rate, and does `before` ahead of each.
     fn make(&mut self, rate: u32, count: u32, mut before: impl FnMut()) {
         const SET_FLAGS: u8 = 7;
         const BACKUP: u32 = 4;

@@ -129,17 +129,17 @@ fn expected_state(before: &str, after: &str) -> Vec<String> {
     lines
 }
 
-fn stderr_fits(pattern: &str, call: Call, said: &str) -> bool {
+fn stderr_fits(pattern: &str, call: Call, printed: &str) -> bool {
     let (name, how) = match call {
         Call::Ip => ("ip", "ip mptcp"),
         Call::Object => ("ip-mptcp", "ip-mptcp*"),
         Call::Direct => ("ip-mptcp", "ip-mptcp"),
     };
     if pattern.is_empty() {
-        return said.is_empty();
+        return printed.is_empty();
     }
     if pattern == "usage" {
-        return said.to_lowercase().contains("usage:");
+        return printed.to_lowercase().contains("usage:");
     }
     let mut pattern = pattern.replace("{call}", how).replace("{name}", name);
     if let Some(reason) = pattern.strip_prefix("kernel: ") {
@@ -151,21 +151,21 @@ fn stderr_fits(pattern: &str, call: Call, said: &str) -> bool {
             format!("*: *{rest}*")
         };
     }
-    let text = said.strip_suffix('\n').unwrap_or(said);
+    let text = printed.strip_suffix('\n').unwrap_or(printed);
     // What iproute2 does not say follows what it says, on a line of its own.
     let text = match text.split_once("\nDid you mean \"") {
         Some((text, meant)) if meant.ends_with("\"?") && !meant.contains('\n') => text,
         _ => text,
     };
     // A usage text may have blank lines.
-    (one_newline_each(said) || pattern.contains("sage:")) && table::matches(&pattern, text)
+    (one_newline_each(printed) || pattern.contains("sage:")) && table::matches(&pattern, text)
 }
 
-fn json_error_faults(expected: &str, said: &str) -> Vec<String> {
-    if !one_newline_each(said) || said.lines().count() != 1 {
+fn json_error_faults(expected: &str, printed: &str) -> Vec<String> {
+    if !one_newline_each(printed) || printed.lines().count() != 1 {
         return vec!["stderr is not one line".into()];
     }
-    let Ok(object) = serde_json::from_str::<serde_json::Value>(said) else {
+    let Ok(object) = serde_json::from_str::<serde_json::Value>(printed) else {
         return vec!["stderr is not JSON".into()];
     };
     let error = &object["error"];

@@ -585,9 +585,9 @@ impl Output {
     /// output and one message, ending in one newline, to standard error.
     #[track_caller]
     pub fn failure(self, code: i32) -> Output {
-        let said = self.stderr();
+        let printed = self.stderr();
         assert!(
-            self.code() == code && self.stdout.is_empty() && one_newline_each(&said),
+            self.code() == code && self.stdout.is_empty() && one_newline_each(&printed),
             "expected exit status {code} and a message from {}",
             self.report()
         );

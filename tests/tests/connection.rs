@@ -41,7 +41,7 @@ fn tree(connection: &Value) -> BTreeSet<(SocketAddr, SocketAddr)> {
         .collect()
 }
 
-/// The same as the kernel tells the owner of the socket.
+/// The same as the kernel reports it to the owner of the socket.
 fn truth(socket: &TcpStream) -> BTreeSet<(SocketAddr, SocketAddr)> {
     subflow_addresses(socket).into_iter().collect()
 }
@@ -281,7 +281,7 @@ fn fallen_back_connections_and_listeners_are_found() {
 
 /// CAP_NET_ADMIN.
 #[test]
-fn without_privilege_the_tree_is_shown_and_what_is_missing_is_said() {
+fn without_privilege_the_tree_is_shown_and_what_is_missing_is_reported() {
     let Some((_paths, _listener, connection)) = over_two_paths() else {
         return;
     };

@@ -426,9 +426,11 @@ fn the_tour_says_what_to_do_where_namespaces_are_forbidden() {
         .arg(script)
         .env("IP_MPTCP_BIN", &binary().display().to_string())
         .run();
-    let said = output.stderr();
+    let printed = output.stderr();
     assert!(
-        output.code() == 1 && said.contains("The tour cannot run") && said.contains("as root"),
+        output.code() == 1
+            && printed.contains("The tour cannot run")
+            && printed.contains("as root"),
         "{}",
         output.report()
     );

@@ -1,4 +1,4 @@
-//! What can go wrong is said, with a status that is not 0, and changes nothing.
+//! What can go wrong is reported, with a status that is not 0, and changes nothing.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -316,13 +316,13 @@ fn words_that_are_not_utf8_are_refused() {
                 .arg(OsStr::from_bytes(bytes))
                 .words(end)
                 .run();
-            let said = output.stderr();
+            let printed = output.stderr();
             assert!(
                 output.code() > 0
                     && output.stdout.is_empty()
-                    && said.ends_with('\n')
-                    && !said.trim().is_empty()
-                    && !said.contains("panicked"),
+                    && printed.ends_with('\n')
+                    && !printed.trim().is_empty()
+                    && !printed.contains("panicked"),
                 "{}",
                 output.report()
             );
@@ -359,9 +359,9 @@ fn output_that_cannot_be_written_is_an_error() {
             ("closed", Run::tool(command).closed(&[1])),
         ] {
             let output = run.stdin("limits\nendpoint\n").run();
-            let said = output.stderr();
+            let printed = output.stderr();
             assert!(
-                output.code() > 0 && said.ends_with('\n') && said.lines().count() == 1,
+                output.code() > 0 && printed.ends_with('\n') && printed.lines().count() == 1,
                 "{how}: {}",
                 output.report()
             );

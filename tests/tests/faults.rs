@@ -1,4 +1,4 @@
-//! What the system refuses, such as memory, room on the disk, or a call: it is said, with a
+//! What the system refuses, such as memory, room on the disk, or a call: it is reported, with a
 //! status that is not 0, and what was there stays.
 
 use std::io::{Read, Write};
@@ -156,9 +156,12 @@ fn errors_wait_for_room_on_standard_error() {
     let mut text = Vec::new();
     reader.read_to_end(&mut text).expect("all of it");
     assert_eq!(run.finish().code(), 255);
-    let said = text.iter().skip_while(|byte| **byte == b'.').copied();
-    let said = String::from_utf8(said.collect()).expect("text");
-    assert!(said.starts_with("Command \"shox\" is unknown"), "{said}");
+    let printed = text.iter().skip_while(|byte| **byte == b'.').copied();
+    let printed = String::from_utf8(printed.collect()).expect("text");
+    assert!(
+        printed.starts_with("Command \"shox\" is unknown"),
+        "{printed}"
+    );
 }
 
 /// O_NONBLOCK, EAGAIN.

@@ -92,8 +92,8 @@ fn counted(name: &str) {
 fn at_rest<const N: usize>(runs: [&str; N]) -> (BTreeMap<String, u64>, [String; N]) {
     until("counters at rest", || {
         let before = kernel::counters();
-        let said = runs.map(|words| Run::tool(words).run().success().stdout());
-        (kernel::counters() == before).then_some((before, said))
+        let printed = runs.map(|words| Run::tool(words).run().success().stdout());
+        (kernel::counters() == before).then_some((before, printed))
     })
 }
 
@@ -152,10 +152,10 @@ fn counters_are_those_of_the_kernel_under_its_names() {
         );
     }
     for word in ["0", "-1", "x", "2147484"] {
-        let said = Run::tool(&format!("counters --interval {word}"))
+        let printed = Run::tool(&format!("counters --interval {word}"))
             .run()
             .failure(255);
-        assert!(said.stderr().contains(word), "{}", said.report());
+        assert!(printed.stderr().contains(word), "{}", printed.report());
     }
 }
 
@@ -174,7 +174,7 @@ fn intervals_show_what_was_added() {
             .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
             .collect()
     };
-    // The first one tells that counting has begun.
+    // The first one shows that counting has begun.
     running.wait_for_output("the first interval", |bytes| line(bytes, 1));
     text.wait_for_output("the first interval", |bytes| line(bytes, 1));
     let more: Vec<Connection> = (0..3).map(|_| sound.connect()).collect();
@@ -215,10 +215,14 @@ fn intervals_show_what_was_added() {
         let output = running.finish();
         assert_eq!((output.code(), output.stderr()), (0, String::new()));
     }
-    let said = Run::tool("counters --interval 1 --prometheus")
+    let printed = Run::tool("counters --interval 1 --prometheus")
         .run()
         .failure(255);
-    assert!(said.stderr().contains("--interval"), "{}", said.report());
+    assert!(
+        printed.stderr().contains("--interval"),
+        "{}",
+        printed.report()
+    );
 }
 
 #[test]
@@ -254,7 +258,7 @@ fn status_shows_the_endpoints_limits_sysctls_and_connections_that_there_are() {
     assert!(kernel
         .values()
         .all(|known| ["yes", "no", "unknown"].contains(&known.as_str().unwrap_or(""))));
-    // An endpoint that has the flag tells that the kernel knows it.
+    // An endpoint that has the flag shows that the kernel knows it.
     assert_eq!(kernel["laminar"], "unknown");
     kernel::add("10.9.9.7 id 4 laminar");
     let kept = kernel::state().iter().any(|held| held.contains("laminar"));
@@ -335,19 +339,19 @@ fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The labels `NAME="VALUE",…}` at the start of `text`, and what is behind them.
+/// The labels `NAME="VALUE",…}` at the start of `text`, and what comes after them.
 fn labels(text: &str) -> (Vec<(String, String)>, &str) {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut rest = text;
     loop {
-        let (name, behind) = rest.split_once("=\"").expect("NAME=\"");
+        let (name, after) = rest.split_once("=\"").expect("NAME=\"");
         assert!(is_name(name), "{name:?}: {text}");
         assert!(
             found.iter().all(|(known, _)| known != name),
             "{name} twice: {text}"
         );
         let mut value = String::new();
-        let mut characters = behind.chars();
+        let mut characters = after.chars();
         loop {
             match characters.next().expect("an end of the value") {
                 '"' => break,
@@ -360,11 +364,11 @@ fn labels(text: &str) -> (Vec<(String, String)>, &str) {
             }
         }
         found.push((name.into(), value));
-        let behind = characters.as_str();
-        if let Some(behind) = behind.strip_prefix('}') {
-            return (found, behind);
+        let after = characters.as_str();
+        if let Some(after) = after.strip_prefix('}') {
+            return (found, after);
         }
-        rest = behind.strip_prefix(',').expect("a comma");
+        rest = after.strip_prefix(',').expect("a comma");
     }
 }
 
@@ -416,12 +420,12 @@ fn promtool(text: &str) {
     let Some(promtool) = found else {
         return skip("promtool is not installed (Debian: prometheus)");
     };
-    let said = Run::program(&promtool)
+    let printed = Run::program(&promtool)
         .words("check metrics")
         .stdin(text)
         .run();
-    assert_eq!(said.code(), 0, "{}\n{text}", said.report());
-    assert_eq!(said.stdout() + &said.stderr(), "", "{text}");
+    assert_eq!(printed.code(), 0, "{}\n{text}", printed.report());
+    assert_eq!(printed.stdout() + &printed.stderr(), "", "{text}");
 }
 
 #[test]

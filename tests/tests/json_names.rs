@@ -115,8 +115,8 @@ struct Connected {
     paths: TwoPaths,
     // They live as long as this.
     _connections: Vec<(TcpListener, Connection)>,
-    /// What the client's monitor told.
-    told: Names,
+    /// What the monitor of the client printed.
+    events: Names,
 }
 
 /// A client with two subflows of which an endpoint made one, of both families.
@@ -131,7 +131,7 @@ fn connected() -> Option<Connected> {
         kernel::add("10.0.2.1 id 1 signal");
         Run::tool("limits set subflows 4").run().success();
     });
-    let mut told = Names::new();
+    let mut events = Names::new();
     let mut opened = Vec::new();
     for (option, any) in [("-t", "0.0.0.0:0"), ("-ts", "[::]:0")] {
         let monitor = Monitor::start(Run::tool("-j").words(option).words("monitor"));
@@ -143,12 +143,12 @@ fn connected() -> Option<Connected> {
         };
         monitor.wait_for(wanted, |text| text.contains(wanted) && text.ends_with('\n'));
         opened.push((listener, connection));
-        told.extend(printed(&monitor.stop(libc::SIGTERM).stdout));
+        events.extend(printed(&monitor.stop(libc::SIGTERM).stdout));
     }
     Some(Connected {
         paths,
         _connections: opened,
-        told,
+        events,
     })
 }
 
@@ -157,7 +157,7 @@ fn connections_events_and_status() {
     let Some(connected) = connected() else {
         return;
     };
-    let (paths, mut told) = (&connected.paths, connected.told.clone());
+    let (paths, mut events) = (&connected.paths, connected.events.clone());
     let mut names = shown("-s connection show");
     names.extend(paths.server.inside(|| shown("connection show listen")));
     let subflows = documented("JSON", "Cm connection show");
@@ -165,7 +165,7 @@ fn connections_events_and_status() {
 
     let snapshot = Monitor::start(Run::tool("-j monitor --snapshot --time"));
     snapshot.wait_for("the snapshot", |text| text.contains("SNAPSHOT_END"));
-    told.extend(printed(&snapshot.stop(libc::SIGTERM).stdout));
+    events.extend(printed(&snapshot.stop(libc::SIGTERM).stdout));
     let mut fields = documented("MONITOR", "");
     fields.extend(documented("JSON", "Cm monitor"));
     let not_here = [
@@ -181,7 +181,7 @@ fn connections_events_and_status() {
         "lost",
         "server_side",
     ];
-    agree("monitor", &fields, &told, &not_here);
+    agree("monitor", &fields, &events, &not_here);
 
     if sysctl("mptcp/add_addr_timeout", "119").is_ok() {
         let mut status = documented("JSON", "Cm status");

@@ -428,7 +428,7 @@ fn addresses_are_coloured_and_of_both_families() {
     };
     let monitor = Monitor::start(Run::tool("-c monitor"));
     drop(listen("127.0.0.1:4321"));
-    // The kernel tells the end of a listener when it comes round to it.
+    // The kernel reports the end of a listener with some delay.
     monitor.wait_for("two events", |text| text.lines().count() == 2);
     drop(listen("[::1]:4321"));
     monitor.wait_for("four events", |text| text.lines().count() == 4);

@@ -297,8 +297,8 @@ fn past_the_bound_the_exact_number_of_lost_events_is_reported() {
     assert!(lost > 1000, "{lost}");
 }
 
-/// System calls of a monitor that is shown so many events, each once the one before it
-/// has been written.
+/// System calls of a monitor that is shown the given number of events, each once the one
+/// before it has been written.
 fn calls_for(events: usize) -> Option<usize> {
     let log = std::env::temp_dir().join(format!("monitor-calls-{}", std::process::id()));
     // The program keeps its number.

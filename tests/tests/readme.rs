@@ -1,7 +1,7 @@
 //! What the README shows is what one sees.
 //!
 //! A block that is indented is commands that are run as they stand. A block marked
-//! `console` is a session: commands behind the name of a host, and what they print. A
+//! `console` is a session: commands after the name of a host, and what they print. A
 //! block marked `sh` is commands that take the network, root or long: they are checked as
 //! far as that goes.
 
@@ -173,12 +173,12 @@ fn the_lab_builds_two_paths() {
     let script = lines.join("\n")
         + "\nip-mptcp -n client endpoint show\nip -n client route get 10.0.1.1 oif path2\n";
     let output = shell(&folder, &script).run().success();
-    let said = output.stdout();
+    let printed = output.stdout();
     assert!(
-        said.starts_with("10.0.2.2 id 1 subflow dev path2"),
-        "{said}"
+        printed.starts_with("10.0.2.2 id 1 subflow dev path2"),
+        "{printed}"
     );
-    assert!(said.contains("dev path2 src 10.0.2.2"), "{said}");
+    assert!(printed.contains("dev path2 src 10.0.2.2"), "{printed}");
 }
 
 /// Names of files between backquotes, as far as they are of the workspace.

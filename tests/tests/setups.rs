@@ -318,8 +318,8 @@ fn endpoints_are_as_the_file_says_beside_networkmanager() {
         let output = watch.finish().success();
         assert_eq!(output.stderr(), "");
         // They do not fight: a few changes for each of what happened.
-        let said = output.stdout();
-        assert!(said.lines().count() < 30, "{said}");
+        let printed = output.stdout();
+        assert!(printed.lines().count() < 30, "{printed}");
         expect(&[wan, lte]);
     }
 }

@@ -279,12 +279,12 @@ fn refused(on: &str, any: &str, server: &str) {
             }
             continue;
         }
-        let said = output.stderr();
+        let printed = output.stderr();
         let mut wrong = Vec::new();
         if output.code() != 2 || !output.stdout.is_empty() {
             wrong.push("exit status is not 2, or there is output".to_string());
         }
-        if !said.starts_with(&format!("Error: {words}.")) || !said.contains(remedy) {
+        if !printed.starts_with(&format!("Error: {words}.")) || !printed.contains(remedy) {
             wrong.push("the message does not fit".into());
         }
         table::note(&mut failures, row.line, &wrong, &output);
@@ -331,10 +331,10 @@ fn connections_of_the_kernels_path_manager_are_refused_with_the_remedy() {
         "endpoint show token T",
     ] {
         let output = Run::tool(&command.replace('T', &token)).run().failure(2);
-        let said = output.stderr();
+        let printed = output.stderr();
         assert!(
-            said.starts_with("Error: userspace PM not selected.")
-                && said.contains("net.mptcp.path_manager=userspace"),
+            printed.starts_with("Error: userspace PM not selected.")
+                && printed.contains("net.mptcp.path_manager=userspace"),
             "{}",
             output.report()
         );
@@ -398,21 +398,21 @@ fn each_line_of_a_batch_is_answered_before_the_next_is_sent() {
         "subflow create token {token} id 2 from 10.0.2.2 to 10.0.2.1 port {}\n",
         set.port
     );
-    let said = ask(&create, 1);
-    assert_eq!(said[0], serde_json::json!({"line": 1, "status": 0}));
-    let said = ask(
+    let printed = ask(&create, 1);
+    assert_eq!(printed[0], serde_json::json!({"line": 1, "status": 0}));
+    let printed = ask(
         "# a comment has no answer\naddress remove token 1 id 2\n",
         3,
     );
-    assert_eq!(said[1]["status"], 2);
-    assert_eq!(said[1]["error"]["name"], "EINVAL");
+    assert_eq!(printed[1]["status"], 2);
+    assert_eq!(printed[1]["error"]["name"], "EINVAL");
     // A failure does not end it; output stands in front of its answer.
-    let said = ask(&format!("endpoint show token {token}\n"), 4);
-    assert_eq!(said[2][0]["id"], 2);
-    assert_eq!(said[3], serde_json::json!({"line": 4, "status": 0}));
-    let said = ask("bogus\n", 5);
-    assert_eq!(said[4]["status"], 255);
-    assert_eq!(said[4]["error"]["word"], "bogus");
+    let printed = ask(&format!("endpoint show token {token}\n"), 4);
+    assert_eq!(printed[2][0]["id"], 2);
+    assert_eq!(printed[3], serde_json::json!({"line": 4, "status": 0}));
+    let printed = ask("bogus\n", 5);
+    assert_eq!(printed[4]["status"], 255);
+    assert_eq!(printed[4]["error"]["word"], "bogus");
     drop(writer);
     let output = batch.finish();
     assert_eq!((output.code(), output.stderr()), (255, String::new()));
@@ -425,8 +425,8 @@ fn answers_are_lines_of_text_without_json() {
     };
     let input = "limits\nendpoint add x\nhelp\nlimits set subflows 3\n";
     let output = Run::tool("-answer -b -").stdin(input).run();
-    let said = output.stdout();
-    let lines: Vec<&str> = said.lines().collect();
+    let printed = output.stdout();
+    let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), 5, "{}", output.report());
     assert_eq!(lines[1], "line 1 status 0");
     assert!(lines[2].starts_with("line 2 status 1: Error: any valid address"));
@@ -497,9 +497,11 @@ fn announcing_where_nobody_listens_warns_and_the_peer_is_refused() {
     let (client, server) = connection.tokens();
     let command = format!("address announce 10.0.2.1 token {server:x} id 2");
     let output = paths.server.inside(|| Run::tool(&command).run());
-    let said = output.stderr();
+    let printed = output.stderr();
     assert!(
-        output.code() == 0 && said.starts_with("Warning: ") && said.contains("listens to events"),
+        output.code() == 0
+            && printed.starts_with("Warning: ")
+            && printed.contains("listens to events"),
         "{}",
         output.report()
     );
