@@ -15,7 +15,7 @@ use crate::set::Names;
 ///
 /// Two words, `Copy`, no text inside: making one costs nothing, reading one is
 /// up to [`Display`](fmt::Display): `Limits: SUBFLOWS: wrong size at byte 28`.
-// The kind comes first, where a `Result` tells success by looking at one byte.
+// The kind comes first, where a `Result` is known for a success by looking at one byte.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Error {
@@ -37,7 +37,7 @@ pub enum ErrorKind {
     BadLength,
     /// An attribute of a fixed size with another size.
     BadSize,
-    /// A string without its terminating NUL, or with more behind it.
+    /// A string without its terminating NUL, or with more after it.
     BadString,
     /// The buffer given for writing is too small.
     NoSpace,

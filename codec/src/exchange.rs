@@ -8,7 +8,7 @@
 //!
 //! The exchange checks sequence number and port, skips what is not its own,
 //! and knows when the answer is over: the acknowledgement where one was asked
-//! for, DONE for a dump, the one message else.
+//! for, DONE for a dump, otherwise the one message.
 //!
 //! Each request on a socket needs a sequence number of its own, and none
 //! should have 0, which is that of events.
@@ -85,7 +85,7 @@ impl Exchange {
     }
 
     /// Takes replies only for this port, the `nl_pid` of the socket. Without
-    /// it the first reply decides: the kernel delivers a reply to nobody but
+    /// it the first reply decides: the kernel delivers a reply only to
     /// the socket that asked.
     #[must_use]
     pub const fn with_port_id(mut self, port: u32) -> Self {
@@ -93,7 +93,7 @@ impl Exchange {
         self
     }
 
-    /// The port of the socket, as given or as the first reply told it.
+    /// The port of the socket, as given or as found in the first reply.
     pub const fn port_id(&self) -> Option<u32> {
         self.port
     }
@@ -114,7 +114,7 @@ impl Exchange {
     }
 
     /// How it ended; `None` as long as it goes on. This is the same as the
-    /// replies told, for a program that does not look at each of them.
+    /// replies said, for a program that does not look at each of them.
     pub const fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }

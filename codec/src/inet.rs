@@ -37,7 +37,7 @@ pub const fn bits_of(address: IpAddr) -> u8 {
     }
 }
 
-/// Whichever of the two is there.
+/// Whichever of the two is present.
 #[inline]
 pub(crate) const fn either(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option<IpAddr> {
     match (v4, v6) {

@@ -97,7 +97,7 @@ pub struct Row {
     pub shape: Shape,
 }
 
-/// What an attribute is, as [`Row`] tells it.
+/// What an attribute is, in a [`Row`].
 #[derive(Copy, Clone, Debug)]
 #[non_exhaustive]
 pub enum Shape {
@@ -117,7 +117,7 @@ pub enum Shape {
     Bytes,
     /// A hardware address.
     Mac,
-    /// An address of IPv4 or IPv6, told apart by its length.
+    /// An address of IPv4 or IPv6, distinguished by its length.
     Ip,
     /// Numbers of this length, one after the other.
     List(u8),
@@ -385,7 +385,7 @@ pub mod kind {
             }
         };
         // What is absent is zero in a set, so the second half never decides;
-        // but it tells the compiler, and `unwrap_or(0)` becomes a plain read.
+        // but the compiler learns from it, and `unwrap_or(0)` becomes a plain read.
         (number $stored:ident $present:ident) => {
             if $present || $stored != 0 { Some($stored) } else { None }
         };
@@ -480,7 +480,7 @@ pub mod kind {
                 _ => None,
             },
             put w n v w.put_ipv6(n, v);
-        /// An address of either, told apart by its length.
+        /// An address of either, distinguished by its length.
         ip: IpAddr, absent IpAddr::V4(Ipv4Addr::UNSPECIFIED), len ANY_LEN, number false, shape Shape::Ip, found whole,
             read E payload match (payload.len(), payload.first_chunk::<16>()) {
                 (16, Some(bytes)) => Some(IpAddr::V6(Ipv6Addr::from(*bytes))),
@@ -519,7 +519,7 @@ pub mod kind {
             put w n v w.put_bytes(n, v);
     }
 
-    /// A string: one without its NUL, or with more behind it, is refused.
+    /// A string: one without its NUL, or with more after it, is refused.
     #[derive(Debug)]
     pub enum string {}
 
@@ -777,7 +777,7 @@ pub mod kind {
 #[doc(hidden)]
 pub mod inner {
     use super::*;
-    pub use crate::netlink::{behind, Forms, BARE};
+    pub use crate::netlink::{past, Forms, BARE};
     use crate::netlink::{Form, ATTRIBUTE_HEADER, FLAGS_MASK};
 
     /// Whether the attributes that `sent` names are read as runs. A constant and no
@@ -932,7 +932,7 @@ pub mod inner {
         (number as u32) << 16 | (ATTRIBUTE_HEADER + find(forms, number).len()) as u32
     }
 
-    /// `len` bytes at `at`, which are there.
+    /// `len` bytes at `at`, which exist.
     #[inline(always)]
     pub fn part(bytes: &[u8], at: usize, len: usize) -> &[u8] {
         bytes

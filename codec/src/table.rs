@@ -32,7 +32,7 @@
 /// [`numbered!`](crate::numbered).
 ///
 /// A set has `Eq`, `Hash` and `Default`. One that is a value has an order with
-/// `#[derive(PartialOrd, Ord)]` in front of it, which is not there by itself: a
+/// `#[derive(PartialOrd, Ord)]` before it, which it does not have by itself: a
 /// method named `min` or `max` could not be called then.
 ///
 /// `pad NUMBER` names the attribute that only fills space before 64-bit
@@ -265,7 +265,7 @@ macro_rules! __each {
                                     Some(value) => value,
                                     None => break,
                                 };
-                                after = $crate::set::inner::behind($rest, len);
+                                after = $crate::set::inner::past($rest, len);
                             } else {
                                 if word != const { $crate::set::inner::word(Self::FORMS, $number) } {
                                     break;
@@ -307,7 +307,7 @@ macro_rules! __each {
                             if word >> 16 == $number {
                                 let len = (word & 0xffff) as usize;
                                 value = $rest.get(4..len);
-                                after = $crate::set::inner::behind($rest, len);
+                                after = $crate::set::inner::past($rest, len);
                             }
                         } else if word == const { $crate::set::inner::word(Self::FORMS, $number) } {
                             value = Some($crate::set::inner::part(whole, 4, fixed));
@@ -351,7 +351,7 @@ macro_rules! __each {
                 $( $pad => {} )?
                 _ => $unknown = $unknown.wrapping_add(1),
             }
-            $rest = $crate::set::inner::behind($rest, len);
+            $rest = $crate::set::inner::past($rest, len);
         }
     };
 }
@@ -578,7 +578,7 @@ macro_rules! __attribute_set {
 
             $crate::__lent_only! { $mode [$a] $E }
 
-            /// Reads a set. An attribute that is there twice counts as its
+            /// Reads a set. An attribute that is present twice counts as its
             /// last, as in the kernel.
             #[inline]
             pub fn from_attributes $($generic)* (
@@ -589,7 +589,7 @@ macro_rules! __attribute_set {
                 Ok(set)
             }
 
-            /// Adds what is in `attributes`; what is there already is replaced.
+            /// Adds what is in `attributes`; what is present already is replaced.
             #[inline(always)]
             pub fn update $($generic)* (
                 &mut self,
@@ -664,7 +664,7 @@ macro_rules! __attribute_set {
                                     if let Some(value) = rest.get(4..len) {
                                         if self.keep_any($set::$sent, value, order) {
                                             present |= const { 1 << $crate::set::inner::bit(Self::FORMS, $set::$sent) };
-                                            rest = $crate::set::inner::behind(rest, len);
+                                            rest = $crate::set::inner::past(rest, len);
                                         }
                                     }
                                 }
@@ -796,6 +796,7 @@ macro_rules! __attribute_set {
 
         impl $($params)* Copy for $set $($args)* {}
 
+        #[allow(clippy::expl_impl_clone_on_copy)]
         impl $($params)* Clone for $set $($args)* {
             #[inline]
             fn clone(&self) -> Self {

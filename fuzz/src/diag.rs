@@ -128,8 +128,8 @@ fn one<E: Order>(data: &[u8], big: bool) {
     if let Some(info) = socket.mptcp_info() {
         assert!(is_within(info.as_bytes(), &bytes));
         let flags = info.as_bytes().get(8..12).map_or(0, |b| order.u32(b));
-        let said = (info.is_fallback(), info.has_remote_key());
-        assert_eq!(said, (flags & 1 != 0, flags & 2 != 0));
+        let flagged = (info.is_fallback(), info.has_remote_key());
+        assert_eq!(flagged, (flags & 1 != 0, flags & 2 != 0));
     }
     // The same, read where it lies.
     let view = SocketView::decode(&message).expect("the socket was read");
@@ -296,7 +296,7 @@ fn ask(wish: &Wish) {
         return;
     };
     // struct inet_diag_bc_op: code, yes, no. A jump of yes leads to the next
-    // operation, the last of them to the end; one of no leads to just behind
+    // operation, the last of them to the end; one of no leads to just past
     // the end, which is "no".
     let code = program.payload;
     assert_eq!(code.len() % 4, 0);

@@ -205,10 +205,13 @@ fn play<E: Order>(exchange: &mut Exchange, datagram: &[u8], big: bool, ends: (bo
             .iter()
             .position(until)
             .map_or(expected.len(), |at| at + 1);
-        let said = expected[..upto]
+        let interrupted = expected[..upto]
             .iter()
             .any(|m| m.flags & 0x10 != 0 && m.kind != 2);
-        assert_eq!(exchange.is_interrupted(), before.is_interrupted() || said);
+        assert_eq!(
+            exchange.is_interrupted(),
+            before.is_interrupted() || interrupted
+        );
     }
     if before.is_over() {
         assert_eq!(met, 0);

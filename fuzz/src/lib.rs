@@ -106,7 +106,7 @@ fn is_within(part: &[u8], whole: &[u8]) -> bool {
 }
 
 /// Wraps a payload into a message of its own, header as given; so a target
-/// can spend its time behind the header.
+/// can spend its time past the header.
 fn message(kind: u16, flags: u16, payload: &[u8], big: bool) -> Vec<u8> {
     let len = 16 + payload.len() as u32;
     let mut bytes = Vec::new();

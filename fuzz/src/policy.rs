@@ -131,6 +131,6 @@ fn values(rule: &Rule) -> reference::Rule {
         (10, rule.bitfield_mask().map(u64::from)),
         (12, rule.mask()),
     ];
-    let there = all.iter().filter_map(|(n, v)| v.map(|v| (*n, v)));
-    (there.collect(), rule.unknown())
+    let present = all.iter().filter_map(|(n, v)| v.map(|v| (*n, v)));
+    (present.collect(), rule.unknown())
 }

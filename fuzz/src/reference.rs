@@ -317,7 +317,7 @@ event_attributes!(event);
 #[allow(missing_docs)]
 pub struct Ack<'a> {
     pub errno: u32,
-    /// The repeated request: header, payload if it is there.
+    /// The repeated request: header, payload if present.
     pub request: Option<(Vec<u8>, &'a [u8])>,
     pub message: Option<Vec<u8>>,
     pub offset: Option<u32>,
@@ -416,7 +416,7 @@ pub struct Family {
     pub max_attribute: Option<u32>,
 }
 
-/// Reads `CTRL_CMD_NEWFAMILY` behind the generic header, without the nests.
+/// Reads `CTRL_CMD_NEWFAMILY` after the generic header, without the nests.
 pub fn family(bytes: &[u8], order: Order, base: usize) -> Result<Family, Fault> {
     let mut to = Family::default();
     let mut id = None;
@@ -598,7 +598,7 @@ pub fn subflow(bytes: &[u8], order: Order, base: usize) -> Result<Subflow, Fault
             8 => to.flags = Some(a.u32(order)?),
             9 => to.id_rem = Some(a.u8()?),
             10 => to.id_loc = Some(a.u8()?),
-            // The space in front of the 64-bit one.
+            // The space before the 64-bit one.
             11 => {}
             _ => to.unknown = to.unknown.saturating_add(1),
         }
@@ -606,7 +606,7 @@ pub fn subflow(bytes: &[u8], order: Order, base: usize) -> Result<Subflow, Fault
     fault.map_or(Ok(to), Err)
 }
 
-/// A rule for an attribute: (number, value) of what is there, signed ones as
+/// A rule for an attribute: (number, value) of what is present, signed ones as
 /// their bits; and how many are unknown.
 pub type Rule = (std::collections::BTreeMap<u16, u64>, u16);
 
@@ -619,7 +619,7 @@ pub fn rule(bytes: &[u8], order: Order, base: usize) -> Result<Rule, Fault> {
         let value = match a.number() {
             1 | 6..=10 => u64::from(a.u32(order)?),
             2..=5 | 12 => a.u64(order)?,
-            // The space in front of the 64-bit ones.
+            // The space before the 64-bit ones.
             11 => continue,
             _ => {
                 unknown = unknown.saturating_add(1);

@@ -259,7 +259,7 @@ fn check(bytes: &[u8], input: &Input<'_>) {
         Request::AllFamilies => (3, 0x301, 0),
     };
     assert_eq!((message.payload[0], message.flags), (command, flags));
-    assert_eq!(all.len(), count, "attributes nobody asked for");
+    assert_eq!(all.len(), count, "attributes that were not asked for");
     let family = match input.request {
         Request::FamilyByName(_) | Request::FamilyById(_) | Request::AllFamilies => 16,
         _ => input.family,

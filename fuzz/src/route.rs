@@ -91,7 +91,7 @@ type JudgedLink = (u16, u32, u32, Option<Vec<u8>>, [Option<u32>; 2], [bool; 2]);
 
 fn link_of<E: Order>(l: &Link<'_, E>) -> JudgedLink {
     print_all!((l.fields.state().map(|s| s.name()), l.is_usable()));
-    let there = [l.fields.state().is_some(), l.fields.carrier().is_some()];
+    let present = [l.fields.state().is_some(), l.fields.carrier().is_some()];
     let name = l.fields.ifname().map(|n| n.as_bytes().to_vec());
     (
         l.family,
@@ -99,7 +99,7 @@ fn link_of<E: Order>(l: &Link<'_, E>) -> JudgedLink {
         l.flags.0,
         name,
         [l.fields.mtu(), l.fields.master()],
-        there,
+        present,
     )
 }
 

@@ -34,8 +34,8 @@ fn one<E: Order>(data: &[u8], big: bool) {
             // Each begins where the space for it does; what the kernel did not
             // fill is none of it.
             let filled = element.min(subflows.size_kernel as usize);
-            let there = (rest / element.max(1)).min(subflows.total as usize);
-            let wanted: Vec<&[u8]> = (0..there)
+            let count = (rest / element.max(1)).min(subflows.total as usize);
+            let wanted: Vec<&[u8]> = (0..count)
                 .map(|n| &data[header + n * element..][..filled])
                 .collect();
             let got: Vec<&[u8]> = subflows.elements().collect();

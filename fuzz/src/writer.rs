@@ -112,7 +112,7 @@ fn one<E: Order>(input: &Input<'_>) {
         assert!(buffer.iter().all(|b| *b == 0xaa), "wrote half a header");
         return;
     }
-    // The message, or the attributes in front of the first that did not fit.
+    // The message, or the attributes before the first that did not fit.
     let (list, _) = reference::messages(&buffer, order);
     let message = &list[0];
     assert_eq!(message.len as usize, len);

@@ -1,14 +1,16 @@
 #!/bin/sh
 # Checks the workspace with the oldest Rust it promises to compile with: the
-# rust-version of Cargo.toml.
+# rust-version of Cargo.toml. It compiles the codec and the program, and runs the
+# codec's unit tests.
 #
-#   tests/proof/msrv.sh            the codec and the program
+#   tests/proof/msrv.sh
 #
 # A rustup toolchain of that version is used if there is one. Else the compiler
 # is taken out of Debian's packages (trixie has 1.85) and unpacked beside,
 # with the libraries it runs with; nothing is installed.
 #
-# Exit status: 0 compiles; 1 does not; 3 no such compiler to be had here.
+# Exit status: 0 all passed; 3 no such compiler to be had here; another: it does not
+# compile, or a test failed.
 set -eu
 
 SUITE=trixie
@@ -23,7 +25,7 @@ mkdir -p "$work"
 work=$(CDPATH='' cd -- "$work" && pwd)
 
 say() { printf '%s\n' "msrv.sh: $*" >&2; }
-give_up() { say "$*"; exit 3; }
+give_up() { say "SKIPPED: $*"; exit 3; }
 
 # apt with a state of its own, so that the machine's is left alone.
 apt() {
@@ -73,5 +75,11 @@ esac
 
 "$compiler" --version
 # Dependencies of the program as the lock file has them.
-env -u CARGO_ENCODED_RUSTFLAGS -u RUSTFLAGS RUSTC="$compiler" CARGO_TARGET_DIR="$work/build" \
-    cargo check --locked --manifest-path "$here/Cargo.toml" -p mptcp-codec -p ip-mptcp
+with_it() {
+    command=$1
+    shift
+    env -u CARGO_ENCODED_RUSTFLAGS -u RUSTFLAGS RUSTC="$compiler" CARGO_TARGET_DIR="$work/build" \
+        cargo "$command" --locked --manifest-path "$here/Cargo.toml" "$@"
+}
+with_it check -p mptcp-codec -p ip-mptcp
+with_it test -p mptcp-codec --lib

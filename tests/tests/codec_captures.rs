@@ -96,7 +96,7 @@ fn compare_all<E: Order>(capture: &Capture) -> Met {
                 assert_eq!(compare::event(&event.fields), judge.expect("well-formed"));
                 assert_eq!(event.fields.unknown(), 0, "the table has all eighteen");
                 assert!(event.kind.name().is_some(), "{:?}", event.kind);
-                assert_eq!(message.header.seq, 0, "an event answers nobody");
+                assert_eq!(message.header.seq, 0, "an event is no answer");
                 met.events += 1;
             }
         }
@@ -509,7 +509,7 @@ fn endpoints_of_a_dump_have_the_values_that_were_set() {
                 .with_flags(EndpointFlags::SUBFLOW | EndpointFlags::FULLMESH),
             v4(10, 0, 0, 3).with_id(255).with_flags(EndpointFlags(0)),
         ];
-        // The kernel always tells a port.
+        // The kernel always sends a port.
         let mut set = Vec::from(set.map(|e| e.with_port(e.port().unwrap_or(0))));
         // 23-add-badlen: what is too long is not refused any more, and of the
         // two bytes with the id big-endian machines take the first.
@@ -982,11 +982,11 @@ fn subflows_of_getsockopt_have_their_addresses_and_tcp_info() {
             continue;
         }
         let of = |name| in_order!(capture, ends(&capture, name));
-        let [(home, port, there, 5000)] = of("subflow_addrs-plain4-c")[..] else {
+        let [(local, port, remote, 5000)] = of("subflow_addrs-plain4-c")[..] else {
             panic!("{}", capture.name);
         };
-        assert_eq!((home, there), (v4(1), v4(1)));
-        assert_eq!(of("subflow_addrs-plain4-s"), [(there, 5000, home, port)]);
+        assert_eq!((local, remote), (v4(1), v4(1)));
+        assert_eq!(of("subflow_addrs-plain4-s"), [(remote, 5000, local, port)]);
         let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
         let plain6 = of("subflow_addrs-plain6-c");
         assert_eq!((plain6[0].0, plain6[0].2, plain6[0].3), (six, six, 5004));
@@ -1226,7 +1226,7 @@ fn controller_and_policy_requests_are_rebuilt_byte_for_byte() {
             .dump(&mut buffer, message.header.seq)
             .expect("room");
         if order_of(capture).big == cfg!(target_endian = "big") {
-            // The capturing program put an attribute behind that the kernel
+            // The capturing program appended an attribute that the kernel
             // did not know.
             assert_eq!(built[4..], sent[4..72]);
         }

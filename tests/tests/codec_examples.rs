@@ -150,7 +150,7 @@ fn all_of_a_connection_is_read_at_once() {
     );
     space[..header.len()].copy_from_slice(&header);
     let mut len = space.len() as u32;
-    // SAFETY: all three are as long as is said.
+    // SAFETY: all three have the lengths that are given.
     let got = unsafe {
         libc::getsockopt(
             connection.client.as_raw_fd(),
@@ -183,7 +183,7 @@ fn all_of_a_connection_is_read_at_once() {
 fn what_runs_without_an_operating_system_says_the_same() {
     let (mut request, address) = ([0; 64], [192, 0, 2, 7]);
     let flags = EndpointFlags::SIGNAL;
-    // SAFETY: they are as long as is said.
+    // SAFETY: they have the lengths that are given.
     let (len, answers) = unsafe {
         let len = bare_metal::mptcp_add_endpoint(
             request.as_mut_ptr(),

@@ -6,7 +6,7 @@
 //! `core::panicking` in it. That such a name would be seen is shown by
 //! building it again with a panic put in.
 //!
-//! The same machine code tells how much stack a call takes at most, whatever
+//! The same machine code shows how much stack a call takes at most, whatever
 //! the bytes: the frames on the deepest way through it, added up.
 //!
 //! How much code a program gets that reads a dump is counted in another such library,
@@ -51,7 +51,7 @@ fn look_at(
         build.args(["--features", feature]);
     }
     let output = build.output().expect("cargo runs");
-    // An allocator is not there, nor is std: to need one is an error here.
+    // Neither an allocator nor std is available: to need one is an error here.
     assert!(
         output.status.success(),
         "{}",
@@ -188,7 +188,7 @@ struct Function {
     /// Return address, saved registers, and what is below them.
     frame: usize,
     /// What it uses below its frame without saying so, as a function may that
-    /// calls nobody.
+    /// makes no call.
     red_zone: usize,
     calls: Vec<String>,
     /// What it goes on as, its own frame given up.
@@ -246,7 +246,7 @@ fn functions(listing: &str) -> BTreeMap<String, Function> {
         let Some((_, instruction)) = line.split_once(":\t") else {
             continue;
         };
-        // No address followed: it jumps within, or to nobody knows where.
+        // No address followed: it jumps within, or to an unknown place.
         let (operation, operands) = instruction.split_once(' ').unwrap_or((instruction, ""));
         let operands = operands.trim();
         last = match operation {

@@ -40,7 +40,7 @@ impl Headers {
                 }
             }
         }
-        // From Linux 6.7 on a part of linux/mptcp.h stands there.
+        // From Linux 6.7 on a part of linux/mptcp.h is in it.
         if files.contains(&"linux/mptcp.h") {
             if let Ok(text) = std::fs::read_to_string("/usr/include/linux/mptcp_pm.h") {
                 headers.add(&text);

@@ -149,7 +149,7 @@ macro_rules! growing_struct {
                 self.bytes
             }
 
-            /// The field that is there, if this kernel sent it.
+            /// The field, if this kernel sent it.
             #[inline]
             pub fn read(&self, field: crate::diag::Field) -> Option<u64> {
                 field.read::<E>(self.bytes)

@@ -78,7 +78,7 @@ growing_struct! {
     /// `struct tcp_info` (`linux/tcp.h`): a subflow, or any TCP socket.
     ///
     /// The fields from `pacing_rate` on came one after the other from kernel
-    /// 3.15. What newer kernels add behind them is in [`TcpInfo::as_bytes`].
+    /// 3.15. What newer kernels add after them is in [`TcpInfo::as_bytes`].
     pub struct TcpInfo, TcpFields {
         /// A [`State`](super::State)'s number.
         0 state: u8,
@@ -179,7 +179,7 @@ growing_struct! {
         200 bytes_sent: u64,
         /// Bytes sent again (4.19).
         208 bytes_retrans: u64,
-        /// Duplicates that the peer told of (4.19).
+        /// Duplicates that the peer reported (4.19).
         216 dsack_dups: u32,
         /// Times that reordering was seen (4.19).
         220 reord_seen: u32,
@@ -273,10 +273,13 @@ mod tests {
             let rows = MptcpInfo::LAYOUT.rows.iter();
             let read = rows.filter_map(|(_, field)| info.read(*field));
             assert!(info.fields().map(|(_, value)| value).eq(read), "{len}");
-            let told = |name| info.fields().any(|(known, _)| known == name);
-            assert_eq!(told("retransmits"), info.retransmits().is_some());
-            assert_eq!(told("endp_laminar_max"), info.endp_laminar_max().is_some());
-            assert_eq!(told("last_data_sent"), info.last_data_sent().is_some());
+            let is_listed = |name| info.fields().any(|(known, _)| known == name);
+            assert_eq!(is_listed("retransmits"), info.retransmits().is_some());
+            assert_eq!(
+                is_listed("endp_laminar_max"),
+                info.endp_laminar_max().is_some()
+            );
+            assert_eq!(is_listed("last_data_sent"), info.last_data_sent().is_some());
         }
         // As i386 has it, which aligns 64 bits to 4 bytes: 44 bytes from 5.12
         // on, 84 from 6.8 on.

@@ -136,7 +136,7 @@ pub mod attribute {
     /// Remote addresses of SCTP, likewise.
     #[doc(alias = "INET_DIAG_PEERS")]
     pub const PEERS: u16 = 13;
-    /// Fills space in front of 64-bit ones.
+    /// Fills space before 64-bit ones.
     #[doc(alias = "INET_DIAG_PAD")]
     pub const PAD: u16 = 14;
     /// u32; only for readers with `CAP_NET_ADMIN`.

@@ -208,7 +208,7 @@ impl Query {
     }
 }
 
-/// Which sockets of a dump, as the kernel itself can tell them apart: all that
+/// Which sockets of a dump, as the kernel itself can distinguish them: all that
 /// is set must hold.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Filter {
@@ -221,7 +221,7 @@ pub struct Filter {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Host {
     address: Option<IpAddr>,
-    // Of the address, so many bits.
+    // Of the address, this many bits.
     bits: u8,
     port: Option<u16>,
 }
@@ -241,7 +241,7 @@ impl Host {
 }
 
 // `struct inet_diag_bc_op` is four bytes: a code, how far to go on when its
-// condition holds, and how far when not. Going just behind the end is success,
+// condition holds, and how far when not. Going just past the end is success,
 // going four bytes further is not.
 const OP_SOURCE: u8 = 7;
 const OP_DESTINATION: u8 = 8;
@@ -325,7 +325,7 @@ impl Filter {
             bytes: [0; PROGRAM_MAX],
             start: PROGRAM_MAX,
         };
-        // From the end, since each condition tells how far that is.
+        // From the end, since each condition holds how far that is.
         if let Some(index) = self.interface {
             program.condition(OP_DEVICE, &Native::put_u32(index));
         }

@@ -47,7 +47,7 @@ pub const HEADER_LEN: usize = 16;
 pub const SUBFLOW_ADDRS_LEN: usize = 256;
 const SOCKADDR_STORAGE: usize = 128;
 
-/// The header to put in front of the space for an answer of elements of
+/// The header to put before the space for an answer of elements of
 /// `element` bytes: `struct mptcp_subflow_data` as the kernel wants it.
 pub fn header(element: u32) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
@@ -71,7 +71,7 @@ pub fn full_header(count: u32, subflows: (u32, u64), tcp_infos: (u32, u64)) -> [
     bytes
 }
 
-/// `struct mptcp_subflow_data` and the elements behind it.
+/// `struct mptcp_subflow_data` and the elements after it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "mptcp_subflow_data")]
@@ -155,7 +155,7 @@ pub struct SubflowAddresses {
 }
 
 impl SubflowAddresses {
-    /// Reads the 256 bytes; [`ErrorKind::BadSize`] if they are not so many.
+    /// Reads the 256 bytes; [`ErrorKind::BadSize`] if there are not exactly that many.
     pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.split_at_checked(SOCKADDR_STORAGE) {
             Some((local, remote)) if remote.len() == SOCKADDR_STORAGE => Ok(Self {
@@ -199,7 +199,7 @@ impl FullSubflow {
     }
 }
 
-/// Length of `struct mptcp_full_info` in front of `struct mptcp_info`.
+/// Length of `struct mptcp_full_info` before `struct mptcp_info`.
 pub const FULL_FIXED: usize = 40;
 
 /// `struct mptcp_full_info`: the connection, and where the kernel put the
@@ -297,14 +297,17 @@ mod tests {
 
     #[test]
     fn elements_that_do_not_fit_are_refused() {
-        for bad in [
+        for wrong in [
             "10000000 01000000 00010000 000100",
             "11000000 00000000 00010000 00010000",
             "0f000000 00000000 00010000 00010000 00",
             "10000000 01000000 00010000 00000000 00",
             "10000000 01000000 00010000 00010000 00",
         ] {
-            assert!(Subflows::<Little>::decode(&bytes(bad)).is_err(), "{bad}");
+            assert!(
+                Subflows::<Little>::decode(&bytes(wrong)).is_err(),
+                "{wrong}"
+            );
         }
     }
 

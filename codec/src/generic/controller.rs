@@ -296,13 +296,13 @@ mod tests {
 
     #[test]
     fn nothing_malformed_passes_because_nobody_asked_for_it() {
-        let good = bytes(BIG);
+        let whole = bytes(BIG);
         let decode = |bytes: &[u8]| {
             let family = Family::decode(&message::<Big>(bytes))?;
             family.group("mptcp_pm_cmds")
         };
         // Lengths: of the name, a number, both lists, the second group, its name.
-        for (at, wrong) in [
+        for (at, byte) in [
             (21, 0xff),
             (37, 9),
             (69, 0xff),
@@ -310,15 +310,15 @@ mod tests {
             (149, 0x21),
             (161, 0x15),
         ] {
-            let mut bad = good.clone();
-            assert!(decode(&bad).is_ok());
-            bad[at] = wrong;
-            assert!(decode(&bad).is_err(), "byte {at}");
+            let mut wrong = whole.clone();
+            assert!(decode(&wrong).is_ok());
+            wrong[at] = byte;
+            assert!(decode(&wrong).is_err(), "byte {at}");
         }
         // The terminator of the last name.
-        let mut bad = good.clone();
-        *bad.last_mut().unwrap() = b'x';
-        assert!(decode(&bad).is_err());
+        let mut wrong = whole.clone();
+        *wrong.last_mut().unwrap() = b'x';
+        assert!(decode(&wrong).is_err());
     }
 
     #[test]

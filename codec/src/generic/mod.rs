@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The `nlmsg_type` of a message is the id of its family. Ids are given out
-//! when the kernel starts; the [`controller`] tells them by name.
+//! when the kernel starts; the [`controller`] returns them for a name.
 
 pub mod controller;
 pub mod policy;
@@ -25,7 +25,7 @@ pub const GENERIC_HEADER_LEN: usize = 4;
 /// The protocol to open a socket with.
 pub const NETLINK_GENERIC: i32 = 16;
 
-/// A message behind its generic netlink header.
+/// A message after its generic netlink header.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "genlmsghdr")]

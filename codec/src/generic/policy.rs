@@ -48,7 +48,7 @@ pub fn dump(
     writer.finish()
 }
 
-/// Something that a message of the dump tells.
+/// Something that a message of the dump describes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Entry {

@@ -70,7 +70,7 @@ attribute_set! {
         /// Properties of the connection (kernel 6.18).
         13 FLAGS flags / with_flags: u16 as EventFlags,
         /// `AF_INET` (2) or `AF_INET6` (10). Kernels up to 7.2 leave it out of
-        /// ANNOUNCED: which address is present tells the family there.
+        /// ANNOUNCED: the family follows from which address is present.
         2 FAMILY family / with_family: u16,
         /// Local address, IPv4.
         5 SADDR4 saddr4 / with_saddr4: ipv4,
@@ -249,10 +249,10 @@ mod tests {
         let wanted = read(&whole);
         assert_eq!((wanted.rem_id(), wanted.backup()), (Some(2), Some(1)));
         for at in 0..=whole.len() {
-            // An unknown attribute in between, and one that is there twice.
-            let (front, behind) = whole.split_at(at);
+            // An unknown attribute in between, and one that is present twice.
+            let (front, back) = whole.split_at(at);
             let unknown: &[u8] = &[4, 0, 99, 0];
-            let read_so = read(&[front, &[unknown], behind].concat());
+            let read_so = read(&[front, &[unknown], back].concat());
             assert_eq!(read_so.unknown(), 1);
             assert_eq!(
                 read_so,
@@ -263,15 +263,15 @@ mod tests {
             );
             let other: &[u8] = &[5, 0, 4, 0, 7, 0, 0, 0];
             let last = if at == whole.len() || at > 7 { 7 } else { 2 };
-            let read_so = read(&[front, &[other], behind].concat());
+            let read_so = read(&[front, &[other], back].concat());
             assert_eq!(read_so, wanted.with_rem_id(last));
             // One is missing, and they are turned round.
-            if let Some((_, behind)) = behind.split_first() {
-                let read_so = read(&[front, behind].concat());
+            if let Some((_, back)) = back.split_first() {
+                let read_so = read(&[front, back].concat());
                 assert_eq!(read_so.present.count_ones(), 8);
                 assert_eq!(read_so.present | wanted.present, wanted.present);
             }
-            assert_eq!(read(&[behind, front].concat()), wanted);
+            assert_eq!(read(&[back, front].concat()), wanted);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From an offset in a request to the name of what stands there.
+//! From an offset in a request to the name of what is at it.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use crate::order::{Native, Order};
 /// A place in a request to the path manager: an attribute, or an attribute in
 /// an address. `Display` writes it as `ADDR.PORT`.
 ///
-/// The kernel tells where the fault is by offsets; with the request at hand
+/// The kernel reports where the fault is by offsets; with the request at hand
 /// they become names.
 ///
 /// ```

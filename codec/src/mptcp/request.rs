@@ -1,7 +1,7 @@
 //! The commands of the path manager (`MPTCP_PM_CMD_*`), ready to be sent.
 //!
 //! Each function writes one whole message into `buffer`, for the family id
-//! that the [controller](crate::generic::controller) told and with a sequence
+//! that the [controller](crate::generic::controller) returned and with a sequence
 //! number of the caller's (not 0, which is that of events), and returns it.
 //! [`MAX_LEN`] bytes are enough for any of them; a smaller buffer that does not
 //! suffice is [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace), the only error. Setting

@@ -1,7 +1,7 @@
 //! Acknowledgements, refusals and the ends of dumps.
 
 use super::header::{flags, message_type, Header, HEADER_LEN};
-use super::{behind, Attributes, Rule};
+use super::{past, Attributes, Rule};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -75,16 +75,16 @@ impl<'a, E: Order> Ack<'a, E> {
         let mut request = Header::default();
         let mut request_payload = payload.get(..0).unwrap_or_default();
         if is_error {
-            let Some((head, behind_head)) = rest.split_first_chunk() else {
+            let Some((head, after_head)) = rest.split_first_chunk() else {
                 return Err(Error::new(ErrorKind::Truncated, HEADER_LEN + 4));
             };
             request = Header::from_bytes::<E>(head);
             let len = repeated(flags, errno, &request);
-            match behind_head.get(..len) {
+            match after_head.get(..len) {
                 Some(repeated) => request_payload = repeated,
                 None => return Err(Error::new(ErrorKind::BadLength, HEADER_LEN + 4)),
             }
-            rest = behind(behind_head, len);
+            rest = past(after_head, len);
         }
         if flags & flags::ACK_TLVS == 0 {
             rest = &[];
@@ -169,7 +169,7 @@ attribute_set! {
         3 COOKIE cookie / with_cookie: bytes,
         /// What the attribute at fault should have been.
         4 POLICY rule / with_rule: nest [Rule],
-        /// Number of an attribute that must be there and is not.
+        /// Number of an attribute that is required and absent.
         5 MISS_TYPE missing_type / with_missing_type: u32,
         /// Offset of the nest it is missing from; the top level where absent.
         6 MISS_NEST missing_nest / with_missing_nest: u32,

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{align, behind};
+use super::{align, past};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 use crate::set::inner::FAST;
@@ -107,7 +107,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         self.raw & NET_BYTEORDER != 0
     }
 
-    /// The bytes behind the header, without padding.
+    /// The bytes after the header, without padding.
     #[inline(always)]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
@@ -199,7 +199,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         self.bytes::<16>().map(Ipv6Addr::from)
     }
 
-    /// A string: refused without its NUL, or with anything but NULs behind
+    /// A string: refused without its NUL, or with anything but NULs after
     /// the first.
     #[inline]
     pub fn text(&self) -> Result<Text<'a>, Error> {
@@ -241,7 +241,7 @@ fn has_nul(text: &[u8]) -> bool {
         // Names of interfaces and their like.
         return two_have_nul(text).unwrap_or_else(|| !text.iter().all(|byte| *byte != 0));
     };
-    // The last sixteen may overlap those in front of them.
+    // The last sixteen may overlap those before them.
     let mut least = *last;
     let mut rest = text;
     while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
@@ -366,7 +366,7 @@ impl fmt::Display for Text<'_> {
 }
 
 impl fmt::Debug for Text<'_> {
-    /// In quotes and escaped as `str` is: whoever may name an interface must
+    /// In quotes and escaped as `str` is: a user who may name an interface must
     /// not write to the terminal of the reader.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(text) = self.to_str() {
@@ -483,7 +483,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     }
 
     /// The last attribute with this number, as the kernel chooses among
-    /// several; an error in front of it or behind it is an error.
+    /// several; an error before it or after it is an error.
     #[inline(never)]
     pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
         let (mut left, mut found) = (self, None);
@@ -510,7 +510,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     }
 
     /// Takes the next attribute off: its type with its flags, and its payload. `None`
-    /// at the end, and in front of one that does not fit, as [`Attributes::end`] says.
+    /// at the end, and before one that does not fit, as [`Attributes::end`] says.
     #[inline(always)]
     pub(crate) fn take_next(&mut self) -> Option<(u16, &'a [u8])> {
         let (head, rest) = self.rest.split_first_chunk::<HEADER>()?;
@@ -518,7 +518,7 @@ impl<'a, E: Order> Attributes<'a, E> {
         // A length below that of the header wraps around and is too large.
         let len = ((word & 0xffff) as usize).wrapping_sub(HEADER);
         let payload = rest.get(..len)?;
-        self.rest = behind(rest, len);
+        self.rest = past(rest, len);
         Some(((word >> 16) as u16, payload))
     }
 
@@ -725,8 +725,8 @@ mod tests {
         let all = Attributes::<Little>::with_order(&empty);
         assert_eq!(all.find_last(1).unwrap().unwrap().offset(), 8);
         assert_eq!(all.find_nest(1).unwrap().unwrap().offset(), 12);
-        let behind = bytes("0c00 0180 0800 0200 07000000 0300 0000");
-        assert!(Attributes::<Little>::with_order(&behind)
+        let broken = bytes("0c00 0180 0800 0200 07000000 0300 0000");
+        assert!(Attributes::<Little>::with_order(&broken)
             .find_nest(1)
             .is_err());
     }

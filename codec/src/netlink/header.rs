@@ -12,7 +12,7 @@ pub const HEADER_LEN: usize = 16;
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "nlmsghdr")]
 pub struct Header {
-    /// `nlmsg_len`: bytes of header and payload, without the padding behind.
+    /// `nlmsg_len`: bytes of header and payload, without the padding after it.
     #[doc(alias = "nlmsg_len")]
     pub len: u32,
     /// `nlmsg_type`: one of [`message_type`], or the id of a generic netlink family.
@@ -21,7 +21,7 @@ pub struct Header {
     /// `nlmsg_flags`: see [`mod@flags`].
     #[doc(alias = "nlmsg_flags")]
     pub flags: u16,
-    /// `nlmsg_seq`: chosen by who asks, repeated in every answer; 0 in events.
+    /// `nlmsg_seq`: chosen by the sender of a request, repeated in every answer; 0 in events.
     #[doc(alias = "nlmsg_seq")]
     pub seq: u32,
     /// `nlmsg_pid`: the port of the socket that asked; 0 in events.
@@ -105,15 +105,15 @@ pub mod flags {
     /// `NLM_F_ATOMIC`: as of one moment, in a request that reads.
     #[doc(alias = "NLM_F_ATOMIC")]
     pub const ATOMIC: u16 = 0x400;
-    /// `NLM_F_REPLACE`: replaces what is there, in a request that makes
+    /// `NLM_F_REPLACE`: replaces what exists, in a request that makes
     /// something.
     #[doc(alias = "NLM_F_REPLACE")]
     pub const REPLACE: u16 = 0x100;
-    /// `NLM_F_EXCL`: refused where it is there, in a request that makes
+    /// `NLM_F_EXCL`: refused where it exists, in a request that makes
     /// something.
     #[doc(alias = "NLM_F_EXCL")]
     pub const EXCL: u16 = 0x200;
-    /// `NLM_F_CREATE`: makes what is not there.
+    /// `NLM_F_CREATE`: makes what does not exist.
     #[doc(alias = "NLM_F_CREATE")]
     pub const CREATE: u16 = 0x400;
     /// `NLM_F_APPEND`: puts it at the end of the list.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::header::{message_type, Header, HEADER_LEN};
-use super::{behind, Ack, Attributes, Done};
+use super::{past, Ack, Attributes, Done};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
@@ -58,7 +58,7 @@ impl<'a, E: Order> Iterator for Messages<'a, E> {
         if rest.is_empty() {
             return None;
         }
-        let Some((head, behind_head)) = rest.split_first_chunk() else {
+        let Some((head, after_head)) = rest.split_first_chunk() else {
             self.rest = &[];
             let offset = self.len - rest.len();
             return Some(Err(Error::new(ErrorKind::Truncated, offset)));
@@ -66,12 +66,12 @@ impl<'a, E: Order> Iterator for Messages<'a, E> {
         let header = Header::from_bytes::<E>(head);
         // A length below that of the header wraps around and is too large.
         let len = (header.len as usize).wrapping_sub(HEADER_LEN);
-        let Some(payload) = behind_head.get(..len) else {
+        let Some(payload) = after_head.get(..len) else {
             self.rest = &[];
             let offset = self.len - rest.len();
             return Some(Err(Error::new(ErrorKind::BadLength, offset)));
         };
-        self.rest = behind(behind_head, len);
+        self.rest = past(after_head, len);
         Some(Ok(Message {
             header,
             payload,
@@ -105,13 +105,13 @@ pub struct Message<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Message<'a, E> {
-    /// The bytes behind the header, without padding.
+    /// The bytes after the header, without padding.
     #[inline(always)]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
     }
 
-    /// The attributes behind the first `skip` bytes of the payload: 0 for
+    /// The attributes after the first `skip` bytes of the payload: 0 for
     /// plain attributes, the size of the fixed part where there is one.
     #[inline]
     pub fn attributes(&self, skip: usize) -> Result<Attributes<'a, E>, Error> {
@@ -250,16 +250,16 @@ mod tests {
 
     #[test]
     fn a_length_that_does_not_fit_ends_the_walk_with_an_error() {
-        let good = "10000000 1e00 0000 00000000 00000000";
-        for (bad, kind) in [
+        let whole = "10000000 1e00 0000 00000000 00000000";
+        for (wrong, kind) in [
             ("0f000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
             ("11000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
             ("00000000 1e00 0000 00000000 00000000", ErrorKind::BadLength),
             ("ffffffff 1e00 0000 00000000 00000000", ErrorKind::BadLength),
             ("10000000 1e00 0000 00000000 000000", ErrorKind::Truncated),
         ] {
-            let mut datagram = bytes(good);
-            datagram.extend(bytes(bad));
+            let mut datagram = bytes(whole);
+            datagram.extend(bytes(wrong));
             assert_eq!(walk::<Little>(&datagram), [Ok((30, 0)), Err((kind, 16))]);
         }
     }

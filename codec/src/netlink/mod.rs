@@ -72,10 +72,10 @@ pub const fn align(len: usize) -> usize {
     len.saturating_add(3) & !3
 }
 
-/// What is behind an item of `len` bytes and its padding, which the last item
+/// What follows an item of `len` bytes and its padding, which the last item
 /// may lack.
 #[inline(always)]
 #[doc(hidden)]
-pub fn behind(bytes: &[u8], len: usize) -> &[u8] {
+pub fn past(bytes: &[u8], len: usize) -> &[u8] {
     bytes.get(align(len).min(bytes.len())..).unwrap_or(&[])
 }

@@ -8,7 +8,7 @@ use super::{align, ATTRIBUTE_HEADER};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
-/// Some put did not fit; where is told in the end.
+/// Something did not fit; `finish` returns where.
 const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
 
 /// Builds one message in a buffer that the caller lends.
@@ -68,7 +68,7 @@ impl<'b, E: Order> Writer<'b, E> {
         }
     }
 
-    /// Puts bytes as they are: the fixed part in front of the attributes. `N`
+    /// Puts bytes as they are: the fixed part before the attributes. `N`
     /// must be a multiple of four, which is checked when it is compiled.
     #[inline(always)]
     pub fn bytes<const N: usize>(&mut self, bytes: [u8; N]) -> &mut Self {

@@ -45,7 +45,7 @@ attribute_set! {
         3 LABEL label / with_label: string,
         /// That of all hosts of an IPv4 network.
         4 BROADCAST broadcast / with_broadcast: address,
-        /// How long it is good.
+        /// How long it is valid.
         6 CACHEINFO cache / with_cache: value [CacheInfo],
         /// More flags than the fixed part has room for.
         8 FLAGS flags / with_flags: u32 as AddressFlags,
@@ -63,13 +63,13 @@ attribute_set! {
 }
 
 impl Address<'_> {
-    /// `RT_SCOPE_UNIVERSE`: good everywhere.
+    /// `RT_SCOPE_UNIVERSE`: valid everywhere.
     pub const SCOPE_GLOBAL: u8 = 0;
     /// `RT_SCOPE_SITE`.
     pub const SCOPE_SITE: u8 = 200;
-    /// `RT_SCOPE_LINK`: good on its link only.
+    /// `RT_SCOPE_LINK`: valid on its link only.
     pub const SCOPE_LINK: u8 = 253;
-    /// `RT_SCOPE_HOST`: good on this host only.
+    /// `RT_SCOPE_HOST`: valid on this host only.
     pub const SCOPE_HOST: u8 = 254;
 }
 
@@ -124,7 +124,7 @@ impl<'a, E: Order> Address<'a, E> {
     }
 }
 
-/// How long an address is good (`struct ifa_cacheinfo`). All ones is for ever.
+/// How long an address is valid (`struct ifa_cacheinfo`). All ones is for ever.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[doc(alias = "ifa_cacheinfo")]

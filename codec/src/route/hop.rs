@@ -145,7 +145,7 @@ pub struct RoutingRule<'a, E: Order = Native> {
     pub action: u8,
     /// `flags` (`FIB_RULE_*`).
     pub flags: u32,
-    /// Everything that was sent behind the fixed part.
+    /// Everything that was sent after the fixed part.
     pub attributes: Attributes<'a, E>,
 }
 

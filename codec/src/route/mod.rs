@@ -1,4 +1,4 @@
-//! rtnetlink: links, their addresses, and the way to a destination
+//! rtnetlink: links, their addresses, and the route to a destination
 //! (`linux/rtnetlink.h`, `linux/if_link.h`, `linux/if_addr.h`).
 //!
 //! ```text
@@ -22,7 +22,7 @@
 //!
 //! Addresses are in network order, everything else in the machine's. The same
 //! messages answer requests and come as events of the [`group`]s; an event has
-//! sequence number 0 or that of whoever caused it, so a socket that listens
+//! sequence number 0 or that of the request that caused it, so a socket that listens
 //! should not ask. Only what path management needs is named here; all other
 //! attributes are in the `attributes` of each.
 

@@ -54,7 +54,7 @@ attribute_set! {
         1 DST destination / with_destination: address,
         /// For packets from this prefix only.
         2 SRC source / with_source: address,
-        /// For packets that came in there: index of the interface.
+        /// For packets that arrived on it: index of the interface.
         3 IIF input / with_input: u32,
         /// Index of the interface that packets leave by.
         4 OIF output / with_output: u32,
@@ -187,7 +187,7 @@ impl<'a, E: Order> Route<'a, E> {
         Ok(route)
     }
 
-    /// Reads `OIF` alone, for who wants no more.
+    /// Reads `OIF` alone.
     pub fn output_of(message: &Message<'a, E>) -> Result<Option<u32>, Error> {
         let (_, attributes) =
             split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;

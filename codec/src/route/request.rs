@@ -71,7 +71,7 @@ pub fn link_by_index(buffer: &mut [u8], seq: u32, index: u32) -> Result<&mut [u8
 }
 
 /// Asks for the link with this name; `ENODEV` where there is none. A name is
-/// of 1 to 15 bytes, none of them NUL: [`ErrorKind::BadValue`] else.
+/// of 1 to 15 bytes, none of them NUL; otherwise [`ErrorKind::BadValue`].
 pub fn link_by_name<'b>(
     buffer: &'b mut [u8],
     seq: u32,
@@ -131,7 +131,7 @@ pub fn dump_routes_by(
     writer.finish()
 }
 
-/// What way to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
+/// Which route to ask for: made by [`Lookup::new`], sent by [`Lookup::encode`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "RTM_GETROUTE")]
 pub struct Lookup {
@@ -148,7 +148,7 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// The way to `destination`.
+    /// The route to `destination`.
     pub const fn new(destination: IpAddr) -> Self {
         Self {
             destination,

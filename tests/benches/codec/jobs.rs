@@ -9,7 +9,7 @@ use crate::made;
 /// Datagrams to the sum of what is in them.
 pub type Read = fn(&[Vec<u8>]) -> u64;
 
-/// Somebody who can do (some of) the jobs.
+/// A crate that can do (some of) the jobs.
 pub struct Contender {
     pub name: &'static str,
     /// Parses the datagrams of a dump into typed fields; the sum of

@@ -34,7 +34,7 @@ fn main() {
     let mut contenders = vec![floor::CONTENDER, ours::CONTENDER];
     contenders.extend(peers::all());
     match words[..] {
-        // What callgrind runs: one job of one contender, so many times.
+        // What callgrind runs: one job of one contender, the given number of times.
         ["run", job, name, times] => {
             let job = JOBS.iter().find(|j| j.name == job).expect("a job");
             let contender = contenders.iter().find(|c| c.name == name);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::jobs::{Contender, Inputs, Job, JOBS};
 
-/// Does a job so many times.
+/// Does a job the given number of times.
 #[inline(never)]
 pub fn repeat(job: &Job, contender: &Contender, inputs: &Inputs, times: u32) {
     for _ in 0..times {

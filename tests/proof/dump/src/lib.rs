@@ -1,5 +1,5 @@
 //! A program that reads endpoints out of a dump, and nothing else: what it has of code is
-//! what the codec costs one who wants no more. The test `codec_proof` builds it for size.
+//! what the codec costs a program that wants no more. The test `codec_proof` builds it for size.
 #![no_std]
 
 use core::net::IpAddr;

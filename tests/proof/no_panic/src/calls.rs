@@ -23,7 +23,7 @@ use mptcp_codec::route::request as ask;
 use mptcp_codec::route::{Address, AddressAttributes, Change, Link, NextHops, Route, RoutingRule};
 use mptcp_codec::{Error, ErrorKind};
 
-/// Exports a function for each row. What is large comes behind a reference:
+/// Exports a function for each row. What is large comes by reference:
 /// arguments, too, are the caller's.
 macro_rules! calls {
     ($($name:ident($($argument:ident: $type:ty),*) $call:expr;)*) => {$(
