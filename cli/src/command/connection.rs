@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use mptcp_codec::diag::{
-    End, Field, Filter, Layout, MptcpInfo, SocketView, State, SubflowFlags, TcpInfo,
+    End, Field, Filter, Layout, MptcpInfo, SocketView, State, SubflowFlags, SubflowInfo, TcpInfo,
 };
 use mptcp_codec::inet::AF_INET6;
 use mptcp_codec::order::Native;
@@ -12,9 +12,7 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::Family;
 use crate::grammar::{keyword, slot, Given};
 use crate::host::places::{is_ipv4, key, Places};
-use crate::kernel::connections::{
-    self, Connection, Detail, Hidden, Role, Selection, Structures, Subflow,
-};
+use crate::kernel::connections::{self, Connection, Detail, Hidden, Role, Selection, Subflow};
 use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{warn, Colour, Form, Item, Output};
 use crate::session::{taking, words, Command, Does, Group, Session};
@@ -173,7 +171,9 @@ const _: () = {
 /// is too narrow.
 const INDENT: usize = 11;
 
-/// Prints connections.
+/// Prints connections. What each line needs comes first, where it is reached by less
+/// code.
+#[repr(C)]
 struct Printer<'p> {
     out: &'p mut Output,
     path_manager: &'p mut PathManager,
@@ -360,7 +360,7 @@ impl Printer<'_> {
         &mut self,
         subflow: &Subflow,
         number: usize,
-        structures: Option<&Structures>,
+        structures: Option<(&SubflowInfo, &[u8])>,
         total: u64,
     ) -> Result<()> {
         let json = self.out.style.json;
@@ -403,8 +403,7 @@ impl Printer<'_> {
             }
         }
         self.of_tcp(subflow);
-        if let Some(structures) = structures {
-            let info = &structures.info;
+        if let Some((info, sent)) = structures {
             self.begin("mptcp", "        ");
             match info.token_rem() {
                 Some(token) if !json => {
@@ -423,7 +422,6 @@ impl Printer<'_> {
             self.out
                 .item_some(Item::MAP_DATALEN, info.map_datalen().map(u64::from));
             self.end();
-            let sent = structures.tcp_info().as_bytes();
             self.fields("tcp_info", "        ", TcpInfo::LAYOUT, sent);
         }
         self.out.end_wrapped();

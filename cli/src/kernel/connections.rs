@@ -60,7 +60,7 @@ pub enum Detail {
     Place,
     /// The figures too.
     Figures,
-    /// And [`Structures`].
+    /// And the kernel's structures, whole.
     All,
 }
 
@@ -112,24 +112,23 @@ impl Figures {
     /// bytes sent.
     const SENT: usize = 208;
 
-    fn of(info: TcpInfo) -> Self {
+    /// Reads them where they stay.
+    fn read(&mut self, info: TcpInfo) {
         // Checked once, not for each.
         let Some(sent) = info.as_bytes().first_chunk::<{ Self::SENT }>() else {
-            return Self::default();
+            return;
         };
         let info: TcpInfo = TcpInfo::new(sent);
-        Self {
-            bytes_sent: info.bytes_sent().unwrap_or(0),
-            bytes_acked: info.bytes_acked().unwrap_or(0),
-            bytes_received: info.bytes_received().unwrap_or(0),
-            rtt: info.rtt().unwrap_or(0),
-            rttvar: info.rttvar().unwrap_or(0),
-            cwnd: info.snd_cwnd().unwrap_or(0),
-            last_data_sent: info.last_data_sent().unwrap_or(0),
-            last_data_recv: info.last_data_recv().unwrap_or(0),
-            last_ack_recv: info.last_ack_recv().unwrap_or(0),
-            retransmits: info.total_retrans().unwrap_or(0),
-        }
+        self.bytes_sent = info.bytes_sent().unwrap_or(0);
+        self.bytes_acked = info.bytes_acked().unwrap_or(0);
+        self.bytes_received = info.bytes_received().unwrap_or(0);
+        self.rtt = info.rtt().unwrap_or(0);
+        self.rttvar = info.rttvar().unwrap_or(0);
+        self.cwnd = info.snd_cwnd().unwrap_or(0);
+        self.last_data_sent = info.last_data_sent().unwrap_or(0);
+        self.last_data_recv = info.last_data_recv().unwrap_or(0);
+        self.last_ack_recv = info.last_ack_recv().unwrap_or(0);
+        self.retransmits = info.total_retrans().unwrap_or(0);
     }
 
     /// Bytes carried in both directions, as far as they arrived.
@@ -142,7 +141,7 @@ impl Figures {
 
 /// A subflow: what is kept of its TCP socket. There may be tens of thousands,
 /// so it is small.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Subflow {
     /// Addresses as [`End::number`], the local one first.
     pub addresses: [u128; 2],
@@ -167,34 +166,19 @@ pub struct Subflow {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Subflow>() <= 112);
 
-/// The kernel's structures about a subflow, whole.
-#[derive(Clone, Debug)]
-pub struct Structures {
-    /// What MPTCP knows of it.
-    pub info: SubflowInfo,
-    tcp_info: [u8; TcpInfo::LEN],
-    tcp_info_len: usize,
+/// Subflows of all connections.
+#[derive(Debug, Default)]
+struct Subflows {
+    list: Vec<Subflow>,
+    // With `Detail::All`, in the same order: what MPTCP knows of each, and where in the
+    // bytes what TCP knows of it ends, which begins where that before ends.
+    infos: Vec<(SubflowInfo, usize)>,
+    tcp_infos: Vec<u8>,
 }
 
-impl Structures {
-    fn of(socket: &SocketView, info: SubflowInfo) -> Self {
-        let mut kept = Self {
-            info,
-            tcp_info: [0; TcpInfo::LEN],
-            tcp_info_len: 0,
-        };
-        let sent = socket.tcp_info().map_or(&[][..], |info| info.as_bytes());
-        let sent = sent.get(..TcpInfo::LEN).unwrap_or(sent);
-        if let Some(room) = kept.tcp_info.get_mut(..sent.len()) {
-            room.copy_from_slice(sent);
-            kept.tcp_info_len = sent.len();
-        }
-        kept
-    }
-
-    /// What TCP knows of it.
-    pub fn tcp_info(&self) -> TcpInfo<'_> {
-        TcpInfo::new(self.tcp_info.get(..self.tcp_info_len).unwrap_or_default())
+impl Subflows {
+    fn get(&self, key: &Key) -> Option<&Subflow> {
+        self.list.get(place_in(key))
     }
 }
 
@@ -203,35 +187,33 @@ impl Subflow {
     const FLAGS: u16 = 0x1ff;
     const IDS: [u16; 2] = [0x4000, 0x8000];
 
-    /// Adds what is kept of a socket of which MPTCP knows `info`: it is written where
-    /// it stays.
+    /// Keeps what is kept of a socket of which MPTCP knows `info`.
     #[inline(never)]
-    fn push(list: &mut Vec<Self>, socket: &SocketView, info: &SubflowInfo, detail: Detail) {
+    fn read(&mut self, socket: &SocketView, info: &SubflowInfo, detail: Detail) {
         let [local, remote] = socket.ends();
-        let figures = match socket.tcp_info() {
-            Some(info) if detail > Detail::Place => Figures::of(info),
-            _ => Figures::default(),
-        };
-        let ids = [info.id_loc(), info.id_rem()];
-        let mut flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
-        flags |= u16::from(ids[0].is_some()) * Self::IDS[0];
-        flags |= u16::from(ids[1].is_some()) * Self::IDS[1];
-        list.push(Self {
-            addresses: [local.number, remote.number],
-            figures,
-            interface: socket.interface(),
-            inode: socket.inode(),
-            ports: [local.port, remote.port],
-            mark: socket.mark().unwrap_or(0),
-            flags,
-            state: socket.state().number(),
-            ids: [ids[0].unwrap_or(0), ids[1].unwrap_or(0)],
-            family: local.family as u8,
-            done: Cell::new(false),
-        });
+        self.addresses = [local.number, remote.number];
+        self.ports = [local.port, remote.port];
+        self.family = local.family as u8;
+        if let Some(info) = socket.tcp_info().filter(|_| detail > Detail::Place) {
+            self.figures.read(info);
+        }
+        self.interface = socket.interface();
+        self.inode = socket.inode();
+        self.mark = socket.mark().unwrap_or(0);
+        self.state = socket.state().number();
+        self.flags = info.flags().unwrap_or_default().0 as u16 & Self::FLAGS;
+        if let Some(id) = info.id_loc() {
+            self.ids[0] = id;
+            self.flags |= Self::IDS[0];
+        }
+        if let Some(id) = info.id_rem() {
+            self.ids[1] = id;
+            self.flags |= Self::IDS[1];
+        }
     }
 
     /// Its ends, the local one first.
+    #[inline(never)]
     pub fn ends(&self) -> [End; 2] {
         let [local, remote] = self.addresses;
         let [here, there] = self.ports;
@@ -317,8 +299,7 @@ pub struct Connection<'a> {
     pub incomplete: bool,
     /// How many subflows it still counts whose sockets no longer exist.
     pub lost: usize,
-    all: &'a [Subflow],
-    structures: &'a [Structures],
+    all: &'a Subflows,
     keys: &'a [Key],
 }
 
@@ -329,13 +310,18 @@ impl<'a> Connection<'a> {
         core::iter::from_fn(move || {
             let key = self.keys.get(at)?;
             at += 1;
-            self.all.get(place_in(key))
+            self.all.get(key)
         })
     }
 
-    /// With [`Detail::All`], the structures of its subflow number `at`.
-    pub fn structures(&self, at: usize) -> Option<&'a Structures> {
-        self.structures.get(place_in(self.keys.get(at)?))
+    /// With [`Detail::All`], the structures of its subflow number `at`, and the bytes
+    /// of `tcp_info`.
+    pub fn structures(&self, at: usize) -> Option<(&'a SubflowInfo, &'a [u8])> {
+        let place = place_in(self.keys.get(at)?);
+        let (info, end) = self.all.infos.get(place)?;
+        let before = self.all.infos.get(place.wrapping_sub(1));
+        let start = before.map_or(0, |(_, end)| *end);
+        Some((info, self.all.tcp_infos.get(start..*end)?))
     }
 
     /// Its state, where that is known: of a connection without a token that of
@@ -585,26 +571,27 @@ fn counted(socket: &SocketView) -> (Option<usize>, usize) {
     (all, least.unwrap_or(0))
 }
 
-/// Joins connections with the subflows that were read before.
+/// Joins connections with the subflows that were read before. What is asked of each
+/// comes first, where it is reached by less code.
+#[repr(C)]
 struct Reader<'r> {
     each: &'r mut dyn FnMut(&Connection) -> Result<()>,
+    // The inode of the only one, where it has one.
+    inode: u32,
     detail: Detail,
+    // Nothing is read again after this reading.
+    last: bool,
+    hidden: Hidden,
     // The connections that are read now, sorted; empty for all. The number is
     // that of the subflows it counted before, and 1; 0 where that is unknown.
     wanted: Vec<Key>,
-    // The inode of the only one, where it has one.
-    inode: u32,
-    subflows: Vec<Subflow>,
-    structures: Vec<Structures>,
+    subflows: Subflows,
     // Of the subflows.
     index: Index,
     // Of the connection that is looked at: its subflows, sorted.
     group: Vec<Key>,
     // The connections that have to be read again.
     pending: Vec<Key>,
-    // Nothing is read again after this reading.
-    last: bool,
-    hidden: Hidden,
 }
 
 impl Reader<'_> {
@@ -674,7 +661,7 @@ impl Reader<'_> {
                 break;
             };
             let place = at as usize - 1;
-            if let Some(subflow) = self.subflows.get(place) {
+            if let Some(subflow) = self.subflows.list.get(place) {
                 let key = key_of_subflow(token, subflow, entry.cookie, place);
                 self.group.push(key);
             }
@@ -684,8 +671,9 @@ impl Reader<'_> {
 
     /// Reads the subflows anew: those of the wanted connections that pass.
     fn read_subflows(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
-        self.subflows.clear();
-        self.structures.clear();
+        self.subflows.list.clear();
+        self.subflows.infos.clear();
+        self.subflows.tcp_infos.clear();
         self.index.clear();
         let inode = self.inode;
         let tcp = Protocol::Tcp;
@@ -704,10 +692,17 @@ impl Reader<'_> {
         if !self.wanted.is_empty() && self.wanted(token).is_none() {
             return Ok(());
         }
-        Subflow::push(&mut self.subflows, socket, &info, self.detail);
+        let subflows = &mut self.subflows;
+        subflows.list.push(Subflow::default());
+        if let Some(subflow) = subflows.list.last_mut() {
+            subflow.read(socket, &info, self.detail);
+        }
         self.index.push(token, socket.cookie());
         if self.detail == Detail::All {
-            self.structures.push(Structures::of(socket, info));
+            if let Some(sent) = socket.tcp_info() {
+                subflows.tcp_infos.extend_from_slice(sent.as_bytes());
+            }
+            subflows.infos.push((info, subflows.tcp_infos.len()));
         }
         Ok(())
     }
@@ -715,7 +710,7 @@ impl Reader<'_> {
     /// Hands out the connections that are nothing but a subflow.
     fn without_token(&mut self) -> Result<()> {
         self.group.clear();
-        let entries = self.index.entries.iter().zip(&self.subflows);
+        let entries = self.index.entries.iter().zip(&self.subflows.list);
         for (place, (entry, subflow)) in entries.enumerate() {
             if entry.token == 0 {
                 let key = key_of_subflow(0, subflow, entry.cookie, place);
@@ -730,7 +725,6 @@ impl Reader<'_> {
                 incomplete: false,
                 lost: 0,
                 all: &self.subflows,
-                structures: &self.structures,
                 keys: core::slice::from_ref(key),
             })?;
         }
@@ -767,7 +761,7 @@ impl Reader<'_> {
         let mut keys = &self.group[..];
         let (mut alive, mut foreign, mut done) = (0, false, false);
         for key in keys {
-            let Some(subflow) = self.subflows.get(place_in(key)) else {
+            let Some(subflow) = self.subflows.get(key) else {
                 continue;
             };
             alive += usize::from(subflow.is_alive());
@@ -806,7 +800,6 @@ impl Reader<'_> {
             incomplete: !whole && !steady,
             lost,
             all: &self.subflows,
-            structures: &self.structures,
             keys,
         })
     }
@@ -816,7 +809,7 @@ impl Reader<'_> {
     fn unclaimed(&mut self) -> Result<()> {
         let mut place = 0;
         while let (Some(subflow), Some(entry)) =
-            (self.subflows.get(place), self.index.entries.get(place))
+            (self.subflows.list.get(place), self.index.entries.get(place))
         {
             let token = entry.token;
             place += 1;
@@ -829,7 +822,7 @@ impl Reader<'_> {
             }
             self.collect(token);
             for key in &self.group {
-                if let Some(subflow) = self.subflows.get(place_in(key)) {
+                if let Some(subflow) = self.subflows.get(key) {
                     subflow.done.set(true);
                 }
             }
@@ -839,7 +832,6 @@ impl Reader<'_> {
                 incomplete: true,
                 lost: 0,
                 all: &self.subflows,
-                structures: &self.structures,
                 keys: &self.group,
             })?;
         }
@@ -860,8 +852,7 @@ pub fn each(
         detail,
         wanted: Vec::new(),
         inode: 0,
-        subflows: Vec::new(),
-        structures: Vec::new(),
+        subflows: Subflows::default(),
         index: Index::default(),
         group: Vec::new(),
         pending: Vec::new(),
