@@ -104,37 +104,44 @@ pub const COMMAND: Command = Command {
 const GAUGE: &[u8] = b"MPCurrEstab";
 
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
-    let mut before = Counters::default();
-    let mut now = Counters::default();
-    if asked.interval.is_none() {
-        now.read()?;
-        let report = &mut Report::new(&mut session.out, asked.prometheus);
-        print(report, &now, &before, asked.all);
-        return Ok(0);
-    }
+    // 0 where they are shown once.
     let mut every = 0;
     let why = "0.001 to 2147483 seconds";
     option(asked.interval, interval, why, &mut every)?;
-    if asked.prometheus {
-        let why = "Prometheus makes differences itself";
-        return Err(Error::invalid("--interval", why));
-    }
     let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, &[what], error);
-    let signals = sys::catch_signals(&[libc::SIGINT, libc::SIGTERM])
-        .map_err(|error| cannot("cannot wait for signals", error))?;
-    before.read()?;
+    let mut signals = None;
+    if every != 0 {
+        if asked.prometheus {
+            let why = "Prometheus makes differences itself";
+            return Err(Error::invalid("--interval", why));
+        }
+        let which = &[libc::SIGINT, libc::SIGTERM];
+        let caught = sys::catch_signals(which);
+        signals = Some(caught.map_err(|error| cannot("cannot wait for signals", error))?);
+    }
+    let mut before = Counters::default();
+    let mut now = Counters::default();
+    let mut later = false;
     loop {
+        now.read()?;
+        if later || every == 0 {
+            let report = &mut Report::new(&mut session.out, asked.prometheus);
+            print(report, &now, &before, asked.all);
+            if later {
+                report.end_line();
+                report.out.flush()?;
+            }
+        }
+        let Some(signals) = &signals else {
+            return Ok(0);
+        };
+        later = true;
+        core::mem::swap(&mut before, &mut now);
         let polled = &mut [Polled::read(&signals.fd)];
         sys::poll_all(polled, every as i32).map_err(|error| cannot("cannot wait", error))?;
         if polled[0].is_ready() {
             return Ok(0);
         }
-        now.read()?;
-        let report = &mut Report::new(&mut session.out, false);
-        print(report, &now, &before, asked.all);
-        report.end_line();
-        report.out.flush()?;
-        core::mem::swap(&mut before, &mut now);
     }
 }
 
