@@ -100,13 +100,6 @@ pub struct Command {
     pub does: Does,
 }
 
-/// The keywords that commands of this build take among options.
-const AMONG_OPTIONS: &[Keyword] = if built::CONNECTIONS {
-    keyword::CONNECTION
-} else {
-    &[]
-};
-
 /// How a command reads its words, and what it does.
 #[derive(Debug)]
 pub enum Does {
@@ -212,9 +205,9 @@ impl Command {
     pub fn keywords(&self) -> &'static [Keyword] {
         match self.does {
             Does::Options(_)
-                if !AMONG_OPTIONS.is_empty() && !self.takes_file() && self.names("ADDRESS") =>
+                if built::CONNECTIONS && !self.takes_file() && self.names("ADDRESS") =>
             {
-                AMONG_OPTIONS
+                keyword::CONNECTION
             }
             _ => &[],
         }
