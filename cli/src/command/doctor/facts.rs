@@ -11,27 +11,29 @@ use crate::kernel::proc;
 use crate::session::Session;
 use crate::text::Text;
 
-/// Everything that is known, and what was found.
+/// Everything that is known, and what was found. What is looked at most comes first,
+/// where shorter instructions reach it.
+#[repr(C)]
 pub struct Doctor<'s> {
-    pub session: &'s mut Session,
-    pub host: &'s mut Host,
-    pub live: Live,
-    pub history: History,
-    pub findings: u32,
-    pub faults: u32,
-    /// Why something could not be looked up.
-    pub failed: Result<()>,
     // What a finding is about; texts have places for all of it.
-    /// The place of an endpoint in the list.
-    pub at: usize,
-    /// That endpoint.
+    /// The endpoint that is looked at.
     pub endpoint: Facts,
     /// Where its packets go.
     pub to: Target,
-    /// Another interface than its own.
-    pub other: u32,
+    pub host: &'s mut Host,
     /// Counters.
     pub counters: &'static [u8],
+    /// The place of the endpoint in the list.
+    pub at: usize,
+    pub history: History,
+    pub live: Live,
+    /// Another interface than its own.
+    pub other: u32,
+    pub findings: u32,
+    pub faults: u32,
+    pub session: &'s mut Session,
+    /// Why something could not be looked up.
+    pub failed: Result<()>,
     /// Evidence ([`ABOUT`]) and remedy ([`REMEDY`]), as far as they were put together
     /// before.
     pub texts: [Text; 2],
