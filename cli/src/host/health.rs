@@ -8,7 +8,7 @@ use crate::kernel::LinkEvents;
 use crate::session::Session;
 use crate::text::nth;
 
-/// Limits, interfaces, addresses, endpoints and connections of the namespace.
+/// Limits, interfaces, addresses and endpoints of the namespace.
 #[derive(Default)]
 pub struct Host {
     /// The limits of the path manager.

@@ -213,20 +213,10 @@ impl Seen {
     }
 }
 
-/// Counts of what there is.
+/// Counts of what there is. They come first, where shorter instructions reach them.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Live {
-    /// A row for each endpoint.
-    pub rows: Vec<Row>,
-    /// Hosts that connections were opened to; not this host itself.
-    pub peers: Vec<Place>,
-    /// A host of each family that connections were accepted from, IPv6 first; 0
-    /// for none.
-    pub clients: [Key; 2],
-    /// Where those connections arrived, each port once.
-    pub served: Vec<Place>,
-    /// Pairs of addresses.
-    pub paths: Vec<Path>,
     /// Connections opened here, and those of them with further subflows.
     pub opened: u32,
     pub opened_joined: u32,
@@ -240,10 +230,6 @@ pub struct Live {
     /// Connections opened here without further subflows of which the kernel
     /// accepted an announced address.
     pub refused: u32,
-    /// Connections opened here without further subflows, and with endpoints of
-    /// the other family only; the peer of one of them.
-    pub other_family: u32,
-    pub of_other_family: Key,
     /// Connections accepted here to which not all addresses were announced, the
     /// number of announcements, and how many there should be.
     pub unannounced: u32,
@@ -259,26 +245,47 @@ pub struct Live {
     pub wanted: u32,
     /// Connections of this host to itself.
     pub own: u32,
-    /// Listening sockets of MPTCP that others can reach.
-    pub listeners: Vec<Place>,
+    /// Connections opened here without further subflows, and with endpoints of
+    /// the other family only; the peer of one of them.
+    pub other_family: u32,
+    pub of_other_family: Key,
     /// Some subflow may be answered, or opened, in a moment.
     pub unsettled: bool,
     /// The kernel kept the subflows from this reader.
     pub hidden: bool,
+    again: bool,
+    /// A row for each endpoint.
+    pub rows: Vec<Row>,
+    /// Pairs of addresses.
+    pub paths: Vec<Path>,
+    /// Hosts that connections were opened to; not this host itself.
+    pub peers: Vec<Place>,
+    /// A host of each family that connections were accepted from, IPv6 first; 0
+    /// for none.
+    pub clients: [Key; 2],
+    /// Where those connections arrived, each port once.
+    pub served: Vec<Place>,
+    /// Listening sockets of MPTCP that others can reach.
+    pub listeners: Vec<Place>,
     // Tokens of the connections opened here; those of the look before, if there
     // was one, ascending.
     tokens: Vec<Seen>,
     known: Vec<Seen>,
-    again: bool,
 }
 
 impl Live {
+    /// Nothing is known yet.
+    #[inline(never)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Looks at everything. The second time, only connections that the first
     /// look saw lack subflows: others had no time to open them.
     pub fn look(&mut self, diagnostics: &mut Diagnostics, host: &mut Host) -> Result<()> {
         let known = core::mem::take(&mut self.tokens);
         let again = !self.rows.is_empty() || !known.is_empty();
-        *self = Self::default();
+        *self = Self::new();
         (self.known, self.again) = (known, again);
         sort(&mut self.known);
         for endpoint in &host.places.endpoints {

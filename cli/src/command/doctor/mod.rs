@@ -57,7 +57,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     let mut doctor = Doctor {
         session,
         host: &mut Host::new(),
-        live: Live::default(),
+        live: Live::new(),
         history: History::default(),
         findings: 0,
         faults: 0,
