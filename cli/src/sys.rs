@@ -12,6 +12,11 @@ use core::mem::{size_of, zeroed, MaybeUninit};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+#[cfg(target_pointer_width = "64")]
+use libc::SYS_mmap as SYS_MMAP;
+#[cfg(target_pointer_width = "32")]
+use libc::SYS_mmap2 as SYS_MMAP;
+
 use crate::built;
 use crate::errno::Errno;
 use crate::text::find;
@@ -1612,7 +1617,17 @@ fn map(size: usize) -> *mut u8 {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, of nothing, wherever the kernel likes.
-    mapped(unsafe { libc::mmap(null_mut(), size, access, flags, -1, 0) })
+    let block = unsafe {
+        if cfg!(target_arch = "s390x") {
+            // There the call takes a structure.
+            libc::mmap(null_mut(), size, access, flags, -1, 0)
+        } else {
+            // The C library's prepares for threads.
+            let (wherever, nothing) = (0_usize, -1_isize);
+            libc::syscall(SYS_MMAP, wherever, size, access, flags, nothing, 0_usize) as *mut c_void
+        }
+    };
+    mapped(block)
 }
 
 /// What mmap or mremap returned, if it is a mapping.
