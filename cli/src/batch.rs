@@ -127,7 +127,7 @@ fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
 
 fn run_line(session: &mut Session, mut caller: Caller, words: &[&str]) -> Result<Status> {
     let target = iproute2::line(&mut caller, words)?;
-    dispatch::run(session, &caller, target)
+    dispatch::run(session, &caller, &target)
 }
 
 /// Longest line of a batch.

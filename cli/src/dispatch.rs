@@ -19,8 +19,8 @@ pub fn options(words: &[&str]) -> Result<Options> {
 }
 
 /// Does what a command line asks for.
-pub fn run(session: &mut Session, caller: &Caller, target: Target) -> Result<Status> {
-    match target {
+pub fn run(session: &mut Session, caller: &Caller, target: &Target) -> Result<Status> {
+    match *target {
         Target::Run(group, command, words) => return execute(session, group, command, words),
         Target::Options | Target::Usage => return Err(help::usage(caller)),
         Target::Program => help::program(caller, session.out.buffer()),

@@ -92,7 +92,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let status = if let Some(file) = last(&options.batch) {
         batch::run(&mut session, &caller, file)?
     } else {
-        dispatch::run(&mut session, &caller, target)?
+        dispatch::run(&mut session, &caller, &target)?
     };
     session.out.flush()?;
     Ok(status)

@@ -314,8 +314,11 @@ impl Answer<'_> {
             let received = received.get_mut(..most).unwrap_or_default();
             match sys::receive(fd, replies, received, true) {
                 Ok(count) => {
-                    for (received, room) in received.iter().zip(replies.chunks(half)).take(count) {
+                    let mut rest = &*replies;
+                    for received in received.iter().take(count) {
+                        let (room, after) = rest.split_at_checked(half).unwrap_or_default();
                         self.take(received, room)?;
+                        rest = after;
                     }
                 }
                 Err(Errno(number)) if asks && number == libc::ENOBUFS as usize => self.lost = true,
