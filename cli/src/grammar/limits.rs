@@ -40,7 +40,7 @@ pub fn over(mut limits: Limits, more: &Limits) -> Limits {
 /// The same with the kernel's maximum for those that are in `which`, a bit
 /// `1 << number` each.
 pub fn with_most(mut limits: Limits, which: u32, maximum: u32) -> Limits {
-    for number in &[Limits::RCV_ADD_ADDRS, Limits::SUBFLOWS] {
+    for (_, number, _) in &each(&limits) {
         if which & 1 << *number != 0 {
             limits = with(limits, *number, maximum);
         }
@@ -55,4 +55,43 @@ pub fn nothing_to_set() -> Error {
         status::USAGE,
         &["Error: nothing to set: subflows N or add_addr_accepted N is required"],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{keyword, parse, slot, Given, Takes};
+    use super::*;
+
+    /// A limit that is forgotten here, in the keywords or in [`WORDS`] can neither be set
+    /// nor shown, and is lost by `save` and `apply`.
+    #[test]
+    fn every_limit_of_the_kernel_can_be_set_and_shown() {
+        let takes = Takes::of(WORDS, keyword::LIMITS);
+        let known = (0..64).filter(|number| Limits::name_of(*number).is_some());
+        let listed = each(&Limits::EMPTY).map(|(_, number, _)| number);
+        assert_eq!(known.collect::<Vec<_>>(), listed);
+        for (name, number, _) in each(&Limits::EMPTY) {
+            let sets = keyword::LIMITS
+                .iter()
+                .find(|keyword| keyword.name == name)
+                .map(|keyword| u16::from(keyword.sets));
+            assert_eq!(sets, Some(u16::from(slot::LIMITS) + number), "{name}");
+            for value in ["5", "max"] {
+                let mut given = Given::default();
+                parse(
+                    &[name, value],
+                    keyword::LIMITS,
+                    takes,
+                    &mut given,
+                    &mut |_| Ok(0),
+                )
+                .unwrap();
+                let limits = with_most(given.limits, given.most, 5);
+                assert_eq!(limits.without(number), Limits::EMPTY, "{name} {value}");
+                for (other, _, value) in each(&limits) {
+                    assert_eq!(value, (other == name).then_some(5), "{name}: {other}");
+                }
+            }
+        }
+    }
 }
