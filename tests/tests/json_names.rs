@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
+use ip_mptcp::grammar::keyword;
 use ip_mptcp_tests::connection::{listen, Connection};
 use ip_mptcp_tests::documents::read;
 use ip_mptcp_tests::kernel;
@@ -108,7 +109,12 @@ fn endpoints_and_limits() {
         &not_here,
     );
     let limits = documented("JSON", "Cm limits show");
-    agree("limits", &limits, &shown("limits show"), &[]);
+    let names = shown("limits show");
+    agree("limits", &limits, &names, &[]);
+    let keywords = keyword::LIMITS
+        .iter()
+        .map(|keyword| keyword.name.to_owned());
+    assert_eq!(names, keywords.collect(), "limits that can be set");
 }
 
 struct Connected {

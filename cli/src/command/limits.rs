@@ -1,7 +1,7 @@
 //! `limits set`, `limits show`.
 
 use crate::error::{Result, Status};
-use crate::grammar::limits::{each, nothing_to_set, with_most, WORDS};
+use crate::grammar::limits::{nothing_to_set, with_most, WORDS};
 use crate::grammar::{keyword, Given, Takes};
 use crate::session::{taking, words, Command, Does, Group, Session};
 
@@ -64,9 +64,9 @@ pub fn show(session: &mut Session, _: &Given) -> Result<Status> {
     let out = &mut session.out;
     out.begin_list("");
     out.begin_record("");
-    for (name, _, value) in each(&found) {
-        out.named_some(name, value.map(u64::from));
-    }
+    let accepted = found.add_addr_accepted().map(u64::from);
+    out.named_some("add_addr_accepted", accepted);
+    out.named_some("subflows", found.subflows().map(u64::from));
     out.end_record();
     out.end_list();
     Ok(0)
