@@ -178,7 +178,6 @@ impl Row {
 
     /// Becomes the next row, of those whose name has the same letter as `like`
     /// after the dash, or of all where there is none; false after the last.
-    #[inline(never)]
     fn next(&mut self, like: &str) -> bool {
         let letter = like.as_bytes().get(1);
         loop {
@@ -495,7 +494,6 @@ pub fn each_without_effect(each: &mut dyn FnMut(&'static str)) {
 }
 
 /// Whether one of the words asks for help.
-#[inline(never)]
 fn ask_for_help(words: &[&str]) -> bool {
     words.iter().any(|word| is_help(word))
 }
@@ -506,7 +504,6 @@ pub fn is_help(word: &str) -> bool {
     is_dashed(word) && asks_for_help(word)
 }
 
-#[inline(never)]
 fn asks_for_help(word: &str) -> bool {
     matches!(word, "--help" | "-help")
 }

@@ -6,14 +6,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Where the first such byte stands; the length where there is none.
-#[inline(never)]
 pub fn find(bytes: &[u8], byte: u8) -> usize {
     let found = bytes.iter().position(|other| *other == byte);
     found.unwrap_or(bytes.len())
 }
 
 /// Joins pieces of text.
-#[inline(never)]
 pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
 }
@@ -72,7 +70,6 @@ pub fn parse_number(word: &str) -> Option<u32> {
 }
 
 /// A hexadecimal digit.
-#[inline(never)]
 pub fn parse_digit(byte: u8) -> Option<u32> {
     Some(
         match byte {
@@ -148,7 +145,6 @@ pub fn address(address: IpAddr) -> Vec<u8> {
 /// Takes what comes before the next byte `end` off `rest`, and that byte: all
 /// of it where there is none. Tables of texts are one text, read by this: a
 /// table of slices would be as large again.
-#[inline(never)]
 pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
     let len = find(rest, end);
     let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
@@ -157,7 +153,6 @@ pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
 }
 
 /// The same of a text; `end` is ASCII.
-#[inline(never)]
 pub fn take_text<'a>(rest: &mut &'a str, end: u8) -> &'a str {
     let len = find(rest.as_bytes(), end);
     let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
@@ -171,7 +166,6 @@ pub fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a word is one of those that blanks separate.
-#[inline(never)]
 pub fn among(words: &str, word: &str) -> bool {
     pieces(words).any(|piece| piece == word)
 }
@@ -243,7 +237,6 @@ impl Text {
     }
 
     /// Room for `len` bytes more, which are part of the text from now on.
-    #[inline(never)]
     fn more(&mut self, len: usize) -> &mut [u8] {
         let start = self.end;
         self.end = start + len;
@@ -255,7 +248,6 @@ impl Text {
 
     /// Makes room for this many bytes in all.
     #[cold]
-    #[inline(never)]
     fn grow(&mut self, end: usize) {
         if self.room.is_empty() {
             self.room = vec![0; end.max(ROOM)];
@@ -299,7 +291,6 @@ impl Text {
 
     /// A number, decimal, with its name in front: both go into room that is looked
     /// for once.
-    #[inline(never)]
     pub fn named(&mut self, name: &[u8], mut value: u64) {
         let (mut len, mut limit) = (name.len() + 1, 10_u64);
         while value >= limit {
@@ -349,7 +340,6 @@ impl Text {
     }
 
     /// A number with decimals, given in units of the last of them.
-    #[inline(never)]
     pub fn decimal(&mut self, value: u64, places: u32) {
         let unit = 10_u64.pow(places);
         self.number(value / unit);
