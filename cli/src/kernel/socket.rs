@@ -130,6 +130,9 @@ impl Socket {
     /// Only listens from now on, to these multicast groups.
     pub fn listen(&mut self, groups: &[u32]) -> core::result::Result<(), Errno> {
         sys::bind_netlink(&self.fd)?;
+        // Not on the stack, which may be small; and now, while memory is as the kernel
+        // gave it and need not be cleared.
+        self.buffer = vec![0; NEWS * AT_ONCE];
         for group in groups {
             self.join(*group)?;
         }
@@ -139,10 +142,6 @@ impl Socket {
     /// Hands out all notifications that have come, without waiting; `None` for
     /// those that were lost or cannot be read. For a socket that only listens.
     pub fn news(&mut self, each: &mut dyn FnMut(Option<Message>)) -> Result<()> {
-        // Not on the stack, which may be small.
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; NEWS * AT_ONCE];
-        }
         let mut received = [Received::default(); AT_ONCE];
         loop {
             let count = match sys::receive(&self.fd, &mut self.buffer, &mut received, false) {
