@@ -372,19 +372,28 @@ pub fn c_str(path: &[u8]) -> Result<&CStr, Errno> {
 /// Opens the file whose path is these pieces joined, for reading. There is none
 /// whose name has a NUL.
 pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
+    open_pieces(pieces, libc::O_RDONLY)
+}
+
+/// The same for writing.
+pub fn open_joined_to_write(pieces: &[&[u8]]) -> Result<Fd, Errno> {
+    open_pieces(pieces, libc::O_WRONLY)
+}
+
+#[inline(never)]
+fn open_pieces(pieces: &[&[u8]], flags: c_int) -> Result<Fd, Errno> {
     let mut path = Vec::new();
     for piece in pieces {
         path.extend_from_slice(piece);
     }
     path.push(0);
-    open(c_str(&path)?)
+    open_with(c_str(&path)?, flags)
 }
 
 /// Opens a file that can be read again; `EINVAL` for a pipe, which can be read
 /// once and may keep a reader waiting.
 pub fn open_lasting(path: &[u8]) -> Result<Fd, Errno> {
-    let path = [path, b"\0"].concat();
-    let fd = open_with(c_str(&path)?, libc::O_RDONLY | libc::O_NONBLOCK)?;
+    let fd = open_pieces(&[path], libc::O_RDONLY | libc::O_NONBLOCK)?;
     let status = status(fd.raw(), c"", libc::AT_EMPTY_PATH)?;
     match u32::from(status.mode) & libc::S_IFMT {
         libc::S_IFIFO => Err(Errno(libc::EINVAL as usize)),
@@ -395,11 +404,6 @@ pub fn open_lasting(path: &[u8]) -> Result<Fd, Errno> {
 /// Makes a new file for writing; `EEXIST` where there is one.
 pub fn create(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
-}
-
-/// Opens a file that is there for writing.
-pub fn open_to_write(path: &CStr) -> Result<Fd, Errno> {
-    open_with(path, libc::O_WRONLY)
 }
 
 /// Has a call that would lead to this signal fail instead: `EFBIG` for SIGXFSZ,

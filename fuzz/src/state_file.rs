@@ -167,9 +167,11 @@ fn plan(file: &mut File, data: &[u8]) {
         }
     }
     for there in &plan.present {
-        plan.own.push(Step::new(Action::Delete, there));
-        if byte() & 7 == 0 {
-            plan.again.push(*there);
+        let mut own = Step::new(Action::Delete, there);
+        own.subflows.again = byte() & 7 == 0;
+        let again = own.subflows.again;
+        plan.own.push(own);
+        if again {
             remember(&mut plan.had, there);
         }
     }

@@ -179,6 +179,24 @@ fn each_further_line_of_a_batch_takes_two_system_calls() {
 }
 
 #[test]
+fn saving_endpoints_that_are_bound_to_no_interface_reads_no_interfaces() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    let Some(strace) = strace() else { return };
+    if is_absent("save") {
+        return;
+    }
+    kernel::add("10.0.0.1 id 1 subflow");
+    let count = || system_calls(&strace, binary(), "save", "");
+    let with_one = count();
+    for pair in 0..100 {
+        veth(&format!("a{pair}"), &format!("b{pair}"), None);
+    }
+    assert_eq!(count(), with_one, "with 201 interfaces");
+}
+
+#[test]
 fn interfaces_that_are_not_named_cost_nothing() {
     let Some(_namespace) = Namespace::fresh() else {
         return;

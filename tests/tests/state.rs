@@ -1444,6 +1444,29 @@ fn an_empty_state_deletes_nothing_unless_that_is_asked_for() {
     assert!(kernel::endpoints().is_empty());
 }
 
+/// EISDIR: a folder is opened, and cannot be read.
+#[test]
+fn what_failed_is_named_be_it_opening_a_file_or_reading_it() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    kernel::add("10.0.0.9 id 9");
+    for (file, expected) in [
+        ("/", "Cannot read \"/\": Is a directory\n"),
+        (
+            "/nowhere/state",
+            "Cannot open \"/nowhere/state\": No such file or directory\n",
+        ),
+    ] {
+        for command in ["apply", "watch", "apply --dry-run"] {
+            let output = Run::tool(command).arg(file).run();
+            assert_eq!(output.code(), 1, "{}", output.report());
+            assert_eq!(output.stderr(), expected, "{command}");
+        }
+    }
+    assert!(save().contains("10.0.0.9"));
+}
+
 #[test]
 fn settings_are_read_changed_undone_and_saved() {
     let Some(_namespace) = Namespace::fresh() else {

@@ -195,7 +195,8 @@ pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
     stale_loss_cnt 4\n\
     syn_retrans_before_tcp_fallback 2";
 
-const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
+/// The folder of the sysctls of MPTCP.
+pub const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
 
 /// Reads a setting of `net.mptcp`, with why it cannot be read.
 pub fn mptcp(name: &[u8], value: &mut Vec<u8>) -> Result<(), Errno> {
@@ -204,8 +205,7 @@ pub fn mptcp(name: &[u8], value: &mut Vec<u8>) -> Result<(), Errno> {
 
 /// Changes a setting of `net.mptcp`.
 pub fn set_mptcp(name: &[u8], value: &[u8]) -> Result<(), Errno> {
-    let path = [MPTCP_FOLDER, name, b"\0"].concat();
-    let file = sys::open_to_write(sys::c_str(&path)?)?;
+    let file = sys::open_joined_to_write(&[MPTCP_FOLDER, name])?;
     match sys::write(&file, value)? {
         written if written == value.len() => Ok(()),
         _ => Err(Errno(libc::EINVAL as usize)),

@@ -298,14 +298,12 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
         let name = setting.name.as_str();
         let mut step = Step::new(Action::Setting, &Endpoint::EMPTY);
         (step.line, step.setting) = (setting.line, at);
-        // Schedulers and path managers are listed.
         let mut offered = Vec::new();
         let value = setting.value.as_str();
-        let list = [b"available_", name.as_bytes(), b"s"].concat();
         let mut error;
         if let Err(failed) = proc::mptcp(name.as_bytes(), &mut setting.before) {
-            let what = ["Error: cannot read net.mptcp.", name];
-            error = Error::system(Kind::File, status::FAILED, &what, failed).about(name);
+            let text = "Error: cannot read net.mptcp.";
+            error = Error::naming(Kind::File, status::FAILED, text, name).because(failed);
             if error.errno() == libc::ENOENT as usize {
                 error = error.meant(&|near| {
                     let mut defaults = proc::MPTCP_DEFAULTS;
@@ -316,9 +314,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
             }
         } else if same_value(sys::text(&setting.before).unwrap_or(""), value) {
             continue;
-        } else if proc::mptcp(&list, &mut offered).is_ok()
-            && !among(sys::text(&offered).unwrap_or(""), value)
-        {
+        } else if !is_offered(name, value, &mut offered) {
             error = Error::invalid(value, "this kernel offers ").with_status(status::REFUSED);
             error.push(&offered);
         } else {
@@ -327,6 +323,14 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
         }
         plan.mistakes.push(error.at(setting.line));
     }
+}
+
+/// Whether the kernel offers this value, where it lists those that it has: schedulers
+/// and path managers.
+fn is_offered(name: &str, value: &str, offered: &mut Vec<u8>) -> bool {
+    let list: [&[u8]; 4] = [proc::MPTCP_FOLDER, b"available_", name.as_bytes(), b"s"];
+    proc::value(&list, offered);
+    offered.is_empty() || among(sys::text(offered).unwrap_or(""), value)
 }
 
 /// Whether two values are the same, as they are or as numbers, which the kernel reads as C

@@ -20,7 +20,7 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 use super::endpoint::{address_of, clashes, flags_of, id_of, port_of};
 use super::members::members;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::grammar::batch::Line;
 use crate::grammar::endpoint::{self, Family, Prefix};
 use crate::grammar::{self, interface_name, keyword, limits, slot, Given, Takes};
@@ -28,6 +28,7 @@ use crate::iproute2::{self, Caller, Target};
 use crate::kernel::key::{is_ipv4, is_unique_local, key, key_of, Key};
 use crate::output::Output;
 use crate::session::Command;
+use crate::sys;
 use crate::text::{find, number, parse_number, Text};
 
 /// What a state file says.
@@ -45,9 +46,9 @@ pub struct File {
     pub limits_line: u32,
     /// Settings of `net.mptcp`; of two lines about one the last counts.
     pub settings: Vec<Setting>,
-    /// Interfaces that have a default route of a family, once that has been
+    /// Interfaces that have a default route of IPv6, and of IPv4, once that has been
     /// looked up.
-    pub uplinks: Vec<(u32, Family)>,
+    pub uplinks: [Vec<u32>; 2],
 }
 
 /// One line: an endpoint, the endpoints of an interface, or with `ignore`
@@ -120,7 +121,10 @@ pub fn parse(
         line.clear();
         let len = line.take_all(rest, &mut number);
         if !line.is_empty() {
-            let read = line.run(rest, &mut |words| statement(commands, file, number, words));
+            let read = line.run(rest, &mut |words| {
+                statement(commands, file, number, words)?;
+                Ok(0)
+            });
             if let Err(error) = read {
                 report(error.at(number));
                 mistakes += 1;
@@ -137,11 +141,13 @@ fn statement(
     file: &mut File,
     number: u32,
     words: &[&str],
-) -> Result<Status> {
-    match words {
-        ["ignore", rest @ ..] => return declare(file, number, rest, true).map(|()| 0),
-        ["sysctl", rest @ ..] => return setting(file, number, rest).map(|()| 0),
-        _ => {}
+) -> Result<()> {
+    if let Some((word, rest)) = words.split_first() {
+        match *word {
+            "ignore" => return declare(file, number, rest, true),
+            "sysctl" => return setting(file, number, rest),
+            _ => {}
+        }
     }
     let mut caller = Caller::new("ip-mptcp", commands);
     let target = iproute2::line(&mut caller, words)?;
@@ -151,8 +157,7 @@ fn statement(
             ("limits", "set") => limit(file, number, rest),
             _ => Err(other(words)),
         };
-        read.map_err(|error| error.near(&|near| keyword::offer(action.words, near)))?;
-        return Ok(0);
+        return read.map_err(|error| error.near(&|near| keyword::offer(action.words, near)));
     }
     Err(other(words))
 }
@@ -380,7 +385,7 @@ fn taken(new: &Declared, other: &Declared, why: &str) -> Error {
     } else {
         word.address(address_of(&new.endpoint));
     }
-    let word = core::str::from_utf8(word.as_bytes()).unwrap_or("");
+    let word = sys::text(word.as_bytes()).unwrap_or("");
     let mut error = Error::invalid(word, "line ");
     error.push(number(other.line.into()).as_bytes());
     error.push(why.as_bytes());
@@ -408,7 +413,7 @@ impl Default for File {
             most: 0,
             limits_line: 0,
             settings: Vec::new(),
-            uplinks: Vec::new(),
+            uplinks: [Vec::new(), Vec::new()],
         }
     }
 }
@@ -422,7 +427,7 @@ impl File {
 
     /// Whether an interface has a default route for this address.
     pub fn is_uplink(&self, index: u32, address: Key) -> bool {
-        self.uplinks.contains(&(index, family_of(address)))
+        self.uplinks[usize::from(is_ipv4(address))].contains(&index)
     }
 
     /// Whether a line that writes out this address counts: with `uplink` only while its
@@ -636,7 +641,7 @@ fn put_word(out: &mut Text, word: &[u8]) {
 /// What stands for an interface in a state file: its name, or its index where a
 /// line cannot hold the name.
 pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
-    let held = core::str::from_utf8(name).is_ok_and(|name| {
+    let held = sys::text(name).is_some_and(|name| {
         interface_name(name)
             && !iproute2::is_help(name)
             && !is_pattern(name)

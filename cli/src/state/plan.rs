@@ -148,6 +148,8 @@ pub struct Subflows {
     pub alive: bool,
     /// See there.
     pub opening: bool,
+    /// The endpoint is to be deleted and added again.
+    pub again: bool,
 }
 
 impl Subflows {
@@ -160,6 +162,7 @@ impl Subflows {
         unrouted: false,
         alive: false,
         opening: false,
+        again: false,
     };
 }
 
@@ -244,11 +247,10 @@ impl Step {
 
     /// Leaves it out: the kernel has no room.
     pub fn leave_out(&mut self) {
-        let mut message = Text::default();
-        message.bytes(b"the kernel has no room for another endpoint: ");
-        message.address(address_of(&self.endpoint));
-        message.bytes(b" is left out");
-        self.error = Some(Error::warning(message.as_bytes()));
+        let mut error = Error::warning(b"the kernel has no room for another endpoint: ");
+        error.push(&address(address_of(&self.endpoint)));
+        error.push(b" is left out");
+        self.error = Some(error);
     }
 
     /// What becomes of its setting: name and value.
@@ -357,8 +359,6 @@ pub struct Plan {
     /// Endpoints with the ids they had, for when they come back; see
     /// [`remember`].
     pub had: Vec<Endpoint>,
-    /// Endpoints that are deleted and added again.
-    pub again: Vec<Endpoint>,
     /// It is made again and again: a line that names an address and an interface
     /// waits until the interface can carry packets and has the address, ids move
     /// only where no living subflow is lost by it, and what is refused or in
@@ -403,7 +403,6 @@ impl Default for Plan {
             limits: Limits::EMPTY,
             own: Vec::new(),
             had: Vec::new(),
-            again: Vec::new(),
             follows: false,
             careful: false,
             keeps_flags: false,
@@ -473,6 +472,12 @@ impl Plan {
         }
     }
 
+    /// Whether one of the file's endpoints is deleted to be added again.
+    pub fn is_again(&self, endpoint: &Endpoint) -> bool {
+        let is = |own: &Step| own.subflows.again && clashes(&own.endpoint, endpoint);
+        self.own.iter().any(is)
+    }
+
     /// Whether a line writes out an address and wants it now.
     fn stands(&self, file: &File, declared: &Declared) -> bool {
         let address = key_of(&declared.endpoint);
@@ -529,8 +534,7 @@ impl Plan {
     /// Adds the step that makes the limits those that the file names, if it
     /// takes one. `most` is the kernel's maximum.
     pub fn compare_limits(&mut self, file: &File, most: u32) {
-        let mut step = Step::new(Action::Limits, &Endpoint::EMPTY);
-        step.line = file.limits_line;
+        let mut changed = Limits::EMPTY;
         let found = limits::each(&self.limits);
         for ((_, number, value), (_, _, found)) in limits::each(&file.limits).iter().zip(&found) {
             let value = match file.most & 1 << number {
@@ -539,13 +543,16 @@ impl Plan {
             };
             match value {
                 Some(value) if Some(value) != *found => {
-                    step.limits = limits::with(step.limits, *number, value);
+                    changed = limits::with(changed, *number, value);
                 }
                 _ => {}
             }
         }
-        if step.limits != Limits::EMPTY {
-            push_again(&mut self.steps, &step);
+        if changed != Limits::EMPTY {
+            push(&mut self.steps, Action::Limits, &Endpoint::EMPTY);
+            if let Some(step) = self.steps.last_mut() {
+                (step.line, step.limits) = (file.limits_line, changed);
+            }
         }
     }
 
@@ -597,12 +604,13 @@ impl Plan {
             present,
             own,
             had,
-            again,
             wanted,
             ids,
             steps,
             ..
         } = self;
+        // Where others may have endpoints, those that go are named.
+        let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
         for had in &*had {
             ids.mark(id_of(had), Ids::RESERVED);
         }
@@ -641,7 +649,8 @@ impl Plan {
                 if let Some(own) = own {
                     step.subflows = own.subflows;
                 }
-                if again.contains(existing) {
+                if core::mem::take(&mut step.subflows.again) {
+                    all_go = false;
                     continue;
                 }
                 step.action = Action::Change;
@@ -650,9 +659,6 @@ impl Plan {
             }
             ids.mark(id, Ids::STAYS);
         }
-        // Where others may have endpoints, those that go are named.
-        let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
-        all_go &= again.is_empty();
         let begin = steps.len();
         for existing in &*present {
             let id = id_of(existing);
@@ -920,8 +926,11 @@ mod tests {
             let wish = copy(&plan.wanted);
             let gone = present.first().map(|gone| Step::new(Action::Delete, gone));
             plan.own.extend(gone);
-            if random.below(4) == 0 {
-                plan.again.extend(present.last());
+            if let (Some(last), 0) = (present.last(), random.below(4)) {
+                push(&mut plan.own, Action::Add, last);
+                if let Some(own) = plan.own.last_mut() {
+                    own.subflows.again = true;
+                }
             }
             let others = match random.below(3) {
                 0 => Others::Go,
@@ -984,7 +993,7 @@ mod tests {
                             || step.has_endpoint() && clashes(&step.endpoint, existing)
                     });
                     assert!(
-                        !touched || plan.again.contains(existing),
+                        !touched || plan.is_again(existing),
                         "{existing:?} {:?}",
                         about()
                     );
@@ -1005,6 +1014,9 @@ mod tests {
                 follows: follow,
                 ..Plan::default()
             };
+            for own in &mut more.own {
+                own.subflows.again = false;
+            }
             let _ = more.compare(others);
             assert!(more.steps.is_empty(), "{:?}", about());
         }
@@ -1066,7 +1078,7 @@ mod tests {
             Ok(())
         });
         assert!(found.is_ok());
-        file.uplinks.push((1, crate::grammar::endpoint::Family::V4));
+        file.uplinks[1].push(1);
         file
     }
 

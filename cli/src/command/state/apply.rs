@@ -14,7 +14,7 @@ use crate::state::endpoint::address_of;
 use crate::state::file::{Declared, File};
 use crate::state::plan::{is_local, is_meant};
 use crate::sys::{self, Fd, Polled};
-use crate::text::address;
+use crate::text::{address, among};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -30,7 +30,7 @@ pub const COMMAND: Command = Command {
             \x20 sysctl scheduler default\n\
             A prefix narrows what dev stands for; with uplink an interface counts only while it \
             has a default route. \
-            What matches already is left alone, as are limits without a line. \
+            What matches already and limits without a line are left alone. \
             If the kernel refuses a change, those before it are undone; addresses of a dev \
             for which it has no room are left out, with a warning.\n\
             \n\
@@ -51,15 +51,13 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
         };
         wait = Some((word, time));
     }
-    let input = [STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
-    if session.batch_input && input.contains(&file) {
+    let input = "/dev/stdin /dev/fd/0 /proc/self/fd/0";
+    if session.batch_input && (file == STANDARD_INPUT || among(input, file)) {
         let why = "the commands are read from standard input";
         return Err(Error::invalid(file, why));
     }
     with_file(session, file, false, &mut |session, job| {
-        if job.file.is_empty() && !apply.allow_empty {
-            return Err(job.reporter.empty());
-        }
+        job.reporter.check_content(&job.file, apply.allow_empty)?;
         if let Some((seconds, time)) = wait {
             job.wait(session, seconds, time)?;
         }
@@ -165,17 +163,18 @@ impl Job {
 /// What a line lacks did not come in this time.
 #[cold]
 fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
-    let message = ["Error: timed out after ", seconds, " s waiting for ", what];
-    let mut error = Error::new(Kind::Kernel, status::FAILED, &message);
-    if what == ADDRESS {
-        error.push(&address(address_of(&declared.endpoint)));
-    } else {
-        error.push(b"\"");
-        error.push(declared.dev.as_bytes());
-        error.push(b"\"");
-        error = error.about(&declared.dev);
-    }
-    error.at(declared.line)
+    let text = "Error: timed out after % s waiting for ";
+    let mut error = Error::naming(Kind::Kernel, status::FAILED, text, seconds);
+    error.push(what.as_bytes());
+    let address = address(address_of(&declared.endpoint));
+    let (quote, word): (&[u8], _) = match what {
+        ADDRESS => (b"", address.as_slice()),
+        _ => (b"\"", declared.dev.as_bytes()),
+    };
+    error.push(quote);
+    error.push(word);
+    error.push(quote);
+    error.about_bytes(word).at(declared.line)
 }
 
 /// `GENL_ID_CTRL`, the group in which families are announced.

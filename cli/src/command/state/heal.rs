@@ -117,23 +117,18 @@ impl Healer {
     }
 
     /// Looks at the connections; endpoints of the plan that some connection
-    /// could use and none does are to be added again.
+    /// could use and none does are to be added again: whether there are any.
     #[inline(never)]
     pub fn look(
         &mut self,
         buffer: Option<u32>,
         ask: &mut RouteSocket,
         plan: &mut Plan,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let start = sys::milliseconds();
         self.at = u64::MAX;
         self.muted = false;
-        let Plan {
-            present,
-            own,
-            again,
-            ..
-        } = plan;
+        let Plan { present, own, .. } = plan;
         for step in &mut *own {
             let roles = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
             let opens = |present: &Endpoint| flags_of(present) & roles == EndpointFlags::SUBFLOW;
@@ -176,7 +171,7 @@ impl Healer {
         })?;
         let now = sys::milliseconds();
         let rerouted = core::mem::take(&mut self.rerouted);
-        let mut waits = false;
+        let (mut waits, mut again) = (false, false);
         for step in own {
             let path = &mut step.subflows;
             let source = key_of(&step.endpoint);
@@ -218,9 +213,8 @@ impl Healer {
                 } else if is_time || waited && is_routed {
                     path.pause = LONGEST_PAUSE.min(2 * path.pause);
                     path.next = now + path.pause;
-                    if let Some(present) = clashing(present, &step.endpoint) {
-                        again.push(*present);
-                    }
+                    path.again = true;
+                    again = true;
                 }
             }
             waits |= path.unrouted;
@@ -229,6 +223,6 @@ impl Healer {
         self.waits = waits;
         let end = sys::milliseconds();
         self.busy_until = end + PAUSE.max(SHARE * (end - start));
-        Ok(())
+        Ok(again)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::state::endpoint::{address_of, clashes, id_of, index_of};
 use crate::state::plan::{remember, Action, Plan};
 use crate::sys::{self, Child, Fd, Polled};
-use crate::text::{number, Text};
+use crate::text::{address, Text};
 
 /// How long it may take, in milliseconds.
 const TIME: u64 = 10_000;
@@ -50,7 +50,7 @@ struct Call {
     /// Why it failed the last time.
     why: Vec<u8>,
     /// Variables of its environment, each ended by NUL.
-    variables: Vec<u8>,
+    variables: Text,
 }
 
 /// What was called, and what is to be.
@@ -140,7 +140,7 @@ impl Hooks {
             if self.exist()
                 && step.action == Action::Delete
                 && step.error.is_none()
-                && !plan.again.contains(endpoint)
+                && !plan.is_again(endpoint)
             {
                 if let Some(call) = self.call_for(endpoint).filter(|call| call.child.is_none()) {
                     call.stage = Stage::Gone;
@@ -161,12 +161,12 @@ impl Hooks {
                 _ => continue,
             };
             if call.stage == Stage::Wanted || call.variables.is_empty() {
-                call.variables = describe(job, fd, &call.endpoint)?;
+                describe(job, fd, &call.endpoint, &mut call.variables)?;
             }
             // The id that the program is called with is the endpoint's.
             remember(&mut job.plan.had, &call.endpoint);
             call.next = sys::milliseconds() + TIME;
-            let words = [program.as_bytes(), action, &call.variables];
+            let words = [program.as_bytes(), action, call.variables.as_bytes()];
             match sys::spawn(&words.concat()) {
                 Ok(child) => call.child = Some(child),
                 Err(error) => call.fail(program, Error::call(error).plain(), &mut job.reporter),
@@ -261,13 +261,12 @@ impl Call {
     fn fail(&mut self, program: &str, why: &[u8], reporter: &mut Reporter) {
         let adds = self.stage == Stage::Wanted;
         if self.why != why {
-            let mut message = Text::default();
-            message.bytes(program.as_bytes());
-            message.bytes(if adds { b" (add " } else { b" (delete " });
-            message.address(address_of(&self.endpoint));
-            message.bytes(b") ");
-            message.bytes(why);
-            reporter.report(&Error::warning(message.as_bytes()));
+            let mut warning = Error::warning(program.as_bytes());
+            warning.push(if adds { b" (add " } else { b" (delete " });
+            warning.push(&address(address_of(&self.endpoint)));
+            warning.push(b") ");
+            warning.push(why);
+            reporter.report(&warning);
             self.why = why.to_vec();
         }
         self.next = u64::MAX;
@@ -280,9 +279,10 @@ impl Call {
     }
 }
 
-/// The variables that describe an endpoint, each ended by NUL.
+/// Makes of `out` the variables that describe an endpoint, each ended by NUL.
 #[inline(never)]
-fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint) -> Result<Vec<u8>> {
+fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint, out: &mut Text) -> Result<()> {
+    out.clear();
     let index = index_of(endpoint);
     let address = address_of(endpoint);
     let (family, digit) = match address {
@@ -299,13 +299,12 @@ fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint) -> Result<Vec<u8>> {
             gateway = None;
         }
     }
-    let mut out = Text::default();
     out.bytes(b"ADDRESS=");
     out.address(address);
     out.bytes(b"\0FAMILY=");
     out.bytes(digit);
     out.bytes(b"\0ID=");
-    out.bytes(number(id_of(endpoint).into()).as_bytes());
+    out.number(id_of(endpoint).into());
     out.bytes(b"\0INTERFACE=");
     if index != 0 {
         out.bytes(job.names.get(fd, index));
@@ -315,5 +314,5 @@ fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint) -> Result<Vec<u8>> {
         out.address(gateway);
     }
     out.byte(0);
-    Ok(out.into_bytes())
+    Ok(())
 }

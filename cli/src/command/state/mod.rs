@@ -13,7 +13,6 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::endpoint::Family;
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::connections::{is_alive, survey, Found};
 use crate::kernel::key::{key, key_of, Key};
@@ -79,44 +78,52 @@ impl Reporter {
     /// nothing.
     fn read(&mut self, into: &mut File) -> Result<()> {
         let mut text = Vec::new();
-        read_text(self.file, self.again, &mut text)
-            .map_err(|error| file_error("Cannot open", self.name(), error))?;
+        let opened;
+        let mut input = &Fd::STDIN;
+        if self.file != STANDARD_INPUT {
+            let path = self.file.as_bytes();
+            let open = match self.again {
+                true => sys::open_lasting(path),
+                false => sys::open_joined(&[path]),
+            };
+            opened = open.map_err(|error| self.failed(CANNOT_OPEN, error))?;
+            input = &opened;
+        }
+        sys::read_all(input, &mut text, LARGEST)
+            .map_err(|error| self.failed(CANNOT_READ, error))?;
         parse(&mut text, self.commands, into, &mut |error| {
             self.report(&error)
         });
         Ok(())
     }
 
-    /// That the state has not a single line.
-    fn empty(&self) -> Error {
-        let message = [
-            "Error: \"",
-            self.name(),
-            "\" is empty: nothing is changed (with --allow-empty all endpoints are deleted)",
-        ];
-        Error::new(Kind::File, status::FAILED, &message).about(self.name())
+    /// What cannot be done with the file.
+    #[cold]
+    #[inline(never)]
+    fn failed(&self, what: &str, error: Errno) -> Error {
+        file_error(what, self.name(), error)
+    }
+
+    /// A state without a single line deletes nothing, unless that is allowed.
+    #[inline(never)]
+    fn check_content(&self, file: &File, allow_empty: bool) -> Result<()> {
+        if allow_empty || !file.is_empty() {
+            return Ok(());
+        }
+        let text = "Error: \"%\" is empty: nothing is changed (with --allow-empty all endpoints \
+                    are deleted)";
+        Err(Error::naming(Kind::File, status::FAILED, text, self.name()))
     }
 }
 
-fn file_error(what: &str, name: &str, error: Errno) -> Error {
-    let message = [what, " \"", name, "\""];
-    Error::system(Kind::File, status::FAILED, &message, error).about(name)
-}
+const CANNOT_OPEN: &str = "Cannot open \"%\"";
+const CANNOT_READ: &str = "Cannot read \"%\"";
+const CANNOT_WRITE: &str = "Cannot write \"%\"";
 
-/// Reads all of the file.
-fn read_text(file: &str, again: bool, text: &mut Vec<u8>) -> core::result::Result<(), Errno> {
-    let opened;
-    let input = if file == STANDARD_INPUT {
-        &Fd::STDIN
-    } else {
-        opened = if again {
-            sys::open_lasting(file.as_bytes())
-        } else {
-            sys::open_joined(&[file.as_bytes()])
-        }?;
-        &opened
-    };
-    sys::read_all(input, text, LARGEST)
+#[cold]
+#[inline(never)]
+fn file_error(what: &str, name: &str, error: Errno) -> Error {
+    Error::naming(Kind::File, status::FAILED, what, name).because(error)
 }
 
 /// A state file, and what is made of it.
@@ -216,15 +223,13 @@ impl Job {
         let File {
             endpoints, uplinks, ..
         } = &mut self.file;
-        uplinks.clear();
-        for declared in endpoints.iter().filter(|declared| declared.uplink) {
-            for index in &declared.indexes {
-                for (number, family) in &[(AF_INET, Family::V4), (AF_INET6, Family::V6)] {
+        for (family, uplinks) in [AF_INET6, AF_INET].iter().zip(uplinks) {
+            uplinks.clear();
+            for declared in endpoints.iter().filter(|declared| declared.uplink) {
+                for index in &declared.indexes {
                     let ask = routes(&mut self.routes, self.buffer)?;
-                    if !uplinks.contains(&(*index, *family))
-                        && ask.default_route(*number, *index, &mut None)?
-                    {
-                        uplinks.push((*index, *family));
+                    if !uplinks.contains(index) && ask.default_route(*family, *index, &mut None)? {
+                        uplinks.push(*index);
                     }
                 }
             }

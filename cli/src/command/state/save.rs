@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use mptcp_codec::mptcp::Endpoint;
 
-use super::{file_error, Job};
+use super::{file_error, Job, CANNOT_WRITE};
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{Result, Status};
@@ -37,8 +37,11 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
     let mut job = Job::new(session, "", false);
     let path_manager = session.path_manager()?;
     job.lock.take(&Fd::NONE)?;
-    job.look_around(path_manager)?;
     job.look(path_manager)?;
+    // Only what is bound to an interface may have a leased address.
+    if job.plan.present.iter().any(|of| index_of(of) != 0) {
+        job.look_around(path_manager)?;
+    }
     job.lock.release();
     let mut text = Text::default();
     put_all(&mut job, path_manager.fd(), &mut text);
@@ -47,7 +50,7 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
         // By this name too it may be a file that others write to.
         None | Some(STANDARD_INPUT | "/dev/stdout") => session.out.bytes(text),
         Some(file) => {
-            write(file, text).map_err(|error| file_error("Cannot write", file, error))?;
+            write(file, text).map_err(|error| file_error(CANNOT_WRITE, file, error))?;
         }
     }
     Ok(0)
@@ -143,14 +146,13 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let mut path = path_of(file);
     let old = match sys::file_status(c_str(&path)) {
         Ok(old) if old.is_regular() => Some(old),
-        Ok(_) => return write_all(&sys::open_to_write(c_str(&path))?, text),
+        Ok(_) => return write_all(&sys::open_joined_to_write(&[file.as_bytes()])?, text),
         Err(Errno(number)) if number == libc::ENOENT as usize => None,
         Err(error) => return Err(error),
     };
     resolve(&mut path)?;
     sys::ignore(libc::SIGXFSZ);
-    let folder = path.iter().rposition(|byte| *byte == b'/');
-    let folder = path.get(..folder.map_or(0, |at| at + 1)).unwrap_or(&[]);
+    let folder = path.get(..folder_len(&path)).unwrap_or(&[]);
     // Short, so that there is room for it beside the longest names, and new.
     let mut new = Text::default();
     new.bytes(folder);
@@ -193,6 +195,13 @@ fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
     Ok(())
 }
 
+/// How much of a path is that of the folder, with the slash at its end.
+#[inline(never)]
+fn folder_len(path: &[u8]) -> usize {
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    slash.map_or(0, |at| at + 1)
+}
+
 /// Makes of a path that of the file that symbolic links lead to, so that they
 /// stay.
 #[inline(never)]
@@ -212,10 +221,10 @@ fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
         };
         // What is relative is so to the folder of the link.
         let folder = match target {
-            [b'/', ..] => None,
-            _ => path.iter().rposition(|byte| *byte == b'/'),
+            [b'/', ..] => 0,
+            _ => folder_len(path),
         };
-        path.truncate(folder.map_or(0, |at| at + 1));
+        path.truncate(folder);
         path.extend_from_slice(target);
         path.push(0);
     }

@@ -65,9 +65,8 @@ pub const COMMAND: Command = Command {
            Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
             with dev have endpoints only while the interface can carry packets. Prints each change. \
-            What is refused is tried again and does not hold up the rest. An endpoint that \
-            connections could use and none does is deleted and added again, so that the kernel \
-            opens subflows from it again.\n\
+            What is refused is tried again and holds up nothing else. An endpoint that connections \
+            could use and none does is deleted and added again: the kernel opens subflows then.\n\
             SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.\n\
             \n\
             Example:\n\
@@ -90,8 +89,7 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
     }
     let json = session.options.json;
     with_file(session, file, true, &mut |session, job| {
-        if job.file.is_empty() && !watch.allow_empty {
-            let error = job.reporter.empty();
+        if let Err(error) = job.reporter.check_content(&job.file, watch.allow_empty) {
             job.reporter.report(&error);
         }
         job.plan.follows = true;
@@ -309,8 +307,9 @@ impl Follower<'_> {
         let reporter = &mut self.job.reporter;
         reporter.status = 0;
         let mut read = reporter.read(&mut file);
-        if read.is_ok() && reporter.status == 0 && file.is_empty() && !self.options.allow_empty {
-            read = Err(reporter.empty());
+        if reporter.status == 0 {
+            let allow_empty = self.options.allow_empty;
+            read = read.and_then(|()| reporter.check_content(&file, allow_empty));
         }
         if let Err(error) = read {
             reporter.report(&error);
@@ -355,14 +354,13 @@ impl Follower<'_> {
         self.job.lock.release();
         done?;
         self.hooks.note(&self.job.plan);
-        self.job.plan.again.clear();
+        let Plan { own, wanted, .. } = &mut self.job.plan;
+        core::mem::swap(own, wanted);
         self.hooks.start(self.job, path_manager.fd())?;
         if self.fresh {
             self.job.check_names(true);
         }
         self.job.account(path_manager, out, true);
-        let Plan { own, wanted, .. } = &mut self.job.plan;
-        core::mem::swap(own, wanted);
         self.fresh = false;
         Ok(true)
     }
@@ -419,8 +417,7 @@ impl Follower<'_> {
         entries(path_manager, &mut plan.present)?;
         let buffer = self.job.buffer;
         let ask = routes(&mut self.job.routes, buffer)?;
-        self.healer.look(buffer, ask, plan)?;
-        if !plan.again.is_empty() {
+        if self.healer.look(buffer, ask, plan)? {
             self.due = 0;
         }
         Ok(())
