@@ -145,6 +145,7 @@ calls! {
     call_header(b: &[u8; 16]) Header::from_bytes::<Big>(b);
     call_full_header(n: u32, a: u64) full_header(n, (n, a), (n, a));
     call_align(len: usize) netlink::align(len);
+    call_past(b: &[u8], len: usize) netlink::past(b, len);
     call_name_of(number: u16) Endpoint::name_of(number);
     call_error_names(e: &Error) (e.set(), e.attribute_name(), e.in_set(Endpoint::NAMES));
     call_command(o: &controller::Operation) o.command();
