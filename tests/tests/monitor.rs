@@ -316,6 +316,8 @@ fn events_are_stamped_with_the_time_when_asked() {
             text.contains("LISTENER_CREATED") && text.ends_with('\n')
         });
         drop(listener);
+        // Or the next one sees it.
+        monitor.wait_for("its end", |text| text.contains("LISTENER_CLOSED"));
         let output = monitor.stop(libc::SIGINT).success();
         let text = output.stdout();
         let first = text.lines().next().unwrap_or("");
