@@ -1310,13 +1310,13 @@ fn two_cables_without_a_default_route_are_no_fault() {
         sysctl("mptcp/add_addr_timeout", "1").expect("a time-out");
     });
     endpoints(&["192.168.0.2 id 1 dev blue subflow"]);
-    healthy();
+    until_healthy();
     let listener = server.inside(|| listen("0.0.0.0:0"));
     let port = listener.local_addr().expect("its address").port();
     let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
     until_joined(&connection, 1);
-    healthy();
-    server.inside(healthy);
+    until_healthy();
+    server.inside(until_healthy);
     // The server's second address, too.
     drop(connection);
     server.inside(|| endpoints(&["192.168.0.1 id 2 dev blue-s signal"]));
@@ -1324,7 +1324,7 @@ fn two_cables_without_a_default_route_are_no_fault() {
     let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
     until_joined(&connection, 2);
     until_healthy();
-    server.inside(healthy);
+    server.inside(until_healthy);
 }
 
 /// RTA_MULTIPATH and nexthop objects.
