@@ -131,6 +131,10 @@ impl Counters {
             }
             while !names.is_empty() {
                 let (name, value) = (word(&mut names), word(&mut line));
+                // Or the next name would be its value.
+                if value.is_empty() {
+                    break;
+                }
                 if zeros || value != b"0" {
                     self.0.extend_from_slice(name);
                     self.0.extend_from_slice(b" ");
@@ -211,5 +215,31 @@ pub fn set_mptcp(name: &[u8], value: &[u8]) -> Result<(), Errno> {
     match sys::write(&file, value)? {
         written if written == value.len() => Ok(()),
         _ => Err(Errno(libc::EINVAL as usize)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_without_a_value_ends_the_list() {
+        let name = format!("counters-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, "X: A B C D\nX: 0 2 \nY: E\nY: 5\n").expect("a file");
+        let path = file.to_str().expect("a path that is text").as_bytes();
+        for (zeros, wanted) in [
+            (true, &[("A", "0"), ("B", "2")][..]),
+            (false, &[("B", "2")]),
+        ] {
+            let mut counters = Counters::default();
+            let read = counters.tabulate(path, b"X:", zeros);
+            assert!(read.is_ok());
+            let wanted = wanted
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            assert!(counters.all().eq(wanted), "{zeros}");
+        }
+        let _ = std::fs::remove_file(&file);
     }
 }
