@@ -3,7 +3,7 @@
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::{interval, option};
+use crate::grammar::{interval, option, INTERVALS};
 use crate::kernel::proc::{decimal, Counters};
 use crate::output::Report;
 use crate::session::{Command, Does, Session};
@@ -106,8 +106,7 @@ const GAUGE: &[u8] = b"MPCurrEstab";
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     // 0 where they are shown once.
     let mut every = 0;
-    let why = "0.001 to 2147483 seconds";
-    option(asked.interval, interval, why, &mut every)?;
+    option(asked.interval, interval, INTERVALS, &mut every)?;
     let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, &[what], error);
     let mut signals = None;
     if every != 0 {

@@ -14,5 +14,6 @@ pub use given::{slot, Given};
 pub use parse::parse;
 pub use takes::Takes;
 pub use value::{
-    address, interface_name, interval, is_dashed, milliseconds, option, same, shortens, token,
+    address, count, interface_name, interval, is_dashed, milliseconds, option, same, shortens,
+    token, INTERVALS,
 };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::error::{Error, Result};
 use crate::kernel::key::key;
-use crate::text::{find, parse_digit};
+use crate::text::{find, parse_digit, parse_number};
 
 /// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
 pub fn milliseconds(word: &str) -> Option<u64> {
@@ -28,6 +28,14 @@ pub fn milliseconds(word: &str) -> Option<u64> {
     }
     digits.then_some(value)
 }
+
+/// How often: from 1 on.
+pub fn count(word: &str) -> Option<u64> {
+    parse_number(word).filter(|count| *count > 0).map(u64::from)
+}
+
+/// What [`interval`] takes.
+pub const INTERVALS: &str = "0.001 to 2147483 seconds";
 
 /// The time from one look to the next, in milliseconds: no longer than poll can wait.
 pub fn interval(word: &str) -> Option<u64> {

@@ -4,7 +4,7 @@ use mptcp_codec::mptcp::EventKind;
 
 use crate::args::Options;
 use crate::error::{Error, Result};
-use crate::grammar::{interface_name, milliseconds, option, token};
+use crate::grammar::{count, interface_name, milliseconds, option, token};
 use crate::text::parse_number;
 
 /// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
@@ -43,7 +43,6 @@ impl Wanted {
         for name in &args.event {
             self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
-        let count = |word: &str| parse_number(word).filter(|count| *count > 0).map(u64::from);
         option(args.count, count, "expected a count", &mut self.count)?;
         // The least that a timer takes; 0 would be none.
         let time = |word: &str| Some(milliseconds(word)?.max(1));

@@ -28,14 +28,14 @@ use super::connection::matches;
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
-use crate::grammar::{interval, keyword, option, shortens, slot, Given, Takes};
-use crate::host::places::{is_ipv4, key_of, Places};
+use crate::grammar::{count, interval, keyword, option, shortens, slot, Given, Takes, INTERVALS};
+use crate::host::places::Places;
 use crate::kernel::connections::{dump, is_alive, is_fallback, is_subflow, token_of, Index};
+use crate::kernel::key::{is_ipv4, key_of};
 use crate::kernel::{proc, Diagnostics, LinkEvents};
 use crate::output::{warn, Units};
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Fd, Polled, Signals};
-use crate::text::parse_number;
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -58,10 +58,8 @@ pub const COMMAND: Command = Command {
 #[inline(never)]
 fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let mut every = 1000;
-    let why = "0.001 to 2147483 seconds";
-    option(args.interval, interval, why, &mut every)?;
+    option(args.interval, interval, INTERVALS, &mut every)?;
     let mut left = 0;
-    let count = |word: &str| parse_number(word).filter(|count| *count > 0).map(u64::from);
     let why = "expected a number from 1 on";
     option(args.count, count, why, &mut left)?;
     let mut by = By::Path;
