@@ -3,7 +3,8 @@
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Result;
-use crate::host::places::{is_private, key_of, Key, Places};
+use crate::host::places::{is_private, Places};
+use crate::kernel::key::{key_of, Key};
 use crate::kernel::LinkEvents;
 use crate::session::Session;
 use crate::text::nth;

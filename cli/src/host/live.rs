@@ -10,7 +10,7 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use crate::error::Result;
 use crate::host::health::{Facts, Host, Presence};
-use crate::host::places::{is_ipv4, Key};
+use crate::kernel::key::{is_ipv4, Key};
 use crate::kernel::{connections, Diagnostics};
 
 /// This many peers are told apart, and ports at which connections arrived.

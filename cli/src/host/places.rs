@@ -6,7 +6,7 @@ use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
 use crate::kernel::connections::Subflow;
-pub use crate::kernel::key::{address, is_ipv4, is_unique_local, key, key_of, Key};
+use crate::kernel::key::{address, is_ipv4, is_unique_local, key_of, Key};
 use crate::kernel::{Names, PathManager, RouteSocket};
 
 /// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on

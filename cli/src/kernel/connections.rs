@@ -177,7 +177,7 @@ struct Subflows {
 }
 
 impl Subflows {
-    fn get(&self, key: &Key) -> Option<&Subflow> {
+    fn get(&self, key: &SortKey) -> Option<&Subflow> {
         self.list.get(place_in(key))
     }
 }
@@ -300,7 +300,7 @@ pub struct Connection<'a> {
     /// How many subflows it still counts whose sockets no longer exist.
     pub lost: usize,
     all: &'a Subflows,
-    keys: &'a [Key],
+    keys: &'a [SortKey],
 }
 
 impl<'a> Connection<'a> {
@@ -391,7 +391,7 @@ pub enum Found<'f> {
 /// A token and more, as one number. Sorted, the first subflow of a connection
 /// precedes those that joined, which follow by the id of their address. It is a plain
 /// number, as others that are sorted: each type of its own is sorted by code of its own.
-pub type Key = u128;
+pub type SortKey = u128;
 
 /// How far from the lower end the parts of a key are: the token, a bit for those
 /// that joined, the id, 56 bits of the cookie, and in what is left the place in a list,
@@ -402,28 +402,28 @@ const ID: u32 = 87;
 const COOKIE: u32 = 31;
 
 /// The key of a connection, with another number.
-pub fn key_of(token: u32, number: usize) -> Key {
-    Key::from(token) << TOKEN | number as Key
+pub fn sort_key(token: u32, number: usize) -> SortKey {
+    SortKey::from(token) << TOKEN | number as SortKey
 }
 
-fn key_of_subflow(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> Key {
-    key_of(token, place)
-        | Key::from(subflow.is_joined()) << JOINED
-        | Key::from(subflow.local_id().unwrap_or(0)) << ID
-        | Key::from(cookie << 8 >> 8) << COOKIE
+fn sort_key_of(token: u32, subflow: &Subflow, cookie: u64, place: usize) -> SortKey {
+    sort_key(token, place)
+        | SortKey::from(subflow.is_joined()) << JOINED
+        | SortKey::from(subflow.local_id().unwrap_or(0)) << ID
+        | SortKey::from(cookie << 8 >> 8) << COOKIE
 }
 
-fn token_in(key: &Key) -> u32 {
+fn token_in(key: &SortKey) -> u32 {
     (key >> TOKEN) as u32
 }
 
-fn place_in(key: &Key) -> usize {
+fn place_in(key: &SortKey) -> usize {
     *key as usize & ((1 << COOKIE) - 1)
 }
 
 /// Sorts keys; of those with one name one is left.
 #[inline(never)]
-pub fn sort(keys: &mut Vec<Key>) {
+pub fn sort(keys: &mut Vec<SortKey>) {
     keys.sort_unstable();
     keys.dedup_by_key(|key| *key >> COOKIE);
 }
@@ -586,14 +586,14 @@ struct Reader<'r> {
     hidden: Hidden,
     // The connections that are read now, sorted; empty for all. The number is
     // that of the subflows it counted before, and 1; 0 where that is unknown.
-    wanted: Vec<Key>,
+    wanted: Vec<SortKey>,
     subflows: Subflows,
     // Of the subflows.
     index: Index,
     // Of the connection that is looked at: its subflows, sorted.
-    group: Vec<Key>,
+    group: Vec<SortKey>,
     // The connections that have to be read again.
-    pending: Vec<Key>,
+    pending: Vec<SortKey>,
 }
 
 impl Reader<'_> {
@@ -601,7 +601,7 @@ impl Reader<'_> {
     fn read(&mut self, diagnostics: &mut Diagnostics, selection: &Selection) -> Result<()> {
         match selection.token {
             Some(0) => {
-                self.wanted.push(key_of(0, 0));
+                self.wanted.push(sort_key(0, 0));
                 self.read_subflows(diagnostics, &Filter::ANY)?;
                 self.without_token()?;
             }
@@ -639,12 +639,12 @@ impl Reader<'_> {
     /// The connection has to be read again; it counted this many subflows.
     fn pend(&mut self, token: u32, counted: Option<usize>) {
         let number = counted.map_or(0, |count| count + 1);
-        self.pending.push(key_of(token, number));
+        self.pending.push(sort_key(token, number));
     }
 
     /// Where this connection is among the wanted; `None` if it is not.
     #[inline(never)]
-    fn wanted(&self, token: u32) -> Option<Key> {
+    fn wanted(&self, token: u32) -> Option<SortKey> {
         let at = self.wanted.partition_point(|key| token_in(key) < token);
         self.wanted
             .get(at)
@@ -664,7 +664,7 @@ impl Reader<'_> {
             };
             let place = at as usize - 1;
             if let Some(subflow) = self.subflows.list.get(place) {
-                let key = key_of_subflow(token, subflow, entry.cookie, place);
+                let key = sort_key_of(token, subflow, entry.cookie, place);
                 self.group.push(key);
             }
         }
@@ -715,7 +715,7 @@ impl Reader<'_> {
         let entries = self.index.entries.iter().zip(&self.subflows.list);
         for (place, (entry, subflow)) in entries.enumerate() {
             if entry.token == 0 {
-                let key = key_of_subflow(0, subflow, entry.cookie, place);
+                let key = sort_key_of(0, subflow, entry.cookie, place);
                 self.group.push(key);
             }
         }

@@ -144,21 +144,22 @@ pub struct Subflows {
     pub pause: u64,
     /// No route leads from it.
     pub unrouted: bool,
-    /// Some connection has one, or opens one.
+    /// Some connection has one.
     pub alive: bool,
-    /// See there.
+    /// Some connection opens one.
     pub opening: bool,
     /// The endpoint is to be deleted and added again.
     pub again: bool,
 }
 
 impl Subflows {
-    /// How long to wait at first, in milliseconds.
-    pub const FIRST_PAUSE: u64 = 2000;
+    /// How long to wait, in milliseconds, once the endpoint has been added again for the
+    /// first time.
+    pub const RETRY: u64 = 2000;
     /// Nothing is known.
     pub const UNKNOWN: Self = Self {
         next: u64::MAX,
-        pause: Self::FIRST_PAUSE,
+        pause: Self::RETRY,
         unrouted: false,
         alive: false,
         opening: false,

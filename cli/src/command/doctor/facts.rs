@@ -6,7 +6,7 @@ use super::history::History;
 use crate::error::Result;
 use crate::host::health::{Facts, Host, Presence};
 use crate::host::live::{Live, Row};
-use crate::host::places::Key;
+use crate::kernel::key::Key;
 use crate::kernel::proc;
 use crate::session::Session;
 use crate::text::Text;

@@ -23,7 +23,7 @@
 use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::{Doctor, ABOUT, REMEDY};
-use crate::host::places::{address, is_ipv4};
+use crate::kernel::key::{address, is_ipv4};
 use crate::text::{take, take_text, Text};
 
 /// How much a finding matters.

@@ -7,7 +7,8 @@ use super::counted::FAILURES;
 use super::facts::{Doctor, Target, REMEDY};
 use super::finding::{finding, texts, Level};
 use crate::host::live::Use;
-use crate::host::places::{is_ipv4, is_link_local, is_unique_local};
+use crate::host::places::is_link_local;
+use crate::kernel::key::{is_ipv4, is_unique_local};
 
 /// Counters of subflows that could not even be sent.
 const ERRORS: &[u8] = b"MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";

@@ -9,7 +9,7 @@ use mptcp_codec::route::LinkFlags;
 use super::facts::{Doctor, Target, REMEDY};
 use super::finding::{finding, texts, Level};
 use crate::host::health::Facts;
-use crate::host::places::{address, is_ipv4, key, Key};
+use crate::kernel::key::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
 use crate::kernel::Hop;
 

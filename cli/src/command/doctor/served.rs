@@ -5,7 +5,8 @@ use mptcp_codec::mptcp::EndpointFlags;
 use super::facts::{is_off, Doctor, Target, ABOUT, REMEDY};
 use super::finding::{finding, Level};
 use crate::host::live::Place;
-use crate::host::places::{is_ipv4, is_link_local};
+use crate::host::places::is_link_local;
+use crate::kernel::key::is_ipv4;
 
 /// Counters of subflows that were sent, or should have been.
 const TRIED: &[u8] = b"MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";

@@ -3,7 +3,8 @@
 use mptcp_codec::mptcp::EventAttributes;
 
 use crate::error::Result;
-use crate::host::places::{key, Addresses};
+use crate::host::places::Addresses;
+use crate::kernel::key::key;
 use crate::kernel::RouteSocket;
 use crate::sys::{self, Fd};
 

@@ -2,7 +2,7 @@
 
 use mptcp_codec::mptcp::{EventAttributes, EventKind};
 
-use crate::host::places;
+use crate::kernel::key::key;
 use crate::sys;
 
 /// How long events are compared with a snapshot, in milliseconds.
@@ -42,7 +42,7 @@ fn name(fields: &EventAttributes, of_subflow: bool) -> u128 {
     }
     let ports = [fields.sport().unwrap_or(0), fields.dport().unwrap_or(0)];
     let [local, remote] = [fields.source(), fields.destination()].map(|address| {
-        let key = address.map_or(0, places::key);
+        let key = address.map_or(0, key);
         (key >> 64) as u64 ^ key as u64
     });
     // The mapped part of IPv4 addresses is the same for all.

@@ -368,7 +368,7 @@ impl Rows {
         keys.clear();
         for subflow in &rates.subflows {
             if subflow.look == rates.look && subflow.token != 0 {
-                keys.push(connections::key_of(subflow.token, 0));
+                keys.push(connections::sort_key(subflow.token, 0));
             }
         }
         connections::sort(keys);

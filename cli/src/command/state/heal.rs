@@ -205,7 +205,7 @@ impl Healer {
                 if !is_sent {
                     // Only a route can help, unless it came before it was waited
                     // for.
-                    path.pause = Subflows::FIRST_PAUSE;
+                    path.pause = Subflows::RETRY;
                     path.next = match waited {
                         true => u64::MAX,
                         false => now + FIRST_PAUSE,
