@@ -162,17 +162,20 @@ enum Column {
 
 const COUNT: usize = 12;
 
+/// In the place of a number that no row has.
+const NO_NUMBER: u8 = u8::MAX;
+
 /// All columns, with their least widths and the places of the numbers that are in them.
 static COLUMNS: [(Column, u8, u8); COUNT] = [
-    (Column::Device, 3, 0),
-    (Column::Address, 7, 0),
+    (Column::Device, 3, NO_NUMBER),
+    (Column::Address, 7, NO_NUMBER),
     (Column::Endpoint, 3, ENDPOINT as u8),
-    (Column::State, 6, 0),
+    (Column::State, 6, NO_NUMBER),
     (Column::Share, 5, SHARE as u8),
     (Column::Received, 6, RATES as u8),
     (Column::Sent, 6, RATES as u8 + 1),
-    (Column::Rtt, 5, 0),
-    (Column::Worst, 5, 0),
+    (Column::Rtt, 5, NO_NUMBER),
+    (Column::Worst, 5, NO_NUMBER),
     (Column::Retransmits, 5, RETRANSMIT_RATE as u8),
     (Column::Subflows, 3, SUBFLOWS as u8),
     (Column::Bar, 5, SHARE as u8),
@@ -816,6 +819,24 @@ mod tests {
             !lines[2].contains("active") && !lines[0].contains("B/s"),
             "{lines:#?}"
         );
+    }
+
+    /// An endpoint without subflows has no times, and before the second look no state.
+    #[test]
+    fn what_is_not_known_is_a_dash_and_no_other_number() {
+        let mut row = row(5, 0xffff_0a00_0005, AF_INET);
+        (row.rtt, row.worst, row.state) = (0, 0, State::Idle);
+        let mut view = view(&[row]);
+        let cells = |view: &View| {
+            let line = drawn(view, 79, 24).swap_remove(2);
+            let cells = line.split_whitespace().skip(2).take(9);
+            cells.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(cells(&view)[..2], ["4", "idle"]);
+        assert_eq!(cells(&view)[5..7], ["-", "-"]);
+        view.elapsed = 0;
+        view.table.finish(0);
+        assert_eq!(cells(&view), ["4", "-", "-", "-", "-", "-", "-", "-", "1"]);
     }
 
     #[test]
