@@ -145,7 +145,7 @@ fn bytes_that_are_no_text_are_an_error_of_their_line() {
 }
 
 #[test]
-fn more_words_than_a_line_may_have_are_an_error() {
+fn too_many_words_in_a_line_are_an_error() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };

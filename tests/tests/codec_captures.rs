@@ -232,7 +232,7 @@ fn compare_family<E: Order>(reply: &Message<'_, E>, order: reference::Order) {
 }
 
 #[test]
-fn every_message_of_every_kernel_is_read_as_the_judge_reads_it() {
+fn every_message_of_every_kernel_agrees_with_the_reference_reader() {
     for capture in captures::all() {
         let met = in_order!(capture, compare_all(&capture));
         let old = Met {
@@ -328,7 +328,7 @@ fn play_all<E: Order>(capture: &Capture) {
 }
 
 #[test]
-fn an_exchange_is_over_with_its_last_datagram_and_not_before() {
+fn an_exchange_ends_with_its_last_datagram() {
     for capture in captures::all() {
         in_order!(capture, play_all(&capture));
     }
@@ -749,7 +749,7 @@ fn events_of_addresses_and_subflows_carry_ids_and_backup() {
 }
 
 #[test]
-fn server_side_is_told_by_a_byte_and_by_a_flag_from_6_18_on() {
+fn server_side_is_a_byte_and_from_6_18_on_also_a_flag() {
     fn sides<E: Order>(capture: &Capture) -> Vec<(Option<u8>, Option<EventFlags>)> {
         let mut sides = Vec::new();
         for datagram in capture.events("plain4-open") {
@@ -779,7 +779,7 @@ fn server_side_is_told_by_a_byte_and_by_a_flag_from_6_18_on() {
 }
 
 #[test]
-fn listeners_are_told_from_6_2_on() {
+fn listener_events_exist_from_6_2_on() {
     for capture in captures::all() {
         let here = capture.events.iter().any(|e| e.name == "plain4-listen");
         assert_eq!(here, capture.is_since((6, 2)));

@@ -112,7 +112,7 @@ fn no_entry_point_calls_panicking_code_or_an_allocator() {
 }
 
 #[test]
-fn a_panic_that_is_put_in_is_seen() {
+fn an_injected_panic_is_detected() {
     for feature in ["panic-index", "panic-unwrap", "panic-divide", "panic-copy"] {
         let Some(names) = names(Some(feature)) else {
             return;

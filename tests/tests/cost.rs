@@ -124,7 +124,7 @@ fn eight_endpoints() {
 /// A socket, two requests with their answers (the family, then what is wanted; an
 /// answer is one call, also that of a dump), and the output.
 #[test]
-fn a_command_makes_no_call_that_it_could_do_without() {
+fn commands_make_no_unnecessary_system_calls() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -273,7 +273,7 @@ fn twice_as_many_interfaces_cost_twice_as_much() {
 
 /// A change keeps the flags that it does not name, so it has to know them.
 #[test]
-fn a_batch_of_changes_reads_the_endpoints_once_in_a_while() {
+fn a_batch_of_changes_does_not_read_the_endpoints_for_each_line() {
     const LINES: u32 = 50;
     let Some(_namespace) = Namespace::fresh() else {
         return;
@@ -331,7 +331,7 @@ fn peak(words: &str) -> u64 {
 
 /// 150 bytes are kept of a subflow where it is shown, none where it is counted.
 #[test]
-fn what_looks_at_connections_keeps_no_more_than_it_prints() {
+fn memory_for_a_connection_is_no_more_than_what_is_printed() {
     const CONNECTIONS: usize = 600;
     const SUBFLOWS: u64 = 4 * CONNECTIONS as u64;
     let Some(mut load) = Load::fresh(3) else {
@@ -400,7 +400,7 @@ fn pages_of_zeros(pid: u32) -> Option<usize> {
 /// A buffer that is cleared before an answer fills a part of it is work for nothing: most
 /// that simple commands did, once. (`memset` and `calloc` in a profile: the bench `cost`.)
 #[test]
-fn no_command_writes_pages_of_zeros() {
+fn no_command_clears_pages_that_it_does_not_use() {
     let Some(mut load) = Load::fresh(1) else {
         return;
     };

@@ -1,6 +1,6 @@
-//! `doctor`: each cause that it knows is built on the running kernel and alone is found, its
-//! nearest harmless look-alike is not, and what a remedy prints is executed as it stands: the
-//! finding goes, and no path that worked is lost.
+//! `doctor`: each cause that it knows is set up on the running kernel and is all that it finds;
+//! the nearest harmless look-alike is not found; the remedy is executed as printed, after
+//! which the finding is gone, and no path that worked is lost.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -23,7 +23,7 @@ use ip_mptcp_tests::program::{injected, iproute2, Run};
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
 
-/// A finding, as JSON has it.
+/// A finding, as in JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     level: String,
@@ -33,18 +33,28 @@ struct Finding {
     remedy: String,
 }
 
-/// Each finding; the tests that build its cause, that build its nearest harmless look-alike
-/// and see nothing or a note, and that execute its remedy.
+/// Each finding, and the tests that set up its cause, that set up its nearest harmless
+/// look-alike and see nothing or a note, and that execute its remedy.
 const PROOFS: &[[&str; 4]] = &[
     [
         "no-mptcp",
-        "no_mptcp_is_found",
-        "a_kernel_that_refuses_to_say_is_not_one_without_mptcp",
+        "a_kernel_without_mptcp_is_found",
+        "eperm_is_not_taken_for_a_kernel_without_mptcp",
         WORDS,
     ],
-    ["disabled", "disabled_is_found_and_cured", SAME, SAME],
-    ["no-listener", "no_listener_is_found_and_cured", SAME, SAME],
-    ["user-space", "no_listener_is_found_and_cured", SAME, WORDS],
+    ["disabled", "disabled_mptcp_is_found_and_cured", SAME, SAME],
+    [
+        "no-listener",
+        "a_user_space_path_manager_without_a_listener_is_found_and_cured",
+        SAME,
+        SAME,
+    ],
+    [
+        "user-space",
+        "a_user_space_path_manager_without_a_listener_is_found_and_cured",
+        SAME,
+        WORDS,
+    ],
     [
         "plain-tcp",
         "plain_tcp_is_found_where_no_program_asks_for_mptcp",
@@ -53,32 +63,32 @@ const PROOFS: &[[&str; 4]] = &[
     ],
     [
         "blackhole",
-        "a_suspension_of_mptcp_is_found_and_cured",
-        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        "mptcp_suspended_by_blackhole_detection_is_found_and_cured",
+        "unanswered_connections_are_found_and_are_no_fallback",
         SAME,
     ],
     [
         "no-endpoints",
-        "no_endpoints_is_found_unless_something_else_opens_subflows",
+        "missing_endpoints_are_found_unless_something_else_opens_subflows",
         SAME,
         WORDS,
     ],
     [
         "limit-subflows",
-        "limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured",
-        "limits_are_enough_where_one_endpoint_is_that_of_the_first_subflow_or_of_the_other_family",
+        "limits_too_low_for_the_endpoints_are_found_and_cured",
+        "limits_need_no_room_for_the_first_subflow_or_the_other_family",
         SAME,
     ],
     [
         "other-family",
         "endpoints_of_the_other_family_are_found_and_cured",
-        "endpoints_of_the_other_family_beside_some_of_its_own_are_no_fault",
+        "endpoints_of_both_families_are_no_fault",
         SAME,
     ],
     [
         "signal-only",
-        "endpoints_that_are_only_announced_by_a_client_are_found_and_cured",
-        "endpoints_that_are_announced_and_used_all_the_same_are_no_fault",
+        "endpoints_only_announced_by_a_client_are_found_and_cured",
+        "announced_endpoints_that_carry_subflows_are_no_fault",
         SAME,
     ],
     [
@@ -89,26 +99,26 @@ const PROOFS: &[[&str; 4]] = &[
     ],
     [
         "subflow-only",
-        "endpoints_that_a_server_does_not_announce_are_found_and_cured",
+        "endpoints_not_announced_by_a_server_are_found_and_cured",
         SAME,
         SAME,
     ],
     [
         "signal-subflow",
-        "a_server_that_uses_up_what_it_should_announce_is_found_and_cured",
+        "a_server_with_both_signal_and_subflow_is_found_and_cured",
         SAME,
         SAME,
     ],
     [
         "signal-unheard",
-        "an_announced_address_at_which_nobody_listens_is_found",
+        "an_announced_address_without_a_listener_is_found",
         SAME,
         WORDS,
     ],
     [
         "add-addr-ignored",
-        "announcements_that_nothing_accepts_are_found_and_cured",
-        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        "announcements_ignored_for_add_addr_accepted_0_are_found_and_cured",
+        "deny_join_id0_with_an_announced_address_is_no_fault",
         SAME,
     ],
     [
@@ -119,37 +129,37 @@ const PROOFS: &[[&str; 4]] = &[
     ],
     [
         "join-forbidden",
-        "a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides",
-        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        "deny_join_id0_without_announced_addresses_is_found_on_both_sides",
+        "deny_join_id0_with_an_announced_address_is_no_fault",
         SAME,
     ],
     [
         "endpoint-down",
-        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        "an_interface_that_is_down_without_carrier_or_gone_is_found_and_cured",
         SAME,
         SAME,
     ],
     [
         "endpoint-no-carrier",
-        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        "an_interface_that_is_down_without_carrier_or_gone_is_found_and_cured",
         SAME,
         WORDS,
     ],
     [
         "endpoint-no-device",
-        "an_interface_that_is_down_cut_off_or_gone_is_found_and_cured",
+        "an_interface_that_is_down_without_carrier_or_gone_is_found_and_cured",
         SAME,
         SAME,
     ],
     [
         "endpoint-no-address",
-        "an_address_that_is_nowhere_or_elsewhere_is_found_and_cured",
+        "an_address_missing_or_on_another_interface_is_found_and_cured",
         "an_announced_address_of_a_router_with_nat_is_no_fault",
         SAME,
     ],
     [
         "endpoint-other-device",
-        "an_address_that_is_nowhere_or_elsewhere_is_found_and_cured",
+        "an_address_missing_or_on_another_interface_is_found_and_cured",
         SAME,
         SAME,
     ],
@@ -161,68 +171,68 @@ const PROOFS: &[[&str; 4]] = &[
     ],
     [
         "wrong-way",
-        "packets_that_leave_by_another_interface_are_found_and_cured",
-        "packets_that_leave_by_another_interface_and_arrive_are_no_fault",
+        "a_source_routed_through_another_interface_is_found_and_cured",
+        "a_source_routed_through_another_interface_that_works_is_no_fault",
         SAME,
     ],
     [
         "rp-filter",
-        "strict_filtering_of_a_client_is_found_and_cured",
-        "clients_on_links_of_the_server_are_no_reason_to_look_at_strict_filtering",
+        "strict_rp_filter_of_a_client_is_found_and_cured",
+        "rp_filter_does_not_matter_for_clients_on_the_servers_links",
         SAME,
     ],
     [
         "first-unanswered",
-        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        "unanswered_connections_are_found_and_are_no_fallback",
         SAME,
         WORDS,
     ],
     [
         "join-unanswered",
-        "an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works",
+        "a_blocked_uplink_is_found_alone_and_forgotten_when_it_works",
         SAME,
         WORDS,
     ],
     [
         "unique-local",
-        "a_unique_local_address_that_takes_places_is_found_and_cured",
-        "a_unique_local_address_that_the_peer_is_reached_from_is_no_fault",
+        "a_unique_local_address_that_uses_up_the_limit_is_found_and_cured",
+        "a_unique_local_address_that_reaches_the_peer_is_no_fault",
         SAME,
     ],
     [
         "join-lost",
-        "a_subflow_that_failed_while_its_route_was_missing_is_found_and_cured",
-        "subflows_that_some_connections_lack_are_a_note_without_commands",
+        "a_subflow_tried_before_its_route_existed_is_found_and_cured",
+        "subflows_missing_from_some_connections_are_a_note_without_commands",
         SAME,
     ],
     [
         "join-untried",
-        "an_endpoint_that_announced_addresses_pass_by_is_found_and_cured",
-        "a_server_that_forbids_joins_and_announces_an_address_is_no_fault",
+        "an_endpoint_unused_for_lack_of_fullmesh_is_found_and_cured",
+        "deny_join_id0_with_an_announced_address_is_no_fault",
         SAME,
     ],
     [
         "join-error",
-        "announced_addresses_that_cannot_be_reached_are_found",
+        "unreachable_announced_addresses_are_found",
         SAME,
         WORDS,
     ],
     [
         "subflow-stalled",
-        "a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does",
-        "a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault",
+        "an_unanswered_subflow_is_found_and_forgotten_when_answered",
+        "a_closed_window_and_valid_checksums_are_no_fault",
         WORDS,
     ],
     [
         "mp-fail",
-        "a_path_that_changes_data_is_found",
-        "a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault",
+        "a_middlebox_that_rewrites_data_is_found",
+        "a_closed_window_and_valid_checksums_are_no_fault",
         WORDS,
     ],
     [
         "fallback",
-        "a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone",
-        "connections_that_are_not_answered_are_found_and_have_not_fallen_back",
+        "a_peer_without_mptcp_is_found_and_forgotten_with_its_connections",
+        "unanswered_connections_are_found_and_are_no_fallback",
         WORDS,
     ],
     [
@@ -233,30 +243,30 @@ const PROOFS: &[[&str; 4]] = &[
     ],
     [
         "join-failed",
-        "joins_that_reach_another_host_are_a_note_and_a_fault_while_they_do",
+        "joins_that_reach_another_host_are_a_fault_while_they_do_and_a_note_later",
         SAME,
         WORDS,
     ],
     [
         "add-addr-dropped",
-        "an_announcement_that_finds_no_room_is_found_cured_and_forgotten",
+        "an_announcement_too_long_for_the_tcp_options_is_found_cured_and_forgotten",
         SAME,
         SAME,
     ],
     [
         "add-addr-unanswered",
-        "announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do",
+        "lost_announcements_are_found_and_forgotten_when_they_arrive",
         SAME,
         WORDS,
     ],
     [
         "other-manager",
-        "several_programs_that_manage_endpoints_are_a_note",
+        "several_managers_of_endpoints_are_a_note",
         SAME,
         WORDS,
     ],
 ];
-/// It is that of the cause.
+/// The same test as that of the cause.
 const SAME: &str = "";
 /// The remedy is a sentence.
 const WORDS: &str = "-";
@@ -307,7 +317,7 @@ fn findings() -> Vec<Finding> {
     findings_of("doctor")
 }
 
-/// Expects exactly these findings: level and check, and a part of the evidence of each.
+/// Expects exactly these findings: level and check, and part of the evidence of each.
 #[track_caller]
 fn finds(expected: &[(&str, &str)]) -> Vec<Finding> {
     let found = findings();
@@ -327,13 +337,13 @@ fn healthy() {
     finds(&[]);
 }
 
-/// Waits until nothing is found any more.
+/// Waits until nothing is found.
 #[track_caller]
 fn until_healthy() {
     until("no findings", || findings().is_empty().then_some(()));
 }
 
-/// Waits for the first finding of this check; others may come with it.
+/// Waits for the first finding of this check; there may be others.
 #[track_caller]
 fn until_found(check: &str) -> Finding {
     until(check, || {
@@ -341,7 +351,7 @@ fn until_found(check: &str) -> Finding {
     })
 }
 
-/// Whether a remedy is commands, as the man page tells them apart.
+/// Whether a remedy is commands, by the rule of the man page.
 fn is_commands(remedy: &str) -> bool {
     remedy.starts_with(|first: char| first.is_ascii_lowercase())
 }
@@ -362,8 +372,8 @@ fn shell(line: &str) {
     assert_eq!(output.code(), 0, "{line}: {}", output.report());
 }
 
-/// Executes the remedy of the finding of this check, as it stands but for `GATEWAY`; then the
-/// finding goes, and no connection has lost a subflow.
+/// Executes the remedy of this check's finding as printed, except for `GATEWAY`; then the
+/// finding is gone, and no connection has lost a subflow.
 #[track_caller]
 fn cure(check: &str, gateway: &str, connections: &[&Connection]) {
     let finding = findings().into_iter().find(|one| one.check == check);
@@ -405,7 +415,7 @@ fn working(connection: &Connection) -> BTreeSet<(IpAddr, IpAddr)> {
         .collect()
 }
 
-/// The endpoints are these from now on.
+/// Replaces all endpoints by these.
 fn endpoints(texts: &[&str]) {
     Run::tool("endpoint flush").run().success();
     for text in texts {
@@ -413,7 +423,7 @@ fn endpoints(texts: &[&str]) {
     }
 }
 
-/// Strict (1), loose (2) or no (0) filtering of sources.
+/// rp_filter: strict (1), loose (2) or none (0).
 fn filter(name: &str, value: &str) {
     sysctl(&format!("ipv4/conf/{name}/rp_filter"), value).expect("rp_filter");
 }
@@ -427,7 +437,7 @@ fn until_counted(name: &str) {
     until(name, || (counter(name) > 0).then_some(()));
 }
 
-/// The same, of what travels with data of a connection.
+/// Waits for a counter of something that travels with the data of a connection.
 fn until_carried(connection: &Connection, name: &str) {
     until(name, || {
         connection.exchange(1);
@@ -512,7 +522,7 @@ impl Net {
         })
     }
 
-    /// The same with a route on every uplink, less preferred than on the first.
+    /// The same with a default route on every uplink, that of the first one preferred.
     fn routed(uplinks: u8) -> Option<Net> {
         let net = Net::fresh(uplinks)?;
         for path in 2..=uplinks {
@@ -547,7 +557,7 @@ impl Net {
         (server.parse::<IpAddr>().expect("an address"), port).into()
     }
 
-    /// The router drops what comes from an address, or lets it through again.
+    /// The router drops packets from an address, or lets them through again.
     fn block(&self, address: &str) {
         self.router
             .inside(|| shell(&format!("ip rule add from {address} blackhole")));
@@ -595,9 +605,9 @@ const UPLINK_3: &str = "10.0.3.2 id 3 dev up3 subflow";
 
 // The kernel, and programs.
 
-/// Here the kernel has it: the answer of one that has not is put in its place.
+/// This kernel has it, so its answer is replaced by that of one without.
 #[test]
-fn no_mptcp_is_found() {
+fn a_kernel_without_mptcp_is_found() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -613,9 +623,9 @@ fn no_mptcp_is_found() {
     assert!(remedy.contains("CONFIG_MPTCP"), "{remedy}");
 }
 
-/// A refusal that is about rights, not about the kernel: EPERM.
+/// EPERM is about privileges, not about the kernel.
 #[test]
-fn a_kernel_that_refuses_to_say_is_not_one_without_mptcp() {
+fn eperm_is_not_taken_for_a_kernel_without_mptcp() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -628,7 +638,7 @@ fn a_kernel_that_refuses_to_say_is_not_one_without_mptcp() {
 }
 
 #[test]
-fn disabled_is_found_and_cured() {
+fn disabled_mptcp_is_found_and_cured() {
     let Some(_net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     healthy();
@@ -638,9 +648,9 @@ fn disabled_is_found_and_cured() {
     healthy();
 }
 
-/// Whether anybody listens is one fact for the whole machine.
+/// The kernel knows only whether anyone on the whole machine listens to events.
 #[test]
-fn no_listener_is_found_and_cured() {
+fn a_user_space_path_manager_without_a_listener_is_found_and_cured() {
     let silence = Listening::forbidden();
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
@@ -653,7 +663,7 @@ fn no_listener_is_found_and_cured() {
     drop(silence);
     let monitor = Monitor::start(Run::tool("monitor"));
     healthy();
-    // It listens, but opens nothing.
+    // It listens, but opens no subflow.
     let listener = net.listen();
     let connection = net.connect(&listener);
     let evidence = "connections opened here 1, with further subflows 0";
@@ -668,7 +678,7 @@ fn no_listener_is_found_and_cured() {
 fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
-    // Nobody has asked for anything yet.
+    // No program has opened a connection yet.
     healthy();
     let plain = net
         .server
@@ -680,7 +690,7 @@ fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
     )]);
     drop(client);
     finds(&[("fault plain-tcp", "TCP connections opened 1, accepted 0")]);
-    // One that asks is enough.
+    // One program that asks is enough.
     let listener = net.listen();
     let _connection = net.joined(&listener, 1);
     healthy();
@@ -689,14 +699,14 @@ fn plain_tcp_is_found_where_no_program_asks_for_mptcp() {
 // Endpoints and limits.
 
 #[test]
-fn no_endpoints_is_found_unless_something_else_opens_subflows() {
+fn missing_endpoints_are_found_unless_something_else_opens_subflows() {
     let Some(net) = Net::routed(2) else { return };
     limits(0, 2);
     finds(&[(
         "fault no-endpoints",
         "no endpoints; limits: add_addr_accepted 0 subflows 2",
     )]);
-    // A server need not open any.
+    // A server need not open subflows.
     net.server.inside(|| {
         limits(0, 2);
         let _listener = listen("[::]:0");
@@ -707,7 +717,7 @@ fn no_endpoints_is_found_unless_something_else_opens_subflows() {
 }
 
 #[test]
-fn limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured() {
+fn limits_too_low_for_the_endpoints_are_found_and_cured() {
     let Some(net) = Net::routed(3) else { return };
     endpoints(&[UPLINK_2, UPLINK_3]);
     limits(2, 1);
@@ -732,7 +742,7 @@ fn limits_that_leave_an_endpoint_without_a_subflow_are_found_and_cured() {
 }
 
 #[test]
-fn limits_are_enough_where_one_endpoint_is_that_of_the_first_subflow_or_of_the_other_family() {
+fn limits_need_no_room_for_the_first_subflow_or_the_other_family() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[
         "10.0.1.2 dev up1 subflow",
@@ -767,10 +777,10 @@ fn endpoints_of_the_other_family_are_found_and_cured() {
     }
 }
 
-/// One endpoint of the family is enough, though it be that of the first subflow; and who
-/// wants IPv4 alone may have it.
+/// One endpoint of the family is enough, even that of the first subflow; and IPv4 alone may be
+/// what is wanted.
 #[test]
-fn endpoints_of_the_other_family_beside_some_of_its_own_are_no_fault() {
+fn endpoints_of_both_families_are_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2, "2001:db8:1::2 id 3 dev up1 subflow"]);
     let listener = net.listen();
@@ -785,18 +795,18 @@ fn endpoints_of_the_other_family_beside_some_of_its_own_are_no_fault() {
 }
 
 #[test]
-fn endpoints_that_are_only_announced_by_a_client_are_found_and_cured() {
+fn endpoints_only_announced_by_a_client_are_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     limits(0, 2);
     endpoints(&["10.0.2.2 id 2 dev up2 signal"]);
     finds(&[("fault signal-only", "no endpoint has the flag subflow")]);
-    // That the kernel listens there serves nobody, where the peer does not come.
+    // That the kernel listens there is of no use unless the peer connects.
     net.server.inside(|| limits(0, 4));
     endpoints(&["10.0.2.2 id 2 dev up2 port 7777 signal"]);
     let listener = net.listen();
     let connection = net.connect(&listener);
     let found = finds(&[("fault signal-only", "connections opened here 1")]);
-    // While an announcement waits for its answer, the kernel opens nothing.
+    // The kernel opens no subflow while an announcement awaits its echo.
     until_carried(&connection, "EchoAdd");
     cure_one(&found[0], "", &[&connection]);
     until_joined(&connection, 1);
@@ -804,7 +814,7 @@ fn endpoints_that_are_only_announced_by_a_client_are_found_and_cured() {
 }
 
 #[test]
-fn an_address_with_a_port_that_a_client_announces_and_the_server_uses_is_no_fault() {
+fn a_port_announced_by_a_client_and_used_by_the_server_is_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     limits(0, 2);
     endpoints(&["10.0.2.2 id 2 dev up2 port 7777 signal"]);
@@ -815,7 +825,7 @@ fn an_address_with_a_port_that_a_client_announces_and_the_server_uses_is_no_faul
 
 /// Both sides announce, and routes choose the sources: rsync between two hosts.
 #[test]
-fn endpoints_that_are_announced_and_used_all_the_same_are_no_fault() {
+fn announced_endpoints_that_carry_subflows_are_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[
         "10.0.1.2 id 1 dev up1 signal",
@@ -847,7 +857,7 @@ fn a_server_without_mptcp_behind_announced_addresses_is_found() {
 }
 
 #[test]
-fn endpoints_that_a_server_does_not_announce_are_found_and_cured() {
+fn endpoints_not_announced_by_a_server_are_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     let listener = net.listen();
     net.server
@@ -866,7 +876,7 @@ fn endpoints_that_a_server_does_not_announce_are_found_and_cured() {
     });
     until_joined(&connection, 1);
     net.server.inside(healthy);
-    // What NetworkManager makes of a host with one uplink.
+    // What NetworkManager sets up on a host with one uplink.
     let other = Net::routed(2).expect("another");
     let listener = other.listen();
     other
@@ -913,7 +923,7 @@ fn fullmesh_is_no_fault_where_the_peer_announces_nothing_or_its_address_is_used(
 }
 
 #[test]
-fn announcements_that_nothing_accepts_are_found_and_cured() {
+fn announcements_ignored_for_add_addr_accepted_0_are_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     limits(0, 2);
     net.server.inside(|| {
@@ -934,10 +944,10 @@ fn announcements_that_nothing_accepts_are_found_and_cured() {
     healthy();
 }
 
-/// mptcp.dev's servers behind a load balancer. The kernel uses the announced address for the
-/// endpoint only as long as no announced address is accepted: that remedy would do harm.
+/// Servers behind a load balancer, as mptcp.dev describes them. The kernel uses the announced
+/// address for the endpoint only while add_addr_accepted is 0: raising it would do harm.
 #[test]
-fn a_server_that_forbids_joins_and_announces_an_address_is_no_fault() {
+fn deny_join_id0_with_an_announced_address_is_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     limits(0, 2);
     endpoints(&[UPLINK_2]);
@@ -951,10 +961,10 @@ fn a_server_that_forbids_joins_and_announces_an_address_is_no_fault() {
     net.server.inside(healthy);
 }
 
-/// The same server, and a client that accepts announced addresses: the route decides where
-/// the subflow to it goes, unless the endpoint has the flag fullmesh.
+/// The same server, and a client that accepts announced addresses: the route decides from
+/// where the subflow to it is opened, unless the endpoint has the flag fullmesh.
 #[test]
-fn an_endpoint_that_announced_addresses_pass_by_is_found_and_cured() {
+fn an_endpoint_unused_for_lack_of_fullmesh_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     net.server.inside(|| {
@@ -974,7 +984,7 @@ fn an_endpoint_that_announced_addresses_pass_by_is_found_and_cured() {
     until_healthy();
 }
 
-/// Service addresses are on the loopback interface, and any uplink leads to them.
+/// Service addresses are on the loopback interface and reachable through any uplink.
 #[test]
 fn addresses_of_services_on_loopback_are_no_fault() {
     let Some(net) = Net::routed(2) else { return };
@@ -999,7 +1009,7 @@ fn addresses_of_services_on_loopback_are_no_fault() {
 
 /// The C flag of MP_CAPABLE, deny_join_id0.
 #[test]
-fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
+fn deny_join_id0_without_announced_addresses_is_found_on_both_sides() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let forbidden = "mptcp/allow_join_initial_addr_port";
@@ -1021,7 +1031,7 @@ fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
         cure("join-forbidden", "", &[]);
         healthy();
     });
-    // Announcing the address that is known anyway helps nobody.
+    // Announcing the address that clients know anyway does not help.
     drop(connection);
     net.server.inside(|| {
         sysctl(forbidden, "0").expect("forbidden");
@@ -1036,14 +1046,14 @@ fn a_server_that_forbids_joins_and_announces_nothing_is_found_on_both_sides() {
     drop(connection);
     let _another = net.joined(&listener, 1);
     until_healthy();
-    // A client's own is about what servers open, which is nothing.
+    // On a client the sysctl forbids joins by servers, which open none.
     sysctl(forbidden, "0").expect("forbidden");
     healthy();
 }
 
 /// RHEL's how-tos name both flags for servers. MPJoinSynTxCreatSkErr.
 #[test]
-fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
+fn a_server_with_both_signal_and_subflow_is_found_and_cured() {
     let Some(_client) = Namespace::fresh() else {
         return;
     };
@@ -1062,7 +1072,7 @@ fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
     limits(8, 8);
     server.inside(|| {
         limits(8, 8);
-        // One that comes close after another is dropped, and is sent again.
+        // An announcement right after another is dropped, and sent again.
         sysctl("mptcp/add_addr_timeout", "1").expect("a time-out");
         for path in 1..=4 {
             kernel::add(&format!(
@@ -1077,7 +1087,7 @@ fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
     until_joined(&connection, 1);
     server.inside(|| {
         if findings().is_empty() {
-            // A kernel that announces all of them all the same.
+            // A kernel that announces all of them nevertheless.
             return until_joined(&connection, 3);
         }
         finds(&[(
@@ -1092,7 +1102,7 @@ fn a_server_that_uses_up_what_it_should_announce_is_found_and_cured() {
 }
 
 #[test]
-fn an_announced_address_at_which_nobody_listens_is_found() {
+fn an_announced_address_without_a_listener_is_found() {
     let Some(net) = Net::fresh(1) else { return };
     net.server.inside(|| {
         shell(
@@ -1106,7 +1116,7 @@ fn an_announced_address_at_which_nobody_listens_is_found() {
              others, as 10.9.0.2"
         );
         finds(&[("fault signal-unheard", &evidence)]);
-        // One that listens there, or at all addresses, is enough.
+        // A listener there, or at the wildcard address, is enough.
         let second = listen("10.9.1.2:0");
         healthy();
         drop(second);
@@ -1130,7 +1140,7 @@ fn an_announced_address_at_which_nobody_listens_is_found() {
         drop(bound);
         let _bound = listen_on("srv1");
         healthy();
-        // For an announced port the kernel listens itself.
+        // The kernel itself listens at an announced port.
         endpoints(&["10.9.1.2 id 2 port 7777 dev srv1 signal"]);
         healthy();
     });
@@ -1138,7 +1148,7 @@ fn an_announced_address_at_which_nobody_listens_is_found() {
 
 /// IPV6_V6ONLY.
 #[test]
-fn a_listener_of_ipv6_only_does_not_hear_ipv4() {
+fn an_ipv6_only_listener_does_not_accept_ipv4() {
     let Some(net) = Net::fresh(1) else { return };
     net.server.inside(|| {
         shell(
@@ -1152,9 +1162,9 @@ fn a_listener_of_ipv6_only_does_not_hear_ipv4() {
     });
 }
 
-/// A server that takes one connection and stops listening: joins find nobody.
+/// A server that accepts one connection and stops listening: joins are refused.
 #[test]
-fn a_server_that_no_longer_listens_is_found_while_it_has_connections() {
+fn a_server_that_stopped_listening_is_found_while_it_has_connections() {
     let Some(net) = Net::fresh(1) else { return };
     limits(0, 2);
     net.server.inside(|| {
@@ -1175,7 +1185,7 @@ fn a_server_that_no_longer_listens_is_found_while_it_has_connections() {
 // Addresses and interfaces.
 
 #[test]
-fn an_address_that_is_nowhere_or_elsewhere_is_found_and_cured() {
+fn an_address_missing_or_on_another_interface_is_found_and_cured() {
     let Some(_net) = Net::routed(3) else { return };
     endpoints(&["10.7.7.7 id 3 subflow"]);
     finds(&[("fault endpoint-no-address", "endpoint 10.7.7.7 id 3")]);
@@ -1192,7 +1202,7 @@ fn an_address_that_is_nowhere_or_elsewhere_is_found_and_cured() {
     healthy();
 }
 
-/// Clouds: the host has a private address, the router translates a public one.
+/// Clouds: the host has a private address, and the router translates a public one (NAT).
 #[test]
 fn an_announced_address_of_a_router_with_nat_is_no_fault() {
     let Some(net) = Net::fresh(1) else { return };
@@ -1203,7 +1213,7 @@ fn an_announced_address_of_a_router_with_nat_is_no_fault() {
         let status = Run::tool("status").run().success().stdout();
         let line = "endpoint 203.0.113.5 id 1 signal dev srv translated\n";
         assert!(status.contains(line), "{status}");
-        // It may be a mistake.
+        // It may still be a mistake.
         endpoints(&["10.7.7.7 id 1 signal"]);
         finds(&[("note endpoint-no-address", "endpoint 10.7.7.7 id 1")]);
         cure("endpoint-no-address", "", &[]);
@@ -1211,7 +1221,7 @@ fn an_announced_address_of_a_router_with_nat_is_no_fault() {
 }
 
 #[test]
-fn an_interface_that_is_down_cut_off_or_gone_is_found_and_cured() {
+fn an_interface_that_is_down_without_carrier_or_gone_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     healthy();
@@ -1242,12 +1252,12 @@ fn an_interface_that_is_down_cut_off_or_gone_is_found_and_cured() {
 
 // Routes.
 
-/// Three uplinks, and a default route by the first alone: the remedies do not collide.
+/// Three uplinks, and a default route through the first only: the remedies do not collide.
 #[test]
 fn endpoints_without_routes_are_found_and_cured_each_with_its_own_table() {
     let Some(net) = Net::fresh(3) else { return };
     endpoints(&[UPLINK_2, UPLINK_3]);
-    // Somebody uses a table that a remedy would take.
+    // Something else uses a table that a remedy would take.
     shell("ip rule add from 10.99.0.1 table 102");
     let listener = net.listen();
     let connection = net.connect(&listener);
@@ -1287,7 +1297,8 @@ fn the_router_of_an_interface_is_known_by_any_of_its_routes() {
     healthy();
 }
 
-/// Red Hat's tutorial: Linux takes the peer of a bound socket for a neighbour, and here it is.
+/// Red Hat's tutorial: Linux takes the peer of a bound socket for an on-link neighbour, which
+/// here it is.
 #[test]
 fn two_cables_without_a_default_route_are_no_fault() {
     let Some(_client) = Namespace::fresh() else {
@@ -1378,7 +1389,7 @@ fn a_default_route_with_two_next_hops_is_no_fault() {
 }
 
 #[test]
-fn packets_that_leave_by_another_interface_are_found_and_cured() {
+fn a_source_routed_through_another_interface_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&["10.0.2.2 id 2 subflow"]);
     finds(&[(
@@ -1386,7 +1397,7 @@ fn packets_that_leave_by_another_interface_are_found_and_cured() {
         "as to any host: by up1, the address is on up2",
     )]);
     let listener = net.listen();
-    // The router is strict, as providers are.
+    // The router has a strict rp_filter, as providers do.
     net.router.inside(|| filter("r1", "1"));
     let connection = net.connect(&listener);
     let found = until_found("wrong-way");
@@ -1400,7 +1411,7 @@ fn packets_that_leave_by_another_interface_are_found_and_cured() {
     let _another = net.joined(&listener, 1);
 }
 
-/// Two next hops, and neither is by the interface that has the address.
+/// Two next hops, neither of them on the interface that has the address.
 #[test]
 fn next_hops_by_other_interfaces_are_found_and_cured() {
     let Some(net) = Net::fresh(3) else { return };
@@ -1415,10 +1426,10 @@ fn next_hops_by_other_interfaces_are_found_and_cured() {
     drop(net);
 }
 
-/// A client whose link is another one than that of the announced address may have an
-/// address there, too.
+/// A client that is connected through another link may have an address on that of the
+/// announced address, too.
 #[test]
-fn clients_on_links_of_the_server_are_no_reason_to_look_at_strict_filtering() {
+fn rp_filter_does_not_matter_for_clients_on_the_servers_links() {
     let Some(_client) = Namespace::fresh() else {
         return;
     };
@@ -1437,14 +1448,14 @@ fn clients_on_links_of_the_server_are_no_reason_to_look_at_strict_filtering() {
     let port = listener.local_addr().expect("its address").port();
     let connection = Connection::open_to(&listener, ([10, 0, 0, 1], port).into());
     connection.exchange(1);
-    // The second link has no carrier yet, on a machine that is busy.
+    // On a busy machine the second link may have no carrier yet.
     server.inside(until_healthy);
     server.inside(healthy);
 }
 
-/// The same where it works all the same: nobody on the way minds.
+/// No router on the path filters, so it works.
 #[test]
-fn packets_that_leave_by_another_interface_and_arrive_are_no_fault() {
+fn a_source_routed_through_another_interface_that_works_is_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&["10.0.2.2 id 2 subflow"]);
     let listener = net.listen();
@@ -1452,7 +1463,7 @@ fn packets_that_leave_by_another_interface_and_arrive_are_no_fault() {
     healthy();
 }
 
-/// Rules by source, by protocol and by port: the look-up is one for TCP to the peer's port.
+/// Rules by source, by protocol and by port: the route is looked up for TCP to the peer's port.
 #[test]
 fn policy_routing_is_no_fault() {
     for rule in [
@@ -1472,9 +1483,10 @@ fn policy_routing_is_no_fault() {
     }
 }
 
-/// mwan3 and others: what marks packets decides, and before there is a connection nobody knows.
+/// mwan3 and others: the route depends on the mark of a packet, which is unknown before there
+/// is a connection.
 #[test]
-fn routes_that_depend_on_marks_are_a_note_before_and_looked_up_with_the_mark_after() {
+fn fwmark_rules_are_a_note_without_and_followed_with_connections() {
     let Some(net) = Net::fresh(2) else { return };
     shell(
         "ip route add default via 10.0.2.1 dev up2 table 77; ip rule add fwmark 7 table 77; \
@@ -1485,7 +1497,7 @@ fn routes_that_depend_on_marks_are_a_note_before_and_looked_up_with_the_mark_aft
         "note no-route",
         "as to any host: no route, the kernel takes it for a neighbour on up2; rules for marks",
     )]);
-    // `not fwmark`, as of WireGuard, is for all that has none.
+    // `not fwmark`, as WireGuard uses it, applies to everything without that mark.
     shell("ip rule add not fwmark 9 table 78; ip rule del fwmark 7 table 77");
     finds(&[("fault no-route", "as to any host")]);
     shell("ip rule add fwmark 7 table 77");
@@ -1502,7 +1514,7 @@ fn routes_that_depend_on_marks_are_a_note_before_and_looked_up_with_the_mark_aft
     assert!(found.evidence.contains("endpoint 10.0.2.2"), "{found:?}");
 }
 
-/// OpenWrt: default routes from a prefix.
+/// OpenWrt: default routes with `from PREFIX`.
 #[test]
 fn source_specific_routes_of_ipv6_are_no_fault() {
     let Some(net) = Net::fresh(2) else { return };
@@ -1518,8 +1530,8 @@ fn source_specific_routes_of_ipv6_are_no_fault() {
     drop(net);
 }
 
-/// The kernel binds the socket of a subflow to the interface of its endpoint, and then a
-/// route by another one does not matter, however good.
+/// The kernel binds the socket of a subflow to the interface of its endpoint, so that a route
+/// through another one does not matter, however good.
 #[test]
 fn an_ipv6_endpoint_without_a_route_is_found_and_cured() {
     let Some(net) = Net::fresh(2) else { return };
@@ -1535,7 +1547,7 @@ fn an_ipv6_endpoint_without_a_route_is_found_and_cured() {
 }
 
 #[test]
-fn strict_filtering_of_a_client_is_found_and_cured() {
+fn strict_rp_filter_of_a_client_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     for name in ["all", "up2"] {
@@ -1543,7 +1555,7 @@ fn strict_filtering_of_a_client_is_found_and_cured() {
         finds(&[("fault rp-filter", "as from any host; rp_filter is 1 on up2")]);
         filter(name, "0");
     }
-    // Names of VLANs have dots, which sysctl would take for slashes.
+    // Names of VLANs have dots, which sysctl(8) takes for slashes.
     link_down("up2");
     link_rename("up2", "up.2");
     shell("ip route add default via 10.0.2.1 dev up.2 metric 200");
@@ -1559,7 +1571,7 @@ fn strict_filtering_of_a_client_is_found_and_cured() {
         "{found:?}"
     );
     cure_one(&found, "", &[&connection]);
-    // Loose on the interface wins over strict on all; others do not matter.
+    // Loose on the interface wins over strict on "all"; other interfaces do not matter.
     filter("all", "1");
     filter("up1", "1");
     until("the join that is sent again, or a new one", || {
@@ -1568,9 +1580,9 @@ fn strict_filtering_of_a_client_is_found_and_cured() {
     });
 }
 
-/// Multi-homed servers whose second address has no routes of its own.
+/// Multi-homed servers whose second address has no route of its own.
 #[test]
-fn strict_filtering_of_a_server_is_found_and_cured() {
+fn strict_rp_filter_of_a_server_is_found_and_cured() {
     let Some(net) = Net::fresh(1) else { return };
     limits(2, 2);
     net.server.inside(|| {
@@ -1591,9 +1603,9 @@ fn strict_filtering_of_a_server_is_found_and_cured() {
 
 // Subflows that this host opens.
 
-/// One of three uplinks is blocked: the two others must not hide it.
+/// One of three uplinks is blocked: the other two must not hide it.
 #[test]
-fn an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works() {
+fn a_blocked_uplink_is_found_alone_and_forgotten_when_it_works() {
     let Some(net) = Net::routed(4) else { return };
     endpoints(&[UPLINK_2, UPLINK_3, "10.0.4.2 id 4 dev up4 subflow"]);
     net.block("10.0.3.2");
@@ -1611,9 +1623,9 @@ fn an_uplink_that_is_blocked_is_found_alone_and_forgotten_when_it_works() {
     healthy();
 }
 
-/// The uplink that routes choose for new connections is dead, though its interface is up.
+/// The uplink of the default route is dead, though its interface is up.
 #[test]
-fn connections_that_are_not_answered_are_found_and_have_not_fallen_back() {
+fn unanswered_connections_are_found_and_are_no_fallback() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     net.block("10.0.1.2");
@@ -1637,7 +1649,7 @@ fn connections_that_are_not_answered_are_found_and_have_not_fallen_back() {
         let found = findings();
         found.iter().all(|one| one.level == "note").then_some(())
     });
-    // One peer of several is no fault of the path.
+    // One unanswering peer among several is no fault of the path.
     let _connection = net.joined(&listener, 1);
     net.server
         .inside(|| shell("ip address add 10.9.0.3/24 dev srv; ip rule add to 10.9.0.3 blackhole"));
@@ -1648,9 +1660,9 @@ fn connections_that_are_not_answered_are_found_and_have_not_fallen_back() {
     assert_eq!(until_found("first-unanswered").level, "note");
 }
 
-/// The uplink of the first subflow dies under an upload, and the other one goes on.
+/// The uplink of the first subflow dies during an upload, which goes on over the other one.
 #[test]
-fn a_first_subflow_that_gets_no_answers_any_more_is_found() {
+fn an_unanswered_first_subflow_is_found() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&["10.0.2.2 id 2 dev up2 subflow backup"]);
     let listener = net.listen();
@@ -1667,9 +1679,9 @@ fn a_first_subflow_that_gets_no_answers_any_more_is_found() {
     until_healthy();
 }
 
-/// The same under a download, as the server sees it.
+/// The same during a download, as the server sees it.
 #[test]
-fn a_subflow_of_a_client_that_gets_no_answers_any_more_is_a_note() {
+fn an_unanswered_subflow_of_a_client_is_a_note() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
     let listener = net.listen();
@@ -1691,9 +1703,9 @@ fn a_subflow_of_a_client_that_gets_no_answers_any_more_is_a_note() {
     net.server.inside(until_healthy);
 }
 
-/// Joins that were answered before must not hide that they are not any more.
+/// Joins that were answered earlier must not hide that they no longer are.
 #[test]
-fn an_uplink_that_worked_before_is_found() {
+fn an_uplink_that_stopped_working_is_found() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
@@ -1707,9 +1719,9 @@ fn an_uplink_that_worked_before_is_found() {
     until_found("join-unanswered");
 }
 
-/// ULA: the peer is not in that network, and SYNs that nothing answers take the places.
+/// ULA: the peer is not in that network, and unanswered SYNs use up the limit of subflows.
 #[test]
-fn a_unique_local_address_that_takes_places_is_found_and_cured() {
+fn a_unique_local_address_that_uses_up_the_limit_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     add_address("up2", "fd12:3456::2".parse().expect("an address"), 64);
     limits(0, 1);
@@ -1730,9 +1742,9 @@ fn a_unique_local_address_that_takes_places_is_found_and_cured() {
     healthy();
 }
 
-/// An address of a link reaches nobody beyond it.
+/// A link-local address (fe80::/10) reaches nothing beyond its link.
 #[test]
-fn an_endpoint_of_a_link_is_found_and_cured() {
+fn a_link_local_endpoint_is_found_and_cured() {
     let Some(net) = Net::routed(2) else { return };
     add_address("up2", "fe80::9".parse().expect("an address"), 64);
     endpoints(&["fe80::9 id 9 dev up2 subflow"]);
@@ -1744,9 +1756,9 @@ fn an_endpoint_of_a_link_is_found_and_cured() {
     cure("unique-local", "", &[&connection]);
 }
 
-/// Inside of the network it is as good as any.
+/// Within its network a ULA is as good as any address.
 #[test]
-fn a_unique_local_address_that_the_peer_is_reached_from_is_no_fault() {
+fn a_unique_local_address_that_reaches_the_peer_is_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     net.router
         .inside(|| add_address("r2", "fd12:3456::1".parse().expect("an address"), 64));
@@ -1760,13 +1772,13 @@ fn a_unique_local_address_that_the_peer_is_reached_from_is_no_fault() {
     healthy();
 }
 
-/// The address came before its route: the kernel tries once.
+/// The endpoint came before its route, and the kernel tries only once.
 #[test]
-fn a_subflow_that_failed_while_its_route_was_missing_is_found_and_cured() {
+fn a_subflow_tried_before_its_route_existed_is_found_and_cured() {
     let Some(net) = Net::fresh(2) else { return };
     let listener = net.listen();
     let connection = net.connect(&listener);
-    // No neighbour answers.
+    // No neighbour answers ARP.
     net.router
         .inside(|| sysctl("ipv4/conf/r2/arp_ignore", "1").expect("arp_ignore"));
     kernel::add(UPLINK_2);
@@ -1788,9 +1800,9 @@ fn a_subflow_that_failed_while_its_route_was_missing_is_found_and_cured() {
     healthy();
 }
 
-/// A remedy that deletes an endpoint would close what works.
+/// A remedy that deletes the endpoint would close the subflows that work.
 #[test]
-fn subflows_that_some_connections_lack_are_a_note_without_commands() {
+fn subflows_missing_from_some_connections_are_a_note_without_commands() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     net.server.inside(|| limits(2, 0));
@@ -1813,7 +1825,7 @@ fn subflows_that_some_connections_lack_are_a_note_without_commands() {
         "connections without its subflow 2, with it 1",
     )]);
     assert!(!is_commands(&found[0].remedy), "{found:?}");
-    // Two of many are no fault of the path; three of them, after many, are worth a word.
+    // Two of many are no fault of the path; three are worth a note.
     let _many: Vec<_> = (0..4).map(|_| net.joined(&listener, 1)).collect();
     healthy();
     net.server.inside(|| limits(2, 0));
@@ -1828,9 +1840,9 @@ fn subflows_that_some_connections_lack_are_a_note_without_commands() {
     )]);
 }
 
-/// The peer announces an address and refuses who comes there: nothing is tried again.
+/// The peer announces an address and refuses joins to it, which are not tried again.
 #[test]
-fn announced_addresses_that_refuse_subflows_are_found_and_forgotten_when_they_do_not() {
+fn refused_joins_to_announced_addresses_are_found_and_forgotten_when_accepted() {
     let Some(net) = Net::routed(2) else { return };
     net.server.inside(|| {
         shell(
@@ -1854,7 +1866,7 @@ fn announced_addresses_that_refuse_subflows_are_found_and_forgotten_when_they_do
     until_healthy();
 }
 
-/// Where the limit forbids all of them, it alone is named.
+/// Where the limit forbids all further subflows, only the limit is named.
 #[test]
 fn a_server_whose_limit_is_0_is_found_once_and_cured() {
     let Some(net) = Net::routed(2) else { return };
@@ -1891,7 +1903,7 @@ fn a_peer_whose_limits_refuse_subflows_is_found_on_both_sides_and_cured() {
         "fault join-lost",
         "connections without its subflow 1, with it 0",
     )]);
-    // The kernel there takes no more into a connection that was full once.
+    // The kernel there accepts no more subflows into a connection that was once full.
     drop(connection);
     let _connection = net.joined(&listener, 2);
     until_healthy();
@@ -1899,7 +1911,7 @@ fn a_peer_whose_limits_refuse_subflows_is_found_on_both_sides_and_cured() {
 
 /// #591: MPJoinSynTxConnectErr, MPJoinSynTxBindErr, MPJoinSynTxCreatSkErr.
 #[test]
-fn announced_addresses_that_cannot_be_reached_are_found() {
+fn unreachable_announced_addresses_are_found() {
     let Some(_client) = Namespace::fresh() else {
         return;
     };
@@ -1934,7 +1946,7 @@ fn announced_addresses_that_cannot_be_reached_are_found() {
         "fault join-error",
         "AddAddr 1; MPJoinSynTxCreatSkErr 0 MPJoinSynTxBindErr 0 MPJoinSynTxConnectErr 1",
     )]);
-    // What the remedy says in words.
+    // The remedy, which is a sentence.
     kernel::add("fe80::c2 id 5 dev c2 laminar");
     drop(connection);
     let connection = Connection::open_to(&listener, (to, port).into());
@@ -1942,10 +1954,10 @@ fn announced_addresses_that_cannot_be_reached_are_found() {
     until_healthy();
 }
 
-/// Checksums that fit, and a peer that does not read: its window is closed, and data is sent
-/// again without an answer.
+/// Correct checksums, and a peer that does not read: its window is closed, and probes of it
+/// are repeated.
 #[test]
-fn a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault() {
+fn a_closed_window_and_valid_checksums_are_no_fault() {
     let Some(net) = Net::routed(2) else { return };
     for namespace in [&net.server, &Namespace::current()] {
         namespace.inside(|| sysctl("mptcp/checksum_enabled", "1").expect("checksums"));
@@ -1956,8 +1968,7 @@ fn a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault() {
     connection.exchange(100_000);
     healthy();
     connection.client.set_nonblocking(true).expect("no waiting");
-    // Each time the timer runs out, of data or of a probe of the closed window, the wait
-    // for an answer doubles.
+    // The timeout doubles each time it expires, for data as for a probe of the closed window.
     let backoff = || {
         let shown = Run::tool("-s connection show").run().success().stdout();
         let words: Vec<&str> = shown.split_whitespace().collect();
@@ -1973,7 +1984,7 @@ fn a_peer_that_does_not_read_and_checksums_that_fit_are_no_fault() {
 
 /// A middlebox rewrites data on one path: MP_FAIL, DataCsumErr.
 #[test]
-fn a_path_that_changes_data_is_found() {
+fn a_middlebox_that_rewrites_data_is_found() {
     let Some(nft) = documents::installed("nft") else {
         return;
     };
@@ -2007,7 +2018,7 @@ fn a_path_that_changes_data_is_found() {
             "{found:#?}"
         );
     });
-    // The path is free again: new connections have the subflow.
+    // The path works again: new connections have the subflow.
     net.router
         .inside(|| shell(&format!("{} flush ruleset", nft.display())));
     drop(connection);
@@ -2017,7 +2028,7 @@ fn a_path_that_changes_data_is_found() {
 
 /// A proxy and its server on one host.
 #[test]
-fn connections_of_a_host_to_itself_are_no_fault() {
+fn connections_over_loopback_are_no_fault() {
     let Some(_net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow"]);
     let listener = listen("0.0.0.0:0");
@@ -2030,18 +2041,18 @@ fn connections_of_a_host_to_itself_are_no_fault() {
     }
 }
 
-/// An uplink dies under an upload.
+/// An uplink dies during an upload.
 #[test]
-fn a_subflow_that_gets_no_answers_any_more_is_found_and_forgotten_when_it_does() {
+fn an_unanswered_subflow_is_found_and_forgotten_when_answered() {
     let Some(net) = Net::routed(2) else { return };
-    // The other one is a backup, so that data take this one.
+    // The other one is a backup, so that data use this one.
     endpoints(&[UPLINK_2, "10.0.1.2 id 1 dev up1 subflow backup"]);
     let listener = net.listen();
     let connection = net.joined(&listener, 1);
     net.block("10.0.2.2");
     connection.client.set_nonblocking(true).expect("no waiting");
     let found = until("subflow-stalled", || {
-        // A full buffer is as good.
+        // A full buffer will do as well.
         let _ = (&connection.client).write(&[b'x'; 100]);
         let mut found = findings().into_iter();
         found.find(|one| one.check == "subflow-stalled")
@@ -2102,9 +2113,9 @@ fn a_remedy_for_an_interface_without_neighbours_names_no_router() {
     cure_one(found, "", &[]);
 }
 
-/// NetworkManager makes endpoints by itself, and undoes what others set.
+/// NetworkManager makes endpoints of its own, and undoes what others set.
 #[test]
-fn several_programs_that_manage_endpoints_are_a_note() {
+fn several_managers_of_endpoints_are_a_note() {
     let Some(_net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let folder = Folder::new("managers");
@@ -2137,8 +2148,8 @@ fn several_programs_that_manage_endpoints_are_a_note() {
     )]);
 }
 
-/// Its first subflow is gone: what is left shows that the endpoint works, though no route
-/// leads by it to just any host.
+/// Its first subflow is gone: the remaining one proves that the endpoint works, though it has
+/// no default route.
 #[test]
 fn a_connection_that_lost_its_first_subflow_still_refutes() {
     let Some(net) = Net::routed(2) else { return };
@@ -2160,7 +2171,7 @@ fn a_connection_that_lost_its_first_subflow_still_refutes() {
 // Peers, and what is counted.
 
 #[test]
-fn a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone() {
+fn a_peer_without_mptcp_is_found_and_forgotten_with_its_connections() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let plain = net
@@ -2172,7 +2183,7 @@ fn a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone() {
         "fault fallback",
         "fallen back now 1, one of them to 10.9.0.2; with MPTCP 0",
     )]);
-    // Where others have MPTCP, it is the peer.
+    // If other connections have MPTCP, this peer lacks it.
     let listener = net.listen();
     let _connection = net.joined(&listener, 1);
     finds(&[(
@@ -2183,9 +2194,9 @@ fn a_peer_without_mptcp_is_found_and_forgotten_when_it_is_gone() {
     until_healthy();
 }
 
-/// Blackhole, MPCapableSYNTXDisabled: new connections are TCP, though the way is free again.
+/// Blackhole, MPCapableSYNTXDisabled: new connections are TCP though the path works again.
 #[test]
-fn a_suspension_of_mptcp_is_found_and_cured() {
+fn mptcp_suspended_by_blackhole_detection_is_found_and_cured() {
     let Some(nft) = documents::installed("nft") else {
         return;
     };
@@ -2193,7 +2204,7 @@ fn a_suspension_of_mptcp_is_found_and_cured() {
     if sysctl("mptcp/blackhole_timeout", "3600").is_err() {
         return skip("this kernel does not suspend MPTCP");
     }
-    // The next SYN after this is without MPTCP.
+    // After this the next SYN has no MPTCP option.
     let _ = sysctl("mptcp/syn_retrans_before_tcp_fallback", "1");
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
@@ -2222,7 +2233,7 @@ fn a_suspension_of_mptcp_is_found_and_cured() {
 
 /// Another host has the server's address, as behind a load balancer.
 #[test]
-fn joins_that_reach_another_host_are_a_note_and_a_fault_while_they_do() {
+fn joins_that_reach_another_host_are_a_fault_while_they_do_and_a_note_later() {
     let Some(net) = Net::fresh(2) else { return };
     let listener = net.listen();
     let port = listener.local_addr().expect("its address").port();
@@ -2268,7 +2279,7 @@ fn joins_that_reach_another_host_are_a_note_and_a_fault_while_they_do() {
 }
 
 #[test]
-fn a_file_of_counters_that_is_none_is_refused() {
+fn a_malformed_counters_file_is_refused() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -2287,7 +2298,7 @@ fn a_file_of_counters_that_is_none_is_refused() {
 
 /// An IPv6 address with a port beside timestamps: AddAddrTxDrop.
 #[test]
-fn an_announcement_that_finds_no_room_is_found_cured_and_forgotten() {
+fn an_announcement_too_long_for_the_tcp_options_is_found_cured_and_forgotten() {
     let Some(net) = Net::fresh(1) else { return };
     net.server.inside(|| {
         shell("ip -6 route add default via 2001:db8:10::1 dev srv1 table 5; ip -6 rule add from 2001:db8:10::2 table 5");
@@ -2310,9 +2321,9 @@ fn an_announcement_that_finds_no_room_is_found_cured_and_forgotten() {
     net.server.inside(healthy);
 }
 
-/// The client takes what the server sends from that address for forged.
+/// The client drops packets from that address as martians, since it has it itself.
 #[test]
-fn announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do() {
+fn lost_announcements_are_found_and_forgotten_when_they_arrive() {
     let Some(net) = Net::routed(2) else { return };
     let listener = net.listen();
     let _connection = net.connect(&listener);
@@ -2337,7 +2348,7 @@ fn announcements_that_do_not_arrive_are_found_and_forgotten_when_they_do() {
 
 /// CAP_NET_ADMIN is not needed.
 #[test]
-fn a_reader_without_privileges_sees_the_same() {
+fn an_unprivileged_user_sees_the_same_findings() {
     let Some(net) = Net::routed(2) else { return };
     endpoints(&[UPLINK_2]);
     let listener = net.listen();
@@ -2353,10 +2364,10 @@ fn a_reader_without_privileges_sees_the_same() {
     assert_eq!((text.stdout().as_str(), text.code()), (expected, 1));
 }
 
-/// Every finding that the man page explains has its cause built, its look-alike, and its
-/// remedy executed.
+/// For every finding that the man page explains there are tests of its cause, of its
+/// look-alike, and of its remedy.
 #[test]
-fn every_finding_has_its_tests() {
+fn every_finding_of_the_man_page_has_its_tests() {
     let page = documents::read("cli/ip-mptcp.8");
     let start = page.find(".It Cm doctor").expect("doctor");
     let part = page[start..].split("\n.Sh ").next().expect("a part");

@@ -27,7 +27,7 @@ fn features() -> Vec<String> {
 }
 
 #[test]
-fn what_iproute2_has_is_always_there() {
+fn commands_of_iproute2_are_in_every_build() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -83,7 +83,7 @@ fn a_command_that_is_not_built_in_says_so_by_name_and_names_the_feature() {
 }
 
 #[test]
-fn help_does_not_promise_what_is_not_there() {
+fn help_does_not_list_what_is_not_built_in() {
     let usage = mini("help").run().stderr();
     let top = mini("--help").run().success().stdout();
     let has = |text: &str, word: &str| text.split_whitespace().any(|found| found == word);

@@ -226,7 +226,7 @@ fn intervals_show_what_was_added() {
 }
 
 #[test]
-fn status_shows_the_endpoints_limits_sysctls_and_connections_that_there_are() {
+fn status_shows_endpoints_limits_sysctls_and_connections() {
     let Some(sound) = Sound::fresh() else { return };
     sysctl("mptcp/stale_loss_cnt", "7").expect("another value");
     kernel::add("10.9.9.9 id 3 signal");
@@ -429,7 +429,7 @@ fn promtool(text: &str) {
 }
 
 #[test]
-fn prometheus_reads_what_is_written_for_it() {
+fn prometheus_accepts_the_metrics() {
     let Some(_sound) = Sound::fresh() else { return };
     kernel::add("2001:db8:9::9 id 3 signal");
     // What an interface may be called, a label must quote.
@@ -509,7 +509,7 @@ fn a_sysctl_that_cannot_be_read_is_not_taken_for_0() {
 
 /// Nothing is changed, and nothing else happens than that something is missing.
 #[test]
-fn whoever_may_only_look_sees_it_too() {
+fn status_and_counters_work_unprivileged() {
     let Some(_sound) = Sound::fresh() else { return };
     let before = kernel::state();
     for words in ["status", "-j status", "status --prometheus", "counters"] {

@@ -224,7 +224,7 @@ fn reach<'a>(
 
 /// A file that is moved leaves no rule.
 #[test]
-fn every_layer_and_every_piece_is_there() {
+fn layer_rules_name_only_existing_files() {
     let mut files = BTreeMap::new();
     read(&workspace().join("cli/src"), &[], &mut files);
     for name in LAYERS.iter().flat_map(|(_, files)| *files) {
@@ -272,7 +272,7 @@ fn no_file_reaches_up_and_none_is_in_a_circle() {
 /// `#[cfg]` of a feature stands at a row of a table of commands, actions, options or
 /// keywords, or at the head of a module; `built.rs` has what else asks for one.
 #[test]
-fn a_feature_is_asked_for_at_rows_and_heads_of_modules_only() {
+fn cfg_feature_stands_only_at_table_rows_and_module_heads() {
     let mut wrong = String::new();
     let mut rows = 0;
     let mut files = vec![workspace().join("cli/src")];

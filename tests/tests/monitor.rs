@@ -246,7 +246,7 @@ fn json_says_what_text_says_one_object_a_line() {
 }
 
 #[test]
-fn json_can_be_read_at_whatever_moment_it_is_stopped() {
+fn json_is_valid_whenever_the_monitor_is_stopped() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -385,7 +385,7 @@ fn other_signals_do_not_disturb_it() {
 
 /// A signal that comes while the reader is slow cuts no line.
 #[test]
-fn what_was_begun_is_written_to_its_end_when_a_signal_comes() {
+fn a_signal_does_not_cut_a_line_short() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -444,7 +444,7 @@ fn addresses_are_coloured_and_of_both_families() {
 
 /// deny_join_id0.
 #[test]
-fn what_a_peer_forbids_is_shown() {
+fn deny_join_id0_of_a_peer_is_shown() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -477,7 +477,7 @@ fn what_a_peer_forbids_is_shown() {
 
 /// Two namespaces and a cable between them: each monitor sees its own end.
 #[test]
-fn a_monitor_sees_the_end_of_the_namespace_it_is_in() {
+fn each_monitor_sees_its_own_end_of_a_connection() {
     let Some(_here) = Namespace::fresh() else {
         return;
     };
@@ -549,7 +549,7 @@ fn shown_and_lost(text: &str, json: bool) -> (u32, u32) {
 
 /// ENOBUFS, OVERRUN.
 #[test]
-fn lost_events_are_counted_to_the_unit() {
+fn lost_events_are_counted_exactly() {
     for options in ["-rc 65536", "-j -rc 65536", "-j"] {
         let Some(_namespace) = Namespace::fresh() else {
             return;

@@ -324,7 +324,7 @@ fn calls_for(events: usize) -> Option<usize> {
 /// One that waits for the event, and one that writes it. Where they happen to come so fast
 /// that more are expected, now and then one that waits for these.
 #[test]
-fn an_event_alone_takes_two_system_calls() {
+fn a_lone_event_takes_two_system_calls() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -342,7 +342,7 @@ fn burst(count: usize) {
 
 /// Gathering is a poll(2) of nothing for a millisecond.
 #[test]
-fn events_in_succession_are_gathered_unless_that_is_not_wanted() {
+fn events_in_quick_succession_are_gathered_unless_disabled() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -377,7 +377,7 @@ fn events_in_succession_are_gathered_unless_that_is_not_wanted() {
 }
 
 #[test]
-fn the_time_of_a_record_is_read_by_people_and_machines() {
+fn timestamps_are_readable_by_people_and_machines() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -542,7 +542,7 @@ fn several_namespaces_are_watched_together_and_named() {
 }
 
 #[test]
-fn a_namespace_is_watched_once_whatever_it_is_called() {
+fn a_namespace_with_several_names_is_watched_once() {
     let Some(here) = Namespace::fresh() else {
         return;
     };
@@ -584,7 +584,7 @@ fn a_name_that_is_given_to_another_namespace_is_followed() {
 }
 
 #[test]
-fn namespaces_that_come_later_are_watched_and_those_that_go_are_left() {
+fn new_namespaces_are_watched_and_deleted_ones_dropped() {
     let Some(here) = Namespace::fresh() else {
         return;
     };

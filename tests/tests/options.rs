@@ -129,7 +129,7 @@ fn help_is_printed_to_standard_output_at_every_level() {
 }
 
 #[test]
-fn a_word_that_no_option_and_no_argument_takes_is_refused() {
+fn unexpected_words_are_refused() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -215,7 +215,7 @@ const COLOURS: &[(&str, Environment, bool, &str)] = &[
 ];
 
 #[test]
-fn colour_comes_only_when_asked_for() {
+fn colour_is_used_only_when_asked_for() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };

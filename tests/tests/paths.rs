@@ -330,7 +330,7 @@ fn the_server_sees_what_it_receives() {
 }
 
 #[test]
-fn ipv6_paths_are_paths() {
+fn ipv6_paths_are_shown() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
@@ -515,7 +515,7 @@ fn mistakes_name_the_word_at_fault() {
 }
 
 #[test]
-fn a_signal_is_a_good_end_unless_a_number_of_intervals_was_asked_for() {
+fn a_signal_is_success_unless_a_count_was_given() {
     let Some((_paths, _listener, _connection)) = over_two_paths("") else {
         return;
     };
@@ -529,7 +529,7 @@ fn a_signal_is_a_good_end_unless_a_number_of_intervals_was_asked_for() {
 
 // A reader that stalls must not make it unkillable, nor its memory grow.
 #[test]
-fn a_reader_that_does_not_read_only_makes_intervals_longer() {
+fn a_stalled_reader_only_makes_intervals_longer() {
     let Some((_paths, _listener, _connection)) = over_two_paths("") else {
         return;
     };

@@ -212,7 +212,7 @@ fn every_file_that_is_named_is_there() {
 }
 
 #[test]
-fn the_way_of_a_request_names_what_the_files_hold() {
+fn the_path_of_a_request_names_what_the_files_hold() {
     let readme = read("README.md");
     let rows = readme
         .lines()

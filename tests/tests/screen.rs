@@ -296,7 +296,7 @@ fn the_screen_has_what_fits_its_size() {
 }
 
 #[test]
-fn a_screen_that_changes_its_size_is_filled_anew() {
+fn a_resized_screen_is_redrawn() {
     let Some(mut load) = Load::fresh(3) else {
         return;
     };
@@ -371,7 +371,7 @@ fn keys_pause_sort_and_change_rows() {
 }
 
 #[test]
-fn the_terminal_is_put_back_at_any_end() {
+fn the_terminal_is_restored_however_the_program_ends() {
     let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
@@ -400,7 +400,7 @@ fn the_terminal_is_put_back_at_any_end() {
 }
 
 #[test]
-fn the_terminal_is_put_back_after_an_error() {
+fn the_terminal_is_restored_after_an_error() {
     let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
@@ -420,7 +420,7 @@ fn the_terminal_is_put_back_after_an_error() {
 
 // SIGTSTP, as Ctrl-Z sends it, and SIGCONT.
 #[test]
-fn a_stopped_program_gives_the_terminal_back_and_takes_it_again() {
+fn ctrl_z_restores_the_terminal_and_sigcont_redraws_it() {
     let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
@@ -444,7 +444,7 @@ fn a_stopped_program_gives_the_terminal_back_and_takes_it_again() {
 
 // As after Ctrl-S: nothing is taken any more, and a signal is still an end.
 #[test]
-fn a_terminal_that_takes_nothing_does_not_hold_the_program() {
+fn a_blocked_terminal_does_not_hang_the_program() {
     let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };
@@ -480,7 +480,7 @@ fn a_terminal_that_takes_nothing_does_not_hold_the_program() {
 }
 
 #[test]
-fn nothing_is_drawn_where_that_is_not_wanted_or_not_possible() {
+fn no_screen_is_drawn_without_a_terminal_or_when_not_wanted() {
     let Some((_paths, _listener, _connection)) = idle() else {
         return;
     };

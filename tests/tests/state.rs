@@ -1,5 +1,5 @@
-//! `save`, `apply`, `endpoint replace` and `endpoint change`: the kernel holds what is
-//! said, the way there is the shortest, and a way that is barred leads nowhere.
+//! `save`, `apply`, `endpoint replace` and `endpoint change`: the kernel holds what was asked
+//! for, after as few changes as possible, and a refused change leaves everything as it was.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -21,7 +21,7 @@ use ip_mptcp_tests::program::{binary, injected, strace, Output, Run};
 use ip_mptcp_tests::random::Random;
 use ip_mptcp_tests::wait::{skip, until};
 
-/// The exit status of a dry run that has something to say.
+/// The exit status of a dry run with something to change.
 const WOULD_CHANGE: i32 = 3;
 
 fn apply(options: &str, text: &str) -> Run {
@@ -91,7 +91,7 @@ fn command_of(line: &str) -> Option<u8> {
 }
 
 #[test]
-fn requests_are_read_as_any_strace_shows_them() {
+fn output_of_any_strace_version_is_understood() {
     let header = "sendto(3, [{nlmsg_len=28, nlmsg_flags=NLM_F_REQUEST|NLM_F_ACK, nlmsg_pid=0}, ";
     for payload in [
         r#""\x05\x01\x00\x00\x08\x00"], 28, 0"#,
@@ -149,13 +149,13 @@ fn all_endpoints() -> Vec<String> {
 }
 
 #[test]
-fn what_is_saved_and_applied_is_what_was_there() {
+fn save_and_apply_restore_the_same_state() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     add_address("lo", "fd00::9".parse().expect("an address"), 128);
     for endpoint in all_endpoints() {
-        // Another one beside it, of another kind.
+        // Another endpoint of a different kind.
         kernel::add("192.0.2.1 id 255 subflow backup");
         kernel::add(&endpoint);
         kernel::set_limits(3, 5);
@@ -174,7 +174,7 @@ fn what_is_saved_and_applied_is_what_was_there() {
 
 /// rename(2), symlinks.
 #[test]
-fn a_named_file_is_replaced_whole_and_keeps_its_links() {
+fn save_replaces_a_file_atomically_and_follows_symlinks() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -194,7 +194,7 @@ fn a_named_file_is_replaced_whole_and_keeps_its_links() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_owner_and_mode() {
+fn save_keeps_the_owner_and_mode_of_a_file() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -211,15 +211,15 @@ fn a_replaced_file_keeps_its_owner_and_mode() {
     assert_eq!(text, ["# mine\n", &save()].concat());
 }
 
-/// Files with other names are others', also where the process has their number.
+/// Files with other names belong to others, even if the name contains our PID.
 #[test]
-fn save_touches_no_file_but_its_own() {
+fn save_leaves_other_files_of_the_directory_alone() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     let folder = std::env::temp_dir().join(format!("state-neighbours-{}", std::process::id()));
     std::fs::create_dir(&folder).expect("a folder");
-    // The shell leaves files with its number and becomes the program.
+    // The shell creates files with its PID in their names, then execs the program.
     let left =
         "cd \"$1\"; for n in s.$$ .ip-mptcp-$$-0 s~; do echo mine >$n; done; exec \"$0\" save s";
     let program = Run::program("sh".as_ref()).arg("-c").arg(left);
@@ -239,7 +239,7 @@ fn save_touches_no_file_but_its_own() {
         };
         assert_eq!(read(name), expected, "{name:?}");
     }
-    // NAME_MAX, ENAMETOOLONG: as long as a name can be.
+    // NAME_MAX, ENAMETOOLONG: the longest name.
     let long = "n".repeat(255);
     Run::tool("save").arg(folder.join(&long)).run().success();
     assert_eq!(read(long.as_ref()), save());
@@ -264,7 +264,7 @@ fn endpoints_of_interfaces_that_no_longer_exist_are_saved_as_comments() {
 }
 
 #[test]
-fn interfaces_with_odd_names_are_saved_so_that_they_are_found_again() {
+fn interfaces_with_odd_names_survive_save_and_apply() {
     for name in ["a#b", "\"quoted", "it's", "back\\", "-x", "--help", "'\"#"] {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -279,7 +279,7 @@ fn interfaces_with_odd_names_are_saved_so_that_they_are_found_again() {
 }
 
 #[test]
-fn applying_what_is_there_sends_no_request_that_changes_anything() {
+fn apply_with_nothing_to_do_sends_no_change() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -303,9 +303,9 @@ fn applying_what_is_there_sends_no_request_that_changes_anything() {
     assert_eq!(kernel::state(), before);
 }
 
-/// What is there, what is asked for, the requests that it takes, and what is there then.
+/// The state before, the file, the requests that it takes, and the state after.
 #[test]
-fn the_way_to_the_wanted_state_is_the_shortest() {
+fn apply_makes_the_fewest_changes() {
     let cases: [(&str, &str, &str, &[u8], &str); 14] = [
         (
             "10.0.0.1 id 1 subflow",
@@ -386,7 +386,7 @@ fn the_way_to_the_wanted_state_is_the_shortest() {
             "10.0.0.1 id 1 backup",
         ),
         ("10.0.0.1 id 1", "", "::ffff:10.0.0.1", &[], "10.0.0.1 id 1"),
-        // One that has the id already is not moved out of the way of one that wants none.
+        // An endpoint keeps its id when the new line asks for none.
         (
             "10.0.0.2 id 1",
             "",
@@ -430,9 +430,9 @@ fn the_way_to_the_wanted_state_is_the_shortest() {
     }
 }
 
-/// A dry run says what a person could type, and what is typed leads to the same.
+/// A dry run prints commands that could be typed, with the same result.
 #[test]
-fn the_commands_of_a_dry_run_do_what_apply_does() {
+fn commands_printed_by_a_dry_run_do_what_apply_does() {
     let text = "limits set subflows 4\nendpoint add 10.0.0.1 subflow backup\n\
                 endpoint add 10.0.0.3 id 9 signal dev 'a#b'\nendpoint add 10.0.0.4\n\
                 endpoint add 10.0.0.6 subflow backup\n";
@@ -546,7 +546,7 @@ const QUESTIONS: usize = 3;
 
 /// Rollback.
 #[test]
-fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
+fn apply_rolls_back_when_any_of_ten_changes_is_refused() {
     for step in 1..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -584,7 +584,7 @@ fn whichever_of_ten_changes_is_refused_the_kernel_is_left_as_it_was() {
 
 /// Rollback.
 #[test]
-fn when_undoing_fails_too_the_message_says_what_is_missing() {
+fn a_failed_rollback_lists_what_is_missing() {
     for step in 2..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -599,7 +599,7 @@ fn when_undoing_fails_too_the_message_says_what_is_missing() {
         assert_eq!(output.code(), 2, "{}", output.report());
         assert_ne!(kernel::state(), before, "{}", output.report());
         let said = output.stderr();
-        // What it lists, carried out, is what there was.
+        // Running what it lists restores the previous state.
         let list: String = said
             .lines()
             .filter_map(|line| line.strip_prefix("  ")?.rsplit_once(" ("))
@@ -612,8 +612,8 @@ fn when_undoing_fails_too_the_message_says_what_is_missing() {
 }
 
 #[test]
-fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
-    // Why it is refused, and by which line.
+fn apply_rolls_back_what_the_kernel_refuses() {
+    // A line, its number and why it is refused.
     let cases: [(&str, usize, &str); 4] = [
         ("limits set subflows 100000\n", 1, "limit"),
         ("endpoint add 192.0.2.77 port 4000 signal\n", 1, "listen"),
@@ -629,7 +629,7 @@ fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
         let mut line = line;
         text += "endpoint add 10.0.0.4 subflow backup\nendpoint add 10.0.1.1 id 11\n";
         if extra.is_empty() {
-            // More than any kernel has ids for, or this one room.
+            // More than there are ids, or than this kernel has room for.
             let most = (1..=255).take_while(|host| {
                 let endpoint = format!("10.9.0.{host}").parse().expect("an endpoint");
                 kernel::try_add(&endpoint).is_ok()
@@ -659,7 +659,7 @@ fn what_the_kernel_itself_refuses_leaves_it_as_it_was() {
 }
 
 #[test]
-fn an_endpoint_of_the_kernel_that_was_replaced_is_reported_as_missing() {
+fn a_rollback_reports_a_replaced_implicit_endpoint_as_missing() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
@@ -675,7 +675,7 @@ fn an_endpoint_of_the_kernel_that_was_replaced_is_reported_as_missing() {
         made.starts_with("10.0.2.2 id 1 ") && made.contains("implicit"),
         "{made}"
     );
-    // Where nothing takes its place, it stays.
+    // It stays unless something replaces it.
     apply("", "endpoint add 10.0.9.9\n").run().success();
     apply("--allow-empty", "").run().success();
     assert_eq!(kernel::endpoints().len(), 1);
@@ -693,7 +693,7 @@ fn an_endpoint_of_the_kernel_that_was_replaced_is_reported_as_missing() {
     assert_eq!(kernel::state(), before[1..], "{said}");
 }
 
-/// More than this kernel may take; what newer ones take is planned as well.
+/// Possibly more than this kernel takes: newer kernels take as many.
 #[test]
 fn a_file_may_name_as_many_endpoints_as_there_are_ids() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -717,7 +717,7 @@ fn a_file_may_name_as_many_endpoints_as_there_are_ids() {
 }
 
 #[test]
-fn killed_at_any_change_apply_goes_on_where_it_was() {
+fn apply_killed_before_any_change_can_be_run_again() {
     for step in 1..=10 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -737,7 +737,7 @@ fn killed_at_any_change_apply_goes_on_where_it_was() {
 
 /// SIGKILL.
 #[test]
-fn killed_at_any_moment_apply_goes_on_where_it_was() {
+fn apply_killed_at_any_moment_can_be_run_again() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -749,7 +749,7 @@ fn killed_at_any_moment_apply_goes_on_where_it_was() {
     for round in 0..60 {
         let text = texts[round % 2];
         let running = apply("", text).start();
-        // The moment is to be any; nothing depends on it.
+        // Any moment will do; nothing depends on it.
         std::thread::sleep(std::time::Duration::from_micros(random.below(4000) as u64));
         running.signal(libc::SIGKILL);
         let _ = running.finish();
@@ -759,7 +759,7 @@ fn killed_at_any_moment_apply_goes_on_where_it_was() {
 }
 
 #[test]
-fn of_many_concurrent_applies_one_is_the_last_and_none_is_mixed_with_another() {
+fn concurrent_applies_are_never_mixed() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -785,7 +785,8 @@ fn of_many_concurrent_applies_one_is_the_last_and_none_is_mixed_with_another() {
     }
 }
 
-/// What the tool locks: one for each network namespace, and only root opens it.
+/// The file that the tool locks: each network namespace has its own, and only root can
+/// open it.
 const LOCK: &str = "/proc/thread-self/root/proc/sys/net/ipv4/tcp_fastopen_key";
 
 fn take_lock(operation: i32) -> std::io::Result<std::fs::File> {
@@ -798,7 +799,7 @@ fn take_lock(operation: i32) -> std::io::Result<std::fs::File> {
 }
 
 #[test]
-fn an_apply_waits_for_the_one_before_it() {
+fn apply_and_save_wait_for_a_running_apply() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -812,7 +813,7 @@ fn an_apply_waits_for_the_one_before_it() {
     until("apply to wait", || waits(running.pid()));
     until("save to wait", || waits(saving.pid()));
     assert!(kernel::endpoints().is_empty());
-    // A dry run waits for nobody.
+    // A dry run does not wait.
     let dry = apply("--dry-run", "endpoint add 10.0.0.1\n").run();
     assert_eq!(dry.code(), WOULD_CHANGE);
     drop(other);
@@ -821,16 +822,16 @@ fn an_apply_waits_for_the_one_before_it() {
     assert_eq!(kernel::endpoints().len(), 1);
 }
 
-/// Neither by a name that is free for all to take nor by a lock on a file that all may open.
+/// Neither by binding an abstract socket name nor by flock(2) on a file that anyone can open.
 #[test]
-fn a_process_without_rights_cannot_hold_up_an_apply() {
+fn an_unprivileged_process_cannot_block_apply() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     let name = SocketAddr::from_abstract_name("ip-mptcp/apply").expect("a name");
     let _name = UnixListener::bind_addr(&name).expect("the name");
     let effective = |user: i32| {
-        // The call itself is about this thread only; the library's is about all.
+        // The system call changes this thread only; that of the C library changes all.
         // SAFETY: integers only.
         let called = unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) };
         called == 0
@@ -850,7 +851,7 @@ fn a_process_without_rights_cannot_hold_up_an_apply() {
 }
 
 #[test]
-fn an_interface_stands_for_the_addresses_that_can_be_sources() {
+fn an_interface_stands_for_its_addresses_usable_as_sources() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -865,9 +866,9 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     add("10.1.0.1", 24);
     add("10.1.0.2", 24);
     add("2001:db8::1", 64);
-    // Unique local ones are for whom a prefix names them.
+    // Unique local addresses only where a prefix selects them.
     add("fd00::1", 64);
-    // Neither a local address of the link nor one of the host.
+    // Neither a link-local address nor one with scope host.
     add("169.254.1.1", 16);
     let found = || -> Vec<String> {
         let all = kernel::endpoints();
@@ -880,7 +881,7 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
         found()
     };
     let all = applied("endpoint add dev wan subflow");
-    // 169.254/16 is of global scope unless somebody says otherwise, as iproute2 does.
+    // 169.254/16 has global scope unless set otherwise, as iproute2 does.
     for address in ["10.1.0.1", "10.1.0.2", "2001:db8::1"] {
         assert!(all.contains(&address.to_string()), "{all:?}");
     }
@@ -898,7 +899,7 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
         ["2001:db8::1"]
     );
     assert_eq!(kernel::endpoints()[0].id, 40);
-    // What is written out counts before what an interface stands for.
+    // An address that is written out wins over those that an interface stands for.
     applied("endpoint add dev wan -4 subflow\nendpoint add 10.1.0.2 id 77 backup");
     let named = kernel::endpoints()
         .into_iter()
@@ -906,7 +907,7 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     assert_eq!(named.expect("id 77").to_string(), "10.1.0.2 id 77 backup");
     link_down("wan");
     assert!(applied("endpoint add dev wan subflow").is_empty());
-    // Nothing is silent about what may be a slip, and the status stays.
+    // What may be a mistake gets a warning, and the exit status stays 0.
     for (name, meant) in [
         ("wna", " (did you mean \"wan\"?)"),
         ("nowhere", ""),
@@ -939,7 +940,7 @@ fn an_interface_stands_for_the_addresses_that_can_be_sources() {
     link_up("wan");
 }
 
-/// The flags that the kernel shows of an address, or that it has none yet.
+/// The flags of an address as the kernel shows them; none if there is no such address yet.
 fn flags_of(address: Ipv6Addr) -> u32 {
     let all = ipv6_flags("wan").into_iter();
     all.filter(|(has, _)| *has == address)
@@ -949,7 +950,7 @@ fn flags_of(address: Ipv6Addr) -> u32 {
 
 /// Tentative, deprecated, temporary, DADFAILED.
 #[test]
-fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
+fn an_interface_does_not_stand_for_tentative_or_deprecated_addresses() {
     use address_flags::{DADFAILED, DEPRECATED, MANAGE_TEMPORARY, NODAD, TEMPORARY, TENTATIVE};
     let Some(_namespace) = Namespace::fresh() else {
         return;
@@ -963,7 +964,7 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
     ipv6_address("wan", good, NODAD, true);
     ipv6_address("wan", deprecated, NODAD, false);
     assert!(flags_of(deprecated) & DEPRECATED != 0);
-    // The peer has it too, and says so.
+    // The peer has it too and defends it.
     peer.inside(|| ipv6_address("peer", failed, NODAD, true));
     ipv6_address("wan", failed, 0, true);
     until("a duplicate", || {
@@ -976,7 +977,7 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
         let mut flags = all.map(|(_, flags)| flags);
         flags.find(|flags| flags & TEMPORARY != 0 && flags & TENTATIVE == 0)
     });
-    // It is asked about for longer than the test takes.
+    // Duplicate address detection takes longer than the test.
     sysctl("ipv6/conf/wan/dad_transmits", "1000").expect("questions");
     ipv6_address("wan", tentative, 0, true);
     apply("", "endpoint add dev wan subflow").run().success();
@@ -991,7 +992,7 @@ fn an_interface_does_not_stand_for_addresses_that_are_no_sources() {
 
 /// ERANGE.
 #[test]
-fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
+fn addresses_beyond_the_kernels_maximum_are_left_out_with_a_warning() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1015,11 +1016,11 @@ fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
     assert!(kernel::endpoints()
         .iter()
         .any(|endpoint| endpoint.id == 200));
-    // The kernel is full, and stays as it is.
+    // The kernel is full, and nothing changes.
     assert!(kernel::try_add(&"10.3.0.1".parse().expect("an endpoint")).is_err() || count == 255);
     let again = apply("", text).run();
     assert_eq!((again.code(), kernel::state()), (0, before));
-    // The next that goes makes room for one that waits.
+    // An endpoint that is deleted makes room for one that waits.
     let text = "endpoint add dev wan subflow\n";
     apply("", text).run();
     assert!(kernel::endpoints()
@@ -1028,7 +1029,7 @@ fn addresses_that_the_kernel_has_no_room_for_are_left_out_with_a_warning() {
 }
 
 #[test]
-fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
+fn apply_waits_for_interfaces_and_addresses_and_names_those_missing() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1064,7 +1065,7 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
         output.stderr(),
         "-:1: timed out after 0 s waiting for an address of \"wan\"\n"
     );
-    // One that cannot be used yet is not what is waited for.
+    // A tentative address does not end the wait.
     let running = apply("--wait 30", text).start();
     until("apply to wait", || {
         let call = std::fs::read_to_string(format!("/proc/{}/wchan", running.pid()));
@@ -1078,10 +1079,9 @@ fn apply_waits_for_interfaces_and_addresses_and_says_what_did_not_come() {
     assert_eq!(kernel::endpoints()[0].address, address);
 }
 
-/// Two paths, each in an address family of its own network; both namespaces are joined by
-/// two pairs of interfaces.
+/// Two namespaces with two veth pairs between them: one path of IPv4, one of IPv6.
 #[test]
-fn a_transfer_over_two_paths_goes_on_while_others_are_changed() {
+fn a_transfer_over_two_paths_continues_while_other_endpoints_change() {
     let Some(namespace) = Namespace::fresh() else {
         return;
     };
@@ -1108,7 +1108,7 @@ fn a_transfer_over_two_paths_goes_on_while_others_are_changed() {
     let ids = ip_mptcp_tests::monitor::EventCounter::start();
     for round in 0..20 {
         connection.exchange(100_000);
-        // Others come, change and go; this one is not touched.
+        // Other endpoints are added, changed and deleted; this one is not touched.
         let more = match round % 3 {
             0 => "endpoint add 192.0.2.1 signal\n",
             1 => "endpoint add 192.0.2.1 signal backup\nendpoint add 192.0.2.2 id 9\n",
@@ -1117,7 +1117,7 @@ fn a_transfer_over_two_paths_goes_on_while_others_are_changed() {
         apply("", &format!("{file}{more}")).run().success();
         assert_eq!(connection.subflows(), Some(1), "round {round}");
     }
-    // Neither closed nor opened: the kernel had nothing to tell.
+    // No subflow was closed or opened: the kernel sent no event.
     assert_eq!(ids.total(), 0);
     drop(namespace);
 }
@@ -1200,7 +1200,7 @@ fn replace_is_idempotent() {
 }
 
 #[test]
-fn replace_refuses_what_cannot_be_and_leaves_what_is() {
+fn replace_refuses_invalid_endpoints_and_changes_nothing() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1213,7 +1213,7 @@ fn replace_refuses_what_cannot_be_and_leaves_what_is() {
         ("10.0.0.1 signal fullmesh", 255),
         ("10.0.0.1 port 80 signal subflow", 255),
         ("10.0.0.1 dev nope", 255),
-        // Deleted, refused, and put back: nobody listens at an address that is not here.
+        // Deleted, refused and restored: the kernel cannot listen at an address that is not local.
         ("10.0.0.1 id 4 implicit", 255),
         ("192.0.2.7 id 4 port 80 signal", 2),
     ] {
@@ -1230,7 +1230,7 @@ fn replace_refuses_what_cannot_be_and_leaves_what_is() {
 }
 
 #[test]
-fn change_keeps_the_id_and_all_that_is_not_named() {
+fn change_keeps_the_id_and_all_attributes_not_named() {
     let cases: [(&str, &str, &[u8], &str); 10] = [
         (
             "10.0.0.1 id 4 subflow backup",
@@ -1316,7 +1316,7 @@ fn change_keeps_the_id_and_all_that_is_not_named() {
 }
 
 #[test]
-fn a_change_that_is_refused_half_way_puts_the_endpoint_back() {
+fn a_change_refused_halfway_restores_the_endpoint() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1343,7 +1343,7 @@ fn a_change_that_is_refused_half_way_puts_the_endpoint_back() {
 /// Every keyword of `endpoint add`, from the program's own table, with a value.
 fn every_keyword() -> Vec<Vec<String>> {
     let help = Run::tool("endpoint add --help").run().success().stdout();
-    // After the usage, a keyword a line.
+    // One keyword a line, after the usage.
     let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
     let mut all = Vec::new();
     for line in lines {
@@ -1372,7 +1372,7 @@ fn every_keyword() -> Vec<Vec<String>> {
         .collect()
 }
 
-/// An attribute that is forgotten in one of these is lost by them without a word.
+/// An attribute that one of these forgets would be lost silently.
 #[test]
 fn every_keyword_of_endpoint_add_survives_save_and_apply_and_is_carried_by_change_and_replace() {
     let keywords = every_keyword();
@@ -1392,10 +1392,10 @@ fn every_keyword_of_endpoint_add_survives_save_and_apply_and_is_carried_by_chang
         Run::tool("endpoint flush").run().success();
         apply("", &text).run().success();
         assert_eq!(kernel::state(), before, "save and apply: {line}");
-        // It is what a selector with its words chooses, and another is not.
+        // A selector with its words chooses this endpoint and no other.
         let shown = Run::tool("endpoint show").words(&line).run().success();
         assert_eq!(shown.stdout().lines().count(), 1, "show: {line}");
-        // Something else changes, and it stays: by deleting and adding.
+        // Another attribute changes, by deleting and adding, and this one stays.
         let id = kernel::endpoints()[0].id;
         Run::tool(&format!(
             "endpoint change id {id} signal nosubflow nofullmesh"
@@ -1424,7 +1424,7 @@ fn every_keyword_of_endpoint_add_survives_save_and_apply_and_is_carried_by_chang
 }
 
 #[test]
-fn an_empty_state_deletes_nothing_unless_that_is_asked_for() {
+fn an_empty_state_needs_allow_empty() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1435,7 +1435,7 @@ fn an_empty_state_deletes_nothing_unless_that_is_asked_for() {
         apply("--dry-run", text).run().failure(1);
         assert_eq!(kernel::endpoints().len(), 1);
     }
-    // The commands of a batch are no state.
+    // Standard input is the batch, not a state file.
     let output = Run::tool("-b -")
         .stdin("apply -\nendpoint add 10.0.0.7\n")
         .run();
@@ -1444,9 +1444,9 @@ fn an_empty_state_deletes_nothing_unless_that_is_asked_for() {
     assert!(kernel::endpoints().is_empty());
 }
 
-/// EISDIR: a folder is opened, and cannot be read.
+/// EISDIR: a directory can be opened but not read.
 #[test]
-fn what_failed_is_named_be_it_opening_a_file_or_reading_it() {
+fn failing_to_open_and_failing_to_read_a_file_are_told_apart() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1468,7 +1468,7 @@ fn what_failed_is_named_be_it_opening_a_file_or_reading_it() {
 }
 
 #[test]
-fn settings_are_read_changed_undone_and_saved() {
+fn sysctl_settings_are_applied_rolled_back_and_saved() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1497,7 +1497,7 @@ fn settings_are_read_changed_undone_and_saved() {
         saved.contains("sysctl enabled 0\nsysctl stale_loss_cnt 7\n"),
         "{saved}"
     );
-    // Refused later on: undone.
+    // A later line is refused: rollback.
     let text = "sysctl stale_loss_cnt 9\nendpoint add 192.0.2.1 port 80 signal\n";
     let output = apply("", text).run().failure(2);
     assert!(
@@ -1514,15 +1514,15 @@ fn settings_are_read_changed_undone_and_saved() {
         ("sysctl enabled", 255),
     ] {
         let refused = apply("", line).run().failure(code);
-        // It is a file that is written, not a netlink message (RTNETLINK answers).
+        // A file is written here: the message does not begin with "RTNETLINK answers".
         assert!(
             !refused.stderr().contains("RTNETLINK"),
             "{}",
             refused.report()
         );
     }
-    // The word at fault, and what the kernel offers (net.mptcp.available_schedulers), before
-    // anything is changed; by --dry-run too.
+    // The word at fault and what the kernel offers (net.mptcp.available_schedulers), before
+    // anything is changed, and with --dry-run too.
     let offered = std::fs::read_to_string("/proc/sys/net/mptcp/available_schedulers");
     if let Ok(offered) = offered {
         let text = "limits set subflows 3\nsysctl scheduler defalt\n";
@@ -1541,7 +1541,7 @@ fn settings_are_read_changed_undone_and_saved() {
 }
 
 #[test]
-fn max_is_the_most_that_the_kernel_allows() {
+fn limits_max_is_the_maximum_of_the_kernel() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1576,9 +1576,9 @@ fn max_is_the_most_that_the_kernel_allows() {
     assert_eq!(dry.code(), 0, "{}", dry.report());
 }
 
-/// What did not come is named, and the rest is applied: a host with a dead uplink.
+/// A host with a dead uplink: what did not appear is named, and the rest is applied.
 #[test]
-fn when_the_time_to_wait_is_over_what_there_is_is_applied() {
+fn after_a_wait_timeout_the_rest_is_applied() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1606,7 +1606,7 @@ fn when_the_time_to_wait_is_over_what_there_is_is_applied() {
             "add_addr_accepted 0 subflows 4"
         ]
     );
-    // An address with a port, which the kernel binds (EADDRNOTAVAIL), is waited for.
+    // An address with a port is waited for, as the kernel binds it (EADDRNOTAVAIL).
     let running = apply(
         "--wait 30",
         "endpoint add 10.1.0.9 dev wan port 80 signal\n",
@@ -1624,7 +1624,7 @@ fn when_the_time_to_wait_is_over_what_there_is_is_applied() {
     );
 }
 
-/// A leased address is another one after the next boot.
+/// A leased address may be a different one after the next boot.
 #[test]
 fn a_leased_address_is_saved_as_its_interface() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -1654,7 +1654,7 @@ fn a_leased_address_is_saved_as_its_interface() {
         kernel::endpoints()[0].to_string(),
         "10.1.0.7 id 4 subflow backup dev wan"
     );
-    // Of two the line would stand for both.
+    // With two addresses the line would stand for both.
     lease("10.1.0.8");
     let text = save();
     assert!(
@@ -1663,9 +1663,9 @@ fn a_leased_address_is_saved_as_its_interface() {
     );
 }
 
-/// SIGTERM, SIGINT, SIGHUP: the state of before or that of after, never a part.
+/// SIGTERM, SIGINT, SIGHUP: never a part of it.
 #[test]
-fn a_signal_in_the_middle_leaves_the_state_before_or_after() {
+fn a_signal_during_apply_leaves_the_old_or_the_new_state() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1680,7 +1680,7 @@ fn a_signal_in_the_middle_leaves_the_state_before_or_after() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..60 {
         let running = apply("", &text(1 + round % 2)).start();
-        // The moment is to be any; nothing depends on it.
+        // Any moment will do; nothing depends on it.
         std::thread::sleep(std::time::Duration::from_micros(random.below(60_000) as u64));
         running.signal([libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3]);
         let _ = running.finish();
@@ -1689,9 +1689,9 @@ fn a_signal_in_the_middle_leaves_the_state_before_or_after() {
     }
 }
 
-/// ENOBUFS: an acknowledgement that cannot be received is no refusal.
+/// ENOBUFS from recvmsg(2).
 #[test]
-fn an_acknowledgement_that_is_lost_is_not_taken_for_a_refusal() {
+fn a_lost_acknowledgement_is_not_taken_for_a_refusal() {
     for step in 1..=12 {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -1707,7 +1707,7 @@ fn an_acknowledgement_that_is_lost_is_not_taken_for_a_refusal() {
     }
 }
 
-/// An interface whose RTM_NEWLINK is larger than any buffer that is usual.
+/// An interface whose RTM_NEWLINK is larger than any usual buffer.
 #[test]
 fn messages_of_any_size_are_read_whole() {
     let Some(_namespace) = Namespace::fresh() else {
@@ -1740,14 +1740,14 @@ fn messages_of_any_size_are_read_whole() {
 }
 
 #[test]
-fn one_that_somebody_else_deletes_meanwhile_is_deleted() {
+fn an_endpoint_deleted_concurrently_counts_as_deleted() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     for id in 1..=3 {
         kernel::add(&format!("10.0.0.{id} id {id} subflow dev lo"));
     }
-    // The second deletion waits: there is time to be quicker, on a loaded machine too.
+    // The second deletion is delayed, so that the test is faster even on a loaded machine.
     let Some(run) = injected("sendto:delay_enter=3000000:when=4", "endpoint flush dev lo") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! `watch`: endpoints follow interfaces and addresses, as the file says.
+//! `watch`: endpoints follow interfaces and addresses as the file says.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::fs::PermissionsExt;
@@ -42,7 +42,7 @@ impl Drop for File {
     }
 }
 
-/// A `watch` that is past its first look.
+/// A `watch` that has finished its first round.
 struct Watch(Running);
 
 impl Watch {
@@ -57,29 +57,29 @@ impl Watch {
         std::fs::read_to_string(&path).unwrap_or_default()
     }
 
-    /// Waits until it has done all it had to do: it waits, without an end to that.
+    /// Waits until it has nothing left to do: it is in poll(2) without a timeout.
     fn settle(&self) {
         until("watch to wait", || {
-            // Nothing may be under way to it either.
+            // Nor may anything be queued for it.
             (waits_without_end(&self.proc("syscall")) && self.unread() == 0).then_some(())
         });
     }
 
-    /// The same where something is to be tried again, after a second or more.
+    /// The same where a retry is pending, a second or more from now.
     fn rest(&self) {
         until("watch to pause", || {
             (waits_for_long(&self.proc("syscall")) && self.unread() == 0).then_some(())
         });
     }
 
-    /// The same where it also waits for a reader.
+    /// The same where it also waits for its output to be read.
     fn settle_writing(&self) {
         until("watch to wait", || {
             waits_without_end(&self.proc("syscall")).then_some(())
         });
     }
 
-    /// Bytes that wait in its netlink sockets.
+    /// Bytes queued in its netlink sockets.
     fn unread(&self) -> u64 {
         let inodes: Vec<String> = std::fs::read_dir(format!("/proc/{}/fd", self.0.pid()))
             .expect("its descriptors")
@@ -109,17 +109,17 @@ impl Watch {
     }
 }
 
-/// Whether `/proc/PID/syscall` shows a poll(2) without a time-out.
+/// Whether `/proc/PID/syscall` shows a poll(2) without a timeout.
 fn waits_without_end(call: &str) -> bool {
     wait_of(call) == Some(-1)
 }
 
-/// The same, or one with a time-out for longer than news are gathered.
+/// The same, or one with a timeout longer than that for gathering events.
 fn waits_for_long(call: &str) -> bool {
     wait_of(call).is_some_and(|time| !(0..=100).contains(&time))
 }
 
-/// The time-out of a poll(2), from the number of the call and its arguments.
+/// The timeout of a poll(2), from the number of the call and its arguments.
 fn wait_of(call: &str) -> Option<i32> {
     let mut words = call.split_whitespace();
     let number = words.next().and_then(|number| number.parse().ok());
@@ -131,7 +131,7 @@ fn wait_of(call: &str) -> Option<i32> {
         // An int: C libraries differ in what they leave in the register's upper half.
         #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm"))]
         (Some(libc::SYS_poll), Some(time)) => Some(time as u32 as i32),
-        // A pointer, null for no time-out; otherwise any.
+        // A pointer, null for no timeout.
         (Some(libc::SYS_ppoll), Some(0)) => Some(-1),
         (Some(libc::SYS_ppoll), Some(_)) => Some(1000),
         _ => None,
@@ -139,7 +139,7 @@ fn wait_of(call: &str) -> Option<i32> {
 }
 
 #[test]
-fn a_wait_without_end_is_known_however_the_c_library_passes_it() {
+fn poll_without_timeout_is_recognized_with_any_c_library() {
     let poll = libc::SYS_ppoll;
     assert!(waits_without_end(&format!(
         "{poll} 0x7f 0x2 0x0 0x0 0x8 0x0 0x7f 0x7f"
@@ -193,7 +193,7 @@ fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
     expect(&[fixed, wan]);
     add_address("lte", v4(2, 1), 24);
     expect(&[fixed, wan, "10.2.0.1 id 10 subflow backup dev lte"]);
-    // The cable of lte goes, and another one takes an id meanwhile.
+    // The cable of lte is unplugged, and another endpoint takes an id meanwhile.
     link_down("lte-peer");
     expect(&[fixed, wan]);
     link_up("lte-peer");
@@ -201,7 +201,7 @@ fn endpoints_come_and_go_with_addresses_and_links_and_keep_their_ids() {
     delete_address("wan", v4(1, 1), 24);
     expect(&[fixed, "10.2.0.1 id 10 subflow backup dev lte"]);
     add_address("lte", v4(2, 2), 24);
-    // Neither id 9, which is another line's, nor any that is taken.
+    // Neither id 9, which another line asks for, nor one that is taken.
     expect(&[
         "10.2.0.2 id 1 subflow backup dev lte",
         fixed,
@@ -244,7 +244,7 @@ fn an_ipv6_address_is_an_endpoint_while_it_can_be_a_source() {
     let watch = Watch::start("watch", &file.0);
     let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
     let endpoint = "2001:db8::1 id 6 subflow dev wan";
-    // One question, one second.
+    // One probe, one second.
     ipv6_address("wan", address, 0, true);
     assert!(flags() & TENTATIVE != 0 && state().is_empty());
     until("the endpoint", || {
@@ -278,9 +278,9 @@ fn a_name_stands_for_the_interface_that_has_it() {
     link_rename("wan", "old");
     expect(&[]);
     link_rename("eth1", "wan");
-    // Id 1 is kept for the address that had it.
+    // Id 1 stays reserved for the address that had it.
     expect(&["10.2.0.1 id 2 subflow dev wan"]);
-    // Gone, and another of the same name is there: it is another interface.
+    // A new interface of the same name is another interface.
     let index = link_index("wan");
     link_delete("wan");
     veth("wan", "peer2", None);
@@ -293,7 +293,7 @@ fn a_name_stands_for_the_interface_that_has_it() {
 }
 
 #[test]
-fn what_is_printed_names_interfaces_as_they_are_called_now() {
+fn a_renamed_interface_is_printed_by_its_new_name() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -313,7 +313,7 @@ fn what_is_printed_names_interfaces_as_they_are_called_now() {
 }
 
 #[test]
-fn an_address_that_moves_takes_its_endpoint_along() {
+fn an_endpoint_follows_an_address_to_another_interface() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -323,7 +323,7 @@ fn an_address_that_moves_takes_its_endpoint_along() {
     let file = File::new("endpoint add dev one -4 subflow\nendpoint add dev two -4 signal\n");
     let watch = Watch::start("watch", &file.0);
     expect(&["10.1.0.1 id 1 subflow dev one"]);
-    // Both have it for a while: the line that comes first counts.
+    // Both have it for a while: the first line wins.
     add_address("two", v4(1, 1), 24);
     watch.settle();
     expect(&["10.1.0.1 id 1 subflow dev one"]);
@@ -334,7 +334,7 @@ fn an_address_that_moves_takes_its_endpoint_along() {
 
 /// SIGHUP.
 #[test]
-fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
+fn sighup_reloads_the_file_and_a_bad_one_changes_nothing() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -343,7 +343,7 @@ fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
     expect(&["10.0.0.1 id 1 subflow"]);
     let complaints = |count: usize| {
         until("a complaint", || {
-            // Standard error is read when the program ends; its count of writes tells.
+            // Standard error is read only when the program ends; until then its writes are counted.
             let written = watch.proc("io");
             let calls = written
                 .lines()
@@ -351,7 +351,7 @@ fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
             (calls?.parse::<usize>().ok()? >= count).then_some(())
         });
     };
-    // One line of change was written so far.
+    // One change was written so far.
     file.write("endpoint add 10.0.0.1 id 1 subflow backup\nendpoint add nonsense\n");
     watch.0.signal(libc::SIGHUP);
     complaints(2);
@@ -375,7 +375,7 @@ fn a_file_is_read_again_when_asked_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
-fn keep_leaves_others_alone_and_remove_on_exit_takes_its_own_along() {
+fn keep_leaves_other_endpoints_alone_and_remove_on_exit_deletes_its_own() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -422,7 +422,7 @@ fn a_file_with_mistakes_ends_watch_and_changes_nothing() {
         .run()
         .failure(255);
     Run::tool("watch /no/such/file").run().failure(1);
-    // Read once, it would be empty the next time; FIFO, EINVAL.
+    // FIFO, EINVAL: it could be read only once.
     Run::tool("watch /dev/stdin")
         .stdin("endpoint add 10.0.0.1\n")
         .run()
@@ -434,9 +434,8 @@ fn a_file_with_mistakes_ends_watch_and_changes_nothing() {
     assert!(kernel::endpoints().is_empty());
 }
 
-/// At the start as little as later on: one line that is refused does not hold up the others.
 #[test]
-fn what_is_refused_at_the_start_does_not_hold_up_the_rest() {
+fn a_line_refused_at_startup_does_not_block_the_others() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -456,9 +455,9 @@ fn what_is_refused_at_the_start_does_not_hold_up_the_rest() {
     }
 }
 
-/// One line that is refused later on does not hold up the others, and is told once.
+/// It is reported once.
 #[test]
-fn what_is_refused_later_does_not_hold_up_the_rest() {
+fn a_line_refused_later_does_not_block_the_others() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -508,7 +507,7 @@ fn watch_works_in_the_namespace_that_is_named() {
     drop(name);
 }
 
-/// How often it went to sleep and was woken, and all that it has read and written.
+/// Its context switches, and what it has read and written.
 fn activity(watch: &Watch) -> (String, String) {
     let status = watch.proc("status");
     let switches = status.lines().filter(|line| line.contains("ctxt_switches"));
@@ -516,7 +515,7 @@ fn activity(watch: &Watch) -> (String, String) {
 }
 
 #[test]
-fn without_news_watch_makes_no_system_call() {
+fn an_idle_watch_makes_no_system_calls() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -524,7 +523,7 @@ fn without_news_watch_makes_no_system_call() {
     add_address("wan", v4(1, 1), 24);
     let file = File::new("endpoint add dev wan subflow\n");
     let watch = Watch::start("watch", &file.0);
-    // IPv6 addresses of the link come within seconds by themselves.
+    // Link-local IPv6 addresses appear by themselves within seconds.
     until("an idle watch", || {
         let before = activity(&watch);
         std::thread::sleep(std::time::Duration::from_millis(1500));
@@ -542,7 +541,7 @@ fn resident_memory(watch: &Watch) -> u64 {
         .expect("a number of kB")
 }
 
-/// The interfaces that random events happen to, by what they are called at the moment.
+/// The interfaces that random events happen to, by their current names.
 struct World {
     random: Random,
     names: Vec<&'static str>,
@@ -588,7 +587,7 @@ impl World {
         }
     }
 
-    /// Adds the address, or takes it away where it is already.
+    /// Adds the address, or deletes it if present.
     fn turn(&mut self, name: &str, address: IpAddr, prefix: u8) {
         use ip_mptcp_tests::namespace::{try_add_address, try_delete_address};
         if try_add_address(name, address, prefix).is_err() {
@@ -600,7 +599,7 @@ impl World {
 const RANDOM_FILE: &str = "endpoint add dev wan -4 subflow backup\nendpoint add dev lte signal\n\
                            endpoint add 192.0.2.1 id 5 subflow\nendpoint add dev wan -6 subflow id 40\n";
 
-/// What a state comes to, whatever ids the kernel has given.
+/// A state without the ids that the kernel chose.
 fn without_ids(state: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = state
         .iter()
@@ -617,7 +616,7 @@ fn without_ids(state: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn after_a_thousand_events_all_is_as_if_applied_afresh() {
+fn after_a_thousand_events_the_state_is_that_of_a_fresh_apply() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -630,7 +629,7 @@ fn after_a_thousand_events_all_is_as_if_applied_afresh() {
             continue;
         }
         watch.settle();
-        // Nothing is left to do, and it is what an empty kernel would be given.
+        // Nothing is left to do, and the state is what apply gives an empty kernel.
         let found = state();
         let dry = Run::tool("apply --dry-run").arg(&file.0).run();
         assert_eq!(dry.stdout(), "", "after {number} events: {found:?}");
@@ -643,31 +642,30 @@ fn after_a_thousand_events_all_is_as_if_applied_afresh() {
     assert_eq!(without_ids(&found), without_ids(&state()));
 }
 
-/// An hour of an event each third of a second, and then some, at once: the memory does not
-/// grow, and what the kernel has no room to tell is found out by looking.
-/// ENOBUFS.
+/// As many events as three a second in an hour, all at once. What the kernel drops (ENOBUFS)
+/// is recovered by dumps.
 #[test]
-fn memory_does_not_grow_and_lost_news_are_recovered() {
+fn memory_does_not_grow_and_lost_events_are_recovered() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     let mut world = World::new();
     let file = File::new(RANDOM_FILE);
-    // A receive buffer for a few messages only.
+    // A receive buffer for only a few messages.
     let watch = Watch::start("-rcvbuf 4096 watch", &file.0);
     for number in 1..=1000 {
         world.event(number);
     }
     watch.settle();
     let before = resident_memory(&watch);
-    // Addresses by the thousand, each of them new.
+    // Thousands of addresses, each of them new.
     for round in 0..10_u8 {
         for host in 0..=255_u8 {
             let address = IpAddr::from([10, 77, round, host]);
             add_address(world.names[0], address, 32);
             delete_address(world.names[0], address, 32);
         }
-        // Its standard output is not to block it.
+        // Its standard output must not block it.
         for number in 0..50 {
             world.event(2000 + usize::from(round) * 50 + number);
         }
@@ -684,7 +682,7 @@ fn path(number: u8, host: u8) -> IpAddr {
     IpAddr::from([10, 0, number, host])
 }
 
-/// The client's addresses of the subflows that the server has: those that are whole.
+/// The client's addresses of the server's established subflows.
 fn local_addresses(connection: &Connection) -> Vec<IpAddr> {
     let mut all: Vec<IpAddr> = subflow_addresses(&connection.server)
         .iter()
@@ -694,10 +692,10 @@ fn local_addresses(connection: &Connection) -> Vec<IpAddr> {
     all
 }
 
-/// The kernel tries an endpoint once: before there is a route, that fails (ENETUNREACH,
+/// The kernel tries an endpoint once, which fails before there is a route (ENETUNREACH,
 /// EHOSTUNREACH).
 #[test]
-fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
+fn an_endpoint_added_before_its_route_gets_its_subflow_with_the_route() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
@@ -706,7 +704,7 @@ fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
     paths.server.inside(|| {
         add_address("lo", server, 32);
         let _ = sysctl("ipv4/conf/all/rp_filter", "0");
-        // By the second path it is reached by its route only.
+        // It is reached through the second path only by this route.
         sysctl("ipv4/conf/all/arp_ignore", "1").expect("no answer for other addresses");
     });
     add_route(server, 32, path(1, 1), "c1", 100);
@@ -722,7 +720,7 @@ fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
             watch.stop().success();
             continue;
         }
-        // It listens to routes too now.
+        // It listens for routes too now.
         until("watch to wait for a route", || {
             let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
             sockets.contains(" 00000551 ").then_some(())
@@ -742,9 +740,9 @@ fn an_endpoint_that_came_before_its_route_has_a_subflow_once_there_is_one() {
     }
 }
 
-/// RST, and what else ends a subflow while interface and address stay.
+/// RST, and whatever else ends a subflow while its interface and address stay.
 #[test]
-fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
+fn a_dead_subflow_is_reopened_and_a_live_one_is_left_alone() {
     let Some(paths) = TwoPaths::fresh() else {
         return;
     };
@@ -772,8 +770,8 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
             .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.map(str::trim).map(String::from)
     };
-    // While nothing is wrong it sleeps, though data flow.
-    // The kernel may still have news of IPv6 addresses.
+    // While nothing is wrong it sleeps, even with data flowing.
+    // The kernel may still send events about IPv6 addresses.
     until("a transfer that wakes nobody", || {
         let before = calls(&watch);
         for _ in 0..50 {
@@ -805,7 +803,7 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
     watch.settle();
     let said = watch.stop().success().stdout();
     assert_eq!(said.matches("delete").count(), 1, "{said}");
-    // Its id is that of the interface that was usable first.
+    // Its id depends on which interface was usable first.
     let deleted = said.lines().find(|line| line.contains("delete"));
     assert!(
         deleted.is_some_and(|line| line.ends_with(" 10.0.2.2")),
@@ -813,7 +811,7 @@ fn a_subflow_that_died_is_opened_again_and_one_that_lives_is_left_alone() {
     );
 }
 
-/// A program for `--exec` that writes down what it is told and what endpoints there are.
+/// A program for `--exec` that records its arguments and the endpoints.
 struct Program {
     path: PathBuf,
     log: PathBuf,
@@ -851,7 +849,7 @@ impl Drop for Program {
 }
 
 #[test]
-fn a_program_is_called_before_an_endpoint_is_added_and_after_it_is_gone() {
+fn exec_runs_before_an_endpoint_is_added_and_after_it_is_deleted() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -872,7 +870,7 @@ fn a_program_is_called_before_an_endpoint_is_added_and_after_it_is_gone() {
         (program.said() == [added, gone]).then_some(())
     });
     link_up("wan");
-    // The route is gone with the link.
+    // The route went with the link.
     expect(&["10.1.0.1 id 1 subflow dev wan"]);
     let again = added.replace("gateway 10.1.0.254", "gateway ");
     assert_eq!(program.said(), [added, gone, again.as_str()]);
@@ -884,7 +882,7 @@ fn a_program_is_called_before_an_endpoint_is_added_and_after_it_is_gone() {
 }
 
 #[test]
-fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
+fn a_failing_exec_delays_only_its_own_endpoint_and_is_retried() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -893,7 +891,7 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
     }
     add_address("wan", v4(1, 1), 24);
     add_address("lte", v4(2, 1), 24);
-    // For lte it hangs, for dsl it fails until there is a file.
+    // It hangs for lte, and fails for dsl until a file exists.
     let program = Program::new(
         "case $INTERFACE in lte) sleep 100;; dsl) [ -e \"$0.ready\" ] || exit 3;; esac",
     );
@@ -910,7 +908,7 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
             .count()
     };
     until("two calls for dsl", || (calls("dsl") >= 2).then_some(()));
-    // What goes on is followed meanwhile.
+    // Events are followed meanwhile.
     link_down("wan");
     expect(&[]);
     link_up("wan");
@@ -929,7 +927,7 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
     assert_eq!(output.code(), 0, "{}", output.report());
     let said = output.stderr();
     assert_eq!(said.matches("failed with status 3").count(), 1, "{said}");
-    // Called again only where a loaded machine has needed longer than it may.
+    // Retries only if a loaded machine took longer than allowed.
     assert!(
         calls("lte") == 1 || said.contains("longer than 10 s"),
         "{said}"
@@ -938,7 +936,7 @@ fn a_program_that_fails_holds_back_its_endpoint_alone_and_is_called_again() {
 
 /// EAGAIN of clone(2), EMFILE of pidfd_open(2), strace inject; ENOENT of execve(2).
 #[test]
-fn a_program_that_cannot_be_started_is_reported_once_and_called_again() {
+fn an_exec_that_cannot_be_started_is_reported_once_and_retried() {
     for (fault, why) in [
         ("clone:error=EAGAIN:when=1..2", "Resource temporarily"),
         ("pidfd_open:error=EMFILE:when=1..2", "Too many open files"),
@@ -974,10 +972,10 @@ fn a_program_that_cannot_be_started_is_reported_once_and_called_again() {
     }
 }
 
-/// A pipe that nobody reads and that is full (EAGAIN), a reader that is gone (EPIPE), a full
-/// disk (ENOSPC): all goes on, nobody is held up, and SIGTERM ends it.
+/// A full pipe that nobody reads (EAGAIN), a reader that has gone away (EPIPE), a full disk
+/// (ENOSPC): watch goes on, and SIGTERM ends it.
 #[test]
-fn what_cannot_be_written_holds_nothing_up() {
+fn output_that_cannot_be_written_blocks_nothing() {
     for how in ["stalled", "gone", "full"] {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -1021,7 +1019,7 @@ fn what_cannot_be_written_holds_nothing_up() {
     }
 }
 
-/// A pipe: its end to read from, and that to write to.
+/// A pipe: its read end and its write end.
 fn pipe() -> (std::fs::File, std::fs::File) {
     let mut ends = [0; 2];
     // SAFETY: there is room for both ends, which nobody else owns.
@@ -1032,7 +1030,7 @@ fn pipe() -> (std::fs::File, std::fs::File) {
     }
 }
 
-/// Fills a pipe to the last byte.
+/// Fills a pipe completely.
 fn fill(pipe: &mut std::fs::File) {
     use std::io::Write;
     use std::os::fd::AsRawFd;
@@ -1048,7 +1046,7 @@ fn fill(pipe: &mut std::fs::File) {
 
 /// A stalled log is kept up to 64 KiB, and lines are dropped whole.
 #[test]
-fn lines_that_were_dropped_are_counted_when_there_is_a_reader_again() {
+fn dropped_log_lines_are_counted_once_there_is_a_reader_again() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1059,7 +1057,7 @@ fn lines_that_were_dropped_are_counted_when_there_is_a_reader_again() {
     let watch = Watch(run.stderr(writer.try_clone().expect("another")).start());
     drop(writer);
     watch.rest();
-    // Each time a hundred mistakes.
+    // A hundred mistakes each time.
     file.write(&"endpoint add nonsense\n".repeat(200));
     for _ in 0..20 {
         watch.0.signal(libc::SIGHUP);
@@ -1095,7 +1093,7 @@ fn lines_that_were_dropped_are_counted_when_there_is_a_reader_again() {
 }
 
 #[test]
-fn what_was_refused_is_tried_again_and_reported_once() {
+fn a_refused_change_is_retried_and_reported_once() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1103,7 +1101,7 @@ fn what_was_refused_is_tried_again_and_reported_once() {
     let file = File::new("endpoint add 127.0.0.1 port 4001 signal\nendpoint add 10.0.0.9 id 9\n");
     let watch = Watch::start("watch", &file.0);
     expect(&["10.0.0.9 id 9"]);
-    // Two more attempts, then nothing stands in its way.
+    // Two more attempts fail, then it succeeds.
     for _ in 0..2 {
         let before = watch.proc("status");
         until("another attempt", || {
@@ -1120,12 +1118,12 @@ fn what_was_refused_is_tried_again_and_reported_once() {
 
 /// ENOBUFS, strace inject.
 #[test]
-fn a_round_that_cannot_be_made_is_made_again_and_reported_once() {
+fn a_round_that_fails_is_retried_and_reported_once() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
     let file = File::new("endpoint add 127.0.0.1 id 1\nendpoint add dev lo -4\n");
-    // After the first round, which asks six times.
+    // After the first round, which takes six requests.
     let Some(run) = injected("sendto:error=ENOBUFS:when=9+", "watch --no-heal") else {
         return;
     };
@@ -1144,9 +1142,9 @@ fn a_round_that_cannot_be_made_is_made_again_and_reported_once() {
     assert_eq!(output.stderr().lines().count(), 1, "{}", output.report());
 }
 
-/// ERANGE: the kernel tells nobody that there is room again.
+/// ERANGE: the kernel sends no event when there is room again.
 #[test]
-fn what_had_no_room_follows_when_others_make_some() {
+fn an_endpoint_without_room_is_added_when_another_is_deleted() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1178,7 +1176,7 @@ fn what_had_no_room_follows_when_others_make_some() {
 }
 
 #[test]
-fn an_id_that_others_have_costs_the_line_its_id_and_nothing_else() {
+fn a_line_whose_id_is_taken_gets_another_id() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1204,7 +1202,7 @@ fn an_id_that_others_have_costs_the_line_its_id_and_nothing_else() {
         "{}",
         output.report()
     );
-    // Started again: what is on a dev of the file is the file's.
+    // Started again: endpoints on an interface named in the file belong to the file.
     link_down("lte");
     let watch = Watch::start("watch --keep", &file.0);
     expect(&[other]);
@@ -1212,7 +1210,7 @@ fn an_id_that_others_have_costs_the_line_its_id_and_nothing_else() {
 }
 
 #[test]
-fn patterns_and_what_is_ignored_hold_for_interfaces_that_come_later() {
+fn patterns_and_ignore_apply_to_interfaces_that_appear_later() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1262,7 +1260,7 @@ fn an_uplink_counts_while_it_has_a_default_route() {
     add_route(v4(9, 0), 24, v4(1, 2), "wan", 1);
     add_route(IpAddr::from([0, 0, 0, 0]), 0, v4(1, 254), "wan", 100);
     expect(&["10.1.0.1 id 1 subflow dev wan"]);
-    // With the link the kernel drops the route.
+    // The kernel drops the route with the link.
     link_down("wan");
     expect(&[]);
     link_up("wan");
@@ -1274,7 +1272,7 @@ fn an_uplink_counts_while_it_has_a_default_route() {
 }
 
 #[test]
-fn an_announced_address_of_a_router_before_this_host_stays() {
+fn an_announced_address_that_is_not_of_this_host_stays() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };
@@ -1296,14 +1294,14 @@ fn an_announced_address_of_a_router_before_this_host_stays() {
     add_address("wan", v4(1, 3), 24);
     watch.settle();
     expect(&all);
-    // Once it was one of this host, it is none of others.
+    // An address that was once this host's is not taken for another host's.
     delete_address("wan", v4(1, 2), 24);
     expect(&all[..2]);
     watch.stop().success();
 }
 
 #[test]
-fn flags_that_others_changed_are_left_alone_where_that_is_asked_for() {
+fn flags_changed_by_others_are_left_alone_with_keep_flags() {
     for keep in [true, false] {
         let Some(_namespace) = Namespace::fresh() else {
             return;
@@ -1318,7 +1316,7 @@ fn flags_that_others_changed_are_left_alone_where_that_is_asked_for() {
         until("two", || (state().len() == 2).then_some(()));
         let flags = if keep { "subflow backup" } else { "subflow" };
         assert_eq!(state()[0], format!("10.1.0.1 id 1 {flags} dev wan"));
-        // What the file says anew counts.
+        // What the file newly says wins.
         file.write("endpoint add dev wan -4 subflow fullmesh\n");
         watch.0.signal(libc::SIGHUP);
         until("fullmesh", || {
@@ -1329,7 +1327,7 @@ fn flags_that_others_changed_are_left_alone_where_that_is_asked_for() {
 }
 
 #[test]
-fn json_tells_the_id_that_the_kernel_chose() {
+fn json_has_the_id_that_the_kernel_chose() {
     let Some(_namespace) = Namespace::fresh() else {
         return;
     };

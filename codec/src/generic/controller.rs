@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_malformed_passes_because_nobody_asked_for_it() {
+    fn malformed_attributes_are_refused_even_if_unused() {
         let whole = bytes(BIG);
         let decode = |bytes: &[u8]| {
             let family = Family::decode(&message::<Big>(bytes))?;

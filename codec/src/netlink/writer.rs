@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overflow_is_told_and_leaves_a_valid_prefix() {
+    fn an_overflow_is_reported_and_leaves_a_valid_prefix() {
         for len in 0..68 {
             let mut buffer = [0xff; 68];
             let error = write::<Little>(&mut buffer[..len]).unwrap_err();

@@ -316,7 +316,7 @@ mod tests {
     use core::net::{Ipv4Addr, Ipv6Addr};
 
     #[test]
-    fn the_way_to_a_destination_is_read() {
+    fn the_route_to_a_destination_is_read() {
         let bytes = bytes(
             "40000000 1800 0000 00000000 00000000 02 20 00 00 fe 00 00 01 00020000
              0800 0f00 332211f0 0800 0100 0a090909 0800 0400 04000000 0800 0700 c0000202
