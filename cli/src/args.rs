@@ -1,15 +1,14 @@
 //! All options, of the program and of its commands.
 //!
-//! Each is declared once, here, for argh. Which of them a command takes stand
-//! in the words of its row in the table of commands; which the program takes
-//! in front of a command, and how they may be written there, in
-//! [`crate::iproute2`].
+//! Each is declared once, here, for argh. The row of a command in the table of commands
+//! lists those that it takes; [`crate::iproute2`] lists those that the program takes before
+//! a command, and how they may be written there.
 
 use argh::FromArgs;
 
 use crate::error::{Error, Result};
 
-/// What an option is where it was not given, known to the compiler.
+/// The value of an option that was not given, known at compile time.
 trait NotGiven {
     const VALUE: Self;
 }
@@ -27,8 +26,8 @@ impl<T> NotGiven for Vec<T> {
 }
 
 /// Declares the options, and [`NONE`]: most runs have none, and clearing a structure of
-/// this size takes as long as asking the kernel. After `if` stand the features with
-/// commands that take an option.
+/// this size takes as long as asking the kernel. `if` is followed by the features whose
+/// commands take the option.
 macro_rules! options {
     (
         $(#[$of_all:meta])*
@@ -48,8 +47,7 @@ macro_rules! options {
             )*
         }
 
-        /// All options, as if none was given: those that this build has not are read
-        /// here.
+        /// All options as if none was given: those that this build lacks are read here.
         pub struct Missing {
             $(
                 #[allow(missing_docs)]
@@ -68,7 +66,7 @@ macro_rules! options {
             }
         }
 
-        /// That no option was given.
+        /// No option was given.
         pub static NONE: Options = Options {
             $(
                 $(#[cfg(any($(feature = $feature),+))])?
@@ -81,8 +79,7 @@ macro_rules! options {
 options! {
     /// Configure and watch Multipath TCP.
     #[derive(FromArgs, Debug)]
-    // Usage comes from the rows of commands: of what argh says only the lines of options
-    // are shown.
+    // Usage comes from the rows of commands: only argh's lines about options are shown.
     #[argh(help_triggers("--help"), usage = "")]
     pub struct Options {
         // Of the program.
@@ -228,8 +225,8 @@ impl Options {
     }
 }
 
-/// A word of the command line, kept until the program ends: a command has few,
-/// and what is never freed is handed on without a copy.
+/// A word of the command line, kept until the program ends: a command has few of them, and
+/// what is never freed can be passed on without a copy.
 fn lasting(word: &str) -> core::result::Result<&'static str, String> {
     Ok(Box::leak(Box::from(word)))
 }

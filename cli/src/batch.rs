@@ -1,4 +1,4 @@
-//! The commands of a file, one after the other.
+//! The commands of a file, one after another.
 
 use core::mem::ManuallyDrop;
 
@@ -30,8 +30,8 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
     let mut number = 0;
     loop {
         if !lines.has_line() {
-            // A program that sends commands one by one wants the answer before the
-            // next; a file comes in few pieces.
+            // A program that sends commands one by one waits for each answer before the next; a
+            // file comes in a few pieces.
             session.out.flush()?;
         }
         let len = match lines.next(&input, &mut line, &mut number) {
@@ -61,12 +61,11 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
             Err(error) => error,
         };
         if !answers {
-            // What went before stands in front of the complaint, where both go
-            // to the same place.
+            // Earlier output comes before the complaint where both go to the same place.
             session.out.flush()?;
             report(session, &error, file, number);
         }
-        // A refusal counts as a failed line, a mistake as what it is.
+        // A refusal counts as a failed line; a mistake keeps its status.
         worst = worst.max(match error.status() {
             status::USAGE => status::USAGE,
             _ => status::FAILED,
@@ -83,15 +82,15 @@ fn report(session: &Session, error: &Error, file: &str, line: u32) {
     complain(&error.report(session.options.json, Some((file, line))));
 }
 
-/// That a command of a batch ended with a status that is not 0, and no error.
+/// A command of a batch ended with a nonzero status and no error.
 fn ended(status: Status) -> Error {
     let number = crate::text::number(status as u64);
     let message = ["Error: the exit status is ", number.as_str()];
     Error::new(Kind::Batch, status, &message)
 }
 
-/// What became of a line of a batch, for a caller that waits for it: after the
-/// output of its command, on the same stream, one line.
+/// The result of a line of a batch, for a caller that waits for it: one line on the same
+/// stream, after the output of the command.
 fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
     let (status, error) = match result {
         Ok(status) => (*status, None),
@@ -112,7 +111,7 @@ fn answer(out: &mut Output, line: u32, result: &Result<Status>) {
         if json {
             error.object(text, None);
         } else {
-            // A usage text has many lines, an answer is one.
+            // A usage text has many lines; an answer is one.
             for byte in error.message() {
                 text.byte(if *byte == b'\n' { b' ' } else { *byte });
             }
@@ -137,8 +136,7 @@ const LONGEST_LINE: usize = 1 << 16;
 #[derive(Default)]
 struct Lines {
     buffer: Vec<u8>,
-    // What has been read and not yet taken is start..filled; up to `whole`
-    // it is lines with their newlines.
+    // start..filled has been read and not yet taken; up to `whole` it is complete lines.
     start: usize,
     whole: usize,
     filled: usize,
@@ -147,21 +145,20 @@ struct Lines {
 }
 
 impl Lines {
-    /// Whether the next line is here already.
+    /// Whether the next line has already been read.
     fn has_line(&self) -> bool {
         self.start < self.whole
     }
 
-    /// Whole lines that have been read and not taken; the last line of all may
-    /// lack its newline.
+    /// Whole lines that have been read and not taken; the very last line may lack its newline.
     fn rest(&mut self) -> &mut [u8] {
         let end = if self.ended { self.filled } else { self.whole };
         self.buffer.get_mut(self.start..end).unwrap_or(&mut [])
     }
 
-    /// Waits for the next line, and puts a command together from it and those
-    /// that belong to it; `number` becomes that of the last. Returns how many
-    /// bytes they are: 0 where there are no more.
+    /// Waits for the next line, and puts a command together from it and its continuation
+    /// lines; `number` becomes that of the last. Returns how many bytes they are, 0 at the end
+    /// of the input.
     #[inline(never)]
     fn next(
         &mut self,
@@ -172,7 +169,7 @@ impl Lines {
         let mut len = 0;
         line.clear();
         loop {
-            // The next one may not have been read.
+            // The next line may not have been read yet.
             while self.rest().len() <= len && !self.ended {
                 self.fill(input)?;
             }

@@ -1,5 +1,5 @@
-//! Which features of `Cargo.toml` this build has. Nothing else asks for one but the rows of
-//! commands and keywords, and the heads of modules.
+//! The features of `Cargo.toml` that this build has. Elsewhere `cfg` stands only at rows of
+//! commands and keywords, and at the heads of modules.
 
 /// `state`: state files.
 pub const STATE: bool = cfg!(feature = "state");

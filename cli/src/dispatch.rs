@@ -1,4 +1,4 @@
-//! From what was spelled to the command that does it.
+//! From spelled-out words to the function that does the command.
 
 use argh::FromArgs;
 
@@ -18,7 +18,7 @@ pub fn options(words: &[&str]) -> Result<Options> {
     })
 }
 
-/// Does what a command line asks for.
+/// Runs what a command line asks for.
 pub fn run(session: &mut Session, caller: &Caller, target: &Target) -> Result<Status> {
     match *target {
         Target::Run(group, command, words) => return execute(session, group, command, words),
@@ -60,7 +60,7 @@ fn execute(
             result.map_err(|error| error.near(&|near| keyword::offer(command.words, near)))
         }
         Does::Absent => Err(not_built_in(command.name, command.help)),
-        // An action of it has been found.
+        // One of its actions has been found instead.
         Does::Group(_) => Ok(0),
     }
 }

@@ -13,8 +13,8 @@ use crate::text::take;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Errno(pub usize);
 
-/// The name, like `EEXIST`, and the text of an error number; `None` where it
-/// is not one that sockets, files or the path manager answer with.
+/// The name, such as `EEXIST`, and the text of an error number; `None` for one that sockets,
+/// files and the path manager do not return.
 pub fn describe(number: usize) -> Option<(&'static [u8], &'static [u8])> {
     let mut texts = TEXTS.as_bytes();
     for listed in NUMBERS {
@@ -26,7 +26,7 @@ pub fn describe(number: usize) -> Option<(&'static [u8], &'static [u8])> {
     None
 }
 
-// The texts are one string: a table of slices would be as large again.
+// The texts are one string: a table of slices would double the size.
 macro_rules! errors {
     ($($name:ident $text:literal)*) => {
         static NUMBERS: &[u16] = &[$(libc::$name as u16),*];

@@ -1,4 +1,4 @@
-//! What went wrong, as it is reported to the user.
+//! Errors as they are reported to the user.
 
 use crate::errno;
 use crate::errno::Errno;
@@ -9,7 +9,7 @@ use crate::text::{join, json_string, number, take_text, Text};
 /// through memory.
 pub type Status = usize;
 
-/// Exit statuses, as iproute2 gives them.
+/// Exit statuses, those of iproute2.
 pub mod status {
     /// A bad address, an unknown object, no MPTCP in the kernel, a failed
     /// line of a batch.
@@ -18,7 +18,7 @@ pub mod status {
     pub const REFUSED: super::Status = 2;
     /// `apply --dry-run`: there is something to change.
     pub const WOULD_CHANGE: super::Status = 3;
-    /// The time that was given is over, as timeout(1) has it.
+    /// The given time is over, as with timeout(1).
     pub const TIMEOUT: super::Status = 124;
     /// The monitor could not receive.
     pub const RECEIVE: super::Status = 254;
@@ -69,13 +69,13 @@ struct Content {
     word: Option<Vec<u8>>,
     // The word is an unknown keyword: another may have been meant.
     unknown: bool,
-    // Which; empty where none is near.
+    // That one; empty if none is near.
     suggestion: Vec<u8>,
-    // Lines without a newline at the end.
+    // One line or several, without the last newline.
     message: Vec<u8>,
 }
 
-/// The result of anything that can fail towards the user.
+/// The result of anything whose failure is reported to the user.
 pub type Result<T> = core::result::Result<T, Error>;
 
 impl From<mptcp_codec::Error> for Error {
@@ -119,7 +119,7 @@ impl Error {
         self.about_bytes(word.as_bytes())
     }
 
-    /// The same about this word, which may be no UTF-8.
+    /// The same about this word, which need not be UTF-8.
     #[cold]
     pub fn about_bytes(mut self, word: &[u8]) -> Self {
         self.0.word = Some(word.to_vec());
@@ -172,7 +172,7 @@ impl Error {
         self
     }
 
-    /// A warning: it leads to no exit status, and what is done goes on.
+    /// A warning: it does not change the exit status, and work goes on.
     #[cold]
     pub fn warning(message: &[u8]) -> Self {
         let mut warning = Self::new(Kind::Kernel, 0, &[]);
@@ -211,7 +211,7 @@ impl Error {
         Self::new(kind, status, what).because(errno)
     }
 
-    /// The same with ": TEXT" at the end of the message, of this error number.
+    /// The same with ": TEXT" of this error number at the end of the message.
     #[cold]
     #[inline(never)]
     pub fn because(mut self, errno: Errno) -> Self {
@@ -220,7 +220,7 @@ impl Error {
         self.with_errno(errno)
     }
 
-    /// The kernel refused without a word.
+    /// The kernel refused and gave no reason.
     pub fn answer(errno: Errno) -> Self {
         let mut error = Self::new(Kind::Kernel, status::REFUSED, &["RTNETLINK answers: "]);
         error.0.errno = errno.0;
@@ -231,7 +231,7 @@ impl Error {
         error
     }
 
-    /// A system call failed that sends no message, such as writing a setting.
+    /// A system call failed that sends no netlink message, such as writing a sysctl.
     pub fn call(errno: Errno) -> Self {
         let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
         error.0.errno = errno.0;
@@ -296,12 +296,12 @@ impl Error {
         self.0.status
     }
 
-    /// The line of a state file that it is about, 0 where it is about none.
+    /// The line of a state file that it is about, or 0.
     pub fn line(&self) -> u32 {
         self.0.line
     }
 
-    /// The error number, 0 where there is none.
+    /// The error number, or 0.
     pub fn errno(&self) -> usize {
         self.0.errno
     }
@@ -311,8 +311,7 @@ impl Error {
         &self.0.message
     }
 
-    /// What may have been meant, on a line of its own; nothing where nothing
-    /// is near.
+    /// What may have been meant, on a line of its own; empty if nothing is near.
     #[cold]
     fn suggestion(&self) -> Vec<u8> {
         match self.0.suggestion.as_slice() {
@@ -335,8 +334,8 @@ impl Error {
         self
     }
 
-    /// What is written to standard error about a state file: FILE:LINE comes
-    /// first, where it is about a line.
+    /// What is written to standard error about a state file: FILE:LINE comes first if it is
+    /// about a line.
     pub fn report_at(&self, as_json: bool, file: &str, out: &mut Text) {
         let line = self.0.line;
         let place = Some((file, line)).filter(|_| line != 0);
@@ -381,8 +380,8 @@ impl Error {
         out.byte(b'\n');
     }
 
-    /// A warning, as it is written to standard error: the message has
-    /// "Warning: " before it in text, and JSON has what follows that.
+    /// A warning as it is written to standard error: text begins with "Warning: ", which JSON
+    /// lacks.
     pub fn put_warning(as_json: bool, place: Option<(&str, u32)>, message: &[u8], out: &mut Text) {
         if as_json {
             out.bytes(b"{\"warning\":{\"message\":");

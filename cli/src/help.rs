@@ -1,5 +1,4 @@
-//! Usage and help, made of the table of commands and of what argh says of
-//! options.
+//! Usage and help, made of the table of commands and of argh's lines about options.
 
 use argh::FromArgs;
 
@@ -10,7 +9,7 @@ use crate::iproute2::{each_without_effect, is_program_option, Caller};
 use crate::session::{Command, Does};
 use crate::text::{pieces, take_text, Text};
 
-/// Lines are not longer than this.
+/// The longest line.
 const WIDTH: usize = 80;
 /// Where explanations of commands and options begin.
 const COLUMN: usize = 20;
@@ -35,7 +34,7 @@ impl Page<'_> {
         self.column = 0;
     }
 
-    /// Blanks up to a column, one at least.
+    /// Blanks up to a column, at least one.
     fn tabulate(&mut self, column: usize) {
         self.put(" ");
         while self.column < column {
@@ -43,8 +42,8 @@ impl Page<'_> {
         }
     }
 
-    /// Words, from here on; further lines begin in this column. What stands in
-    /// brackets stays together.
+    /// Words, from here on; further lines begin in this column. What is in brackets stays
+    /// together.
     fn flow(&mut self, text: &str, column: usize) {
         let mut rest = text;
         let mut between = "";
@@ -122,7 +121,7 @@ impl Page<'_> {
     }
 }
 
-/// How long the first word is, or what stands in brackets.
+/// The length of the first word, or of what is in brackets.
 fn unit(text: &str) -> usize {
     let mut depth = 0;
     let mut end = 0;
@@ -146,7 +145,7 @@ fn present(commands: &'static [Command]) -> impl Iterator<Item = &'static Comman
     commands.iter().filter(|command| command.is_present())
 }
 
-/// How the program is used, as an answer to a command line that is none.
+/// How the program is used, as the answer to an invalid command line.
 pub fn usage(caller: &Caller) -> Error {
     let mut text = Text::default();
     let mut page = Page {

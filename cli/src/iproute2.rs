@@ -40,7 +40,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whether the object stands before a command.
+    /// Whether the object comes before a command.
     pub fn names_object(&self) -> bool {
         self.is_ip || self.object
     }
@@ -64,7 +64,7 @@ impl<'a> Caller<'a> {
             .meant(&|near| near.offer(b"mptcp"))
     }
 
-    /// `help` follows the name of the program where help is to be found.
+    /// `help` is what follows the program's name in the hint where to find help.
     fn unknown(&self, what: &str, word: &str, help: &str) -> Error {
         let message = [
             what,
@@ -90,9 +90,9 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The options of `ip` in the order in which it tests them: the name, what it
-/// is for argh, and what its value is called if it has one. One text, for a
-/// table of three texts a row would be as large again.
+/// The options of `ip` in the order in which it tests them: the name, argh's name for it,
+/// and the name of its value if it has one. One text, as a table with three slices a row
+/// would double the size.
 pub const OPTIONS: &str = {
     const TEXT: [u8; joined_len(ROWS)] = joined(ROWS);
     match core::str::from_utf8(&TEXT) {
@@ -144,7 +144,7 @@ const ROWS: &[&str] = &[
 /// Whether a command of this build prints amounts.
 const HAS_AMOUNTS: bool = built::HEALTH || built::CONNECTIONS;
 
-/// What an option is for argh that not every build has.
+/// Argh's name for an option that not every build has.
 const fn built_in(ours: &str, has: bool) -> &str {
     if has {
         ours
@@ -153,16 +153,16 @@ const fn built_in(ours: &str, has: bool) -> &str {
     }
 }
 
-/// What an option without effect is for argh.
+/// Stands for argh's name where an option has no effect.
 const NOTHING: &str = ".";
 
 /// A row of [`OPTIONS`].
 struct Row {
-    /// As `ip` has it.
+    /// The name in `ip`.
     name: &'static str,
-    /// As argh has it.
+    /// The name for argh.
     ours: &'static str,
-    /// What the value is called; empty where there is none.
+    /// The name of the value; empty if there is none.
     called: &'static str,
     // The rows after it.
     rest: &'static str,
@@ -176,8 +176,8 @@ impl Row {
         rest: OPTIONS,
     };
 
-    /// Becomes the next row, of those whose name has the same letter as `like`
-    /// after the dash, or of all where there is none; false after the last.
+    /// Moves on to the next row whose name has the same letter after the dash as `like`, or to
+    /// the next of all if that has none; false after the last.
     fn next(&mut self, like: &str) -> bool {
         let letter = like.as_bytes().get(1);
         loop {
@@ -194,7 +194,7 @@ impl Row {
         }
     }
 
-    /// Becomes the row of an option in argh's spelling, if there is one.
+    /// Moves on to the row of an option in argh's spelling, if there is one.
     fn find(&mut self, ours: &str) -> bool {
         *self = Self::BEFORE_ALL;
         while self.next("") {
@@ -209,21 +209,20 @@ impl Row {
 /// What a command line asks for.
 #[derive(Copy, Clone, Debug)]
 pub enum Target<'w, 'a> {
-    /// Nothing but options that act by themselves: a batch, the version.
+    /// Only options that act by themselves: a batch, the version.
     Options,
     /// How the program is used.
     Usage,
     /// Help for the program.
     Program,
-    /// Help for a command, or for an action of the group that stands first.
+    /// Help for a command, or for an action of the group that comes first.
     Help(Option<&'static Command>, &'static Command),
-    /// A command with its words, or an action of the group that stands first.
+    /// A command with its words, or an action of the group that comes first.
     Run(Option<&'static Command>, &'static Command, &'w [&'a str]),
 }
 
-/// Turns the whole command line, without its first word, into the program's
-/// options as argh takes them (`out`) and what is to be done. What had been
-/// understood before a mistake is in `out` as well.
+/// Turns the whole command line, without its first word, into the program's options as argh
+/// takes them (`out`) and the target. `out` also has what was understood before a mistake.
 pub fn spell<'w, 'a>(
     caller: &mut Caller,
     words: &'w [&'a str],
@@ -251,7 +250,7 @@ pub fn spell<'w, 'a>(
             }
         }
     }
-    // Like `ip`, a batch takes no notice of a command after the options.
+    // As with `ip`, a batch ignores a command after the options.
     if batch {
         return Ok(Target::Options);
     }
@@ -266,7 +265,7 @@ fn option<'a>(
     rest: &mut core::slice::Iter<&'a str>,
     out: &mut Vec<&'a str>,
 ) -> Result<&'static str> {
-    // A second dash is taken off, once.
+    // One second dash is stripped.
     let short = match word.strip_prefix('-') {
         Some(stripped) if is_dashed(stripped) => stripped,
         _ => word,
@@ -333,7 +332,7 @@ fn command<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'
     named(caller, word, rest)
 }
 
-/// Whether a word is the object `mptcp`, shortened perhaps.
+/// Whether a word is the object `mptcp`, or short for it.
 fn is_object(word: &str) -> bool {
     word.len() > 1 && shortens(word, "mptcp")
 }
@@ -347,9 +346,8 @@ fn after_object<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Tar
     }
 }
 
-/// Finds the command of a line of a batch, where `ip` too may leave the object
-/// out: the command must be written out there, for `ip` has objects of similar
-/// names.
+/// Finds the command of a line of a batch, where the object may be left out with `ip` too:
+/// the command must then be written in full, as `ip` has objects with similar names.
 pub fn line<'w, 'a>(caller: &mut Caller, words: &'w [&'a str]) -> Result<Target<'w, 'a>> {
     match words {
         [word, rest @ ..] if is_object(word) => after_object(caller, rest),
@@ -374,7 +372,7 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
     };
     match command.does {
         Does::Group(group) => return action(caller, command, group, rest),
-        // Whatever follows: it says what it is.
+        // Whatever follows: the error says that it is not built in.
         Does::Absent => return Ok(Target::Run(None, command, rest)),
         _ => {}
     }
@@ -391,7 +389,7 @@ fn named<'w, 'a>(caller: &Caller, word: &'a str, rest: &'w [&'a str]) -> Result<
     }
 }
 
-/// The first command that a word shortens.
+/// The first command that a word abbreviates.
 fn find(commands: &'static [Command], word: &str) -> Option<&'static Command> {
     commands.iter().find(|command| shortens(word, command.name))
 }
@@ -417,11 +415,11 @@ fn action<'w, 'a>(
     }
 }
 
-/// What becomes of the file `-`, which argh would take for an option. No word
-/// of a command line has a NUL in it.
+/// Replaces the file `-`, which argh would take for an option. No word of a command line
+/// contains a NUL.
 pub const STANDARD_INPUT: &str = "\0";
 
-/// What stands before a keyword, for argh. No command takes this option.
+/// Put before a keyword, for argh. No command takes this option.
 const KEYWORD: &str = "--keyword";
 
 /// Turns the words of a command that has options into what argh takes.

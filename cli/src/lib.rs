@@ -1,16 +1,16 @@
-//! The parts of the program `ip-mptcp`, so that tests and fuzzing reach them.
-//! Not a library for others: that is the crate `mptcp-codec`.
+//! The parts of the program `ip-mptcp`, for tests and fuzzing. Not a library for others:
+//! that is the crate `mptcp-codec`.
 //!
-//! A command's way: [`iproute2`] finds the row of the table in [`command`] that
-//! its words mean, [`grammar`] reads the keyword lists, `kernel` is asked, and
-//! `output` writes the values. `README.md` has the way file by file.
+//! The path of a command: [`iproute2`] finds its row of the table in [`command`],
+//! [`grammar`] reads the keyword lists, `kernel` is asked, and `output` writes the values.
+//! `README.md` follows it file by file.
 
 #![deny(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-// What tests and fuzzing need is public. The rest is not, so that the compiler
-// finds what nobody uses; of a smaller build it is asked no such thing.
+// What tests and fuzzing need is public. The rest is not, so that the compiler finds unused
+// code; in a smaller build some is expected.
 #![cfg_attr(
     not(all(
         feature = "state",

@@ -1,9 +1,8 @@
 //! `ip-mptcp`: argv in, exit status out.
 //!
-//! The C library calls `main` directly: what the standard library does before
-//! a Rust `main` (reopening closed descriptors, ignoring SIGPIPE, guarding
-//! the stack) is not wanted here, and would be half of the work of a short
-//! command.
+//! The C library calls `main` directly: what the standard library does before a Rust `main`
+//! (reopening closed descriptors, ignoring SIGPIPE, guarding the stack) is not wanted here,
+//! and would be half the work of a short command.
 
 #![no_main]
 

@@ -1,16 +1,15 @@
-//! A word that is not known, and the one that may have been meant.
+//! An unknown word, and the known one that may have been meant.
 
 use crate::text::join;
 
-/// Looks for the nearest word: in one place at most two letters are added,
-/// left out, changed or swapped, and fewer than half of the word's. Small and
-/// capital letters are the same here.
+/// Looks for the nearest word: at most two letters, and fewer than half of the word, are
+/// added, left out, changed or swapped in one place. Case does not matter.
 #[derive(Debug)]
 pub struct Near<'w> {
     word: &'w [u8],
-    // So many of its first letters are right, and are not looked at.
+    // This many of its first letters are right and are not compared.
     right: usize,
-    // Letters that differ in what was found; one more than are allowed before.
+    // How many letters differ in what was found; until then, one more than allowed.
     distance: usize,
     found: Vec<u8>,
 }
@@ -26,14 +25,14 @@ impl<'w> Near<'w> {
         }
     }
 
-    /// A word that is known. Of several that are as near, the first counts.
+    /// A known word. Of several that are equally near, the first one wins.
     pub fn offer(&mut self, known: &[u8]) {
         let (right, word) = self.word.split_at_checked(self.right).unwrap_or_default();
         if word == known {
             return;
         }
         let distance = distance(word, known);
-        // Flags cannot be shortened, which is easily forgotten.
+        // Flags cannot be abbreviated, which is easily forgotten.
         let begun = self.found.is_empty() && word.len() > 2 && known.starts_with(word);
         if distance < self.distance || begun {
             self.distance = distance.min(self.distance);
@@ -57,8 +56,8 @@ impl<'w> Near<'w> {
     }
 }
 
-/// How many letters differ between the beginning and the end that two words
-/// share; two that are swapped count once.
+/// How many letters differ between the common beginning and the common end of two words;
+/// two that are swapped count once.
 fn distance(mut one: &[u8], mut other: &[u8]) -> usize {
     while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
         if !a.eq_ignore_ascii_case(b) {

@@ -31,8 +31,8 @@ pub fn run<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> u8 {
 fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     let mut broken = None;
     let words = utf8(argv, &mut broken).leak();
-    // Signals to `watch` wait until it can heed them, from here on.
-    // The length is looked at first: every command goes through this.
+    // From here on signals to `watch` wait until it can handle them.
+    // The length is compared first: every command comes through here.
     let may_watch = built::STATE
         && words
             .iter()
@@ -62,8 +62,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     }
     let options = session.options;
     session.receive_buffer = last(&options.rcvbuf).and_then(parse_number);
-    // As with `ip`, what is wrong with a namespace comes before what is wrong
-    // after it.
+    // As with `ip`, an error of a namespace comes before errors of later words.
     for name in &options.netns {
         netns::enter(name)?;
     }
@@ -98,15 +97,15 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
     Ok(status)
 }
 
-/// All words as text, and the name of the program. The first that is not valid UTF-8 is an error, which waits
-/// until the options say how it is to be written.
+/// All words as text, and the name of the program. The first that is not valid UTF-8 is an
+/// error, which is reported once the options say how.
 fn utf8<'a>(
     argv: impl ExactSizeIterator<Item = &'a [u8]>,
     broken: &mut Option<Error>,
 ) -> Vec<&'a str> {
     let mut words = Vec::with_capacity(argv.len());
     for mut word in argv {
-        // Of the program only its name, which is short.
+        // Only the program's name, which is short.
         if words.is_empty() {
             let slash = word.iter().rposition(|byte| *byte == b'/');
             word = word.get(slash.map_or(0, |at| at + 1)..).unwrap_or(word);
@@ -123,7 +122,7 @@ fn utf8<'a>(
     words
 }
 
-/// Of an option that is given several times, the last counts.
+/// The last value counts if an option is given several times.
 fn last(values: &[&'static str]) -> Option<&'static str> {
     values.last().copied()
 }
@@ -137,7 +136,7 @@ fn palette(options: &Options) -> Option<Palette> {
     if !wanted || options.json {
         return None;
     }
-    // rxvt and others tell their colours: "foreground;background".
+    // Set by rxvt and others: "foreground;background".
     let background = sys::environment(b"COLORFGBG").and_then(|value| {
         let at = value.iter().rposition(|b| *b == b';')?;
         value.get(at + 1..)
@@ -149,7 +148,7 @@ fn palette(options: &Options) -> Option<Palette> {
 }
 
 fn units(options: &Options) -> Units {
-    // As with `ip`, -iec only says which units.
+    // As with `ip`, -iec alone has no effect.
     match (options.human_readable && !options.json, options.iec) {
         (false, _) => Units::Raw,
         (true, false) => Units::Decimal,

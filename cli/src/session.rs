@@ -1,4 +1,4 @@
-//! What commands are made of, and what those of a run share.
+//! What commands are made of, and what the commands of a run share.
 //!
 //! The table of commands is [`crate::command::COMMANDS`]: each command has its
 //! row in its own file. Spelling, usage, help and suggestions are given the
@@ -18,7 +18,7 @@ use crate::text::{among, pieces, take_text};
 pub struct Session {
     /// The options, without the command.
     pub options: &'static Options,
-    /// All commands that there are.
+    /// All commands.
     pub commands: &'static [Command],
     /// Standard output.
     pub out: Output,
@@ -42,8 +42,7 @@ impl Session {
         }
     }
 
-    /// The path manager: looked up when a command first needs it, kept for
-    /// the batch.
+    /// The path manager: looked up when a command first needs it, and kept for the whole batch.
     pub fn path_manager(&mut self) -> Result<&mut PathManager> {
         self.path_manager_and_output()
             .map(|(path_manager, _)| path_manager)
@@ -60,8 +59,8 @@ impl Session {
         }
     }
 
-    /// Reads a keyword list. Names of interfaces are looked up as they are met;
-    /// `-4` and `-6` before the command are words of one that selects.
+    /// Reads a keyword list. Names of interfaces are looked up as they are met; `-4` and `-6`
+    /// before the command count as words of a selector.
     pub fn read(
         &mut self,
         words: &[&str],
@@ -89,12 +88,12 @@ impl Session {
 pub struct Command {
     /// Its name.
     pub name: &'static str,
-    /// What it takes after its name, as usage shows it; empty for a group.
-    /// Options and keywords that do not stand here are not taken.
+    /// What it takes after its name, as usage shows it; empty for a group. Options and keywords
+    /// that are not listed here are refused.
     pub words: &'static str,
-    /// What it does: one line; then notes and examples. Lines are broken where they
-    /// are too long, but for those that begin with a blank. In a line that begins
-    /// with a tab a name comes first, and its explanation is put beside it.
+    /// What it does, in one line; then notes and examples. Lines that are too long are broken,
+    /// except those that begin with a blank. A line that begins with a tab has a name first,
+    /// and its explanation is put beside it.
     pub help: &'static str,
     /// What it does.
     pub does: Does,
@@ -105,11 +104,11 @@ pub struct Command {
 pub enum Does {
     /// Its first word is an action.
     Group(&'static Group),
-    /// They are a keyword list, of which it takes this.
+    /// They are a keyword list, of which it takes these.
     Words(Takes, fn(&mut Session, &Given) -> Result<Status>),
     /// They are options, which argh has read.
     Options(fn(&mut Session, &Options) -> Result<Status>),
-    /// This program was built without it.
+    /// This build does not have it.
     Absent,
 }
 
@@ -124,13 +123,13 @@ pub struct Group {
     pub actions: &'static [Command],
 }
 
-/// What an action does with its words: those that its usage says, once
-/// [`taking`] has looked.
+/// What an action does with its words: those that its usage lists, once [`taking`] has
+/// read it.
 pub const fn words(run: fn(&mut Session, &Given) -> Result<Status>) -> Does {
     Does::Words(Takes::NOTHING, run)
 }
 
-/// Actions that take what their words say.
+/// Actions that take what their usage lists.
 pub const fn taking<const N: usize>(
     keywords: &[Keyword],
     mut actions: [Command; N],
@@ -145,7 +144,7 @@ pub const fn taking<const N: usize>(
     actions
 }
 
-/// The row of a command that is not built in: what `feature` has it.
+/// The row of a command that is not built in; `feature` would bring it.
 pub const fn absent(name: &'static str, feature: &'static str) -> Command {
     Command {
         name,
@@ -155,7 +154,7 @@ pub const fn absent(name: &'static str, feature: &'static str) -> Command {
     }
 }
 
-/// That something is not built in, and which feature has it.
+/// Something is not built in; names the feature that would bring it.
 #[cold]
 pub fn not_built_in(what: &str, feature: &str) -> Error {
     let text = "Error: this ip-mptcp was built without \"%\" (feature ";
@@ -177,7 +176,7 @@ impl Command {
         take_text(&mut help, b'\n')
     }
 
-    /// Its actions; none where it is no group.
+    /// Its actions; none if it is not a group.
     pub fn actions(&self) -> &'static [Command] {
         match self.does {
             Does::Group(group) => group.actions,
@@ -192,7 +191,7 @@ impl Command {
         built::STATE && (self.words.ends_with("FILE") || self.words.ends_with("[ FILE ]"))
     }
 
-    /// Whether a value follows this option; `None` where it takes no such option.
+    /// Whether this option has a value; `None` if the command does not take it.
     pub fn option(&self, name: &str) -> Option<bool> {
         let mut words = self.words();
         if !name.starts_with("--") || !words.any(|word| word == name) {
@@ -201,7 +200,7 @@ impl Command {
         Some(words.next() != Some("]"))
     }
 
-    /// The keywords that it takes among its options; none beside a file.
+    /// The keywords that it takes among its options; none if it takes a file.
     pub fn keywords(&self) -> &'static [Keyword] {
         match self.does {
             Does::Options(_)

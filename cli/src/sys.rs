@@ -32,7 +32,7 @@ fn check(result: isize) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| errno())
 }
 
-/// The same, tried again when a signal came first.
+/// The same, retried after a signal (EINTR).
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
         match check(call()) {
@@ -42,11 +42,11 @@ fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     }
 }
 
-/// fcntl with a number. The C library's reads the arguments of every command
-/// that there is; this is a tenth of it.
+/// fcntl with a number. The C library's handles the arguments of every command; this is a
+/// tenth of its size.
 ///
 /// # Safety
-/// The command takes a number and does no harm to a descriptor of others.
+/// The command takes a number and does not affect descriptors that others use.
 unsafe fn fcntl(fd: c_int, command: c_int, value: c_int) -> isize {
     // SAFETY: as promised by the caller; no pointers.
     unsafe { libc::syscall(libc::SYS_fcntl, fd, command, value) as isize }
@@ -55,7 +55,7 @@ unsafe fn fcntl(fd: c_int, command: c_int, value: c_int) -> isize {
 /// ioctl. The C library's has tables for calls of kernels before Linux 5.
 ///
 /// # Safety
-/// What `argument` points to is what the call takes, and outlives it.
+/// `argument` points to what the call takes, which outlives it.
 unsafe fn ioctl(fd: c_int, call: libc::c_ulong, argument: *mut c_void) -> isize {
     // SAFETY: as promised by the caller.
     unsafe { libc::syscall(libc::SYS_ioctl, fd, call, argument) as isize }
@@ -67,9 +67,9 @@ unsafe fn ioctl(fd: c_int, call: libc::c_ulong, argument: *mut c_void) -> isize 
 pub struct Fd(isize);
 
 impl Fd {
-    /// Takes over a new descriptor, moved out of the way of the standard ones:
-    /// where those are closed at start, the kernel hands their numbers out
-    /// again, and text written to standard output must not end up here.
+    /// Takes over a new descriptor, moved out of the way of the standard ones: if those are
+    /// closed at start, the kernel reuses their numbers, and text written to standard output
+    /// must not end up here.
     fn new(raw: isize) -> Result<Self, Errno> {
         let fd = check(raw)?;
         if fd > 2 {
@@ -83,7 +83,7 @@ impl Fd {
         Ok(Self(moved? as isize))
     }
 
-    /// No descriptor: waiting for it, nothing comes.
+    /// No descriptor: waiting for it, nothing ever comes.
     pub const NONE: Self = Self(-1);
     /// Standard input.
     pub const STDIN: Self = Self(0);
@@ -122,8 +122,8 @@ fn socket(family: c_int, kind: c_int, protocol: c_int) -> Result<Fd, Errno> {
     Fd::new(unsafe { libc::syscall(libc::SYS_socket, family, kind, protocol) } as isize)
 }
 
-/// Begins an MPTCP connection to an address that the kernel refuses to TCP, the
-/// broadcast address: nothing is sent, but the attempt is counted.
+/// Begins an MPTCP connection to the broadcast address, which the kernel refuses for TCP:
+/// nothing is sent, but the attempt is counted.
 pub fn try_mptcp() {
     const IPPROTO_MPTCP: c_int = 262;
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
@@ -147,9 +147,8 @@ pub fn try_mptcp() {
     };
 }
 
-/// Gives a netlink socket a port of the kernel's choice. The first request
-/// does that too; one that only listens needs it, for what the kernel sends
-/// of its own accord passes by sockets without a port.
+/// Gives a netlink socket a port of the kernel's choice. The first request does that too; a
+/// socket that only listens needs it, as multicast does not reach sockets without a port.
 pub fn bind_netlink(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: zero is a valid address, and leaves the choice to the kernel.
     let mut any: libc::sockaddr_nl = unsafe { zeroed() };
@@ -180,8 +179,8 @@ pub fn set_option(fd: &Fd, level: i32, option: i32, value: u32) -> Result<(), Er
     check(result as isize).map(drop)
 }
 
-/// How many messages a socket has dropped for want of room, since it was
-/// opened (SO_MEMINFO, kernel 4.12).
+/// How many messages a socket has dropped for lack of room since it was opened (SO_MEMINFO,
+/// kernel 4.12).
 pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     const SO_MEMINFO: c_int = 55;
     const SK_MEMINFO_DROPS: usize = 8;
@@ -204,8 +203,7 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     Ok(info[SK_MEMINFO_DROPS])
 }
 
-/// Sends one datagram to the kernel, where all of a netlink socket goes that
-/// has been connected to nobody else.
+/// Sends one datagram to the kernel, the default peer of a netlink socket.
 pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
     // SAFETY: the buffer outlives the call, the length is its own.
     let sent = retry(|| unsafe { libc::send(fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) })?;
@@ -219,7 +217,7 @@ pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
 /// What [`receive`] found.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Received {
-    /// Full length of the datagram, also where the buffer was smaller.
+    /// Full length of the datagram, even if the buffer was smaller.
     pub len: usize,
     /// `nl_pid` of the sender; 0 is the kernel.
     pub sender: u32,
@@ -304,7 +302,7 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     wait_for(Polled::read(fd), &mut || read_now(fd, buffer))
 }
 
-/// Makes a call that waits, even where another process has set O_NONBLOCK.
+/// Makes a call that waits, even if another process has set O_NONBLOCK.
 #[inline(never)]
 fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
@@ -322,9 +320,9 @@ fn read_now(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(|| unsafe { libc::read(fd.raw(), buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Reads to the end of the file and appends it to `content`; `EFBIG` where that
-/// becomes more than `most` bytes. The room is not zeroed first: that would take
-/// longer than the reading, as most files have a few bytes.
+/// Reads to the end of the file and appends it to `content`; `EFBIG` if that becomes more
+/// than `most` bytes. The room is not zeroed first, which would take longer than reading:
+/// most files have only a few bytes.
 #[inline(never)]
 pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno> {
     while content.len() <= most {
@@ -348,8 +346,8 @@ pub fn open(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_RDONLY)
 }
 
-/// Opens a file. By the call itself, as all that follows where the C library
-/// has something for kernels before Linux 3: no kernel with MPTCP needs that.
+/// Opens a file, by the system call itself, as wherever below the C library also caters for
+/// kernels before Linux 3: none with MPTCP needs that.
 fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     const MODE: libc::c_uint = 0o644;
     let flags = flags | libc::O_CLOEXEC | libc::O_LARGEFILE;
@@ -359,8 +357,8 @@ fn open_with(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     })
 }
 
-/// A path that ends with the only NUL in it; `ENOENT` for another. The standard
-/// library's takes a search that is made for long texts.
+/// A path whose only NUL is at its end; `ENOENT` for any other. The standard library's
+/// function searches by code for long texts.
 pub fn c_str(path: &[u8]) -> Result<&CStr, Errno> {
     if find(path, 0) + 1 != path.len() {
         return Err(Errno(libc::ENOENT as usize));
@@ -369,8 +367,8 @@ pub fn c_str(path: &[u8]) -> Result<&CStr, Errno> {
     Ok(unsafe { CStr::from_bytes_with_nul_unchecked(path) })
 }
 
-/// Opens the file whose path is these pieces joined, for reading. There is none
-/// whose name has a NUL.
+/// Opens the file whose path is these pieces joined, for reading. No file has a NUL in its
+/// name.
 pub fn open_joined(pieces: &[&[u8]]) -> Result<Fd, Errno> {
     open_pieces(pieces, libc::O_RDONLY)
 }
@@ -390,8 +388,8 @@ fn open_pieces(pieces: &[&[u8]], flags: c_int) -> Result<Fd, Errno> {
     open_with(c_str(&path)?, flags)
 }
 
-/// Opens a file that can be read again; `EINVAL` for a pipe, which can be read
-/// once and may keep a reader waiting.
+/// Opens a file that can be read again; `EINVAL` for a pipe, which can be read only once and
+/// may keep a reader waiting.
 pub fn open_lasting(path: &[u8]) -> Result<Fd, Errno> {
     let fd = open_pieces(&[path], libc::O_RDONLY | libc::O_NONBLOCK)?;
     let status = status(fd.raw(), c"", libc::AT_EMPTY_PATH)?;
@@ -406,15 +404,15 @@ pub fn create(path: &CStr) -> Result<Fd, Errno> {
     open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
 }
 
-/// Has a call that would lead to this signal fail instead: `EFBIG` for SIGXFSZ,
-/// `EPIPE` for SIGPIPE. By default the program ends there.
+/// Makes a call that would raise this signal fail instead, with `EFBIG` for SIGXFSZ and
+/// `EPIPE` for SIGPIPE. By default the program would end.
 pub fn ignore(signal: c_int) {
     // SAFETY: no handler, nothing to call.
     unsafe { on_signal(signal, libc::SIG_IGN) };
 }
 
-/// What the kernel does where a signal comes: its struct sigaction. The restorer is
-/// where machines have one, or else the beginning of the mask, which is empty.
+/// The kernel's struct sigaction. On machines without a restorer its place is the beginning
+/// of the mask, which is empty.
 #[derive(Default)]
 #[repr(C)]
 struct Action {
@@ -427,8 +425,8 @@ struct Action {
     mask: SignalSet,
 }
 
-// What a handler returns to: rt_sigreturn. All other machines bring it in the page of
-// code that the kernel maps (vdso, or that of its signals on Arm).
+// What a handler returns to: rt_sigreturn. On all other machines it is in the page of code
+// that the kernel maps (the vdso, or the signal page of Arm).
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
     ".globl ip_mptcp_handled",
@@ -438,12 +436,12 @@ core::arch::global_asm!(
     "syscall"
 );
 
-/// Sets what a signal leads to, and returns what it led to before; interrupted calls go on.
-/// The C library's blocks all signals meanwhile, and locks what threads share, which
-/// there are none of: that is 0.8 kB.
+/// Sets the action of a signal and returns the former one; interrupted calls are restarted.
+/// The C library's function blocks all signals meanwhile and takes locks for threads, of
+/// which there are none: that is 0.8 kB.
 ///
 /// # Safety
-/// A handler makes only calls that one may make, and lives as long as it is set.
+/// A handler makes only async-signal-safe calls, and lives as long as it is set.
 unsafe fn on_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
     let mut action = Action {
         handler,
@@ -474,8 +472,8 @@ unsafe fn on_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighand
     before.handler
 }
 
-/// Locks an open file against all who open it on their own; `EWOULDBLOCK` while
-/// another process holds it. Closing gives it up.
+/// Locks an open file against all others who open it; `EWOULDBLOCK` while another process
+/// holds the lock. Closing releases it.
 pub fn lock(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
     retry(|| unsafe { libc::flock(fd.raw(), libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
@@ -487,7 +485,7 @@ pub fn synchronise(fd: &Fd) -> Result<(), Errno> {
     retry(|| unsafe { libc::syscall(libc::SYS_fsync, fd.raw()) } as isize).map(drop)
 }
 
-/// Gives a file another name, atomically replacing what has it.
+/// Renames a file, atomically replacing any file of the new name.
 pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
     // SAFETY: both paths end with NUL and outlive the call.
     check(unsafe { libc::rename(from.as_ptr(), to.as_ptr()) } as isize).map(drop)
@@ -499,8 +497,8 @@ pub fn remove(path: &CStr) -> Result<(), Errno> {
     check(unsafe { libc::unlink(path.as_ptr()) } as isize).map(drop)
 }
 
-/// Where a symbolic link points; `EINVAL` for what is none. How many bytes of
-/// `buffer` it takes is returned.
+/// Where a symbolic link points; `EINVAL` for anything else. Returns how many bytes of
+/// `buffer` it takes.
 pub fn link_target(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the path ends with NUL, the buffer's length is its own, and both
     // outlive the call.
@@ -520,8 +518,7 @@ pub fn file_status(path: &CStr) -> Result<Status, Errno> {
     status(libc::AT_FDCWD, path, 0)
 }
 
-/// Gives an open file the owner, as far as that is allowed, and the
-/// permissions of another.
+/// Gives an open file the permissions of another and, as far as allowed, its owner.
 pub fn make_like(fd: &Fd, other: &Status) -> Result<(), Errno> {
     let mode = u32::from(other.mode) & 0o7777;
     // SAFETY: plain calls, with an empty path that lives for ever.
@@ -560,14 +557,14 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether it is a file of bytes on a disk: not a device, not a pipe.
+    /// Whether it is a regular file: not a device, not a pipe.
     pub fn is_regular(&self) -> bool {
         u32::from(self.mode) & libc::S_IFMT == libc::S_IFREG
     }
 }
 
-/// What the kernel reports about a file: statx, without the older calls that the C
-/// library tries where a kernel does not have it.
+/// What the kernel reports about a file: statx, without the older calls that the C library
+/// tries on kernels that lack it.
 fn status(folder: c_int, path: &CStr, flags: c_int) -> Result<Status, Errno> {
     // Type and mode, owner, group, inode.
     const WANTED: c_uint = 3 | 8 | 0x10 | 0x100;
@@ -605,8 +602,8 @@ pub fn is_terminal(fd: &Fd) -> bool {
     window(fd).is_some()
 }
 
-/// How many columns standard output has, where it is a terminal: 80 where that
-/// does not know; 0 where it is none.
+/// The number of columns if standard output is a terminal, 80 if the terminal does not say;
+/// otherwise 0.
 pub fn columns() -> usize {
     match window(&Fd::STDOUT) {
         Some(libc::winsize { ws_col: 0, .. }) => 80,
@@ -615,7 +612,7 @@ pub fn columns() -> usize {
     }
 }
 
-/// The size of a terminal; `None` where `fd` is none.
+/// The size of a terminal; `None` if `fd` is not one.
 fn window(fd: &Fd) -> Option<libc::winsize> {
     // SAFETY: zero is valid for these numbers, which outlive the call.
     unsafe {
@@ -625,10 +622,9 @@ fn window(fd: &Fd) -> Option<libc::winsize> {
     }
 }
 
-/// The state of the terminal before [`Terminal::take`], restored by every way to
-/// end the program.
+/// The state of the terminal before [`Terminal::take`], restored however the program ends.
 struct Former {
-    /// The terminal, -1 if none was taken.
+    /// The terminal, or -1 if none was taken.
     terminal: AtomicI32,
     modes: UnsafeCell<MaybeUninit<libc::termios>>,
     /// What restores it: a program without commands that take it has no such code.
@@ -647,8 +643,8 @@ static FORMER: Former = Former {
 /// To the alternate screen, without a cursor, and back.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[?25h\x1b[?1049l";
-/// By which the kernel hands out the modes of a terminal, and takes them. On PowerPC
-/// those of the libc crate are glibc's own.
+/// The ioctls that get and set the modes of a terminal. On PowerPC those of the libc crate
+/// are glibc's own.
 const POWERPC: bool = cfg!(any(target_arch = "powerpc", target_arch = "powerpc64"));
 const TCGETS: libc::c_ulong = if POWERPC {
     0x402c_7413
@@ -674,7 +670,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Standard output, if it is a terminal of a known size and no serial line.
+    /// Standard output, if it is a terminal of a known size and not a serial line.
     pub fn find() -> Option<Self> {
         if !is_terminal(&Fd::STDOUT) || is_serial(&Fd::STDOUT) {
             return None;
@@ -699,8 +695,8 @@ impl Terminal {
         (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
     }
 
-    /// Switches to single keys and the alternate screen; again after the program
-    /// was stopped.
+    /// Switches to single keys and the alternate screen; called again after the program was
+    /// stopped.
     pub fn take(&self) {
         let fd = self.fd().raw();
         let modes = FORMER.modes.get().cast::<libc::termios>();
@@ -728,12 +724,12 @@ impl Terminal {
         release_terminal();
     }
 
-    /// Reads keys that were pressed; 0 is the end.
+    /// Reads keys that were pressed; 0 is the end of the input.
     pub fn read(&self, keys: &mut [u8]) -> Result<usize, Errno> {
         read_now(&self.fd, keys)
     }
 
-    /// Writes what it takes now.
+    /// Writes as much as the terminal accepts now.
     pub fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
         write_some(self.fd(), bytes)
     }
@@ -759,7 +755,7 @@ fn release_terminal() {
     unsafe {
         let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
         if write() < LEAVE.len() as isize {
-            // It is full of frames that are of no use any more.
+            // Its queue is full of frames that are no longer of use.
             ioctl(
                 raw,
                 libc::TCFLSH as _,
@@ -798,8 +794,8 @@ pub fn stop() {
 /// Longest interface name, its NUL counted (IFNAMSIZ).
 pub const NAME_SIZE: usize = libc::IFNAMSIZ;
 
-/// The index of the interface called `name`; any socket will do. Alternative
-/// names are found too.
+/// The index of the interface called `name`, which may be an alternative name; any socket
+/// will do.
 pub fn interface_index(fd: &Fd, name: &[u8]) -> Result<u32, Errno> {
     // SAFETY: zero is a valid, empty request.
     let mut request: libc::ifreq = unsafe { zeroed() };
@@ -826,7 +822,7 @@ pub fn interface_name(fd: &Fd, index: u32, name: &mut [u8; NAME_SIZE]) -> Result
     Ok(find(name, 0))
 }
 
-/// A descriptor to wait for, and what came of it.
+/// A descriptor to wait for, and the result.
 #[derive(Copy, Clone, Debug)]
 #[repr(transparent)]
 pub struct Polled(libc::pollfd);
@@ -845,7 +841,7 @@ impl Polled {
         Self::new(fd.raw(), libc::POLLIN)
     }
 
-    /// Until a table of the kernel's changes, as that of the mounts.
+    /// Until a table of the kernel changes, such as that of the mounts.
     pub fn change(fd: &Fd) -> Self {
         Self::new(fd.raw(), libc::POLLPRI)
     }
@@ -860,15 +856,14 @@ impl Polled {
         Self::new(WAKER.load(Ordering::Relaxed), libc::POLLIN)
     }
 
-    /// It is ready, or failed.
+    /// It is ready or has failed.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
 }
 
-/// Waits until one of the descriptors is ready, or `timeout` milliseconds have
-/// passed (for ever where it is negative); none is ready after a signal or the
-/// time.
+/// Waits until one of the descriptors is ready or `timeout` milliseconds have passed (forever
+/// if negative); after a timeout or a signal none is ready.
 pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
     // SAFETY: a `Polled` is a pollfd; the pointer and the number are those of
     // `polled`, which outlives the call.
@@ -879,15 +874,15 @@ pub fn poll_all(polled: &mut [Polled], timeout: i32) -> Result<(), Errno> {
     }
 }
 
-/// How to write to a descriptor without being held up by its reader, and
-/// without O_NONBLOCK, which others who share the open file would notice.
+/// How to write to a descriptor without waiting for its reader, and without O_NONBLOCK, which
+/// would affect others that share the open file.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// RWF_NOWAIT: pipes and sockets of newer kernels.
     NoWait,
-    /// As much as a pipe surely takes when poll says that it takes some.
+    /// As much as a pipe is sure to accept when poll reports it writable.
     Pieces,
-    /// A file: never held up.
+    /// A file: writing never blocks.
     File,
 }
 
@@ -929,7 +924,7 @@ pub fn write_now(fd: &Fd, bytes: &[u8], patience: &mut Patience) -> Result<usize
         });
         match written {
             Err(Errno(number)) => match number as i32 {
-                // Filters of system calls refuse what is newer than they are.
+                // Filters of system calls (seccomp) refuse calls newer than themselves.
                 libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::EPERM => {
                     *patience = Patience::Pieces;
                 }
@@ -1001,8 +996,8 @@ pub fn each_name(folder: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<(), Errno
     }
 }
 
-/// Signals that are read, with [`caught`], where there is something to read.
-/// Dropped, they do what they always do: a batch goes on.
+/// Signals that are read with [`caught`] when there is something to read. Once this is
+/// dropped they do what they did before: a batch goes on.
 #[derive(Debug)]
 pub struct Signals {
     /// To wait for one.
@@ -1040,17 +1035,17 @@ pub fn catch_signals(which: &'static [c_int]) -> Result<Signals, Errno> {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // One that was sent twice means the same.
+        // A signal that was sent twice means the same.
         while caught(self).is_some() {}
         mask(libc::SIG_UNBLOCK, self.which);
     }
 }
 
-/// The signals by which a program is asked to end, or to read again.
+/// The signals that ask a program to end or to reload.
 pub const ENDING: &[c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
 
-/// Holds back the signals that end a program while something is done that must
-/// be done whole. They are delivered when this is dropped.
+/// Holds back the signals that end a program while something is done that must not be
+/// interrupted. They are delivered when this is dropped.
 #[derive(Debug)]
 pub struct Whole(SignalSet);
 
@@ -1067,7 +1062,7 @@ impl Drop for Whole {
     }
 }
 
-/// Blocks [`ENDING`], or lets it through: until [`catch_signals`] a signal waits.
+/// Blocks [`ENDING`], or lets it through: until [`catch_signals`] a signal stays pending.
 pub fn hold_signals(hold: bool) {
     mask(
         if hold {
@@ -1126,9 +1121,8 @@ static WAKER: AtomicI32 = AtomicI32::new(-1);
 extern "C" fn interrupt(signal: c_int) {
     static ONE: u64 = 1;
     CAUGHT.store(signal, Ordering::Relaxed);
-    // SAFETY: both calls may be made by the handler of a signal; the number is
-    // that long and outlives its call. What was interrupted finds the error
-    // number that it left. A failure is that of a descriptor that is not used.
+    // SAFETY: both calls are async-signal-safe; the number is that long and outlives its call.
+    // errno is as the interrupted code left it. Failure means that the descriptor is unused.
     unsafe {
         let errno = *libc::__errno_location();
         fcntl(
@@ -1142,12 +1136,12 @@ extern "C" fn interrupt(signal: c_int) {
     }
 }
 
-/// Makes SIGINT, SIGTERM and the end of a time (SIGALRM) something that waiting
-/// ends with, be it for [`Polled::interruption`] or with a receiver. Dropped,
-/// the signals do what they did before.
+/// Makes SIGINT, SIGTERM and a timer (SIGALRM) end a wait, be it for
+/// [`Polled::interruption`] or in a receiver. Once this is dropped, the signals do what they
+/// did before.
 ///
-/// A receiver that waits needs no call to see whether a signal has come: it
-/// waits no more from then on, even where the signal came just before.
+/// A receiver that waits needs no call to see whether a signal has come: from then on it no
+/// longer waits, even if the signal came just before.
 #[derive(Debug)]
 pub struct Interruption {
     _waker: Fd,
@@ -1189,7 +1183,7 @@ pub fn caught_signal() -> Option<u8> {
     if CAUGHT.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    // Readable no more, then asked: one that comes between is not lost.
+    // First drained, then asked: a signal in between is not lost.
     let mut number = [0; 8];
     // SAFETY: the buffer outlives the call, its length is its own.
     unsafe {
@@ -1223,13 +1217,13 @@ pub struct Child {
 }
 
 impl Child {
-    /// Ends it and what it started.
+    /// Kills it and whatever it started.
     pub fn kill(&self) {
         // SAFETY: plain call without pointers.
         unsafe { libc::kill(-self.process, libc::SIGKILL) };
     }
 
-    /// Its exit status once it has ended, 128 more than the signal that ended it.
+    /// Its exit status once it has ended, or 128 plus the signal that ended it.
     pub fn status(&self) -> Option<u8> {
         let mut status = 0;
         // SAFETY: the number outlives the call.
@@ -1255,12 +1249,11 @@ extern "C" {
     static environ: *const *const c_char;
 }
 
-/// Makes a copy of the process: its number, and 0 in the copy. That of the C
-/// library locks what threads share, which there are none of, and is two and a
-/// half kilobytes.
+/// Forks: returns the number of the child, and 0 in the child. The C library's function takes
+/// locks for threads, of which there are none, and is 2.5 kB.
 ///
 /// # Safety
-/// The copy does nothing but make calls and become another program.
+/// The child does nothing but make system calls and exec.
 unsafe fn fork() -> c_int {
     let signal = libc::SIGCHLD as libc::c_long;
     // Of the flags and the stack, this machine has the stack first.
@@ -1274,9 +1267,9 @@ unsafe fn fork() -> c_int {
     unsafe { libc::syscall(libc::SYS_clone, first, second, none, none, none) as c_int }
 }
 
-/// Starts the program at the path that comes first in `words`, with the variables
-/// after it more in its environment; each is ended by NUL. It reads nothing, and
-/// what it writes goes to standard error.
+/// Starts the program whose path comes first in `words`, with the variables after it added to
+/// its environment; each ends with NUL. Its standard input is empty, and its output goes to
+/// standard error.
 pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
     if words.last() != Some(&0) {
         return Err(Errno(libc::EINVAL as usize));
@@ -1342,12 +1335,12 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
     }
 }
 
-/// Has SIGALRM sent after that many milliseconds, or not at all for 0.
+/// Has SIGALRM sent after that many milliseconds; never for 0.
 pub fn alarm(time: u64) {
     // SAFETY: zero is valid for these plain numbers, which outlive the call.
     unsafe {
         let mut timer: libc::itimerval = zeroed();
-        // Nobody lives longer than that, and it is a time on every machine.
+        // Longer than anyone lives, and a valid time on every machine.
         timer.it_value.tv_sec = (time / 1000).min(i32::MAX as u64) as _;
         timer.it_value.tv_usec = (time % 1000 * 1000) as _;
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, null_mut());
@@ -1360,9 +1353,9 @@ pub fn now() -> (u64, u32) {
     (seconds, nanoseconds as u32 / 1000)
 }
 
-/// Seconds and nanoseconds of a clock, 64 bits each: by the kernel's own call,
-/// as what the libc crate knows ends in 2038 on machines of 32 bits, and what
-/// the C library does to save the call is a kilobyte.
+/// Seconds and nanoseconds of a clock, 64 bits each, by the system call: what the libc crate
+/// knows ends in 2038 on 32-bit machines, and the C library's code to avoid the call is a
+/// kilobyte.
 fn clock(which: libc::clockid_t) -> [u64; 2] {
     const CALL: libc::c_long = if cfg!(target_pointer_width = "32") {
         // clock_gettime64 (kernel 5.1): the same on every machine, but that
@@ -1396,7 +1389,7 @@ pub fn environment(name: &[u8]) -> Option<&'static [u8]> {
     None
 }
 
-/// Ends the program. Nothing is flushed: what writes flushes.
+/// Ends the program. Nothing is flushed here: whoever writes flushes.
 pub fn exit(status: u8) -> ! {
     if let Some(release) = FORMER.release.get() {
         release();
@@ -1418,7 +1411,7 @@ pub unsafe fn arguments(
     (0..argc.max(0)).map(move |at| unsafe { CStr::from_ptr(*argv.add(at as usize)) }.to_bytes())
 }
 
-/// Whether bytes are ASCII, as nearly all are: seen eight at a time.
+/// Whether bytes are ASCII, as nearly all are: checked eight at a time.
 #[inline(always)]
 fn is_ascii(bytes: &[u8]) -> bool {
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -1434,7 +1427,7 @@ fn is_ascii(bytes: &[u8]) -> bool {
     bits & HIGHEST == 0
 }
 
-/// Bytes as text, where they are UTF-8.
+/// Bytes as text, if they are UTF-8.
 #[inline(never)]
 pub fn text(bytes: &[u8]) -> Option<&str> {
     if is_ascii(bytes) {
@@ -1444,8 +1437,8 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
     core::str::from_utf8(bytes).ok()
 }
 
-/// Cuts words out of bytes: each begins at the lower half of its span and ends at the
-/// upper. False where one is not UTF-8.
+/// Cuts words out of bytes: the lower half of a span is where the word begins, the upper where
+/// it ends. False if one is not UTF-8.
 pub fn cut<'t>(bytes: &'t [u8], spans: &[u64], words: &mut [&'t str]) -> bool {
     let end = spans.last().map_or(0, |span| (span >> 32) as usize);
     let bytes = bytes.get(..end).unwrap_or(bytes);
@@ -1465,41 +1458,38 @@ pub fn cut<'t>(bytes: &'t [u8], spans: &[u64], words: &mut [&'t str]) -> bool {
     true
 }
 
-/// Memory for the heap of a short command without asking the kernel: a piece
-/// of zeroed memory in the program itself is handed out first, and only what
-/// does not fit comes from the kernel.
+/// Heap memory for a short command without asking the kernel: a piece of zeroed memory in the
+/// program itself is handed out first, and only what does not fit comes from the kernel.
 ///
-/// Freed pieces of the first kind are not used again, unless they were the
-/// last: commands that run for long outgrow it once. What comes after that is
-/// used again: small blocks are powers of two, of which those that were freed
-/// wait in a list each, and a large block goes back to the kernel. The C
-/// library's malloc does the same for many threads, in three times the code.
-// The numbers and what is handed out first lie in one page: a command that
-// needs little touches as few as can be.
+/// What is freed of that piece is not reused, unless it was handed out last: commands that
+/// run for long outgrow the piece once. Memory beyond it is reused: small blocks are powers
+/// of two, with a list of freed blocks for each, and large blocks go back to the kernel. The
+/// C library's malloc does the same for many threads, in three times the code.
+// The counters and what is handed out first are in the same page: a command that needs little
+// touches few pages.
 #[repr(C, align(4096))]
 pub struct Memory {
     used: Cell<usize>,
-    // Nothing after this has ever been handed out: it is still zero.
+    // Everything from here on has never been handed out and is still zero.
     fresh: Cell<usize>,
     piece: UnsafeCell<Piece>,
-    // Of each power of two that is not large, the last block that was freed;
-    // it begins with where the one before it is.
+    // For each power of two that is not large, the block that was freed last; it begins with a
+    // pointer to the one before.
     freed: [Cell<*mut u8>; LARGE.trailing_zeros() as usize],
-    // Small blocks are cut from here, as long as this much is left of it.
+    // Small blocks are cut from here; this much is left of it.
     chunk: Cell<*mut u8>,
     left: Cell<usize>,
 }
 
-/// A block is large if less room than this would not do.
+/// A block is large if its size, rounded up to a power of two, is at least this.
 const LARGE: usize = 1 << 16;
-/// Whether a command keeps a list as long as a host is busy.
+/// Whether a command keeps lists whose length depends on how busy the host is.
 const LONG_LISTS: bool = built::CONNECTIONS;
-/// The least room of a block beyond the piece: aligned for all, and enough for
-/// a pointer.
+/// The smallest block beyond the piece: aligned for everything, and large enough for a pointer.
 const LEAST: usize = 16;
 
-/// Enough for all that a command needs but the lists of a busy host, the buffer
-/// for sockets (64 KiB) among it. What is not used takes no memory.
+/// Enough for everything a command needs, including the buffer of its socket (64 KiB), except
+/// the lists of a busy host. What is not used takes no memory.
 const PIECE: usize = 256 * 1024 - 16;
 
 #[repr(align(16))]
@@ -1510,7 +1500,7 @@ struct Piece(#[allow(dead_code)] [u8; PIECE]);
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// All of it free.
+    /// All of it is free.
     #[allow(clippy::new_without_default)] // a default would be made at run time
     pub const fn new() -> Self {
         Self {
@@ -1527,13 +1517,13 @@ impl Memory {
         self.piece.get().cast()
     }
 
-    /// Where `pointer` lies in the piece, if it does.
+    /// The offset of `pointer` in the piece, if it is in there.
     fn offset(&self, pointer: *mut u8) -> Option<usize> {
         let offset = (pointer as usize).wrapping_sub(self.start() as usize);
         (offset < PIECE).then_some(offset)
     }
 
-    /// Takes `size` bytes at `at`, if they are there.
+    /// Takes `size` bytes at `at`, if there are as many.
     fn take(&self, at: usize, size: usize) -> Option<*mut u8> {
         let end = at.checked_add(size)?;
         if end > PIECE {
@@ -1553,8 +1543,7 @@ impl Memory {
         self.take(at, layout.size())
     }
 
-    /// The list of freed blocks for this many bytes, and the room of each; none
-    /// for large ones.
+    /// The list of freed blocks for this many bytes, and the size of each; none for large blocks.
     fn list(&self, size: usize) -> Option<(&Cell<*mut u8>, usize)> {
         let bits = usize::BITS - (size.max(LEAST) - 1).leading_zeros();
         Some((self.freed.get(bits as usize)?, 1 << bits))
@@ -1585,8 +1574,7 @@ impl Memory {
     /// Takes such a block back.
     ///
     /// # Safety
-    /// It is one that [`Memory::beyond`] gave for this many bytes, and is not
-    /// used any more.
+    /// [`Memory::beyond`] returned it for this many bytes, and it is no longer used.
     #[cold]
     unsafe fn give_back(&self, block: *mut u8, size: usize) {
         let Some((list, _)) = self.list(size) else {
@@ -1601,8 +1589,8 @@ impl Memory {
     }
 }
 
-/// Whether standard error is JSON. Of the whole process, as standard error is,
-/// for what has no options at hand: the allocator, a warning of the kernel's.
+/// Whether standard error is JSON. Global, like standard error itself, for code without the
+/// options at hand: the allocator, a warning from the kernel.
 static JSON_ERRORS: AtomicBool = AtomicBool::new(false);
 
 /// Whether standard error is JSON.
@@ -1615,8 +1603,8 @@ pub fn set_json_errors(json: bool) {
     JSON_ERRORS.store(json, Ordering::Relaxed);
 }
 
-/// Memory from the kernel, all zero and aligned to its pages. Where it has none,
-/// the program ends: the caller could only abort, without a word.
+/// Zeroed memory from the kernel, aligned to its pages. If it has none, the program ends with
+/// a message: the caller could only abort without one.
 fn map(size: usize) -> *mut u8 {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
@@ -1626,7 +1614,7 @@ fn map(size: usize) -> *mut u8 {
             // There the call takes a structure.
             libc::mmap(null_mut(), size, access, flags, -1, 0)
         } else {
-            // The C library's prepares for threads.
+            // The C library's function prepares for threads.
             let (wherever, nothing) = (0_usize, -1_isize);
             libc::syscall(SYS_MMAP, wherever, size, access, flags, nothing, 0_usize) as *mut c_void
         }
@@ -1700,7 +1688,7 @@ unsafe impl GlobalAlloc for Memory {
                     return pointer;
                 }
             }
-            // A mapping moves without a copy: of a long list there is never twice as much.
+            // A mapping is moved without a copy: a long list never takes twice its memory.
             None if LONG_LISTS && self.list(layout.size().min(size)).is_none() => {
                 // SAFETY: such a block is a mapping of that size, and the caller's.
                 let block = unsafe {
@@ -1709,7 +1697,7 @@ unsafe impl GlobalAlloc for Memory {
                 };
                 return mapped(block as *mut c_void);
             }
-            // All others move: what grows doubles.
+            // All others are copied: what grows doubles.
             _ => {}
         }
         // SAFETY: the new block is distinct and at least as long as what is

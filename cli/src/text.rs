@@ -1,11 +1,10 @@
-//! Bytes and text: what everything else stands on.
+//! Bytes and text, which everything else builds on.
 //!
-//! Searching and cutting, lists that are one text, numbers and addresses as
-//! text, strings of JSON.
+//! Searching and splitting, lists in one text, numbers and addresses as text, JSON strings.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Where the first such byte stands; the length where there is none.
+/// The place of the first such byte; the length if there is none.
 pub fn find(bytes: &[u8], byte: u8) -> usize {
     let found = bytes.iter().position(|other| *other == byte);
     found.unwrap_or(bytes.len())
@@ -16,7 +15,7 @@ pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
 }
 
-/// How long [`joined`] texts are.
+/// The length of [`joined`] texts.
 pub const fn joined_len(texts: &[&str]) -> usize {
     let (mut len, mut at) = (0, 0);
     while at < texts.len() {
@@ -26,7 +25,7 @@ pub const fn joined_len(texts: &[&str]) -> usize {
     len
 }
 
-/// Joins texts, for the compiler.
+/// Joins texts at compile time.
 pub const fn joined<const N: usize>(texts: &[&str]) -> [u8; N] {
     let (mut out, mut end, mut at) = ([0; N], 0, 0);
     while at < texts.len() {
@@ -41,9 +40,9 @@ pub const fn joined<const N: usize>(texts: &[&str]) -> [u8; N] {
     out
 }
 
-/// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a
-/// leading 0; blanks and a sign may come first. Unlike there, a number
-/// that does not fit is none, whatever its sign.
+/// A number as `ip` reads it: decimal, `0x` hexadecimal or octal with a leading 0; blanks and
+/// a sign may come first. Unlike there, a number that does not fit is invalid, whatever its
+/// sign.
 pub fn parse_number(word: &str) -> Option<u32> {
     let mut digits = word.as_bytes();
     while let [b' ' | b'\t'..=b'\r', rest @ ..] = digits {
@@ -122,7 +121,7 @@ pub fn number(value: u64) -> Digits {
     Digits::new(value, 10, 1)
 }
 
-/// What an interface that no longer exists is called: `ifN`, N its index.
+/// The name shown for an interface that no longer exists: `ifN`, where N is its index.
 pub fn vanished(index: u32) -> Vec<u8> {
     let mut text = Text::default();
     text.bytes(b"if");
@@ -142,9 +141,9 @@ pub fn address(address: IpAddr) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Takes what comes before the next byte `end` off `rest`, and that byte: all
-/// of it where there is none. Tables of texts are one text, read by this: a
-/// table of slices would be as large again.
+/// Takes what comes before the next byte `end`, and that byte, off `rest`; all of it if there
+/// is none. Tables of texts are one text, read by this: a table of slices would double the
+/// size.
 pub fn take<'a>(rest: &mut &'a [u8], end: u8) -> &'a [u8] {
     let len = find(rest, end);
     let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
@@ -160,17 +159,17 @@ pub fn take_text<'a>(rest: &mut &'a str, end: u8) -> &'a str {
     taken
 }
 
-/// What blanks separate.
+/// The words between blanks.
 pub fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
     core::iter::from_fn(move || (!text.is_empty()).then(|| take_text(&mut text, b' ')))
 }
 
-/// Whether a word is one of those that blanks separate.
+/// Whether a word is one of those between blanks.
 pub fn among(words: &str, word: &str) -> bool {
     pieces(words).any(|piece| piece == word)
 }
 
-/// The text with this number, counted from 0, of those that `end` separates.
+/// The text with this number, counted from 0, of those separated by `end`.
 pub fn nth(mut texts: &[u8], end: u8, number: usize) -> &[u8] {
     for _ in 0..number {
         take(&mut texts, end);
@@ -178,17 +177,17 @@ pub fn nth(mut texts: &[u8], end: u8, number: usize) -> &[u8] {
     take(&mut texts, end)
 }
 
-/// Bytes that are put together piece by piece. Written for many small pieces:
-/// each is copied into room that is there already.
+/// Bytes that are put together piece by piece. Meant for many small pieces: each is copied
+/// into room that is already there.
 #[derive(Debug, Default)]
 pub struct Text {
     room: Vec<u8>,
     end: usize,
 }
 
-/// The first room there is: most texts are no longer.
+/// The initial room: most texts are no longer.
 const ROOM: usize = 256;
-/// Room that has grown to this is given back when it is empty.
+/// Room that has grown to this is freed when the text is cleared.
 const LARGE: usize = 1 << 20;
 
 impl Text {
@@ -198,7 +197,7 @@ impl Text {
         self.room.get(..self.end).unwrap_or(&[])
     }
 
-    /// How long that is.
+    /// Its length.
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.end
@@ -215,7 +214,7 @@ impl Text {
         self.room
     }
 
-    /// Gives up what is there.
+    /// Discards everything.
     pub fn clear(&mut self) {
         self.end = 0;
         if self.room.len() > LARGE {
@@ -228,7 +227,7 @@ impl Text {
         self.end = len.min(self.end);
     }
 
-    /// Gives up the first `len` bytes.
+    /// Discards the first `len` bytes.
     pub fn remove_front(&mut self, len: usize) {
         if len <= self.end {
             self.room.copy_within(len..self.end, 0);
@@ -289,8 +288,7 @@ impl Text {
         self.named(b"", value);
     }
 
-    /// A number, decimal, with its name in front: both go into room that is looked
-    /// for once.
+    /// A number, decimal, after its name: room for both is made once.
     pub fn named(&mut self, name: &[u8], mut value: u64) {
         let (mut len, mut limit) = (name.len() + 1, 10_u64);
         while value >= limit {
@@ -349,7 +347,7 @@ impl Text {
         }
     }
 
-    /// A name between two bytes, the first of which may be missing: a word of a record.
+    /// A name between two bytes, the first of which is optional: a word of a record.
     pub fn field(&mut self, before: Option<u8>, name: &[u8], after: u8) {
         let room = self.more(name.len() + 1 + usize::from(before.is_some()));
         let room = match (before, room) {
@@ -374,7 +372,7 @@ impl Text {
     }
 
     fn ipv4(&mut self, octets: [u8; 4]) {
-        // The longest, with a dot too many.
+        // The longest, with a dot after it.
         const LONGEST: usize = 16;
         let start = self.end;
         let mut places = self.more(LONGEST).iter_mut();
@@ -396,9 +394,9 @@ impl Text {
         self.end = start + LONGEST - 1 - places.len();
     }
 
-    /// As glibc's inet_ntop: the longest run of zeros (the first of equals,
-    /// two groups at least) becomes `::`, and the last four bytes are dotted
-    /// where only zeros, or zeros and ffff, come before them.
+    /// Like glibc's inet_ntop: the longest run of zeros (the first of several, at least two
+    /// groups) becomes `::`, and the last four bytes are dotted if only zeros, or zeros and
+    /// ffff, come before them.
     fn ipv6(&mut self, address: Ipv6Addr) {
         let groups = address.segments();
         let (mut start, mut len) = (groups.len(), 1);
@@ -430,8 +428,8 @@ impl Text {
     }
 }
 
-/// Copies bytes of the same number. Most are a word of four to eight: two copies
-/// of four, which may overlap, take half of what any number does.
+/// Copies bytes between slices of the same length. Most are words of four to eight: two
+/// copies of four, which may overlap, take half the time of a copy of any length.
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
     if let (4..=8, Some(first), Some(last)) = (from.len(), from.first_chunk(), from.last_chunk()) {
@@ -454,7 +452,7 @@ fn digit(value: u64) -> u8 {
 /// A JSON string with its quotes. What is not UTF-8 becomes U+FFFD.
 pub fn json_string(out: &mut Text, value: &[u8]) {
     out.byte(b'"');
-    // Mostly that is all.
+    // That is usually all.
     let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
     let plain = value.iter().take_while(is_plain).count();
     let (plain, mut rest) = value.split_at(plain);
@@ -486,8 +484,8 @@ pub fn json_string(out: &mut Text, value: &[u8]) {
     out.byte(b'"');
 }
 
-/// Takes what is UTF-8 off the front of `rest`, and what is none after it;
-/// whether there was such.
+/// Takes valid UTF-8 off the front of `rest`, and what is invalid after it; returns whether
+/// there was any of the latter.
 fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
     let Err(error) = core::str::from_utf8(rest) else {
         return (core::mem::take(rest), false);

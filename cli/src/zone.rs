@@ -1,11 +1,11 @@
-//! The local time, as `TZ` or /etc/localtime has it: a rule of POSIX
-//! (`CET-1CEST,M3.5.0,M10.5.0/3`), or a file of time zones (RFC 9636), which
-//! ends with such a rule. The C library does that too, with thrice the code.
+//! The local time, by `TZ` or /etc/localtime: a POSIX rule (`CET-1CEST,M3.5.0,M10.5.0/3`), or
+//! a time zone file (RFC 9636), which ends with such a rule. The C library does that too, in
+//! three times the code.
 
 use crate::kernel::proc;
 use crate::sys;
 
-/// Where files of time zones are.
+/// Where time zone files are.
 const FOLDERS: &[&[u8]] = &[
     b"",
     b"/usr/share/zoneinfo/",
@@ -16,9 +16,9 @@ const FOLDERS: &[&[u8]] = &[
 /// A time zone, and the time there.
 #[derive(Debug, Default)]
 pub struct Zone {
-    // A file, or just a rule.
+    // A file, or only a rule.
     bytes: Vec<u8>,
-    // When it is the time below.
+    // The moment of the time below.
     seconds: i64,
     time: Time,
     ahead: i64,
@@ -35,24 +35,23 @@ pub struct Time {
     pub day: u32,
     /// 0 is Sunday.
     pub weekday: u32,
-    /// Of the day.
+    /// Second of the day.
     pub second: u32,
 }
 
 impl Zone {
-    /// Takes that of the environment.
+    /// Loads that of the environment.
     pub fn load(&mut self) {
         self.load_named(sys::environment(b"TZ").unwrap_or(b"/etc/localtime"));
     }
 
-    /// Takes the one that `TZ` names, by a file or else with a rule. What is
-    /// neither is UTC.
+    /// Loads the one that `TZ` names, as a file or else as a rule; UTC if it is neither.
     fn load_named(&mut self, name: &[u8]) {
         let name = name.strip_prefix(b":").unwrap_or(name);
-        // No clock is there.
+        // No clock shows that.
         self.seconds = -1;
         for folder in FOLDERS {
-            // Only these have no folder.
+            // Only these are relative to no folder.
             if folder.is_empty() == matches!(name, [b'/' | b'.', ..]) {
                 // What cannot be read is as good as missing.
                 let _ = proc::read(&[folder, name], &mut self.bytes);
@@ -96,7 +95,7 @@ impl Zone {
 
 const MAGIC: &[u8] = b"TZif";
 
-/// How many seconds the local time is ahead then.
+/// How many seconds the local time is ahead of UTC at that moment.
 #[inline(never)]
 fn offset(bytes: &[u8], seconds: i64) -> i64 {
     let Some([version, ..]) = bytes.strip_prefix(MAGIC) else {
@@ -126,14 +125,13 @@ fn offset(bytes: &[u8], seconds: i64) -> i64 {
     while past > 0 && seconds < number(bytes, TIMES + (past - 1) * width, width) {
         past -= 1;
     }
-    // The rule is for what comes after the last change.
+    // The rule applies after the last change.
     let rule = bytes.get(end + 1..).unwrap_or(&[]);
     if past == changes && rule.len() > 1 {
         return Rule(rule).offset(seconds);
     }
-    // After the times is for each the number of the kind of time that it
-    // begins, and after these the kinds, which begin with their offset. The
-    // first one was before all changes.
+    // The times are followed by the number of the kind of time that begins at each, and these
+    // by the kinds, which begin with their offsets. The first kind applies before all changes.
     let begun = TIMES + changes * width;
     let mut kind = 0;
     if past > 0 {
@@ -145,7 +143,7 @@ fn offset(bytes: &[u8], seconds: i64) -> i64 {
 /// Where the times of changes are in a part of a file.
 const TIMES: usize = 44;
 
-/// A signed number of `len` bytes, the largest first; 0 where there is none.
+/// A signed big-endian number of `len` bytes; 0 if there is none.
 fn number(bytes: &[u8], at: usize, len: usize) -> i64 {
     let bytes = bytes.get(at..at + len).unwrap_or(&[]);
     let mut number = match bytes {
@@ -187,12 +185,12 @@ fn months(days: u32) -> u32 {
     months
 }
 
-/// What is still to be read of a rule: `NAMEOFFSETNAMEOFFSET,DAY/TIME,DAY/TIME`.
-/// Offsets are those of the west.
+/// What is left to read of a rule: `NAMEOFFSETNAMEOFFSET,DAY/TIME,DAY/TIME`. Offsets are
+/// positive west of Greenwich.
 struct Rule<'r>(&'r [u8]);
 
 impl Rule<'_> {
-    /// How many seconds the local time is ahead then.
+    /// How many seconds the local time is ahead of UTC at that moment.
     fn offset(mut self, seconds: i64) -> i64 {
         if !self.name() {
             return 0;
@@ -206,7 +204,7 @@ impl Rule<'_> {
             summer = self.time();
         }
         if !self.takes(b',') {
-            // POSIX leaves open which; others take these of the USA.
+            // POSIX leaves the default open; others use that of the USA.
             self.0 = b"M3.2.0,M11.1.0";
         }
         let seconds = seconds + EPOCH;
@@ -214,7 +212,7 @@ impl Rule<'_> {
         let begin = self.change(january) + standard;
         self.takes(b',');
         let end = self.change(january) + summer;
-        // Each that is past turns it. In the south, a year begins in summer.
+        // Each change that is past toggles it. In the south the year begins in summer.
         let is_summer = (begin <= seconds) ^ (end <= seconds) ^ (end <= begin);
         -if is_summer { summer } else { standard }
     }
@@ -254,7 +252,7 @@ impl Rule<'_> {
     fn number(&mut self) -> u32 {
         let mut number = 0;
         while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
-            // None has more digits.
+            // No valid number has more digits.
             number = number % 1000 * 10 + u32::from(digit - b'0');
             self.0 = rest;
         }
@@ -281,8 +279,7 @@ impl Rule<'_> {
         }
     }
 
-    /// Takes a day and a time: which second that is in the year that begins
-    /// with this month.
+    /// Takes a day and a time: its second in the year that begins with this month.
     fn change(&mut self, january: u32) -> i64 {
         let mut day;
         if self.takes(b'M') {
@@ -290,7 +287,7 @@ impl Rule<'_> {
             self.takes(b'.');
             let week = self.number();
             self.takes(b'.');
-            // The first of these days of the week, and then the weeks after it.
+            // The first such day of the week, and then the given number of weeks.
             day = days_before(month);
             day += (self.number() + 7 - weekday(day)) % 7 + 7 * week - 7;
             if day >= days_before(month + 1) {
@@ -324,7 +321,7 @@ mod tests {
 
     use super::*;
 
-    /// What the C library makes of these times, by date(1).
+    /// What the C library makes of these times, according to date(1).
     fn judged(zone: Option<&str>, times: &[i64]) -> Option<String> {
         let mut date = Command::new("date");
         date.args(["-f", "-", "+%Y-%m-%d %w %H:%M:%S"]);
@@ -431,7 +428,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         each_file(Path::new("/usr/share/zoneinfo"), &mut |path| {
             let bytes = fs::read(path).unwrap_or_default();
-            // Many have several names.
+            // Many zones have several names.
             if bytes.starts_with(MAGIC) && seen.insert(bytes) {
                 agree(path.to_str());
             }
