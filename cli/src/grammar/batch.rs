@@ -1,8 +1,8 @@
 //! Lines of a batch, split into words.
 //!
-//! Words are separated by blanks; one that begins with `'` or `"` goes to
-//! the next such quote. `#` begins a comment that ends with its line. A
-//! backslash at the end of a line joins it with the next.
+//! Words are separated by blanks; one that begins with `'` or `"` extends to the next such
+//! quote. `#` begins a comment, which ends with its line. A backslash at the end of a line
+//! joins it with the next.
 
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::sys;
@@ -15,7 +15,7 @@ pub enum Mistake {
     Unterminated,
     /// More words than a command can have.
     TooManyWords,
-    /// A byte that no text has.
+    /// A byte that text never contains.
     Nul,
     /// Not UTF-8.
     NotUtf8,
@@ -45,37 +45,37 @@ impl Mistake {
 /// As in `ip`.
 const MOST_WORDS: usize = 511;
 
-/// A bit for each byte that ends a word, and for the quotes one may begin with. None
-/// of them is above [`HIGHEST`], most bytes are.
+/// A bit for each byte that ends a word, and for the quotes it may begin with. None of them is
+/// above [`HIGHEST`]; most bytes are.
 const ENDS: u64 =
     1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'#' | 1 << b'"' | 1 << b'\'' | ENDS_QUOTED;
-/// Of those that end one in quotes; the quote is another.
+/// The same for a quoted word, except its quote.
 const ENDS_QUOTED: u64 = 1 << b'\n' | 1;
 const HIGHEST: u8 = b'\'';
 
-/// A command, put together from one line or several where they stand: a word of
-/// two lines is moved together.
+/// A command, put together in place from one line or several: the parts of a word on two lines
+/// are moved together.
 #[derive(Debug, Default)]
 pub struct Line {
-    // Where each word begins, and in the upper half where it ends.
+    // Where each word begins (lower half) and ends (upper half).
     spans: Vec<u64>,
-    // The last word goes on in the next line: its quote, or 0, and where it begins
-    // and ends so far.
+    // The last word continues on the next line: its quote, or 0, and where it begins and ends so
+    // far.
     open: Option<u8>,
     begun: [usize; 2],
     mistake: Option<Mistake>,
 }
 
 impl Line {
-    /// Begins anew.
+    /// Starts a new command.
     pub fn clear(&mut self) {
         self.spans.clear();
         self.open = None;
         self.mistake = None;
     }
 
-    /// Takes the command that a whole text begins with; returns where the next
-    /// one begins. Counts the lines.
+    /// Takes the first command of a whole text; returns where the next one begins. Counts the
+    /// lines.
     pub fn take_all(&mut self, text: &mut [u8], lines: &mut u32) -> usize {
         let mut at = 0;
         loop {
@@ -91,17 +91,16 @@ impl Line {
         }
     }
 
-    /// Adds the line that begins at `at`; `text` begins with the command. Returns
-    /// where the next line begins, and whether it belongs to the same command:
-    /// not after a comment.
+    /// Adds the line that begins at `at`; `text` begins with the command. Returns where the next
+    /// line begins, and whether it belongs to the same command, which it does not after a
+    /// comment.
     #[inline(never)]
     pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
         let mut start = at;
         let mut quote = 0;
         let mut ends = ENDS;
         if let Some(open) = self.open.take() {
-            // What there is of the word is moved to the rest of it; between words
-            // there is nothing but blanks.
+            // The first part of the word is moved up to the rest; between them are only blanks.
             let [first, end] = self.begun;
             start = at - (end - first);
             text.copy_within(first..end, start);
@@ -111,7 +110,7 @@ impl Line {
             }
         }
         loop {
-            // What follows the word: where there is nothing more, as a newline.
+            // What follows the word; the end of the text counts as a newline.
             let mut stop = b'\n';
             while let Some(byte) = text.get(at) {
                 if *byte <= HIGHEST && ends >> byte & 1 != 0 {
@@ -123,7 +122,7 @@ impl Line {
             let end = at;
             at += 1;
             if quote == 0 && matches!(stop, b'"' | b'\'') {
-                // Within a word it is a byte like any other.
+                // Within a word a quote is an ordinary byte.
                 if start == end {
                     (quote, ends) = (stop, ENDS_QUOTED | 1 << stop);
                     start = at;
@@ -175,12 +174,12 @@ impl Line {
         }
     }
 
-    /// The file ended where another line was promised.
+    /// The file ended after a backslash that promised another line.
     pub fn end_of_file(&mut self) {
         self.mistake.get_or_insert(Mistake::Continuation);
     }
 
-    /// Hands the words to `run`; `text` is what begins with the command.
+    /// Passes the words to `run`; `text` begins with the command.
     pub fn run(
         &self,
         text: &[u8],

@@ -1,4 +1,4 @@
-//! What describes endpoints, and what cannot be together.
+//! What describes endpoints, and which combinations are invalid.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -6,11 +6,11 @@ use super::given::Given;
 pub use super::prefix::{Family, Prefix};
 use crate::error::{Error, Result};
 
-/// What the kernel changes of an endpoint as it stands.
+/// The flags that the kernel can change in place.
 pub const CHANGEABLE: EndpointFlags =
     EndpointFlags(EndpointFlags::BACKUP.0 | EndpointFlags::FULLMESH.0);
 
-/// What no endpoint of ours can be.
+/// Refuses what a user cannot make an endpoint.
 pub fn check_made(given: &Given) -> Result<()> {
     if given.set.contains(EndpointFlags::IMPLICIT) {
         let why = "only the kernel makes implicit endpoints";
@@ -19,7 +19,7 @@ pub fn check_made(given: &Given) -> Result<()> {
     Ok(())
 }
 
-/// What a new endpoint cannot be, beyond what the parser sees word by word.
+/// Refuses what a new endpoint cannot be, beyond what the parser sees word by word.
 pub fn check_new(given: &Given) -> Result<()> {
     if given.id() == Some(0) {
         return Err(Error::invalid("ID", "cannot be 0"));
@@ -33,7 +33,7 @@ pub fn check_new(given: &Given) -> Result<()> {
     Ok(())
 }
 
-/// Combinations that every kernel refuses.
+/// Refuses combinations that no kernel accepts.
 pub fn check_whole(flags: EndpointFlags, port: u16) -> Result<()> {
     if flags.contains(EndpointFlags::SIGNAL | EndpointFlags::FULLMESH) {
         let why = "flags mustn't have both signal and fullmesh";

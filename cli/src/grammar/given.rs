@@ -1,4 +1,4 @@
-//! What a keyword list says: one form for all commands.
+//! The values of a keyword list: one form for all commands.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,12 +6,11 @@ use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 use super::prefix::{Family, Prefix};
 
-/// What a keyword sets: a bit of [`Given::bits`], and where there is a value, its
-/// place.
+/// What a keyword sets: a bit of [`Given::bits`], and the place of its value if it has one.
 pub mod slot {
     use mptcp_codec::mptcp::Limits;
 
-    // What a command may need comes first.
+    // Those that a command may require come first.
     /// `token T`; 0 for `token none`.
     pub const TOKEN: u8 = 0;
     /// An address, on this side where there are two.
@@ -28,13 +27,13 @@ pub mod slot {
     pub const REMOTE_PORT: u8 = 6;
     /// `-4` or `-6`: that number.
     pub const FAMILY: u8 = 7;
-    /// The bits of a prefix in the place of an address.
+    /// The length of a prefix that was given as the address.
     pub const PREFIX: u8 = 8;
-    /// How many have a number in `Given`: a new one of those comes before this, and
-    /// those below go up by one.
+    /// How many have a number in `Given`: a new one of those comes before this, and the numbers
+    /// below rise by one.
     pub const NUMBERS: u8 = 9;
-    /// Where those of the limits begin, which follow each other by the kernel's
-    /// numbers, the first of which is 2.
+    /// Where those of the limits begin, in the order of the kernel's numbers, the first of which
+    /// is 2.
     pub const LIMITS: u8 = NUMBERS - 1;
     /// `add_addr_accepted N`.
     pub const ADD_ADDR_ACCEPTED: u8 = LIMITS + Limits::RCV_ADD_ADDRS as u8;
@@ -66,11 +65,11 @@ pub struct Given {
     pub(super) bits: u32,
     /// The limits.
     pub limits: Limits,
-    /// Those that are to be the kernel's maximum, a bit `1 << number` each.
+    /// The limits that are to be the kernel's maximum, a bit `1 << number` each.
     pub most: u32,
     /// Flags that were named.
     pub set: EndpointFlags,
-    /// Flags that were named with `no` in front.
+    /// Flags that were named with the prefix `no`.
     pub clear: EndpointFlags,
     pub(super) numbers: [u32; slot::NUMBERS as usize],
     // This side, the other side, either.
@@ -79,8 +78,7 @@ pub struct Given {
 
 impl Default for Given {
     fn default() -> Self {
-        // A constant is copied in one piece, where fields would be set one by
-        // one.
+        // A constant is copied in one piece; fields would be set one by one.
         const NOTHING: Given = Given {
             bits: 0,
             limits: Limits::EMPTY,
@@ -100,7 +98,7 @@ impl Given {
         self.bits == 0
     }
 
-    /// Whether this was given and nothing else.
+    /// Whether only this was given.
     pub fn is_only(&self, slot: u8) -> bool {
         self.bits == bit(slot)
     }
@@ -116,7 +114,7 @@ impl Given {
         self
     }
 
-    /// What is a number.
+    /// The number in a slot, if it was given.
     pub fn number(&self, slot: u8) -> Option<u32> {
         let number = *self.numbers.get(usize::from(slot))?;
         self.has(slot).then_some(number)
@@ -184,8 +182,7 @@ impl Given {
         self.has(slot::EITHER).then_some(self.addresses[2])
     }
 
-    /// Address and port of both sides, this one first; 0 where no port was
-    /// given.
+    /// Address and port of both sides, this one first; port 0 if none was given.
     pub fn ends(&self) -> [(Option<IpAddr>, u16); 2] {
         [
             (self.address(), self.port().unwrap_or(0)),
@@ -193,7 +190,7 @@ impl Given {
         ]
     }
 
-    /// The prefix that was given; an address alone is one of all its bits.
+    /// The prefix that was given; a single address counts as a prefix of all its bits.
     pub fn prefix(&self) -> Option<Prefix> {
         let address = self.address()?;
         let all = if address.is_ipv4() { 32 } else { 128 };

@@ -1,7 +1,7 @@
 //! The keywords of all commands: what each reads, what it sets, what it means.
 //!
-//! What an action takes stands in its words, as usage shows them; what a word
-//! means, here. The parser, help, suggestions and completions are made of both.
+//! The usage of an action lists the keywords that it takes; what they mean is declared here.
+//! The parser, help, suggestions and completions are all made from these two.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -13,9 +13,9 @@ use crate::text::{pieces, take_text};
 /// A word of a keyword list.
 #[derive(Debug)]
 pub struct Keyword {
-    /// The word; of a value that stands alone, what it is called.
+    /// The word; for a value that stands alone, the name of the value.
     pub name: &'static str,
-    /// What it means; before that what the value is called, where one follows.
+    /// What it means, after the name of the value if it has one.
     about: &'static str,
     /// What follows it.
     pub reads: Reads,
@@ -28,13 +28,13 @@ pub struct Keyword {
 pub enum Reads {
     /// Nothing: the word is all there is.
     Nothing,
-    /// Nothing: the word is a flag, or a value that stands alone.
+    /// Nothing: the word itself is a flag, or a value that stands alone.
     Itself,
     /// Nothing: the word ends with the number of an address family.
     Family,
-    /// An address; given twice, the last counts.
+    /// An address; if given twice, the last one counts.
     Address,
-    /// An address that ports may follow, given once.
+    /// An address that a port may follow, given once.
     End,
     /// A token.
     Token,
@@ -274,7 +274,7 @@ impl Reads {
     }
 }
 
-/// The keyword that a word is: written out, or one with a value that begins so.
+/// The keyword that a word stands for: in full or, if it has a value, abbreviated.
 #[inline(never)]
 pub fn find(keywords: &'static [Keyword], word: &str) -> Option<&'static Keyword> {
     let mut found = None;
@@ -296,9 +296,8 @@ pub fn find(keywords: &'static [Keyword], word: &str) -> Option<&'static Keyword
     found
 }
 
-/// Hands out each word that may stand where usage says `words`: those written
-/// small, and for FLAG all flags that a user may set, with `[no]` in front both
-/// ways.
+/// Passes on each word that usage `words` allows: those in lower case, and for FLAG all flags
+/// that a user may set, for [no]FLAG with and without `no`.
 pub fn each(words: &str, offer: &mut dyn FnMut(&str, &str)) {
     for word in pieces(words) {
         if word.ends_with("FLAG") {
@@ -316,7 +315,7 @@ pub fn each(words: &str, offer: &mut dyn FnMut(&str, &str)) {
     }
 }
 
-/// Whether a piece of usage is written as it stands.
+/// Whether a word of usage is to be written literally.
 fn is_word(word: &str) -> bool {
     match word.as_bytes() {
         [b'-', _] => true,
@@ -324,14 +323,13 @@ fn is_word(word: &str) -> bool {
     }
 }
 
-/// Offers them to who looks for the one that was meant.
+/// Offers them as candidates for a misspelt word.
 pub fn offer(words: &str, near: &mut Near) {
     each(words, &mut |no, word| near.offer_with(no, word));
 }
 
 impl Keyword {
-    /// What the value is called that follows, empty where there is none, and what
-    /// the keyword means.
+    /// The name of its value, empty if it has none, and what the keyword means.
     pub fn explained(&self) -> (&'static str, &'static str) {
         let mut about = self.about;
         let mut value = "";
@@ -341,7 +339,7 @@ impl Keyword {
         (value, about)
     }
 
-    /// Whether usage that says `words` allows it.
+    /// Whether usage `words` allows it.
     pub fn is_in(&self, words: &str) -> bool {
         let mut found = false;
         each(words, &mut |no, word| {

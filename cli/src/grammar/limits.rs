@@ -27,7 +27,7 @@ pub fn with(limits: Limits, number: u16, value: u32) -> Limits {
     }
 }
 
-/// What is in `more`, and what else is in `limits`.
+/// `limits`, overridden by what `more` has.
 pub fn over(mut limits: Limits, more: &Limits) -> Limits {
     for (_, number, value) in &each(more) {
         if let Some(value) = value {
@@ -37,8 +37,7 @@ pub fn over(mut limits: Limits, more: &Limits) -> Limits {
     limits
 }
 
-/// The same with the kernel's maximum for those that are in `which`, a bit
-/// `1 << number` each.
+/// The same with the kernel's maximum for those in `which`, a bit `1 << number` each.
 pub fn with_most(mut limits: Limits, which: u32, maximum: u32) -> Limits {
     for number in &[Limits::RCV_ADD_ADDRS, Limits::SUBFLOWS] {
         if which & 1 << *number != 0 {
@@ -48,7 +47,7 @@ pub fn with_most(mut limits: Limits, which: u32, maximum: u32) -> Limits {
     limits
 }
 
-/// That limits are to be set, and none was given.
+/// No limit to set was given.
 pub fn nothing_to_set() -> Error {
     Error::new(
         Kind::Usage,
@@ -62,8 +61,8 @@ mod tests {
     use super::super::{keyword, parse, slot, Given, Takes};
     use super::*;
 
-    /// A limit that is forgotten here, in the keywords or in [`WORDS`] cannot be set, and
-    /// is lost by `save` and `apply`.
+    /// A limit that is forgotten here, in the keywords or in [`WORDS`] cannot be set, and `save`
+    /// and `apply` lose it.
     #[test]
     fn every_limit_of_the_kernel_can_be_set() {
         let takes = Takes::of(WORDS, keyword::LIMITS);

@@ -1,4 +1,4 @@
-//! Keyword lists: words to values. Knows no netlink.
+//! Keyword lists: from words to values, without netlink.
 
 pub mod batch;
 pub mod endpoint;

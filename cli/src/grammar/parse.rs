@@ -1,8 +1,8 @@
 //! The one reader of keyword lists.
 //!
-//! The words of a command come in any order; keywords that take a value may
-//! be shortened, flags may not; of a keyword that is there twice the last
-//! counts, as with `ip`. Errors name the word at fault.
+//! The words of a command come in any order; keywords with a value may be abbreviated, flags
+//! may not; if a keyword is given twice, the last one counts, as with `ip`. Errors name the
+//! word at fault.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -15,9 +15,8 @@ use super::value::{address, interface_name, token};
 use crate::error::{Error, Result};
 use crate::text::{find, parse_number};
 
-/// Reads words: `keywords` says what each means, `takes` which of them may and
-/// must be given. `index_of` finds the index of a valid interface name, or says
-/// what is wrong with it.
+/// Reads words: `keywords` says what each means, `takes` which of them may and must be given.
+/// `index_of` finds the index of a valid interface name, or returns what is wrong with it.
 #[inline(never)]
 pub fn parse(
     words: &[&str],
@@ -27,7 +26,7 @@ pub fn parse(
     index_of: &mut dyn FnMut(&str) -> Result<u32>,
 ) -> Result<()> {
     let mut words = words.iter();
-    // The end of a path that was named last.
+    // The end of a path that was given last.
     let mut end = slot::ADDRESS;
     // What is wrong, and with which word.
     let (word, why) = loop {
@@ -39,7 +38,7 @@ pub fn parse(
         };
         let word = *word;
         let (mut flag, mut keyword) = (None, None);
-        // An address, mostly.
+        // What begins with a digit is usually an address.
         if !matches!(word.as_bytes(), [b'0'..=b'9', ..]) {
             if takes.allows(slot::FLAGS) || takes.needs(slot::TOKEN) {
                 flag = self::flag(word.as_bytes(), takes);
@@ -144,8 +143,8 @@ pub fn parse(
 /// Of what may be given once.
 const SECOND: &str = "there is an address already";
 
-/// A flag by its whole name, and whether `no` stands in front: with those that
-/// iproute2 knows everywhere, as it takes that, with others where `takes` says.
+/// A flag by its full name, and whether it has the prefix `no`: allowed everywhere for those
+/// where iproute2 allows it, for others only if `takes` says so.
 fn flag(word: &[u8], takes: Takes) -> Option<(EndpointFlags, bool)> {
     let (name, no) = match word {
         [b'n', b'o', name @ ..] => (name, true),
@@ -190,7 +189,7 @@ impl Given {
         Ok(if address.is_ipv4() { 32 } else { 128 })
     }
 
-    /// Takes a limit; `max` is the kernel's maximum. What is neither is none.
+    /// Takes a limit; `max` is the kernel's maximum. `None` for anything else.
     #[inline(never)]
     fn take_limit(&mut self, sets: u8, word: &str) -> Option<u32> {
         let number = u16::from(sets - slot::LIMITS);

@@ -1,4 +1,4 @@
-//! Which addresses: their families and prefixes.
+//! Sets of addresses: families and prefixes.
 
 use std::net::IpAddr;
 
@@ -14,12 +14,12 @@ pub enum Family {
     V6,
 }
 
-/// The addresses that begin with the same bits.
+/// The addresses that share their first bits.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Prefix {
     /// One of them.
     pub address: IpAddr,
-    /// How many bits.
+    /// How many bits they share.
     pub bits: u8,
 }
 

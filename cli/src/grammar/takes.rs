@@ -1,5 +1,4 @@
-//! Which keywords a command takes: read from its words, as usage shows them, by
-//! the compiler.
+//! Which keywords a command takes, read from its usage at compile time.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -7,20 +6,20 @@ use super::given::{bit, slot};
 use super::keyword::Keyword;
 use crate::built;
 
-/// What may be given, and what must be.
+/// The keywords that may be given, and those that must be.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Takes(u32);
 
 /// An address may stand alone.
 const BARE: u32 = 1 << 22;
-/// All flags may have `no` in front.
+/// All flags may have the prefix `no`.
 const NO: u32 = 1 << 23;
-/// Where the bits of those slots begin that must be given.
+/// Where the bits of required slots begin.
 const NEEDED: u32 = 24;
-/// Below those bits is one for each slot.
+/// The bits below are one for each slot.
 const _: () = assert!(bit(slot::COUNT) <= BARE);
 
-/// What a command of this build can take, so that nothing else is looked for.
+/// What commands of this build can take, so that nothing else is looked for.
 const BUILT: u32 = {
     let mut built = u32::MAX;
     if !built::STATE {
@@ -39,8 +38,8 @@ impl Takes {
     /// No keywords at all.
     pub const NOTHING: Self = Self(0);
 
-    /// What usage of these words takes. A lower-case word that is neither a
-    /// keyword nor a flag does not compile.
+    /// What a command with this usage takes. A lower-case word that is neither a keyword nor a
+    /// flag does not compile.
     pub const fn of(words: &str, keywords: &[Keyword]) -> Self {
         let words = words.as_bytes();
         let mut takes = 0;
@@ -86,7 +85,7 @@ impl Takes {
                     if word[0].is_ascii_uppercase() {
                         takes |= BARE;
                     }
-                    // Only selected: so may be those without a flag.
+                    // It only selects: then endpoints without a flag can be selected too.
                     if equal(word, b"implicit") {
                         takes |= NO;
                     }
@@ -97,7 +96,7 @@ impl Takes {
         Self(takes)
     }
 
-    /// What either takes.
+    /// What either of them takes.
     pub const fn and(self, more: Self) -> Self {
         Self(self.0 | more.0)
     }
@@ -112,7 +111,7 @@ impl Takes {
         self.0 & BARE != 0
     }
 
-    /// Whether all flags may have `no` in front.
+    /// Whether all flags may have the prefix `no`.
     pub const fn allows_no(self) -> bool {
         self.0 & NO != 0
     }
@@ -122,13 +121,13 @@ impl Takes {
         self.0 & (bit(slot) & BUILT) << NEEDED != 0
     }
 
-    /// Whether the words choose among what is present: also what names an
-    /// interface that is gone.
+    /// Whether the words select among what is present, which may name an interface that no
+    /// longer exists.
     pub const fn selects(self) -> bool {
         self.allows(slot::FAMILY)
     }
 
-    /// What of it is missing among those bits that are given.
+    /// What is required and missing from the given bits.
     pub(super) fn missing(self, given: u32) -> Option<&'static str> {
         let missing = self.0 >> NEEDED & BUILT & !given;
         Some(match missing.trailing_zeros() as u8 {
@@ -156,7 +155,7 @@ const fn equal(one: &[u8], other: &[u8]) -> bool {
     true
 }
 
-/// Whether a word is a flag of the kernel's.
+/// Whether a word is a flag of the kernel.
 const fn is_flag(word: &[u8]) -> bool {
     let mut at = 0;
     while at < EndpointFlags::NAMES.len() {

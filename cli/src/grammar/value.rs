@@ -9,7 +9,7 @@ use crate::text::{find, parse_digit, parse_number};
 /// `5`, `.5`, `2.125`: seconds with at most three digits after the point.
 pub fn milliseconds(word: &str) -> Option<u64> {
     let mut value: u64 = 0;
-    // How many digits may still come after the point.
+    // How many more digits may come after the point.
     let mut places: u32 = 3;
     let (mut point, mut digits) = (false, false);
     for byte in word.bytes() {
@@ -29,7 +29,7 @@ pub fn milliseconds(word: &str) -> Option<u64> {
     digits.then_some(value)
 }
 
-/// How often: from 1 on.
+/// How often: at least once.
 pub fn count(word: &str) -> Option<u64> {
     parse_number(word).filter(|count| *count > 0).map(u64::from)
 }
@@ -37,12 +37,12 @@ pub fn count(word: &str) -> Option<u64> {
 /// What [`interval`] takes.
 pub const INTERVALS: &str = "0.001 to 2147483 seconds";
 
-/// The time from one look to the next, in milliseconds: no longer than poll can wait.
+/// The time from one look to the next, in milliseconds; no longer than poll can wait.
 pub fn interval(word: &str) -> Option<u64> {
     milliseconds(word).filter(|time| matches!(time, 1..=0x7fff_ffff))
 }
 
-/// Reads the value of an option, where it is given.
+/// Reads the value of an option, if it was given.
 pub fn option(
     word: Option<&str>,
     read: fn(&str) -> Option<u64>,
@@ -55,13 +55,13 @@ pub fn option(
     Ok(())
 }
 
-/// A token as `monitor` and `ss` print it: hexadecimal, `0x` in front or not.
+/// A token as `monitor` and `ss` print it: hexadecimal, with or without `0x`.
 pub fn token(word: &str) -> Option<u32> {
     let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
     let digits = digits.unwrap_or(word);
     let mut value: u32 = 0;
     for byte in digits.bytes() {
-        // Leading zeros are padding; anything that does not fit is no token.
+        // Leading zeros are padding; anything that does not fit is not a token.
         if value >> 28 != 0 {
             return None;
         }
@@ -70,7 +70,7 @@ pub fn token(word: &str) -> Option<u32> {
     (!digits.is_empty()).then_some(value)
 }
 
-/// An address, written out: `10` is not one, nor are names.
+/// An address in full: `10` is not one, nor are names.
 pub fn address(word: &str) -> Option<IpAddr> {
     let word = word.as_bytes();
     if find(word, b':') == word.len() {
@@ -103,8 +103,8 @@ fn ipv4(word: &[u8]) -> Option<[u8; 4]> {
     (at == 3 && digits > 0).then_some(octets)
 }
 
-/// Groups of up to four hexadecimal digits. `::` stands once for those that
-/// are 0, one at least; the last two may be written as an IPv4 address.
+/// Groups of up to four hexadecimal digits. `::` may stand once for one or more groups of 0;
+/// the last two may be written as an IPv4 address.
 #[inline(never)]
 fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
     let mut count = 0;
@@ -156,8 +156,8 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
     Some(())
 }
 
-/// Whether two addresses are one to the kernel, which takes an IPv4 address
-/// mapped into IPv6 for the address itself.
+/// Whether two addresses are the same to the kernel, which treats an IPv4-mapped IPv6 address
+/// as the IPv4 address.
 #[inline(never)]
 pub fn same(one: IpAddr, other: IpAddr) -> bool {
     key(one) == key(other)
@@ -173,11 +173,11 @@ pub fn interface_name(word: &str) -> bool {
         && !word.bytes().any(|b| b == b'/' || b == 0 || blank(b))
 }
 
-/// Whether `word` is `whole` or an initial part of it.
+/// Whether `word` is `whole` or a prefix of it.
 #[inline(never)]
 pub fn shortens(word: &str, whole: &str) -> bool {
     let (word, whole) = (word.as_bytes(), whole.as_bytes());
-    // Byte by byte: most words differ in the first.
+    // Byte by byte: most words differ in the first one.
     !word.is_empty() && word.len() <= whole.len() && word.iter().zip(whole).all(|(a, b)| a == b)
 }
 
@@ -264,8 +264,7 @@ mod tests {
         assert!(address("::ffff:1.2.3.4").is_some());
     }
 
-    /// Pieces put together at random: what the standard library takes for an
-    /// address is one, and nothing else.
+    /// Random strings: an address is exactly what the standard library takes for one.
     #[test]
     fn ipv6_addresses_are_those_of_the_standard_library() {
         let pieces = [

@@ -47,14 +47,14 @@ pub enum Presence {
     Up,
     /// Its interface is down.
     Down,
-    /// Its interface is up but not connected.
+    /// Its interface is up but has no carrier.
     NoCarrier,
-    /// The interface that it names has gone.
+    /// The interface that it names no longer exists.
     NoDevice,
     /// No interface has the address.
     #[default]
     NoAddress,
-    /// Another interface than the one it names has the address.
+    /// The address is on another interface than the one that it names.
     OtherDevice,
     /// No interface has the address, which is public and only announced, and
     /// this host is behind NAT.
@@ -81,7 +81,7 @@ impl Host {
         Self::default()
     }
 
-    /// Asks the kernel for all but the connections.
+    /// Asks the kernel for everything except the connections.
     #[inline(never)]
     pub fn read(&mut self, session: &mut Session) -> Result<()> {
         let path_manager = session.path_manager()?;
@@ -95,7 +95,7 @@ impl Host {
         Ok(())
     }
 
-    /// The name of an interface; `ifN` where it has gone, `unknown` for 0.
+    /// The name of an interface; `ifN` if it no longer exists, `unknown` for 0.
     pub fn name(&mut self, index: u32) -> &[u8] {
         self.places.names.known(index)
     }
@@ -112,7 +112,7 @@ impl Host {
         into.presence = self.presence(into);
     }
 
-    /// How an endpoint is.
+    /// The state of an endpoint's address.
     fn presence(&self, of: &Facts) -> Presence {
         let addresses = &self.places.addresses;
         let mut interfaces = self.interfaces.iter();
@@ -123,7 +123,7 @@ impl Host {
             _ => {}
         }
         if interface.is_none() || addresses.interface(of.key) == 0 {
-            // Peers may reach it by NAT, if it is only announced.
+            // If it is only announced, peers may reach it through NAT.
             let translated = !of.flags.contains(EndpointFlags::SUBFLOW)
                 && !is_private(of.key)
                 && addresses.has_private(of.key, of.bound);

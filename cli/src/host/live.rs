@@ -1,4 +1,4 @@
-//! What the connections of this moment show of each endpoint and each peer.
+//! What the current connections show about each endpoint and each peer.
 //!
 //! Sockets are counted as they are read, and nothing but counts is kept: for a
 //! subflow eight bytes, for a connection its token.
@@ -13,16 +13,15 @@ use crate::host::health::{Facts, Host, Presence};
 use crate::kernel::key::{is_ipv4, Key};
 use crate::kernel::{connections, Diagnostics};
 
-/// This many peers are told apart, and ports at which connections arrived.
+/// This many peers are told apart, and this many ports at which connections arrived.
 pub const PEERS: usize = 8;
-/// Uses of an endpoint: towards each peer, towards all others together, and
-/// towards all.
+/// Uses of an endpoint: towards each peer, all others together, and all together.
 const WIDTH: usize = PEERS + 2;
 /// The place of the last.
 const ALL_PEERS: usize = PEERS + 1;
 /// This many pairs of addresses are told apart; others are not looked at.
 const PATHS: usize = 255;
-/// A subflow whose data was sent again this often without an answer is stalled.
+/// A subflow is stalled if its data was retransmitted this often without an answer.
 const STALLED: u8 = 4;
 /// No endpoint, no path.
 const NONE: u8 = 255;
@@ -33,21 +32,20 @@ const NONE: u8 = 255;
 pub struct Place {
     pub address: Key,
     pub port: u16,
-    /// Connections, those that fell back too.
+    /// Connections, including those that fell back.
     pub connections: u32,
     /// Those that fell back to TCP.
     pub fallbacks: u32,
-    /// The socket takes IPv6 only (`IPV6_V6ONLY`).
+    /// The socket accepts IPv6 only (`IPV6_V6ONLY`).
     pub only_ipv6: bool,
-    /// The interface that it is bound to; 0 for none.
+    /// The interface that it is bound to, or 0.
     pub interface: u32,
 }
 
 impl Place {
-    /// Whether connections to this address, by this interface, arrive at the
-    /// socket that listens here.
+    /// Whether connections to this address through this interface reach the listening socket.
     pub fn hears(&self, address: Key, interface: u32) -> bool {
-        /// `::`, where IPv4 arrives too.
+        /// `::`, which accepts IPv4 too.
         const ALL: Key = 0;
         /// `0.0.0.0`.
         const ALL_IPV4: Key = 0xffff << 32;
@@ -62,7 +60,7 @@ impl Place {
     }
 }
 
-/// Two addresses between which this host opened subflows.
+/// A pair of addresses between which this host opened subflows.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Path {
     pub local: Key,
@@ -71,19 +69,17 @@ pub struct Path {
     pub port: u16,
     /// The mark of one of them, as far as the kernel shows it.
     pub mark: u32,
-    /// They are the first ones of their connections.
+    /// They are the first subflows of their connections.
     pub first: bool,
-    /// The place of the endpoint in the list that has the local address, 255 for
-    /// none.
+    /// The place in the list of the endpoint with the local address, or 255.
     pub endpoint: u8,
     /// Subflows that are established, in connections opened here.
     pub established: u32,
-    /// Those of them that no longer get answers: their data was sent again and
-    /// again.
+    /// Those of them that no longer get answers: their data is retransmitted again and again.
     pub stalled: u32,
-    /// Subflows whose SYN was sent again and is not answered.
+    /// Subflows whose SYN was retransmitted and is not answered.
     pub waiting: u32,
-    /// How often the SYN or the data was sent again, at most.
+    /// The maximum number of retransmissions of the SYN or the data.
     pub retransmits: u8,
 }
 
@@ -94,26 +90,25 @@ impl Path {
     }
 }
 
-/// What became of an endpoint in connections opened here that it can be used
-/// for: established, of its family, and with another address for the first
-/// subflow.
+/// How an endpoint is used by the connections opened here that could use it: established, of
+/// its family, and with another address for the first subflow.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Use {
     /// Connections with an established subflow from it.
     pub established: u32,
-    /// Connections whose subflow from it waits for the answer to its SYN, which
-    /// was sent again.
+    /// Connections whose subflow from it waits for the answer to its SYN, which was
+    /// retransmitted.
     pub waiting: u32,
-    /// How often it was sent again, at most.
+    /// The maximum number of its retransmissions.
     pub retransmits: u32,
-    /// Connections without a subflow from it, which may have one more.
+    /// Connections without a subflow from it that may have one more.
     pub missing: u32,
-    /// Of those, the ones that have not tried any address of this host.
+    /// Those of them that have not tried any address of this host.
     pub untried: u32,
-    /// Of those, the ones of which the kernel counts more subflows than there
-    /// are sockets: one has failed.
+    /// Those of them for which the kernel counts more subflows than there are sockets: one has
+    /// failed.
     pub failed: u32,
-    /// Connections without a subflow from it, which have all that they may.
+    /// Connections without a subflow from it that have all the subflows they may.
     pub full: u32,
 }
 
@@ -130,7 +125,7 @@ impl Use {
     }
 }
 
-/// An endpoint, and what became of it.
+/// An endpoint and how it is used.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Row {
     /// What is known of it.
@@ -139,15 +134,14 @@ pub struct Row {
     pub explained: bool,
     /// The kernel can open subflows from it.
     wanted: bool,
-    /// Further subflows at it, of connections accepted here.
+    /// Further subflows to it of connections accepted here.
     pub served: u32,
-    /// Towards each peer, all others, and all.
+    /// Towards each peer, all others together, and all together.
     uses: [Use; WIDTH],
 }
 
 impl Row {
-    /// What became of it towards each peer; the last one stands for all the
-    /// others.
+    /// Its uses towards each peer; the last one stands for all others together.
     pub fn uses(&self) -> &[Use] {
         self.uses.get(..ALL_PEERS).unwrap_or_default()
     }
@@ -158,8 +152,8 @@ impl Row {
     }
 }
 
-/// A subflow as it is kept, so that sorting brings those of a connection
-/// together: token, endpoint, path, retransmits, and what is in [`bit`].
+/// A subflow as it is kept: token, endpoint, path, retransmits and the bits of [`bit`], so that
+/// sorting groups them by connection.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen(u64);
 
@@ -168,7 +162,7 @@ mod bit {
     pub const ALIVE: u8 = 1;
     pub const SYN_SENT: u8 = 2;
     pub const JOINED: u8 = 4;
-    /// It joined a connection by the wish of this host.
+    /// This host made it join a connection.
     pub const OPENED: u8 = 8;
     /// The first one, of a connection opened here.
     pub const CLIENT: u8 = 16;
@@ -176,7 +170,7 @@ mod bit {
     pub const SERVER: u8 = 32;
     /// Its handshake is over: more subflows may be opened.
     pub const READY: u8 = 64;
-    /// Its data gets no answers.
+    /// Its data is not acknowledged.
     pub const STALLED: u8 = 128;
 }
 
@@ -213,22 +207,22 @@ impl Seen {
     }
 }
 
-/// Counts of what there is. They come first, where shorter instructions reach them.
+/// Counts. They come first, where shorter instructions reach them.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Live {
     /// Connections opened here, and those of them with further subflows.
     pub opened: u32,
     pub opened_joined: u32,
-    /// Connections accepted here, those of them with further subflows, and with
-    /// as many as they may have.
+    /// Connections accepted here, those of them with further subflows, and those with as many as
+    /// they may have.
     pub accepted: u32,
     pub accepted_joined: u32,
     pub accepted_full: u32,
-    /// Those of which one subflow gets no answers, and another one does.
+    /// Those with one subflow that gets no answers and another that does.
     pub accepted_stalled: u32,
-    /// Connections opened here without further subflows of which the kernel
-    /// accepted an announced address.
+    /// Connections opened here without further subflows, for which the kernel accepted an announced
+    /// address.
     pub refused: u32,
     /// Connections accepted here to which not all addresses were announced, the
     /// number of announcements, and how many there should be.
@@ -238,37 +232,35 @@ pub struct Live {
     /// Connections that fell back to TCP, with a token and without.
     pub fallbacks: u32,
     pub without_token: u32,
-    /// Connections opened here that have all the subflows that they may, of more
-    /// that endpoints with the flag fullmesh could open to the addresses that
-    /// the peer announced; and how many those are, at most.
+    /// Connections opened here that have all the subflows they may, though endpoints with the flag
+    /// fullmesh could open more to the addresses that the peer announced; and the most that
+    /// they could open.
     pub crowded: u32,
     pub wanted: u32,
     /// Connections of this host to itself.
     pub own: u32,
-    /// Connections opened here without further subflows, and with endpoints of
-    /// the other family only; the peer of one of them.
+    /// Connections opened here without further subflows for which there are only endpoints of the
+    /// other family; and the peer of one of them.
     pub other_family: u32,
     pub of_other_family: Key,
-    /// Some subflow may be answered, or opened, in a moment.
+    /// Some subflow may yet be answered or opened within a moment.
     pub unsettled: bool,
-    /// The kernel kept the subflows from this reader.
+    /// The kernel hid the subflows from this reader.
     pub hidden: bool,
     again: bool,
     /// A row for each endpoint.
     pub rows: Vec<Row>,
     /// Pairs of addresses.
     pub paths: Vec<Path>,
-    /// Hosts that connections were opened to; not this host itself.
+    /// Hosts that connections were opened to, except this host itself.
     pub peers: Vec<Place>,
-    /// A host of each family that connections were accepted from, IPv6 first; 0
-    /// for none.
+    /// A host of each family that connections were accepted from, IPv6 first, or 0.
     pub clients: [Key; 2],
-    /// Where those connections arrived, each port once.
+    /// Where those connections arrived, one entry a port.
     pub served: Vec<Place>,
     /// Listening sockets of MPTCP that others can reach.
     pub listeners: Vec<Place>,
-    // Tokens of the connections opened here; those of the look before, if there
-    // was one, ascending.
+    // Tokens of the connections opened here; those of the previous look, if any, ascending.
     tokens: Vec<Seen>,
     known: Vec<Seen>,
 }
@@ -280,8 +272,8 @@ impl Live {
         Self::default()
     }
 
-    /// Looks at everything. The second time, only connections that the first
-    /// look saw lack subflows: others had no time to open them.
+    /// Looks at everything. The second time, only connections that the first look saw can lack
+    /// subflows: others had no time to open them.
     pub fn look(&mut self, diagnostics: &mut Diagnostics, host: &mut Host) -> Result<()> {
         let known = core::mem::take(&mut self.tokens);
         let again = !self.rows.is_empty() || !known.is_empty();
@@ -308,8 +300,7 @@ impl Live {
         let listening = States::LISTEN;
         dump(diagnostics, Protocol::Mptcp, listening, &mut |socket| {
             let [here, _] = socket.ends();
-            // Where the kernel listens itself, for an endpoint with a port, the
-            // socket shows no port.
+            // The kernel's own socket, for an endpoint with a port, shows no port.
             if here.port != 0 && !is_loopback(here.number) {
                 self.listeners.push(Place {
                     address: here.number,
@@ -323,8 +314,8 @@ impl Live {
         })
     }
 
-    /// Whether an established further subflow uses the endpoint at this place, in
-    /// whichever direction it was opened.
+    /// Whether an established further subflow uses the endpoint at this place, whichever side
+    /// opened it.
     pub fn is_used(&self, at: usize) -> bool {
         let row = self.rows.get(at);
         let used = |row: &Row| row.served > 0 || row.all_uses().established > 0;
@@ -379,7 +370,7 @@ impl Live {
             let of = &row.facts;
             if of.key == local.number && (endpoint == NONE || of.id == id || of.port == local.port)
             {
-                // Each has an id of its own, a byte that is not 0.
+                // Each has an id of its own, which is a byte other than 0.
                 endpoint = at as u8;
             }
         }
@@ -441,7 +432,7 @@ impl Live {
         let has = info.subflows().unwrap_or(0);
         let room = has < may_have;
         let fallback = info.is_fallback() && !starts;
-        // Where the first one is gone, those that were opened here show it.
+        // If the first one is gone, those opened here show it.
         let opened = is_any(bit::CLIENT) || is_any(bit::OPENED) && !is_any(bit::SERVER);
         if starts || opened && !fallback {
             for seen in subflows {
@@ -540,11 +531,10 @@ impl Live {
         }
     }
 
-    /// Counts a connection opened here to this peer, or does not (`None`), with each
-    /// endpoint that it can use; `lacks` is what one counts that it has no subflow
-    /// from. Returns how many further subflows the endpoints can open where the peer
-    /// announced this many addresses, 0 where none has the flag fullmesh; `None`
-    /// where none is of its family.
+    /// Counts a connection opened here to this peer (`None`: does not count it) at each endpoint
+    /// that it can use; `lacks` is what is counted at those that it has no subflow from. Returns
+    /// how many further subflows the endpoints can open if the peer announced this many
+    /// addresses, 0 if none has the flag fullmesh; `None` if none is of its family.
     fn endpoints(
         &mut self,
         subflows: &[Seen],
@@ -600,8 +590,8 @@ impl Live {
     }
 }
 
-/// The place in a list of the host with this address, or of the port, which has
-/// a connection more; of those that the list has no room for [`PEERS`].
+/// The place in a list of the host with this address, or of the port, which gets one more
+/// connection; [`PEERS`] if the list has no room for it.
 fn place(list: &mut Vec<Place>, address: Key, port: u16, by_port: bool) -> usize {
     let mut places = list.iter();
     let known = places.position(|one| match by_port {
@@ -641,10 +631,10 @@ pub fn is_loopback(address: Key) -> bool {
     address == 1 || address >> 24 == 0x00ff_ff7f
 }
 
-/// Everything that is connected, connections that were broken off too.
+/// Everything that is connected, including connections that were aborted.
 const CONNECTED: States = States::CONNECTED.or(States::CLOSED);
 
-/// Hands the sockets of a protocol in these states to `each`.
+/// Passes the sockets of a protocol in these states to `each`.
 fn dump(
     diagnostics: &mut Diagnostics,
     protocol: Protocol,
@@ -654,8 +644,7 @@ fn dump(
     connections::dump(diagnostics, protocol, states, &Filter::ANY, 0, each)
 }
 
-/// Where sockets of plain TCP listen for other hosts: how many do, and at which port
-/// one of them does.
+/// Sockets of plain TCP that listen for other hosts: how many, and the port of one of them.
 pub fn plain_listeners(
     diagnostics: &mut Diagnostics,
     count: &mut u32,

@@ -9,8 +9,7 @@ use crate::kernel::connections::Subflow;
 use crate::kernel::key::{address, is_ipv4, is_unique_local, key_of, Key};
 use crate::kernel::{Names, PathManager, RouteSocket};
 
-/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or is valid on
-/// its link only.
+/// Whether an address is one of RFC 1918, RFC 6598 or RFC 4193, or link-local.
 pub fn is_private(address: Key) -> bool {
     if !is_ipv4(address) {
         return is_unique_local(address) || is_link_local(address);
@@ -28,13 +27,12 @@ pub fn is_link_local(address: Key) -> bool {
     address >> 118 == 0xfe80 >> 6
 }
 
-/// Addresses with the index of the interface that they are on, each of several
-/// that have it.
+/// Addresses with the index of their interface, once for each interface that has the address.
 #[derive(Debug, Default)]
 pub struct Addresses(Vec<(Key, u32)>);
 
 impl Addresses {
-    /// Adds those that there are now. Those that have gone stay.
+    /// Adds the current ones. Those that no longer exist stay.
     pub fn read(&mut self, routes: &mut RouteSocket) -> Result<()> {
         // The kernel shows each once.
         let before = self.0.len();
@@ -47,8 +45,8 @@ impl Addresses {
         })
     }
 
-    /// The interface that has this address, of several the first by index; 0
-    /// where none does.
+    /// The interface that has this address, the first by index if there are several; 0 if there is
+    /// none.
     pub fn interface(&self, address: Key) -> u32 {
         let mut found = 0;
         for (here, index) in &self.0 {
@@ -59,7 +57,7 @@ impl Addresses {
         found
     }
 
-    /// The interface that has this address; 0 where none does, or several do.
+    /// The interface that has this address; 0 if none or several do.
     pub fn only_interface(&self, address: Key) -> u32 {
         let (mut found, mut count) = (0, 0);
         for (here, index) in &self.0 {
@@ -73,8 +71,8 @@ impl Addresses {
         }
     }
 
-    /// Whether an interface has a private address of the family of this one:
-    /// the one with this index, if it is not 0.
+    /// Whether an interface has a private address of the same family as this one; only the
+    /// interface with this index counts, unless it is 0.
     pub fn has_private(&self, like: Key, index: u32) -> bool {
         let mut found = false;
         for (address, on) in &self.0 {
@@ -84,8 +82,8 @@ impl Addresses {
         found
     }
 
-    /// The first public address of a family that an interface has, or its first
-    /// unique local one; 0 where it has none.
+    /// The first public address of a family on an interface, or else the first unique local one, or
+    /// else 0.
     pub fn global(&self, ipv4: bool, index: u32) -> Key {
         let mut found = 0;
         for (address, on) in &self.0 {
@@ -113,20 +111,18 @@ struct Output {
     index: u32,
 }
 
-/// The addresses and endpoints of a namespace, and names of interfaces as they
-/// are asked for.
+/// The addresses and endpoints of a namespace, and names of interfaces as they are needed.
 #[derive(Debug, Default)]
 pub struct Places {
-    /// Where they were asked for.
+    /// The socket that they were read from.
     pub routes: Option<RouteSocket>,
     /// All addresses.
     pub addresses: Addresses,
     /// All endpoints.
     pub endpoints: Vec<Endpoint>,
-    // Their addresses, which are compared with each subflow's.
+    // Their addresses, which are compared with that of each subflow.
     keys: Vec<Key>,
-    // Interfaces by which packets are routed: those asked for lately, by both
-    // addresses and ports.
+    // Interfaces through which packets are routed: recent look-ups, by both addresses and ports.
     outputs: Vec<Output>,
     looked_up: usize,
     /// Names that are known.
@@ -134,7 +130,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Asks the kernel, anew.
+    /// Asks the kernel again.
     pub fn read(&mut self, path_manager: &mut PathManager) -> Result<()> {
         match path_manager.endpoints(&mut self.endpoints) {
             // Some kernels do not show them to everybody.
@@ -155,8 +151,7 @@ impl Places {
         self.addresses.read(routes)
     }
 
-    /// The interface of an endpoint: that which it names, or that has its
-    /// address; 0 where there is none.
+    /// The interface of an endpoint: the one that it names, or that has its address, or 0.
     pub fn of_endpoint(&self, endpoint: &Endpoint) -> u32 {
         match endpoint.if_idx() {
             None | Some(0) => self.addresses.interface(key_of(endpoint)),
@@ -164,15 +159,14 @@ impl Places {
         }
     }
 
-    /// The interface that a subflow uses: the one that its socket is bound to, or
-    /// by which the kernel routes its packets. If there is no route, or the only
-    /// interface that has its address is down, that one; 0 where it is unknown.
+    /// The interface that a subflow uses: the one that its socket is bound to, or through which the
+    /// kernel routes its packets. Without a route, or if the only interface with its address is
+    /// down, the interface with its address; 0 if unknown.
     pub fn interface(&mut self, subflow: &Subflow) -> u32 {
         self.interface_of(&subflow.ends(), subflow.interface, subflow.mark)
     }
 
-    /// The same of a socket with these ends, bound to this interface or to none
-    /// (0).
+    /// The same for a socket with these ends, bound to this interface or to none (0).
     pub fn interface_of(&mut self, ends: &[End; 2], bound: u32, mark: u32) -> u32 {
         match bound {
             0 => self.output(ends, mark),
@@ -180,18 +174,17 @@ impl Places {
         }
     }
 
-    /// The id of the endpoint that a subflow belongs to, 0 for none.
+    /// The id of the endpoint that a subflow belongs to, or 0.
     pub fn endpoint(&self, subflow: &Subflow) -> u8 {
         let [local, _] = subflow.addresses;
         self.endpoint_of(local, subflow.local_id())
     }
 
-    /// The same of a socket with this local address and its id.
+    /// The same for a socket with this local address and its id.
     pub fn endpoint_of(&self, local: Key, id: Option<u8>) -> u8 {
         let mut found: Option<&Endpoint> = None;
         for (endpoint, key) in self.endpoints.iter().zip(&self.keys) {
-            // The first subflow has the id 0, whichever endpoint has its
-            // address.
+            // The first subflow has the id 0, whichever endpoint has its address.
             if *key == local && (found.is_none() || endpoint.id() == id) {
                 found = Some(endpoint);
             }
@@ -199,14 +192,14 @@ impl Places {
         found.and_then(|endpoint| endpoint.id()).unwrap_or(0)
     }
 
-    /// By which interface the kernel routes the packets of a subflow.
+    /// The interface through which the kernel routes the packets of a subflow.
     fn output(&mut self, ends: &[End; 2], mark: u32) -> u32 {
         const TCP: u8 = 6;
         // A power of two: on most hosts each subflow is looked up once then.
         const SLOTS: usize = 64;
         let [local, remote] = ends;
-        // Rules and the choice among several next hops may depend on ports.
-        // Where there are many subflows, those to one service share a look-up.
+        // Rules and the choice among several next hops may depend on ports. With many subflows, those
+        // to the same service share a look-up.
         let mut ports = [local.port, remote.port];
         if self.looked_up >= SLOTS {
             ports = [0, local.port.min(remote.port)];
@@ -228,8 +221,8 @@ impl Places {
             .with_source_port(local.port)
             .with_destination_port(remote.port)
             .with_mark(mark);
-        // Packets of a path that is cut leave by another one, if any: the
-        // subflow still is one of the interface that has its address.
+        // Packets of a path that is cut leave through another one, if any, but the subflow still
+        // belongs to the interface that has its address.
         let mut index = self.addresses.only_interface(local.number);
         if let Some(routes) = &mut self.routes {
             if let Ok(Some(way)) = routes.way(&lookup) {
@@ -253,7 +246,7 @@ impl Places {
         index
     }
 
-    /// The name of an interface; `ifN` where it has gone.
+    /// The name of an interface; `ifN` if it no longer exists.
     pub fn name(&mut self, path_manager: &mut PathManager, index: u32) -> &[u8] {
         self.names.get(path_manager.fd(), index)
     }
