@@ -194,7 +194,8 @@ options! {
         /// leave backup and fullmesh alone where others changed them
         #[argh(switch)]
         pub keep_flags: bool if "state",
-        /// wait this long for MPTCP, the interfaces and addresses named; then apply what there is
+        /// wait this long for MPTCP, the interfaces and addresses named; then apply what
+        /// there is
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
         pub wait: Option<&'static str> if "state",
         /// call this program before an endpoint is added and after one is gone

@@ -1543,7 +1543,8 @@ impl Memory {
         self.take(at, layout.size())
     }
 
-    /// The list of freed blocks for this many bytes, and the size of each; none for large blocks.
+    /// The list of freed blocks for this many bytes, and the size of each; none for large
+    /// blocks.
     fn list(&self, size: usize) -> Option<(&Cell<*mut u8>, usize)> {
         let bits = usize::BITS - (size.max(LEAST) - 1).leading_zeros();
         Some((self.freed.get(bits as usize)?, 1 << bits))

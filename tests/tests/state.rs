@@ -1213,7 +1213,8 @@ fn replace_refuses_invalid_endpoints_and_changes_nothing() {
         ("10.0.0.1 signal fullmesh", 255),
         ("10.0.0.1 port 80 signal subflow", 255),
         ("10.0.0.1 dev nope", 255),
-        // Deleted, refused and restored: the kernel cannot listen at an address that is not local.
+        // Deleted, refused and restored: the kernel cannot listen at an address that is not
+        // local.
         ("10.0.0.1 id 4 implicit", 255),
         ("192.0.2.7 id 4 port 80 signal", 2),
     ] {

@@ -343,7 +343,8 @@ fn sighup_reloads_the_file_and_a_bad_one_changes_nothing() {
     expect(&["10.0.0.1 id 1 subflow"]);
     let complaints = |count: usize| {
         until("a complaint", || {
-            // Standard error is read only when the program ends; until then its writes are counted.
+            // Standard error is read only when the program ends; until then its writes are
+            // counted.
             let written = watch.proc("io");
             let calls = written
                 .lines()

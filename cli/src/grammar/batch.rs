@@ -59,8 +59,8 @@ const HIGHEST: u8 = b'\'';
 pub struct Line {
     // Where each word begins (lower half) and ends (upper half).
     spans: Vec<u64>,
-    // The last word continues on the next line: its quote, or 0, and where it begins and ends so
-    // far.
+    // The last word continues on the next line: its quote, or 0, and where it begins and
+    // ends so far.
     open: Option<u8>,
     begun: [usize; 2],
     mistake: Option<Mistake>,
@@ -91,9 +91,9 @@ impl Line {
         }
     }
 
-    /// Adds the line that begins at `at`; `text` begins with the command. Returns where the next
-    /// line begins, and whether it belongs to the same command, which it does not after a
-    /// comment.
+    /// Adds the line that begins at `at`; `text` begins with the command. Returns where the
+    /// next line begins, and whether it belongs to the same command, which it does not
+    /// after a comment.
     #[inline(never)]
     pub fn take(&mut self, text: &mut [u8], mut at: usize) -> (usize, bool) {
         let mut start = at;

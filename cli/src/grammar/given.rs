@@ -32,8 +32,8 @@ pub mod slot {
     /// How many have a number in `Given`: a new one of those comes before this, and the numbers
     /// below rise by one.
     pub const NUMBERS: u8 = 9;
-    /// Where those of the limits begin, in the order of the kernel's numbers, the first of which
-    /// is 2.
+    /// Where those of the limits begin, in the order of the kernel's numbers, the first of
+    /// which is 2.
     pub const LIMITS: u8 = NUMBERS - 1;
     /// `add_addr_accepted N`.
     pub const ADD_ADDR_ACCEPTED: u8 = LIMITS + Limits::RCV_ADD_ADDRS as u8;

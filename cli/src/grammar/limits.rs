@@ -61,8 +61,8 @@ mod tests {
     use super::super::{keyword, parse, slot, Given, Takes};
     use super::*;
 
-    /// A limit that is forgotten here, in the keywords or in [`WORDS`] cannot be set, and `save`
-    /// and `apply` lose it.
+    /// A limit that is forgotten here, in the keywords or in [`WORDS`] cannot be set, and
+    /// `save` and `apply` lose it.
     #[test]
     fn every_limit_of_the_kernel_can_be_set() {
         let takes = Takes::of(WORDS, keyword::LIMITS);

@@ -214,15 +214,15 @@ pub struct Live {
     /// Connections opened here, and those of them with further subflows.
     pub opened: u32,
     pub opened_joined: u32,
-    /// Connections accepted here, those of them with further subflows, and those with as many as
-    /// they may have.
+    /// Connections accepted here, those of them with further subflows, and those with as
+    /// many as they may have.
     pub accepted: u32,
     pub accepted_joined: u32,
     pub accepted_full: u32,
     /// Those with one subflow that gets no answers and another that does.
     pub accepted_stalled: u32,
-    /// Connections opened here without further subflows, for which the kernel accepted an announced
-    /// address.
+    /// Connections opened here without further subflows, for which the kernel accepted an
+    /// announced address.
     pub refused: u32,
     /// Connections accepted here to which not all addresses were announced, the
     /// number of announcements, and how many there should be.
@@ -232,15 +232,15 @@ pub struct Live {
     /// Connections that fell back to TCP, with a token and without.
     pub fallbacks: u32,
     pub without_token: u32,
-    /// Connections opened here that have all the subflows they may, though endpoints with the flag
-    /// fullmesh could open more to the addresses that the peer announced; and the most that
-    /// they could open.
+    /// Connections opened here that have all the subflows they may, though endpoints with
+    /// the flag fullmesh could open more to the addresses that the peer announced; and the
+    /// most that they could open.
     pub crowded: u32,
     pub wanted: u32,
     /// Connections of this host to itself.
     pub own: u32,
-    /// Connections opened here without further subflows for which there are only endpoints of the
-    /// other family; and the peer of one of them.
+    /// Connections opened here without further subflows for which there are only endpoints
+    /// of the other family; and the peer of one of them.
     pub other_family: u32,
     pub of_other_family: Key,
     /// Some subflow may yet be answered or opened within a moment.
@@ -531,10 +531,11 @@ impl Live {
         }
     }
 
-    /// Counts a connection opened here to this peer (`None`: does not count it) at each endpoint
-    /// that it can use; `lacks` is what is counted at those that it has no subflow from. Returns
-    /// how many further subflows the endpoints can open if the peer announced this many
-    /// addresses, 0 if none has the flag fullmesh; `None` if none is of its family.
+    /// Counts a connection opened here to this peer (`None`: does not count it) at each
+    /// endpoint that it can use; `lacks` is what is counted at those that it has no subflow
+    /// from. Returns how many further subflows the endpoints can open if the peer announced
+    /// this many addresses, 0 if none has the flag fullmesh; `None` if none is of its
+    /// family.
     fn endpoints(
         &mut self,
         subflows: &[Seen],

@@ -45,8 +45,8 @@ impl Addresses {
         })
     }
 
-    /// The interface that has this address, the first by index if there are several; 0 if there is
-    /// none.
+    /// The interface that has this address, the first by index if there are several; 0 if
+    /// there is none.
     pub fn interface(&self, address: Key) -> u32 {
         let mut found = 0;
         for (here, index) in &self.0 {
@@ -82,8 +82,8 @@ impl Addresses {
         found
     }
 
-    /// The first public address of a family on an interface, or else the first unique local one, or
-    /// else 0.
+    /// The first public address of a family on an interface, or else the first unique local
+    /// one, or else 0.
     pub fn global(&self, ipv4: bool, index: u32) -> Key {
         let mut found = 0;
         for (address, on) in &self.0 {
@@ -122,7 +122,8 @@ pub struct Places {
     pub endpoints: Vec<Endpoint>,
     // Their addresses, which are compared with that of each subflow.
     keys: Vec<Key>,
-    // Interfaces through which packets are routed: recent look-ups, by both addresses and ports.
+    // Interfaces through which packets are routed: recent look-ups, by both addresses and
+    // ports.
     outputs: Vec<Output>,
     looked_up: usize,
     /// Names that are known.
@@ -159,9 +160,9 @@ impl Places {
         }
     }
 
-    /// The interface that a subflow uses: the one that its socket is bound to, or through which the
-    /// kernel routes its packets. Without a route, or if the only interface with its address is
-    /// down, the interface with its address; 0 if unknown.
+    /// The interface that a subflow uses: the one that its socket is bound to, or through
+    /// which the kernel routes its packets. Without a route, or if the only interface with
+    /// its address is down, the interface with its address; 0 if unknown.
     pub fn interface(&mut self, subflow: &Subflow) -> u32 {
         self.interface_of(&subflow.ends(), subflow.interface, subflow.mark)
     }
@@ -198,8 +199,8 @@ impl Places {
         // A power of two: on most hosts each subflow is looked up once then.
         const SLOTS: usize = 64;
         let [local, remote] = ends;
-        // Rules and the choice among several next hops may depend on ports. With many subflows, those
-        // to the same service share a look-up.
+        // Rules and the choice among several next hops may depend on ports. With many
+        // subflows, those to the same service share a look-up.
         let mut ports = [local.port, remote.port];
         if self.looked_up >= SLOTS {
             ports = [0, local.port.min(remote.port)];
@@ -221,8 +222,8 @@ impl Places {
             .with_source_port(local.port)
             .with_destination_port(remote.port)
             .with_mark(mark);
-        // Packets of a path that is cut leave through another one, if any, but the subflow still
-        // belongs to the interface that has its address.
+        // Packets of a path that is cut leave through another one, if any, but the subflow
+        // still belongs to the interface that has its address.
         let mut index = self.addresses.only_interface(local.number);
         if let Some(routes) = &mut self.routes {
             if let Ok(Some(way)) = routes.way(&lookup) {

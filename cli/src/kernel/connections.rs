@@ -56,18 +56,18 @@ pub struct Selection {
 /// How much is read of each subflow.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
-    /// All of [`Subflow`] but the figures.
+    /// All of [`Subflow`] except the figures.
     Place,
     /// The figures too.
     Figures,
-    /// And the kernel's structures, whole.
+    /// And the kernel's structures as a whole.
     All,
 }
 
 /// What the kernel hides from a reader without CAP_NET_ADMIN.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// The connection of a subflow: none could be joined.
+    /// The connections of subflows: none could be matched.
     pub subflows: bool,
     /// Sequence numbers of subflows.
     pub sequences: bool,
@@ -103,16 +103,15 @@ pub struct Figures {
     pub last_data_recv: u32,
     /// Milliseconds since an acknowledgement was last received.
     pub last_ack_recv: u32,
-    /// Segments sent again over the whole life.
+    /// Segments retransmitted over the whole lifetime.
     pub retransmits: u32,
 }
 
 impl Figures {
-    /// Every kernel that has MPTCP sends more than this of `tcp_info`: up to the
-    /// bytes sent.
+    /// Every kernel with MPTCP sends at least this much of `tcp_info`: up to the bytes sent.
     const SENT: usize = 208;
 
-    /// Reads them where they stay.
+    /// Reads them into place.
     fn read(&mut self, info: TcpInfo) {
         // Checked once, not for each.
         let Some(sent) = info.as_bytes().first_chunk::<{ Self::SENT }>() else {
@@ -131,9 +130,9 @@ impl Figures {
         self.retransmits = info.total_retrans().unwrap_or(0);
     }
 
-    /// Bytes carried in both directions, as far as they arrived.
+    /// Bytes carried in both directions that have arrived.
     pub fn bytes(&self) -> u64 {
-        // Both ends of the stream are acknowledged like a byte, but are none.
+        // SYN and FIN are acknowledged like a byte each, but are none.
         let acked = self.bytes_acked.min(self.bytes_sent);
         acked.saturating_add(self.bytes_received)
     }
@@ -145,21 +144,21 @@ impl Figures {
 pub struct Subflow {
     /// Addresses as [`End::number`], the local one first.
     pub addresses: [u128; 2],
-    /// What TCP counts; all 0 where that was not asked for or not sent.
+    /// What TCP counts; all 0 if not asked for or not sent.
     pub figures: Figures,
-    /// Index of the interface that the socket is bound to, 0 for none.
+    /// Index of the interface that the socket is bound to, or 0.
     pub interface: u32,
     /// The socket's inode: that of its connection, 0 once it has no owner.
     pub inode: u32,
-    /// Its mark, as far as the kernel shows it; 0 for none.
+    /// Its mark if the kernel shows it, or 0.
     pub mark: u32,
     ports: [u16; 2],
-    // Those of MPTCP; above them, which of the ids the kernel sent.
+    // The flags of MPTCP; above them, which of the ids the kernel sent.
     flags: u16,
     state: u8,
     ids: [u8; 2],
     family: u8,
-    // Its connection was handed out, or is to be read again.
+    // Its connection was passed on, or is to be read again.
     done: Cell<bool>,
 }
 
@@ -170,8 +169,8 @@ const _: () = assert!(size_of::<Subflow>() <= 112);
 #[derive(Debug, Default)]
 struct Subflows {
     list: Vec<Subflow>,
-    // With `Detail::All`, in the same order: what MPTCP knows of each, and where in the
-    // bytes what TCP knows of it ends, which begins where that before ends.
+    // With `Detail::All`, in the same order: what MPTCP knows of each, and where its `tcp_info`
+    // ends in the bytes; it begins where the one before ends.
     infos: Vec<(SubflowInfo, usize)>,
     tcp_infos: Vec<u8>,
 }
@@ -187,7 +186,7 @@ impl Subflow {
     const FLAGS: u16 = 0x1ff;
     const IDS: [u16; 2] = [0x4000, 0x8000];
 
-    /// Keeps what is kept of a socket of which MPTCP knows `info`.
+    /// Keeps what is needed of a socket of which MPTCP knows `info`.
     #[inline(never)]
     fn read(&mut self, socket: &SocketView, info: &SubflowInfo, detail: Detail) {
         let [local, remote] = socket.ends();
@@ -245,18 +244,18 @@ impl Subflow {
         (self.flags & Self::IDS[1] != 0).then_some(self.ids[1])
     }
 
-    /// It was joined to a connection that existed already.
+    /// It was joined to an existing connection.
     pub fn is_joined(&self) -> bool {
         is_joined(self.flags())
     }
 
-    /// Its opening is over, its closing has not begun here.
+    /// Its handshake is over, and this side has not begun to close it.
     pub fn is_alive(&self) -> bool {
         is_alive(self.state())
     }
 }
 
-/// Puts an end: its address, with its port perhaps.
+/// Writes an end: its address, and its port if there is one.
 #[inline(never)]
 pub fn put_end(end: &End, port: bool, text: &mut Text) {
     let bracket = port && end.family == AF_INET6;
@@ -275,29 +274,28 @@ pub fn put_end(end: &End, port: bool, text: &mut Text) {
     }
 }
 
-/// It was joined to a connection that existed already.
+/// It was joined to an existing connection.
 pub fn is_joined(flags: SubflowFlags) -> bool {
     let joined = SubflowFlags::JOIN_LOC.0 | SubflowFlags::JOIN_REM.0;
     flags.0 & joined != 0
 }
 
-/// The opening of a subflow in this state is over, its closing has not begun here.
+/// The handshake of a subflow in this state is over, and this side has not begun to close it.
 pub fn is_alive(state: State) -> bool {
     matches!(state, State::Established | State::CloseWait)
 }
 
-/// A connection and the subflows that were found for it.
+/// A connection and its subflows that were found.
 #[derive(Debug)]
 pub struct Connection<'a> {
     /// Its token; 0 if it fell back to TCP before it had one.
     pub token: u32,
-    /// What the kernel knows of it; `None` where only subflows were found, as of
-    /// those without a token.
+    /// What the kernel knows of it; `None` if only subflows were found, as for those without a
+    /// token.
     pub socket: Option<&'a SocketView<'a>>,
-    /// It changed while it was read, or is hidden: subflows are missing, or do
-    /// not exist any more.
+    /// It changed while it was read, or is hidden: subflows are missing, or no longer exist.
     pub incomplete: bool,
-    /// How many subflows it still counts whose sockets no longer exist.
+    /// How many of the subflows that it counts no longer have a socket.
     pub lost: usize,
     all: &'a Subflows,
     keys: &'a [SortKey],
@@ -324,8 +322,7 @@ impl<'a> Connection<'a> {
         Some((info, self.all.tcp_infos.get(start..*end)?))
     }
 
-    /// Its state, where that is known: of a connection without a token that of
-    /// its only subflow.
+    /// Its state, if known: for a connection without a token, that of its only subflow.
     pub fn state(&self) -> Option<State> {
         match self.socket {
             Some(socket) => Some(socket.state()),
@@ -334,7 +331,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Its ends, the local one first, where its state is known.
+    /// Its ends, the local one first, if its state is known.
     pub fn ends(&self) -> Option<[End; 2]> {
         match self.socket {
             Some(socket) => Some(socket.ends()),
@@ -343,17 +340,17 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// It has become TCP.
+    /// It has fallen back to TCP.
     pub fn is_fallback(&self) -> bool {
         self.socket.map_or(self.token == 0, is_fallback)
     }
 
-    /// Which end this host is, as the first subflow shows while it exists.
+    /// Which end this host is, which the first subflow shows as long as it exists.
     pub fn role(&self) -> Option<Role> {
         let first = self.subflows().find(|subflow| !subflow.is_joined())?;
         let flags = first.flags();
-        // Without any flag it fell back while it was opened from here: one that
-        // peers open as TCP is no socket of MPTCP.
+        // Without any flag it fell back while this host opened it: a connection that a peer
+        // opens as TCP is not an MPTCP socket.
         Some(match flags.contains(SubflowFlags::MCAP_REM) {
             true if !flags.contains(SubflowFlags::MCAP_LOC) => Role::Server,
             _ => Role::Client,
@@ -361,8 +358,8 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// Whether a connection has become TCP. While nobody has answered, the kernel's
-/// mark says only that it tries without MPTCP now: the path may be dead.
+/// Whether a connection has fallen back to TCP. While the peer has not answered, the kernel's
+/// flag only means that it now tries without MPTCP: the path may be dead.
 pub fn is_fallback(socket: &SocketView) -> bool {
     let info = socket.mptcp_info();
     socket.state() != State::SynSent && info.is_some_and(|info| info.is_fallback())
@@ -371,15 +368,15 @@ pub fn is_fallback(socket: &SocketView) -> bool {
 /// What [`survey`] finds.
 #[derive(Debug)]
 pub enum Found<'f> {
-    /// A connection. They come first, and are numbered from 0 as they come.
+    /// A connection. They come first, and are numbered from 0 in that order.
     Connection {
         /// Its socket.
         socket: &'f SocketView<'f>,
     },
     /// A subflow.
     Subflow {
-        /// The number of its connection; `None` for one that fell back before
-        /// it had a token, which is a connection of its own.
+        /// The number of its connection; `None` if it fell back before it had a token and is a
+        /// connection of its own.
         of: Option<usize>,
         /// Its socket.
         socket: &'f SocketView<'f>,
@@ -388,14 +385,13 @@ pub enum Found<'f> {
     },
 }
 
-/// A token and more, as one number. Sorted, the first subflow of a connection
-/// precedes those that joined, which follow by the id of their address. It is a plain
-/// number, as others that are sorted: each type of its own is sorted by code of its own.
+/// A token and more in one number. When sorted, the first subflow of a connection precedes
+/// those that joined, which are ordered by the id of their address. A plain number like
+/// everything else that is sorted, since each type brings its own sorting code.
 pub type SortKey = u128;
 
-/// How far from the lower end the parts of a key are: the token, a bit for those
-/// that joined, the id, 56 bits of the cookie, and in what is left the place in a list,
-/// or another number.
+/// The bit positions of the parts of a key: the token, a bit for those that joined, the id, 56
+/// bits of the cookie, and in the rest the place in a list or another number.
 const TOKEN: u32 = 96;
 const JOINED: u32 = 95;
 const ID: u32 = 87;
@@ -421,21 +417,21 @@ fn place_in(key: &SortKey) -> usize {
     *key as usize & ((1 << COOKIE) - 1)
 }
 
-/// Sorts keys; of those with one name one is left.
+/// Sorts keys, and keeps one of those with the same name.
 #[inline(never)]
 pub fn sort(keys: &mut Vec<SortKey>) {
     keys.sort_unstable();
     keys.dedup_by_key(|key| *key >> COOKIE);
 }
 
-/// A list of things with tokens, and where in it those of a token are. Tens of
-/// thousands are found without being sorted: tokens are random, so that their
-/// lowest bits are a hash. Other hashes do as well.
+/// A list of things with tokens, and where in it those with a given token are. Tens of
+/// thousands are found without sorting: tokens are random, so that their lowest bits serve
+/// as a hash. Other hashes work as well.
 #[derive(Debug, Default)]
 pub struct Index {
     entries: Vec<Entry>,
-    // By hash: the last entry with it, counted from 1. As many as a power of two, and
-    // as entries at least.
+    // By hash: the last entry with it, counted from 1. Their number is a power of two, and
+    // at least that of the entries.
     last: Vec<u32>,
 }
 
@@ -443,12 +439,12 @@ pub struct Index {
 struct Entry {
     cookie: u64,
     token: u32,
-    // The one before with the same hash, counted from 1; 0 for none.
+    // The previous one with the same hash, counted from 1; 0 for none.
     before: u32,
 }
 
 impl Index {
-    /// Adds one. Those without a token, of which there may be many, are not found.
+    /// Adds one. Entries without a token, of which there may be many, are not found.
     #[inline(never)]
     pub fn push(&mut self, token: u32, cookie: u64) {
         let mut place = self.entries.len();
@@ -472,14 +468,14 @@ impl Index {
         }
     }
 
-    /// Gives all up.
+    /// Forgets everything.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.last.fill(0);
     }
 
-    /// The last entry of this token, or the last before the entry number
-    /// `before`; counted from 1, 0 for none.
+    /// The last entry with this token, or the last before entry number `before`; counted
+    /// from 1, 0 for none.
     #[inline]
     pub fn find(&self, token: u32, before: u32) -> u32 {
         let mask = self.last.len().wrapping_sub(1);
@@ -501,7 +497,7 @@ impl Index {
     }
 }
 
-/// Everything that is connected, connections that were broken off too.
+/// Everything that is connected, including connections that were aborted.
 const CONNECTED: States = States::CONNECTED.or(States::CLOSED);
 
 fn query(protocol: Protocol, family: u16, states: States) -> Query {
@@ -510,8 +506,8 @@ fn query(protocol: Protocol, family: u16, states: States) -> Query {
         .with_extensions(extension::INFO)
 }
 
-/// Hands the sockets of a protocol in these states that pass to `each`; with
-/// an `inode` that is not 0, only those that have this one or none.
+/// Passes the sockets of a protocol in these states that match the filter to `each`; with a
+/// nonzero `inode`, only those with this one or none.
 #[inline(never)]
 pub fn dump(
     diagnostics: &mut Diagnostics,
@@ -528,7 +524,7 @@ pub fn dump(
     Ok(())
 }
 
-/// Hands the connection with this token to `each`; returns whether it exists.
+/// Passes the connection with this token to `each`; returns whether it exists.
 #[inline(never)]
 fn by_token(
     diagnostics: &mut Diagnostics,
@@ -538,14 +534,14 @@ fn by_token(
     diagnostics.by_token(&query(Protocol::Mptcp, AF_INET, CONNECTED), token, each)
 }
 
-/// The token of a connection; 0 where it has none.
+/// The token of a connection; 0 if it has none.
 pub fn token_of(socket: &SocketView) -> u32 {
     let info = socket.mptcp_info();
     info.and_then(|info| info.token()).unwrap_or(0)
 }
 
-/// Reads into `info` what MPTCP knows of a subflow; it stays empty if the socket is
-/// none or the kernel hides it.
+/// Reads into `info` what MPTCP knows of a subflow; it stays empty if the socket is not a
+/// subflow or the kernel hides it.
 #[inline(never)]
 fn read_subflow(socket: &SocketView, info: &mut SubflowInfo, hidden: &mut Hidden) -> Result<()> {
     if !socket.read_subflow(info)? {
@@ -556,14 +552,14 @@ fn read_subflow(socket: &SocketView, info: &mut SubflowInfo, hidden: &mut Hidden
     Ok(())
 }
 
-/// Whether a socket is a subflow, also one that the kernel hides.
+/// Whether a socket is a subflow, even if the kernel hides its details.
 pub fn is_subflow(socket: &SocketView) -> Result<bool> {
     let upper = socket.upper_name()?;
     Ok(upper.is_some_and(|name| name.as_bytes() == b"mptcp"))
 }
 
-/// How many subflows a connection counts: all of them, or on kernels before 6.8
-/// at least those beyond the first.
+/// How many subflows a connection counts: all of them if known, and the fewest there can be: on
+/// kernels before 6.8 only those beyond the first are counted.
 fn counted(socket: &SocketView) -> (Option<usize>, usize) {
     let Some(info) = socket.mptcp_info() else {
         return (None, 0);
@@ -573,26 +569,26 @@ fn counted(socket: &SocketView) -> (Option<usize>, usize) {
     (all, least.unwrap_or(0))
 }
 
-/// Joins connections with the subflows that were read before. What is asked of each
-/// comes first, where it is reached by less code.
+/// Joins connections with the subflows that were read before. Fields that are used for each
+/// come first, where less code reaches them.
 #[repr(C)]
 struct Reader<'r> {
     each: &'r mut dyn FnMut(&Connection) -> Result<()>,
-    // The inode of the only one, where it has one.
+    // The inode of the only connection wanted, if known.
     inode: u32,
     detail: Detail,
-    // Nothing is read again after this reading.
+    // This is the last reading.
     last: bool,
     hidden: Hidden,
-    // The connections that are read now, sorted; empty for all. The number is
-    // that of the subflows it counted before, and 1; 0 where that is unknown.
+    // The connections to read now, sorted; empty for all. The number is 1 more than the
+    // number of subflows counted before, or 0 if that is unknown.
     wanted: Vec<SortKey>,
     subflows: Subflows,
     // Of the subflows.
     index: Index,
-    // Of the connection that is looked at: its subflows, sorted.
+    // The subflows of the current connection, sorted.
     group: Vec<SortKey>,
-    // The connections that have to be read again.
+    // The connections to read again.
     pending: Vec<SortKey>,
 }
 
@@ -636,13 +632,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The connection has to be read again; it counted this many subflows.
+    /// Notes that the connection must be read again; it counted this many subflows.
     fn pend(&mut self, token: u32, counted: Option<usize>) {
         let number = counted.map_or(0, |count| count + 1);
         self.pending.push(sort_key(token, number));
     }
 
-    /// Where this connection is among the wanted; `None` if it is not.
+    /// The entry of this connection among those wanted.
     #[inline(never)]
     fn wanted(&self, token: u32) -> Option<SortKey> {
         let at = self.wanted.partition_point(|key| token_in(key) < token);
@@ -652,7 +648,7 @@ impl Reader<'_> {
             .filter(|key| token_in(key) == token)
     }
 
-    /// Collects the subflows of a connection; one that was read twice once.
+    /// Collects the subflows of a connection, each once even if it was read twice.
     #[inline(never)]
     fn collect(&mut self, token: u32) {
         self.group.clear();
@@ -671,7 +667,7 @@ impl Reader<'_> {
         sort(&mut self.group);
     }
 
-    /// Reads the subflows anew: those of the wanted connections that pass.
+    /// Reads the subflows again: those of the wanted connections that match the filter.
     fn read_subflows(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
         self.subflows.list.clear();
         self.subflows.infos.clear();
@@ -709,7 +705,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Hands out the connections that are nothing but a subflow.
+    /// Passes on the connections that consist only of a subflow.
     fn without_token(&mut self) -> Result<()> {
         self.group.clear();
         let entries = self.index.entries.iter().zip(&self.subflows.list);
@@ -733,12 +729,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Goes through the wanted connections that pass.
+    /// Goes through the wanted connections that match the filter.
     fn read_connections(&mut self, diagnostics: &mut Diagnostics, filter: &Filter) -> Result<()> {
         let mptcp = Protocol::Mptcp;
         dump(diagnostics, mptcp, CONNECTED, filter, 0, &mut |socket| {
             let token = token_of(socket);
-            // One that ends while it is listed has given its token back.
+            // A connection that ends while it is listed no longer has a token.
             if token == 0 || !self.wanted.is_empty() && self.wanted(token).is_none() {
                 return Ok(());
             }
@@ -746,7 +742,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Looks the wanted connections up one by one.
+    /// Looks up the wanted connections one by one.
     fn look_up(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         let mut at = 0;
         while let Some(token) = self.wanted.get(at).map(token_in) {
@@ -756,7 +752,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A connection was found: it is handed out, or has to be read again.
+    /// A connection was found: passes it on, or notes that it must be read again.
     #[inline(never)]
     fn found(&mut self, token: u32, socket: &SocketView) -> Result<()> {
         self.collect(token);
@@ -767,8 +763,8 @@ impl Reader<'_> {
                 continue;
             };
             alive += usize::from(subflow.is_alive());
-            // A token may be given out again, an inode not so soon: a subflow
-            // with another one belongs to a connection that no longer exists.
+            // Tokens may be reused, inodes not so soon: a subflow with another inode
+            // belongs to a connection that no longer exists.
             let inode = socket.inode();
             foreign |= subflow.inode != 0 && inode != 0 && subflow.inode != inode;
             // The kernel may show a connection twice.
@@ -784,14 +780,14 @@ impl Reader<'_> {
         let (all, least) = counted(socket);
         let missing = least.saturating_sub(keys.len());
         let whole = missing == 0 && alive <= all.unwrap_or(alive);
-        // It counted the same before its subflows were read.
+        // Steady: it counted the same before its subflows were read.
         let before = self.wanted(token).map(|key| place_in(&key));
         let steady = before == Some(least + 1);
         if !whole && !steady && !self.last && !self.hidden.subflows {
             self.pend(token, Some(least));
             return Ok(());
         }
-        // One that is being closed loses its subflows as it should.
+        // A connection that is being closed loses its subflows rightly.
         let lost = match steady && is_alive(socket.state()) {
             true => missing,
             false => 0,
@@ -806,8 +802,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Connections that were not found, though they have a living subflow, are
-    /// read again, and handed out without a socket if they are not found then.
+    /// Connections that were not found although they have a live subflow are read again,
+    /// and passed on without a socket if they are still not found.
     fn unclaimed(&mut self) -> Result<()> {
         let mut place = 0;
         while let (Some(subflow), Some(entry)) =
@@ -841,8 +837,7 @@ impl Reader<'_> {
     }
 }
 
-/// Hands each connection that `selection` names to `each`, once, in no
-/// particular order.
+/// Passes each connection that `selection` selects to `each`, once, in no particular order.
 pub fn each(
     diagnostics: &mut Diagnostics,
     selection: &Selection,
@@ -865,8 +860,8 @@ pub fn each(
     Ok(reader.hidden)
 }
 
-/// Hands out all connections, then all of their subflows, and keeps neither.
-/// Subflows of connections that were opened meanwhile are left out.
+/// Passes on all connections, then all of their subflows, and keeps neither. Subflows of
+/// connections opened in between are left out.
 pub fn survey(
     diagnostics: &mut Diagnostics,
     each: &mut dyn FnMut(Found) -> Result<()>,
@@ -897,7 +892,7 @@ pub fn survey(
     Ok(hidden)
 }
 
-/// Hands each listening socket of MPTCP to `each`.
+/// Passes each listening MPTCP socket to `each`.
 pub fn listeners(
     diagnostics: &mut Diagnostics,
     each: &mut dyn FnMut(&SocketView) -> Result<()>,
@@ -910,7 +905,7 @@ pub fn listeners(
 mod tests {
     use super::*;
 
-    /// Each push walks what is new, not all that is there: quadratic, this takes minutes.
+    /// Each push walks only what is new: were it quadratic, this would take minutes.
     #[test]
     fn a_hundred_thousand_are_found_by_token_in_little_time() {
         const COUNT: u32 = 100_000;
@@ -922,7 +917,7 @@ mod tests {
         for at in 1..=COUNT {
             assert_eq!(index.find(at.wrapping_mul(0x9e37_79b9), 0), at);
         }
-        // Of several with a token each is found, the last one first.
+        // All of several with the same token are found, the last one first.
         index.push(7, 1);
         index.push(7, 2);
         let last = index.find(7, 0);

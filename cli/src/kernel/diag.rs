@@ -7,16 +7,16 @@ use super::socket::{receive_error, Socket};
 use crate::error::{Error, Result};
 use crate::sys::Fd;
 
-/// Room for answers: what the kernel puts into one datagram at most, twice.
+/// Room for answers: twice the most that the kernel puts into one datagram.
 const REPLY: usize = 2 * 32768;
 
 /// The groups that report destroyed TCP sockets: `SKNLGRP_INET_TCP_DESTROY` and
 /// `SKNLGRP_INET6_TCP_DESTROY`.
 const DESTROYED: &[u32] = &[1, 3];
-/// Receive buffer for some thousand of them.
+/// Receive buffer for several thousand of them.
 const NEWS_BUFFER: u32 = 4 << 20;
 
-/// A socket to ask with.
+/// A socket for requests.
 #[derive(Debug)]
 pub struct Diagnostics {
     socket: Box<Socket>,
@@ -30,8 +30,7 @@ impl Diagnostics {
         Ok(Self { socket })
     }
 
-    /// Opens a socket for [`Diagnostics::ends`], and nothing else. No other process
-    /// can tell.
+    /// Opens a socket only for [`Diagnostics::ends`]. No other process notices it.
     pub fn listen_for_ends(receive_buffer: Option<u32>) -> Result<Self> {
         let mut ends = Self::open(receive_buffer)?;
         if receive_buffer.is_none() {
@@ -46,12 +45,12 @@ impl Diagnostics {
         self.socket.fd()
     }
 
-    /// Hands destroyed TCP sockets to `each` without waiting, with their last
-    /// counters. Reports for which the receive buffer had no room are lost.
+    /// Passes destroyed TCP sockets with their last counters to `each`, without waiting.
+    /// Reports for which the receive buffer had no room are lost.
     pub fn ends(&mut self, each: &mut dyn FnMut(&SocketView)) -> Result<()> {
         self.socket.news(&mut |message| {
             if let Some(message) = message {
-                // One that cannot be read is lost like one that did not come.
+                // A report that cannot be read counts as lost.
                 let _ = decode(&message, &mut |socket| {
                     each(socket);
                     Ok(())
@@ -60,8 +59,8 @@ impl Diagnostics {
         })
     }
 
-    /// Hands every socket that `query` finds to `each`; with an `inode` that is
-    /// not 0, those of other owners are left out before they are decoded.
+    /// Passes every socket that `query` finds to `each`; with a nonzero `inode`, those of other
+    /// owners are skipped before they are decoded.
     pub fn dump(
         &mut self,
         query: &Query,
@@ -71,8 +70,7 @@ impl Diagnostics {
         self.ask(query, None, inode, each).map_err(unknown)
     }
 
-    /// Hands the MPTCP connection with this token to `each`; returns whether
-    /// it exists.
+    /// Passes the MPTCP connection with this token to `each`; returns whether it exists.
     pub fn by_token(
         &mut self,
         query: &Query,
@@ -104,13 +102,13 @@ impl Diagnostics {
     }
 }
 
-/// Hands the socket in a message to `each`.
+/// Passes the socket in a message to `each`.
 #[inline(never)]
 fn decode(message: &Message, each: &mut dyn FnMut(&SocketView) -> Result<()>) -> Result<()> {
     each(&SocketView::decode(message)?)
 }
 
-/// The inode in a message about a socket; 0 where there is none.
+/// The inode in a message about a socket, or 0.
 fn inode_of(message: &Message) -> u32 {
     // `idiag_inode`, the last member of `struct inet_diag_msg`.
     const PLACE: usize = 68;
@@ -119,7 +117,7 @@ fn inode_of(message: &Message) -> u32 {
     bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
-/// Says what a kernel lacks that knows no such sockets.
+/// Says what a kernel lacks that does not know such sockets.
 fn unknown(mut error: Error) -> Error {
     if error.errno() == libc::ENOENT as usize {
         error.push(

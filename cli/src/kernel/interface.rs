@@ -5,16 +5,15 @@ use crate::error::{Error, Result};
 use crate::sys::{self, Fd, NAME_SIZE};
 use crate::text::{parse_digit, vanished};
 
-/// The index of an interface. `ifN` stands for index N, as endpoints of
-/// interfaces that no longer exist are shown; with `gone`, to select them, it need
-/// not exist.
+/// The index of an interface. `ifN` stands for index N, as it does where an interface no longer
+/// exists; with `gone`, for selecting its endpoints, it need not exist.
 pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
     match sys::interface_index(fd, name.as_bytes()) {
         Ok(index) => return Ok(index),
         Err(Errno(number)) if number == libc::ENODEV as usize => {}
         Err(error) => return Err(Error::answer(error).about(name)),
     }
-    // Decimal, also after zeros.
+    // Decimal, even with leading zeros.
     name.strip_prefix("if")
         .and_then(decimal)
         .filter(|index| *index != 0)
@@ -22,7 +21,7 @@ pub fn index(fd: &Fd, name: &str, gone: bool) -> Result<u32> {
         .ok_or_else(|| Error::invalid(name, "device does not exist"))
 }
 
-/// A decimal number, also after zeros: not what begins so for C.
+/// A decimal number, even with leading zeros, which mean octal in C.
 fn decimal(digits: &str) -> Option<u32> {
     let mut value: u32 = 0;
     for digit in digits.bytes() {
@@ -45,13 +44,12 @@ type Name = ([u8; NAME_SIZE], usize);
 pub struct Names(Vec<(u32, Name)>);
 
 impl Names {
-    /// Adds one that is known.
+    /// Adds a known one.
     pub fn add(&mut self, index: u32, name: &[u8]) {
         self.find(index, &mut |known| put(known, name));
     }
 
-    /// Looks a name up once more; an interface that no longer exists is not known
-    /// any more.
+    /// Looks up a name again, and forgets the interface if it no longer exists.
     pub fn look_again(&mut self, fd: &Fd, index: u32) {
         let (at, is_known) = self.place(index);
         if is_known {
@@ -63,18 +61,17 @@ impl Names {
         }
     }
 
-    /// All that are known.
+    /// All known ones.
     pub fn all(&self) -> impl Iterator<Item = (&u32, &[u8])> {
         self.0.iter().map(|(index, name)| (index, bytes(name)))
     }
 
-    /// Gives all up.
+    /// Forgets all.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The name, looked up by this socket; `ifN` where the interface no longer
-    /// exists.
+    /// The name, looked up through this socket; `ifN` if the interface no longer exists.
     pub fn get(&mut self, fd: &Fd, index: u32) -> &[u8] {
         self.find(index, &mut |known| {
             if !look_up(fd, index, known) {
@@ -83,14 +80,14 @@ impl Names {
         })
     }
 
-    /// The name, looked up by this socket; empty where the interface does not exist.
+    /// The name, looked up through this socket; empty if the interface does not exist.
     pub fn of_existing(&mut self, fd: &Fd, index: u32) -> &[u8] {
         self.find(index, &mut |known| {
             look_up(fd, index, known);
         })
     }
 
-    /// The name, if it is known; otherwise `ifN`, and `unknown` for 0.
+    /// The name if it is known, otherwise `ifN`; `unknown` for 0.
     pub fn known(&mut self, index: u32) -> &[u8] {
         self.find(index, &mut |known| match index {
             0 => put(known, b"unknown"),
@@ -98,10 +95,11 @@ impl Names {
         })
     }
 
-    /// Where an interface is, or is to be, and whether it is known.
+    /// The place of an interface, or where to insert it, and whether it is known.
     #[inline(never)]
     fn place(&self, index: u32) -> (usize, bool) {
-        // In order: with a thousand interfaces each would be compared with all others.
+        // Sorted: with a thousand interfaces, a linear search would compare each with all
+        // others.
         let at = self.0.partition_point(|(known, _)| *known < index);
         let known = self.0.get(at);
         (at, known.is_some_and(|(known, _)| *known == index))
@@ -128,7 +126,7 @@ fn bytes((bytes, len): &Name) -> &[u8] {
     bytes.get(..*len).unwrap_or(bytes)
 }
 
-/// No name is longer than there is room.
+/// There is room for the longest name.
 fn put((bytes, len): &mut Name, name: &[u8]) {
     for (to, from) in bytes.iter_mut().zip(name) {
         *to = *from;

@@ -1,12 +1,10 @@
-//! Addresses as the kernel compares them: IPv4 is the same as what is mapped into
-//! IPv6.
+//! Addresses as the kernel compares them: IPv4-mapped IPv6 is the same as IPv4.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mptcp_codec::mptcp::Endpoint;
 
-/// An address as one number, which is compared in one go: IPv4 as it is mapped
-/// into IPv6. 0 where there is none.
+/// An address as one number, which is fast to compare: IPv4 is mapped into IPv6. 0 is none.
 pub type Key = u128;
 
 /// The number of an address.

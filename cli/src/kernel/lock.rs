@@ -1,12 +1,11 @@
-//! One at a time in each network namespace.
+//! One process at a time in each network namespace.
 //!
-//! What is locked must be one for each network namespace, must be out of reach
-//! for processes without rights over it, and must be given up when its holder
-//! ends, however that happens. A name in the abstract name space of AF_UNIX is
-//! free for all to take; a file below /run is not one for each namespace. So it
-//! is a file of /proc that only processes may open that may also change the network:
-//! the lock of flock(2) on it is no use of what it holds, and works where /proc
-//! is read-only. Where there is no /proc, there is no lock.
+//! The lock must be separate for each network namespace, out of reach of processes without
+//! rights over it, and released however its holder ends. A name in the abstract namespace
+//! of AF_UNIX can be taken by anyone; a file below /run is shared by all namespaces. So it
+//! is flock(2) on a file of /proc that can be opened only by processes that may also change
+//! the network: that does not touch its content, and works even if /proc is read-only.
+//! Without /proc there is no lock.
 
 use core::ffi::CStr;
 
@@ -21,16 +20,16 @@ const PATIENCE: u64 = 30_000;
 /// How long to wait between two attempts, at most.
 const PAUSE: i32 = 20;
 
-/// The lock; once taken it is held until it is given back or dropped.
+/// The lock; once taken it is held until it is released or dropped.
 #[derive(Debug, Default)]
 pub struct Lock(Option<Fd>);
 
 impl Lock {
-    /// Waits until no other process of this network namespace holds it, for half a
-    /// minute at most. Waiting ends as well when there is something to read
-    /// from `until`: the result is then false.
+    /// Waits until no other process in this network namespace holds it, for at most half a
+    /// minute. The wait also ends when there is something to read from `until`: the result
+    /// is then false.
     pub fn take(&mut self, until: &Fd) -> Result<bool> {
-        // A process that may not open it can change nothing either.
+        // A process that may not open it cannot change anything either.
         let Ok(file) = sys::open(PLACE) else {
             return Ok(true);
         };
@@ -58,7 +57,7 @@ impl Lock {
         Ok(true)
     }
 
-    /// Gives it back.
+    /// Releases it.
     pub fn release(&mut self) {
         self.0 = None;
     }

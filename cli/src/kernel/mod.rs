@@ -1,5 +1,5 @@
-//! Clients of the kernel: a socket around the codec's exchange, and what the
-//! tool asks by it. System calls are those of [`crate::sys`].
+//! Clients of the kernel: a socket around the codec's exchange, and the tool's requests.
+//! System calls are in [`crate::sys`].
 
 pub mod connections;
 mod diag;

@@ -8,7 +8,7 @@ use crate::sys::{self, Fd};
 pub fn names() -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     match sys::names_in(c"/var/run/netns", &mut names) {
-        // Nobody has given a name yet.
+        // No namespace has been named yet.
         Err(error) if error.0 != libc::ENOENT as usize => {
             let what = ["Cannot read /var/run/netns"];
             Err(Error::system(Kind::File, status::FAILED, &what, error))
@@ -17,15 +17,13 @@ pub fn names() -> Result<Vec<Vec<u8>>> {
     }
 }
 
-/// The namespace that the program is in, to return to; `None` where /proc is
-/// not there.
+/// The namespace that the program is in, to return to; `None` without /proc.
 pub fn current() -> Option<Fd> {
     sys::open(c"/proc/self/ns/net").ok()
 }
 
-/// Something that [`sys::Polled::change`] waits for: a namespace may have been
-/// given a name, which is a file that it is mounted on, or lost it. Nothing
-/// comes of it where /proc is not there.
+/// For [`sys::Polled::change`], which then waits until a namespace may have been given a name,
+/// which is a file that it is mounted on, or lost it. Without /proc nothing is reported.
 pub fn changes() -> Fd {
     sys::open(c"/proc/self/mounts").unwrap_or(Fd::NONE)
 }

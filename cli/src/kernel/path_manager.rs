@@ -13,7 +13,7 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result};
 use crate::sys::{self, Fd};
 
-/// A socket that knows the family's id, asked for once.
+/// A socket that knows the family's id, which is looked up once.
 #[derive(Debug)]
 pub struct PathManager {
     socket: Box<Socket>,
@@ -25,15 +25,15 @@ pub struct PathManager {
 
 /// The name of the multicast group of events, as the kernel sends it.
 const EVENT_GROUP: &[u8] = b"mptcp_pm_events\0";
-/// As good as no connection has this token.
+/// A token that practically no connection has.
 const NOBODY: u32 = 1;
 
-/// A command of the path manager, and what goes with it.
+/// A command of the path manager and its attributes.
 struct Request<'r> {
     flags: u16,
     command: u8,
     token: Option<u32>,
-    // The number of a local address, where that is all.
+    // The id of a local address, if that is the only attribute.
     local_id: Option<u8>,
     local: Option<&'r Endpoint>,
     remote: Option<&'r Endpoint>,
@@ -80,7 +80,7 @@ impl Request<'_> {
 }
 
 impl PathManager {
-    /// Opens the socket and looks the family up.
+    /// Opens the socket and looks up the family.
     pub fn open(receive_buffer: Option<u32>) -> Result<Self> {
         let mut socket = Socket::open(generic::NETLINK_GENERIC, receive_buffer)?;
         let mut family = 0;
@@ -116,8 +116,8 @@ impl PathManager {
         &mut self.socket
     }
 
-    /// Sends a request and hands each message of the answer to `each`: `None` comes
-    /// first, and again where all of them are read once more.
+    /// Sends a request and passes each message of the answer to `each`: `None` comes first, and
+    /// again if all of them are read once more.
     fn ask(
         &mut self,
         request: &Request,
@@ -183,9 +183,9 @@ impl PathManager {
         self.dump(None, into)
     }
 
-    /// All endpoints as they are, or were up to 20 ms ago with what was changed
-    /// from here since: for a change that has to know what was there, which takes
-    /// as long between reading and writing where the machine is busy.
+    /// All endpoints as they are now, or as they were up to 20 ms ago with our own changes
+    /// since: for a change that depends on the present endpoints. On a busy machine as much
+    /// time can pass between reading and writing anyway.
     pub fn recent_endpoints(&mut self) -> Result<&[Endpoint]> {
         const AGE: u64 = 20;
         let now = sys::milliseconds();
@@ -231,7 +231,7 @@ impl PathManager {
     }
 
     fn dump(&mut self, token: Option<u32>, into: &mut Vec<Endpoint>) -> Result<()> {
-        // Mostly all that there are.
+        // Usually room for all.
         into.reserve(16);
         let request = Request {
             flags: flags::REQUEST | flags::DUMP,
@@ -315,7 +315,7 @@ impl PathManager {
         self.of_connection(command::ANNOUNCE, token, Some(&local), None)
     }
 
-    /// Takes an announced address back (RM_ADDR).
+    /// Withdraws an announced address (RM_ADDR).
     pub fn remove(&mut self, token: u32, id: u8) -> Result<()> {
         self.set(&Request {
             token: Some(token),
@@ -362,7 +362,7 @@ impl PathManager {
         .map_err(with_remedy)
     }
 
-    /// The multicast group of the events; `None` where the kernel sends none.
+    /// The multicast group of the events; `None` if the kernel sends none.
     fn events(&mut self) -> Result<Option<u32>> {
         let mut group = None;
         look_up(&mut self.socket, &mut |attributes| {
@@ -381,8 +381,7 @@ impl PathManager {
         Ok(abilities)
     }
 
-    /// Whether anybody in this network namespace listens to events; `None`
-    /// where that is unknown.
+    /// Whether anyone in this network namespace listens to events; `None` if that is unknown.
     pub fn has_listener(&mut self) -> Option<bool> {
         super::proc::has_listener(self.events().ok()??)
     }
@@ -408,7 +407,7 @@ impl PathManager {
     }
 }
 
-/// Asks the controller for the family: hands over its attributes.
+/// Asks the controller for the family, and passes on its attributes.
 fn look_up(socket: &mut Socket, each: &mut dyn FnMut(Attributes)) -> Result<()> {
     socket.call(
         &|buffer, seq| controller::family_by_name(buffer, seq, mptcp::FAMILY_NAME),
@@ -419,10 +418,10 @@ fn look_up(socket: &mut Socket, each: &mut dyn FnMut(Attributes)) -> Result<()> 
     )
 }
 
-// One or two attributes of a family are wanted, once in a run: they are looked for one
-// by one, which takes less code than reading all. What is malformed is not there.
+// Only one or two attributes of a family are needed, once in a run: looking for them one by one
+// takes less code than reading all. What is malformed counts as absent.
 
-/// What is in the attribute with this number; nothing where it is absent.
+/// The content of the attribute with this number; empty if it is absent.
 fn inside(mut attributes: Attributes, number: u16) -> Attributes {
     while let Some(Ok(attribute)) = attributes.next() {
         if attribute.number() == number {

@@ -13,10 +13,10 @@ pub fn read(path: &[&[u8]], content: &mut Vec<u8>) -> Result<(), Errno> {
     sys::read_all(&sys::open_joined(path)?, content, usize::MAX)
 }
 
-/// Takes the first word off a text; nothing where there is none.
+/// Takes the first word off a text; empty if there is none.
 #[inline(never)]
 pub fn word<'a>(text: &mut &'a [u8]) -> &'a [u8] {
-    // Blanks, ends of lines, and what else is no character: one comparison a byte.
+    // Blanks, newlines and other control characters: one comparison a byte.
     let start = text.iter().position(|byte| *byte > b' ');
     let rest = text.get(start.unwrap_or(text.len())..).unwrap_or_default();
     let len = rest.iter().position(|byte| *byte <= b' ');
@@ -25,8 +25,8 @@ pub fn word<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     word
 }
 
-/// Whether a socket of this network namespace has joined this group of
-/// generic netlink; `None` where that cannot be told.
+/// Whether a socket in this network namespace has joined this group of generic netlink; `None`
+/// if that cannot be determined.
 pub fn has_listener(group: u32) -> Option<bool> {
     const GENERIC: &[u8] = b"16";
     // The table shows the first 32 groups.
@@ -41,7 +41,7 @@ pub fn has_listener(group: u32) -> Option<bool> {
         word(line);
         let mut joined = 0;
         for digit in word(line) {
-            // Letters come after 64, the first of them is worth ten.
+            // Letters come after 64, and the first of them stands for ten.
             joined = (joined << 4) | (u32::from(digit & 15) + 9 * u32::from(digit >> 6));
         }
         if protocol == GENERIC && joined & bit != 0 {
@@ -51,14 +51,14 @@ pub fn has_listener(group: u32) -> Option<bool> {
     Some(false)
 }
 
-/// Reads a file with one value, without its newline; it is empty where this
-/// kernel does not have it. The path is these pieces joined.
+/// Reads a file with one value, without its newline; empty if this kernel does not have it. The
+/// path is these pieces joined.
 pub fn value(path: &[&[u8]], value: &mut Vec<u8>) {
     // What cannot be read is as good as missing.
     let _ = read_value(path, value);
 }
 
-/// The same, with why it cannot be read.
+/// The same, or why it cannot be read.
 fn read_value(path: &[&[u8]], value: &mut Vec<u8>) -> Result<(), Errno> {
     let read = read(path, value);
     value.truncate(value.trim_ascii_end().len());
@@ -70,7 +70,7 @@ pub fn sysctl(name: &[u8], into: &mut Vec<u8>) {
     let _ = mptcp(name, into);
 }
 
-/// The number that the kernel wrote; 0 for nothing.
+/// A number written by the kernel; 0 for nothing.
 pub fn decimal(digits: &[u8]) -> u64 {
     let mut value: u64 = 0;
     for digit in digits {
@@ -79,21 +79,21 @@ pub fn decimal(digits: &[u8]) -> u64 {
     value
 }
 
-/// TCP connections that were opened and accepted in this network namespace since
-/// it was made, MPTCP or not; 0 where that cannot be read.
+/// TCP connections opened and accepted in this network namespace since it was created, MPTCP
+/// or not; 0 if that cannot be read.
 pub fn tcp_opens() -> [u64; 2] {
     let mut table = Counters::default();
     table.tabulate(b"/proc/self/net/snmp", b"Tcp:", false).ok();
     [b"ActiveOpens".as_slice(), b"PassiveOpens"].map(|name| table.of(name))
 }
 
-/// The kernel's counters of MPTCP in this network namespace: names and values, what
-/// separates them are blanks or ends of lines.
+/// The kernel's MPTCP counters of this network namespace: names and values, separated by blanks
+/// or newlines.
 #[derive(Debug, Default)]
 pub struct Counters(pub Vec<u8>);
 
 impl Counters {
-    /// Reads them; there are none where that fails.
+    /// Reads them; none if that fails.
     pub fn read(&mut self) -> Result<(), Error> {
         let failed = self.read_mptcp(true);
         failed.map_err(|error| {
@@ -110,7 +110,7 @@ impl Counters {
         Ok(())
     }
 
-    /// The same, those that are 0 only with `zeros`.
+    /// The same, with those that are 0 only if `zeros`.
     pub fn read_mptcp(&mut self, zeros: bool) -> Result<(), Errno> {
         self.tabulate(b"/proc/self/net/netstat", b"MPTcpExt:", zeros)
     }
@@ -131,7 +131,7 @@ impl Counters {
             }
             while !names.is_empty() {
                 let (name, value) = (word(&mut names), word(&mut line));
-                // Or the next name would be its value.
+                // Otherwise the next name would be its value.
                 if value.is_empty() {
                     break;
                 }
@@ -151,8 +151,8 @@ impl Counters {
         List(&self.0)
     }
 
-    /// The value of this one: since the namespace was made, unless it is a
-    /// gauge; 0 where the kernel does not count that.
+    /// The value of this one: since the namespace was created, unless it is a gauge; 0 if the
+    /// kernel does not count that.
     pub fn of(&self, name: &[u8]) -> u64 {
         for (known, value) in self.all() {
             if known == name {
@@ -162,7 +162,7 @@ impl Counters {
         0
     }
 
-    /// The sum of several, whose names blanks separate.
+    /// The sum of several, whose names are separated by blanks.
     #[inline(never)]
     pub fn sum(&self, mut names: &[u8]) -> u64 {
         let mut sum = 0_u64;
@@ -173,7 +173,7 @@ impl Counters {
     }
 }
 
-/// Names and values, as they are written.
+/// Names and values, as text.
 #[derive(Debug)]
 pub struct List<'c>(&'c [u8]);
 
@@ -187,8 +187,7 @@ impl<'c> Iterator for List<'c> {
     }
 }
 
-/// The kernel's defaults of sysctls below net/mptcp, where there is one to
-/// compare with.
+/// The kernel's defaults of those sysctls below net/mptcp that have a fixed one.
 pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
     path_manager kernel\n\
     pm_type 0\n\
@@ -201,10 +200,10 @@ pub const MPTCP_DEFAULTS: &[u8] = b"enabled 1\n\
     stale_loss_cnt 4\n\
     syn_retrans_before_tcp_fallback 2";
 
-/// The folder of the sysctls of MPTCP.
+/// The directory of the sysctls of MPTCP.
 pub const MPTCP_FOLDER: &[u8] = b"/proc/sys/net/mptcp/";
 
-/// Reads a setting of `net.mptcp`, with why it cannot be read.
+/// Reads a setting of `net.mptcp`, or returns why it cannot be read.
 pub fn mptcp(name: &[u8], value: &mut Vec<u8>) -> Result<(), Errno> {
     read_value(&[MPTCP_FOLDER, name], value)
 }

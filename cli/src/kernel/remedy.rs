@@ -4,8 +4,8 @@ use crate::errno;
 use crate::error::Error;
 use crate::text::take;
 
-/// The kernel's words for the common refusals, and what to do about them; each
-/// ends with a zero. The first that fits counts.
+/// The kernel's messages for common refusals, and what to do about them; each ends with a zero.
+/// The first that fits counts.
 static REMEDIES: &[u8] = b"\
     userspace PM not selected\0\
     the connection was opened under the in-kernel path manager: set the sysctl \
@@ -30,12 +30,12 @@ static REMEDIES: &[u8] = b"\
     subflow not found\0\
     subflow show token T tells which there are\0";
 
-/// The same with what the user can do about it, where that is known.
+/// The same with what the user can do about it, if that is known.
 pub fn with_remedy(mut error: Error) -> Error {
     let message = error.message();
     let mut remedy: &[u8] = b"";
     if error.errno() == libc::EOPNOTSUPP as usize {
-        // Kernels without the commands know no text for that.
+        // Kernels without the commands have no message for that.
         remedy = b"user-space path managers need Linux 5.19 or newer";
     }
     let mut texts = REMEDIES;

@@ -1,5 +1,4 @@
-//! rtnetlink: interfaces and their addresses, as they are and that they
-//! changed, and which way packets go.
+//! rtnetlink: interfaces and their addresses, changes to them, and the routes of packets.
 
 use std::net::IpAddr;
 
@@ -20,28 +19,28 @@ use crate::sys;
 /// reports it.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkEvent {
-    /// Index of the interface; 0 where notifications were lost, and anything
-    /// may have changed; [`ROUTES`] where a route changed.
+    /// Index of the interface; 0 if notifications were lost and anything may have changed;
+    /// [`ROUTES`] if a route changed.
     pub index: u32,
-    /// The address; 0 where it is about the interface itself.
+    /// The address; 0 if this is about the interface itself.
     pub address: Key,
     /// It exists. An address that may be a duplicate does not exist yet.
     pub present: bool,
     /// The interface is switched on.
     pub up: bool,
-    /// The interface is up and running: it has a carrier and waits for nothing.
-    /// New connections can have the address as their source: of global scope,
-    /// neither deprecated nor temporary.
+    /// The interface is up and running: it has a carrier and waits for nothing. The address
+    /// can be the source of new connections: of global scope, neither deprecated nor
+    /// temporary.
     pub usable: bool,
-    /// The address has no end: it was not leased.
+    /// The address does not expire: it was not leased.
     pub permanent: bool,
 }
 
-/// The flags of an interface that carries packets. A carrier is not enough: it may be
-/// dormant, until 802.1X lets it.
+/// The flags of an interface that carries packets. A carrier is not enough: it may be dormant
+/// until 802.1X has authenticated it.
 const USABLE: LinkFlags = LinkFlags(LinkFlags::UP.0 | LinkFlags::LOWER_UP.0 | LinkFlags::RUNNING.0);
 
-/// In the place of an index, which is not as large.
+/// In place of an index, which is never as large.
 pub const ROUTES: u32 = u32::MAX;
 
 /// Interfaces and their addresses, in the kernel's order.
@@ -52,13 +51,13 @@ pub type LinkEvents = Vec<LinkEvent>;
 pub struct Hop {
     /// The table that it is in.
     pub table: u32,
-    /// The interface; 0 where the kernel names none, or only a nexthop object.
+    /// The interface; 0 if the kernel names none, or only a nexthop object.
     pub output: u32,
     /// The metric; the least wins.
     pub metric: u32,
     /// The next router, if there is one.
     pub gateway: Option<IpAddr>,
-    /// It is one of several.
+    /// It is one of several next hops.
     pub of_several: bool,
 }
 
@@ -66,7 +65,7 @@ pub struct Hop {
 const ROUTE: usize = 12;
 
 impl Hop {
-    /// What stands before the attributes.
+    /// What precedes the attributes.
     fn of(message: &Message) -> Self {
         let [table, ..] = number_at(message.payload(), 4).to_ne_bytes();
         Self {
@@ -75,8 +74,7 @@ impl Hop {
         }
     }
 
-    /// Reads the attributes after `head` bytes; returns the next hops, where there
-    /// are several.
+    /// Reads the attributes after `head` bytes; returns the next hops if there are several.
     #[inline(never)]
     fn read<'m>(
         &mut self,
@@ -99,14 +97,14 @@ impl Hop {
         if !table.is_empty() {
             self.table = number_at(table, 0);
         }
-        // A router of the other family is after its family.
+        // RTA_VIA: the family, then the router's address.
         let other = via.get(2..).and_then(address_in);
         self.gateway = address_in(router).or(other);
         Ok(several)
     }
 }
 
-/// Hands a route to `each`: each of its next hops, where it has several.
+/// Passes a route to `each`, or each of its next hops if it has several.
 #[inline(never)]
 fn hops(
     message: &Message,
@@ -130,7 +128,7 @@ fn hops(
     Ok(())
 }
 
-/// A socket that asks for interfaces and addresses.
+/// A socket for requests about interfaces, addresses and routes.
 #[derive(Debug)]
 pub struct RouteSocket {
     socket: Box<Socket>,
@@ -147,7 +145,7 @@ impl RouteSocket {
         })
     }
 
-    /// All interfaces and addresses there are, and the names of interfaces.
+    /// All interfaces and addresses, and the names of interfaces.
     pub fn look(&mut self, seen: &mut LinkEvents, names: &mut Names) -> Result<()> {
         seen.clear();
         names.clear();
@@ -155,8 +153,8 @@ impl RouteSocket {
         self.list(&dump_addresses, seen, None)
     }
 
-    /// Whether the interface has a default route of a family, in whatever
-    /// table; the gateway of the one with the least metric, where it has one.
+    /// Whether the interface has a default route of a family in any table; the gateway of
+    /// the one with the lowest metric, if it has one.
     #[inline(never)]
     pub fn default_route(
         &mut self,
@@ -191,7 +189,7 @@ impl RouteSocket {
         Ok(best.is_some())
     }
 
-    /// Adds everything that a dump lists.
+    /// Adds everything listed by a dump.
     fn list(
         &mut self,
         write: &dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>,
@@ -216,8 +214,7 @@ impl RouteSocket {
         })
     }
 
-    /// Hands out all addresses with the index of their interface. An address
-    /// can be on several.
+    /// Passes on all addresses with the index of their interface. An address can be on several.
     pub fn addresses(&mut self, each: &mut dyn FnMut(Key, u32)) -> Result<()> {
         let mut seen = LinkEvents::new();
         self.list(&dump_addresses, &mut seen, None)?;
@@ -239,8 +236,8 @@ impl RouteSocket {
         self.look_up(lookup, &mut |_| Ok(()))
     }
 
-    /// By which interface packets of this kind leave; `None` where there is
-    /// no route for them.
+    /// The interface through which packets of this kind leave; `None` if there is no route
+    /// for them.
     pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {
         let mut output = None;
         self.look_up(lookup, &mut |message| {
@@ -253,8 +250,8 @@ impl RouteSocket {
         Ok(output)
     }
 
-    /// Hands the route that the kernel answers to a look-up to `each`: each of its
-    /// next hops, where it has several. Whether there is a route for such packets.
+    /// Passes the route that the kernel finds in a look-up to `each`, or each of its next
+    /// hops if it has several. Returns whether there is a route for such packets.
     pub fn route(&mut self, lookup: &request::Lookup, each: &mut dyn FnMut(&Hop)) -> Result<bool> {
         self.look_up(lookup, &mut |message| Ok(hops(message, each)?))
     }
@@ -268,16 +265,15 @@ impl RouteSocket {
             .socket
             .call(&|buffer, seq| lookup.encode(buffer, seq), each)
         {
-            // Whatever the refusal is called: no packet leaves.
+            // Whatever the error number, no packet leaves.
             Err(error) if error.errno() != 0 => Ok(false),
             Err(error) => Err(error),
             Ok(()) => Ok(true),
         }
     }
 
-    /// Hands out each route and next hop of a family, and what names no more than
-    /// the table to which a rule sends packets. Whether some rule is for certain
-    /// marks, users or ports.
+    /// Passes on each route and next hop of a family, and for each rule a `Hop` with only its
+    /// table. Returns whether a rule applies only to certain marks, users or ports.
     pub fn tables(&mut self, family: u16, each: &mut dyn FnMut(&Hop)) -> Result<bool> {
         let mut special = false;
         self.socket.dump_each(
@@ -295,7 +291,7 @@ impl RouteSocket {
                 };
                 // Marks (FRA_FWMARK), users, and ports of either end.
                 const NUMBERS: [u16; 5] = [RouteAttributes::TABLE, 10, 20, 23, 24];
-                // For packets that do not fit.
+                // FIB_RULE_INVERT: applies to packets that do not match.
                 const INVERT: u32 = 2;
                 let mut found: [&[u8]; 5] = [&[]; 5];
                 payloads(message.payload(), ROUTE, &NUMBERS, &mut found)?;
@@ -317,7 +313,7 @@ impl RouteSocket {
         }
     }
 
-    /// The flags of an interface; none where it does not exist.
+    /// The flags of an interface; none if it does not exist.
     pub fn link_flags(&mut self, index: u32) -> Result<LinkFlags> {
         let mut flags = LinkFlags::default();
         let asked = self.socket.call(
@@ -339,7 +335,7 @@ impl RouteSocket {
     }
 }
 
-/// A socket that hears of changes: of interfaces, addresses and routes, or of families
+/// A socket for notifications about changes of interfaces, addresses and routes, or of families
 /// of generic netlink.
 #[derive(Debug)]
 pub struct NewsSocket {
@@ -347,14 +343,14 @@ pub struct NewsSocket {
 }
 
 impl NewsSocket {
-    /// Opens a socket of this protocol that is in these groups.
+    /// Opens a socket of this protocol that joins these groups.
     pub fn listen(receive_buffer: Option<u32>, protocol: i32, groups: &[u32]) -> Result<Self> {
         let mut socket = Socket::open(protocol, receive_buffer)?;
         socket.listen(groups).map_err(receive_error)?;
         Ok(Self { socket })
     }
 
-    /// Listens to changes of routes too, or no longer.
+    /// Listens for changes of routes too, or no longer.
     pub fn listen_to_routes(&mut self, on: bool) -> Result<()> {
         const SOL_NETLINK: i32 = 270;
         // NETLINK_ADD_MEMBERSHIP and NETLINK_DROP_MEMBERSHIP.
@@ -370,11 +366,10 @@ impl NewsSocket {
         self.socket.fd()
     }
 
-    /// Hands out all that is new, without waiting. What cannot be read is as
-    /// good as lost.
+    /// Passes on all that is new, without waiting. What cannot be read counts as lost.
     pub fn news(&mut self, each: &mut dyn FnMut(&LinkEvent)) -> Result<()> {
         self.socket.news(&mut |message| {
-            // What cannot be read is as good as lost.
+            // What cannot be read counts as lost.
             let mut news = LinkEvent::default();
             let read = message.map(|message| decode(&message, &mut news, &mut &[][..]));
             if !matches!(read, Some(Ok(false))) {
@@ -388,8 +383,8 @@ fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
     request::dump_addresses(buffer, AF_UNSPEC, seq, 0)
 }
 
-/// Reads the attributes that stand after `head` bytes: payloads of those with these
-/// numbers, of several the last.
+/// Reads the attributes after `head` bytes: the payloads of those with these numbers, the last
+/// one of several.
 #[inline(never)]
 fn payloads<'m>(
     bytes: &'m [u8],
@@ -397,7 +392,7 @@ fn payloads<'m>(
     numbers: &[u16],
     into: &mut [&'m [u8]],
 ) -> core::result::Result<(), mptcp_codec::Error> {
-    // Where even the head is not whole: a byte is no attribute.
+    // If even the head is incomplete: a single byte is an invalid attribute.
     for attribute in <Attributes>::new(bytes.get(head..).unwrap_or(&[0])) {
         let attribute = attribute?;
         for (number, payload) in numbers.iter().zip(&mut *into) {
@@ -409,13 +404,13 @@ fn payloads<'m>(
     Ok(())
 }
 
-/// The number at `at`; 0 where there is none.
+/// The number at `at`; 0 if there is none.
 fn number_at(bytes: &[u8], at: usize) -> u32 {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
     bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
-/// The address; none where it is of neither length.
+/// The address; none if its length is that of neither family.
 #[inline(never)]
 fn address_in(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
@@ -424,8 +419,8 @@ fn address_in(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 16]>::try_from(bytes).map(IpAddr::from).ok()
 }
 
-/// What a message says, if it is about interfaces, their addresses or routes;
-/// the name of an interface too.
+/// What a message reports, if it is about interfaces, their addresses or routes; also the name
+/// of an interface.
 #[inline(never)]
 fn decode<'m>(
     message: &Message<'m>,
@@ -463,7 +458,7 @@ fn decode<'m>(
                 0 => AddressFlags(flags.into()),
                 _ => AddressFlags(number_at(wide, 0)),
             };
-            // IPv4 counts the bit of temporary addresses differently.
+            // For IPv4 the bit of temporary addresses means something else.
             let mut passing = AddressFlags::DEPRECATED.0;
             if u16::from(family) != AF_INET {
                 passing |= AddressFlags::TEMPORARY.0;

@@ -19,24 +19,24 @@ const NETLINK_GET_STRICT_CHK: i32 = 12;
 const REQUEST: usize = 512;
 /// The length of a request without attributes.
 const BARE: usize = 20;
-/// Room for the datagrams of an answer. The kernel fills at most 32 KiB of a
-/// dump into one, and less when we offer less; datagrams come in pairs (the
-/// last of a dump, and its end), which one call then receives.
+/// Room for the datagrams of an answer. The kernel puts at most 32 KiB of a dump into one, and
+/// less if we offer less; the last one of a dump and its end come as a pair, which one call
+/// then receives.
 const BUFFER: usize = 2 * 8192;
 /// An interrupted dump is read this many times before we give up: where
 /// containers come and go, most are interrupted.
 const ATTEMPTS: u32 = 200;
-/// Room for the largest datagram that the kernel makes of a dump, twice. In
-/// fewer datagrams there is less time for changes.
+/// Twice the room for the largest datagram of a dump. With fewer datagrams there is less time
+/// for changes.
 const LARGE: usize = 2 * 32768;
 /// Room for one datagram of notifications.
 const NEWS: usize = 8192;
-/// As many are received by one call.
+/// How many are received by one call.
 const AT_ONCE: usize = 8;
-/// An answer for which there was no memory is asked for again, as often.
+/// How often an answer for which there was no memory is asked for again.
 const LOST: u32 = 20;
 
-/// What a function returns that writes a request into a buffer.
+/// The result of a function that writes a request into a buffer.
 pub type Written<'b> = core::result::Result<&'b mut [u8], mptcp_codec::Error>;
 /// Such a function, given the sequence number.
 pub type Write<'w> = &'w dyn for<'b> Fn(&'b mut [u8], u32) -> Written<'b>;
@@ -51,7 +51,7 @@ pub struct Socket {
     strict: bool,
     // The kernel gives its reasons for refusals.
     explains: bool,
-    // What the last answer dumped changed meanwhile.
+    // What the last answer dumped changed meanwhile (NLM_F_DUMP_INTR).
     interrupted: bool,
     room: usize,
     // Where requests are written and, after REQUEST bytes, answers received.
@@ -59,8 +59,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket of this netlink protocol; in a box, as it is large and
-    /// handed about.
+    /// Opens a socket of this netlink protocol; boxed, as it is large and passed around.
     pub fn open(protocol: i32, receive_buffer: Option<u32>) -> Result<Box<Self>> {
         let mut socket = Box::new(Self {
             fd: open(protocol)?,
@@ -99,13 +98,13 @@ impl Socket {
         }
     }
 
-    /// How much of an answer is received by one call; set before the first request.
+    /// Sets how much of an answer one call receives; before the first request.
     pub fn set_reply_room(&mut self, bytes: usize) {
         self.room = bytes;
     }
 
-    /// Starts anew with at least so much room for answers: what is left of the
-    /// last one goes with the old socket.
+    /// Starts over with at least this much room for answers: the rest of the last one is
+    /// discarded with the old socket.
     #[cold]
     #[inline(never)]
     fn reopen(&mut self, room: usize) -> Result<()> {
@@ -127,11 +126,11 @@ impl Socket {
         }
     }
 
-    /// Only listens from now on, to these multicast groups.
+    /// From now on only listens to these multicast groups.
     pub fn listen(&mut self, groups: &[u32]) -> core::result::Result<(), Errno> {
         sys::bind_netlink(&self.fd)?;
-        // Not on the stack, which may be small; and now, while memory is as the kernel
-        // gave it and need not be cleared.
+        // Not on the stack, which may be small; and at this point, while memory is fresh
+        // from the kernel and need not be cleared.
         self.buffer = vec![0; NEWS * AT_ONCE];
         for group in groups {
             self.join(*group)?;
@@ -139,8 +138,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Hands out all notifications that have come, without waiting; `None` for
-    /// those that were lost or cannot be read. For a socket that only listens.
+    /// Passes on all notifications that have arrived, without waiting; `None` for those
+    /// that were lost or cannot be read. For a socket that only listens.
     pub fn news(&mut self, each: &mut dyn FnMut(Option<Message>)) -> Result<()> {
         let mut received = [Received::default(); AT_ONCE];
         loop {
@@ -180,17 +179,18 @@ impl Socket {
         sys::set_option(&self.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     }
 
-    /// Sets an option of netlink where that has not been done.
+    /// Sets a netlink option unless that has been done.
     fn switch_on(fd: &Fd, option: i32, on: &mut bool) {
         if !*on {
             *on = true;
-            // Kernels that do not know it check less (before 4.20) and refuse
-            // without texts (before 4.12).
+            // Kernels that do not know it check less (before 4.20) and refuse without
+            // messages (before
+            // 4.12).
             let _ = sys::set_option(fd, SOL_NETLINK, option, 1);
         }
     }
 
-    /// Sends a request and hands each message of the answer to `each`.
+    /// Sends a request and passes each message of the answer to `each`.
     pub fn call(
         &mut self,
         write: Write,
@@ -203,9 +203,9 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends a dump request and hands each entry to `each`. They are read again
-    /// when the kernel says that they changed meanwhile: `None` then comes
-    /// first, as it does in the beginning.
+    /// Sends a dump request and passes each entry to `each`. They are read again if the
+    /// kernel says that they changed meanwhile: then `None` comes first, as it does in the
+    /// beginning.
     pub fn dump_each(
         &mut self,
         write: Write,
@@ -222,10 +222,9 @@ impl Socket {
         Err(interrupted())
     }
 
-    /// One request and its answer. Most requests are not refused, so the kernel
-    /// is asked for its reasons only when one is: the request is then sent again.
-    /// What was refused has changed nothing, and if it can be done meanwhile, it
-    /// is.
+    /// One request and its answer. Most requests are not refused, so the kernel is asked
+    /// for its reasons only when one is: it is then sent again. What was refused has
+    /// changed nothing; if it succeeds the second time, it is done.
     fn exchange(
         &mut self,
         write: Write,
@@ -250,7 +249,7 @@ impl Socket {
                 lost: false,
                 cut: 0,
             };
-            // Every attribute of a dump request is to be checked by the kernel.
+            // Have the kernel check every attribute of a dump request.
             if answer.exchange.is_dump() && request.len() > BARE {
                 Self::switch_on(&self.fd, NETLINK_GET_STRICT_CHK, &mut self.strict);
             }
@@ -276,19 +275,19 @@ impl Socket {
     }
 }
 
-/// What comes back to a request.
+/// The answer to a request.
 struct Answer<'e> {
     exchange: Exchange,
     each: &'e mut dyn FnMut(&Message) -> Result<()>,
-    // A message has been handed to `each`.
+    // A message has been passed to `each`.
     begun: bool,
-    // The first of all.
+    // The first error.
     error: Option<Error>,
     // It is a refusal.
     refused: bool,
-    // A part of it could not be received.
+    // Part of it could not be received.
     lost: bool,
-    // The length of a datagram that there was no room for.
+    // The length of a datagram that did not fit.
     cut: usize,
 }
 
@@ -299,12 +298,12 @@ impl Answer<'_> {
             let what = ["Cannot talk to rtnetlink"];
             Error::system(Kind::Kernel, status::REFUSED, &what, error)
         })?;
-        // What changes something is not sent twice without a look between.
+        // A request that changes something is not blindly sent twice.
         let asks = !matches!(request, [_, _, _, _, _, _, low, high, ..]
             if u16::from_ne_bytes([*low, *high]) & flags::ACK != 0);
-        // The last datagram of a dump and its end come together. For one alone no
-        // more room is offered than that: the kernel makes the datagrams of later
-        // dumps as large as the most that it was ever offered on this socket.
+        // The last datagram of a dump and its end come together. A single one is offered no
+        // more than half the room: the kernel makes the datagrams of later dumps as large
+        // as the most that it was ever offered on this socket.
         let half = replies.len() / 2;
         let most = if self.exchange.is_dump() { 2 } else { 1 };
         let replies = replies.get_mut(..most * half).unwrap_or_default();
@@ -340,8 +339,8 @@ impl Answer<'_> {
             let error = match reply? {
                 Reply::Item(message) => {
                     self.begun = true;
-                    // A mistake in one message must not leave the rest of the
-                    // answer in the socket: it is read to its end first.
+                    // An error in one message must not leave the rest of the answer in the
+                    // socket: it is read to its end first.
                     if self.error.is_some() {
                         continue;
                     }
@@ -359,7 +358,7 @@ impl Answer<'_> {
                     refused(Errno(errno as usize), &extended)
                 }
                 Reply::Overrun => receive_error(Errno(libc::ENOBUFS as usize)),
-                // Nothing that this version of the codec knows.
+                // Something that this version of the codec does not know.
                 _ => continue,
             };
             self.error.get_or_insert(error);
@@ -397,7 +396,7 @@ fn interrupted() -> Error {
     )
 }
 
-/// The kernel's refusal in its own words, or what the error number says.
+/// The kernel's refusal in its own words, or else the text of the error number.
 fn refused(errno: Errno, extended: &ExtendedAck) -> Error {
     match (extended.message(), extended.missing_type()) {
         (Some(text), _) => Error::refused(errno, text.as_bytes()),
@@ -412,7 +411,7 @@ fn refused(errno: Errno, extended: &ExtendedAck) -> Error {
     }
 }
 
-/// What the kernel has to say although it did what was asked.
+/// The kernel's warning although it did what was asked.
 fn show_warning(extended: &ExtendedAck) {
     if extended.attributes().as_bytes().is_empty() {
         return;
