@@ -15,7 +15,8 @@ pub const COMMAND: Command = Command {
     does: Does::Group(ACTIONS),
 };
 
-// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+// A constant of its own: until Rust 1.89 a temporary within an enum variant dies with its
+// statement.
 const ACTIONS: &Group = &Group {
     default: "announce",
     keywords: keyword::ADDRESS,

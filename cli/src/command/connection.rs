@@ -30,7 +30,8 @@ pub const COMMAND: Command = Command {
     does: Does::Group(ACTIONS),
 };
 
-// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+// A constant of its own: until Rust 1.89 a temporary within an enum variant dies with its
+// statement.
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::CONNECTION,
@@ -62,8 +63,8 @@ pub fn show(session: &mut Session, asked: &Given) -> Result<Status> {
     show_asked(session, asked)
 }
 
-/// `connection show` of what can be asked for, and `subflow show`: of the
-/// connection that a token names.
+/// `connection show` of the connections that match, and `subflow show` of the one with this
+/// token.
 pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
@@ -123,7 +124,7 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     Ok(0)
 }
 
-/// Whether the ends of a socket are those that were asked for.
+/// Whether the ends of a socket match what was asked for.
 pub(super) fn matches(asked: &Given, ends: &[End; 2]) -> bool {
     let mut somewhere = asked.either().is_none();
     for ((address, port), end) in asked.ends().iter().zip(ends) {
@@ -141,7 +142,7 @@ pub(super) fn matches(asked: &Given, ends: &[End; 2]) -> bool {
     somewhere && family
 }
 
-/// Whether an end has the address that is wanted, if one is.
+/// Whether an end has the wanted address, if there is one.
 fn is(wanted: &Option<IpAddr>, end: &End) -> bool {
     wanted.is_none_or(|wanted| key(wanted) == end.number)
 }
@@ -157,7 +158,7 @@ const OF_CONNECTION: [(Item, Field); 7] = [
     (Item::LAST_ACK_RECV, MptcpInfo::FIELDS.last_ack_recv),
 ];
 
-/// How many of them text has: the first.
+/// How many of them are in text: the first ones.
 const IN_TEXT: usize = 4;
 
 const _: () = {
@@ -168,12 +169,10 @@ const _: () = {
     }
 };
 
-/// Where the ends of a subflow stand, and where its line goes on if the terminal
-/// is too narrow.
+/// The column of a subflow's ends, and of continuation lines if the terminal is too narrow.
 const INDENT: usize = 11;
 
-/// Prints connections. What each line needs comes first, where it is reached by less
-/// code.
+/// Prints connections. Fields that each line needs come first, where less code reaches them.
 #[repr(C)]
 struct Printer<'p> {
     out: &'p mut Output,
@@ -182,7 +181,7 @@ struct Printer<'p> {
     places: &'p mut Places,
     asked: &'p Given,
     stats: bool,
-    // There is such a connection, whether or not it matches the other words.
+    // There is a connection with the token, whether or not it matches the other words.
     found: bool,
     // The local side and the remote one.
     sides: [Side; 2],
@@ -192,11 +191,11 @@ struct Printer<'p> {
 #[derive(Default)]
 struct Side {
     text: Text,
-    // Where each is in the text, and how long.
+    // Where each is in the text, and its length.
     places: Vec<(usize, usize)>,
-    // How long the longest is.
+    // The length of the longest.
     widest: usize,
-    // The last one, which that of the next subflow mostly is.
+    // The last one, which the next subflow usually has too.
     last: Option<End>,
 }
 
@@ -233,8 +232,7 @@ impl Side {
 }
 
 impl Printer<'_> {
-    /// Whether a connection was asked for: it matches every word itself, or one
-    /// of its subflows does.
+    /// Whether a connection was asked for: it, or one of its subflows, matches every word.
     fn is_wanted(&mut self, connection: &Connection) -> bool {
         let asked = self.asked;
         if asked.has(slot::FALLBACK) && !connection.is_fallback() {
@@ -307,7 +305,7 @@ impl Printer<'_> {
         if connection.incomplete || !json && count < 2 {
             total = 0;
         }
-        // Both ends are columns where they fit.
+        // Both ends are aligned in columns if they fit.
         let [local, remote] = &mut self.sides;
         if !self.out.fits(INDENT + local.widest + 1 + remote.widest) {
             local.widest = 0;
@@ -347,7 +345,7 @@ impl Printer<'_> {
         }
     }
 
-    /// In JSON, whose it is.
+    /// In JSON, its owner.
     fn owner(&mut self, socket: &SocketView) {
         if self.out.style.json {
             self.out.item_number(Item::UID, socket.uid().into());
@@ -355,8 +353,7 @@ impl Printer<'_> {
         }
     }
 
-    /// `total` is what all of the connection carried, 0 where its share is not
-    /// shown.
+    /// `total` is what the whole connection carried; 0 if shares are not shown.
     fn subflow(
         &mut self,
         subflow: &Subflow,
@@ -452,11 +449,11 @@ impl Printer<'_> {
         self.out.item_bool(Item::NOT_ESTABLISHED, joining);
     }
 
-    /// The figures of TCP that one looks at first.
+    /// The most important figures of TCP.
     fn of_tcp(&mut self, subflow: &Subflow) {
         let figures = &subflow.figures;
         let out = &mut *self.out;
-        // Text has none of six fields: asked once, not for each.
+        // Six fields are not in text: checked once, not for each.
         let json = out.style.json;
         out.item_milliseconds(Item::RTT, figures.rtt);
         out.item_number(Item::CWND, figures.cwnd.into());
@@ -515,7 +512,7 @@ impl Printer<'_> {
         self.out.item_string(item, name.as_bytes());
     }
 
-    /// The ends of a socket, or the local one, which are aligned with no others.
+    /// The ends of a socket, or the local one, not aligned with others.
     fn only_ends(&mut self, ends: &[End]) {
         for (side, end) in self.sides.iter_mut().zip(ends) {
             side.clear();
@@ -526,8 +523,7 @@ impl Printer<'_> {
         self.ends(ends, 0);
     }
 
-    /// The ends of a socket, or the local one; in text as columns, where they have
-    /// this number.
+    /// The ends of a socket, or the local one; in text in columns, where they have this number.
     fn ends(&mut self, ends: &[End], number: usize) {
         const NAMES: [[&str; 2]; 2] = [
             ["local_address", "local_port"],
@@ -571,13 +567,13 @@ impl Printer<'_> {
         self.end();
     }
 
-    /// Whether a field is shown in a way of its own, and shows it.
+    /// Shows a field that needs special treatment; returns whether it does.
     fn is_special(&mut self, name: &str, value: u64, sent: &[u8]) -> bool {
         let in_text = !self.out.style.json;
         match name {
             // It was shown already.
             "token" => {}
-            // Two bytes of bit fields: each of those has a name of its own.
+            // Two bytes of bit fields, each with a name of its own.
             "wscale" => {
                 let next = sent.get(7).map_or(0, |byte| u64::from(*byte));
                 for (name, byte, low, bits) in &[
@@ -609,8 +605,8 @@ impl Printer<'_> {
         self.out.named_number(name, value);
     }
 
-    /// In text, the bits of a field by their names, the lowest first; those
-    /// without a name as a number.
+    /// In text, the bits of a field by name, the lowest first; those without a name as a
+    /// number.
     fn bits(&mut self, name: &str, mut value: u64, words: &str) {
         self.out.may_break();
         self.out.begin_field(name);

@@ -100,11 +100,11 @@ pub const COMMAND: Command = Command {
     does: Does::Options(run),
 };
 
-/// The only gauge: connections that are established now.
+/// The only gauge: currently established connections.
 const GAUGE: &[u8] = b"MPCurrEstab";
 
 pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
-    // 0 where they are shown once.
+    // 0 if they are shown once.
     let mut every = 0;
     option(asked.interval, interval, INTERVALS, &mut every)?;
     let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, &[what], error);
@@ -144,14 +144,14 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     }
 }
 
-/// What was added to a counter; a gauge as it is now.
+/// By how much a counter grew; the current value of a gauge.
 fn added(name: &[u8], value: u64, before: &Counters) -> u64 {
     if name == GAUGE {
         return value;
     }
     let old = before.of(name);
     let added = value.wrapping_sub(old);
-    // Counters of 32-bit kernels begin again at 2^32.
+    // Counters of 32-bit kernels wrap at 2^32.
     if value < old && old >> 32 == 0 {
         added & u64::from(u32::MAX)
     } else {
@@ -159,8 +159,8 @@ fn added(name: &[u8], value: u64, before: &Counters) -> u64 {
     }
 }
 
-/// What was added to those that are not 0; with `all` then the others. As metrics all of
-/// them in the kernel's order: those of newer kernels too.
+/// By how much those that are not 0 grew; with `all`, then the others. As metrics, all of them
+/// in the kernel's order, including those of newer kernels.
 pub fn print(report: &mut Report, counters: &Counters, before: &Counters, all: bool) {
     report.out.begin_record("");
     report.lines(25);
@@ -176,7 +176,7 @@ pub fn print(report: &mut Report, counters: &Counters, before: &Counters, all: b
             if report.metrics && name == GAUGE {
                 established = Some(value);
             } else if report.metrics || (value == 0) == zero {
-                // A name is of letters and digits.
+                // A name consists of letters and digits.
                 report.named_number(sys::text(name).unwrap_or("?"), value);
             }
         }

@@ -25,7 +25,8 @@ pub const COMMAND: Command = Command {
     does: Does::Group(ACTIONS),
 };
 
-// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+// A constant of its own: until Rust 1.89 a temporary within an enum variant dies with its
+// statement.
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::ENDPOINT,
@@ -101,11 +102,11 @@ Example:
     ),
 };
 
-/// What chooses endpoints to show, those of one connection too.
+/// What selects endpoints to show, including those of one connection.
 const SHOW: &str = "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ] \
                     [ token T ]";
 
-/// What chooses endpoints.
+/// What selects endpoints.
 const SELECTOR: &str =
     "[ id N ] [ ADDRESS ] [ port N ] [ dev IF ] [ FLAG | implicit ]... [ -4 | -6 ]";
 
@@ -115,8 +116,8 @@ pub fn add(session: &mut Session, given: &Given) -> Result<Status> {
     Ok(0)
 }
 
-/// The kernel overwrites backup and fullmesh together: what is not named is
-/// read first and sent back as it is.
+/// The kernel overwrites backup and fullmesh together: the one that is not named is read first
+/// and sent back unchanged.
 pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
     check_made(given)?;
     if given.id() == Some(0) {
@@ -146,13 +147,13 @@ pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
     replace::recreate(path_manager, given)
 }
 
-/// Whether an endpoint is what was given, in every word.
+/// Whether an endpoint matches every word that was given.
 fn matches(endpoint: &Endpoint, given: &Given) -> bool {
     let flags = endpoint.flags().unwrap_or_default();
     let address = endpoint.address();
     let mut rest = given.without(slot::ADDRESS);
     rest.set = EndpointFlags(0);
-    // All else is there as it was given.
+    // Everything else is as it was given.
     let found = endpoint.with_port(endpoint.port().unwrap_or(0));
     found.with_all(&rest.endpoint()) == found
         && given
@@ -185,13 +186,13 @@ pub fn delete(session: &mut Session, given: &Given) -> Result<Status> {
     }
 }
 
-/// The id, if nothing else was given.
+/// The id, if only that was given.
 fn only_id(given: &Given) -> Option<u8> {
     given.id().filter(|_| given.is_only(slot::ID))
 }
 
-/// Deletes the endpoints that are what was given; returns how many. One that
-/// somebody else has deleted meanwhile is deleted.
+/// Deletes the endpoints that match; returns how many. One that someone else has deleted
+/// meanwhile counts as deleted.
 fn delete_chosen(path_manager: &mut PathManager, given: &Given) -> Result<u32> {
     let mut lock = Lock::default();
     lock.take(&Fd::NONE)?;
@@ -220,8 +221,8 @@ fn delete_chosen(path_manager: &mut PathManager, given: &Given) -> Result<u32> {
     failure.map_or(Ok(count), Err)
 }
 
-/// `delete id 0 ADDRESS`: no endpoint goes, but the first subflow of the
-/// connections from that address.
+/// `delete id 0 ADDRESS`: deletes no endpoint, but closes the first subflow of the connections
+/// from that address.
 fn delete_first_subflows(session: &mut Session, given: &Given) -> Result<Status> {
     if given.address().is_none() {
         return Err(Error::invalid(

@@ -1,5 +1,5 @@
-//! One file a command: values from the grammar, requests to the kernel,
-//! values to the output.
+//! One file for each command: values from the grammar, requests to the kernel, values to the
+//! output.
 
 #[cfg(feature = "user-space")]
 mod address;
@@ -28,10 +28,9 @@ mod words;
 
 use crate::session::Command;
 
-/// All commands, each with its row in its own file. The order decides between
-/// abbreviations, and is that of help: groups of actions come first. A command
-/// that is not built in keeps its place, so that an abbreviation means the same
-/// in every build.
+/// All commands, each with its row in its own file. The order decides between abbreviations,
+/// and is that of help: groups of actions come first. A command that is not built in keeps
+/// its place, so that an abbreviation means the same in every build.
 pub static COMMANDS: &[Command] = &[
     endpoint::COMMAND,
     limits::COMMAND,
@@ -78,7 +77,7 @@ pub static COMMANDS: &[Command] = &[
     crate::session::absent("watch", "state"),
 ];
 
-/// What takes the place of [`replace`] in a build without it.
+/// Stands in for [`replace`] in a build without it.
 #[cfg(not(feature = "state"))]
 mod replace {
     use crate::error::{Result, Status};

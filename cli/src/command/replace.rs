@@ -1,5 +1,5 @@
-//! `endpoint replace`, and `endpoint change` of what the kernel does not change
-//! in place: endpoints are deleted and added, by a plan.
+//! `endpoint replace`, and `endpoint change` of what the kernel cannot change in place:
+//! endpoints are deleted and added, by a plan.
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
@@ -14,9 +14,9 @@ use crate::state::endpoint::{address_of, flags_of, port_of};
 use crate::state::plan::{push, Action, Others, Plan};
 use crate::sys::Fd;
 
-/// Makes the endpoint that is meant what the words say: it is deleted and added.
+/// Changes the endpoint that is meant by deleting and adding it.
 pub fn recreate(path_manager: &mut PathManager, given: &Given) -> Result<Status> {
-    // No other process is to be doing that meanwhile.
+    // No other process may do the same meanwhile.
     let mut lock = Lock::default();
     lock.take(&Fd::NONE)?;
     let mut plan = Plan::default();
@@ -24,27 +24,27 @@ pub fn recreate(path_manager: &mut PathManager, given: &Given) -> Result<Status>
     let mut all = plan.present.iter();
     let old = all.find(|endpoint| is_meant(endpoint, given)).copied();
     let old = old.ok_or_else(not_found)?;
-    // No other is in question.
+    // No other endpoint matters.
     plan.present.clear();
     plan.present.push(old);
     let new = changed(&old, given);
     check_whole(flags_of(&new), port_of(&new))?;
-    // The kernel's own becomes one of ours.
+    // An endpoint of the kernel itself becomes one of ours.
     let new = new.with_flags(flags_of(&new) & !EndpointFlags::IMPLICIT);
     make(path_manager, &mut plan, &new)
 }
 
-/// Makes one of the endpoints present what is wanted, or adds it; others
-/// give way only where they have its id.
+/// Turns one of the present endpoints into the wanted one, or adds it; others give way only if
+/// they have its id.
 fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> Result<Status> {
     push(&mut plan.wanted, Action::Add, wanted);
-    // Others that give way are in no conflict.
+    // There is no conflict with others that give way.
     let _ = plan.compare(Others::GiveWay);
     carry_out(path_manager, plan, &[])?;
     Ok(0)
 }
 
-/// Adds an endpoint, or makes the one that is present what is given.
+/// Adds an endpoint, or turns the one that is present into what is given.
 pub fn run(session: &mut Session, given: &Given) -> Result<Status> {
     if given.address().is_none() && given.id().is_none() {
         return Err(Error::required("ADDRESS"));

@@ -36,9 +36,9 @@ pub const COMMAND: Command = Command {
 #[derive(Default)]
 struct Features {
     events: bool,
-    /// The commands of the path manager, a bit each.
+    /// The commands of the path manager, one bit each.
     commands: u32,
-    /// It shows the endpoints of one connection.
+    /// It can show the endpoints of one connection.
     tokens: Option<bool>,
 }
 
@@ -46,17 +46,17 @@ struct Features {
 #[derive(Default)]
 struct Counts {
     connections: u64,
-    /// Those that have become TCP.
+    /// Those that fell back to TCP.
     fallbacks: u64,
     subflows: u64,
-    /// The same by index of the interface, ascending; 0 where that is unknown.
+    /// The same by index of the interface, ascending; 0 if that is unknown.
     by_interface: Vec<(u32, u64)>,
     /// The kernel hides subflows from this reader.
     hidden: bool,
 }
 
 impl Counts {
-    /// Counts while the kernel lists them: nothing is kept.
+    /// Counts them as the kernel lists them: nothing is kept.
     fn read(&mut self, session: &mut Session, host: &mut Host) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
         let hidden = survey(&mut diagnostics, &mut |found| {
@@ -114,7 +114,7 @@ impl Features {
     }
 }
 
-/// Name of the interface, nothing where there is none.
+/// The name of the interface; empty if there is none.
 fn device(names: &mut Names, index: u32) -> &[u8] {
     match index {
         0 => &[],
@@ -122,7 +122,7 @@ fn device(names: &mut Names, index: u32) -> &[u8] {
     }
 }
 
-/// What the kernel may be able to do; `None` where it does not say.
+/// Whether the kernel can do something; `None` if it does not say.
 fn feature(out: &mut Output, name: &str, known: Option<bool>) {
     let answer = nth(b"no yes unknown", b' ', known.map_or(2, usize::from));
     out.named_string(name, answer);
@@ -152,7 +152,7 @@ fn kernel(out: &mut Output, host: &Host, features: &Features) {
     feature(out, "change", has(command::SET_FLAGS));
     feature(out, "user_space", has(command::ANNOUNCE));
     feature(out, "endpoints_by_token", features.tokens);
-    // Only an endpoint that has it shows it.
+    // Known only if an endpoint has the flag.
     let mut flags = EndpointFlags::default();
     for endpoint in &host.places.endpoints {
         flags |= endpoint.flags().unwrap_or_default();
@@ -196,7 +196,7 @@ fn connections(report: &mut Report, host: &mut Host, counts: Option<&Counts>) {
         return report.end_line();
     };
     report.metric("mptcp_connections gauge MPTCP connections; fallback: those that became TCP.");
-    // A metric counts each once.
+    // A metric counts each only once.
     let elsewhere = if report.metrics { counts.fallbacks } else { 0 };
     report.label(b"fallback", b"no");
     report.number(Item::CONNECTIONS, counts.connections - elsewhere);
@@ -220,7 +220,7 @@ fn connections(report: &mut Report, host: &mut Host, counts: Option<&Counts>) {
     report.out.end_list();
 }
 
-/// The sysctls of this kernel; of metrics, the one that is one.
+/// The sysctls of this kernel; as metrics, only whether MPTCP is enabled.
 fn sysctls(report: &mut Report) {
     let mut value = Vec::new();
     if report.metrics {
@@ -228,7 +228,7 @@ fn sysctls(report: &mut Report) {
     }
     report.out.begin_record("sysctl");
     let mut names = Vec::new();
-    // What cannot be listed is as good as missing.
+    // What cannot be listed counts as missing.
     let _ = sys::names_in(c"/proc/sys/net/mptcp", &mut names);
     for name in &names {
         sysctl(report, name, &mut value);
@@ -236,8 +236,8 @@ fn sysctls(report: &mut Report) {
     report.out.end_group();
 }
 
-/// A sysctl of this name, if the kernel lets it be read, and what it is by
-/// default. Those of newer kernels have no default here.
+/// A sysctl, if the kernel lets it be read, and its default. Those of newer kernels have no
+/// default here.
 fn sysctl(report: &mut Report, name: &[u8], value: &mut Vec<u8>) {
     proc::sysctl(name, value);
     let Some(key) = sys::text(name) else {

@@ -1,5 +1,5 @@
-//! `subflow show`, `create`, `delete`, `change`: the rows of actions that are
-//! done elsewhere.
+//! `subflow show`, `create`, `delete`, `change`: the rows of actions whose functions are
+//! elsewhere.
 
 use crate::grammar::keyword;
 use crate::session::{taking, words, Command, Does, Group};
@@ -14,7 +14,8 @@ pub const COMMAND: Command = Command {
     does: Does::Group(ACTIONS),
 };
 
-// Of its own: until Rust 1.89 what is borrowed within a variant ends with the statement.
+// A constant of its own: until Rust 1.89 a temporary within an enum variant dies with its
+// statement.
 const ACTIONS: &Group = &Group {
     default: "show",
     keywords: keyword::SUBFLOW,

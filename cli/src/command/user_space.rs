@@ -1,4 +1,4 @@
-//! What a user-space path manager does with subflows.
+//! What a user-space path manager does to subflows.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -8,7 +8,7 @@ use crate::session::Session;
 
 /// `subflow create`.
 pub fn create(session: &mut Session, given: &Given) -> Result<Status> {
-    // The kernel would take port 0 for one.
+    // The kernel would accept port 0.
     if given.remote_port().unwrap_or(0) == 0 {
         return Err(Error::required("to ADDRESS port P"));
     }

@@ -1,4 +1,4 @@
-//! The endpoint that words mean, and the one that none mean.
+//! The endpoint that words refer to, or the error that there is none.
 
 use mptcp_codec::mptcp::Endpoint;
 
@@ -6,7 +6,7 @@ use crate::errno::Errno;
 use crate::error::{status, Error, Kind};
 use crate::grammar::{same, slot, Given};
 
-/// No endpoint is what was asked for.
+/// No endpoint matches.
 pub fn not_found() -> Error {
     Error::new(
         Kind::Kernel,
@@ -16,7 +16,7 @@ pub fn not_found() -> Error {
     .with_errno(Errno(libc::EINVAL as usize))
 }
 
-/// The endpoint with what is named and does not choose it.
+/// The endpoint with the changes that the words name, except those that select it.
 pub fn changed(old: &Endpoint, given: &Given) -> Endpoint {
     let mut named = given.without(slot::ADDRESS);
     if given.id().is_none() {
@@ -30,8 +30,8 @@ pub fn changed(old: &Endpoint, given: &Given) -> Endpoint {
     old.with_all(&named).with_flags(flags)
 }
 
-/// Whether an endpoint is the one to be changed: the words that change
-/// something do not choose it.
+/// Whether an endpoint is the one to be changed: the words that change something do not select
+/// it.
 pub fn is_meant(endpoint: &Endpoint, given: &Given) -> bool {
     let Some(address) = endpoint.address() else {
         return false;
@@ -39,7 +39,7 @@ pub fn is_meant(endpoint: &Endpoint, given: &Given) -> bool {
     given.address().is_none_or(|wanted| same(address, wanted))
         && match given.id() {
             Some(id) => endpoint.id() == Some(id),
-            // By address the port chooses.
+            // With an address, the port selects too.
             None => endpoint.port().unwrap_or(0) == given.port().unwrap_or(0),
         }
 }

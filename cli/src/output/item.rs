@@ -1,4 +1,4 @@
-//! Fields that text names otherwise than JSON does, or not at all.
+//! Fields that text and JSON name differently, or that text does not name at all.
 
 use super::{Colour, Output, Units};
 
@@ -8,22 +8,22 @@ use super::{Colour, Output, Units};
 pub struct Item {
     // Where the front and, after it, the name are in `TEXTS`.
     start: u16,
-    // The length of the front in the lower bits, how the value looks in those above.
+    // The length of the front in the lower bits, and above them how the value looks.
     front: u8,
     name: u8,
 }
 
-/// The bits of `front` that are a length.
+/// The bits of `front` that are the length.
 const FRONT: u8 = UNLESS_ZERO - 1;
-/// Text leaves it out where it is 0; it is written in units where those are wanted.
+/// Left out of text if 0; written in units where those are wanted.
 const UNLESS_ZERO: u8 = 1 << 5;
-/// It is written in units where those are wanted, 0 too.
+/// Written in units where those are wanted, even if 0.
 const AMOUNT: u8 = 1 << 6;
-/// It is coloured as what is not as it should be.
+/// Coloured as something wrong.
 const WRONG: u8 = 1 << 7;
 
-/// A row for each: what it is called here, its name, its front, how it looks. The texts
-/// are one string: slices of their own would take twice as much.
+/// A row for each: its name here, its name in JSON, its front in text, how it looks. The texts
+/// are one string: a slice for each would double the size.
 macro_rules! items {
     ($($item:ident $name:literal $front:literal $($look:ident)|*;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
@@ -100,7 +100,7 @@ items! {
     MAP_SFSEQ "map_sfseq" " map_sfseq ";
     SSN_OFFSET "ssn_offset" " ssn_offset ";
     MAP_DATALEN "map_datalen" " map_datalen ";
-    // Of both.
+    // Of both of them.
     BYTES_SENT "bytes_sent" " sent " UNLESS_ZERO;
     BYTES_RECEIVED "bytes_received" " received " UNLESS_ZERO;
     BYTES_ACKED "bytes_acked" " acked " UNLESS_ZERO;
@@ -122,7 +122,7 @@ impl Item {
         self.front & look != 0
     }
 
-    /// Whether text has it.
+    /// Whether it is in text.
     pub const fn is_in_text(self) -> bool {
         self.front & FRONT != 0
     }
@@ -143,7 +143,7 @@ impl Item {
 }
 
 impl Output {
-    /// Begins a field: its key, or its front in the colour of all of it.
+    /// Begins a field: its key, or its front in the colour of the whole field.
     pub fn begin_item(&mut self, item: Item) {
         match self.style.json {
             true => self.key(item.name()),
@@ -160,7 +160,7 @@ impl Output {
         }
     }
 
-    /// The same where the line may be broken, or the colour begins.
+    /// The same if the line may be broken here, or a colour begins.
     #[cold]
     fn begin_apart(&mut self, item: Item) {
         let mut front = item.front();
@@ -182,7 +182,7 @@ impl Output {
         }
     }
 
-    /// A property: true or false in JSON; in text nothing but its front where it is so.
+    /// A property: true or false in JSON; in text only its front, if true.
     pub fn item_bool(&mut self, item: Item, is: bool) {
         if !self.style.json {
             if is {

@@ -1,4 +1,4 @@
-//! JSON, laid out as iproute2 lays it out.
+//! JSON, laid out like that of iproute2.
 //!
 //! Compact: no blanks at all. Pretty: four blanks a level, `[ {` and `},{`
 //! and `} ]` around the objects of an array.
@@ -9,7 +9,7 @@ use super::Output;
 use crate::text::json_string;
 
 impl Output {
-    /// In front of a value: comma, line break and key as needed.
+    /// What precedes a value: comma, line break and key as needed.
     pub fn key(&mut self, key: &str) {
         if self.json.follows {
             self.byte(b',');
@@ -95,7 +95,7 @@ impl Output {
         json_string(&mut self.text, value);
     }
 
-    /// A string member of an address, empty where there is none.
+    /// A string member with an address, empty if there is none.
     pub fn json_address(&mut self, key: &str, address: Option<&IpAddr>) {
         self.key(key);
         self.byte(b'"');

@@ -1,4 +1,4 @@
-//! Values to bytes: text, JSON and colour. Knows nothing of netlink.
+//! From values to bytes: text, JSON and colours, without netlink.
 
 mod item;
 mod json;
@@ -35,7 +35,7 @@ pub enum Colour {
     Ipv4,
     /// IPv6 addresses.
     Ipv6,
-    /// What is not as it should be.
+    /// Something wrong.
     Wrong,
 }
 
@@ -73,8 +73,8 @@ pub struct Style {
     pub units: Units,
 }
 
-/// How a field of a record looks in text: what is before its name, between that and
-/// its value, and after that, 0 for nothing.
+/// How a field of a record looks in text: what precedes its name, what separates name and
+/// value, and what follows the value; 0 for nothing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     before: Option<u8>,
@@ -83,9 +83,9 @@ pub struct Form {
 }
 
 impl Form {
-    /// `name value `, as of endpoints.
+    /// `name value `, as for endpoints.
     pub const WORDS: Self = Self::new(None, b' ', b' ');
-    /// ` name=value`, as of events.
+    /// ` name=value`, as for events.
     pub const ASSIGNED: Self = Self::new(Some(b' '), b'=', 0);
     /// ` name value`, after a title.
     pub const TITLED: Self = Self::new(Some(b' '), b' ', 0);
@@ -110,23 +110,23 @@ impl Default for Form {
     }
 }
 
-/// Where we are in a JSON document.
+/// The position in a JSON document.
 #[derive(Clone, Debug, Default)]
 struct Layout {
     depth: usize,
-    // Something comes before, at this level.
+    // Something precedes at this level.
     follows: bool,
 }
 
 /// Where lines are broken.
 #[derive(Debug, Default)]
 struct Wrap {
-    // How many columns there are; 0 where lines are as long as they are.
+    // The number of columns; 0 if lines are not broken.
     columns: usize,
-    // Where the line begins in the text, and where it may be broken last.
+    // Where the line begins in the text, and the last place where it may be broken.
     line: usize,
     part: usize,
-    // Blanks at the beginning of the next lines.
+    // Blanks at the beginning of continuation lines.
     indent: usize,
 }
 
@@ -136,11 +136,11 @@ pub struct Output {
     text: Text,
     /// How it looks.
     pub style: Style,
-    // What of the text has been written.
+    // How much of the text has been written.
     written: usize,
-    // Why the rest was not, until that is returned.
+    // Why the rest could not be written, until that is returned.
     failure: Option<Error>,
-    // How to write without waiting; nothing is written by the way then.
+    // How to write without waiting; if set, nothing is written implicitly.
     patience: Option<Patience>,
     json: Layout,
     wrap: Wrap,
@@ -152,8 +152,8 @@ pub struct Output {
 const FULL: usize = 8192;
 
 impl Output {
-    /// Writes what is buffered, or returns why that failed now or earlier. Without a
-    /// reader, the program ends as by SIGPIPE.
+    /// Writes what is buffered, or returns why that failed now or earlier. If the reader is
+    /// gone, the program ends as if by SIGPIPE.
     pub fn flush(&mut self) -> Result<()> {
         if let Some(error) = self.failure.take() {
             self.forget();
@@ -162,18 +162,18 @@ impl Output {
         self.write_out(&mut |rest| sys::write(&Fd::STDOUT, rest))
     }
 
-    /// Keeps everything from now on until it is written by
-    /// [`Output::write_ready`], which never waits for the reader.
+    /// From now on keeps everything until it is written by [`Output::write_ready`], which never
+    /// waits for the reader.
     pub fn keep(&mut self) {
         self.patience = Some(Patience::of(&Fd::STDOUT));
     }
 
-    /// Keeps nothing any more.
+    /// Ends that.
     pub fn stop_keeping(&mut self) {
         self.patience = None;
     }
 
-    /// Gives up what is kept.
+    /// Discards what is kept.
     pub fn forget(&mut self) {
         self.text.clear();
         self.written = 0;
@@ -184,7 +184,7 @@ impl Output {
         self.text.len() - self.written
     }
 
-    /// Writes what the reader takes now.
+    /// Writes as much as the reader accepts now.
     pub fn write_ready(&mut self) -> Result<()> {
         let mut patience = self.patience.unwrap_or(Patience::File);
         self.write_out(&mut |rest| sys::write_now(&Fd::STDOUT, rest, &mut patience))?;
@@ -192,7 +192,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes all of it, or until the reader takes no more, in pieces by `write`.
+    /// Writes all of it, or as much as the reader accepts, by calls of `write`.
     pub fn write_out(
         &mut self,
         write: &mut dyn FnMut(&[u8]) -> core::result::Result<usize, Errno>,
@@ -205,7 +205,7 @@ impl Output {
                     sys::exit(128 + libc::SIGPIPE as u8)
                 }
                 Err(Errno(number)) if number == libc::EAGAIN as usize => {
-                    // What has been written goes when it is the larger part.
+                    // What has been written is discarded once it is the larger part.
                     if self.written > self.kept() {
                         self.text.remove_front(self.written);
                         self.written = 0;
@@ -227,7 +227,7 @@ impl Output {
         self.text.bytes(bytes);
     }
 
-    /// Where all of it is put, for functions that write into a text.
+    /// The text behind it, for functions that write into one.
     pub fn buffer(&mut self) -> &mut Text {
         &mut self.text
     }
@@ -329,7 +329,7 @@ fn write_error(error: Errno) -> Error {
     )
 }
 
-/// Writes a warning, which ends in no full stop, to standard error.
+/// Writes a warning, which has no full stop, to standard error.
 #[cold]
 pub fn warn(message: &[u8]) {
     let mut text = Text::default();

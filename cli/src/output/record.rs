@@ -3,8 +3,8 @@
 use super::{Colour, Form, Output};
 
 impl Output {
-    /// Begins what is an object in JSON, the value of `key` or an element of
-    /// an array, and a line in text.
+    /// Begins an object in JSON, as the value of `key` or an element of an array, or a line in
+    /// text.
     pub fn begin_record(&mut self, key: &str) {
         if self.style.json {
             self.begin_object(key);
@@ -20,7 +20,7 @@ impl Output {
         }
     }
 
-    /// Ends one whose lines have ended in text.
+    /// Ends one whose line in text has already ended.
     pub fn end_group(&mut self) {
         if self.style.json {
             self.end_object();
@@ -54,7 +54,7 @@ impl Output {
         }
     }
 
-    /// What comes before the value of a field.
+    /// What precedes the value of a field.
     pub fn begin_field(&mut self, name: &str) {
         if self.style.json {
             return self.key(name);
@@ -69,7 +69,7 @@ impl Output {
         self.text.field(before, name.as_bytes(), between);
     }
 
-    /// What comes after it.
+    /// What follows it.
     pub fn end_field(&mut self) {
         if !self.style.json {
             self.end_named();
@@ -83,15 +83,14 @@ impl Output {
         }
     }
 
-    /// Before and after a value that is a string in JSON.
+    /// The quotes in JSON, before and after a string.
     pub fn quote(&mut self) {
         if self.style.json {
             self.byte(b'"');
         }
     }
 
-    /// The value of a token: as many digits as it has and a string in JSON, eight digits
-    /// in text.
+    /// The value of a token: a string without leading zeros in JSON, eight digits in text.
     pub fn token(&mut self, token: u32) {
         let json = self.style.json;
         if json {
@@ -128,7 +127,7 @@ impl Output {
         self.end_field();
     }
 
-    /// A property that is so: a member that is true, or a word.
+    /// A property that is true: a member that is true in JSON, a word in text.
     pub fn named(&mut self, name: &str) {
         if self.style.json {
             return self.json_bool(name, true);
@@ -140,7 +139,7 @@ impl Output {
         self.end_named();
     }
 
-    /// The name of an interface, nothing where that is empty.
+    /// The name of an interface; nothing if it is empty.
     pub fn named_interface(&mut self, name: &[u8]) {
         if name.is_empty() {
         } else if self.style.json {
@@ -149,7 +148,7 @@ impl Output {
             self.begin_field("dev");
             self.begin_colour(Colour::Interface);
             self.bytes(name);
-            // iproute2 has the blank in colour too.
+            // iproute2 colours the blank too.
             self.end_field();
             self.end_colour();
         }

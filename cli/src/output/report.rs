@@ -1,25 +1,24 @@
-//! Reports whose fields are metrics too: each is written once for text, JSON and
-//! Prometheus' text format.
+//! Reports whose fields may be metrics: each is written once for text, JSON and Prometheus'
+//! text format.
 
 use super::{Form, Item, Output};
 use crate::text::take;
 
-/// Writes a report in one of the three. Where metrics are written, a number or state is a
-/// sample of the last [`Report::metric`], with the labels that were given since the last
-/// sample.
+/// Writes a report in one of the three. As metrics, a number or state is a sample of the last
+/// [`Report::metric`], with the labels that were given since the last sample.
 pub struct Report<'o> {
     /// Where to.
     pub out: &'o mut Output,
-    /// Metrics are written.
+    /// The format is metrics.
     pub metrics: bool,
-    // The name of the metric, and the label that has the names of its samples.
+    // The name of the metric, and the label for the names of its samples.
     metric: &'static [u8],
     names: &'static [u8],
     // The sample that is being written has labels.
     labelled: bool,
-    // In text, where the values of named numbers begin; 0 for right after the name.
+    // In text, the column of the values of named numbers; 0 for right after the name.
     column: usize,
-    // How the output was before.
+    // The former style of the output.
     json: bool,
 }
 
@@ -41,14 +40,15 @@ impl<'o> Report<'o> {
         }
     }
 
-    /// In text, each named number is a line from now on, its value in this column.
+    /// In text, each named number is a line of its own from now on, with the value in this
+    /// column.
     pub fn lines(&mut self, column: usize) {
         self.column = column;
         self.out.form = Form::line(self.out.style.oneline);
     }
 
-    /// What follows are samples of a metric: `NAME KIND what it means`, or
-    /// `NAME{LABEL} …` where the name of each is the value of a label.
+    /// What follows are samples of a metric: `NAME KIND what it means`, or `NAME{LABEL} …`
+    /// if their names are the values of a label.
     pub fn metric(&mut self, metric: &'static str) {
         if !self.metrics {
             return;
@@ -82,21 +82,21 @@ impl<'o> Report<'o> {
         }
     }
 
-    /// In text, a title or what belongs to one.
+    /// In text, a title or part of one.
     pub fn title(&mut self, title: &str) {
         if !self.metrics {
             self.out.title(title);
         }
     }
 
-    /// In text, ends a line that is no record.
+    /// In text, ends a line that is not a record.
     pub fn end_line(&mut self) {
         if !self.metrics && !self.out.style.json {
             self.out.end_line();
         }
     }
 
-    /// A label of the next sample, and nothing elsewhere.
+    /// As metrics, a label of the next sample; otherwise nothing.
     pub fn label(&mut self, label: &[u8], value: &[u8]) {
         if !self.metrics {
             return;
@@ -147,7 +147,7 @@ impl<'o> Report<'o> {
         self.sample(value);
     }
 
-    /// A number that text names in a way of its own.
+    /// A number with a name of its own in text.
     pub fn number(&mut self, item: Item, value: u64) {
         match self.metrics {
             true => self.sample(value),
@@ -163,7 +163,7 @@ impl<'o> Report<'o> {
         }
     }
 
-    /// A sample, where metrics are written.
+    /// As metrics, a sample.
     pub fn sample(&mut self, value: u64) {
         let out = &mut *self.out;
         if !self.labelled {

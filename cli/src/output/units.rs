@@ -1,7 +1,7 @@
 //! Amounts as people read them: `1.23k`, with `-iec` `1.21ki`.
 //!
-//! As `ip -s -h` writes them: three digits where there are as many, and the
-//! number as it is below the first unit. No floating point.
+//! As `ip -s -h` writes them: three digits, or the plain number below the first unit. No
+//! floating point.
 
 use crate::text::Text;
 
@@ -18,7 +18,7 @@ pub enum Units {
 }
 
 impl Text {
-    /// An amount in these units. JSON is [`Units::Raw`] always.
+    /// An amount in these units. JSON is always [`Units::Raw`].
     pub fn amount(&mut self, amount: u64, units: Units) {
         let base = match units {
             Units::Raw => return self.number(amount),
@@ -28,8 +28,8 @@ impl Text {
         if amount < base {
             return self.number(amount);
         }
-        // Thousandths of the unit that fits, or 1024ths, and whether anything
-        // smaller has been left out.
+        // Thousandths (or 1024ths) of the unit that fits, and whether there was a smaller
+        // remainder.
         let (mut parts, mut more) = (amount, false);
         let mut prefixes = b"kMGTPE".iter();
         let mut prefix = prefixes.next();
@@ -43,7 +43,7 @@ impl Text {
             10..100 => (10, 1),
             _ => (1, 0),
         };
-        // To the nearest; from the middle to the even one, as printf does.
+        // Rounded to nearest, ties to even, as printf does.
         let scaled = parts * scale;
         let (mut rounded, rest) = (scaled / base, scaled % base);
         if 2 * rest > base || 2 * rest == base && (more || rounded % 2 == 1) {

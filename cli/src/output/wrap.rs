@@ -1,9 +1,9 @@
-//! Lines that fit a terminal: broken where they may be, and indented after that.
+//! Lines that fit a terminal: broken where allowed, with continuation lines indented.
 
 use super::{Output, Wrap};
 
 impl Output {
-    /// Lines have this many columns from now on; 0 for any length.
+    /// From now on lines have this many columns; 0 for any length.
     pub fn set_columns(&mut self, columns: usize) {
         self.wrap.columns = columns;
     }
@@ -14,13 +14,13 @@ impl Output {
         self.wrap.columns != 0
     }
 
-    /// Whether a line may be so long.
+    /// Whether a line may be this long.
     pub fn fits(&self, columns: usize) -> bool {
         self.wrap.columns == 0 || columns <= self.wrap.columns
     }
 
-    /// A line begins here. Where it is too long, it goes on in a line that is
-    /// indented by that many blanks.
+    /// A line begins here. If it is too long, it continues on a line that is indented by
+    /// this many blanks.
     pub fn begin_wrapped(&mut self, indent: usize) {
         let here = self.text.len();
         self.wrap.line = here;
@@ -65,7 +65,7 @@ impl Output {
     }
 }
 
-/// How many columns a text takes, whose colours take none.
+/// How many columns a text takes; colours take none.
 fn width(text: &[u8]) -> usize {
     let mut width = 0;
     let mut in_colour = false;
@@ -73,7 +73,7 @@ fn width(text: &[u8]) -> usize {
         match byte {
             b'\x1b' => in_colour = true,
             b'm' if in_colour => in_colour = false,
-            // Not the first byte of a character of UTF-8.
+            // A continuation byte of UTF-8.
             0x80..=0xbf => {}
             _ => width += usize::from(!in_colour),
         }

@@ -1,4 +1,4 @@
-//! Carrying out steps, all or none of them.
+//! Carrying out steps: all or none.
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
@@ -12,13 +12,13 @@ use crate::state::plan::{push_again, Action, Plan, Step};
 use crate::sys;
 use crate::text::{among, number, parse_number, take, Text};
 
-/// Carries out the steps of the plan. Signals that would end the program wait
-/// until they are done or undone.
+/// Carries out the steps of the plan. Signals that would end the program stay pending until
+/// they are done or undone.
 ///
-/// When the kernel refuses one, those before it are undone in reverse, and
-/// the error says so, unless the plan follows. What was left out has an
-/// error in its step: refused steps, where that is allowed, and endpoints of
-/// those that an interface stands for, where the kernel has no room for more.
+/// If the kernel refuses one, those before it are undone in reverse, and the error says so,
+/// unless the plan follows. A step that was left out has its error in it: one that was
+/// refused, where that is allowed, and one of several endpoints that an interface stands
+/// for, if the kernel has no room for more.
 pub fn carry_out(
     path_manager: &mut PathManager,
     plan: &mut Plan,
@@ -61,8 +61,8 @@ pub fn carry_out(
     }
 }
 
-/// Takes back the first steps, the last first, as one after them was refused:
-/// adds to that error what became of them.
+/// Undoes the first steps, the last one first, because a later one was refused, and adds the
+/// outcome to its error.
 #[cold]
 #[inline(never)]
 fn undo(
@@ -94,18 +94,18 @@ fn undo(
     undo.error
 }
 
-/// Taking back what was done before a step was refused.
+/// Undoing what was done before a step was refused.
 struct Undo<'a> {
     path_manager: &'a mut PathManager,
     settings: &'a [Setting],
-    /// Why it was refused, and what became of the steps before.
+    /// Why it was refused, and the outcome of undoing.
     error: Error,
     /// Something could not be undone.
     missing: bool,
 }
 
 impl Undo<'_> {
-    /// Takes one change back.
+    /// Undoes one change.
     fn step(&mut self, plan: &Plan, step: &Step) {
         let mut back = Step::new(step.action, &step.endpoint);
         back.setting = step.setting;
@@ -127,7 +127,7 @@ impl Undo<'_> {
             self.make(&back);
         }
         for existing in &plan.present {
-            // One of the kernel's own, whose place it took. The kernel makes those
+            // An endpoint of the kernel itself, which it replaced. The kernel makes those
             // when it needs them, never on request: the refusal is reported.
             let replaced = || is_implicit(existing) && clashes(existing, &step.endpoint);
             if step.action == Action::Flush || step.action == Action::Add && replaced() {
@@ -136,14 +136,14 @@ impl Undo<'_> {
         }
     }
 
-    /// Makes a change, or reports that it is missing.
+    /// Makes a change, or reports it as missing.
     fn make(&mut self, step: &Step) {
         if let Err(error) = change(self.path_manager, step, self.settings, &[], false) {
             self.miss(step, &error);
         }
     }
 
-    /// A change that would have to be made could not be.
+    /// A change that had to be made could not be made.
     #[inline(never)]
     fn miss(&mut self, step: &Step, why: &Error) {
         if !self.missing {
@@ -161,9 +161,8 @@ impl Undo<'_> {
     }
 }
 
-/// Makes one change. What seems to be refused may
-/// be done: an answer can be lost, and others may have been quicker. So the
-/// kernel is looked at before that is believed.
+/// Makes one change. What seems to be refused may be done: an answer can be lost, and others
+/// may have been faster. So the kernel's state is checked before a refusal is believed.
 #[inline(never)]
 fn change(
     path_manager: &mut PathManager,
@@ -205,7 +204,7 @@ fn try_change(
             path_manager.set_limits(&limits)
         }
         Action::Delete => {
-            // Somebody else may have the id now.
+            // Another endpoint may have the id now.
             if careful && is_done(path_manager, step, &[])? {
                 return Ok(());
             }
@@ -247,8 +246,7 @@ fn is_done(path_manager: &mut PathManager, step: &Step, present: &[Endpoint]) ->
     Ok(holds != (step.action == Action::Delete))
 }
 
-/// The newest flag is dropped by kernels that do not know it: what they took
-/// is looked at then.
+/// Kernels that do not know the newest flag ignore it: what they accepted is then read back.
 fn add(path_manager: &mut PathManager, endpoint: &Endpoint) -> Result<()> {
     path_manager.add(endpoint)?;
     let mut found = *endpoint;
@@ -274,7 +272,7 @@ pub fn find(path_manager: &mut PathManager, endpoint: &mut Endpoint) -> Result<b
     Ok(existing.is_some())
 }
 
-/// All endpoints that the kernel holds.
+/// All endpoints that the kernel has.
 pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> Result<()> {
     entries.clear();
     path_manager.endpoints(entries)?;
@@ -289,8 +287,8 @@ pub fn entries(path_manager: &mut PathManager, entries: &mut Vec<Endpoint>) -> R
     Ok(())
 }
 
-/// Adds steps for the settings that are not as the file says. Those
-/// that cannot be read, or cannot be so, are mistakes.
+/// Adds steps for the settings that differ from the file. Those that cannot be read, or cannot
+/// have the value, are mistakes.
 #[inline(never)]
 pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
     plan.mistakes.clear();
@@ -325,21 +323,20 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
     }
 }
 
-/// Whether the kernel offers this value, where it lists those that it has: schedulers
-/// and path managers.
+/// Whether the kernel offers this value of a setting whose values it lists: schedulers and path
+/// managers.
 fn is_offered(name: &str, value: &str, offered: &mut Vec<u8>) -> bool {
     let list: [&[u8]; 4] = [proc::MPTCP_FOLDER, b"available_", name.as_bytes(), b"s"];
     proc::value(&list, offered);
     offered.is_empty() || among(sys::text(offered).unwrap_or(""), value)
 }
 
-/// Whether two values are the same, as they are or as numbers, which the kernel reads as C
-/// does.
+/// Whether two values are the same, as text or as numbers, which the kernel reads as C does.
 fn same_value(one: &str, other: &str) -> bool {
     one == other || parse_number(one).is_some_and(|number| parse_number(other) == Some(number))
 }
 
-/// An error of the command of a step.
+/// An error about the command of a step.
 #[cold]
 #[inline(never)]
 pub fn within(
@@ -360,7 +357,7 @@ fn command(path_manager: &mut PathManager, settings: &[Setting], step: &Step) ->
     text
 }
 
-/// The name of the interface of an endpoint; empty where it has none.
+/// The name of the interface of an endpoint; empty if it has none.
 pub fn name_of<'n>(
     path_manager: &mut PathManager,
     names: &'n mut Names,

@@ -31,7 +31,7 @@ pub fn index_of(endpoint: &Endpoint) -> u32 {
     endpoint.if_idx().unwrap_or(0)
 }
 
-/// The same with this id; 0 is none.
+/// The same with this id; without one for 0.
 #[inline(never)]
 pub fn with_id(endpoint: &Endpoint, id: u8) -> Endpoint {
     match id {
@@ -45,11 +45,10 @@ pub fn is_implicit(endpoint: &Endpoint) -> bool {
     flags_of(endpoint).contains(EndpointFlags::IMPLICIT)
 }
 
-/// Whether the kernel could not hold both: the port belongs to the address,
-/// the interface does not.
+/// Whether the kernel could not hold both: address and port count, the interface does not.
 #[inline(never)]
 pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
-    // Mostly that decides, in a tenth of the time.
+    // Usually enough, in a tenth of the time.
     if let (Some(a), Some(b)) = (one.addr4(), other.addr4()) {
         return a == b && port_of(one) == port_of(other);
     }
@@ -57,7 +56,7 @@ pub fn clashes(one: &Endpoint, other: &Endpoint) -> bool {
     key != 0 && key == key_of(other) && port_of(one) == port_of(other)
 }
 
-/// The endpoint that this one clashes with, if there is one.
+/// The endpoint that clashes with this one, if any.
 #[inline(never)]
 pub fn clashing<'e>(all: &'e [Endpoint], endpoint: &Endpoint) -> Option<&'e Endpoint> {
     all.iter().find(|present| clashes(present, endpoint))

@@ -1,5 +1,4 @@
-//! State files: what the kernel is to hold, in lines of the tool's own
-//! grammar.
+//! State files: what the kernel is to hold, in lines of the tool's own grammar.
 //!
 //! ```text
 //! limits set subflows max add_addr_accepted 4
@@ -11,8 +10,8 @@
 //! sysctl scheduler default
 //! ```
 //!
-//! Lines are split as those of a batch. The whole file is read before
-//! anything is done, and all its mistakes are found.
+//! Lines are split like those of a batch. The whole file is read before anything is done, and
+//! all its mistakes are reported.
 
 use std::cell::Cell;
 
@@ -36,18 +35,17 @@ use crate::text::{find, number, parse_number, Text};
 pub struct File {
     /// The endpoints, in the order of their lines.
     pub endpoints: Vec<Declared>,
-    /// What no interface stands for.
+    /// Addresses that no interface stands for.
     pub ignored: Vec<Declared>,
-    /// The limits that are named; of two lines the last counts.
+    /// The limits that are named; the last line wins.
     pub limits: Limits,
     /// Those that are to be the kernel's maximum, a bit `1 << number` each.
     pub most: u32,
     /// The line that named limits last.
     pub limits_line: u32,
-    /// Settings of `net.mptcp`; of two lines about one the last counts.
+    /// Settings of `net.mptcp`; the last line about each wins.
     pub settings: Vec<Setting>,
-    /// Interfaces that have a default route of IPv6, and of IPv4, once that has been
-    /// looked up.
+    /// Interfaces that have a default route of IPv6, and of IPv4, once looked up.
     pub uplinks: [Vec<u32>; 2],
 }
 
@@ -57,27 +55,25 @@ pub struct File {
 pub struct Declared {
     /// Which line of the file it is, from 1.
     pub line: u32,
-    /// What it says, but for the interface.
+    /// What it says, except for the interface.
     pub endpoint: Endpoint,
     /// It has no address: it stands for every usable one of its interface.
     pub spread: bool,
-    /// Of this family only.
+    /// Only of this family.
     pub family: Option<Family>,
-    /// Of this prefix only.
+    /// Only of this prefix.
     pub prefix: Option<Prefix>,
-    /// `dev IF`, or a pattern of names; empty where there is none.
+    /// `dev IF`, or a pattern of names; empty if there is none.
     pub dev: String,
     /// Its interface counts only while it has a default route.
     pub uplink: bool,
-    /// The indexes of its interfaces once they have been looked up: they may
-    /// come later.
+    /// The indexes of its interfaces once looked up: they may appear later.
     pub indexes: Vec<u32>,
-    /// Its address was on an interface of this host when last looked for, or
-    /// before.
+    /// Its address is on an interface of this host, or was at an earlier look.
     pub local: bool,
-    /// What it names was waited for and did not come.
+    /// What it names did not appear in time.
     pub lacking: Cell<bool>,
-    /// It writes out an address, and wanted it when last looked.
+    /// It writes out an address, and wanted it at the last look.
     pub stands: Cell<bool>,
 }
 
@@ -88,22 +84,21 @@ pub struct Setting {
     pub line: u32,
     /// Its name in /proc/sys/net/mptcp.
     pub name: String,
-    /// What it is to be.
+    /// Its wanted value.
     pub value: String,
-    /// What it was, once that has been looked up.
+    /// Its value before, once looked up.
     pub before: Vec<u8>,
 }
 
-/// More endpoints than there are ids. Of other lines there are no more either.
+/// As many endpoints as there are ids, and as many other lines.
 const MOST: usize = 255;
 /// The most mistakes that are reported.
 const MOST_MISTAKES: usize = 100;
-/// What stands for an interface whose name no line can hold: its index. No
-/// name has a colon.
+/// Precedes the index of an interface whose name no line can hold. No name has a colon.
 const INDEX: &str = "index:";
 
-/// Reads a state file, whose text is used up, and adds what it says to `file`, which is worth nothing
-/// if there are mistakes.
+/// Reads a state file, whose text is consumed, and adds what it says to `file`, which is not
+/// usable if there are mistakes.
 pub fn parse(
     text: &mut [u8],
     commands: &'static [Command],
@@ -162,7 +157,7 @@ fn statement(
     Err(other(words))
 }
 
-/// Something else than a state file is made of.
+/// Something that does not belong into a state file.
 fn other(words: &[&str]) -> Error {
     let why = "a state file is made of \"endpoint add\", \"limits set\", \"ignore\" and \"sysctl\"";
     Error::invalid(words.first().unwrap_or(&""), why)
@@ -308,7 +303,7 @@ fn declare(file: &mut File, line: u32, words: &[&str], ignores: bool) -> Result<
     Ok(())
 }
 
-/// There are more lines of a kind than can have an effect.
+/// There are more lines of this kind than can have an effect.
 fn too_many(words: &[&str]) -> Error {
     let word = words.first().unwrap_or(&"");
     Error::invalid(word, "there are more than 255 lines of this kind")
@@ -329,17 +324,17 @@ fn word(family: Family) -> &'static str {
     }
 }
 
-/// Whether what stands for a name is a pattern of names.
+/// Whether `dev` is a pattern of names.
 pub fn is_pattern(dev: &str) -> bool {
     find(dev.as_bytes(), b'*') < dev.len()
 }
 
-/// The index that stands for a name, where one does.
+/// The index that `dev` has in place of a name, if it does.
 pub fn as_index(dev: &str) -> Option<u32> {
     dev.strip_prefix(INDEX).and_then(parse_number)
 }
 
-/// Whether a name fits a pattern, in which `*` stands for any letters.
+/// Whether a name matches a pattern, in which `*` stands for any characters.
 pub fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {
         ([], []) => true,
@@ -351,7 +346,7 @@ pub fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// What keeps two lines apart, as the message has it; empty where nothing does.
+/// What two lines conflict about, for the message; empty if they do not.
 #[inline(never)]
 fn conflict(new: &Declared, other: &Declared) -> &'static str {
     let (one, two) = (&new.endpoint, &other.endpoint);
@@ -372,7 +367,7 @@ fn conflict(new: &Declared, other: &Declared) -> &'static str {
     }
 }
 
-/// Another line is in conflict with this one.
+/// Another line conflicts with this one.
 #[cold]
 #[inline(never)]
 fn taken(new: &Declared, other: &Declared, why: &str) -> Error {
@@ -396,14 +391,14 @@ fn overlap(one: Option<Family>, two: Option<Family>) -> bool {
     one.is_none() || two.is_none() || one == two
 }
 
-/// Whether an address is of a family and a prefix, where they are given.
+/// Whether an address is of a family and a prefix, if they are given.
 fn within(address: Key, family: Option<Family>, prefix: Option<Prefix>) -> bool {
     family.is_none_or(|family| family == family_of(address))
         && prefix.is_none_or(|prefix| prefix.contains(address))
 }
 
 impl Default for File {
-    // Not derived, so that it is code once.
+    // Not derived, so that its code exists only once.
     #[inline(never)]
     fn default() -> Self {
         Self {
@@ -419,8 +414,8 @@ impl Default for File {
 }
 
 impl File {
-    /// Whether it has not a single line: a generator that failed, or an editor
-    /// that is writing it, leaves that.
+    /// Whether it has not a single line, as a generator that failed or an editor that is just
+    /// writing it may leave it.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty() && self.limits_line == 0 && self.settings.is_empty()
     }
@@ -438,8 +433,8 @@ impl File {
         !declared.uplink || declared.index().is_some_and(is_uplink)
     }
 
-    /// Whether a line without an address stands for this one of an interface,
-    /// as far as that depends on the file.
+    /// Whether a line without an address stands for this address of an interface, as far as
+    /// that depends on the file.
     pub fn stands_for(&self, declared: &Declared, index: u32, address: Key) -> bool {
         declared.covers(index, address)
             && (!declared.uplink || self.is_uplink(index, address))
@@ -449,8 +444,8 @@ impl File {
             })
     }
 
-    /// Whether an endpoint is the file's: a line names it by address and port, or
-    /// its interface without an address.
+    /// Whether an endpoint belongs to the file: a line names it by address and port, or
+    /// names its interface without an address.
     pub fn names(&self, endpoint: &Endpoint) -> bool {
         let index = endpoint.if_idx().unwrap_or(0);
         let address = key_of(endpoint);
@@ -463,8 +458,7 @@ impl File {
         self.endpoints.iter().any(ours)
     }
 
-    /// Hands out the patterns and names of interfaces, with the indexes that are
-    /// kept for them.
+    /// Passes on the patterns and names of interfaces, with the indexes that are kept for them.
     pub fn each_dev(
         &mut self,
         each: &mut dyn FnMut(&str, &mut Vec<u32>) -> Result<()>,
@@ -484,13 +478,12 @@ impl File {
 }
 
 impl Declared {
-    /// The index of its interface; none where it does not exist.
+    /// The index of its interface; none if that does not exist.
     pub fn index(&self) -> Option<u32> {
         self.indexes.first().copied()
     }
 
-    /// Whether it is without an address, and this one is among those of its
-    /// interfaces.
+    /// Whether it has no address, and this one is among those of its interfaces.
     fn covers(&self, index: u32, address: Key) -> bool {
         let local = is_unique_local(address);
         self.spread
@@ -502,19 +495,19 @@ impl Declared {
                     .is_some_and(|prefix| is_unique_local(key(prefix.address))))
     }
 
-    /// Its interface was waited for and did not come: it stands for nothing.
+    /// Its interface did not appear in time: it stands for nothing.
     pub fn is_unbound(&self) -> bool {
         self.lacking.get() && !self.dev.is_empty() && self.indexes.is_empty()
     }
 
-    /// How closely it says what it stands for.
+    /// How specific it is.
     pub fn rank(&self) -> u32 {
         let bits = self.prefix.map_or(0, |prefix| u32::from(prefix.bits) + 1);
         2 * bits + u32::from(!is_pattern(&self.dev))
     }
 
-    /// Whether its address may be one that a router before this host
-    /// translates: on no interface, and only announced.
+    /// Whether its address may be one that a router in front of this host translates: on no
+    /// interface, and only announced.
     pub fn is_translated(&self) -> bool {
         let roles = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
         !self.local
@@ -522,8 +515,7 @@ impl Declared {
             && port_of(&self.endpoint) == 0
     }
 
-    /// The line as it is written, after its first words: read again, it says the
-    /// same.
+    /// The line as text, after its first words: if parsed again, it says the same.
     pub fn print(&self, out: &mut Text) {
         if let Some(prefix) = self.prefix {
             out.byte(b' ');
@@ -554,15 +546,14 @@ pub fn put_family(out: &mut Text, family: Option<Family>) {
     }
 }
 
-/// The words of an endpoint, each after a space; `dev` is the name of its
-/// interface.
+/// The words of an endpoint, each after a space; `dev` is the name of its interface.
 #[inline(never)]
 pub fn put_endpoint(out: &mut Text, endpoint: &Endpoint, dev: &[u8]) {
     let flags = flags_of(endpoint);
     let known = endpoint.with_flags(EndpointFlags(flags.0 & !flags.unknown().0));
     let mut words = Output::default();
     members(&mut words, &known, b"");
-    // Each of them has a blank after it.
+    // Each of them is followed by a blank.
     if let Some(words) = words.buffer().as_bytes().strip_suffix(b" ") {
         out.byte(b' ');
         out.bytes(words);
@@ -577,7 +568,7 @@ fn put_dev(out: &mut Text, dev: &[u8]) {
     }
 }
 
-/// A keyword and its value, but for 0.
+/// A keyword and its value, unless that is 0.
 pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
     if value != 0 {
         out.bytes(keyword);
@@ -585,8 +576,7 @@ pub fn put_number(out: &mut Text, keyword: &[u8], value: u64) {
     }
 }
 
-/// `limits set …`, those that are given; `most` are those that are to be the
-/// kernel's maximum.
+/// `limits set …` with the given limits; `most` are those that are to be the kernel's maximum.
 pub fn put_limits(out: &mut Text, limits: &Limits, most: u32) {
     out.bytes(b"limits set");
     for (name, number, value) in &limits::each(limits) {
@@ -604,8 +594,7 @@ pub fn put_limits(out: &mut Text, limits: &Limits, most: u32) {
     }
 }
 
-/// The quote that a word needs to be read as one again, if any; `None` where
-/// there is no way to write it.
+/// The quote that a word needs to be read back as one, if any; `None` if it cannot be written.
 fn quote(word: &[u8]) -> Option<&'static [u8]> {
     let (mut hash, mut single, mut double) = (false, false, false);
     for byte in word {
@@ -632,14 +621,13 @@ fn put_word(out: &mut Text, word: &[u8]) {
     out.bytes(quote);
     out.bytes(word);
     out.bytes(quote);
-    // At the end of a line a backslash would join it with the next.
+    // A backslash at the end of a line would join it with the next.
     if quote.is_empty() && word.ends_with(b"\\") {
         out.byte(b' ');
     }
 }
 
-/// What stands for an interface in a state file: its name, or its index where a
-/// line cannot hold the name.
+/// An interface in a state file: its name, or its index if a line cannot hold the name.
 pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
     let held = sys::text(name).is_some_and(|name| {
         interface_name(name)
@@ -661,7 +649,7 @@ pub mod tests {
     use crate::command::COMMANDS;
     use crate::session::Does;
 
-    /// What is in a text, and what is wrong with it.
+    /// The content of a text, and its mistakes.
     fn parsed(text: &str) -> (File, Vec<Error>) {
         let mut file = File::default();
         let mut wrong = Vec::new();
@@ -672,7 +660,7 @@ pub mod tests {
         (file, wrong)
     }
 
-    /// What is in a text with which nothing is wrong.
+    /// The content of a text without mistakes.
     pub fn correct(text: &str) -> File {
         let (file, wrong) = parsed(text);
         let lines: Vec<u32> = wrong.iter().map(Error::line).collect();
@@ -809,14 +797,14 @@ pub mod tests {
         assert_eq!(mistakes(&"x\n".repeat(1000)).len(), MOST_MISTAKES);
     }
 
-    /// The attributes of an endpoint by the codec's table.
+    /// The attributes of an endpoint in the codec's table.
     fn attributes() -> Vec<u16> {
         (0..64)
             .filter(|number| Endpoint::name_of(*number).is_some())
             .collect()
     }
 
-    /// Those that words set which an action takes, each keyword with a value.
+    /// The attributes set by all words that an action takes, each keyword with a value.
     fn set_by(takes: Takes) -> (Endpoint, Vec<u16>) {
         let mut all = Endpoint::EMPTY;
         let mut set = Vec::new();
@@ -835,7 +823,7 @@ pub mod tests {
                 set.extend(attributes().into_iter().filter(has));
             }
         }
-        // Any address has a family, and is of one.
+        // An IPv4 address would set this instead of ADDR6.
         set.push(Endpoint::ADDR4);
         set.sort_unstable();
         set.dedup();
@@ -854,7 +842,7 @@ pub mod tests {
             .collect()
     }
 
-    /// A keyword that is missing from the words of one action, or sets nothing.
+    /// Finds a keyword that is missing from the words of one action, or sets nothing.
     #[test]
     fn every_action_of_endpoint_takes_every_attribute() {
         assert!(actions().len() >= 5, "{:?}", actions());
@@ -863,8 +851,8 @@ pub mod tests {
         }
     }
 
-    /// An attribute that is forgotten where endpoints are printed, or in the words of a
-    /// line, is lost by `save` and `apply`.
+    /// `save` and `apply` lose an attribute that is forgotten where endpoints are printed,
+    /// or in the words of a line.
     #[test]
     fn every_attribute_is_printed_and_read_back() {
         let (_, takes) = actions().into_iter().find(|one| one.0 == "add").unwrap();
@@ -887,7 +875,7 @@ pub mod tests {
             };
             for number in attributes() {
                 let is_shown = shown(&all) != shown(&all.without(number));
-                // The address shows the family; it is of one of them.
+                // The address shows the family; only one of the two addresses is there.
                 let silent = [Endpoint::FAMILY, Endpoint::ADDR4].contains(&number);
                 assert_eq!(is_shown, !silent, "{:?}", Endpoint::name_of(number));
             }

@@ -1,4 +1,4 @@
-//! An endpoint in output.
+//! An endpoint as output.
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 

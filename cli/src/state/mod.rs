@@ -1,4 +1,4 @@
-//! State files: what they say, and the changes that make the kernel hold it.
+//! State files: what they say, and the changes that bring the kernel to that state.
 
 #[cfg(feature = "state")]
 pub mod changes;

@@ -5,8 +5,8 @@
 //! compares those with the endpoints present. What already fits is in no step,
 //! so its subflows stay.
 //!
-//! Endpoints are the codec's, whole: an attribute that is new there is carried
-//! along, and one that differs makes another endpoint.
+//! Endpoints are those of the codec as a whole: a new attribute there is carried along, and
+//! a different value makes a different endpoint.
 
 use std::cell::Cell;
 
@@ -25,8 +25,7 @@ use crate::state::file::{
 };
 use crate::text::{address, number, Text};
 
-/// Whether two endpoints of one address and port differ in nothing but id and
-/// flags.
+/// Whether two endpoints of the same address and port differ only in id and flags.
 #[inline(never)]
 fn fits(one: &Endpoint, other: &Endpoint) -> bool {
     const COMPARED: u32 = 1 << Endpoint::FAMILY
@@ -50,8 +49,8 @@ pub fn is_local(seen: &LinkEvents, address: Key) -> bool {
     address != 0 && seen.iter().any(|of| of.present && of.address == address)
 }
 
-/// Whether new connections can have an address as their source, and its
-/// interface can carry packets.
+/// Whether an address can be the source of new connections, and its interface can carry
+/// packets.
 pub fn is_source(seen: &LinkEvents, of: &LinkEvent) -> bool {
     of.present && of.usable && usable(seen, of.index)
 }
@@ -61,11 +60,11 @@ pub fn is_meant(file: &File, declared: &Declared, seen: &LinkEvents, of: &LinkEv
     of.address != 0 && file.stands_for(declared, of.index, of.address) && is_source(seen, of)
 }
 
-/// What is known of each id, as bits. No id, which is 0, has none of them.
+/// What is known of each id, as bits. 0, which means no id, has none of them.
 #[derive(Copy, Clone, Debug)]
 pub struct Ids {
     of: [u8; 256],
-    /// Those that some id has.
+    /// The bits that any id has.
     any: u8,
 }
 
@@ -84,16 +83,16 @@ impl Ids {
     pub const RESERVED: u8 = 1;
     /// It is asked for.
     const ASKED: u8 = 2;
-    /// An endpoint that is wanted has it.
+    /// A wanted endpoint has it.
     const MET: u8 = 4;
-    /// An endpoint has it that stays as it is.
+    /// An endpoint that stays as it is has it.
     const STAYS: u8 = 8;
     /// It was chosen for an endpoint.
     const CHOSEN: u8 = 16;
     /// It is not free.
     const TAKEN: u8 = Self::ASKED | Self::STAYS | Self::CHOSEN;
 
-    /// Adds such bits to an id.
+    /// Adds bits to an id.
     pub fn mark(&mut self, id: u8, bits: u8) {
         if id != 0 {
             self.of[usize::from(id)] |= bits;
@@ -106,7 +105,7 @@ impl Ids {
         self.of[usize::from(id)] & bits != 0
     }
 
-    /// Whether an id is reserved and free.
+    /// Whether any id is reserved and free.
     fn has_free_reserve(&self) -> bool {
         let free = |bits: &u8| bits & (Self::RESERVED | Self::TAKEN) == Self::RESERVED;
         self.any & Self::RESERVED != 0 && self.of.iter().any(free)
@@ -116,9 +115,9 @@ impl Ids {
 /// What is done to endpoints or limits.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Gives a setting of `net.mptcp` its new value.
+    /// Changes a setting of `net.mptcp`.
     Setting,
-    /// Gives it back the value before.
+    /// Restores its former value.
     Restore,
     /// Sets limits.
     Limits,
@@ -130,33 +129,32 @@ pub enum Action {
     Change,
     /// Adds an endpoint.
     Add,
-    /// Will add it: a program is called before.
+    /// Will add it later: a program is called first.
     Held,
 }
 
-/// What is known of the subflows from an endpoint between two looks at them.
+/// What is known of the subflows from an endpoint between two looks.
 #[derive(Copy, Clone, Debug)]
 pub struct Subflows {
-    /// When to add the endpoint again, as [`sys::milliseconds`](crate::sys::milliseconds)
-    /// counts; `u64::MAX` while it is of use, and while only a route can help.
+    /// When to re-add the endpoint, as [`sys::milliseconds`](crate::sys::milliseconds) counts;
+    /// `u64::MAX` while it is in use, and while only a route can help.
     pub next: u64,
-    /// How long to wait then.
+    /// How long to wait after that.
     pub pause: u64,
     /// No route leads from it.
     pub unrouted: bool,
-    /// Some connection has one.
+    /// Some connection has a subflow from it.
     pub alive: bool,
-    /// Some connection opens one.
+    /// Some connection is opening one.
     pub opening: bool,
     /// The endpoint is to be deleted and added again.
     pub again: bool,
 }
 
 impl Subflows {
-    /// How long to wait, in milliseconds, once the endpoint has been added again for the
-    /// first time.
+    /// How long to wait, in milliseconds, after the endpoint was re-added for the first time.
     pub const RETRY: u64 = 2000;
-    /// Nothing is known.
+    /// Nothing is known yet.
     pub const UNKNOWN: Self = Self {
         next: u64::MAX,
         pause: Self::RETRY,
@@ -167,39 +165,39 @@ impl Subflows {
     };
 }
 
-/// One change, as the kernel can be asked for it.
+/// One change, as it can be requested from the kernel.
 #[derive(Debug)]
 pub struct Step {
     /// What is done.
     pub action: Action,
-    /// The endpoint that it is about, as it is to be; to be added without an
-    /// id, the kernel chooses one. For limits and all endpoints it is empty.
+    /// The wanted endpoint that it is about; if it is added without an id, the kernel
+    /// chooses one. Empty for limits and for all endpoints.
     pub endpoint: Endpoint,
     /// The flags of the present endpoint, if there is one.
     pub before: EndpointFlags,
-    /// Limits that change, and to what.
+    /// The new values of limits that change.
     pub limits: Limits,
     /// Which of the file's settings changes.
     pub setting: usize,
-    /// The line of the file that asks for it; 0 for what no line names.
+    /// The line of the file that asks for it; 0 if no line does.
     pub line: u32,
-    /// To add: it is one of those that `dev` without an address stands for.
-    /// Where the kernel has no room it is left out.
+    /// When adding: it is one of those that `dev` without an address stands for. It is left
+    /// out if the kernel has no room.
     pub spread: bool,
-    /// A refusal does not hold up the others.
+    /// A refusal does not block the other steps.
     pub optional: bool,
     /// The flags that the line asks for.
     pub asked: EndpointFlags,
-    /// To add: the id that it had when it last existed, 0 if none is known.
+    /// When adding: the id that it had when it last existed, or 0.
     pub had: u8,
-    /// The subflows from it, when last looked at.
+    /// The subflows from it at the last look.
     pub subflows: Subflows,
     /// Why it was left out.
     pub error: Option<Error>,
 }
 
 impl Step {
-    /// With a present endpoint, for no line of the file.
+    /// For a present endpoint and no line of the file.
     #[inline(never)]
     pub fn new(action: Action, endpoint: &Endpoint) -> Self {
         Self {
@@ -235,8 +233,7 @@ impl Step {
         self.endpoint = with_id(&self.endpoint, id);
     }
 
-    /// Whether it takes the place of an endpoint that the kernel made itself,
-    /// and with it the id of that.
+    /// Whether it replaces an endpoint that the kernel made itself, and takes over its id.
     pub fn replaces(&self) -> bool {
         self.before.contains(EndpointFlags::IMPLICIT)
     }
@@ -254,7 +251,7 @@ impl Step {
         self.error = Some(error);
     }
 
-    /// What becomes of its setting: name and value.
+    /// Its setting: name and new value.
     pub fn setting<'s>(&self, settings: &'s [Setting]) -> Option<(&'s str, &'s [u8])> {
         let setting = settings.get(self.setting)?;
         let value = match self.action {
@@ -265,7 +262,7 @@ impl Step {
         Some((&setting.name, value))
     }
 
-    /// The command that does it. `dev` is the name of its interface.
+    /// Writes the command that does it. `dev` is the name of its interface.
     pub fn print(&self, out: &mut Text, settings: &[Setting], dev: &[u8]) {
         if let Some((name, value)) = self.setting(settings) {
             return put_setting(out, name.as_bytes(), value);
@@ -278,8 +275,8 @@ impl Step {
         if self.action == Action::Add {
             put_endpoint(out, &self.endpoint, dev);
         } else if self.has_endpoint() {
-            // The address is for the reader, and guards against deleting what
-            // has taken the id meanwhile.
+            // The address is for the reader, and guards against deleting another endpoint
+            // that has got the id meanwhile.
             put_number(out, b" id ", self.id().into());
             out.byte(b' ');
             out.address(address_of(&self.endpoint));
@@ -295,7 +292,7 @@ impl Step {
         }
     }
 
-    /// What is done, in a word.
+    /// A word for what is done.
     pub fn name(&self) -> &'static str {
         match self.action {
             Action::Setting | Action::Restore => "sysctl",
@@ -308,7 +305,7 @@ impl Step {
     }
 }
 
-/// Adds a step with a present endpoint, for no line of the file.
+/// Adds a step for a present endpoint and no line of the file.
 #[inline(never)]
 pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
     steps.push(Step::new(action, endpoint));
@@ -333,8 +330,8 @@ pub fn among(steps: &[Step], endpoint: &Endpoint) -> bool {
 pub enum Others<'a> {
     /// They are deleted.
     Go,
-    /// They stay, but for [`Plan::own`] and those that the file names. That one
-    /// of them has an id that is wanted is a conflict.
+    /// They stay, except [`Plan::own`] and those that the file names. If one of them has a
+    /// wanted id, that is a conflict.
     StayBut(&'a File),
     /// They stay unless their id is wanted.
     GiveWay,
@@ -345,49 +342,46 @@ pub enum Others<'a> {
 pub struct Plan {
     /// What is to be done.
     pub steps: Vec<Step>,
-    /// The endpoints wanted, by line, as steps that add them; id 0 is
-    /// whichever it has or gets. Compared, those that are there are steps that
-    /// change them.
+    /// The wanted endpoints, by line, as steps that add them; id 0 stands for the one that
+    /// it has or gets. After the comparison, steps of present endpoints change them.
     pub wanted: Vec<Step>,
-    /// The endpoints present.
+    /// The present endpoints.
     pub present: Vec<Endpoint>,
     /// Interfaces and their addresses.
     pub seen: LinkEvents,
     /// The limits in force.
     pub limits: Limits,
-    /// The endpoints that the file stood for the last time.
+    /// The endpoints that the file stood for last time.
     pub own: Vec<Step>,
-    /// Endpoints with the ids they had, for when they come back; see
-    /// [`remember`].
+    /// Deleted endpoints with their ids, for when they come back; see [`remember`].
     pub had: Vec<Endpoint>,
-    /// It is made again and again: a line that names an address and an interface
-    /// waits until the interface can carry packets and has the address, ids move
-    /// only where no living subflow is lost by it, and what is refused or in
-    /// conflict does not hold up the rest.
+    /// It is made again and again: a line that names an address and an interface waits
+    /// until the interface can carry packets and has the address, ids move only if no live
+    /// subflow is lost, and what is refused or in conflict does not block the rest.
     pub follows: bool,
-    /// Others may have endpoints: an id is looked at before it is deleted.
+    /// Others may have endpoints: an endpoint is checked before its id is deleted.
     pub careful: bool,
-    /// Flags that others changed stay.
+    /// Flags that others have changed stay.
     pub keeps_flags: bool,
     /// The ids.
     pub ids: Ids,
-    /// Addresses of living subflows, once they have been looked up: an endpoint
-    /// that has one is not deleted for an id.
+    /// Addresses of live subflows, once looked up: an endpoint with one of them is not
+    /// deleted for an id.
     pub busy: Vec<Key>,
     /// They have been.
     pub surveyed: bool,
-    /// Whether an id depends on [`busy`](Self::busy), which is not known.
+    /// Whether an id depends on [`busy`](Self::busy), which is not known yet.
     pub unsure: Cell<bool>,
-    /// Every endpoint gets an id here, none is left to the kernel.
+    /// Every endpoint gets its id here, none from the kernel.
     pub numbered: bool,
-    /// Settings that cannot be read or be as the file says; with warnings, lines
-    /// that go without their id.
+    /// Settings that cannot be read or cannot have the value of the file; as warnings,
+    /// lines that do without their id.
     pub mistakes: Vec<Error>,
 }
 
 /// How many endpoints are remembered with their ids after they were deleted.
 const REMEMBERED: usize = 128;
-/// More endpoints than these cannot have ids.
+/// No more endpoints than this can have ids.
 const MOST: usize = 255;
 
 const KNOWN: EndpointFlags = EndpointFlags(
@@ -420,18 +414,17 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// What the file wants in view of what was seen.
+    /// What the file wants, given what was seen.
     ///
-    /// Where two lines mean the same address, the line that writes it out
-    /// counts, then that with the longer prefix, then that with a name before
-    /// that with a pattern; of two that are alike, and of two interfaces that
-    /// both have the address, the one that is named first.
+    /// If two lines mean the same address, the line that writes it out wins, then the one with
+    /// the longer prefix, then a name over a pattern; among equals, and of two interfaces with
+    /// the same address, the one that is named first.
     #[inline(never)]
     pub fn expand(&mut self, file: &File) {
         self.wanted.clear();
         self.unsure.set(false);
         self.ids = Ids::NONE;
-        // How many more endpoints can have ids.
+        // How many more endpoints can get ids.
         let mut room = MOST;
         for declared in &file.endpoints {
             let stands = self.stands(file, declared);
@@ -473,7 +466,7 @@ impl Plan {
         }
     }
 
-    /// Whether one of the file's endpoints is deleted to be added again.
+    /// Whether one of the file's endpoints is being deleted to be re-added.
     pub fn is_again(&self, endpoint: &Endpoint) -> bool {
         let is = |own: &Step| own.subflows.again && clashes(&own.endpoint, endpoint);
         self.own.iter().any(is)
@@ -493,7 +486,7 @@ impl Plan {
                     && (is_local(&self.seen, address) || declared.is_translated()))
     }
 
-    /// Whether a living subflow hangs on it, or may: that is not known yet.
+    /// Whether a live subflow depends on it, or may, as long as that is not known.
     fn is_busy(&self, endpoint: &Endpoint) -> bool {
         if !self.surveyed {
             self.unsure.set(true);
@@ -502,9 +495,9 @@ impl Plan {
         self.busy.contains(&key_of(endpoint))
     }
 
-    /// One of the endpoints from `begin` on has the id of the line: that which
-    /// has it already, otherwise one that does not exist yet, otherwise one
-    /// that loses nothing by it. Where there is none it is reserved.
+    /// Gives the id of the line to one of the endpoints from `begin` on: the one that has it
+    /// already, or else one that does not exist yet, or else one that loses nothing by it. If
+    /// there is none, the id is reserved.
     fn give_id(&mut self, declared: &Declared, begin: usize) {
         let id = id_of(&declared.endpoint);
         if id == 0 {
@@ -532,8 +525,8 @@ impl Plan {
         }
     }
 
-    /// Adds the step that makes the limits those that the file names, if it
-    /// takes one. `most` is the kernel's maximum.
+    /// Adds the step that sets the limits that the file names, if needed. `most` is the
+    /// kernel's maximum.
     pub fn compare_limits(&mut self, file: &File, most: u32) {
         let mut changed = Limits::EMPTY;
         let found = limits::each(&self.limits);
@@ -557,8 +550,8 @@ impl Plan {
         }
     }
 
-    /// Takes ids from wanted endpoints that cannot have them: another one has
-    /// it that stays.
+    /// Takes ids away from wanted endpoints that cannot have them because one that stays
+    /// has them.
     fn settle_conflicts(&mut self, others: Others) -> Result<()> {
         for at in 0..self.wanted.len() {
             let Some(step) = self.wanted.get(at).filter(|step| step.id() != 0) else {
@@ -594,11 +587,10 @@ impl Plan {
         Ok(())
     }
 
-    /// Adds the fewest changes that make of the endpoints present those wanted.
+    /// Adds the fewest changes that turn the present endpoints into the wanted ones.
     ///
-    /// Endpoints that the kernel made itself stay, unless a wanted one takes
-    /// their address. Ids that were asked for are given before those that the
-    /// kernel may choose.
+    /// Endpoints that the kernel made itself stay, unless a wanted one has their address. Ids
+    /// that were asked for are assigned before those that the kernel may choose.
     pub fn compare(&mut self, others: Others) -> Result<()> {
         self.settle_conflicts(others)?;
         let Self {
@@ -610,7 +602,7 @@ impl Plan {
             steps,
             ..
         } = self;
-        // Where others may have endpoints, those that go are named.
+        // If others may have endpoints, those to delete are named one by one.
         let mut all_go = present.len() > 1 && matches!(others, Others::Go) && !self.numbered;
         for had in &*had {
             ids.mark(id_of(had), Ids::RESERVED);
@@ -627,7 +619,7 @@ impl Plan {
             };
             let (id, flags) = (id_of(existing), flags_of(existing));
             ids.mark(id, Ids::MET);
-            // Without a wish it keeps its id, unless another one asks for that.
+            // If no id is asked for, it keeps its own, unless another one asks for that.
             if step.id() != id && (step.id() != 0 || ids.has(id, Ids::ASKED)) {
                 continue;
             }
@@ -642,7 +634,7 @@ impl Plan {
             }
             let differ = EndpointFlags(flags_of(&step.endpoint).0 ^ flags.0) & KNOWN;
             if is_implicit(existing) {
-                // Added without an id, it takes the place of the kernel's own.
+                // Added without an id, it replaces the kernel's own endpoint.
                 step.set_id(0);
                 step.had = id;
             } else if (differ & !CHANGEABLE).0 == 0 && fits(&step.endpoint, existing) {
@@ -688,8 +680,8 @@ impl Plan {
                 ids.mark(step.had, Ids::CHOSEN);
             }
         }
-        // The kernel knows nothing of reserved ids: while one of them is free
-        // it is not left to choose.
+        // The kernel does not know about reserved ids: while one of them is free, it may
+        // not choose.
         if self.numbered || ids.has_free_reserve() {
             let mut free = 0;
             for step in &mut *wanted {
@@ -720,8 +712,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Leaves out additions that a kernel with this much room would refuse; returns
-    /// whether others are left.
+    /// Leaves out additions that a kernel with this much room would refuse; returns whether any
+    /// others are left.
     pub fn leave_out(&mut self, room: usize) -> bool {
         let mut count = self.present.len();
         let mut left = false;
@@ -740,13 +732,13 @@ impl Plan {
     }
 }
 
-/// Keeps in mind which id an endpoint has.
+/// Remembers the id of an endpoint.
 #[inline(never)]
 pub fn remember(all: &mut Vec<Endpoint>, endpoint: &Endpoint) {
     let mut place = None;
     for had in &mut *all {
         if id_of(had) == id_of(endpoint) || clashes(had, endpoint) {
-            // There may be two: one that had the id, one that has it now.
+            // There may be two: one that had the id, and one that has it now.
             *had = Endpoint::EMPTY;
             place = Some(had);
         }
@@ -761,7 +753,7 @@ pub fn remember(all: &mut Vec<Endpoint>, endpoint: &Endpoint) {
     all.push(*endpoint);
 }
 
-/// An id that is wanted belongs to an endpoint that is to be kept.
+/// A wanted id belongs to an endpoint that is to be kept.
 fn kept(holder: &Endpoint, line: u32) -> Error {
     let id = number(id_of(holder).into());
     let mut error = Error::invalid(id.as_str(), "the id of ");
@@ -775,7 +767,7 @@ mod tests {
     use super::*;
     use crate::state::file::tests::correct;
 
-    /// The kernel's rules, as far as steps can break them.
+    /// The kernel's rules, as far as steps can violate them.
     struct Kernel(Vec<Endpoint>);
 
     impl Kernel {
@@ -817,7 +809,7 @@ mod tests {
                 endpoint = endpoint.with_id(id_of(&self.0.remove(at)));
             }
             if id_of(&endpoint) == 0 {
-                // Any that is free; the highest is the one least expected.
+                // Any free one; the highest is the least expected.
                 let free = |id: &u8| self.0.iter().all(|existing| id_of(existing) != *id);
                 endpoint = endpoint.with_id((1..=255).rev().find(free).expect("an id"));
             }
@@ -867,8 +859,8 @@ mod tests {
         copy
     }
 
-    /// From any state to any other: the kernel can carry out each step, then holds what was
-    /// wanted, and nothing is left to do; what fitted was never touched.
+    /// From any state to any other: the kernel can carry out each step, then has what was
+    /// wanted, and nothing is left to do; what matched was never touched.
     #[test]
     fn steps_lead_from_anything_to_anything() {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
@@ -1000,7 +992,7 @@ mod tests {
                     );
                 }
             }
-            // Where others may have endpoints, all that go are named.
+            // If others may have endpoints, all that are deleted are named.
             let flush = plan.steps.iter().any(|step| step.action == Action::Flush);
             assert!(!flush || matches!(others, Others::Go) && !plan.numbered);
             if !plan.mistakes.is_empty() {
@@ -1125,7 +1117,7 @@ mod tests {
                 vec!["10.1.0.1 0", "2001:db8::3 0"],
             ),
             ("ignore dev c -4\nendpoint add dev c", true, vec!["2001:db8::3 0"]),
-            // What is ignored of one family says nothing about the other.
+            // Ignoring one family does not affect the other.
             (
                 "ignore ::/0\nignore dev c -6\nendpoint add dev c",
                 true,
@@ -1134,14 +1126,14 @@ mod tests {
             ("ignore 0.0.0.0/0\nendpoint add dev c", true, vec!["2001:db8::3 0"]),
             ("endpoint add dev * uplink", true, vec!["10.1.0.1 0"]),
             ("endpoint add 10.3.0.1 dev c uplink", false, vec![]),
-            // As written, whether or not the interface has it, unless it is followed.
+            // As written, whether or not the interface has it, unless the plan follows.
             ("endpoint add 10.1.0.2 dev a", true, vec!["10.1.0.2 0"]),
             ("endpoint add 10.9.0.9 dev a", false, vec!["10.9.0.9 0"]),
             ("endpoint add 10.9.0.9 dev a", true, vec![]),
             ("endpoint add 10.2.0.1 dev b", true, vec![]),
             ("endpoint add 10.2.0.1 dev nowhere", true, vec![]),
             ("endpoint add 10.9.0.9", true, vec!["10.9.0.9 0"]),
-            // On another interface, and on none: a router before this host has it.
+            // On another interface, and on none: a router in front of this host has it.
             ("endpoint add 10.3.0.1 dev a", true, vec!["10.3.0.1 0"]),
             ("endpoint add 10.9.0.9 dev a signal", true, vec!["10.9.0.9 0"]),
             ("endpoint add 10.9.0.9 dev b signal", true, vec![]),
@@ -1173,7 +1165,8 @@ mod tests {
         assert!(plan.ids.has(4, Ids::RESERVED) && plan.ids.has(9, Ids::RESERVED));
     }
 
-    /// An endpoint with all that a line says but the id loses its subflows if it is moved.
+    /// An endpoint that has everything a line says except the id loses its subflows if it
+    /// is moved.
     #[test]
     fn an_id_moves_only_where_no_living_subflow_is_lost() {
         for (busy, exact, expected) in [
