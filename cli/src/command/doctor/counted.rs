@@ -1,4 +1,4 @@
-//! What connections that are over left in the counters.
+//! What past connections have left in the counters.
 
 use super::facts::{sysctl, Doctor};
 use super::finding::{finding, Level, PAST};
@@ -12,15 +12,14 @@ const FALLBACKS: &[u8] = b"MPCapableFallbackSYNACK MPCapableFallbackACK MPCapabl
 /// Of failed checksums.
 pub const FAILURES: &[u8] = b"DataCsumErr MPFailTx MPFailRx";
 
-/// Of joins that no connection here, or no key, fits.
+/// Of joins that match no connection here, or no key.
 const JOINS: &[u8] = b"MPJoinNoTokenFound MPJoinSynAckHMacFailure MPJoinAckHMacFailure";
 
-/// Of announcements, of peers and of this host, that came to nothing.
+/// Of announcements, by peers and by this host, that failed.
 const DROPS: &[u8] = b"AddAddrDrop AddAddrTxDrop EchoAddTxDrop";
 
 impl Doctor<'_> {
-    /// What the counters in question show is a fault where they grow, otherwise
-    /// a note.
+    /// What the current counters show is a fault if they grow, otherwise a note.
     fn level(&self) -> Level {
         if self.history.growth(self.counters) > 0 {
             Level::Fault
@@ -56,7 +55,7 @@ impl Doctor<'_> {
         let asked = b"MPCapableSYNTX MPCapableSYNRX";
         let mut level = Level::Fault;
         if fallbacks > 0 {
-            // A peer without MPTCP now and then is the way of the world.
+            // A peer without MPTCP now and then is normal.
             if mptcp > 0 {
                 level = Level::Note;
             }
@@ -70,7 +69,7 @@ impl Doctor<'_> {
             );
             self.advise(LOOK);
         } else if silent {
-            // What is not answered has not fallen back.
+            // An unanswered connection has not fallen back.
             return;
         } else if grown > 0 && grown * 4 >= self.history.growth(asked) {
             self.say("{+}");
@@ -96,9 +95,8 @@ impl Doctor<'_> {
         );
     }
 
-    /// Whether the kernel has suspended MPTCP after a black hole. It does not
-    /// say so: an attempt to connect, which cannot leave this host, is counted
-    /// as suspended or not.
+    /// Whether the kernel has suspended MPTCP after a black hole. It does not say so, but
+    /// counts an attempt to connect, which cannot leave this host, as suspended or not.
     fn is_suspended(&mut self) -> bool {
         if self.history.sum(b"Blackhole MPCapableSYNTXDisabled") == 0 {
             return false;
@@ -109,14 +107,13 @@ impl Doctor<'_> {
         self.history.sum(b"MPCapableSYNTXDisabled") > before
     }
 
-    /// Whether announcements go out and are not confirmed, of connections that
-    /// are there.
+    /// Whether announcements of existing connections are sent and not confirmed.
     pub fn lacks_echoes(&self) -> bool {
         let sent = self.history.sum(b"AddAddrTx");
         sent > 0 && self.history.sum(b"EchoAdd") * 2 < sent
     }
 
-    /// What went wrong with peers and on the way to them.
+    /// What went wrong with peers and on the path to them.
     #[inline(never)]
     pub fn check_counters(&mut self) {
         self.check_refused();
@@ -161,7 +158,7 @@ impl Doctor<'_> {
         self.check_echoes();
     }
 
-    /// Whether subflows of peers are refused here.
+    /// Whether this host refuses subflows of peers.
     fn check_refused(&mut self) {
         let full = self.live.accepted_full;
         let rejected = self.history.sum(b"MPJoinRejected");
@@ -191,7 +188,7 @@ impl Doctor<'_> {
         );
     }
 
-    /// A path changes the data, as the evidence that was put together shows.
+    /// A path alters the data, as the collected evidence shows.
     pub fn changed(&mut self, level: Level, path: &str) {
         self.advise(path);
         finding!(

@@ -1,4 +1,4 @@
-//! What is known of this host, for every check.
+//! What is known of this host, for all checks.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -11,11 +11,11 @@ use crate::kernel::proc;
 use crate::session::Session;
 use crate::text::Text;
 
-/// Everything that is known, and what was found. What is looked at most comes first,
-/// where shorter instructions reach it.
+/// Everything that is known, and what was found. Frequently used fields come first, where
+/// shorter instructions reach them.
 #[repr(C)]
 pub struct Doctor<'s> {
-    // What a finding is about; texts have places for all of it.
+    // What a finding is about; its texts have placeholders for all of this.
     /// The endpoint that is looked at.
     pub endpoint: Facts,
     /// Where its packets go.
@@ -34,8 +34,7 @@ pub struct Doctor<'s> {
     pub session: &'s mut Session,
     /// Why something could not be looked up.
     pub failed: Result<()>,
-    /// Evidence ([`ABOUT`]) and remedy ([`REMEDY`]), as far as they were put together
-    /// before.
+    /// Evidence ([`ABOUT`]) and remedy ([`REMEDY`]) collected so far.
     pub texts: [Text; 2],
 }
 
@@ -48,9 +47,9 @@ pub const REMEDY: usize = 1;
 pub struct Target {
     pub address: Key,
     pub port: u16,
-    /// The mark of its packets, as far as it is known.
+    /// The mark of its packets, if known.
     pub mark: u32,
-    /// No peer is known: any host.
+    /// No peer is known: it stands for any host.
     pub any: bool,
 }
 
@@ -60,15 +59,15 @@ impl Doctor<'_> {
         self.live.rows.len()
     }
 
-    /// What follows is about the endpoint at this place in the list.
+    /// Makes the endpoint at this place in the list the current one.
     #[inline(never)]
     pub fn turn_to(&mut self, at: usize) {
         self.at = at;
         self.endpoint = self.row().map_or(Facts::default(), |row| row.facts);
     }
 
-    /// Turns to the next endpoint that somebody made with these flags, from this place
-    /// in the list on, which becomes the one behind it.
+    /// Searches from place `at` in the list for an endpoint with these flags that was not
+    /// made by the kernel, and makes it the current one; `at` becomes the place after it.
     #[inline(never)]
     pub fn next(&mut self, at: &mut usize, flags: EndpointFlags) -> bool {
         while *at < self.count() {
@@ -81,17 +80,17 @@ impl Doctor<'_> {
         false
     }
 
-    /// What became of the endpoint.
+    /// How the endpoint is used.
     pub fn row(&self) -> Option<&Row> {
         self.live.rows.get(self.at)
     }
 
-    /// Whether somebody made the endpoint, not the kernel, with these flags.
+    /// Whether the endpoint has these flags and was not made by the kernel.
     pub fn has(&self, flags: EndpointFlags) -> bool {
         is_made(&self.endpoint, flags)
     }
 
-    /// Whether any is such a one.
+    /// Whether any endpoint is like that.
     #[inline(never)]
     pub fn any(&self, flags: EndpointFlags) -> bool {
         let mut rows = self.live.rows.iter();
@@ -119,7 +118,7 @@ impl Doctor<'_> {
         self.live.accepted > 0 || !self.live.listeners.is_empty()
     }
 
-    /// A finding says why the endpoint has no subflows.
+    /// Notes that a finding says why the endpoint has no subflows.
     #[inline(never)]
     pub fn explain(&mut self) {
         if let Some(row) = self.live.rows.get_mut(self.at) {
@@ -132,7 +131,7 @@ impl Doctor<'_> {
         self.row().is_some_and(|row| row.explained)
     }
 
-    /// Whether any is explained.
+    /// Whether any endpoint is explained.
     pub fn explains(&self) -> bool {
         self.live.rows.iter().any(|row| row.explained)
     }

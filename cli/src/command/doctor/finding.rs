@@ -1,24 +1,24 @@
 //! How a finding is written.
 //!
-//! Its texts have places, which name what stands in them:
+//! Its texts have placeholders:
 //!
-//! | place | what |
+//! | placeholder | what replaces it |
 //! |---|---|
 //! | `{}` | the next number |
-//! | `{e}` `{p}` | the endpoint that is looked at, and without the word: address, id, and the interface that it names |
+//! | `{e}` `{p}` | the current endpoint, with and without that word: address, id, and the interface that it names |
 //! | `{a}` `{d}` | its address, its interface |
-//! | `{c}` `{x}` | the command that changes it, as far as its id, and the one that deletes it |
+//! | `{c}` `{x}` | the command that changes it, up to its id, and the one that deletes it |
 //! | `{s}` | the command that sets the limit of subflows, without the number |
 //! | `{v}` | `-6 ` if it is of IPv6 |
 //! | `{o}` | another interface |
 //! | `{t}` | where its packets go |
 //! | `{l}` | the limits of this host |
-//! | `{=NAMES}` | `NAME VALUE` of each of these counters, which blanks separate |
-//! | `{!NAMES}` | the same of those that are not 0 |
-//! | `{+NAMES}` | `NAME +N` of those that have grown, and since when; where none has, as `{!NAMES}`, and that this lies in the past |
-//! | `{=}` … | the same of `Doctor::counters` |
-//! | `{b}` `{r}` | evidence and remedy that were put together before |
-//! | `{;}` | the blank between two commands, if one stands before |
+//! | `{=NAMES}` | `NAME VALUE` of each of these counters, separated by blanks |
+//! | `{!NAMES}` | the same for those that are not 0 |
+//! | `{+NAMES}` | `NAME +N` of those that have grown, and since when; if none has, as `{!NAMES}`, and that this lies in the past |
+//! | `{=}` … | the same for `Doctor::counters` |
+//! | `{b}` `{r}` | evidence and remedy that were collected before |
+//! | `{;}` | what separates two commands, if there is one before |
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -38,8 +38,7 @@ pub enum Level {
 /// For evidence from the past.
 pub const PAST: &str = " since the start of this namespace, nothing lately";
 
-/// How many numbers a text has places for; too many where one names
-/// nothing.
+/// How many placeholders for numbers a text has; too many if one is unknown.
 pub const fn places(text: &str) -> usize {
     let mut rest = text.as_bytes();
     let mut count = 0;
@@ -58,12 +57,11 @@ pub const fn places(text: &str) -> usize {
     count
 }
 
-/// What is to be written as a finding: `texts!(check, message, evidence, remedy)`.
-/// It is one text in the program, so that a finding costs little more than its
-/// words.
+/// The texts of a finding: `texts!(check, message, evidence, remedy)`. They are one text in the
+/// program, so that a finding costs little more than its words.
 ///
-/// A remedy is commands, separated by `; `, that do what is needed when they are
-/// pasted; or a sentence, which begins with a capital letter.
+/// A remedy is either commands to paste, separated by `; `, or a sentence, which begins with
+/// a capital letter.
 macro_rules! texts {
     ($check:literal, $message:literal, $evidence:literal, $remedy:literal $(,)?) => {{
         const TEXTS: &str = concat!($check, "\n", $message, "\n", $evidence, "\n", $remedy);
@@ -75,8 +73,7 @@ macro_rules! texts {
 }
 
 /// Reports a finding: `finding!(doctor, level, check, message, evidence, remedy,
-/// [numbers])`. Where there are more or fewer numbers than places `{}`, it does
-/// not compile.
+/// [numbers])`. It does not compile with more or fewer numbers than placeholders `{}`.
 macro_rules! finding {
     ($doctor:expr, $level:expr, $check:literal, $message:literal, $evidence:literal,
      $remedy:literal $(,)?) => {
@@ -125,7 +122,7 @@ impl Doctor<'_> {
         let mut texts = texts.as_bytes();
         let mut numbers = numbers;
         let mut text = Text::default();
-        // The name in JSON, and what stands before it otherwise.
+        // The name in JSON, and what precedes the text otherwise.
         let mut labels =
             "check\0 \0message\0: \0evidence\0\n    evidence: \0remedy\0\n    remedy: ";
         while !labels.is_empty() {
@@ -164,7 +161,7 @@ impl Doctor<'_> {
         self.add(REMEDY, words, numbers);
     }
 
-    /// Adds to one of the texts that are put together.
+    /// Adds to one of the collected texts.
     #[inline(never)]
     fn add(&mut self, at: usize, words: &str, mut numbers: &[u64]) {
         let mut text = core::mem::take(&mut self.texts[at]);
@@ -172,7 +169,7 @@ impl Doctor<'_> {
         self.texts[at] = text;
     }
 
-    /// Adds words to a text, with what stands in their places.
+    /// Adds words to a text, with their placeholders replaced.
     #[inline(never)]
     fn put(&mut self, text: &mut Text, mut words: &[u8], numbers: &mut &[u64]) {
         loop {
@@ -191,7 +188,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Adds what stands in a place: see the table above.
+    /// Adds what replaces a placeholder: see the table above.
     #[inline(never)]
     fn put_place(&mut self, text: &mut Text, place: &[u8]) {
         let [place, names @ ..] = place else {
@@ -232,8 +229,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// The counters with these names, and their values or by how much they have
-    /// grown.
+    /// The counters with these names, and their values or by how much they have grown.
     fn put_counters(&self, text: &mut Text, how: u8, names: &[u8]) {
         let names = match names {
             [] => self.counters,
@@ -262,14 +258,14 @@ impl Doctor<'_> {
         }
     }
 
-    /// Adds the command that changes the endpoint, without what it changes.
+    /// Adds the command that changes the endpoint in this way.
     pub fn change(&mut self, what: &str) {
         self.advise("{;}{c}");
         self.advise(what);
     }
 
-    /// Adds the commands that delete the endpoint and add it again, upon which
-    /// the kernel tries to open subflows from it anew.
+    /// Adds the commands that delete the endpoint and add it again, which makes the kernel
+    /// try again to open subflows from it.
     pub fn again(&mut self) {
         self.advise("{x}; ip-mptcp endpoint add {p}");
         for (flag, name) in &EndpointFlags::NAMES {

@@ -1,4 +1,4 @@
-//! The kernel's counters, and what they counted lately.
+//! The kernel's counters, and how they grew lately.
 
 use crate::error::{status, Error, Kind, Result};
 use crate::kernel::proc::Counters;
@@ -6,18 +6,17 @@ use crate::kernel::remedy::contains;
 use crate::sys;
 use crate::text::{take, Text};
 
-/// The counters of now and of an earlier time.
+/// The current counters, and those of an earlier time.
 #[derive(Debug, Default)]
 pub struct History {
-    // Those that are not 0: on most hosts, few of the hundred that there are, of which
-    // each is looked for again and again.
+    // Only those that are not 0, which on most hosts are a few of a hundred: they are
+    // searched again and again.
     now: Counters,
     has_read: bool,
     before: Counters,
-    /// The earlier time is known: what has grown since is new.
+    /// There is an earlier time: what has grown since then is new.
     pub has_before: bool,
-    /// What `ip-mptcp counters` wrote then; empty where it is the beginning of this
-    /// run.
+    /// The file written by `ip-mptcp counters` then; empty if it is the beginning of this run.
     file: &'static str,
 }
 
@@ -44,8 +43,8 @@ impl History {
         Ok(())
     }
 
-    /// Reads the counters; those that were read before are the earlier ones
-    /// from now on, unless a file has them.
+    /// Reads the counters; those read before become the earlier ones, unless these are from
+    /// a file.
     pub fn read(&mut self) {
         let before = core::mem::take(&mut self.now);
         self.reread();
@@ -58,11 +57,11 @@ impl History {
 
     /// Reads the counters once more; the earlier ones stay.
     pub fn reread(&mut self) {
-        // Where there are none, none shows that something is wrong.
+        // Without counters, none shows that something is wrong.
         let _ = self.now.read_mptcp(false);
     }
 
-    /// Whether a counter is not 0 that counts only failures, as its name says.
+    /// Whether a counter that counts only failures, by its name, is not 0.
     pub fn has_failed(&self) -> bool {
         const PARTS: &[u8] = b"Fall Fail Drop Err Disabled NoToken Rejected Blackhole";
         for (name, _) in self.now.all() {
@@ -76,14 +75,14 @@ impl History {
         false
     }
 
-    /// The sum of these counters, whose names blanks separate: since the start of the
+    /// The sum of these counters, whose names are separated by blanks, since the start of the
     /// namespace.
     pub fn sum(&self, names: &[u8]) -> u64 {
         self.count(names, false)
     }
 
-    /// What they counted since the earlier time; 0 where none is known, and after a
-    /// new start of the namespace.
+    /// By how much they grew since the earlier time; 0 if there is none, or if the
+    /// namespace was created anew.
     pub fn growth(&self, names: &[u8]) -> u64 {
         self.count(names, true)
     }
@@ -99,7 +98,7 @@ impl History {
         self.now.sum(names).saturating_sub(before)
     }
 
-    /// Adds since when growth is counted, for the reader.
+    /// Adds since when growth is counted.
     pub fn put_when(&self, text: &mut Text) {
         match self.file {
             "" => text.bytes(b"within the last second"),

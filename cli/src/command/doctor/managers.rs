@@ -1,4 +1,4 @@
-//! Programs that manage endpoints beside each other.
+//! Programs that manage endpoints at the same time.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -9,8 +9,8 @@ use crate::kernel::remedy::contains;
 use crate::sys;
 use crate::text::join;
 
-/// Those that are known, by the names of their processes; with what makes each
-/// leave the endpoints alone.
+/// The known ones, by the names of their processes, and how to make each leave the endpoints
+/// alone.
 const MANAGERS: [(&str, &str); 3] = [
     (
         "NetworkManager",
@@ -22,8 +22,8 @@ const MANAGERS: [(&str, &str); 3] = [
 ];
 
 impl Doctor<'_> {
-    /// Whether several programs manage the endpoints of this namespace: each
-    /// undoes what the others do.
+    /// Whether several programs manage the endpoints of this namespace: each would undo
+    /// what the others do.
     #[inline(never)]
     pub fn check_managers(&mut self) {
         if !self.any(EndpointFlags::EMPTY) {
@@ -41,13 +41,13 @@ impl Doctor<'_> {
                     continue;
                 }
                 if at == 2 {
-                    // Only one that follows.
+                    // Only `watch`.
                     proc::value(&[b"/proc/", process, b"/cmdline"], &mut text);
                     if !contains(&text, b"\0watch") {
                         break;
                     }
                 }
-                // One whose namespace cannot be seen may be here.
+                // If its namespace cannot be read, it may be this one.
                 let mut its = own;
                 find_namespace(process, &mut its);
                 if its == own {
@@ -81,7 +81,7 @@ impl Doctor<'_> {
     }
 }
 
-/// The name of the network namespace that a process is in, if that can be seen.
+/// The name of the network namespace that a process is in, if it can be read.
 fn find_namespace(process: &[u8], name: &mut [u8; 64]) {
     let path = join(&[b"/proc/", process, b"/ns/net\0"]);
     // What cannot be read stays as it was.

@@ -1,8 +1,8 @@
 //! `doctor`: why subflows do not appear.
 //!
-//! The connections of this moment are asked first: a subflow that is
-//! established refutes whatever says that it cannot be. Counters tell of a
-//! fault only where they grow; what lies in the past is a note.
+//! The current connections are checked first: an established subflow refutes whatever says
+//! that it cannot exist. Counters show a fault only if they grow; what lies in the past is a
+//! note.
 
 mod counted;
 mod facts;
@@ -46,11 +46,10 @@ pub const COMMAND: Command = Command {
     does: Does::Options(run),
 };
 
-/// The exit status where something is wrong.
+/// The exit status if something is wrong.
 const WRONG: Status = 1;
 
-/// How long an answer may take, and how long counters are watched, in
-/// milliseconds.
+/// How long an answer may take, and how long counters are watched, in milliseconds.
 const LOOK: i32 = 1000;
 
 fn run(session: &mut Session, options: &Options) -> Result<Status> {
@@ -109,7 +108,7 @@ impl Doctor<'_> {
         self.history.read();
         let counted = !self.history.has_before && self.history.has_failed();
         if self.live.unsettled || counted || self.lacks_echoes() {
-            // Time over, or a signal: go on.
+            // Go on after this time, or after a signal.
             let _ = sys::poll_all(&mut [], LOOK);
             self.history.read();
             if self.live.unsettled {
@@ -131,7 +130,7 @@ impl Doctor<'_> {
         if manager.is_empty() {
             manager = sysctl("pm_type");
         }
-        // Where there is neither, it is the kernel's.
+        // Without either, it is the kernel's.
         let is_kernel = manager.is_empty() || manager == b"kernel" || manager == b"0";
         let is_user_space = manager == b"userspace" || manager == b"1";
         if is_kernel {
@@ -146,7 +145,7 @@ impl Doctor<'_> {
                 "sysctl -w net.mptcp.path_manager=kernel",
             );
         } else if is_user_space && self.live.opened > 0 && self.live.opened_joined == 0 {
-            // Whoever listens may be a monitor.
+            // The listener may be a monitor.
             finding!(
                 self,
                 Level::Note,
@@ -164,8 +163,8 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Whether the kernel's path manager can do with limits and endpoints what
-    /// is expected of it.
+    /// Whether limits and endpoints allow the kernel's path manager to do what is expected
+    /// of it.
     fn check_endpoints(&mut self, diagnostics: &mut Diagnostics) {
         self.check_presence();
         if self.check_plain() {
@@ -177,13 +176,13 @@ impl Doctor<'_> {
         self.check_managers();
     }
 
-    /// Whether each endpoint is where it says to be.
+    /// Whether each endpoint is where it should be.
     #[inline(never)]
     fn check_presence(&mut self) {
         let mut at = 0;
         while self.next(&mut at, EndpointFlags::EMPTY) {
             let mut level = Level::Fault;
-            // Where the address is, if it is not where the endpoint says.
+            // The interface that has the address, which the endpoint may not name.
             self.other = self.host.places.addresses.interface(self.endpoint.key);
             let texts = match self.endpoint.presence {
                 Presence::Up | Presence::Translated => continue,
@@ -240,7 +239,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Whether programs ask for MPTCP at all; true where none does.
+    /// Whether no program asks for MPTCP at all.
     #[inline(never)]
     fn check_plain(&mut self) -> bool {
         let asked = b"MPCapableSYNTX MPCapableSYNRX MPCapableSYNTXDisabled";
@@ -270,14 +269,14 @@ impl Doctor<'_> {
         true
     }
 
-    /// Whether limits and endpoints are of use to this host.
+    /// Whether limits and endpoints make sense for this host.
     #[inline(never)]
     fn check_purpose(&mut self, diagnostics: &mut Diagnostics) {
         let subflow = self.any(EndpointFlags::SUBFLOW);
         let fullmesh = self.any(EndpointFlags::FULLMESH);
         let wide = fullmesh || self.any(EndpointFlags::LAMINAR);
         let none = !self.any(EndpointFlags::EMPTY);
-        // Announced addresses that nothing is done with.
+        // Announced addresses are not used.
         let ignored = self.host.add_addr_accepted == 0
             && self.live.opened > 0
             && self.live.opened_joined == 0
@@ -333,8 +332,8 @@ impl Doctor<'_> {
         }
     }
 
-    /// Endpoints are only announced: of use to servers, and to clients where
-    /// the peer announces addresses too.
+    /// Endpoints are only announced, which is of use to servers, and to clients if the peer
+    /// announces addresses too.
     fn check_announced_only(&mut self, diagnostics: &mut Diagnostics) {
         if self.serves() || self.live.opened_joined > 0 {
             return;
@@ -377,8 +376,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// A server whose endpoints are only for subflows from here: clients take
-    /// none from a server.
+    /// A server whose endpoints are only for subflows opened from here, which clients refuse.
     fn check_never_announced(&mut self) {
         let mut at = 0;
         while self.next(&mut at, EndpointFlags::SUBFLOW) {
@@ -387,7 +385,7 @@ impl Doctor<'_> {
             }
             finding!(
                 self,
-                // Clients may reach the server by endpoints of their own.
+                // Clients may reach the server through endpoints of their own.
                 if self.live.accepted_joined > 0 {
                     Level::Note
                 } else {

@@ -1,5 +1,4 @@
-//! Subflows that this host opens: what became of each endpoint towards each
-//! peer.
+//! Subflows that this host opens: how each endpoint is used towards each peer.
 
 use mptcp_codec::mptcp::EndpointFlags;
 
@@ -13,7 +12,7 @@ use crate::kernel::key::{is_ipv4, is_unique_local};
 /// Counters of subflows that could not even be sent.
 const ERRORS: &[u8] = b"MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
 
-/// What is said where an endpoint has no subflow any more.
+/// For an endpoint that no longer has a subflow.
 const LOST: &str = texts!(
     "join-lost",
     "connections lack the subflow of an endpoint, and do not try again: it was stopped here \
@@ -23,7 +22,7 @@ const LOST: &str = texts!(
     "{r}",
 );
 
-/// What is said of subflows that wait for the answer to their SYN.
+/// For subflows that wait for the answer to their SYN.
 const UNANSWERED: &str = texts!(
     "join-unanswered",
     "subflows are not answered: the path drops them or the answers",
@@ -33,7 +32,7 @@ const UNANSWERED: &str = texts!(
 );
 
 impl Doctor<'_> {
-    /// What keeps subflows from appearing that this host opens.
+    /// What prevents subflows that this host should open.
     #[inline(never)]
     pub fn check_paths(&mut self) {
         let mut crowded = false;
@@ -42,8 +41,8 @@ impl Doctor<'_> {
             if !self.is_up() || self.is_explained() {
                 continue;
             }
-            // Where connections are accepted, the ways of what is announced are
-            // looked at as those of answers.
+            // If connections are accepted, the routes from announced addresses are checked
+            // as those of answers.
             let served = self.serves() && self.has(EndpointFlags::SIGNAL);
             if !served && !self.is_used() && self.lacks_connections() {
                 self.check_beforehand();
@@ -64,8 +63,8 @@ impl Doctor<'_> {
         self.check_unowned();
     }
 
-    /// Whether no connection shows what becomes of an endpoint: none was opened
-    /// here to a peer of its family.
+    /// Whether no connection shows how an endpoint is used: none was opened here to a peer
+    /// of its family.
     #[inline(never)]
     fn lacks_connections(&self) -> bool {
         let ipv4 = is_ipv4(self.endpoint.key);
@@ -73,24 +72,24 @@ impl Doctor<'_> {
         !peers.any(|peer| is_ipv4(peer.address) == ipv4 && peer.connections > peer.fallbacks)
     }
 
-    /// Whether routes lead from an endpoint to any host.
+    /// Checks whether routes lead from an endpoint to any host.
     fn check_beforehand(&mut self) {
         if self.goes_anywhere() && self.check_route() {
             self.explain();
         }
     }
 
-    /// What became of an endpoint; whether it occupies places without use.
+    /// Checks how an endpoint is used; returns whether it uses up the limit to no avail.
     #[inline(never)]
     fn check_use(&mut self) -> bool {
         let Some(row) = self.row() else {
             return false;
         };
-        // The peer with the most connections that lack it, and how many do.
+        // The peer with the most connections that lack it, and their number.
         let (mut worst, mut most) = (0, 0);
         for (peer, one) in row.uses().iter().enumerate() {
             let lacks = one.waiting + one.missing;
-            // One of many that is lost on the way is no fault of the path.
+            // One lost packet among many connections is no fault of the path.
             let bad = one.established == 0 || lacks > 1 && lacks * 2 >= one.established;
             if bad && lacks > most {
                 (worst, most) = (peer, lacks);
@@ -101,14 +100,14 @@ impl Doctor<'_> {
         };
         let mut level = Level::Fault;
         if row.all_uses().established > one.established {
-            // By other peers' connections it works.
+            // It works for connections to other peers.
             level = Level::Note;
         }
-        // No single one of many peers.
+        // Not a single one of many peers.
         let peer = self.live.peers.get(worst).copied().unwrap_or_default();
         let mut paths = self.live.paths.iter();
         let first = paths.find(|path| path.first && path.remote == peer.address);
-        // Where the waiting one goes; an announced address, perhaps.
+        // Where the waiting one goes, which may be an announced address.
         let mut paths = self.live.paths.iter();
         let path = paths.find(|path| {
             usize::from(path.endpoint) == self.at
@@ -162,7 +161,7 @@ impl Doctor<'_> {
         false
     }
 
-    /// Connections lack the subflow of an endpoint, and do not try it any more.
+    /// Connections lack the subflow of an endpoint and no longer try it.
     fn lost(&mut self, mut level: Level, one: &Use) {
         let none = one.established == 0;
         let failures = self.history.sum(FAILURES);
@@ -182,7 +181,7 @@ impl Doctor<'_> {
             return self.changed(level, "its path");
         }
         let texts = if !none {
-            // Deleting the endpoint would close the others.
+            // Deleting the endpoint would close the subflows of the others.
             level = Level::Note;
             self.advise("Open those connections anew");
             LOST
@@ -219,8 +218,8 @@ impl Doctor<'_> {
         self.find(level, texts);
     }
 
-    /// Whether subflows to an address that the peer announced are from other
-    /// addresses than that of an endpoint, which could be used for them.
+    /// Whether subflows to an announced address come from other addresses than that of the
+    /// endpoint, which could be used for them.
     fn takes_other_ways(&self) -> bool {
         let peer = self.to.address;
         let mut peers = self.live.peers.iter();
@@ -251,8 +250,7 @@ impl Doctor<'_> {
         );
     }
 
-    /// Connections have all the subflows that they may, and none from an
-    /// endpoint.
+    /// Connections have all the subflows they may, and none from an endpoint.
     fn check_room(&mut self) {
         let limit = u64::from(self.host.more_subflows);
         let full = match self.row().map(|row| row.all_uses()) {
@@ -274,8 +272,8 @@ impl Doctor<'_> {
         self.explain();
     }
 
-    /// Whether fullmesh wants more than the limit gives, though each endpoint has
-    /// a subflow.
+    /// Whether fullmesh would need more than the limit allows, though each endpoint has a
+    /// subflow.
     fn check_mesh(&mut self) {
         let limit = self.host.more_subflows;
         if limit >= 8 || self.live.crowded == 0 || self.explains() {
@@ -293,17 +291,17 @@ impl Doctor<'_> {
         );
     }
 
-    /// Where no connection shows it: whether there are more endpoints than
-    /// connections may have subflows. A connection is of one family, mostly,
-    /// and one of the addresses may be that of the first subflow.
+    /// If no connection shows it: whether there are more endpoints than a connection may have
+    /// subflows. A connection is usually of one family, and one of the addresses may be that of
+    /// the first subflow.
     #[inline(never)]
     fn check_limit_beforehand(&mut self) {
         let limit = self.host.more_subflows;
         if limit == 0 {
             return;
         }
-        // Of each family: endpoints for further subflows, and whether the first
-        // one leaves by the interface of one of them.
+        // For each family: the number of endpoints for further subflows, and whether the
+        // first subflow leaves through the interface of one of them.
         let mut further = [0_u32; 2];
         let mut first = [false; 2];
         let mut at = 0;
@@ -331,7 +329,7 @@ impl Doctor<'_> {
         );
     }
 
-    /// Whether a path is silent, of first subflows or of further ones.
+    /// Whether a path is dead, for first subflows or for further ones.
     #[inline(never)]
     fn check_silent(&mut self) -> bool {
         let mut found = false;
@@ -345,7 +343,7 @@ impl Doctor<'_> {
                 continue;
             }
             let mut others = self.live.paths.iter();
-            // Other peers are reached by it.
+            // Other peers can be reached through it.
             let works = others.any(|other| other.local == path.local && other.working() > 0);
             let mut level = if works { Level::Note } else { Level::Fault };
             let texts = if path.stalled > 0 {
@@ -395,7 +393,7 @@ impl Doctor<'_> {
         found
     }
 
-    /// Subflows to announced addresses, which no endpoint for subflows opened.
+    /// Subflows to announced addresses that were not opened from an endpoint.
     #[inline(never)]
     fn check_unowned(&mut self) {
         let found = self.check_silent();
@@ -424,8 +422,8 @@ impl Doctor<'_> {
         }
     }
 
-    /// Whether connections have no further subflow because the endpoints are of
-    /// the other family.
+    /// Whether connections have no further subflow because the endpoints are of the other
+    /// family.
     #[inline(never)]
     fn check_family(&mut self) {
         let count = self.live.other_family;

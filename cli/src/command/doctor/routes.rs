@@ -1,4 +1,4 @@
-//! Whether routes lead to the peer, as the kernel looks them up for a subflow.
+//! Whether routes lead to the peer, looked up as the kernel does for a subflow.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,8 +13,8 @@ use crate::kernel::key::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
 use crate::kernel::Hop;
 
-/// An address of documentation (RFC 5737, RFC 3849), which stands for any host
-/// where no peer is known.
+/// An address for documentation (RFC 5737, RFC 3849), which stands for any host if no peer is
+/// known.
 const ANYWHERE: [Key; 2] = [
     key(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1))),
     key(IpAddr::V6(Ipv6Addr::new(
@@ -22,9 +22,9 @@ const ANYWHERE: [Key; 2] = [
     ))),
 ];
 
-/// The first table that remedies take; others have 100 and the id.
+/// The tables that remedies use are this and the id.
 const TABLES: u32 = 100;
-/// How far from it the next one is, if it is taken.
+/// Added if that one is taken.
 const STEP: u32 = 256;
 
 /// How packets leave.
@@ -32,17 +32,17 @@ const STEP: u32 = 256;
 struct Exit {
     /// There is a route.
     found: bool,
-    /// They leave by the interface of the endpoint, or may.
+    /// They leave, or may leave, through the interface of the endpoint.
     right: bool,
-    /// By a router.
+    /// Through a router.
     router: bool,
-    /// An interface by which they leave.
+    /// An interface through which they leave.
     index: u32,
 }
 
 impl Doctor<'_> {
-    /// Looks at ways to any host; whether packets without a source of their own
-    /// find a route to one of the endpoint's family.
+    /// Makes any host the target; returns whether packets without a given source find a
+    /// route to one of the endpoint's family.
     pub fn goes_anywhere(&mut self) -> bool {
         self.to = Target {
             address: ANYWHERE[usize::from(!is_ipv4(self.endpoint.key))],
@@ -52,8 +52,8 @@ impl Doctor<'_> {
         self.exit(0, 0).found
     }
 
-    /// How TCP from a source, or from none (0), leaves to where its packets go,
-    /// from a socket that is bound to an interface or to none (0).
+    /// How TCP packets leave to the target, from a source or none (0), and from a socket
+    /// bound to an interface or none (0).
     #[inline(never)]
     fn exit(&mut self, from: Key, bound: u32) -> Exit {
         let to = &self.to;
@@ -77,7 +77,7 @@ impl Doctor<'_> {
         if let Some(routes) = &mut self.host.places.routes {
             let found = routes.route(&lookup, &mut |hop| {
                 exit.router |= hop.gateway.is_some() && !hop.of_several;
-                // Where only a nexthop object is named, it may be any.
+                // If only a nexthop object is named, it may be any interface.
                 exit.right |= hop.output == 0 || hop.output == index;
                 if exit.index == 0 {
                     exit.index = hop.output;
@@ -85,7 +85,7 @@ impl Doctor<'_> {
             });
             match found {
                 Ok(found) => exit.found = found,
-                // Nothing is said of what cannot be seen.
+                // Nothing is reported about what cannot be looked up.
                 Err(error) => {
                     self.failed = Err(error);
                     exit.found = true;
@@ -96,14 +96,13 @@ impl Doctor<'_> {
         exit
     }
 
-    /// Whether the first subflow to the target leaves by the interface of the
-    /// endpoint.
+    /// Whether the first subflow to the target leaves through the interface of the endpoint.
     pub fn is_first(&mut self) -> bool {
         self.exit(0, 0).right
     }
 
-    /// Whether something is wrong with the routes from the endpoint to the target,
-    /// for subflows that are opened here; true where that was reported.
+    /// Checks the routes from the endpoint to the target for subflows that are opened here;
+    /// returns whether something wrong was reported.
     #[inline(never)]
     pub fn check_route(&mut self) -> bool {
         let Facts {
@@ -116,7 +115,7 @@ impl Doctor<'_> {
         let exit = self.exit(key, bound);
         let mut right = exit.right;
         if bound != 0 && !right && !ipv4 {
-            // Asked with a source, IPv6 takes the interface for a wish, but
+            // In a look-up with a source, IPv6 treats the interface as a preference, but
             // the socket of a subflow is bound to it.
             right = self.exit(0, interface).right;
         }
@@ -131,31 +130,29 @@ impl Doctor<'_> {
         ipv4 && self.is_filtered() && !self.exit(key, 0).right && self.filtered()
     }
 
-    /// The same for answers to subflows that a client opens to the endpoint.
+    /// The same for replies to subflows that a client opens to the endpoint.
     pub fn check_answers(&mut self) -> bool {
         let exit = self.exit(self.endpoint.key, 0);
         if !exit.found {
             self.misrouted(Level::Fault, 0);
             return true;
         }
-        // A client on a link of its own may come by this one, too, from another
-        // address.
+        // A client on a link of its own may also come through this one, from another address.
         if exit.right || !exit.router || self.is_inside() {
             return false;
         }
         if is_ipv4(self.endpoint.key) && self.is_filtered() {
             return self.filtered();
         }
-        // Otherwise nobody has come yet whom it might hurt.
+        // Otherwise no client that it might affect has connected yet.
         if !self.to.any {
             self.misrouted(Level::Note, exit.index);
         }
         !self.to.any
     }
 
-    /// Whether nothing leaves or comes by the interface of the endpoint:
-    /// addresses of services are on loopback or dummy interfaces, and any uplink
-    /// leads to them.
+    /// Whether nothing leaves or arrives through the interface of the endpoint: service
+    /// addresses are on loopback or dummy interfaces, and any uplink leads to them.
     fn is_inside(&mut self) -> bool {
         let flags = self.link_flags();
         let dummy = flags.contains(LinkFlags::NOARP) && !flags.contains(LinkFlags::POINTOPOINT);
@@ -173,8 +170,8 @@ impl Doctor<'_> {
         LinkFlags::default()
     }
 
-    /// Packets from the address of the endpoint leave by another interface than
-    /// its own, or not at all (0).
+    /// Packets from the address of the endpoint leave through another interface than its
+    /// own, or not at all (0).
     #[inline(never)]
     fn misrouted(&mut self, mut level: Level, other: u32) {
         if self.to.any {
@@ -188,7 +185,7 @@ impl Doctor<'_> {
             0 => ": no route by {d}",
             _ => ": by {o}, the address is on {d}",
         });
-        // Nobody knows which mark a firewall gives to packets, for example.
+        // It is not known, for example, which mark a firewall gives to packets.
         if self.own_table() && self.to.any {
             level = Level::Note;
         }
@@ -211,7 +208,7 @@ impl Doctor<'_> {
         );
     }
 
-    /// Reports that answers are dropped.
+    /// Reports that replies are dropped.
     fn filtered(&mut self) -> bool {
         if self.to.any {
             self.say(", as from any host");
@@ -228,15 +225,14 @@ impl Doctor<'_> {
         true
     }
 
-    /// Adds the commands that give the address of the endpoint a routing table of
-    /// its own, one that is free, and says what is to be known of them: rules are
-    /// for certain packets only, or no router is known on its interface. Whether
-    /// there are such rules.
+    /// Adds the commands that give the address of the endpoint a routing table of its own
+    /// that is free, with caveats: there are rules for certain packets only, or no router
+    /// is known on its interface. Returns whether there are such rules.
     fn own_table(&mut self) -> bool {
         let index = self.endpoint.interface;
-        // A free table: the steps keep those of two ids apart.
+        // A free table: the steps keep the tables of different ids apart.
         let first = TABLES + u32::from(self.endpoint.id);
-        // The kernel's own three are taken.
+        // The three of the kernel are taken.
         let mut used = u64::from((253..=255).contains(&first));
         let mut take = |table: u32| {
             let steps = table.wrapping_sub(first);
@@ -265,7 +261,7 @@ impl Doctor<'_> {
         if special {
             self.say("; rules for marks, users or ports may lead elsewhere");
         }
-        // A tunnel, or what leads to one other end, has no router.
+        // A tunnel, or any other point-to-point interface, has no router.
         let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
         self.advise("ip {v}route add default");
@@ -284,16 +280,16 @@ impl Doctor<'_> {
         special
     }
 
-    /// Whether packets are dropped that come in by the interface of the endpoint
-    /// and not by the one that their sender is sent to.
+    /// Whether packets that arrive through the interface of the endpoint are dropped if the
+    /// route to their sender is through another one (rp_filter).
     fn is_filtered(&mut self) -> bool {
-        // The larger one counts.
+        // The larger of the two counts.
         let name = self.host.name(self.endpoint.interface);
         filter(b"all").max(filter(name)) == 1
     }
 }
 
-/// How an interface looks at where packets come from.
+/// The rp_filter of an interface.
 fn filter(interface: &[u8]) -> u64 {
     let mut value = Vec::new();
     let path = [b"/proc/sys/net/ipv4/conf/", interface, b"/rp_filter"];

@@ -12,13 +12,13 @@ use crate::kernel::key::is_ipv4;
 const TRIED: &[u8] = b"MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
 
 impl Doctor<'_> {
-    /// What keeps subflows from appearing that peers open.
+    /// What prevents subflows that peers should open.
     #[inline(never)]
     pub fn check_served(&mut self) {
         if !self.serves() {
             return;
         }
-        // The address that clients know is not announced to them, unless it has
+        // The address that clients already know is not announced to them, unless with
         // another port.
         let mut announces = false;
         let mut at = 0;
@@ -67,8 +67,8 @@ impl Doctor<'_> {
         self.row().is_some_and(|row| row.served > 0)
     }
 
-    /// Whether somebody listens where peers are asked to come. The kernel does
-    /// so itself for an endpoint with a port.
+    /// Whether there is a listener where peers are asked to connect. For an endpoint with a
+    /// port, the kernel itself listens.
     #[inline(never)]
     fn check_heard(&mut self) -> bool {
         let of = &self.endpoint;
@@ -79,7 +79,7 @@ impl Doctor<'_> {
             let mut listeners = self.live.listeners.iter();
             listeners.any(|one| (port == 0 || port == one.port) && one.hears(of.key, of.interface))
         };
-        // At the ports of connections; where there are none, at any.
+        // At the ports of connections; if there are none, at any port.
         let mut served = self.live.served.iter();
         let deaf = match served.find(|one| !hears(one.port)) {
             None if self.live.served.is_empty() && !hears(0) => self.live.listeners.first(),
@@ -112,7 +112,7 @@ impl Doctor<'_> {
         true
     }
 
-    /// Whether packets to and from an announced address take its interface.
+    /// Whether packets to and from an announced address use its interface.
     fn check_answered(&mut self) -> bool {
         let address = self.endpoint.key;
         if is_link_local(address) {
@@ -132,7 +132,7 @@ impl Doctor<'_> {
     /// Whether addresses are announced, and the announcements arrive.
     fn check_announcements(&mut self) {
         let both = EndpointFlags::SIGNAL | EndpointFlags::SUBFLOW;
-        // Subflows to clients: this host has none to open for itself.
+        // Subflows to clients, if this host opens no connections.
         let tried = self.live.opened == 0 && self.history.sum(TRIED) > 0;
         if self.live.unannounced == 0 || !tried || !self.any(both) {
             return self.check_no_room();
