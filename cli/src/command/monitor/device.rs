@@ -10,16 +10,15 @@ use crate::sys::{self, Fd};
 
 /// An interface and the addresses of its namespace.
 ///
-/// Events name the interface that a subflow is bound to; most are not bound,
-/// and are where their address is.
+/// Events name the interface that a subflow is bound to; most are not bound, and belong to the
+/// interface that has their address.
 #[derive(Debug)]
 pub struct Device {
     index: u32,
     routes: RouteSocket,
-    // Those that no longer exist stay: what is over was there too.
+    // Those that no longer exist stay, for events about the past.
     addresses: Addresses,
-    /// An address that is not known is asked for, once after each time that
-    /// this is unset.
+    /// Addresses need not be read again for an unknown one, until this is unset.
     pub fresh: bool,
 }
 

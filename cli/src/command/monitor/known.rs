@@ -33,8 +33,8 @@ const CHANGES: [(u8, bool, u128); 5] = [
     (EventKind::SubflowClosed.number(), true, OVER),
 ];
 
-/// The name of a connection is its token; that of a subflow the same with both
-/// ports and a mixture of the addresses, of IPv4 nearly all bits.
+/// The name of a connection is its token; that of a subflow also has both ports and a mixture
+/// of the addresses, for IPv4 nearly all of their bits.
 fn name(fields: &EventAttributes, of_subflow: bool) -> u128 {
     let name = u128::from(fields.token().unwrap_or(0)) << 96;
     if !of_subflow {
@@ -59,7 +59,7 @@ impl Known {
         self.shown.clear();
     }
 
-    /// Ends it: events are compared with it from now on, for a while.
+    /// Ends it: from now on events are compared with it, for a while.
     pub fn end(&mut self) {
         self.shown.sort_unstable();
         self.until = sys::milliseconds() + COMPARED;
@@ -70,13 +70,13 @@ impl Known {
         self.shown.push(name(fields, of_subflow) | phase);
     }
 
-    /// Whether the snapshot has shown what this event says.
+    /// Whether the snapshot has already shown what this event says.
     pub fn has(&mut self, command: u8, fields: &EventAttributes) -> bool {
         if self.shown.is_empty() {
             return false;
         }
         if sys::milliseconds() >= self.until {
-            // There is no need to compare any more.
+            // There is no longer any need to compare.
             self.shown = Vec::new();
         }
         let Some((_, of_subflow, now)) = CHANGES.iter().find(|(of, ..)| *of == command) else {
@@ -91,7 +91,7 @@ impl Known {
         if *shown - phase != name {
             return false;
         }
-        // Ids come again: what is over may begin anew.
+        // Ids are reused: what has ended may begin again.
         *shown = name | phase.max(*now);
         *now <= phase && phase != OVER
     }

@@ -5,14 +5,13 @@
 //!           of the socket     (Output)
 //! ```
 //!
-//! The kernel's buffer is emptied whether or not the reader of the output
-//! keeps up; ours grows to a bound, past which events are dropped and counted.
+//! The kernel's buffer is emptied whether or not the reader of the output keeps up; ours
+//! grows to a limit, beyond which events are dropped and counted.
 //!
-//! One event is passed on immediately, and takes two system calls: one that waits
-//! for it in the socket, and one that writes it. Only with several sockets, or
-//! a reader that is slow, is there more to wait for. While events come in quick
-//! succession, a millisecond's worth is taken together, for a fraction of the
-//! calls, unless `--no-gather` is given.
+//! A single event is passed on immediately, and takes two system calls: one that waits for it
+//! in the socket, and one that writes it. Only several sockets or a slow reader need more.
+//! While events come in quick succession, a millisecond's worth is handled together, for a
+//! fraction of the calls, unless `--no-gather` is given.
 
 mod device;
 mod known;
@@ -60,15 +59,15 @@ pub const COMMAND: Command = Command {
 
 /// Default receive buffer: about 5,000 events.
 const RECEIVE_BUFFER: u32 = 4 << 20;
-/// The same where events have to wait for a snapshot.
+/// The same if events have to wait for a snapshot.
 const RECEIVE_BUFFER_SNAPSHOT: u32 = 4 * RECEIVE_BUFFER;
-/// Where this many events come within a millisecond or two, the next ones are
-/// taken together: that costs three calls.
+/// If this many events come within a millisecond or two, the next ones are handled together:
+/// that costs three calls.
 const SUCCESSION: usize = 4;
 /// How long they are left to gather, in milliseconds.
 const GATHER: i32 = 1;
 
-/// Prints events until there is an end.
+/// Prints events until something ends it.
 #[inline(never)]
 pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let several = session.options.netns.len() > 1;
@@ -94,7 +93,7 @@ pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
     };
     let result = monitor.run(several);
     let end = monitor.end;
-    // A batch goes on as before, and where it was.
+    // A batch continues as before, and in the same namespace.
     let out = &mut monitor.screen.session.out;
     out.stop_keeping();
     out.form = Form::default();
@@ -114,15 +113,15 @@ pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
 /// The signal that ends the monitor when its time is over.
 const SIGALRM: u8 = libc::SIGALRM as u8;
 
-/// What is watched, and what it is asked for first.
+/// A namespace that is watched.
 struct Source {
     namespace: Namespace,
     inode: u64,
-    /// It was asked for by its name, and is watched whatever becomes of that.
+    /// It was asked for by its name, and is watched even if it loses that.
     asked: bool,
-    /// It has a name still, where namespaces are followed.
+    /// It still has a name, if namespaces are followed.
     stays: bool,
-    /// What it has is to be shown first.
+    /// A snapshot of it is to be shown first.
     unseen: bool,
     diagnostics: Option<Diagnostics>,
 }
@@ -130,16 +129,14 @@ struct Source {
 struct Monitor<'s> {
     screen: Screen<'s>,
     sources: Vec<Source>,
-    /// Readable when namespaces may have come or gone, where they are
-    /// followed.
+    /// Readable when namespaces may have come or gone, if they are followed.
     mounts: Fd,
-    /// The signal that was the end; 0 where it was the last event that is
-    /// wanted.
+    /// The signal that ended it; 0 for the last wanted event.
     end: u8,
 }
 
 impl Screen<'_> {
-    /// Watches the namespace of this name, which was asked for or found.
+    /// Watches the namespace with this name, which was asked for or found.
     fn enter(&self, sources: &mut Vec<Source>, name: &str, asked: bool) -> Result<()> {
         let opened = match netns::open(name) {
             Ok(opened) => opened,
@@ -149,7 +146,7 @@ impl Screen<'_> {
         };
         let inode = sys::inode(&opened);
         for source in &mut *sources {
-            // Whatever it is called, each event is shown once.
+            // Under whatever names, each event is shown once.
             if source.inode == inode {
                 source.stays = true;
                 return Ok(());
@@ -215,7 +212,7 @@ impl Monitor<'_> {
                 screen.enter(&mut self.sources, name, true)?;
             }
         } else {
-            // Where we are; no name is needed to distinguish it.
+            // The current namespace; no name is needed to distinguish it.
             screen.subscribe(&mut self.sources, "", 0, true)?;
         }
         let all = args.all_netns;
@@ -224,7 +221,7 @@ impl Monitor<'_> {
             self.mounts = netns::changes();
             self.follow()?;
         }
-        // One that comes later may have it.
+        // A namespace that comes later may have it.
         if let Some(device) = args.dev.filter(|_| !all) {
             let mut namespaces = self.sources.iter().map(|source| &source.namespace);
             if namespaces.all(|namespace| namespace.device.is_none()) {
@@ -244,8 +241,8 @@ impl Monitor<'_> {
         self.finish()
     }
 
-    /// Looks for namespaces that have got a name, and leaves those that have
-    /// lost theirs.
+    /// Starts watching namespaces that have been given a name, and leaves those that have lost
+    /// theirs.
     fn follow(&mut self) -> Result<()> {
         for source in &mut self.sources {
             source.stays = source.asked;
@@ -269,7 +266,7 @@ impl Monitor<'_> {
     fn watch(&mut self) -> Result<()> {
         let mut buffers = Buffers::new();
         let mut polled = Vec::new();
-        // When those of this succession began to come, and how many have.
+        // When the events of this succession began to come, and how many have.
         let (mut since, mut succession) = (0, 0);
         let mut gather = false;
         loop {
@@ -301,14 +298,14 @@ impl Monitor<'_> {
                 }
             }
             if !alone {
-                // While they gather, only a signal comes between.
+                // While they gather, only a signal interrupts.
                 let time = if gather { GATHER } else { -1 };
                 sys::poll_all(&mut polled, time).map_err(broken)?;
             }
             let mut events = 0;
             let mut ready = polled.iter().map(Polled::is_ready);
             for source in &mut self.sources {
-                // None was waited for, or this one was.
+                // Either none was waited for, or this one is ready.
                 if ready.next().unwrap_or(true) {
                     events += source.namespace.drain(screen, &mut buffers, alone)?;
                 }
@@ -324,7 +321,7 @@ impl Monitor<'_> {
                 gather = events >= SUCCESSION;
                 succession = 0;
             } else if succession >= SUCCESSION {
-                // One that comes alone is not timed.
+                // A single event is not timed.
                 let now = sys::milliseconds();
                 gather = now - since <= 1 && !self.screen.args.no_gather;
                 (since, succession) = (now, 0);
@@ -332,8 +329,8 @@ impl Monitor<'_> {
         }
     }
 
-    /// Reports lost events once there is room for others again, and shows what is
-    /// to be shown first, if `snapshots` are taken. Returns the number of reports.
+    /// Reports lost events once there is room for others again, and if `snapshots` shows
+    /// those that are due. Returns the number of reports.
     fn report(&mut self, snapshots: bool) -> Result<usize> {
         let screen = &mut self.screen;
         let mut reports = 0;
@@ -358,8 +355,7 @@ impl Monitor<'_> {
         Ok(reports)
     }
 
-    /// Writes what is left. A second signal ends the waiting for a reader that
-    /// does not read.
+    /// Writes what is left. A second signal ends the wait for a reader that does not read.
     fn finish(&mut self) -> Result<()> {
         self.screen.dropping = false;
         if self.end != 0 {
@@ -372,7 +368,7 @@ impl Monitor<'_> {
                 return Ok(());
             }
             wait_for_reader()?;
-            // The end of the time is no reason to hurry.
+            // A timeout is no reason to hurry.
             if sys::caught_signal().is_some_and(|signal| signal != SIGALRM) {
                 out.forget();
                 let message = ["Error: events were not written: nobody reads them"];

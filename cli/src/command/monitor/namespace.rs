@@ -17,7 +17,7 @@ use crate::sys::{self, Received};
 const BATCH: usize = sys::MOST;
 /// An event is at most 200 bytes.
 const EVENT: usize = 1024;
-/// How long the name of an interface is believed in, in milliseconds.
+/// How long the name of an interface is trusted, in milliseconds.
 const NAME_AGE: u64 = 100;
 
 /// Room for the events that one call receives.
@@ -27,7 +27,7 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Made once, and used for each call.
+    /// Made once, and reused for each call.
     pub fn new() -> Self {
         Self {
             room: vec![0; EVENT * BATCH],
@@ -38,21 +38,21 @@ impl Buffers {
 
 /// A namespace and its events.
 pub struct Namespace {
-    /// Its name, where there are several.
+    /// Its name, if there are several namespaces.
     pub name: String,
     pub path_manager: PathManager,
-    /// What a snapshot has shown already.
+    /// What a snapshot has already shown.
     pub known: Known,
-    /// The interface whose events are wanted, if it has that.
+    /// The interface whose events are wanted, if this namespace has it.
     pub device: Option<Device>,
     // The kernel reported that it dropped events.
     overrun: bool,
-    // How many it had dropped when we asked last.
+    // How many it had dropped when we last asked.
     dropped: u32,
     // How many we dropped ourselves.
     lost: u64,
-    // Names of interfaces, each looked up once in a while: one that has just
-    // been renamed may have its former name in an event.
+    // Names of interfaces, each looked up now and then: one that has just been renamed may
+    // appear under its former name.
     names: Names,
     names_until: u64,
 }
@@ -73,8 +73,8 @@ impl Namespace {
         }
     }
 
-    /// Takes all events that have come, and waits for the first of them if there is
-    /// to be one; returns how many.
+    /// Takes all events that have arrived, after waiting for the first one if `wait`;
+    /// returns how many.
     pub fn drain(
         &mut self,
         screen: &mut Screen,
@@ -87,7 +87,7 @@ impl Namespace {
         let mut events = 0;
         while screen.wanted.count > 0 {
             let fd = self.path_manager.fd();
-            // One that is waited for comes alone: no more room is prepared.
+            // An event that is waited for usually comes alone: room for more would be a waste.
             let most = if wait { 1 } else { BATCH };
             let (Some(room), Some(received)) =
                 (room.get_mut(..most * EVENT), received.get_mut(..most))
@@ -101,7 +101,7 @@ impl Namespace {
                     for (datagram, received) in datagrams.zip(&*received).take(count) {
                         self.take(screen, datagram, received)?;
                     }
-                    // Fewer than there was room for: the queue is empty.
+                    // Fewer than there is room for: the queue is empty.
                     if wait || count < BATCH {
                         break;
                     }
@@ -122,7 +122,7 @@ impl Namespace {
             return Ok(());
         }
         let Some(datagram) = buffer.get(..received.len) else {
-            // Longer than any event that we know.
+            // Longer than any known event.
             self.lost += 1;
             return Ok(());
         };
@@ -171,7 +171,7 @@ impl Namespace {
         }
     }
 
-    /// The name of the interface of an event, empty where there is none.
+    /// The name of the interface of an event; empty if it has none.
     pub fn interface(&mut self, fields: &EventAttributes) -> &[u8] {
         let index = fields.if_idx().unwrap_or(0);
         if index == 0 {
@@ -185,8 +185,8 @@ impl Namespace {
         self.names.of_existing(self.path_manager.fd(), index)
     }
 
-    /// Reports how many events were lost since the last report, and whether any
-    /// were; no number where the kernel does not count its own.
+    /// Reports how many events were lost since the last report, without a number if the
+    /// kernel does not count its own; returns whether any were.
     pub fn report_losses(&mut self, screen: &mut Screen) -> bool {
         if !self.overrun && self.lost == 0 {
             return false;

@@ -11,7 +11,7 @@ use crate::sys;
 use crate::text;
 use crate::zone::{Time, Zone};
 
-/// Begins the record of an event of this number.
+/// Begins the record of an event with this number.
 pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
     match EventKind::from_number(command).name() {
         Some(name) => begin(screen, name, "", netns),
@@ -22,8 +22,8 @@ pub fn begin_event(screen: &mut Screen, command: u8, netns: &str) {
     }
 }
 
-/// Begins a record: the time where wanted, its name in two parts, and the namespace
-/// where there are several.
+/// Begins a record: the time if wanted, its name in two parts, and the namespace if there are
+/// several.
 pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     let options = &screen.session.options;
     let out = &mut screen.session.out;
@@ -67,7 +67,7 @@ pub fn attributes(out: &mut Output, fields: &A, interface: &[u8]) {
         out.end_field();
     }
     if json {
-        // In text, the addresses show it.
+        // In text the addresses show it.
         out.named_some("family", fields.family().map(u64::from));
     }
     out.named_some("remid", fields.rem_id().map(u64::from));
@@ -117,7 +117,7 @@ pub fn unnamed(out: &mut Output, fields: &A, sent: Attributes) {
     }
 }
 
-/// An address; its name is the first of IPv4, the second of IPv6.
+/// An address, under the first name if it is IPv4, under the second if it is IPv6.
 fn address(out: &mut Output, four: &str, six: &str, address: Option<IpAddr>) {
     if let Some(address) = address {
         out.begin_field(if address.is_ipv4() { four } else { six });
@@ -128,7 +128,7 @@ fn address(out: &mut Output, four: &str, six: &str, address: Option<IpAddr>) {
     }
 }
 
-/// Bits: hexadecimal for people and a string in JSON.
+/// Flags: hexadecimal, which is a string in JSON.
 fn flags(out: &mut Output, name: &str, value: u32) {
     out.begin_field(name);
     out.quote();
@@ -178,7 +178,7 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
     }
 }
 
-/// The time as RFC 3339 has it: `2026-11-23T19:54:08.698703+01:00`.
+/// The time by RFC 3339: `2026-11-23T19:54:08.698703+01:00`.
 fn time(out: &mut Output, zone: &mut Zone) {
     if out.style.json {
         out.key("time");
@@ -222,7 +222,7 @@ fn digits(out: &mut Output, before: u8, mut unit: u32, value: u32) {
     }
 }
 
-/// One of the names of three letters, and a blank.
+/// One of several names of three letters, and a blank.
 fn name(out: &mut Output, names: &[u8], at: u32) {
     let at = 3 * at as usize;
     out.bytes(names.get(at..at + 3).unwrap_or(b"???"));
@@ -236,8 +236,7 @@ mod tests {
 
     use super::*;
 
-    /// An event with the attribute of this number and no other; `None` where the codec
-    /// knows no such attribute.
+    /// An event with only the attribute of this number; `None` if the codec does not know it.
     fn with_only(number: u16) -> Option<A> {
         A::name_of(number)?;
         let of_len = |len: u16| {
@@ -270,7 +269,7 @@ mod tests {
         }
     }
 
-    /// A row of the codec's table that is forgotten here prints nothing.
+    /// A row of the codec's table that is forgotten here would not be printed.
     #[test]
     fn every_attribute_of_an_event_is_shown_as_text_and_in_json() {
         let mut count = 0;
@@ -284,7 +283,7 @@ mod tests {
                 out.keep();
                 out.style.json = json;
                 attributes(&mut out, &fields, b"");
-                // In text, the address shows the family.
+                // In text the address shows the family.
                 let silent = A::name_of(number) == Some("FAMILY") && !json;
                 assert_eq!(out.kept() == 0, silent, "{:?}", A::name_of(number));
                 if json {

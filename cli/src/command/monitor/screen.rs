@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::sys::{self, Fd, Polled};
 use crate::zone::Zone;
 
-/// What is kept before it is written as far as the reader takes it.
+/// How much is kept before as much is written as the reader accepts.
 const PIECE: usize = 1 << 16;
 
 /// Standard output, and what is to be shown there.
@@ -18,9 +18,9 @@ pub struct Screen<'s> {
     pub session: &'s mut Session,
     /// The options of the command.
     pub args: &'s Options,
-    /// What of the events is wanted.
+    /// Which events are wanted.
     pub wanted: Wanted,
-    /// Of the times of records, where they are wanted.
+    /// The time zone of timestamps.
     pub zone: Zone,
     /// Our buffer is full: events are counted and dropped until half of it
     /// has been read.
@@ -33,8 +33,7 @@ impl Screen<'_> {
         self.args.snapshot || self.args.resync
     }
 
-    /// Of a snapshot nothing is dropped: with our buffer full, the reader is
-    /// waited for.
+    /// Nothing of a snapshot is dropped: if our buffer is full, waits for the reader.
     pub fn make_room(&mut self) -> Result<()> {
         let out = &mut self.session.out;
         while out.kept() >= PIECE {
@@ -47,15 +46,15 @@ impl Screen<'_> {
     }
 }
 
-/// Waits until the reader of the output takes some, or a signal comes: whether
-/// one has.
+/// Waits until the reader of the output accepts some, or for a signal; returns whether
+/// there was one.
 pub fn wait_for_reader() -> Result<bool> {
     let mut polled = [Polled::write(&Fd::STDOUT), Polled::interruption()];
     sys::poll_all(&mut polled, -1).map_err(broken)?;
     Ok(polled[1].is_ready())
 }
 
-/// Events cannot be received any more.
+/// Events can no longer be received.
 pub fn broken(error: Errno) -> Error {
     receive_error(error).with_status(status::RECEIVE)
 }

@@ -1,10 +1,9 @@
-//! What is there before events come.
+//! What exists before events come.
 //!
-//! The subscription comes first, then the snapshot, then the events that have
-//! come since: nothing is missed. What the snapshot shows already is left out
-//! of the events: nothing comes twice. As the kernel shows a connection a
-//! moment before it sends the event, that goes on for a little longer than
-//! the snapshot takes.
+//! The subscription comes first, then the snapshot, then the events since the subscription:
+//! nothing is missed. Events about what the snapshot has already shown are left out: nothing
+//! appears twice. As the kernel shows a connection a moment before it sends the event, that
+//! goes on for a little longer than the snapshot takes.
 
 use std::net::IpAddr;
 
@@ -46,11 +45,11 @@ struct Found {
     // How many connections and subflows were shown.
     connections: u64,
     subflows: u64,
-    // Those of the connection that is looked at.
+    // The subflows of the current connection.
     open: Vec<EventAttributes>,
 }
 
-/// Shows what a namespace has, and notes it.
+/// Shows the connections and subflows of a namespace, and notes them.
 pub fn show(
     namespace: &mut Namespace,
     diagnostics: &mut Diagnostics,
@@ -107,10 +106,9 @@ fn show_one(
         let backup = flags.contains(SubflowFlags::BKUP_REM);
         found.open.push(fields.with_backup(backup.into()));
     }
-    // Whether the kernel has sent an event of the connection, and is still to
-    // send that of its end: CLOSED comes when its owner closes it, which
-    // leaves it without an inode. One that is not accepted yet has none
-    // either.
+    // Whether the kernel has sent an event for the connection, and not yet that of its end:
+    // CLOSED is sent when its owner closes it, after which it has no inode. One that is not
+    // accepted yet has none either.
     let is_there = match socket.state() {
         State::Established | State::CloseWait => true,
         State::SynSent => !found.open.is_empty(),
@@ -124,7 +122,7 @@ fn show_one(
         fields = fields.with_server_side(1);
     }
     namespace.known.note(&fields, false, phase);
-    // On the interface is also whose subflow is.
+    // A connection is on the interface if one of its subflows is.
     let mut wanted = namespace.is_wanted(screen, &fields)?;
     for subflow in &found.open {
         namespace.known.note(subflow, true, ESTABLISHED);

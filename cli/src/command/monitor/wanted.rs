@@ -7,29 +7,29 @@ use crate::error::{Error, Result};
 use crate::grammar::{count, interface_name, milliseconds, option, token};
 use crate::text::parse_number;
 
-/// Bytes that are kept for a slow reader: five seconds of 15,000 events each,
-/// and more, in whatever form.
+/// Bytes that are kept for a slow reader: at least five seconds with 15,000 events each, in any
+/// format.
 const BUFFER: u64 = 32 << 20;
-/// Less would not hold a record.
+/// With less a record might not fit.
 const LEAST_BUFFER: u32 = 4096;
 
-/// What is wanted.
+/// Which events are wanted.
 #[derive(Debug)]
 pub struct Wanted {
-    /// How many events still.
+    /// How many more events.
     pub count: u64,
-    /// For how long, in milliseconds; 0 is for ever.
+    /// For how long, in milliseconds; 0 is forever.
     pub timeout: u64,
     /// Bytes that are kept for a slow reader.
     pub buffer: u64,
     /// Only this connection.
     pub token: Option<u32>,
-    // One bit for each number of an event; 0 where all are.
+    // One bit for each event number; 0 for all events.
     events: u64,
 }
 
 impl Wanted {
-    /// Where no option says otherwise.
+    /// Without options.
     pub const ALL: Self = Self {
         count: u64::MAX,
         timeout: 0,
@@ -44,7 +44,7 @@ impl Wanted {
             self.events |= 1 << kind(name).ok_or_else(|| unknown(name))?;
         }
         option(args.count, count, "expected a count", &mut self.count)?;
-        // The least that a timer takes; 0 would be none.
+        // The shortest time of a timer; 0 would be none.
         let time = |word: &str| Some(milliseconds(word)?.max(1));
         option(args.timeout, time, "expected seconds", &mut self.timeout)?;
         let bytes = |word: &str| {
@@ -66,9 +66,9 @@ impl Wanted {
         }
     }
 
-    /// Whether events of this number are.
+    /// Whether events with this number are wanted.
     pub fn event(&self, command: u8) -> bool {
-        // Numbers beyond are of a kernel that is newer by far.
+        // Larger numbers are those of a much newer kernel.
         let bit = 1_u64.checked_shl(command.into()).unwrap_or(0);
         self.events == 0 || self.events & bit != 0
     }
@@ -85,8 +85,8 @@ fn unknown(name: &str) -> Error {
     })
 }
 
-/// The number of the event with this name, in whatever case; or the number
-/// itself, for events that have no name here.
+/// The number of the event with this name, in any case; or the number itself, for events that
+/// have no name here.
 fn kind(name: &str) -> Option<u32> {
     for command in 0..64 {
         let known = EventKind::from_number(command).name().unwrap_or("");

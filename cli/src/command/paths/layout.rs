@@ -1,4 +1,4 @@
-//! Rows as lines of text, for a terminal of any size or for a pipe. Pure.
+//! Rows as lines of text, for a terminal of any size or for a pipe. Pure functions.
 
 use mptcp_codec::inet::AF_INET6;
 
@@ -18,7 +18,7 @@ pub enum Sort {
     Rate,
     /// By round-trip time, longest first.
     Rtt,
-    /// By what was sent again, most first.
+    /// By retransmissions, most first.
     Retransmits,
     /// By interface.
     Path,
@@ -30,7 +30,7 @@ impl Sort {
         nth(b"rate rtt retransmits path", b' ', self as usize)
     }
 
-    /// That which the key changes to.
+    /// The one that the key changes to.
     pub fn next(self) -> Self {
         match self {
             Self::Rate => Self::Rtt,
@@ -57,7 +57,7 @@ impl By {
         nth(b"path connection subflow", b' ', self as usize)
     }
 
-    /// That which the key changes to.
+    /// The one that the key changes to.
     pub fn next(self) -> Self {
         match self {
             Self::Path => Self::Connection,
@@ -67,38 +67,37 @@ impl By {
     }
 }
 
-/// What is drawn. What is looked at often comes first.
+/// What is drawn. Frequently used fields come first.
 #[derive(Debug)]
 #[repr(C)]
 pub struct View {
-    /// What they stand for.
+    /// What the rows stand for.
     pub by: By,
     /// The order in which they are shown.
     pub sort: Sort,
-    /// In which units amounts are.
+    /// The units of amounts.
     pub units: Units,
     /// Colours, where wanted.
     pub palette: Option<Palette>,
-    /// It is drawn on a screen, over what was there.
+    /// It is drawn on a screen, over the former content.
     pub screen: bool,
-    /// The keys do something.
+    /// Keys can be used.
     pub keys: bool,
-    /// Nothing new is shown for now.
+    /// The display is paused.
     pub paused: bool,
-    /// Milliseconds since the look before; 0 where this is the first.
+    /// Milliseconds since the previous look; 0 for the first one.
     pub elapsed: u64,
-    /// What came and went since the look before: connections that were opened, and
-    /// that ended; subflows that came and went between two looks, of which it is not
-    /// known what they carried. [`NONE`] where that is not known.
+    /// Changes since the previous look: connections that were opened, and that ended;
+    /// subflows that came and went between the two looks, so that it is not known what they
+    /// carried. [`NONE`] if unknown.
     pub news: [u64; 3],
     /// All rows.
     pub table: Rows,
 }
 
 impl View {
-    /// Orders rows. Those of a connection stay together. Where all else is the same,
-    /// interfaces decide, then the order of `rows`, which does not change from one look
-    /// to the next.
+    /// Orders rows. Those of a connection stay together. Ties are broken by interface, then
+    /// by the order of `rows`, which does not change from one look to the next.
     #[inline(never)]
     pub fn sort(&mut self) {
         let Rows { rows, order, .. } = &mut self.table;
@@ -115,7 +114,7 @@ impl View {
         if !by_connection {
             return;
         }
-        // They are grouped; a group is ordered by the best of it.
+        // They are grouped; a group is ordered by its best row.
         let mut start = 0;
         while let Some(first) = order.get(start) {
             let token = first >> 64;
@@ -128,7 +127,7 @@ impl View {
             }
             for entry in order.get_mut(start..end).unwrap_or_default() {
                 let at = *entry as u32;
-                // Its place keeps a group together, and in order.
+                // The place of a group keeps it together and in order.
                 *entry = u128::from(best) << 64 | (start as u128) << 32 | u128::from(at);
                 start += 1;
             }
@@ -136,14 +135,14 @@ impl View {
         order.sort_unstable();
     }
 
-    /// The row at this place of the order.
+    /// The row at this place in the order.
     pub fn row(&self, at: usize) -> Option<&Row> {
         let place = *self.table.order.get(at)? as u32;
         self.table.rows.get(place as usize)
     }
 }
 
-/// A column, in the order in which they stand.
+/// A column, in the order of display.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Column {
     Device,
@@ -162,10 +161,10 @@ enum Column {
 
 const COUNT: usize = 12;
 
-/// In the place of a number that no row has.
+/// In place of a number, for columns without one.
 const NO_NUMBER: u8 = u8::MAX;
 
-/// All columns, with their least widths and the places of the numbers that are in them.
+/// All columns, with their minimum widths and the places of their numbers.
 static COLUMNS: [(Column, u8, u8); COUNT] = [
     (Column::Device, 3, NO_NUMBER),
     (Column::Address, 7, NO_NUMBER),
@@ -184,7 +183,7 @@ static COLUMNS: [(Column, u8, u8); COUNT] = [
 /// Their titles; the bar has none.
 const TITLES: &[u8] = b"DEV ADDRESS ID STATE SHARE IN/s OUT/s RTTms MAXms RTX/s SUB";
 
-/// Which columns come first if there is no room for all.
+/// The columns by importance, if there is no room for all.
 static FIRST_OF_ALL: [Column; COUNT] = [
     Column::Device,
     Column::State,
@@ -200,7 +199,7 @@ static FIRST_OF_ALL: [Column; COUNT] = [
     Column::Endpoint,
 ];
 
-/// Of subflows on the same path, only the peer tells one from another.
+/// The same for subflows: on one path, only the peer distinguishes them.
 static FIRST_OF_SUBFLOWS: [Column; COUNT] = [
     Column::Device,
     Column::State,
@@ -220,11 +219,11 @@ const LONG_BAR: usize = 40;
 /// In a pipe.
 const BAR: usize = 10;
 
-/// What the first line says of all rows together.
+/// What the first line says about all rows together.
 const SUMMARY: &str = "in out unseen connections subflows fallback opened ended";
 
-/// Draws at most `height` lines of at most `width` columns, each with its
-/// newline; all of it where these are 0. `names` are those of interfaces.
+/// Draws at most `height` lines of at most `width` columns, each with its newline; 0 means no
+/// limit. `names` are those of interfaces.
 #[inline(never)]
 pub fn draw(view: &View, width: usize, height: usize, names: &mut Names, out: &mut Text) {
     let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
@@ -272,14 +271,13 @@ pub fn draw(view: &View, width: usize, height: usize, names: &mut Names, out: &m
         page.keys();
     }
     if view.screen {
-        // Nothing after the last line, which would scroll, but what was there.
+        // No newline after the last line, which would scroll; the rest is cleared.
         out.truncate(out.len() - 2);
         out.bytes(b"\x1b[J");
     }
 }
 
-/// How many rows fit into this many lines, with one that says how many more
-/// there are.
+/// How many rows fit into this many lines, with a line that says how many more there are.
 fn fitting(view: &View, room: usize) -> usize {
     let (mut lines, mut shown) = (0, 0);
     let mut token = None;
@@ -310,8 +308,8 @@ struct Line<'l> {
 }
 
 impl Line<'_> {
-    /// Puts text, as far as there is room. What is not printable becomes `?`: a
-    /// name must not control the terminal.
+    /// Writes text, as far as it fits. What is not printable becomes `?`: a name must not
+    /// control the terminal.
     fn put(&mut self, text: &[u8]) {
         for byte in text {
             if self.column >= self.width {
@@ -331,8 +329,7 @@ impl Line<'_> {
         }
     }
 
-    /// Ends a line. On a screen nothing is cleared before it is overwritten, so that
-    /// nothing flickers.
+    /// Ends a line. On a screen, nothing is cleared before it is overwritten, to avoid flicker.
     fn end(&mut self) {
         self.out.bytes(match self.screen {
             true => b"\x1b[K\r\n",
@@ -341,7 +338,7 @@ impl Line<'_> {
         self.column = 0;
     }
 
-    /// Puts a name and a value if both fit.
+    /// Writes a name and a value if both fit.
     fn piece(&mut self, name: &[u8], value: &[u8]) {
         let blank = usize::from(self.column > 0) * 2;
         if self.column + blank + name.len() + 1 + value.len() <= self.width {
@@ -359,12 +356,12 @@ struct Page<'p> {
     names: &'p mut Names,
     line: Line<'p>,
     cell: Text,
-    /// 0 for a column that is not there.
+    /// 0 for a column that is not shown.
     widths: [usize; COUNT],
 }
 
 impl Page<'_> {
-    /// The first line: all together.
+    /// The first line: totals.
     #[inline(never)]
     fn summary(&mut self) {
         let view = self.view;
@@ -413,7 +410,7 @@ impl Page<'_> {
         self.line.end();
     }
 
-    /// The last line: what keys do.
+    /// The last line: help about keys.
     fn keys(&mut self) {
         let view = self.view;
         self.line.piece(b"q", b"quit");
@@ -424,8 +421,7 @@ impl Page<'_> {
         self.line.end();
     }
 
-    /// Makes the columns as wide as they have to be for this many rows, as many as
-    /// fit.
+    /// Chooses as many columns as fit, as wide as this many rows need.
     #[inline(never)]
     fn measure(&mut self, shown: usize) {
         let view = self.view;
@@ -447,7 +443,7 @@ impl Page<'_> {
             let (Some(wanted), Some(place)) = (wanted.get(at), self.widths.get_mut(at)) else {
                 continue;
             };
-            // A blank stands between two.
+            // A blank separates columns.
             let blank = usize::from(room < self.line.width);
             match room.checked_sub(wanted + blank) {
                 Some(left) => {
@@ -504,7 +500,7 @@ impl Page<'_> {
                 }
             }
             self.cell.truncate(width);
-            // What fills the column before, and a blank. Nothing at the end.
+            // The padding of the previous column, and a blank. None at the end.
             let mut before = pad + usize::from(self.line.column > 0);
             pad = width - self.cell.len();
             if !matches!(column, Column::Device | Column::Address | Column::State) {
@@ -526,7 +522,7 @@ impl Page<'_> {
         self.line.end();
     }
 
-    /// What stands in the column at this place.
+    /// The content of the column at this place.
     #[inline(never)]
     fn fill(&mut self, place: usize, row: &Row, width: usize) {
         let view = self.view;
@@ -551,7 +547,7 @@ impl Page<'_> {
             Column::Rtt if row.rtt > 0 => return milliseconds(row.rtt, cell),
             Column::Worst if row.worst > 0 => return milliseconds(row.worst, cell),
             Column::Bar => {
-                // What carries anything is seen.
+                // Whatever carries anything is visible.
                 let full = (number as usize * width + 50) / 100;
                 let full = full.max(usize::from(row.bytes() > 0));
                 for at in 0..width {
@@ -559,7 +555,7 @@ impl Page<'_> {
                 }
                 return;
             }
-            // Some is not none.
+            // A little is not none.
             Column::Retransmits if number == 0 && row.numbers[RETRANSMITS] > 0 => {
                 return cell.bytes(b"<1");
             }
@@ -632,7 +628,7 @@ mod tests {
         let mut view = View {
             table: Rows {
                 rows: rows.to_vec(),
-                // As they come.
+                // In their own order.
                 order: (0..rows.len() as u128).collect(),
                 total,
                 connections: 1,
@@ -821,7 +817,7 @@ mod tests {
         );
     }
 
-    /// An endpoint without subflows has no times, and before the second look no state.
+    /// An endpoint without subflows has no times and, before the second look, no state.
     #[test]
     fn what_is_not_known_is_a_dash_and_no_other_number() {
         let mut row = row(5, 0xffff_0a00_0005, AF_INET);

@@ -80,7 +80,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
         true => None,
         false => Screen::find(),
     };
-    // No signal can end the program any more without putting the terminal back.
+    // From here on no signal ends the program without restoring the terminal.
     let which = match screen {
         Some(_) => ON_SCREEN,
         None => PLAIN,
@@ -89,7 +89,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
     if let Some(screen) = &screen {
         screen.0.take();
     }
-    // A batch goes on as before: with this, the terminal is put back.
+    // A batch continues as before: this restores the terminal.
     let (result, hidden) = {
         let mut watch = Watch {
             signals,
@@ -160,20 +160,20 @@ fn selected(session: &mut Session, keywords: &[&str], words: &mut Given) -> Resu
     Ok(())
 }
 
-/// How long destroyed sockets are left to gather, in milliseconds: a host that
+/// How long reports of destroyed sockets are left to gather, in milliseconds: a host that
 /// closes thousands a second must not wake the program for each.
 const GATHER: u64 = 50;
 
 /// How many bytes of rows are kept for a slow reader.
 const MUCH: usize = 1 << 16;
 
-/// Up to this many subflows, the interface and endpoint of each are looked up at
-/// every look. With more, each is looked up every [`TURNS`] looks, and all when
-/// interfaces, addresses or endpoints have changed.
+/// With up to this many subflows, the interface and endpoint of each are looked up every time.
+/// With more, each is looked up once in [`TURNS`] times, and all when interfaces, addresses
+/// or endpoints have changed.
 const FEW: usize = 256;
 const TURNS: u64 = 16;
 
-/// How long, in milliseconds, a reader is waited for after a signal.
+/// How long to wait for a reader after a signal, in milliseconds.
 const GRACE: i32 = 500;
 
 /// Signals that end the program, and those that concern the terminal.
@@ -200,7 +200,7 @@ struct Watch<'w> {
     every: u64,
     /// How many intervals are left; 0 without `--count`.
     left: u64,
-    /// Destroyed sockets are left to gather until then.
+    /// Reports of destroyed sockets are left to gather until then.
     gathering: u64,
     paths: Paths<'w>,
 }
@@ -218,14 +218,14 @@ impl Watch<'_> {
             self.write(session)?;
             let idle = session.out.kept() == 0;
             let now = sys::milliseconds();
-            // For a slow reader the interval becomes longer; no data is lost.
+            // With a slow reader the interval becomes longer; no data is lost.
             let held = self.paths.view.paused || !idle && self.screen.is_none();
             let gathering = self.gathering > now;
             let mut until = if held { u64::MAX } else { next };
             if gathering {
                 until = until.min(self.gathering);
             }
-            // 0 if it is over: signals and keys count also where looks take longer
+            // 0 if it is over: signals and keys are handled even if a look takes longer
             // than the interval.
             let time = until.saturating_sub(now).min(i32::MAX as u64) as i32;
             let (none, mut keys, mut ends, mut out) =
@@ -269,7 +269,7 @@ impl Watch<'_> {
                         b'q' => return self.finish(session, 0),
                         b' ' => {
                             view.paused = !view.paused;
-                            // The pause is one long interval.
+                            // A pause is one long interval.
                             next = now;
                         }
                         b's' => view.sort = view.sort.next(),
@@ -285,7 +285,7 @@ impl Watch<'_> {
                 self.paths
                     .look(session, &mut self.diagnostics, &mut self.ends)?;
                 self.show(session)?;
-                // A look that was late is not made up for.
+                // A late look is not made up for.
                 next += self.every;
                 if next < self.paths.looked + self.every / 2 {
                     next = self.paths.looked + self.every;
@@ -303,7 +303,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Shows the result of a look. In a pipe, nothing after the first: there are
+    /// Shows the result of a look. In a pipe, nothing is shown for the first one: there are
     /// no rates yet.
     fn show(&mut self, session: &mut Session) -> Result<()> {
         if self.screen.is_none() && self.paths.view.elapsed == 0 {
@@ -320,8 +320,8 @@ impl Watch<'_> {
             view.screen = true;
             view.keys = terminal.has_keys;
             let (columns, lines) = terminal.size().unwrap_or((80, 24));
-            // What is left of the frame before is of no use any more. The last column
-            // is left free: writing to it makes some terminals wrap.
+            // The rest of the previous frame is no longer of use. The last column is left
+            // free: writing to it makes some terminals wrap.
             out.forget();
             let columns = usize::from(columns).saturating_sub(1).max(1);
             layout::draw(view, columns, lines.into(), names, out.buffer());
@@ -344,7 +344,7 @@ impl Watch<'_> {
             // the program keep them all.
             while out.kept() >= MUCH {
                 if is_interrupted(&self.signals, -1)? {
-                    // The loop finds it again.
+                    // The main loop finds it again.
                     return Ok(());
                 }
                 out.write_ready()?;
@@ -353,7 +353,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Writes what can be written now.
+    /// Writes as much as can be written now.
     #[inline(never)]
     fn write(&self, session: &mut Session) -> Result<()> {
         match &self.screen {
@@ -362,8 +362,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Writes the rest. Waits for a slow reader until a signal comes, and after a
-    /// signal for a limited time; for a terminal not at all.
+    /// Writes the rest. Waits for a slow reader until a signal comes, and then for a
+    /// limited time; does not wait for a terminal.
     fn finish(&mut self, session: &mut Session, signal: u8) -> Result<u8> {
         let time = if signal == 0 { -1 } else { GRACE };
         loop {
@@ -376,13 +376,13 @@ impl Watch<'_> {
                 return Ok(sys::caught(&self.signals).unwrap_or(signal));
             }
         }
-        // A frame that the terminal did not take.
+        // A frame that the terminal did not accept.
         session.out.forget();
         Ok(signal)
     }
 }
 
-/// Takes the last counters of destroyed sockets.
+/// Reads the last counters of destroyed sockets.
 #[inline(never)]
 fn take_ends(ends: &mut Option<Diagnostics>, rates: &mut Rates) -> Result<()> {
     let Some(ends) = ends else {
@@ -395,8 +395,8 @@ fn take_ends(ends: &mut Option<Diagnostics>, rates: &mut Rates) -> Result<()> {
     })
 }
 
-/// Waits until the reader of standard output takes more; true where a signal comes
-/// or the time is over before that.
+/// Waits until the reader of standard output accepts more; true if a signal comes or the
+/// time is over first.
 fn is_interrupted(signals: &Signals, time: i32) -> Result<bool> {
     let mut polled = [Polled::read(&signals.fd), Polled::write(&Fd::STDOUT)];
     sys::poll_all(&mut polled, time).map_err(cannot_wait)?;
@@ -415,27 +415,27 @@ struct Counted {
     now: u64,
 }
 
-/// What is known of comings and goings where the kernel does not count.
+/// What is known of comings and goings if the kernel does not count them.
 const UNKNOWN: [u64; 3] = [NONE, NONE, 0];
 
-/// What is known of the paths. What is asked of each socket comes first.
+/// What is known of the paths. Fields that are used for each socket come first.
 #[repr(C)]
 struct Paths<'w> {
     /// When the last look was, in milliseconds.
     looked: u64,
     /// Counts looks.
     turn: u64,
-    /// Interfaces and endpoints of the last look, as one number.
+    /// A hash of the interfaces and endpoints of the last look.
     set_up: u64,
-    /// The interface and endpoint of each subflow are looked up at this look.
+    /// The interface and endpoint of every subflow are looked up this time.
     anew: bool,
-    /// The kernel hides from this reader which connection a subflow belongs to.
+    /// The kernel hides from this reader to which connection a subflow belongs.
     hidden: bool,
     words: &'w Given,
     rates: Rates,
     links: LinkEvents,
     connections: Connections,
-    /// What the counters were at the look before.
+    /// The counters at the previous look.
     before: Option<Counted>,
     /// Subflows that were seen before the kernel counted them.
     ahead: u64,
@@ -457,7 +457,7 @@ impl Paths<'_> {
         if let Some(routes) = &mut self.places.routes {
             routes.interfaces(&mut self.links, &mut self.places.names)?;
         }
-        // What subflows' places depend on, in one number.
+        // A hash of what the interfaces and endpoints of subflows depend on.
         let mut set_up = 0;
         for link in &self.links {
             mix(&mut set_up, link.index << 1 | u32::from(link.usable), 0);
@@ -492,7 +492,7 @@ impl Paths<'_> {
         Ok(())
     }
 
-    /// Reads a socket, if it is that of a subflow that is wanted.
+    /// Reads a socket, if it is a subflow that is wanted.
     #[inline(never)]
     fn read(&mut self, socket: &SocketView) -> Result<()> {
         let mut info = SubflowInfo::EMPTY;
@@ -517,7 +517,7 @@ impl Paths<'_> {
             }
         };
         let token = info.token_loc().unwrap_or(0);
-        // One without a token fell back before it had one.
+        // A subflow without a token fell back before there was one.
         let words = self.words;
         let is_wanted = words.token().is_none_or(|wanted| wanted == token)
             && words.dev().is_none_or(|dev| dev == interface)
@@ -563,8 +563,8 @@ impl Paths<'_> {
         Ok(())
     }
 
-    /// What the kernel has counted; `None` if it does not count, or if only some
-    /// subflows are selected.
+    /// What the kernel has counted; `None` if it does not count, or if only some subflows are
+    /// selected.
     fn count(&self) -> Option<Counted> {
         if !self.words.is_empty() {
             return None;
@@ -579,7 +579,7 @@ impl Paths<'_> {
         })
     }
 
-    /// Finds out what came and went since the look before.
+    /// Finds out what came and went since the previous look.
     fn compare(&mut self, counted: Option<Counted>) {
         let before = core::mem::replace(&mut self.before, counted);
         self.view.news = UNKNOWN;
@@ -595,7 +595,7 @@ impl Paths<'_> {
         self.ahead = seen.saturating_sub(counted);
     }
 
-    /// Makes the rows of what was seen.
+    /// Makes rows of what was seen.
     #[inline(never)]
     fn make_rows(&mut self, diagnostics: &mut Diagnostics) -> Result<()> {
         let by = self.view.by;
@@ -638,7 +638,7 @@ impl Paths<'_> {
     }
 }
 
-/// Makes one number of it, of a number and of an address.
+/// Mixes a number and an address into a hash.
 fn mix(sum: &mut u64, number: u32, address: u128) {
     let number = u64::from(number) << 32 ^ address as u64 ^ (address >> 64) as u64;
     *sum = (*sum ^ number)
@@ -646,12 +646,12 @@ fn mix(sum: &mut u64, number: u32, address: u128) {
         .rotate_left(29);
 }
 
-/// The connections of the kernel's list: their subflows do not tell with whom they
-/// are, if the first one has ended or is not selected, nor whether they fell back.
+/// The kernel's list of connections: if the first subflow has ended or is not selected, the
+/// others do not show the peer of the connection, nor whether it fell back.
 #[derive(Default)]
 struct Connections {
     tokens: Index,
-    // In the same order, with whether it fell back.
+    // In the same order: the peer, and whether it fell back.
     peers: Vec<(End, bool)>,
 }
 
@@ -683,7 +683,7 @@ impl Connections {
 #[inline(never)]
 fn read_counters(socket: &SocketView, into: &mut Counters) {
     if let Some(tcp) = socket.tcp_info() {
-        // Both ends of the stream are acknowledged like a byte, but are none.
+        // SYN and FIN are acknowledged like a byte each, but are none.
         let sent = tcp.bytes_sent().unwrap_or(u64::MAX);
         let acked = tcp.bytes_acked().unwrap_or(0).min(sent);
         let received = tcp.bytes_received().unwrap_or(0);

@@ -1,10 +1,9 @@
-//! By how much the counters of subflows grew between two looks, summed up by
-//! path, connection or subflow. Pure: no clock, no kernel.
+//! By how much the counters of subflows grew between two looks, summed up by path,
+//! connection or subflow. Pure: no clock, no kernel.
 //!
-//! A subflow is identified by the cookie of its socket, which is never reused. A
-//! counter that is less than before began again: all of it is new. A subflow
-//! that a look did not find is kept for one more, as a dump can miss a socket
-//! while the kernel's table changes.
+//! A subflow is identified by the cookie of its socket, which is never reused. A counter that
+//! is less than before has started over: all of it is new. A subflow that was not found is
+//! kept until the next look, as a dump can miss a socket while the kernel's table changes.
 
 use mptcp_codec::diag::End;
 
@@ -24,55 +23,55 @@ pub const ENDPOINT: usize = 0;
 const LOCAL_PORT: usize = 1;
 const REMOTE_PORT: usize = 2;
 pub const SHARE: usize = 3;
-/// A second.
+/// Per second.
 pub const RATES: usize = 4;
 /// Bytes received, and bytes sent that the peer acknowledged.
 pub const RECEIVED: usize = 6;
 pub const SENT: usize = 7;
-/// Segments sent again.
+/// Segments retransmitted.
 pub const RETRANSMITS: usize = 8;
 pub const RETRANSMIT_RATE: usize = 9;
-/// Subflows that are there; of these, backups, and those of connections whose peer speaks
-/// no MPTCP.
+/// Existing subflows; of these, backups, and those of connections whose peer does not speak
+/// MPTCP.
 pub const SUBFLOWS: usize = 10;
 pub const BACKUPS: usize = 11;
 pub const FALLBACKS: usize = 12;
 const WAITING: usize = 13;
 
-/// A number that is not known, or does not belong where it would stand.
+/// A number that is unknown, or does not apply.
 pub const NONE: u64 = u64::MAX;
 
-/// Counters of a subflow, or what they grew by: what it received, what it sent, and
-/// segments sent again, in the order of [`Numbers`].
+/// Counters of a subflow, or by how much they grew: bytes received, bytes sent, and segments
+/// retransmitted, in the order of [`Numbers`].
 pub type Counters = [u64; 3];
 
-/// A subflow: what is read of it at a look, and what it carried since the look
-/// before. There may be tens of thousands, so it is small.
+/// A subflow: what is read of it, and what it carried since the previous look. There may be
+/// tens of thousands, so it is small.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subflow {
-    /// The local address and the peer's, as numbers.
+    /// The local and the remote address, as numbers.
     pub addresses: [u128; 2],
-    /// Names its socket.
+    /// Identifies its socket.
     pub cookie: u64,
     /// Its counters.
     pub counters: Counters,
     /// By how much they grew.
     pub added: Counters,
-    /// The token of its connection, 0 where it is hidden.
+    /// The token of its connection; 0 if it is hidden.
     pub token: u32,
-    /// The index of its interface, 0 where none is known.
+    /// The index of its interface; 0 if unknown.
     pub interface: u32,
-    /// Smoothed round-trip time in microseconds, 0 if not measured yet.
+    /// Smoothed round-trip time in microseconds; 0 if not measured yet.
     pub rtt: u32,
-    /// The local port and the peer's.
+    /// The local and the remote port.
     pub ports: [u16; 2],
     /// The family of both.
     pub family: u8,
-    /// Its endpoint, 0 for none.
+    /// The id of its endpoint, or 0.
     pub endpoint: u8,
     /// [`Subflow::OPEN`] and others.
     pub marks: u8,
-    /// The look at which it was there last.
+    /// The look that last found it.
     pub look: u8,
 }
 
@@ -80,11 +79,11 @@ pub struct Subflow {
 const _: () = assert!(size_of::<Subflow>() <= 112);
 
 impl Subflow {
-    /// Its opening is over, its closing has not begun.
+    /// Its handshake is over, and closing has not begun.
     pub const OPEN: u8 = 1;
     /// It is a backup.
     pub const BACKUP: u8 = 2;
-    /// Data are on their way, and were sent again after a time-out.
+    /// Data are in flight, and were retransmitted after a timeout.
     pub const WAITING: u8 = 4;
     /// Its peer speaks MPTCP.
     pub const MPTCP: u8 = 8;
@@ -92,7 +91,7 @@ impl Subflow {
     const COUNTED: u8 = 16;
 }
 
-/// What counters grew by.
+/// By how much counters grew.
 fn since(now: &Counters, before: &Counters) -> Counters {
     let mut added = *now;
     for (added, before) in added.iter_mut().zip(before) {
@@ -108,7 +107,7 @@ fn add(sums: &mut [u64], others: &[u64]) {
     }
 }
 
-/// What grew in so many milliseconds, as it grows in a second.
+/// The growth per second of what grew in this many milliseconds.
 #[inline(never)]
 fn a_second(amount: u64, elapsed: u64) -> u64 {
     match elapsed {
@@ -117,7 +116,7 @@ fn a_second(amount: u64, elapsed: u64) -> u64 {
     }
 }
 
-/// Which part of all it is, in hundredths.
+/// A share of all, in percent.
 fn share(part: u64, all: u64) -> u64 {
     // A hundredth of much is exact enough.
     let share = match part.checked_mul(100) {
@@ -127,18 +126,18 @@ fn share(part: u64, all: u64) -> u64 {
     share.unwrap_or(0).min(100)
 }
 
-/// The subflows that are known, and what they carried since the look before.
+/// The known subflows, and what they carried since the previous look.
 #[derive(Debug, Default)]
 pub struct Rates {
     subflows: Vec<Subflow>,
     cookies: Index,
-    // What destroyed sockets had added since the last look, each once.
+    // By how much destroyed sockets had grown since the last look, each once.
     destroyed: Vec<(u64, Counters)>,
     look: u8,
     later: bool,
-    /// Subflows that are open and were not at the look before.
+    /// Subflows that are open and were not at the previous look.
     pub opened: u64,
-    /// Those that were there at the look before, and are not.
+    /// Those that existed at the previous look and no longer do.
     pub ended: u64,
 }
 
@@ -178,7 +177,7 @@ impl Rates {
         }
     }
 
-    /// A subflow that is there.
+    /// Takes a subflow that exists.
     #[inline(never)]
     pub fn seen(&mut self, subflow: &mut Subflow) {
         const OPEN: u8 = Subflow::OPEN | Subflow::MPTCP;
@@ -189,7 +188,7 @@ impl Rates {
         }
         let new = subflow.marks & Subflow::COUNTED;
         let Some(known) = self.find(subflow.cookie) else {
-            // It had carried nothing before.
+            // It is new, and has carried everything since the previous look.
             if later {
                 subflow.added = subflow.counters;
                 self.opened += u64::from(new != 0);
@@ -209,8 +208,8 @@ impl Rates {
         self.opened += u64::from(new & !before != 0);
     }
 
-    /// The last counters of a destroyed socket, which may have been that of a
-    /// known subflow: they count at the next look.
+    /// Takes the last counters of a destroyed socket, which may have been that of a known
+    /// subflow: they count at the next look.
     pub fn destroyed(&mut self, cookie: u64, counters: &Counters) {
         if let Some(known) = self.find(cookie) {
             let before = known.counters;
@@ -256,17 +255,17 @@ pub enum By {
     Subflow,
 }
 
-/// How a path is.
+/// The state of a path.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Nothing was to be carried.
     #[default]
     Idle,
-    /// It carried data since the look before.
+    /// It carried data since the previous look.
     Active,
-    /// It did not, or little: all of its subflows are backups.
+    /// It carried no data, or little: all of its subflows are backups.
     Backup,
-    /// Nothing got through, though data were sent again.
+    /// Nothing got through, though data were retransmitted.
     Stale,
     /// Its interface cannot carry packets.
     Down,
@@ -279,17 +278,17 @@ impl State {
     }
 }
 
-/// A path, as a whole, of one connection or of one subflow; or all of them.
+/// A path as a whole, or of one connection or one subflow; or the total.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Row {
-    /// The local address and the peer's. By connection the peer is that of any
-    /// subflow: whom a connection is with, only its own socket tells.
+    /// The local and the remote address. By connection, the latter is that of any subflow:
+    /// only the socket of the connection shows its peer.
     pub addresses: [u128; 2],
-    /// What its subflows are, and carried since the look before.
+    /// What its subflows are, and what they carried since the previous look.
     pub numbers: Numbers,
     /// The token of its connection; 0 by path.
     pub token: u32,
-    /// The index of its interface, 0 where none is known.
+    /// The index of its interface; 0 if unknown.
     pub interface: u32,
     /// The median of the round-trip times of its subflows.
     pub rtt: u32,
@@ -299,7 +298,7 @@ pub struct Row {
     pub ports: [u16; 2],
     /// The family of both.
     pub family: u8,
-    /// How it is.
+    /// Its state.
     pub state: State,
 }
 
@@ -318,7 +317,7 @@ impl Row {
         self.numbers[RECEIVED].saturating_add(self.numbers[SENT])
     }
 
-    /// Which part it is of all, and what that is a second.
+    /// Computes its share of all, and the rates per second.
     fn finish(&mut self, all: u64, elapsed: u64) {
         self.numbers[SHARE] = share(self.bytes(), all);
         let numbers = &mut self.numbers;
@@ -327,7 +326,7 @@ impl Row {
         numbers[RETRANSMIT_RATE] = a_second(numbers[RETRANSMITS], elapsed);
     }
 
-    /// How it is, as far as its subflows show.
+    /// Its state, as far as its subflows show it.
     fn judge(&self) -> State {
         let carried = self.bytes() > 0;
         let backups = self.numbers[BACKUPS];
@@ -346,7 +345,7 @@ impl Row {
 pub struct Rows {
     /// The rows, in the order in which they were first seen.
     pub rows: Vec<Row>,
-    /// The order in which they are shown: their places, in the lower half.
+    /// The order in which they are shown: places in `rows`, in the lower half.
     pub order: Vec<u128>,
     /// Where in `rows` a path is.
     pub index: Index,
@@ -357,7 +356,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes the rows of a look.
+    /// Makes the rows after a look.
     #[inline(never)]
     pub fn make(&mut self, rates: &Rates, by: By) {
         self.rows.clear();
@@ -373,7 +372,7 @@ impl Rows {
         }
         connections::sort(keys);
         self.connections = keys.len() as u64;
-        // The row and the time in one number: sorted, a row's are together.
+        // The row and the time in one number: sorting groups them by row.
         keys.clear();
         for subflow in &rates.subflows {
             let at = self.row(subflow, by);
@@ -415,7 +414,7 @@ impl Rows {
         }
     }
 
-    /// What the rows are of all, and a second.
+    /// Computes the shares and rates of the rows.
     pub fn finish(&mut self, elapsed: u64) {
         let all = self.total.bytes();
         for row in &mut self.rows {
@@ -578,7 +577,7 @@ mod tests {
         let mut rates = Rates::default();
         look(&mut rates, &[sample(1, 1, 5000), sample(2, 1, 10)]);
         rates.destroyed(1, &sample(1, 1, 5700).counters);
-        // Of a socket that is not known, nothing is known.
+        // The growth of an unknown socket is unknown.
         rates.destroyed(3, &sample(3, 1, 5700).counters);
         rates.begin();
         rates.seen(&mut sample(2, 1, 20));
@@ -652,7 +651,7 @@ mod tests {
             .map(|row| row.state)
             .collect::<Vec<_>>();
         assert_eq!(states, [State::Stale, State::Backup, State::Active]);
-        // What gets something through is not stale.
+        // A path that gets something through is not stale.
         let mut through = waiting;
         through.counters[1] = 1;
         look(&mut rates, &[through]);

@@ -1,4 +1,4 @@
-//! A row for machines: a JSON object, or the same as words on a line.
+//! A row for programs: a JSON object, or the same as words on a line.
 
 use super::layout::View;
 use super::rates::{By, Row, NAMES, NONE};
@@ -31,7 +31,7 @@ pub fn print(view: &View, row: &Row, now: u64, names: &mut Names, out: &mut Outp
     out.named_number("connections", view.table.connections);
     numbers(out, "opened ended unseen_subflows", &view.news);
     numbers(out, NAMES, &row.numbers);
-    // It is not measured yet where it is 0.
+    // If 0, it is not measured yet.
     if row.rtt > 0 {
         decimal(out, "rtt_seconds", row.rtt.into(), 6);
         decimal(out, "rtt_worst_seconds", row.worst.into(), 6);
@@ -43,7 +43,7 @@ pub fn print(view: &View, row: &Row, now: u64, names: &mut Names, out: &mut Outp
     }
 }
 
-/// Those of these numbers that are known.
+/// Those of the numbers that are known.
 fn numbers(out: &mut Output, names: &str, numbers: &[u64]) {
     for (name, number) in pieces(names).zip(numbers) {
         if *number != NONE {

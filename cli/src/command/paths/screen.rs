@@ -1,4 +1,4 @@
-//! A terminal that is drawn on in place.
+//! A terminal that is redrawn in place.
 
 use crate::errno::Errno;
 use crate::sys::{self, Terminal};
@@ -18,11 +18,11 @@ impl Screen {
         Terminal::find().map(Self)
     }
 
-    /// The keys that were pressed, 0 in place of those that send a sequence.
+    /// The keys that were pressed; 0 for those that send an escape sequence.
     pub fn keys(&mut self, keys: &mut [u8; 32]) {
         match self.0.read(keys) {
             Ok(1..) => {}
-            // Another program read them.
+            // Another program has read them.
             Err(Errno(number)) if number == libc::EAGAIN as usize => {}
             // The terminal has been hung up.
             _ => self.0.has_keys = false,
@@ -42,7 +42,7 @@ impl Screen {
         }
     }
 
-    /// Stops the program, the terminal being as it was before.
+    /// Stops the program, with the terminal restored meanwhile.
     pub fn stop(&self) {
         self.0.release();
         sys::stop();

@@ -86,7 +86,7 @@ fn run(session: &mut Session, apply: &Options) -> Result<Status> {
 
 impl Job {
     fn look_at_all(&mut self, path_manager: &mut PathManager) -> Result<()> {
-        // Interfaces matter if the file stands for addresses of some.
+        // Interfaces matter if lines stand for their addresses.
         let matters = |declared: &Declared| declared.spread || declared.uplink;
         if self.file.endpoints.iter().any(matters) {
             self.look_around(path_manager)?;
@@ -101,7 +101,7 @@ impl Job {
         Ok(())
     }
 
-    /// Makes the state that of the file, or looks what that would change.
+    /// Makes the state that of the file, or finds out what that would change.
     fn make(&mut self, path_manager: &mut PathManager, apply: &Options) -> Result<()> {
         self.plan(apply.keep)?;
         if !apply.dry_run {
@@ -118,9 +118,8 @@ impl Job {
         Ok(())
     }
 
-    /// Waits for MPTCP and for what the file names, for `time` milliseconds, which
-    /// were given as `seconds`; what did not come is reported, and the exit
-    /// status says so.
+    /// Waits up to `time` milliseconds, given as `seconds`, for MPTCP and for what the file
+    /// names; what did not appear is reported, and reflected in the exit status.
     #[inline(never)]
     fn wait(&mut self, session: &mut Session, seconds: &str, time: u64) -> Result<()> {
         let buffer = session.receive_buffer();
@@ -160,7 +159,7 @@ impl Job {
     }
 }
 
-/// What a line lacks did not come in this time.
+/// What a line lacks did not appear in this time.
 #[cold]
 fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
     let text = "Error: timed out after % s waiting for ";
@@ -177,7 +176,7 @@ fn timed_out(seconds: &str, what: &str, declared: &Declared) -> Error {
     error.about_bytes(word).at(declared.line)
 }
 
-/// `GENL_ID_CTRL`, the group in which families are announced.
+/// `GENL_ID_CTRL`, the group to which families are announced.
 const FAMILIES: &[u32] = &[16];
 
 /// As many as there are ids.
@@ -185,7 +184,7 @@ const MOST_ENDPOINTS: usize = 255;
 
 /// How many endpoints a kernel with this maximum of the limits has room for.
 fn room(maximum: u32) -> usize {
-    // Since Linux 7.2 limits go up to 64, and endpoints to the number of ids.
+    // Since Linux 7.2 limits go up to 64, and endpoints up to the number of ids.
     if maximum < 64 {
         maximum as usize
     } else {
@@ -193,7 +192,7 @@ fn room(maximum: u32) -> usize {
     }
 }
 
-/// Waits until something is new, whatever it is; false where the time is over.
+/// Waits until anything changes; false if the time is over.
 fn await_news(news: &mut NewsSocket, end: u64) -> Result<bool> {
     if sys::milliseconds() >= end {
         return Ok(false);
@@ -205,8 +204,7 @@ fn await_news(news: &mut NewsSocket, end: u64) -> Result<bool> {
 
 const ADDRESS: &str = "address ";
 
-/// What a line names that does not exist yet, as the message has it; empty if
-/// nothing is missing.
+/// What a line names that does not exist yet, for the message; empty if nothing is missing.
 fn lack(file: &File, declared: &Declared, seen: &LinkEvents) -> &'static str {
     if !declared.dev.is_empty() && declared.indexes.is_empty() {
         return "interface ";

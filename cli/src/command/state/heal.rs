@@ -5,10 +5,10 @@
 //! later than the address, or if the subflow is reset, it does not try again.
 //! Deleting and adding the endpoint makes it try.
 //!
-//! The end of TCP sockets (`SKNLGRP_INET_TCP_DESTROY`) shows it: each attempt
-//! that failed and each subflow that died is one. Unlike a listener to the events
-//! of the path manager, this one has no effect, and hears this network namespace
-//! only. While no socket of an endpoint's address ends, nothing wakes the program.
+//! Destroyed TCP sockets (`SKNLGRP_INET_TCP_DESTROY`) show it: each failed attempt and each
+//! dead subflow is one. Unlike a listener to path manager events, a listener to these has no
+//! side effects and hears only this network namespace. While no socket with an endpoint's
+//! address is destroyed, nothing wakes the program.
 
 use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
@@ -22,20 +22,20 @@ use crate::state::endpoint::{clashing, flags_of, index_of};
 use crate::state::plan::{Plan, Step, Subflows};
 use crate::sys::{self, Fd, Polled};
 
-/// Room for notifications; those that find none are no loss: one is enough.
+/// Room for notifications; it does not matter if some find none: one is enough.
 const ROOM: u32 = 64 * 1024;
-/// What was just opened is given this long, in milliseconds.
+/// How long, in milliseconds, a subflow that is being opened is left alone.
 const FIRST_PAUSE: u64 = 1000;
-/// No endpoint is added again less often than this while it is of no use.
+/// The longest time between two attempts at an endpoint that is not in use.
 const LONGEST_PAUSE: u64 = 300_000;
-/// The least time between two looks, also this many times as long as the look
-/// took: many connections make many ends.
+/// The least time between two looks, which is also at least this many times as long as the look
+/// took: many connections make many notifications.
 const PAUSE: u64 = 1000;
 const SHARE: u64 = 50;
 
-/// Routes to this many peers are looked up for an endpoint.
+/// For this many peers of an endpoint routes are looked up.
 const PEERS: usize = 8;
-/// In the place of a peer to which no subflow can be opened.
+/// In place of a peer to which no subflow can be opened.
 const NONE: Key = 0;
 
 /// What is known of paths between two looks.
@@ -47,9 +47,9 @@ pub struct Healer {
     waits: bool,
     /// A route changed since the last look.
     rerouted: bool,
-    /// When to look.
+    /// When to look next.
     at: u64,
-    /// Not before, whatever ends: ends are not waited for meanwhile.
+    /// Not before this, whatever is destroyed: notifications are ignored until then.
     busy_until: u64,
     muted: bool,
 }
@@ -67,7 +67,7 @@ impl Healer {
         self.at = self.at.min(sys::milliseconds() + time);
     }
 
-    /// When to look.
+    /// When to look next.
     pub fn due(&self) -> u64 {
         match &self.ends {
             Some(_) => self.at,
@@ -88,7 +88,7 @@ impl Healer {
         self.waits
     }
 
-    /// Takes the news that a route changed.
+    /// Takes notice that a route changed.
     pub fn reroute(&mut self) {
         if self.waits_for_routes() {
             self.rerouted = true;
@@ -96,8 +96,8 @@ impl Healer {
         }
     }
 
-    /// Takes news of sockets that ended: those of other addresses than these
-    /// endpoints have mean nothing.
+    /// Takes notifications of destroyed sockets: only those with an address of these endpoints
+    /// matter.
     pub fn hear(&mut self, own: &[Step]) -> Result<()> {
         let Some(ends) = &mut self.ends else {
             return Ok(());
@@ -116,8 +116,8 @@ impl Healer {
         Ok(())
     }
 
-    /// Looks at the connections; endpoints of the plan that some connection
-    /// could use and none does are to be added again: whether there are any.
+    /// Looks at the connections; endpoints of the plan that some connection could use and
+    /// none does are to be re-added. Returns whether there are any.
     #[inline(never)]
     pub fn look(
         &mut self,
@@ -132,7 +132,7 @@ impl Healer {
         for step in &mut *own {
             let roles = EndpointFlags::SUBFLOW | EndpointFlags::IMPLICIT;
             let opens = |present: &Endpoint| flags_of(present) & roles == EndpointFlags::SUBFLOW;
-            // Of those that open none, none is missing.
+            // Endpoints that open no subflows lack none.
             step.subflows.alive = !clashing(present, &step.endpoint).is_some_and(opens);
             step.subflows.opening = false;
         }
@@ -140,7 +140,7 @@ impl Healer {
             Some(asks) => asks,
             None => Diagnostics::open(buffer)?,
         };
-        // Of each connection, if one more subflow can be opened from here.
+        // The peer of each connection that can open one more subflow from here.
         let mut peers: Vec<Key> = Vec::new();
         survey(self.asks.insert(asks), &mut |found| {
             match found {
@@ -188,8 +188,8 @@ impl Healer {
                 path.next = now + path.pause;
             }
             if !path.opening && (is_time || path.unrouted && rerouted) {
-                // Without a route IPv4 sends to the link of the interface all the
-                // same: that may work, but a route that comes is another matter.
+                // Without a route, IPv4 still sends on the link of the interface: that may
+                // work, but a route that appears changes matters.
                 let mut is_routed = false;
                 let mut is_sent = false;
                 for peer in peers.iter().copied().filter(fits).take(PEERS) {
@@ -203,8 +203,8 @@ impl Healer {
                 }
                 let waited = core::mem::replace(&mut path.unrouted, !is_routed);
                 if !is_sent {
-                    // Only a route can help, unless it came before it was waited
-                    // for.
+                    // Only a route can help, unless it came before this program listened
+                    // for it.
                     path.pause = Subflows::RETRY;
                     path.next = match waited {
                         true => u64::MAX,

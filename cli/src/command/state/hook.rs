@@ -1,7 +1,7 @@
 //! `watch --exec`: a program that is called before an endpoint is added, so that
 //! rules and tables exist before its first SYN, and after one was deleted.
 //!
-//! Nothing waits for it: while it runs, its endpoint alone is held back.
+//! Nothing waits for it: while it runs, only its own endpoint is held back.
 
 use std::net::IpAddr;
 
@@ -17,26 +17,26 @@ use crate::text::{address, Text};
 
 /// How long it may take, in milliseconds.
 const TIME: u64 = 10_000;
-/// After a failure it is called again after this long, then after twice as long.
+/// After a failure it is called again after this time, then after twice that.
 const FIRST_PAUSE: u64 = 2000;
 
-/// How far the program is with an endpoint.
+/// The progress of the program for an endpoint.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    /// It failed, and is called again later.
+    /// It failed and is called again later.
     Failed,
-    /// It is to be called, or is called, before the endpoint is added.
+    /// It is to be called, or is running, before the endpoint is added.
     Wanted,
-    /// It was called, and succeeded: the endpoint may be added.
+    /// It succeeded: the endpoint may be added.
     Prepared,
-    /// It is to be called, or is called, after the endpoint was deleted.
+    /// It is to be called, or is running, after the endpoint was deleted.
     Gone,
     /// Nothing is left to do.
     #[default]
     Over,
 }
 
-/// An endpoint for which the program is called: one for each address and port.
+/// A call of the program: one for each address and port.
 #[derive(Default)]
 struct Call {
     endpoint: Endpoint,
@@ -44,16 +44,16 @@ struct Call {
     child: Option<Child>,
     /// The plan adds the endpoint.
     planned: bool,
-    /// When it is over, or called again; `u64::MAX` where that is not the next.
+    /// When it times out or is called again; `u64::MAX` if neither is next.
     next: u64,
     pause: u64,
-    /// Why it failed the last time.
+    /// Why it failed last time.
     why: Vec<u8>,
-    /// Variables of its environment, each ended by NUL.
+    /// The variables of its environment, each ending with NUL.
     variables: Text,
 }
 
-/// What was called, and what is to be.
+/// The calls of the program.
 #[derive(Default)]
 pub struct Hooks {
     /// The path of the program, if there is one.
@@ -75,8 +75,7 @@ impl Hooks {
         self.program.is_some()
     }
 
-    /// The call for the address and port of this endpoint, a new one where
-    /// there is none.
+    /// The call for the address and port of this endpoint, a new one if there is none.
     #[inline(never)]
     fn call_for(&mut self, endpoint: &Endpoint) -> Option<&mut Call> {
         let mut unused = self.calls.len();
@@ -100,7 +99,7 @@ impl Hooks {
         Some(call)
     }
 
-    /// Holds back what is added by the plan and not prepared.
+    /// Holds back what the plan would add and is not prepared.
     pub fn hold_back(&mut self, plan: &mut Plan) {
         for step in &mut plan.steps {
             let endpoint = &step.endpoint;
@@ -115,14 +114,14 @@ impl Hooks {
                 && index_of(&call.endpoint) == index_of(endpoint);
             match call.stage {
                 Stage::Prepared if same => continue,
-                // What was prepared is not what is added now.
+                // Something else was prepared than what is added now.
                 Stage::Prepared => call.stage = Stage::Gone,
                 Stage::Wanted | Stage::Failed if call.child.is_none() => call.endpoint = *endpoint,
                 _ => {}
             }
             step.action = Action::Held;
         }
-        // What is not to be added now is not called again.
+        // For what is no longer to be added the program is not called again.
         for call in &mut self.calls {
             let adds = matches!(call.stage, Stage::Wanted | Stage::Failed);
             let planned = core::mem::take(&mut call.planned);
@@ -133,7 +132,7 @@ impl Hooks {
         }
     }
 
-    /// Notes what was deleted when a plan was carried out.
+    /// Notes what was deleted by carrying out a plan.
     pub fn note(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let endpoint = &step.endpoint;
@@ -149,7 +148,7 @@ impl Hooks {
         }
     }
 
-    /// Calls the program for what is to be.
+    /// Calls the program where it is due.
     #[inline(never)]
     pub fn start(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
         let program = self.program.unwrap_or("");
@@ -163,7 +162,7 @@ impl Hooks {
             if call.stage == Stage::Wanted || call.variables.is_empty() {
                 describe(job, fd, &call.endpoint, &mut call.variables)?;
             }
-            // The id that the program is called with is the endpoint's.
+            // The endpoint keeps the id that the program is called with.
             remember(&mut job.plan.had, &call.endpoint);
             call.next = sys::milliseconds() + TIME;
             let words = [program.as_bytes(), action, call.variables.as_bytes()];
@@ -184,7 +183,7 @@ impl Hooks {
         }
     }
 
-    /// When something is to be done without news.
+    /// When something is to be done even without news.
     pub fn due(&self) -> u64 {
         let mut due = u64::MAX;
         for call in &self.calls {
@@ -193,8 +192,8 @@ impl Hooks {
         due
     }
 
-    /// Looks at what ended; returns whether there is something to add now, or to
-    /// call. A failure is reported once.
+    /// Checks which calls have ended; returns whether there is something to add or call now. A
+    /// failure is reported once.
     #[inline(never)]
     pub fn hear(&mut self, reporter: &mut Reporter) -> bool {
         let program = self.program.unwrap_or("");
@@ -240,12 +239,12 @@ impl Hooks {
         news
     }
 
-    /// Whether nothing runs.
+    /// Whether nothing is running.
     pub fn are_over(&self) -> bool {
         self.calls.iter().all(|call| call.child.is_none())
     }
 
-    /// Ends the calls: nothing waits for what they would do.
+    /// Ends the calls without waiting for them.
     pub fn stop(&self) {
         for call in &self.calls {
             if let Some(child) = &call.child {
@@ -256,7 +255,7 @@ impl Hooks {
 }
 
 impl Call {
-    /// It failed: reported unless it was so the last time.
+    /// It failed, which is reported unless it failed the same way last time.
     #[inline(never)]
     fn fail(&mut self, program: &str, why: &[u8], reporter: &mut Reporter) {
         let adds = self.stage == Stage::Wanted;
@@ -279,7 +278,7 @@ impl Call {
     }
 }
 
-/// Makes of `out` the variables that describe an endpoint, each ended by NUL.
+/// Writes the variables that describe an endpoint into `out`, each ending with NUL.
 #[inline(never)]
 fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint, out: &mut Text) -> Result<()> {
     out.clear();
@@ -291,7 +290,7 @@ fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint, out: &mut Text) -> Resu
     };
     let mut gateway = None;
     if index != 0 {
-        // Without a default route there is none.
+        // Without a default route there is no gateway.
         if routes(&mut job.routes, job.buffer)?
             .default_route(family, index, &mut gateway)
             .is_err()

@@ -1,16 +1,16 @@
-//! What `watch` writes: it never waits for the reader.
+//! The output of `watch`, which never waits for the reader.
 
 use crate::sys::{self, Fd, Patience, Polled};
 use crate::text::Text;
 
-/// No more than this is kept for a reader that does not read.
+/// The most that is kept for a reader that does not read.
 const MOST: usize = 64 * 1024;
 
 /// Standard output or standard error.
 pub struct Stream {
     fd: Fd,
     text: Text,
-    /// Lines that found no room, or that could not be written.
+    /// How many lines did not fit, or could not be written.
     dropped: u64,
     patience: Patience,
 }
@@ -27,7 +27,7 @@ impl Stream {
         }
     }
 
-    /// What to wait for: that the reader has room again.
+    /// What to wait for: room at the reader.
     pub fn polled(&self) -> Polled {
         match self.text.len() {
             0 => Polled::read(&Fd::NONE),
@@ -35,7 +35,7 @@ impl Stream {
         }
     }
 
-    /// Writes lines, whole ones, or keeps them until there is room.
+    /// Writes whole lines, or keeps them until there is room.
     #[inline(never)]
     pub fn add(&mut self, json: bool, lines: &[u8]) {
         if lines.is_empty() {
@@ -50,7 +50,7 @@ impl Stream {
         self.write(json);
     }
 
-    /// Says how much is missing in this place.
+    /// Says how many lines are missing at this point.
     fn mention_dropped(&mut self, json: bool) {
         if self.dropped == 0 {
             return;
@@ -68,7 +68,7 @@ impl Stream {
         self.dropped = 0;
     }
 
-    /// Writes what the reader takes now.
+    /// Writes as much as the reader accepts now.
     #[inline(never)]
     pub fn write(&mut self, json: bool) {
         loop {
@@ -83,8 +83,8 @@ impl Stream {
             match sys::write_now(&self.fd, text, &mut self.patience) {
                 Ok(written) if written > 0 => self.text.remove_front(written),
                 Err(error) if error.0 == libc::EAGAIN as usize => return,
-                // A full disk, a reader that no longer exists: what was
-                // missed is mentioned if that ever changes.
+                // A full disk, or a reader that no longer exists: what was lost is
+                // mentioned if that ever changes.
                 _ => {
                     self.dropped += count(text);
                     return self.text.clear();

@@ -32,26 +32,26 @@ pub use apply::COMMAND as APPLY;
 pub use save::COMMAND as SAVE;
 pub use watch::COMMAND as WATCH;
 
-/// What failed is tried again no later than after this, in milliseconds.
+/// The longest time until what failed is retried, in milliseconds.
 const LONGEST_PAUSE: u64 = 300_000;
-/// A state file is not larger than this.
+/// The largest state file.
 const LARGEST: usize = 1 << 20;
 
-/// Errors and warnings about a state file. It is
-/// gathered first: a slow reader must not delay the release of the lock.
+/// Errors and warnings about a state file. They are collected first: a slow reader must not
+/// delay the release of the lock.
 struct Reporter {
     file: &'static str,
     commands: &'static [Command],
     json: bool,
-    /// It is read again and again: it must be a file.
+    /// The file is read again and again, so it must not be a pipe.
     again: bool,
-    /// The exit status that the first mistake leads to, 0 so far.
+    /// The exit status due to the first mistake; 0 so far.
     status: Status,
     text: Text,
 }
 
 impl Reporter {
-    /// What the file is called.
+    /// The name of the file.
     fn name(&self) -> &'static str {
         match self.file {
             STANDARD_INPUT => "-",
@@ -74,8 +74,7 @@ impl Reporter {
         self.text.clear();
     }
 
-    /// Reads the file into `into`, which is empty. After mistakes it is worth
-    /// nothing.
+    /// Reads the file into `into`, which is empty, and not usable after mistakes.
     fn read(&mut self, into: &mut File) -> Result<()> {
         let mut text = Vec::new();
         let opened;
@@ -97,14 +96,14 @@ impl Reporter {
         Ok(())
     }
 
-    /// What cannot be done with the file.
+    /// An error about the file.
     #[cold]
     #[inline(never)]
     fn failed(&self, what: &str, error: Errno) -> Error {
         file_error(what, self.name(), error)
     }
 
-    /// A state without a single line deletes nothing, unless that is allowed.
+    /// A file without a single line deletes nothing, unless that is allowed.
     #[inline(never)]
     fn check_content(&self, file: &File, allow_empty: bool) -> Result<()> {
         if allow_empty || !file.is_empty() {
@@ -126,25 +125,24 @@ fn file_error(what: &str, name: &str, error: Errno) -> Error {
     Error::naming(Kind::File, status::FAILED, what, name).because(error)
 }
 
-/// A state file, and what is made of it.
+/// A state file, and how it is put into effect.
 struct Job {
     file: File,
     reporter: Reporter,
     plan: Plan,
-    /// Where to ask for interfaces and their addresses, once that is needed.
+    /// The socket for interfaces and their addresses, once needed.
     routes: Option<RouteSocket>,
-    /// Names of interfaces, as they were when last looked at.
+    /// Names of interfaces at the last look.
     names: Names,
     lock: Lock,
     /// `-rcvbuf`, in bytes.
     buffer: Option<u32>,
-    /// The kernel's maximum of the limits; 0 if not looked up.
+    /// The kernel's maximum of the limits; 0 if not looked up yet.
     maximum: u32,
     complaints: Complaints,
 }
 
-/// Reads a state file and does with it what is to be done; returns the exit
-/// status.
+/// Reads a state file and passes it to `run`; returns the exit status.
 fn with_file(
     session: &mut Session,
     file: &'static str,
@@ -168,7 +166,7 @@ fn with_file(
     done.map(|()| job.reporter.status)
 }
 
-/// The socket to ask for interfaces and routes.
+/// The socket for interfaces and routes.
 #[inline(never)]
 fn routes(routes: &mut Option<RouteSocket>, buffer: Option<u32>) -> Result<&mut RouteSocket> {
     let open = match routes.take() {
@@ -178,8 +176,7 @@ fn routes(routes: &mut Option<RouteSocket>, buffer: Option<u32>) -> Result<&mut 
     Ok(routes.insert(open))
 }
 
-/// How long to wait until `due`, as poll takes it; without an end where that is
-/// `u64::MAX`.
+/// How long to wait until `due`, in the form poll takes; forever if that is `u64::MAX`.
 fn timeout(due: u64) -> i32 {
     match due {
         u64::MAX => -1,
@@ -188,7 +185,7 @@ fn timeout(due: u64) -> i32 {
 }
 
 impl Job {
-    /// With this file, which has not been read.
+    /// For this file, which has not been read yet.
     #[inline(never)]
     fn new(session: &Session, file: &'static str, again: bool) -> Self {
         Self {
@@ -211,8 +208,7 @@ impl Job {
         }
     }
 
-    /// Looks at interfaces, their addresses, and where it matters at default
-    /// routes.
+    /// Reads interfaces, their addresses and, if they matter, default routes.
     fn look_around(&mut self, path_manager: &PathManager) -> Result<()> {
         let ask = routes(&mut self.routes, self.buffer)?;
         ask.look(&mut self.plan.seen, &mut self.names)?;
@@ -237,7 +233,7 @@ impl Job {
         Ok(())
     }
 
-    /// Finds the interfaces of the file; whether they are others than before.
+    /// Finds the interfaces of the file; returns whether they have changed.
     #[inline(never)]
     fn find_interfaces(&mut self, fd: &Fd) -> Result<bool> {
         let mut differ = false;
@@ -262,7 +258,7 @@ impl Job {
         Ok(differ)
     }
 
-    /// Looks at endpoints, limits and settings. Nothing is to be done then.
+    /// Reads endpoints, limits and settings, and plans changes to the latter two.
     fn look(&mut self, path_manager: &mut PathManager) -> Result<()> {
         let plan = &mut self.plan;
         plan.steps.clear();
@@ -276,7 +272,7 @@ impl Job {
         Ok(())
     }
 
-    /// Plans what is to be done to endpoints. With `keep`, those of others stay.
+    /// Plans the changes to endpoints. With `keep`, those of others stay.
     fn plan(&mut self, keep: bool) -> Result<()> {
         let plan = &mut self.plan;
         let others = match keep {
@@ -295,7 +291,7 @@ impl Job {
             }
             plan.surveyed = true;
             if living_subflows(self.buffer, &mut plan.busy).is_err() {
-                // Whether something would be lost is unknown: all stay.
+                // It is unknown whether something would be lost: all stay.
                 for existing in &plan.present {
                     plan.busy.push(key_of(existing));
                 }
@@ -310,8 +306,8 @@ impl Job {
         carry_out(path_manager, &mut self.plan, &self.file.settings)
     }
 
-    /// Prints what was done, if `prints`, and reports what was not, unless that
-    /// was the last time.
+    /// Prints what was done, if `prints`, and reports what was not, unless it was reported
+    /// last time.
     #[inline(never)]
     fn account(&mut self, path_manager: &mut PathManager, out: &mut Output, prints: bool) {
         let complaints = &mut self.complaints;
@@ -328,7 +324,7 @@ impl Job {
                 continue;
             };
             complaints.failed = true;
-            // Of an endpoint, whatever id was tried.
+            // For an endpoint, whatever id was tried.
             let line = if step.has_endpoint() { 0 } else { step.line };
             if complaints.is_new(&error, line, address_of(&step.endpoint)) {
                 if error.status() != 0 {
@@ -340,9 +336,9 @@ impl Job {
         self.plan.steps.clear();
     }
 
-    /// Reports lines that no interface fits, with the name that may have been
-    /// meant: `later`, where it may come, only if there is one, otherwise as
-    /// an error where the line is about one address.
+    /// Reports lines whose interface does not exist, with the name that may have been
+    /// meant. With `later`, when it may still appear, only if there is such a name;
+    /// otherwise as an error if the line is about a single address.
     #[inline(never)]
     fn check_names(&mut self, later: bool) {
         for declared in &self.file.endpoints {
@@ -380,31 +376,31 @@ impl Job {
     }
 }
 
-/// What was complained of in the last round, and in this one: each between NULs.
+/// What was complained about in the last round, and in this one: each between NULs.
 #[derive(Default)]
 struct Complaints {
     before: Text,
     about: Text,
-    /// Something is to be tried again.
+    /// Something is to be retried.
     failed: bool,
 }
 
 impl Complaints {
-    /// A round is over: what follows is complained of in the next one.
+    /// A round is over: further complaints belong to the next one.
     fn turn(&mut self) {
         core::mem::swap(&mut self.before, &mut self.about);
         self.about.clear();
     }
 
-    /// Reports what was not complained of the last time.
+    /// Reports what was not complained about last time.
     fn report(&mut self, error: &Error, reporter: &mut Reporter) {
         if self.is_new(error, error.line(), IpAddr::from([0; 4])) {
             reporter.report(error);
         }
     }
 
-    /// Whether a complaint was not made the last time: of a line or none,
-    /// about an address or none.
+    /// Whether a complaint, about a line or none and an address or none, was not made last
+    /// time.
     fn is_new(&mut self, error: &Error, line: u32, address: IpAddr) -> bool {
         let start = self.about.len();
         self.about.byte(0);
@@ -431,7 +427,7 @@ fn index_of(fd: &Fd, dev: &str) -> Result<Option<u32>> {
     }
 }
 
-/// Adds the local addresses of the subflows that live.
+/// Adds the local addresses of live subflows.
 #[inline(never)]
 fn living_subflows(buffer: Option<u32>, into: &mut Vec<Key>) -> Result<()> {
     let mut diagnostics = Diagnostics::open(buffer)?;

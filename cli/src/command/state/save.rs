@@ -38,7 +38,7 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
     let path_manager = session.path_manager()?;
     job.lock.take(&Fd::NONE)?;
     job.look(path_manager)?;
-    // Only what is bound to an interface may have a leased address.
+    // Only an endpoint that is bound to an interface may have a leased address.
     if job.plan.present.iter().any(|of| index_of(of) != 0) {
         job.look_around(path_manager)?;
     }
@@ -47,7 +47,7 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
     put_all(&mut job, path_manager.fd(), &mut text);
     let text = text.as_bytes();
     match save.file {
-        // By this name too it may be a file that others write to.
+        // Even under this name it may be a file that others write to.
         None | Some(STANDARD_INPUT | "/dev/stdout") => session.out.bytes(text),
         Some(file) => {
             write(file, text).map_err(|error| file_error(CANNOT_WRITE, file, error))?;
@@ -56,7 +56,7 @@ fn run(session: &mut Session, save: &Options) -> Result<Status> {
     Ok(0)
 }
 
-/// All there is, as a state file.
+/// The whole state, as a state file.
 #[inline(never)]
 fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
     put_limits(out, &job.plan.limits, 0);
@@ -67,7 +67,7 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
         let mut default = take(&mut defaults, b'\n');
         let name = take(&mut default, b' ');
         proc::sysctl(name, &mut value);
-        // Another name of path_manager; what this kernel does not have is empty.
+        // pm_type is an older name of path_manager; what this kernel lacks is empty.
         if name != b"pm_type" && value != default && !value.is_empty() {
             put_setting(out, name, &value);
             out.byte(b'\n');
@@ -107,9 +107,8 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
     }
 }
 
-/// Whether the address of an endpoint is leased, and will be another one after
-/// the next lease: if it is the only one of its family that the interface stands
-/// for, the line does without it.
+/// Whether the address of an endpoint is leased, and may change with the next lease: if it
+/// is the only one of its family that the interface stands for, the line does without it.
 fn is_leased(endpoint: &Endpoint, seen: &LinkEvents) -> bool {
     let address = key_of(endpoint);
     let mut leased = false;
@@ -129,18 +128,18 @@ fn is_leased(endpoint: &Endpoint, seen: &LinkEvents) -> bool {
     leased && port_of(endpoint) == 0
 }
 
-/// A path as the system takes it, which [`c_str`] makes of it.
+/// A path with a NUL at its end, for [`c_str`].
 fn path_of(file: &str) -> Vec<u8> {
     [file.as_bytes(), b"\0"].concat()
 }
 
-/// What [`path_of`] made, for the system. No word has a NUL in it.
+/// A path made by [`path_of`], for the system. No word contains a NUL.
 fn c_str(path: &[u8]) -> &CStr {
     sys::c_str(path).unwrap_or(c"")
 }
 
-/// Replaces the file atomically: the new content is on the disk before it gets
-/// the name. What is no regular file, such as a pipe, is written to.
+/// Replaces the file atomically: the new content is on the disk before it gets the name. If
+/// it is not a regular file, such as a pipe, it is written to.
 #[inline(never)]
 fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     let mut path = path_of(file);
@@ -153,7 +152,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
     resolve(&mut path)?;
     sys::ignore(libc::SIGXFSZ);
     let folder = path.get(..folder_len(&path)).unwrap_or(&[]);
-    // Short, so that there is room for it beside the longest names, and new.
+    // Short, so that it fits even if the other name has the maximum length, and new.
     let mut new = Text::default();
     new.bytes(folder);
     new.bytes(b".ip-mptcp-");
@@ -179,7 +178,7 @@ fn write(file: &str, text: &[u8]) -> core::result::Result<(), Errno> {
         result = sys::rename(new, target);
     }
     if result.is_err() {
-        // The first mistake is the one to report.
+        // The first error is the one to report.
         let _ = sys::remove(new);
     }
     result
@@ -195,15 +194,14 @@ fn write_all(output: &Fd, mut text: &[u8]) -> core::result::Result<(), Errno> {
     Ok(())
 }
 
-/// How much of a path is that of the folder, with the slash at its end.
+/// The length of a path's directory, with the slash at its end.
 #[inline(never)]
 fn folder_len(path: &[u8]) -> usize {
     let slash = path.iter().rposition(|byte| *byte == b'/');
     slash.map_or(0, |at| at + 1)
 }
 
-/// Makes of a path that of the file that symbolic links lead to, so that they
-/// stay.
+/// Replaces a path by that of the file that symbolic links lead to, so that the links stay.
 #[inline(never)]
 fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
     for _ in 0..40 {
@@ -219,7 +217,7 @@ fn resolve(path: &mut Vec<u8>) -> core::result::Result<(), Errno> {
         let (Some(target), Some(0)) = (buffer.get(..len), buffer.last()) else {
             return Err(Errno(libc::ENAMETOOLONG as usize));
         };
-        // What is relative is so to the folder of the link.
+        // A relative target is relative to the directory of the link.
         let folder = match target {
             [b'/', ..] => 0,
             _ => folder_len(path),

@@ -22,34 +22,33 @@ use crate::state::file::{Declared, File};
 use crate::state::plan::{among, remember, Action, Plan};
 use crate::sys::{self, Fd, Polled, Signals};
 
-/// After a change it is quiet for this long before it is followed, in
-/// milliseconds: news come in bursts.
+/// A change is followed when nothing else has changed for this long, in milliseconds: news come
+/// in bursts.
 const QUIET: u64 = 100;
-/// But no change waits longer than this.
+/// But no change has to wait longer than this.
 const LONGEST: u64 = 1000;
-/// What failed is tried again after this long, then after twice as long, and so
-/// on.
+/// What failed is retried after this time, then after twice that, and so on.
 const FIRST_PAUSE: u64 = 1000;
 
-/// What is known between two looks.
-// What is used most comes first: its place is one byte in an instruction.
+/// What is known between two rounds.
+// Frequently used fields come first: their offset is one byte in an instruction.
 struct Follower<'j> {
-    /// The file, and the state when last looked at.
+    /// The file, and the state at the last look.
     job: &'j mut Job,
     options: &'j Options,
-    /// When to look again, as [`sys::milliseconds`] counts: never while
-    /// nothing has changed that was not followed yet.
+    /// When to look again, as [`sys::milliseconds`] counts: never, unless there is a change
+    /// that was not followed yet.
     due: u64,
-    /// No later, whatever else changes.
+    /// No later than this, whatever else changes.
     latest: u64,
-    /// After how long to try again what failed.
+    /// After how long to retry what failed.
     pause: u64,
     hooks: Hooks,
     /// The file was read since the last round.
     fresh: bool,
-    /// No round was made yet.
+    /// No round has been made yet.
     first: bool,
-    /// It is the last round, in which the endpoints of the file go.
+    /// It is the last round, in which the endpoints of the file are deleted.
     last: bool,
     healer: Healer,
     json: bool,
@@ -76,7 +75,7 @@ pub const COMMAND: Command = Command {
 
 #[inline(never)]
 fn run(session: &mut Session, watch: &Options) -> Result<Status> {
-    // Before anything else: signals wait until they are heeded.
+    // First of all: signals have been held back until now.
     let signals = sys::catch_signals(sys::ENDING).map_err(|error| {
         let what = ["cannot wait for signals"];
         Error::system(Kind::Kernel, status::FAILED, &what, error)
@@ -113,9 +112,9 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
         follower.hooks.stop();
         follower.write(&mut session.out);
         session.out.stop_keeping();
-        // What was reported did not end it.
+        // What was reported earlier did not end it.
         follower.job.reporter.status = 0;
-        // Mostly the process ends now.
+        // Usually the process ends now.
         core::mem::forget(follower);
         ended
     })
@@ -126,19 +125,19 @@ fn run(session: &mut Session, watch: &Options) -> Result<Status> {
 enum Weight {
     /// They change nothing.
     Nothing,
-    /// With what else comes.
+    /// Together with later news.
     Later,
-    /// Something that endpoints need no longer exists: their subflows stall.
+    /// Something that endpoints need is gone: their subflows stall.
     Now,
 }
 
 impl Follower<'_> {
-    /// Follows until a signal comes, or the first round cannot be made.
+    /// Follows changes until a signal comes, or if the first round fails.
     #[inline(never)]
     fn run(&mut self, session: &mut Session, signals: &Signals) -> Result<()> {
         let buffer = session.receive_buffer();
         let (path_manager, out) = session.path_manager_and_output()?;
-        // News first: what changes after the first look is then among them.
+        // The subscription first: then it reports what changes after the first look.
         let mut news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut hears_routes = false;
         let mut polled = Vec::new();
@@ -167,7 +166,7 @@ impl Follower<'_> {
                 self.latest = u64::MAX;
                 made = true;
                 match self.round(path_manager, out, &signals.fd) {
-                    // A signal comes before it.
+                    // A signal takes precedence.
                     Ok(false) => (self.due, made) = (0, false),
                     Ok(true) => {
                         if self.first && !self.job.plan.own.is_empty() {
@@ -229,7 +228,7 @@ impl Follower<'_> {
             if self.hooks.due() != u64::MAX && self.hooks.hear(&mut self.job.reporter) {
                 self.due = 0;
             }
-            // What cannot be heard is found out by looking.
+            // What cannot be received is found out by looking.
             let mut heard = Ok(());
             if ended.is_ready() {
                 heard = self.healer.hear(&self.job.plan.own);
@@ -265,7 +264,7 @@ impl Follower<'_> {
             }
             *weight = (*weight).max(self.weigh(news));
         })?;
-        // Names move between interfaces; the news name one at most.
+        // Names may move between interfaces, and the news mention only one of them.
         if renamed && *weight == Weight::Nothing && self.job.find_interfaces(fd)? {
             *weight = Weight::Later;
         }
@@ -290,7 +289,7 @@ impl Follower<'_> {
         let mut seen = self.job.plan.seen.iter();
         let known =
             seen.find(|old| old.present && old.index == index && old.address == news.address);
-        // It does not exist, is of no use, or can be used.
+        // 0: it does not exist; 1: it is not usable; 2: it is.
         let before = known.map_or(0, |old| 1 + u8::from(old.usable));
         let now = u8::from(news.present) * (1 + u8::from(news.usable));
         match now.cmp(&before) {
@@ -319,7 +318,7 @@ impl Follower<'_> {
         }
         core::mem::swap(&mut self.job.file, &mut file);
         for declared in &mut self.job.file.endpoints {
-            // What was on an interface of this host once is no address of others.
+            // An address that was once on an interface of this host is not one of another host.
             let known = |old: &Declared| old.local && clashes(&old.endpoint, &declared.endpoint);
             declared.local = file.endpoints.iter().any(known);
         }
@@ -327,7 +326,7 @@ impl Follower<'_> {
         Weight::Now
     }
 
-    /// Hands what there is to say to the log.
+    /// Passes the output to the log.
     fn write(&mut self, out: &mut Output) {
         let text = &mut self.job.reporter.text;
         self.output.add(self.json, out.buffer().as_bytes());
@@ -336,9 +335,8 @@ impl Follower<'_> {
         out.forget();
     }
 
-    /// Looks, and makes the endpoints what they should be, as far as that is
-    /// possible; false if `until` became readable before the lock could be
-    /// taken.
+    /// Makes a round: looks, and makes the endpoints what they should be, as far as
+    /// possible; false if `until` became readable before the lock could be taken.
     #[inline(never)]
     fn round(
         &mut self,
@@ -365,10 +363,10 @@ impl Follower<'_> {
         Ok(true)
     }
 
-    /// Does what a round is for, with the lock held.
+    /// Does the work of a round, with the lock held.
     #[inline(never)]
     fn follow(&mut self, path_manager: &mut PathManager, json: bool) -> Result<()> {
-        // Only endpoints matter at the end.
+        // In the last round only endpoints matter.
         if !self.last {
             self.job.look_around(path_manager)?;
         }
@@ -379,11 +377,10 @@ impl Follower<'_> {
                 remember(&mut plan.had, existing);
             }
         }
-        // A program is called with the id before the endpoint has it; in JSON it
-        // is printed.
+        // A program is called with the id before the endpoint has it, and JSON shows the id.
         plan.numbered = self.hooks.exist() || json;
         plan.keeps_flags = self.options.keep_flags;
-        // Nothing follows from an empty file.
+        // An empty file changes nothing.
         let empty = self.job.file.is_empty() && !self.options.allow_empty;
         let keep = self.options.keep || empty;
         self.job.plan(keep)?;
@@ -392,7 +389,7 @@ impl Follower<'_> {
         }
         self.job.carry_out(path_manager)?;
         for step in &mut self.job.plan.steps {
-            // A process that may change nothing need not stay.
+            // A process that may change nothing need not go on.
             let is_fatal = |error: &Error| error.errno() == libc::EPERM as usize;
             if self.first
                 && step.action != Action::Setting
@@ -404,14 +401,13 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// An error that may pass, reported unless it was the last time.
+    /// Reports an error that may pass, unless it was reported last time.
     fn trouble(&mut self, error: &Error) {
         self.job.complaints.failed = true;
         self.job.complaints.report(error, &mut self.job.reporter);
     }
 
-    /// Finds endpoints that connections could use and none does: the next round
-    /// deletes and adds them.
+    /// Finds endpoints that connections could use and none does: the next round re-adds them.
     fn heal(&mut self, path_manager: &mut PathManager) -> Result<()> {
         let plan = &mut self.job.plan;
         entries(path_manager, &mut plan.present)?;
