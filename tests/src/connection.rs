@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::netlink::{check, u32_at};
-use crate::wait::DEADLINE;
+use crate::wait::{until, DEADLINE};
 
 const IPPROTO_MPTCP: i32 = 262;
 const SOL_MPTCP: i32 = 284;
@@ -65,6 +65,9 @@ fn with_address(
 }
 
 /// An MPTCP socket that listens at `address` (port 0: any).
+///
+/// Waits for a port whose listener was just closed (EADDRINUSE): a program that another
+/// test starts at that moment shares the descriptor until it has replaced itself.
 pub fn listen(address: &str) -> TcpListener {
     let address: SocketAddr = address.parse().expect("ADDRESS:PORT");
     let listening = || {
@@ -74,7 +77,11 @@ pub fn listen(address: &str) -> TcpListener {
         check(unsafe { libc::listen(fd.as_raw_fd(), 64) })?;
         Ok::<_, io::Error>(TcpListener::from(fd))
     };
-    listening().unwrap_or_else(|error| panic!("listen at {address}: {error}"))
+    until(&format!("{address} to be free"), || match listening() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+        result => Some(result),
+    })
+    .unwrap_or_else(|error| panic!("listen at {address}: {error}"))
 }
 
 /// An MPTCP socket that is connected to `address`.
