@@ -1,21 +1,20 @@
 //! What can be wrong with bytes.
 //!
-//! What walks through messages or attributes fails with
-//! [`Truncated`](ErrorKind::Truncated) and [`BadLength`](ErrorKind::BadLength);
-//! what decodes them also with [`BadSize`](ErrorKind::BadSize) and
-//! [`BadString`](ErrorKind::BadString). What builds a request fails with
-//! [`NoSpace`](ErrorKind::NoSpace) and [`TooLong`](ErrorKind::TooLong). Whatever can fail otherwise says so where
-//! it is described.
+//! Walking through messages or attributes fails with [`Truncated`](ErrorKind::Truncated) and
+//! [`BadLength`](ErrorKind::BadLength); decoding them also with
+//! [`BadSize`](ErrorKind::BadSize) and [`BadString`](ErrorKind::BadString). Building a
+//! request fails with [`NoSpace`](ErrorKind::NoSpace) and [`TooLong`](ErrorKind::TooLong).
+//! Any other errors are documented where they can occur.
 
 use core::fmt;
 
 use crate::set::Names;
 
-/// Why bytes were refused, which attribute it was about and where.
+/// Why bytes were refused, which attribute was at fault, and where.
 ///
 /// Two words, `Copy`, no text inside: making one costs nothing, reading one is
 /// up to [`Display`](fmt::Display): `Limits: SUBFLOWS: wrong size at byte 28`.
-// The kind comes first, where a `Result` is known for a success by looking at one byte.
+// The kind comes first, so that one byte distinguishes a success in a `Result`.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Error {
@@ -32,23 +31,21 @@ pub struct Error {
 pub enum ErrorKind {
     /// Fewer bytes than a header needs.
     Truncated,
-    /// A length that is smaller than its own header or larger than what
-    /// contains it.
+    /// A length that is smaller than its own header or larger than its container.
     BadLength,
-    /// An attribute of a fixed size with another size.
+    /// An attribute of a fixed size that has another size.
     BadSize,
     /// A string without its terminating NUL, or with more after it.
     BadString,
     /// The buffer given for writing is too small.
     NoSpace,
-    /// A message of another type than the one asked for.
+    /// A message of another type than expected.
     WrongType,
-    /// An attribute that must be there is not.
+    /// A required attribute is missing.
     Missing,
     /// A value longer than an attribute can be, whatever the buffer.
     TooLong,
-    /// A value that cannot be in its place, such as one that a request cannot
-    /// carry.
+    /// A value that is not possible in its place, such as one that a request cannot carry.
     BadValue,
 }
 
@@ -85,13 +82,13 @@ impl Error {
         self
     }
 
-    /// The name of the set that the attribute belongs to, where that is known:
-    /// `Limits`. Without the feature `names` it never is.
+    /// The name of the set that the attribute belongs to, if known: `Limits`. Without the
+    /// feature `names` it never is.
     pub fn set(&self) -> Option<&'static str> {
         self.set.map(Names::set)
     }
 
-    /// The kernel's name of the attribute, where the set is known: `SUBFLOWS`.
+    /// The kernel's name of the attribute, if the set is known: `SUBFLOWS`.
     pub fn attribute_name(&self) -> Option<&'static str> {
         self.set?.attribute(self.attribute()?)
     }
@@ -101,8 +98,8 @@ impl Error {
         self.kind
     }
 
-    /// The type number of the attribute that it is about, flags taken off;
-    /// `None` where it is about none.
+    /// The type number of the attribute at fault, without flags; `None` if the error is not
+    /// about an attribute.
     pub const fn attribute(&self) -> Option<u16> {
         if self.attribute == 0 {
             None
@@ -160,7 +157,7 @@ impl core::error::Error for Error {}
 
 #[cfg(feature = "std")]
 impl From<Error> for std::io::Error {
-    /// With the kind `InvalidData`, of a request `InvalidInput`.
+    /// With the kind `InvalidData`, or for a request `InvalidInput`.
     fn from(error: Error) -> Self {
         let kind = match error.kind {
             ErrorKind::NoSpace | ErrorKind::TooLong | ErrorKind::BadValue => {
@@ -178,8 +175,8 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    /// An input that makes an error of this kind. A kind that nothing makes does
-    /// not compile here.
+    /// An input that causes an error of this kind. A kind that nothing causes does not compile
+    /// here.
     fn made(kind: ErrorKind) -> Error {
         use crate::generic::controller;
         use crate::mptcp::{request, Endpoint, Limits};

@@ -6,12 +6,12 @@
 //!                                            └────┘ while !is_over()
 //! ```
 //!
-//! The exchange checks sequence number and port, skips what is not its own,
-//! and knows when the answer is over: the acknowledgement where one was asked
-//! for, DONE for a dump, otherwise the one message.
+//! The exchange checks sequence number and port, skips what does not belong to it, and knows
+//! when the answer is over: with the acknowledgement if one was requested, with DONE for a
+//! dump, otherwise with the single message.
 //!
-//! Each request on a socket needs a sequence number of its own, and none
-//! should have 0, which is that of events.
+//! Each request on a socket needs a sequence number of its own, which should not be 0, as
+//! that is used by events.
 
 use crate::error::{Error, ErrorKind};
 use crate::netlink::{
@@ -36,8 +36,8 @@ pub struct Exchange {
 pub enum Outcome {
     /// The request was carried out, or the answer is complete.
     Success,
-    /// The request was refused, or the answer broke off: a positive error
-    /// number of the machine.
+    /// The request was refused, or the answer was broken off: a positive error number of the
+    /// machine.
     Refused(u32),
     /// What was received could not be read.
     Broken(Error),
@@ -59,15 +59,14 @@ impl Exchange {
         Self::with_order::<Native>(request)
     }
 
-    /// As [`Exchange::new`], for a request that was captured on a machine of
-    /// order `E`.
+    /// Like [`Exchange::new`], for a request that was captured on a machine of order `E`.
     pub fn with_order<E: Order>(request: &[u8]) -> Result<Self, Error> {
         let Some(head) = request.first_chunk::<HEADER_LEN>() else {
             return Err(Error::new(ErrorKind::Truncated, 0));
         };
         let header = Header::from_bytes::<E>(head);
-        // One of the two bits alone is another flag: in a request that makes
-        // something NLM_F_REPLACE or NLM_F_EXCL.
+        // Each of the two bits alone is another flag: NLM_F_REPLACE or NLM_F_EXCL in a
+        // request that creates something.
         let ends = if header.flags & flags::DUMP == flags::DUMP {
             Ends::Done
         } else if header.flags & flags::ACK != 0 {
@@ -84,9 +83,9 @@ impl Exchange {
         })
     }
 
-    /// Takes replies only for this port, the `nl_pid` of the socket. Without
-    /// it the first reply decides: the kernel delivers a reply only to
-    /// the socket that asked.
+    /// Accepts replies only for this port, the `nl_pid` of the socket. Without it the first
+    /// reply determines the port: the kernel delivers a reply only to the socket that
+    /// asked.
     #[must_use]
     pub const fn with_port_id(mut self, port: u32) -> Self {
         self.port = Some(port);
@@ -113,8 +112,8 @@ impl Exchange {
         self.outcome.is_some()
     }
 
-    /// How it ended; `None` as long as it goes on. This is the same as the
-    /// replies said, for a program that does not look at each of them.
+    /// How it ended; `None` as long as it goes on. The replies say the same; this is for
+    /// programs that do not look at each of them.
     pub const fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }
@@ -126,14 +125,13 @@ impl Exchange {
         self.interrupted
     }
 
-    /// What a datagram of the kernel brings. The caller has made sure that
-    /// the kernel sent it (`nl_pid` 0) and that it was received whole.
+    /// The replies in a datagram. The caller has made sure that the kernel sent it
+    /// (`nl_pid` 0) and that it was received whole.
     ///
     /// The replies need not be walked to their end: what is left when they are
     /// dropped still counts for [`is_over`](Self::is_over),
     /// [`outcome`](Self::outcome) and [`is_interrupted`](Self::is_interrupted);
-    /// only its items are lost. So of a command that sets something the end is
-    /// all one has to look at:
+    /// only its items are lost. So for a command that sets something, the outcome is enough:
     ///
     /// ```
     /// # use mptcp_codec::{exchange::Outcome, Exchange};
@@ -152,7 +150,7 @@ impl Exchange {
         self.feed_messages(Messages::new(datagram))
     }
 
-    /// As [`Exchange::feed`], for messages of any byte order.
+    /// Like [`Exchange::feed`], for messages of any byte order.
     pub fn feed_messages<'x, 'a, E: Order>(
         &'x mut self,
         messages: Messages<'a, E>,
@@ -179,8 +177,8 @@ impl Exchange {
         true
     }
 
-    /// Takes an NLMSG_ERROR or NLMSG_DONE that is more than a success of which nothing
-    /// is said; `None` where it does not matter.
+    /// Takes an NLMSG_ERROR or NLMSG_DONE that is more than a bare success; `None` if it
+    /// does not matter.
     #[cold]
     #[inline(never)]
     fn end<'a, E: Order>(
@@ -212,7 +210,7 @@ impl Exchange {
     }
 }
 
-/// What the kernel said to a request.
+/// A reply of the kernel to a request.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reply<'a, E: Order = Native> {
@@ -220,21 +218,21 @@ pub enum Reply<'a, E: Order = Native> {
     Item(Message<'a, E>),
     /// The request was carried out; nothing follows. A warning may be in it.
     End {
-        /// What the kernel says beyond success.
+        /// What the kernel says in addition.
         extended: ExtendedAck<'a, E>,
     },
-    /// The request was refused, or broke off.
+    /// The request was refused, or its answer was broken off.
     Refused {
         /// A positive error number of the machine.
         errno: u32,
-        /// What the kernel says beyond the number.
+        /// What the kernel says besides the number.
         extended: ExtendedAck<'a, E>,
     },
     /// The kernel lost messages of this answer.
     Overrun,
 }
 
-/// What one datagram brings: made by [`Exchange::feed`].
+/// The replies in one datagram: made by [`Exchange::feed`].
 #[derive(Debug)]
 #[must_use = "items come from walking the replies; `drop` them where only the outcome counts"]
 pub struct Replies<'x, 'a, E: Order = Native> {
@@ -261,11 +259,11 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
                 message_type::ERROR | message_type::DONE => {
                     let mut attributes = Attributes::with_order(&[]);
                     let errno = verdict(message.payload(), header, &mut attributes);
-                    // A dump is acknowledged before it begins where both flags were
-                    // set; only a refusal ends it.
+                    // If both flags were set, a dump is acknowledged before it begins; only
+                    // a refusal ends it.
                     let is_end = self.exchange.ends != Ends::Done
                         || header.message_type != message_type::ERROR;
-                    // Mostly nothing more is said, and what is large is not moved for it.
+                    // Usually there is nothing more, and nothing large need be moved.
                     if errno == Ok(0) && attributes.as_bytes().is_empty() {
                         if is_end {
                             self.exchange.outcome = Some(Outcome::Success);
@@ -287,7 +285,7 @@ impl<'a, E: Order> Iterator for Replies<'_, 'a, E> {
                     }
                     return Some(Ok(Reply::Item(message)));
                 }
-                // NOOP, and what has no meaning yet.
+                // NOOP, and types without a meaning yet.
                 _ => {}
             }
         }
@@ -306,7 +304,7 @@ impl<E: Order> Drop for Replies<'_, '_, E> {
     }
 }
 
-/// Takes what is left for its effect on the exchange.
+/// Processes what is left, for its effect on the exchange.
 #[cold]
 #[inline(never)]
 fn finish<E: Order>(replies: &mut Replies<'_, '_, E>) {
@@ -342,7 +340,7 @@ mod tests {
     const OVERRUN: &str = "10000000 0400 0000 07000000 05000000";
     const BROKEN: &str = "0f000000 1e00 0000 07000000 05000000";
 
-    /// What comes of these messages in one datagram each: a letter a reply.
+    /// The replies to these messages, each in one datagram: one letter a reply.
     fn play(request: &str, datagrams: &[&str]) -> (Vec<char>, Exchange) {
         let request = bytes(request);
         let mut exchange = Exchange::with_order::<Little>(&request).unwrap();

@@ -1,5 +1,4 @@
-//! Addresses of the Internet, as the kernel's interfaces number and carry
-//! them.
+//! Internet addresses, in the form that the kernel's interfaces use.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,7 +13,7 @@ pub const AF_INET: u16 = 2;
 /// `AF_INET6`, the same on all architectures of Linux.
 pub const AF_INET6: u16 = 10;
 
-/// A family for a structure that has a byte for it.
+/// A family for a structure with a byte for it.
 pub(crate) fn byte(family: u16) -> Result<u8, Error> {
     u8::try_from(family).map_err(|_| Error::new(ErrorKind::BadValue, 0))
 }
@@ -47,8 +46,8 @@ pub(crate) const fn either(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) -> Option
     }
 }
 
-/// The address of `family` that `bytes` begin with; `None` where the family has
-/// addresses of another kind.
+/// The address of `family` at the start of `bytes`; `None` if the family is not one of the
+/// Internet.
 #[inline]
 pub(crate) fn from_bytes(family: u16, bytes: &[u8]) -> Option<IpAddr> {
     match family {
@@ -58,7 +57,7 @@ pub(crate) fn from_bytes(family: u16, bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Puts an address of either family.
+/// Writes an address of either family.
 #[inline]
 pub(crate) fn put<'w, 'b, E: Order>(
     writer: &'w mut Writer<'b, E>,
@@ -71,8 +70,8 @@ pub(crate) fn put<'w, 'b, E: Order>(
     }
 }
 
-/// The address and port in a `struct sockaddr_in` or `sockaddr_in6` at the
-/// start of `bytes`; `None` where it is of another family.
+/// The address and port in a `struct sockaddr_in` or `sockaddr_in6` at the start of `bytes`;
+/// `None` for any other family.
 pub(crate) fn from_sockaddr<E: Order>(bytes: &[u8]) -> Result<Option<(IpAddr, u16)>, Error> {
     let short = Error::new(ErrorKind::Truncated, 0);
     let (head, rest) = bytes.split_first_chunk::<4>().ok_or(short)?;

@@ -1,11 +1,11 @@
-//! Numbers and bits of the kernel, each declared in one row.
+//! Numbers and flags of the kernel, each declared in one row.
 
 /// Declares an enum of the kernel's numbers. Each row is
 /// `NUMBER Variant "name"`; a number that has no row is kept as `Unknown`.
 ///
-/// From the rows come `from_number`, `number`, `name`, `ALL`, [`Display`]
-/// (the name, or the number where there is none), [`FromStr`] (a name or a
-/// number) and the conversions from and to the number.
+/// The rows generate `from_number`, `number`, `name`, `ALL`, [`Display`] (the name, or the
+/// number if there is none), [`FromStr`] (a name or a number) and the conversions from and
+/// to the number.
 ///
 /// ```
 /// mptcp_codec::numbered! {
@@ -43,7 +43,7 @@ macro_rules! numbered {
 
         #[allow(dead_code)]
         impl $name {
-            /// All that have a name, in the order of their numbers.
+            /// All variants with a name, in the order of their numbers.
             pub const ALL: [Self; { const ALL: &[$repr] = &[$($number),+]; ALL.len() }] =
                 [$(Self::$variant),+];
 
@@ -89,7 +89,7 @@ macro_rules! numbered {
         }
 
         impl core::fmt::Display for $name {
-            /// The name, or the number where there is none.
+            /// The name, or the number if there is none.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 match self.name() {
                     Some(name) => f.pad(name),
@@ -113,12 +113,12 @@ macro_rules! numbered {
     };
 }
 
-/// Declares a set of the kernel's flags. Each row is `BITS NAME "name"`; bits
-/// that have no row are kept.
+/// Declares a set of the kernel's flags. Each row is `BITS NAME "name"`; bits without a row are
+/// kept.
 ///
-/// From the rows come the constants, `NAMES`, `KNOWN`, `unknown`, the operators,
-/// [`Display`] (names joined by `|`, unknown bits in hexadecimal after them),
-/// [`FromStr`] (the reverse) and the conversions from and to the number.
+/// The rows generate the constants, `NAMES`, `KNOWN`, `unknown`, the operators, [`Display`]
+/// (names joined by `|`, then unknown bits in hexadecimal), [`FromStr`] (the reverse) and
+/// the conversions from and to the number.
 ///
 /// ```
 /// mptcp_codec::flags! {
@@ -178,14 +178,14 @@ macro_rules! flags {
                 self.0 == 0
             }
 
-            /// The bits of both, as `|` gives them.
+            /// The bits of both, like `|`.
             #[must_use]
             #[inline]
             pub const fn or(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// The bits that have no name here.
+            /// The bits without a name here.
             #[inline]
             pub const fn unknown(self) -> Self {
                 Self(self.0 & !Self::KNOWN.0)
@@ -245,7 +245,7 @@ macro_rules! flags {
         }
 
         impl core::fmt::Display for $name {
-            /// Names joined by `|`, unknown bits in hexadecimal after them.
+            /// Names joined by `|`, then unknown bits in hexadecimal.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let mut separator = "";
                 for (flag, name) in Self::NAMES {

@@ -1,8 +1,8 @@
 //! Byte orders.
 //!
-//! Netlink speaks the byte order of the machine it runs on. Everything in
-//! this crate is generic over that order with [`Native`] as the default, so
-//! talking to the kernel never mentions it:
+//! Netlink uses the byte order of the machine it runs on. Everything in this crate is generic
+//! over that order with [`Native`] as the default, so that code talking to the kernel never
+//! mentions it:
 //!
 //! ```
 //! # let datagram = [];
@@ -10,8 +10,8 @@
 //! for message in Messages::new(&datagram) { /* this machine's order */ }
 //! ```
 //!
-//! Bytes that were captured elsewhere name their order once, where they come
-//! in; what is decoded from them follows:
+//! For bytes that were captured elsewhere the order is named once, where they come in; what is
+//! decoded from them follows:
 //!
 //! ```
 //! # let capture = [];
@@ -19,8 +19,8 @@
 //! for message in Messages::<Big>::with_order(&capture) { /* a MIPS router's */ }
 //! ```
 //!
-//! The order is a type without size, resolved when the code is compiled: the
-//! native case pays nothing for it.
+//! The order is a zero-sized type, resolved at compile time: the native case pays nothing for
+//! it.
 
 mod sealed {
     pub trait Sealed {}
@@ -116,7 +116,7 @@ macro_rules! order {
     };
 }
 
-// nla_len comes first: in little endian it already is the lower half.
+// nla_len comes first: in little endian it is already the lower half.
 order!(Little, from_le_bytes, to_le_bytes, 0);
 order!(Big, from_be_bytes, to_be_bytes, 16);
 

@@ -1,15 +1,14 @@
-//! Any message for people: every attribute with its name, its type and its
-//! value, nested ones inside, unknown ones as bytes.
+//! Prints any message for people: every attribute with its name and its value, nested ones
+//! inside, unknown ones as bytes.
 //!
 //! ```
 //! use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, PathManager};
 //! use mptcp_codec::{netlink::Messages, print};
 //!
-//! let mut buffer = [0; request::MAX_LEN];
-//! let endpoint = Endpoint::new(std::net::Ipv4Addr::LOCALHOST).with_flags(EndpointFlags::SIGNAL);
-//! let request = request::add_address(&mut buffer, 30, 7, &endpoint)?;
-//! let message = Messages::new(request).next().unwrap()?;
-//! let families = [PathManager::named(30)];
+//! let mut buffer = [0; request::MAX_LEN]; let endpoint =
+//! Endpoint::new(std::net::Ipv4Addr::LOCALHOST).with_flags(EndpointFlags::SIGNAL); let
+//! request = request::add_address(&mut buffer, 30, 7, &endpoint)?; let message =
+//! Messages::new(request).next().unwrap()?; let families = [PathManager::named(30)];
 //! assert_eq!(
 //!     print::message(&message, print::Netlink::Generic(&families)).to_string(),
 //!     "mptcp_pm ADD_ADDR v1 flags 0x5 seq 7 port 0: \
@@ -29,20 +28,20 @@ use crate::order::{Native, Order};
 use crate::route::{self, AddressAttributes, LinkAttributes, RouteAttributes};
 use crate::set::{Description, Set, Shape};
 
-/// How deep nests are shown that no set describes.
+/// How deep nests that no set describes are shown.
 const DEEPEST: u32 = 8;
 
-/// What the messages are of: the protocol that their socket was opened with.
+/// The protocol of the messages: that with which their socket was opened.
 #[derive(Copy, Clone, Debug)]
 #[non_exhaustive]
 pub enum Netlink<'f> {
-    /// `NETLINK_GENERIC`: these families, besides the controller.
+    /// `NETLINK_GENERIC`: the controller, and these families.
     Generic(&'f [NamedFamily]),
     /// `NETLINK_ROUTE`.
     Route,
     /// `NETLINK_SOCK_DIAG`.
     SockDiag,
-    /// Another: attributes after this many bytes.
+    /// Another protocol: attributes after this many bytes.
     Other(usize),
 }
 
@@ -85,7 +84,7 @@ pub struct PrintedAttributes<'a, E: Order = Native> {
     depth: u32,
 }
 
-/// Prints attributes, of a set or of none.
+/// Prints attributes, of a set or of no set.
 pub const fn attributes<'a, E: Order>(
     attributes: Attributes<'a, E>,
     set: Option<&'static Description>,
@@ -127,7 +126,7 @@ impl<E: Order> fmt::Display for Printed<'_, '_, '_, E> {
     }
 }
 
-/// What an acknowledgement says beyond the number.
+/// What an acknowledgement says besides the number.
 fn also<E: Order>(f: &mut fmt::Formatter<'_>, all: Attributes<'_, E>) -> fmt::Result {
     if all.as_bytes().is_empty() {
         return Ok(());
@@ -296,7 +295,7 @@ impl<E: Order> PrintedAttributes<'_, E> {
         let row = self.set.and_then(|set| set.row(attribute.number()));
         let Some(row) = row else {
             write!(f, "{}", attribute.number())?;
-            // What no set describes is a nest where it says so.
+            // What no set describes is a nest if it is flagged as one.
             if attribute.is_nested() && self.depth < DEEPEST {
                 return self.nest(f, attribute, None, false);
             }
@@ -338,7 +337,7 @@ impl<E: Order> PrintedAttributes<'_, E> {
     }
 }
 
-/// Shows a value as what it is; as bytes where it is something else.
+/// Shows a value as what it should be; as bytes if it is something else.
 fn value<E: Order>(
     f: &mut fmt::Formatter<'_>,
     attribute: &Attribute<'_, E>,
@@ -431,7 +430,7 @@ fn value<E: Order>(
     bytes(f, payload)
 }
 
-/// The number in an attribute of a length that numbers have.
+/// The number in an attribute whose length is that of a number.
 fn number<E: Order>(attribute: &Attribute<'_, E>) -> Option<u64> {
     if attribute.is_net_byteorder() {
         crate::order::Big::number(attribute.payload())

@@ -1,5 +1,5 @@
-//! Sets of attributes: what [`attribute_set!`](crate::attribute_set) makes, and
-//! the kinds of attributes that a set can have.
+//! Sets of attributes: what [`attribute_set!`](crate::attribute_set) generates, and the kinds
+//! of attributes that a set can have.
 
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -41,8 +41,8 @@ impl Names {
     }
 }
 
-/// What comes before and after the first `at`. By hand: what `str` has for it
-/// can panic, as far as the compiler knows.
+/// What comes before and after the first `at`. By hand: as far as the compiler knows, the
+/// method of `str` can panic.
 fn cut(text: &'static str, at: u8) -> (&'static str, &'static str) {
     match text.bytes().position(|byte| byte == at) {
         Some(end) => (
@@ -70,7 +70,7 @@ pub trait Set<'a, E: Order>: Sized + Debug {
     fn read_set(attributes: Attributes<'a, E>) -> Result<Self, Error>;
 }
 
-/// The attributes of a set, by which any message can be printed.
+/// The attributes of a set, for printing any message.
 #[derive(Debug)]
 pub struct Description {
     /// The name of the set.
@@ -93,7 +93,7 @@ pub struct Row {
     pub number: u16,
     /// The kernel's name without its prefix.
     pub name: &'static str,
-    /// What it is.
+    /// Its shape.
     pub shape: Shape,
 }
 
@@ -107,7 +107,7 @@ pub enum Shape {
     Signed,
     /// A number in network order.
     Network,
-    /// Nothing but its presence.
+    /// Only its presence.
     Flag,
     /// A value and the bits of it that count.
     Bitfield,
@@ -119,7 +119,7 @@ pub enum Shape {
     Mac,
     /// An address of IPv4 or IPv6, distinguished by its length.
     Ip,
-    /// Numbers of this length, one after the other.
+    /// Numbers of this length, one after another.
     List(u8),
     /// Attributes that no set describes.
     Attributes,
@@ -127,14 +127,14 @@ pub enum Shape {
     Nest(&'static Description),
     /// Attributes with any numbers, each a set.
     Array(&'static Description),
-    /// A number with names: of a value, or of its bits.
+    /// A number with names, for values or for bits.
     Named(fn(u64, &mut core::fmt::Formatter<'_>) -> core::fmt::Result),
     /// Fills space.
     Padding,
 }
 
-/// A kind of attribute. Those that netlink has are in [`kind`]; one's own is a
-/// type that implements this, and stands in a set as `value [Type]`.
+/// A kind of attribute. Those of netlink are in [`kind`]; for your own, implement [`Value`] and
+/// write `value [Type]` in a set.
 pub trait Kind<'a, E: Order> {
     /// What the set keeps.
     type Stored: Copy + Ord + Hash + Debug;
@@ -142,21 +142,19 @@ pub trait Kind<'a, E: Order> {
     type Found;
     /// What the builder takes.
     type Given;
-    /// What is kept of one that is absent.
+    /// What is kept for one that is absent.
     const ABSENT: Self::Stored;
-    /// Its length, [`ANY_LEN`] where that varies.
+    /// Its length, [`ANY_LEN`] if that varies.
     const LEN: usize = ANY_LEN;
-    /// Whether it is a number that `NLA_F_NET_BYTEORDER` turns round.
+    /// Whether it is a number whose bytes `NLA_F_NET_BYTEORDER` reverses.
     const IS_NUMBER: bool = false;
     /// What is wrong with one that cannot be read.
     const FAULT: ErrorKind = ErrorKind::BadSize;
     /// How it is shown.
     const SHAPE: Shape;
-    /// Reads a payload; `None` where it is no such value. Of a number, in the
-    /// machine's order.
+    /// Reads a payload; `None` if it is not such a value. A number is in the machine's order.
     fn read(payload: &'a [u8]) -> Option<Self::Stored>;
-    /// Reads one as it usually is; others may be refused that [`read`](Self::read)
-    /// takes.
+    /// Reads one in its usual form; may refuse others that [`read`](Self::read) accepts.
     #[inline(always)]
     fn read_usual(payload: &'a [u8]) -> Option<Self::Stored> {
         Self::read(payload)
@@ -167,31 +165,31 @@ pub trait Kind<'a, E: Order> {
         let _ = word;
         Self::read(payload)
     }
-    /// Hands over what `Debug` is to show.
+    /// Passes on what `Debug` is to show.
     fn show(stored: Self::Stored, all: Attributes<'a, E>, mut with: impl FnMut(&dyn Debug)) {
         let _ = all;
         with(&stored);
     }
     /// What the method returns.
     fn find(stored: Self::Stored, present: bool, all: Attributes<'a, E>) -> Self::Found;
-    /// What is kept of what the builder was given.
+    /// What is kept of a value given to the builder.
     fn store(given: Self::Given) -> Self::Stored;
     /// Writes one.
     fn put(writer: &mut Writer<'_, E>, number: u16, stored: Self::Stored);
 }
 
-/// Of any length: see [`Kind::LEN`].
+/// Any length: see [`Kind::LEN`].
 pub const ANY_LEN: usize = usize::MAX;
 
-/// A value of one's own: stands in a set as `value [Type]`.
+/// A value of your own: written `value [Type]` in a set.
 pub trait Value<'a, E: Order>: Copy + Ord + Hash + Debug {
-    /// What stands for one that is absent.
+    /// Stands for one that is absent.
     const ABSENT: Self;
-    /// Its length, [`ANY_LEN`] where that varies.
+    /// Its length, [`ANY_LEN`] if that varies.
     const LEN: usize = ANY_LEN;
     /// How it is shown.
     const SHAPE: Shape = Shape::Bytes;
-    /// Reads a payload; `None` where it is no such value.
+    /// Reads a payload; `None` if it is not such a value.
     fn read(payload: &'a [u8]) -> Option<Self>;
     /// Writes one.
     fn put(self, writer: &mut Writer<'_, E>, number: u16);
@@ -207,8 +205,8 @@ pub struct Bitfield32 {
     pub selector: u32,
 }
 
-/// The entries of an array of sets: each attribute is one, whatever its number.
-/// Ends after its first error.
+/// The entries of an array of sets: each attribute is one, whatever its number. Ends after the
+/// first error.
 #[must_use = "iterators are lazy"]
 pub struct Array<'a, T, E: Order = Native> {
     rest: Attributes<'a, E>,
@@ -251,7 +249,7 @@ impl<'a, T: Set<'a, E> + core::fmt::Debug, E: Order> core::fmt::Debug for Array<
     }
 }
 
-/// Numbers of one length, one after the other.
+/// Numbers of one length, one after another.
 #[must_use = "iterators are lazy"]
 pub struct List<'a, T, E: Order = Native> {
     rest: &'a [u8],
@@ -327,13 +325,13 @@ lists! {
     u64 8 u64;
 }
 
-/// The kinds of attributes that netlink has, by the names they have in a set.
+/// The kinds of attributes of netlink, with their names in a set.
 #[allow(non_camel_case_types)]
 pub mod kind {
     use super::*;
     use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    /// A kind whose stored value is what its method finds.
+    /// A kind whose stored value is what its method returns.
     macro_rules! plain {
         ($(
             $(#[$doc:meta])*
@@ -384,8 +382,8 @@ pub mod kind {
                 Some(number)
             }
         };
-        // What is absent is zero in a set, so the second half never decides;
-        // but the compiler learns from it, and `unwrap_or(0)` becomes a plain read.
+        // What is absent is zero in a set, so the second condition never decides; but the
+        // compiler learns from it, and `unwrap_or(0)` becomes a plain read.
         (number $stored:ident $present:ident) => {
             if $present || $stored != 0 { Some($stored) } else { None }
         };
@@ -408,7 +406,7 @@ pub mod kind {
         u8: B, absent 0, len 1, number true, shape Shape::Unsigned, found number,
             read E payload match *payload { [a] => Some(a), _ => None },
             put w n v w.put_u8(n, v);
-        /// 16 bits in the machine's order, as all below.
+        /// 16 bits in the machine's order, like all below.
         u16: W2, absent 0, len 2, number true, shape Shape::Unsigned, found number,
             read E payload match *payload { [a, b] => Some(E::u16([a, b])), _ => None },
             put w n v w.put_u16(n, v);
@@ -512,8 +510,8 @@ pub mod kind {
         bytes: &'a [B], absent &[], len ANY_LEN, number false, shape Shape::Bytes, found whole,
             read E payload Some(payload),
             put w n v w.put_bytes(n, v);
-        /// An address of the family that the fixed part of the message names, as
-        /// bytes: of another length it is refused.
+        /// An address of the family that the fixed part of the message names, as bytes: any
+        /// other length is refused.
         address: &'a [B], absent &[], len ANY_LEN, number false, shape Shape::Ip, found whole,
             read E payload Some(payload),
             put w n v w.put_bytes(n, v);
@@ -557,7 +555,7 @@ pub mod kind {
         }
     }
 
-    /// Nothing but its presence (`NLA_FLAG`); what is in it does not matter.
+    /// Only its presence (`NLA_FLAG`); its content does not matter.
     #[derive(Debug)]
     pub enum flag {}
 
@@ -618,7 +616,7 @@ pub mod kind {
         }
     }
 
-    /// Another set; it is read when it is asked for.
+    /// Another set; it is read on demand.
     #[derive(Debug)]
     pub struct nest<T>(PhantomData<T>);
 
@@ -656,8 +654,7 @@ pub mod kind {
         }
     }
 
-    /// Attributes with any numbers, each a set; they are read when they are
-    /// walked.
+    /// Attributes with any numbers, each a set; they are read as they are walked.
     #[derive(Debug)]
     pub struct array<T>(PhantomData<T>);
 
@@ -691,11 +688,11 @@ pub mod kind {
         }
     }
 
-    /// Numbers of one length, one after the other.
+    /// Numbers of one length, one after another.
     #[derive(Debug)]
     pub struct list<T>(PhantomData<T>);
 
-    /// A type of one's own, see [`Value`].
+    /// A type of your own, see [`Value`].
     #[derive(Debug)]
     pub struct value<T>(PhantomData<T>);
 
@@ -724,8 +721,8 @@ pub mod kind {
         }
     }
 
-    /// A number with a type of one's own, such as those that
-    /// [`flags!`](crate::flags) and [`numbered!`](crate::numbered) make.
+    /// A number with a type of your own, such as one made by [`flags!`](crate::flags) or
+    /// [`numbered!`](crate::numbered).
     #[derive(Debug)]
     pub struct Named<K, T>(PhantomData<(K, T)>);
 
@@ -773,18 +770,18 @@ pub mod kind {
     use core::fmt::Display;
 }
 
-/// What the macro calls; not for others.
+/// Called by the macro; not for others.
 #[doc(hidden)]
 pub mod inner {
     use super::*;
     pub use crate::netlink::{past, Forms, BARE};
     use crate::netlink::{Form, ATTRIBUTE_HEADER, FLAGS_MASK};
 
-    /// Whether the attributes that `sent` names are read as runs. A constant and no
-    /// `cfg`, which would be that of the crate that has the set.
+    /// Whether the attributes named by `sent` are read as runs. A constant and not a `cfg`,
+    /// which would be evaluated in the crate that declares the set.
     pub const FAST: bool = cfg!(feature = "fast");
 
-    /// The word in which a set keeps what is present.
+    /// The word in which a set records what is present.
     pub trait Presence {
         /// The word.
         type Bits;
@@ -802,9 +799,9 @@ pub mod inner {
         type Bits = u64;
     }
 
-    /// Words with a bit set.
+    /// Words with one bit set.
     pub trait Bit {
-        /// One in which it is.
+        /// The word with this bit set.
         fn bit(bit: u32) -> Self;
     }
 
@@ -842,14 +839,13 @@ pub mod inner {
         highest
     }
 
-    /// Whether the presence of these needs more than 32 bits.
+    /// Whether recording the presence of these needs more than 32 bits.
     pub const fn is_wide(numbers: &[u16]) -> bool {
         let highest = highest(numbers);
         highest >= 32 && (highest < 64 || numbers.len() > 32)
     }
 
-    /// The bit of an attribute: its number where these are small, otherwise its
-    /// place in the table.
+    /// The bit of an attribute: its number if all are small, otherwise its place in the table.
     #[allow(clippy::indexing_slicing)]
     pub const fn bit(forms: &Forms, number: u16) -> u32 {
         let mut at = 0;
@@ -895,7 +891,7 @@ pub mod inner {
         forms[row].1
     }
 
-    /// The length of an attribute, [`ANY_LEN`] where that varies.
+    /// The length of an attribute, [`ANY_LEN`] if that varies.
     pub const fn length(forms: &Forms, number: u16) -> usize {
         match find(forms, number).len() {
             0 => ANY_LEN,
@@ -913,7 +909,7 @@ pub mod inner {
         ATTRIBUTE_HEADER + align(find(forms, number).len())
     }
 
-    /// The length of all that have one, with header and padding.
+    /// The total length of all with a fixed length, with header and padding.
     #[allow(clippy::indexing_slicing)]
     pub const fn total(forms: &Forms) -> usize {
         let mut total = 0;
@@ -956,7 +952,7 @@ pub mod inner {
         word >> 30 & 1 != 0
     }
 
-    /// A number that is in network order where the machine is not.
+    /// A number in network order on a machine with another order.
     #[cold]
     #[inline(never)]
     pub fn reordered<K, E: Order, T>(payload: &[u8]) -> Option<T>
@@ -988,10 +984,10 @@ pub mod inner {
         error.in_set(names)
     }
 
-    /// Goes on with attributes of which the first is unusual: it has flags,
-    /// lacks its padding, is unknown, or is wrong. Each is written as it would
-    /// usually be and given to `take`, which returns what it did not take; so is then
-    /// what follows. `None` is one that is in none of `forms`.
+    /// Goes on with attributes of which the first is unusual: it has flags, lacks its
+    /// padding, is unknown, or is wrong. Each is rewritten in its usual form and passed to
+    /// `take`, which returns what it did not take; then so is the rest. `None` stands for
+    /// one that is not in `forms`.
     #[cold]
     #[inline(never)]
     pub fn take_odd<E: Order>(
@@ -1110,7 +1106,7 @@ mod tests {
     }
 
     attribute_set! {
-        /// What lends.
+        /// A set that borrows.
         pub struct Lent<'a> {
             /// .
             1 TEXT text / with_text: string,

@@ -1,46 +1,40 @@
 //! One table an attribute set: decoder, encoder, accessors, names and docs.
 //!
-//! Decoding compares length and type of an attribute as one word and reads
-//! through a chunk of constant size, which costs what a cast to a struct
-//! would. `sent` after the table names runs of attributes that the kernel
-//! sends together, in its order: a run of fixed length is taken whole, with one
-//! look at what is left; of another, each attribute is compared with the one that
-//! comes next, without a jump. Others are taken one by one, and all without the
-//! feature `fast`, which is less code. An attribute that is unusual (with flags
-//! in the type, of another length, a last one without its padding) takes the
-//! checked way through [`Attributes`](crate::netlink::Attributes), which makes
-//! the errors.
+//! Decoding compares length and type of an attribute as one word and reads through a chunk of
+//! constant size, which costs no more than a cast to a struct. `sent` after the table names
+//! runs of attributes that the kernel sends together, in its order: a run of fixed length is
+//! read whole, with a single length check; in any other run each attribute is compared with
+//! the one expected next, without a jump. Other attributes are read one by one, and without
+//! the feature `fast` all are, which is less code. An unusual attribute (with flags in the
+//! type, of another length, a last one without its padding) takes the checked path through
+//! [`Attributes`](crate::netlink::Attributes), which creates the errors.
 
 /// Declares a set of attributes.
 ///
-/// Each row is `NUMBER NAME field / with_field: kind`; from it come the
-/// constant `NAME`, the method `field` that returns what was received (absent
-/// is `None`), the method `with_field` that builds, and the name and type that
-/// [`Printer`](crate::print) shows. Besides these the set has
+/// Each row is `NUMBER NAME field / with_field: kind`; it generates the constant `NAME`, the
+/// method `field` that returns what was received (`None` if absent), the method `with_field`
+/// that builds, and the name and type that [`Printer`](crate::print) shows. The set also has
 /// `from_attributes`, `encode`, `name_of` and `unknown`.
 ///
 /// The kinds are `u8` `u16` `u32` `u64` `i8` `i16` `i32` `i64` in the machine's
 /// order, `be16` `be32` `be64` in network order, `uint` and `sint` of 4 or 8
-/// bytes, `ipv4` `ipv6` `ip` (either) `mac` `bitfield32`. Of these a set is a
-/// value of its own. A set with a lifetime lends from the message and keeps all
-/// that was sent; it can also have `string` `bytes` `flag` `attributes`,
-/// `address` (as long as the family in the message's fixed part says),
-/// `nest [Set]`, `array [Set]` (each attribute inside is one), `list [u32]`,
-/// and `value [Type]` for any type that implements
-/// [`Value`](crate::set::Value). A number becomes a type of one's own with
-/// `u32 as Type`, see [`flags!`](crate::flags) and
-/// [`numbered!`](crate::numbered).
+/// bytes, `ipv4` `ipv6` `ip` (either) `mac` `bitfield32`. A set of these is a value of its
+/// own. A set with a lifetime borrows from the message and keeps all that was sent; it can
+/// also have `string` `bytes` `flag` `attributes`, `address` (with the length for the family
+/// in the message's fixed part), `nest [Set]`, `array [Set]` (each attribute inside is one),
+/// `list [u32]`, and `value [Type]` for any type that implements
+/// [`Value`](crate::set::Value). A number becomes a type of your own with `u32 as Type`, see
+/// [`flags!`](crate::flags) and [`numbered!`](crate::numbered).
 ///
-/// A set has `Eq`, `Hash` and `Default`. One that is a value has an order with
-/// `#[derive(PartialOrd, Ord)]` before it, which it does not have by itself: a
-/// method named `min` or `max` could not be called then.
+/// A set has `Eq`, `Hash` and `Default`. A set that is a value can be ordered with
+/// `#[derive(PartialOrd, Ord)]` before it, which is not the default: then methods named
+/// `min` or `max` could not be called.
 ///
-/// `pad NUMBER` names the attribute that only fills space before 64-bit
-/// ones. `sent [NAME NAME] [NAME]` after the table names attributes that the
-/// sender puts one after the other, in its order: those are read faster, most so
-/// where a bracket has only such as have a fixed length (and with the feature
-/// `fast` alone). `also { NUMBER NAME Shape::Text, }` after that gives names to others,
-/// for printing alone.
+/// `pad NUMBER` names the attribute that only fills space before 64-bit ones.
+/// `sent [NAME NAME] [NAME]` after the table names attributes that the sender writes one
+/// after another, in its order: with the feature `fast` those are read faster, especially if
+/// all in a bracket have a fixed length. `also { NUMBER NAME Shape::Text, }` after that
+/// gives names to others, only for printing.
 ///
 /// ```
 /// use mptcp_codec::netlink::{Attributes, Header, Text, Writer};
@@ -103,10 +97,10 @@ macro_rules! attribute_set {
             owned [ $(#[$doc])* ] [$visible] $set
             // Of the struct, of its impl, and what it is then.
             [] [] []
-            // With what a kind is stored; what a function that reads takes.
+            // How a kind is stored; the parameters of a function that reads.
             ['static $crate::order::Native] [<'x, E: $crate::order::Order>] ['x] E
             [<'w, 'b, 'x, E: $crate::order::Order>] [<'x, E: $crate::order::Order>] [] []
-            // What else it keeps.
+            // Its other fields.
             {} {}
             { $($rows)* } [ $( $( [ $($sent)+ ] )+ )? ] { $( $( $also $also_name $shape, )+ )? }
         }
@@ -140,7 +134,7 @@ macro_rules! __kind {
     ($kind:ident [$of:ty]) => { $crate::set::kind::$kind<$of> };
 }
 
-/// What the method of a kind returns, spelt out for the documentation.
+/// What the method of a kind returns, written out for the documentation.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __found {
@@ -194,8 +188,8 @@ macro_rules! __given {
     ([$a:lifetime] $E:ident $number:ident) => { $number };
 }
 
-/// What a set keeps of a kind. Not the type that [`Kind`](crate::set::Kind)
-/// names: of that, the compiler does not know that a longer lifetime will do.
+/// What a set keeps of a kind. Not the type that [`Kind`](crate::set::Kind) names, as the
+/// compiler does not know that a longer lifetime will do for it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored {
@@ -206,7 +200,7 @@ macro_rules! __stored {
     ([$a:lifetime] $E:ident $($kind:tt)*) => { $crate::__given!([$a] $E $($kind)*) };
 }
 
-/// What differs between a set that is a value and one that lends.
+/// What differs between a set that is a value and one that borrows.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __of_mode {
@@ -222,8 +216,8 @@ macro_rules! __of_mode {
         $set.all = $attributes;
     };
 
-    // The length that the family of the message gives it, if it is whole words:
-    // what has another is taken later.
+    // The length for the family of the message, if that is whole words: other lengths are
+    // handled later.
     (lent len address $self:ident) => {
         Some(usize::from($self.address_len) & !3)
     };
@@ -231,7 +225,7 @@ macro_rules! __of_mode {
         None
     };
 
-    // An address has the length that the family of its message gives.
+    // An address has the length for the family of its message.
     (lent fits address $self:ident $len:expr) => {
         $self.address_len == 0 || $len == usize::from($self.address_len)
     };
@@ -240,7 +234,7 @@ macro_rules! __of_mode {
     };
 }
 
-/// The loop that takes one attribute after the other.
+/// The loop that takes one attribute after another.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each {
@@ -253,7 +247,7 @@ macro_rules! __each {
             while let Some((chunk, _)) = $rest.split_first_chunk::<8>() {
                 let word = $crate::set::inner::header::<$E>(chunk, 0);
                 let after;
-                // One with flags in its type is none of these.
+                // One with flags in its type matches none of these.
                 let bit = match word >> 16 {
                     $(
                         $number => {
@@ -292,8 +286,8 @@ macro_rules! __each {
                 $rest = after;
             }
         } else {
-            // Most come in the order of the table, so each is compared with the one that
-            // comes next, without a jump. One that is out of order takes another round.
+            // Most come in the order of the table, so each is compared with the one
+            // expected next, without a jump. One that is out of order takes another round.
             loop {
                 let before = $rest.len();
                 $(
@@ -325,7 +319,7 @@ macro_rules! __each {
             }
         }
     };
-    // What is not in the set is skipped where it is met: there can be many.
+    // Attributes that are not in the set are skipped right here: there can be many.
     (
         lent $self:ident $rest:ident $present:ident $unknown:ident [$a:lifetime] $E:ident
         { $( $number:literal $field:ident $kind:ident [$type:ty]; )* } { $($pad:literal)? }
@@ -356,11 +350,11 @@ macro_rules! __each {
     };
 }
 
-/// What is to be done with an attribute that the loop did not take.
+/// Handles an attribute that the loop did not take.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __unusual {
-    // It is written as it would usually be, and read again.
+    // It is rewritten in its usual form and read again.
     (owned $self:ident $attributes:ident $E:ident) => {
         $crate::set::inner::take_odd(
             $attributes,
@@ -375,7 +369,7 @@ macro_rules! __unusual {
             },
         )
     };
-    // The loop takes all that is right.
+    // The loop takes everything that is valid.
     (lent $self:ident $attributes:ident $E:ident) => {
         Err($crate::set::inner::fault(
             $attributes,
@@ -385,7 +379,7 @@ macro_rules! __unusual {
     };
 }
 
-/// What only one that lends has.
+/// What only a set that borrows has.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __lent_only {
@@ -495,8 +489,8 @@ macro_rules! __attribute_set {
                 $( ($pad, $crate::set::inner::PADDING), )?
             ];
 
-            /// Bytes that [`encode`](Self::encode) writes at most, but for what
-            /// has no fixed length.
+            /// The most bytes that [`encode`](Self::encode) writes, not counting what has
+            /// no fixed length.
             pub const MAX_LEN: usize = $crate::set::inner::total(Self::FORMS);
 
             $(
@@ -535,9 +529,8 @@ macro_rules! __attribute_set {
                 self
             }
 
-            /// The same without some attributes, a bit `1 << number` for each;
-            /// of unknown ones none is counted. What two sets have beside these
-            /// can be compared so.
+            /// The same without some attributes, a bit `1 << number` for each, and with no
+            /// unknown ones counted: for comparing the rest of two sets.
             #[must_use]
             pub fn without_all(mut self, numbers: u32) -> Self {
                 self.unknown = 0;
@@ -567,7 +560,7 @@ macro_rules! __attribute_set {
                 self.present == 0
             }
 
-            /// How many attributes were met that are not in this set.
+            /// How many attributes were found that are not in this set.
             pub const fn unknown(&self) -> u16 {
                 self.unknown
             }
@@ -578,8 +571,8 @@ macro_rules! __attribute_set {
 
             $crate::__lent_only! { $mode [$a] $E }
 
-            /// Reads a set. An attribute that is present twice counts as its
-            /// last, as in the kernel.
+            /// Reads a set. If an attribute is present twice, the last one counts, as in
+            /// the kernel.
             #[inline]
             pub fn from_attributes $($generic)* (
                 attributes: $crate::netlink::Attributes<$a, $E>,
@@ -608,11 +601,11 @@ macro_rules! __attribute_set {
                 self.take_unusual(attributes.continued_at(rest))
             }
 
-            /// Takes attributes as long as they are usual, first the runs that
-            /// come next; what is left.
+            /// Takes attributes as long as they are usual, first the expected runs; returns
+            /// what is left.
             ///
-            /// Not inlined: that many fields are read faster where they stand
-            /// than in competition with the registers of the caller.
+            /// Not inlined: this many fields are read faster in a function of their own
+            /// than in competition for the registers of the caller.
             #[inline(never)]
             #[allow(clippy::almost_swapped)]
             fn take_usual $($generic)* (
@@ -707,7 +700,8 @@ macro_rules! __attribute_set {
                 }
             }
 
-            /// The length that the message gives the attribute `number`, if it does.
+            /// The length of the attribute `number` according to the message, if it
+            /// determines that.
             #[inline(always)]
             #[allow(dead_code, unused_variables)]
             fn len_given(&self, number: u16) -> core::option::Option<usize> {
@@ -717,8 +711,8 @@ macro_rules! __attribute_set {
                 }
             }
 
-            /// Reads the value of the attribute `number`, of whatever length; whether
-            /// it is a usual one.
+            /// Reads the value of the attribute `number`, of any length; returns whether it
+            /// is a usual one.
             #[inline(always)]
             #[allow(dead_code, unused_variables)]
             fn keep_any $($generic)* (
@@ -743,7 +737,7 @@ macro_rules! __attribute_set {
                 true
             }
 
-            /// Takes one attribute after the other as long as they are usual.
+            /// Takes one attribute after another as long as they are usual.
             #[inline(never)]
             #[allow(unused_variables, unused_mut)]
             fn take_each $($generic)* (

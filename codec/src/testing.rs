@@ -7,7 +7,7 @@ pub use std::vec::Vec;
 use crate::netlink::{Message, Messages};
 use crate::order::Order;
 
-/// Bytes written as hexadecimal digits; what is no digit is left out.
+/// Bytes written as hexadecimal digits; anything else is skipped.
 pub fn bytes(hexadecimal: &str) -> Vec<u8> {
     let digits: Vec<u8> = hexadecimal
         .chars()

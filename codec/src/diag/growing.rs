@@ -2,13 +2,13 @@
 
 use crate::order::Order;
 
-/// Where a number is in a structure that grows.
+/// The place of a number in a structure that grows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field {
     // Small, since there are tables of these: the offset and, in the upper four
     // bits, the length as a power of two.
     place: u16,
-    // Where the kernel has the field, the structure is at least this long.
+    // If the kernel has the field, the structure is at least this long.
     least: u16,
 }
 
@@ -16,7 +16,7 @@ pub struct Field {
 const OFFSET: u16 = 0xfff;
 
 impl Field {
-    /// A field; the structure of a kernel that does not have it ends at `padded`.
+    /// A field; on kernels without it the structure ends at `padded`.
     pub(super) const fn new(offset: usize, len: usize, padded: usize) -> Self {
         let end = offset + len;
         assert!(end <= OFFSET as usize && padded < OFFSET as usize && len.is_power_of_two());
@@ -86,11 +86,10 @@ impl<E: Order> Iterator for Fields<'_, E> {
     }
 }
 
-/// A kernel structure that grew over the years, read by the length that was
-/// received: a field that this kernel did not send is `None`. Each row is
-/// `OFFSET field: kind`, with `beyond LEN` where a kernel that does not have
-/// the field sends padding in its place: its structure ends at `LEN`. The view
-/// lends the bytes; nothing is read before it is asked for.
+/// A kernel structure that grew over the years, read by its received length: a field that this
+/// kernel did not send is `None`. Each row is `OFFSET field: kind`, with `beyond LEN` if
+/// kernels without the field send padding in its place: their structure ends at `LEN`. The
+/// view borrows the bytes; nothing is read before it is asked for.
 macro_rules! growing_struct {
     (
         $(#[$doc:meta])*
@@ -143,7 +142,7 @@ macro_rules! growing_struct {
                 Self { bytes, order: core::marker::PhantomData }
             }
 
-            /// All that was received, also what this crate does not know.
+            /// All that was received, including what this crate does not know.
             #[inline]
             pub const fn as_bytes(&self) -> &'a [u8] {
                 self.bytes

@@ -3,11 +3,10 @@
 growing_struct! {
     /// `struct mptcp_info` (`linux/mptcp.h`): a connection.
     ///
-    /// It grew with the kernel; the version that brought a field stands
-    /// beside it. Fields that took the place of padding cannot be told from
-    /// it: `csum_enabled` before 5.14 and `endp_laminar_max` and
-    /// `endp_fullmesh_max` before 6.18 read as 0. Counters are of the whole
-    /// connection and never go back.
+    /// It grew with the kernel; each field names the version that brought it. Fields that
+    /// took the place of padding cannot be distinguished from it: `csum_enabled` before
+    /// 5.14 and `endp_laminar_max` and `endp_fullmesh_max` before 6.18 read as 0. Counters
+    /// are those of the whole connection and never decrease.
     pub struct MptcpInfo, MptcpFields {
         /// Subflows beyond the first (5.9).
         0 subflows: u8,
@@ -23,13 +22,13 @@ growing_struct! {
         5 add_addr_accepted_max: u8,
         /// Bits, see [`MptcpInfo::is_fallback`] (5.9).
         8 flags: u32,
-        /// The token: names the connection on this machine (5.9).
+        /// The token: identifies the connection on this machine (5.9).
         12 token: u32,
         /// Next sequence number to be written (5.9).
         16 write_seq: u64,
         /// First sequence number that the peer has not acknowledged (5.9).
         24 snd_una: u64,
-        /// Next sequence number that is awaited (5.9).
+        /// Next expected sequence number (5.9).
         32 rcv_nxt: u64,
         /// Local addresses in use (5.12).
         40 local_addr_used: u8,
@@ -47,7 +46,7 @@ growing_struct! {
         64 bytes_received: u64,
         /// Bytes that the peer acknowledged (6.5).
         72 bytes_acked: u64,
-        /// All subflows, the first one too while it lives (6.8).
+        /// All subflows, including the first one as long as it exists (6.8).
         80 subflows_total: u8,
         /// Endpoints with the flag laminar (6.18).
         81 endp_laminar_max: u8 beyond 88,
@@ -77,19 +76,19 @@ impl<E: crate::order::Order> MptcpInfo<'_, E> {
 growing_struct! {
     /// `struct tcp_info` (`linux/tcp.h`): a subflow, or any TCP socket.
     ///
-    /// The fields from `pacing_rate` on came one after the other from kernel
-    /// 3.15. What newer kernels add after them is in [`TcpInfo::as_bytes`].
+    /// The fields from `pacing_rate` on were added one after another since kernel 3.15.
+    /// What newer kernels add after them is in [`TcpInfo::as_bytes`].
     pub struct TcpInfo, TcpFields {
         /// A [`State`](super::State)'s number.
         0 state: u8,
         /// State of the congestion control: 0 open, 1 disorder, 2 reduced,
         /// 3 recovery, 4 loss.
         1 ca_state: u8,
-        /// Time-outs in a row of the segment that is sent again now.
+        /// Consecutive timeouts of the segment that is being retransmitted.
         2 retransmits: u8,
-        /// Probes of a closed window or a silent peer without an answer.
+        /// Unanswered probes of a closed window or a silent peer.
         3 probes: u8,
-        /// How often the time-out was doubled.
+        /// How often the timeout was doubled.
         4 backoff: u8,
         /// Options in use: 1 timestamps, 2 SACK, 4 window scale, 8 ECN,
         /// 16 ECN seen, 32 data in the SYN.
@@ -97,9 +96,9 @@ growing_struct! {
         /// Window scales: the peer's and ours, four bits each; which half is
         /// which follows the machine's bit order.
         6 wscale: u8,
-        /// Time-out for retransmission, microseconds.
+        /// Retransmission timeout, microseconds.
         8 rto: u32,
-        /// Time-out for a delayed acknowledgement, microseconds.
+        /// Timeout for a delayed acknowledgement, microseconds.
         12 ato: u32,
         /// Segment size for sending, bytes.
         16 snd_mss: u32,
@@ -111,9 +110,9 @@ growing_struct! {
         /// Segments selectively acknowledged; of a listener, how many
         /// connections may wait.
         28 sacked: u32,
-        /// Segments held for lost.
+        /// Segments considered lost.
         32 lost: u32,
-        /// Segments sent again that are not acknowledged yet.
+        /// Retransmitted segments that are not acknowledged yet.
         36 retrans: u32,
         /// Milliseconds since data was last sent.
         44 last_data_sent: u32,
@@ -139,11 +138,11 @@ growing_struct! {
         88 reordering: u32,
         /// Round-trip time as the receiver sees it, microseconds.
         92 rcv_rtt: u32,
-        /// Space that the receive buffer aims at, bytes.
+        /// Target size of the receive buffer, bytes.
         96 rcv_space: u32,
-        /// Segments sent again over the whole life.
+        /// Segments retransmitted over the whole lifetime.
         100 total_retrans: u32,
-        /// Pacing rate, bytes a second; all ones where there is none.
+        /// Pacing rate, bytes a second; all ones if there is none.
         104 pacing_rate: u64,
         /// Limit of the pacing rate, bytes a second; all ones is none.
         112 max_pacing_rate: u64,
@@ -157,27 +156,27 @@ growing_struct! {
         140 segs_in: u32,
         /// Bytes written that were not sent yet.
         144 notsent_bytes: u32,
-        /// Smallest round-trip time seen lately, microseconds.
+        /// Smallest recent round-trip time, microseconds.
         148 min_rtt: u32,
         /// Segments with data received.
         152 data_segs_in: u32,
         /// Segments with data sent.
         156 data_segs_out: u32,
-        /// Rate of delivery lately, bytes a second.
+        /// Recent delivery rate, bytes a second.
         160 delivery_rate: u64,
         /// Time spent sending, microseconds.
         168 busy_time: u64,
-        /// Of it, held back by the peer's window, microseconds.
+        /// Part of it limited by the peer's window, microseconds.
         176 rwnd_limited: u64,
-        /// Of it, held back by the send buffer, microseconds.
+        /// Part of it limited by the send buffer, microseconds.
         184 sndbuf_limited: u64,
         /// Segments delivered.
         192 delivered: u32,
         /// Of them, with a congestion mark.
         196 delivered_ce: u32,
-        /// Bytes sent, those sent again too (4.19).
+        /// Bytes sent, including retransmissions (4.19).
         200 bytes_sent: u64,
-        /// Bytes sent again (4.19).
+        /// Bytes retransmitted (4.19).
         208 bytes_retrans: u64,
         /// Duplicates that the peer reported (4.19).
         216 dsack_dups: u32,
@@ -191,13 +190,13 @@ growing_struct! {
         232 rcv_wnd: u32,
         /// Times that another path was tried by a new flow hash (6.2).
         236 rehash: u32,
-        /// Retransmission time-outs (6.7).
+        /// Retransmission timeouts (6.7).
         240 total_rto: u16,
         /// Recoveries from them (6.7).
         242 total_rto_recoveries: u16,
         /// Time spent in them, milliseconds (6.7).
         244 total_rto_time: u32,
-        /// Segments received with a congestion mark (6.18, as all that follow).
+        /// Segments received with a congestion mark (6.18, like all that follow).
         248 received_ce: u32,
         /// Bytes delivered that were marked ECT(1), as the peer counts them.
         252 delivered_e1_bytes: u32,
@@ -215,8 +214,7 @@ growing_struct! {
 }
 
 impl TcpInfo<'_> {
-    /// How long the structure is that has all fields known here, and nothing
-    /// else.
+    /// The length of a structure with exactly the fields known here.
     pub const LEN: usize = 276;
 }
 
@@ -256,7 +254,7 @@ mod tests {
             (info.token(), info.csum_enabled()),
             (Some(0x92ac_10b0), Some(0))
         );
-        // Padding is no counter.
+        // Padding is not a counter.
         assert_eq!((info.retransmits(), info.bytes_sent()), (None, None));
     }
 

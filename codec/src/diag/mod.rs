@@ -33,11 +33,9 @@
 //! #     if cfg!(target_endian = "big") { done[..8].copy_from_slice(&[0, 0, 0, 20, 0, 3, 0, 0]) }
 //! #     done
 //! # };
-//! let mut buffer = [0; 256];
-//! let query = diag::Query::new(diag::Protocol::Mptcp, AF_INET).with_extensions(diag::extension::INFO);
-//! let request = query.dump(&mut buffer, 0)?;
-//! let mut exchange = Exchange::new(request)?;
-//! while !exchange.is_over() {
+//! let mut buffer = [0; 256]; let query = diag::Query::new(diag::Protocol::Mptcp,
+//! AF_INET).with_extensions(diag::extension::INFO); let request = query.dump(&mut buffer,
+//! 0)?; let mut exchange = Exchange::new(request)?; while !exchange.is_over() {
 //!     let datagram = receive(request); // socket(AF_NETLINK, SOCK_RAW, diag::NETLINK_SOCK_DIAG)
 //!     for reply in exchange.feed(&datagram) {
 //!         if let Reply::Item(message) = reply? {
@@ -72,8 +70,8 @@ pub const NETLINK_SOCK_DIAG: i32 = 4;
 #[doc(alias = "SOCK_DIAG_BY_FAMILY")]
 pub const BY_FAMILY: u16 = 20;
 
-/// What an answer is to contain beyond the fixed part: bits for
-/// [`Query::with_extensions`], `1 << (INET_DIAG_* - 1)`.
+/// What an answer is to contain besides the fixed part: bits for [`Query::with_extensions`],
+/// `1 << (INET_DIAG_* - 1)`.
 pub mod extension {
     /// Memory in use, in four numbers (`INET_DIAG_MEMINFO`).
     pub const MEMINFO: u8 = 1 << 0;
@@ -127,7 +125,7 @@ pub mod attribute {
     /// u8: the protocol of a raw socket.
     #[doc(alias = "INET_DIAG_PROTOCOL")]
     pub const PROTOCOL: u16 = 10;
-    /// u8: a socket of IPv6 that takes no IPv4.
+    /// u8: an IPv6 socket that does not accept IPv4.
     #[doc(alias = "INET_DIAG_SKV6ONLY")]
     pub const SKV6ONLY: u16 = 11;
     /// Local addresses of SCTP, each a `struct sockaddr_storage`.

@@ -57,7 +57,7 @@ flags! {
         /// [`State::TimeWait`].
         #[doc(alias = "TCPF_TIME_WAIT")]
         0x40 TIME_WAIT "TIME_WAIT",
-        /// [`State::Close`]: connected no more, or not yet.
+        /// [`State::Close`]: no longer connected, or not yet.
         #[doc(alias = "TCPF_CLOSE")]
         0x80 CLOSED "CLOSE",
         /// [`State::CloseWait`].
@@ -82,13 +82,13 @@ flags! {
 }
 
 impl States {
-    /// All, also those newer than this crate.
+    /// All, including those newer than this crate.
     pub const ALL: Self = Self(u32::MAX);
-    /// All but TIME_WAIT, of which nothing but the addresses is left, and
-    /// sockets that are not connected.
+    /// All except TIME_WAIT, of which only the addresses are left, and sockets that are not
+    /// connected.
     pub const CONNECTED: Self = Self(0x0b3e);
 
-    /// Just this state.
+    /// Only this state.
     pub const fn only(state: State) -> Self {
         match 1u32.checked_shl(state.number() as u32) {
             Some(bit) => Self(bit),
@@ -115,9 +115,10 @@ pub struct Query {
 }
 
 impl Query {
-    /// All sockets of `protocol` and `family` (`AF_INET` or `AF_INET6`): a
-    /// dump covers just one family; one above 255 cannot be asked for
-    /// ([`ErrorKind::BadValue`](crate::ErrorKind::BadValue)). An IPv6 connection can have IPv4 subflows.
+    /// All sockets of `protocol` and `family` (`AF_INET` or `AF_INET6`): a dump covers just
+    /// one family; one above 255 cannot be asked for
+    /// ([`ErrorKind::BadValue`](crate::ErrorKind::BadValue)). An IPv6 connection can have
+    /// IPv4 subflows.
     pub const fn new(protocol: Protocol, family: u16) -> Self {
         Self {
             protocol,
@@ -135,7 +136,7 @@ impl Query {
         self
     }
 
-    /// What is to come beside the fixed part: bits of
+    /// What the answer is to contain besides the fixed part: bits of
     /// [`extension`](super::extension).
     #[must_use]
     pub const fn with_extensions(mut self, extensions: u8) -> Self {
@@ -143,7 +144,7 @@ impl Query {
         self
     }
 
-    /// Only sockets that the filter lets through, which the kernel applies.
+    /// Only sockets that match the filter, which the kernel applies.
     #[must_use]
     pub const fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
@@ -156,9 +157,9 @@ impl Query {
         self.request(buffer, seq, None)
     }
 
-    /// Asks for the MPTCP connection with this token, whatever the states and
-    /// the filter; `ENOENT` where there is none. Neither does the family
-    /// matter, but it must be one of the Internet.
+    /// Asks for the MPTCP connection with this token, whatever the states and the filter;
+    /// `ENOENT` if there is none. The family does not matter either, but must be one of the
+    /// Internet.
     #[inline]
     pub fn by_token<'b>(
         &self,
@@ -169,7 +170,7 @@ impl Query {
         self.request(buffer, seq, Some(token))
     }
 
-    /// The connection with this token, or a dump where none is given.
+    /// The connection with this token, or a dump if none is given.
     #[inline]
     pub fn request<'b>(
         &self,
@@ -208,8 +209,8 @@ impl Query {
     }
 }
 
-/// Which sockets of a dump, as the kernel itself can distinguish them: all that
-/// is set must hold.
+/// Which sockets to dump, as far as the kernel itself can filter them: all conditions must
+/// hold.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Filter {
     source: Host,
@@ -240,9 +241,8 @@ impl Host {
     }
 }
 
-// `struct inet_diag_bc_op` is four bytes: a code, how far to go on when its
-// condition holds, and how far when not. Going just past the end is success,
-// going four bytes further is not.
+// `struct inet_diag_bc_op` is four bytes: a code, how far to jump if its condition holds,
+// and how far if not. Jumping just past the end is success, four bytes further is failure.
 const OP_SOURCE: u8 = 7;
 const OP_DESTINATION: u8 = 8;
 const OP_DEVICE: u8 = 9;
@@ -253,15 +253,15 @@ const HOST_LEN: usize = 8;
 const PROGRAM_MAX: usize = 2 * (OP_LEN + HOST_LEN + 16) + OP_LEN + 4;
 
 impl Filter {
-    /// Lets everything through.
+    /// Matches everything.
     pub const ANY: Self = Self {
         source: Host::ANY,
         destination: Host::ANY,
         interface: None,
     };
 
-    /// The ends are these, local and remote: the address where one is given,
-    /// the port where it is not 0. `None` if nothing is given.
+    /// Sockets with these ends, local and remote: the address if given, the port if not 0.
+    /// `None` if nothing is given.
     #[inline(never)]
     pub fn of(ends: &[(Option<IpAddr>, u16); 2]) -> Option<Self> {
         let mut filter = Self::ANY;
@@ -310,22 +310,21 @@ impl Filter {
         self
     }
 
-    /// The socket is bound to the interface with this index; 0 is bound to
-    /// none.
+    /// The socket is bound to the interface with this index; 0 means to none.
     #[must_use]
     pub const fn with_interface(mut self, index: u32) -> Self {
         self.interface = Some(index);
         self
     }
 
-    /// Puts the program that tells the kernel, if there is anything to tell.
+    /// Writes the filter program, if there are any conditions.
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
         let mut program = Program {
             bytes: [0; PROGRAM_MAX],
             start: PROGRAM_MAX,
         };
-        // From the end, since each condition holds how far that is.
+        // From the end, since each condition says how far away that is.
         if let Some(index) = self.interface {
             program.condition(OP_DEVICE, &Native::put_u32(index));
         }
@@ -337,7 +336,7 @@ impl Filter {
     }
 }
 
-/// Filter code under construction: it grows at its front.
+/// Filter code under construction, which grows at its front.
 struct Program {
     bytes: [u8; PROGRAM_MAX],
     start: usize,

@@ -11,7 +11,7 @@ use crate::order::{Native, Order};
 /// Length of `struct inet_diag_msg`.
 const FIXED: usize = 72;
 
-/// A socket: `struct inet_diag_msg` and what it comes with.
+/// A socket: `struct inet_diag_msg` and its attributes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias("inet_diag_msg", "SOCK_DIAG_BY_FAMILY"))]
@@ -27,22 +27,22 @@ pub struct Socket<'a, E: Order = Native> {
     pub retransmits: u8,
     /// Local port.
     pub source_port: u16,
-    /// Remote port; 0 of a listener.
+    /// Remote port; 0 for a listener.
     pub destination_port: u16,
-    /// Local address; `None` where the family is not one of the Internet.
+    /// Local address; `None` if the family is not one of the Internet.
     pub source: Option<IpAddr>,
     /// Remote address.
     pub destination: Option<IpAddr>,
     /// Index of the interface that the socket is bound to, 0 for none.
     pub interface: u32,
-    /// The cookie: names the socket on this machine (`idiag_cookie`, its
-    /// first word in the lower half).
+    /// The cookie: identifies the socket on this machine (`idiag_cookie`, its first word in
+    /// the lower half).
     pub cookie: u64,
     /// When the timer expires, milliseconds.
     pub expires: u32,
-    /// Bytes to be read; of a listener, connections to be accepted.
+    /// Bytes to be read; for a listener, connections to be accepted.
     pub receive_queue: u32,
-    /// Bytes not acknowledged; of a listener, how many may wait.
+    /// Bytes not acknowledged; for a listener, how many connections may wait.
     pub send_queue: u32,
     /// Owner.
     pub uid: u32,
@@ -125,13 +125,13 @@ fn parts<'a, E: Order>(
 }
 
 impl<'a, E: Order> SocketAttributes<'a, E> {
-    /// What is known of the connection, where MPTCP was asked for.
+    /// What is known of the connection, if MPTCP was asked for.
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
         self.info().map(MptcpInfo::with_order)
     }
 
-    /// What is known of the subflow, where TCP was asked for.
+    /// What is known of the subflow, if TCP was asked for.
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
         self.info().map(TcpInfo::with_order)
@@ -143,23 +143,23 @@ impl<'a, E: Order> SocketAttributes<'a, E> {
         upper_name(self.all.inside(self.upper))
     }
 
-    /// What MPTCP keeps of this subflow; `None` for a socket that is none,
-    /// and where the kernel does not show it to this reader.
+    /// What MPTCP keeps of this subflow; `None` for a socket that is not a subflow, and if
+    /// the kernel does not show it to this reader.
     #[inline]
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
         let mut info = SubflowInfo::EMPTY;
         Ok(self.read_subflow(&mut info)?.then_some(info))
     }
 
-    /// As [`subflow`](Self::subflow), but what is there is added to `info`,
-    /// which need not be moved then; returns whether there is anything.
+    /// Like [`subflow`](Self::subflow), but adds to `info`, which saves moving it; returns
+    /// whether there is anything.
     #[inline]
     pub fn read_subflow(&self, info: &mut SubflowInfo) -> Result<bool, Error> {
         read_subflow(self.all.inside(self.upper), info)
     }
 }
 
-/// The mark among attributes where one has flags or a wrong size.
+/// The mark among attributes, one of which has flags or a wrong size.
 #[cold]
 #[inline(never)]
 fn odd_mark<E: Order>(attributes: Attributes<E>) -> Result<Option<u32>, Error> {
@@ -244,19 +244,19 @@ impl<'a, E: Order> Socket<'a, E> {
         Ok(socket)
     }
 
-    /// What is known of the connection, where MPTCP was asked for.
+    /// What is known of the connection, if MPTCP was asked for.
     #[inline]
     pub fn mptcp_info(&self) -> Option<MptcpInfo<'a, E>> {
         self.fields.mptcp_info()
     }
 
-    /// What is known of the subflow, where TCP was asked for.
+    /// What is known of the subflow, if TCP was asked for.
     #[inline]
     pub fn tcp_info(&self) -> Option<TcpInfo<'a, E>> {
         self.fields.tcp_info()
     }
 
-    /// Its memory, where it was asked for.
+    /// Its memory, if it was asked for.
     #[inline]
     pub fn memory(&self) -> Option<SocketMemory<'a, E>> {
         self.fields.memory().map(SocketMemory::with_order)
@@ -268,8 +268,8 @@ impl<'a, E: Order> Socket<'a, E> {
         self.fields.upper_name()
     }
 
-    /// What MPTCP keeps of this subflow; `None` for a socket that is none,
-    /// and where the kernel does not show it to this reader.
+    /// What MPTCP keeps of this subflow; `None` for a socket that is not a subflow, and if
+    /// the kernel does not show it to this reader.
     #[inline]
     pub fn subflow(&self) -> Result<Option<SubflowInfo>, Error> {
         self.fields.subflow()
@@ -279,8 +279,8 @@ impl<'a, E: Order> Socket<'a, E> {
 /// An end of a socket.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct End {
-    /// The address as one number: IPv4 as it is mapped into IPv6, 0 where the
-    /// family is not one of the Internet.
+    /// The address as one number: IPv4 is mapped into IPv6; 0 if the family is not one of the
+    /// Internet.
     pub number: u128,
     /// The port.
     pub port: u16,
@@ -296,8 +296,7 @@ impl End {
         family: AF_UNSPEC,
     };
 
-    /// The address as it is written; `None` where the family is not one of the
-    /// Internet.
+    /// The address; `None` if the family is not one of the Internet.
     pub const fn address(&self) -> Option<IpAddr> {
         let address = Ipv6Addr::from_bits(self.number);
         match self.family {
@@ -308,8 +307,8 @@ impl End {
     }
 }
 
-/// A [`Socket`] that is read where it lies: nothing is moved or checked before it
-/// is asked for. For those who see many and want little of each.
+/// A [`Socket`] that is read in place: nothing is moved or checked before it is asked for. For
+/// reading many sockets and little of each.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketView<'a, E: Order = Native> {
     fixed: &'a [u8; FIXED],
@@ -322,15 +321,15 @@ pub struct SocketView<'a, E: Order = Native> {
 
 impl<'a, E: Order> SocketView<'a, E> {
     /// Reads one message of the answer to a [`Query`](super::Query);
-    /// [`ErrorKind::WrongType`] if it is none. What is wrong within an attribute is
-    /// found when that is asked for.
+    /// [`ErrorKind::WrongType`] if it is none. Errors within an attribute are found when
+    /// that is asked for.
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let (fixed, attributes) = parts(message)?;
         let (mut info, mut congestion, mut upper) = (None, None, &[][..]);
         let (mut mark, mut odd) = (None, false);
         let mut left = attributes;
-        // What comes first of nearly all sockets, in the kernel's order.
+        // What comes first for nearly all sockets, in the kernel's order.
         let _ = left.take_this::<1>(attribute::SHUTDOWN);
         if let Some(number) = left.take_this(attribute::MARK) {
             mark = Some(E::u32(*number));
@@ -476,7 +475,7 @@ impl<'a, E: Order> SocketView<'a, E> {
         self.info.map(TcpInfo::with_order)
     }
 
-    /// An [attribute](super::attribute) that is one byte, as `SKV6ONLY` of a listener.
+    /// An [attribute](super::attribute) of one byte, such as `SKV6ONLY` of a listener.
     pub fn byte(&self, number: u16) -> Result<Option<u8>, Error> {
         match self.attributes.find_last(number)? {
             Some(byte) => byte.u8().map(Some),
@@ -497,8 +496,8 @@ impl<'a, E: Order> SocketView<'a, E> {
 }
 
 growing_struct! {
-    /// Memory of a socket in bytes (`SK_MEMINFO_*` in `linux/sock_diag.h`);
-    /// also what `getsockopt(SO_MEMINFO)` gives.
+    /// Memory of a socket in bytes (`SK_MEMINFO_*` in `linux/sock_diag.h`); also returned by
+    /// `getsockopt(SO_MEMINFO)`.
     pub struct SocketMemory, MemoryFields {
         /// In the receive queue.
         0 rmem_alloc: u32,
@@ -508,7 +507,7 @@ growing_struct! {
         8 wmem_alloc: u32,
         /// Limit of the send queue.
         12 sndbuf: u32,
-        /// Set apart for what is to come.
+        /// Reserved in advance.
         16 fwd_alloc: u32,
         /// Queued and not sent.
         20 wmem_queued: u32,
@@ -552,7 +551,7 @@ numbered! {
         /// Closed by both; the peer has not acknowledged that.
         #[doc(alias = "TCP_LAST_ACK")]
         9 LastAck "LAST_ACK",
-        /// Takes connections.
+        /// Accepts connections.
         #[doc(alias = "TCP_LISTEN")]
         10 Listen "LISTEN",
         /// Closed by both at the same time.
@@ -561,7 +560,7 @@ numbered! {
         /// A SYN was received; no socket of its own yet.
         #[doc(alias = "TCP_NEW_SYN_RECV")]
         12 NewSynRecv "NEW_SYN_RECV",
-        /// Has a port and nothing else (kernel 6.7).
+        /// Only bound to a port (kernel 6.7).
         #[doc(alias = "TCP_BOUND_INACTIVE")]
         13 BoundInactive "BOUND_INACTIVE",
     }

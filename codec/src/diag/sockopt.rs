@@ -1,5 +1,4 @@
-//! What `getsockopt(SOL_MPTCP)` gives for a socket of one's own
-//! (`linux/mptcp.h`).
+//! What `getsockopt(SOL_MPTCP)` returns for one of your own sockets (`linux/mptcp.h`).
 //!
 //! ```text
 //! MPTCP_TCPINFO (2), MPTCP_SUBFLOW_ADDRS (3):  MPTCP_FULL_INFO (4):
@@ -76,11 +75,10 @@ pub fn full_header(count: u32, subflows: (u32, u64), tcp_infos: (u32, u64)) -> [
 #[non_exhaustive]
 #[doc(alias = "mptcp_subflow_data")]
 pub struct Subflows<'a, E: Order = Native> {
-    /// How many subflows the connection has: more than there are elements
-    /// where the space did not suffice.
+    /// How many subflows the connection has: more than there are elements if the space was not
+    /// enough.
     pub total: u32,
-    /// How large an element is to the kernel. What it has beyond the element
-    /// here was cut off.
+    /// The kernel's size of an element. What exceeds the elements here was cut off.
     pub size_kernel: u32,
     element: usize,
     elements: &'a [u8],
@@ -88,9 +86,8 @@ pub struct Subflows<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Subflows<'a, E> {
-    /// Reads what the kernel wrote, without the space it left. Refused: a
-    /// header that does not fit, elements without size, and a last one that is
-    /// cut.
+    /// Reads what the kernel wrote, without unused space. Refuses a header that does not
+    /// fit, elements of size 0, and a last one that is cut off.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
         let Some((head, _)) = bytes.split_first_chunk::<HEADER_LEN>() else {
             return Err(Error::new(ErrorKind::Truncated, 0));
@@ -115,8 +112,8 @@ impl<'a, E: Order> Subflows<'a, E> {
         })
     }
 
-    /// The elements as bytes, each as large as the caller asked for or as the
-    /// kernel's are, whichever is less.
+    /// The elements as bytes, each of the size that the caller asked for or of the kernel's
+    /// size, whichever is less.
     pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
         let filled = self.element.min(self.size_kernel as usize);
         self.elements
@@ -147,8 +144,7 @@ impl<'a, E: Order> Subflows<'a, E> {
 #[non_exhaustive]
 #[doc(alias = "mptcp_subflow_addrs")]
 pub struct SubflowAddresses {
-    /// Address and port here; `None` where the family is not one of the
-    /// Internet.
+    /// Local address and port; `None` if the family is not one of the Internet.
     pub local: Option<(IpAddr, u16)>,
     /// Address and port of the peer.
     pub remote: Option<(IpAddr, u16)>,
@@ -173,16 +169,15 @@ impl SubflowAddresses {
 #[non_exhaustive]
 #[doc(alias = "mptcp_subflow_info")]
 pub struct FullSubflow {
-    /// Number of the subflow within its connection, from 1.
+    /// Number of the subflow within its connection, starting at 1.
     pub id: u32,
     /// Its two ends.
     pub addresses: SubflowAddresses,
 }
 
 impl FullSubflow {
-    /// Reads an element: the id, and the addresses at its end, which 64-bit
-    /// machines align to 8 bytes. One of neither length is
-    /// [`ErrorKind::BadSize`].
+    /// Reads an element: the id, and the addresses at its end, which 64-bit machines align to 8
+    /// bytes. Any other length is [`ErrorKind::BadSize`].
     pub fn decode<E: Order>(bytes: &[u8]) -> Result<Self, Error> {
         let addresses = bytes
             .len()

@@ -20,7 +20,7 @@ attribute_set! {
         1 TOKEN_REM token_rem / with_token_rem: u32,
         /// Token of the connection that it belongs to.
         2 TOKEN_LOC token_loc / with_token_loc: u32,
-        /// What it is and can do.
+        /// Its state and properties.
         8 FLAGS flags / with_flags: u32 as SubflowFlags,
         /// Id of the remote address.
         9 ID_REM id_rem / with_id_rem: u8,
@@ -74,7 +74,7 @@ subflow_flags! {
     /// MP_JOIN was sent.
     #[doc(alias = "MPTCP_SUBFLOW_FLAG_JOIN_LOC")]
     0x8 JOIN_LOC "join_loc" 'j',
-    /// The peer wants it for a backup.
+    /// The peer wants it as a backup.
     #[doc(alias = "MPTCP_SUBFLOW_FLAG_BKUP_REM")]
     0x10 BKUP_REM "bkup_rem" 'B',
     /// It is a backup here.

@@ -1,4 +1,4 @@
-//! The controller (`nlctrl`): which families there are.
+//! The controller (`nlctrl`), which knows all families.
 //!
 //! ```text
 //! CTRL_CMD_NEWFAMILY
@@ -16,7 +16,7 @@ use crate::set::{inner::FAST, Array};
 /// `GENL_ID_CTRL`: the controller's own family id, the only fixed one.
 #[doc(alias = "GENL_ID_CTRL")]
 pub const ID: u16 = 16;
-/// `CTRL_CMD_NEWFAMILY`: what an answer or announcement carries.
+/// `CTRL_CMD_NEWFAMILY`: the command of answers and announcements.
 #[doc(alias = "CTRL_CMD_NEWFAMILY")]
 pub const NEW_FAMILY: u8 = 1;
 /// `CTRL_CMD_DELFAMILY`: announces that a family is gone.
@@ -58,20 +58,19 @@ pub fn all_families(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     request(buffer, ID, seq, flags, GET_FAMILY, VERSION).finish()
 }
 
-/// What the controller says of a family.
+/// What the controller says about a family.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Family<'a, E: Order = Native> {
     /// `FAMILY_ID`: the `nlmsg_type` of its messages.
     pub id: u16,
-    /// All that was sent. Operations and groups are only found when a family is
-    /// decoded; they are read when they are asked for.
+    /// All that was sent. Decoding a family only locates operations and groups; they are
+    /// read on demand.
     pub fields: FamilyAttributes<'a, E>,
 }
 
 attribute_set! {
-    /// What the controller says of a family, and what it is asked
-    /// (`CTRL_ATTR_*`).
+    /// What the controller says about a family, and what it is asked (`CTRL_ATTR_*`).
     #[doc(alias(
         "CTRL_ATTR_FAMILY_ID", "CTRL_ATTR_FAMILY_NAME", "CTRL_ATTR_VERSION",
         "CTRL_ATTR_HDRSIZE", "CTRL_ATTR_MAXATTR", "CTRL_ATTR_OPS",
@@ -87,7 +86,7 @@ attribute_set! {
         3 VERSION version / with_version: u32,
         /// Bytes between generic header and attributes.
         4 HDRSIZE header_size / with_header_size: u32,
-        /// Highest attribute number; 0 where it differs by command.
+        /// Highest attribute number; 0 if it depends on the command.
         5 MAXATTR max_attribute / with_max_attribute: u32,
         /// The commands it has.
         6 OPS operations / with_operations: array [Operation],
@@ -115,8 +114,8 @@ attribute_set! {
 }
 
 impl Operation {
-    /// Its number, as it stands in the header of a message; `None` where that is
-    /// absent, and for a number that no command can have.
+    /// Its number, as in the header of a message; `None` if that is absent, and for a
+    /// number that no command can have.
     pub fn command(&self) -> Option<u8> {
         self.id().and_then(|id| u8::try_from(id).ok())
     }
@@ -155,8 +154,8 @@ attribute_set! {
 }
 
 impl<'a, E: Order> Group<'a, E> {
-    /// Takes a group as the kernel sends it off a list of them, if it is the next: its
-    /// id, its name and nothing else.
+    /// Takes the next group off a list of them if it is in the kernel's form: its name, its
+    /// id and nothing else.
     #[inline(always)]
     fn take_usual_one(list: &mut &'a [u8]) -> Option<(Text<'a>, u32)> {
         let (head, rest) = list.split_first_chunk::<16>()?;
@@ -220,8 +219,8 @@ impl<'a, E: Order> Family<'a, E> {
     /// The id of the group named `name`, for `NETLINK_ADD_MEMBERSHIP` on a
     /// socket that is bound.
     ///
-    /// All groups are read, also those after the one that is found: what is
-    /// wrong with any of them is an error.
+    /// All groups are read, even after the right one was found: anything wrong with any of
+    /// them is an error.
     #[inline]
     pub fn group(&self, name: &str) -> Result<Option<u32>, Error> {
         if FAST {

@@ -8,8 +8,8 @@
 //! |                           attributes                          |
 //! ```
 //!
-//! The `nlmsg_type` of a message is the id of its family. Ids are given out
-//! when the kernel starts; the [`controller`] returns them for a name.
+//! The `nlmsg_type` of a message is the id of its family. Ids are assigned when the kernel
+//! starts or loads the family; the [`controller`] returns the id for a name.
 
 pub mod controller;
 pub mod policy;
@@ -50,9 +50,8 @@ impl<'a, E: Order> Generic<'a, E> {
     /// (`hdrsize` 0, as the controller and `mptcp_pm`), or
     /// [`ErrorKind::Truncated`]; [`ErrorKind::WrongType`] for a control message.
     ///
-    /// Ids of families are given out when the kernel starts: neither this nor
-    /// what is decoded with it can know whether the message is of the right
-    /// family. That is up to the caller.
+    /// Ids of families are assigned at run time: neither this nor what is decoded with it
+    /// can know whether the message is of the right family. That is up to the caller.
     #[inline(always)]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         if message.header.message_type < message_type::MIN {
@@ -82,7 +81,7 @@ pub fn request(
     request_with_order(buffer, family, seq, flags, command, version)
 }
 
-/// As [`request`], in the order of another machine.
+/// Like [`request`], in the order of another machine.
 #[inline]
 pub fn request_with_order<E: Order>(
     buffer: &mut [u8],
@@ -133,13 +132,12 @@ pub fn request_with_order<E: Order>(
 ///     }
 /// }
 ///
-/// let mut buffer = [0; 64];
-/// let ask = controller::family_by_name(&mut buffer, 1, TcpMetrics::NAME)?;
-/// // The answer names the id, here 23.
-/// let dump = TcpMetrics::request(&mut buffer, 23, 2, flags::REQUEST | flags::DUMP, Command::Get);
-/// let message = Messages::new(dump.finish()?).next().unwrap()?;
-/// let (command, metrics) = TcpMetrics::decode(&message)?;
-/// assert_eq!((command, metrics.age()), (Command::Get, None));
+/// let mut buffer = [0; 64]; let ask = controller::family_by_name(&mut buffer, 1,
+/// TcpMetrics::NAME)?; // The answer names the id, here 23. let dump =
+/// TcpMetrics::request(&mut buffer, 23, 2, flags::REQUEST | flags::DUMP, Command::Get); let
+/// message = Messages::new(dump.finish()?).next().unwrap()?; let (command, metrics) =
+/// TcpMetrics::decode(&message)?; assert_eq!((command, metrics.age()), (Command::Get,
+/// None));
 /// # Ok::<(), mptcp_codec::Error>(())
 /// ```
 #[macro_export]
@@ -181,7 +179,7 @@ macro_rules! generic_family {
                 $crate::generic::request(buffer, family, seq, flags, command.number(), $version)
             }
 
-            /// As [`request`](Self::request), in the order of another machine.
+            /// Like [`request`](Self::request), in the order of another machine.
             pub fn request_with_order<E: $crate::order::Order>(
                 buffer: &mut [u8],
                 family: u16,
@@ -218,7 +216,7 @@ macro_rules! generic_family {
     };
 }
 
-/// The set of a family: a value, or one that lends.
+/// The set of a family: a value, or one that borrows.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __family_set {

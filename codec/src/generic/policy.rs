@@ -23,8 +23,8 @@ const POLICY: u16 = 8;
 const OP_POLICY: u16 = 9;
 const OP: u16 = 10;
 
-/// Asks for the policies of the family with this id; of one of its commands
-/// where `command` is given (kernel 5.10).
+/// Asks for the policies of the family with this id, or only of one of its commands if
+/// `command` is given (kernel 5.10).
 #[doc(alias = "CTRL_CMD_GETPOLICY")]
 pub fn dump(
     buffer: &mut [u8],
@@ -56,9 +56,9 @@ pub enum Entry {
     Command {
         /// The command.
         command: u8,
-        /// The policy that holds when it is done; absent where it cannot be.
+        /// The policy for doing it; absent if that is impossible.
         on_do: Option<u32>,
-        /// The policy that holds when it is dumped; absent where it cannot be.
+        /// The policy for dumping it; absent if that is impossible.
         on_dump: Option<u32>,
     },
     /// What an attribute has to be under a policy.
@@ -72,8 +72,8 @@ pub enum Entry {
     },
 }
 
-/// The entries of a message: an iterator that ends after its first error. A
-/// command above 255, which no header can name, is passed over.
+/// The entries of a message: an iterator that ends after its first error. A command above 255,
+/// which no header can name, is skipped.
 #[derive(Copy, Clone, Debug)]
 #[must_use = "iterators are lazy"]
 pub struct Entries<'a, E: Order = Native> {

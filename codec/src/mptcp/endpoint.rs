@@ -45,8 +45,7 @@ attribute_set! {
         2 ID id / with_id: u8,
         /// What it is used for.
         6 FLAGS flags / with_flags: u32 as EndpointFlags,
-        /// Index of the interface it is bound to; the kernel sends none when
-        /// it is bound to none.
+        /// Index of the interface it is bound to; the kernel sends none if it is not bound.
         7 IF_IDX if_idx / with_if_idx: u32,
         /// The address, if it is IPv4.
         3 ADDR4 addr4 / with_addr4: ipv4,
@@ -62,8 +61,7 @@ impl Endpoint {
         Self::EMPTY.with_address(address.into())
     }
 
-    /// The same with this address and its family; an address of the other
-    /// family is taken out.
+    /// The same with this address and its family; an address of the other family is removed.
     #[must_use]
     pub fn with_address(self, address: IpAddr) -> Self {
         match address {
@@ -73,16 +71,16 @@ impl Endpoint {
         .with_family(inet::family_of(address))
     }
 
-    /// The address, of whichever family.
+    /// The address, of either family.
     #[inline]
     pub fn address(&self) -> Option<IpAddr> {
         inet::either(self.addr4(), self.addr6())
     }
 
-    /// Reads a reply to GET_ADDR, or one message of its dump:
-    /// [`ErrorKind::Missing`] where no address is in it.
-    // Inlined also where a program calls it from several places: the result
-    // is read out of registers then.
+    /// Reads a reply to GET_ADDR, or one message of its dump: [`ErrorKind::Missing`] if it
+    /// has no address.
+    // Inlined even if a program calls it from several places, since the result can then stay in
+    // registers.
     #[inline(always)]
     pub fn decode<E: Order>(message: &Message<'_, E>) -> Result<Self, Error> {
         let attributes = Generic::decode(message)?.attributes;
@@ -112,7 +110,7 @@ flags! {
         /// Subflows to all addresses of the peer (kernel 5.15).
         #[doc(alias = "MPTCP_PM_ADDR_FLAG_FULLMESH")]
         0x8 FULLMESH "fullmesh",
-        /// Made by the kernel itself, for a subflow that no endpoint asked for
+        /// Made by the kernel itself, for a subflow from an address without an endpoint
         /// (kernel 5.18); cannot be created.
         #[doc(alias = "MPTCP_PM_ADDR_FLAG_IMPLICIT")]
         0x10 IMPLICIT "implicit",

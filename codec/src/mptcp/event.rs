@@ -12,7 +12,7 @@ numbered! {
     /// What happened (`enum mptcp_event_type`): the generic netlink command of
     /// an event, with the names that `ip mptcp monitor` prints.
     pub enum EventKind: u8 {
-        /// A connection was begun: the first SYN was answered, or is to be.
+        /// A connection has begun: the first SYN was answered, or is about to be.
         #[doc(alias = "MPTCP_EVENT_CREATED")]
         1 Created "CREATED",
         /// A connection is established: the peer's first data or
@@ -25,7 +25,7 @@ numbered! {
         /// The peer announced an address (ADD_ADDR).
         #[doc(alias = "MPTCP_EVENT_ANNOUNCED")]
         6 Announced "ANNOUNCED",
-        /// The peer took an address back (RM_ADDR).
+        /// The peer withdrew an address (RM_ADDR).
         #[doc(alias = "MPTCP_EVENT_REMOVED")]
         7 Removed "REMOVED",
         /// A further subflow is established.
@@ -48,8 +48,8 @@ numbered! {
 
 attribute_set! {
     /// The attributes of an event (`MPTCP_ATTR_*`).
-    // In order: else a result has its error where two addresses are next to
-    // each other, and both are read as one, which waits until both are written.
+    // In this order: otherwise a result has its error where two addresses are adjacent, and
+    // both are read as one, which waits until both are written.
     #[repr(C)]
     #[doc(alias(
         "MPTCP_ATTR_TOKEN", "MPTCP_ATTR_SERVER_SIDE", "MPTCP_ATTR_FLAGS",
@@ -63,9 +63,8 @@ attribute_set! {
     pub struct EventAttributes {
         /// The connection, on this host.
         1 TOKEN token / with_token: u32,
-        /// 1 on the host that accepted the connection; on the other 0, or
-        /// absent from kernel 6.18 on. That has it as a bit of
-        /// [`flags`](Self::flags) too.
+        /// 1 on the host that accepted the connection; on the other one 0, or absent since
+        /// kernel 6.18, which also has it as a bit of [`flags`](Self::flags).
         18 SERVER_SIDE server_side / with_server_side: u8,
         /// Properties of the connection (kernel 6.18).
         13 FLAGS flags / with_flags: u16 as EventFlags,
@@ -112,12 +111,12 @@ attribute_set! {
 }
 
 impl EventAttributes {
-    /// The local address, of whichever family.
+    /// The local address, of either family.
     pub fn source(&self) -> Option<IpAddr> {
         either(self.saddr4(), self.saddr6())
     }
 
-    /// The remote address, of whichever family.
+    /// The remote address, of either family.
     pub fn destination(&self) -> Option<IpAddr> {
         either(self.daddr4(), self.daddr6())
     }
@@ -159,9 +158,9 @@ impl<'a, E: Order> Event<'a, E> {
         attributes: Attributes::NONE,
     };
 
-    /// Reads a message of the family `mptcp_pm` from the events group. On a
-    /// socket that also asks, events are those with the sequence number 0:
-    /// commands have the same numbers.
+    /// Reads a message of the family `mptcp_pm` from the events group. On a socket that
+    /// also sends requests, events are those with sequence number 0: commands have the same
+    /// numbers.
     #[inline]
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
         let generic = Generic::decode(message)?;

@@ -7,8 +7,8 @@ use crate::netlink::{Message, HEADER_LEN};
 use crate::order::Order;
 
 attribute_set! {
-    /// What connections may grow to, in one network namespace. The kernel's
-    /// maximum is 8 for both, 64 from 7.2.
+    /// Limits for each connection in a network namespace. The kernel's maximum is 8 for
+    /// both, 64 since 7.2.
     ///
     /// In a request, what is absent stays as it is.
     #[derive(PartialOrd, Ord)]

@@ -102,7 +102,7 @@ attribute_set! {
 pub enum PathManager {}
 
 impl PathManager {
-    /// With the id that the controller names.
+    /// With the id returned by the controller.
     pub const fn named(id: u16) -> crate::print::NamedFamily {
         crate::print::NamedFamily {
             id,

@@ -1,4 +1,4 @@
-//! From an offset in a request to the name of what is at it.
+//! From an offset in a request to the name of the attribute there.
 
 use core::fmt;
 
@@ -10,8 +10,8 @@ use crate::order::{Native, Order};
 /// A place in a request to the path manager: an attribute, or an attribute in
 /// an address. `Display` writes it as `ADDR.PORT`.
 ///
-/// The kernel reports where the fault is by offsets; with the request at hand
-/// they become names.
+/// The kernel reports the place of a fault by offsets; with the request at hand they become
+/// names.
 ///
 /// ```
 /// use mptcp_codec::mptcp::{request, Endpoint, Place};
@@ -27,13 +27,13 @@ use crate::order::{Native, Order};
 pub struct Place {
     /// Name of the attribute at the top level.
     pub outer: &'static str,
-    /// Name of the attribute inside it, where the place is inside.
+    /// Name of the attribute inside it, if the place is inside.
     pub inner: Option<&'static str>,
 }
 
 impl Place {
-    /// What the kernel found fault with, or missed, in `request`, which is of
-    /// the same machine as its answer.
+    /// What the kernel rejected, or missed, in `request`, which is from the same machine as its
+    /// answer.
     pub fn of_fault<E: Order>(request: &[u8], ack: &ExtendedAck<'_, E>) -> Option<Self> {
         if let Some(offset) = ack.offset() {
             return Self::with_order::<E>(request, offset as usize);
@@ -57,8 +57,7 @@ impl Place {
         Self::with_order::<Native>(request, offset)
     }
 
-    /// As [`Place::at_offset`], for a request that was captured on a machine of
-    /// order `E`.
+    /// Like [`Place::at_offset`], for a request that was captured on a machine of order `E`.
     pub fn with_order<E: Order>(request: &[u8], offset: usize) -> Option<Self> {
         const START: usize = HEADER_LEN + GENERIC_HEADER_LEN;
         let attributes = Attributes::<E>::at(request.get(START..)?, START);

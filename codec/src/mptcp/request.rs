@@ -1,19 +1,18 @@
 //! The commands of the path manager (`MPTCP_PM_CMD_*`), ready to be sent.
 //!
-//! Each function writes one whole message into `buffer`, for the family id
-//! that the [controller](crate::generic::controller) returned and with a sequence
-//! number of the caller's (not 0, which is that of events), and returns it.
-//! [`MAX_LEN`] bytes are enough for any of them; a smaller buffer that does not
-//! suffice is [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace), the only error. Setting
-//! commands ask for an acknowledgement.
+//! Each function writes one whole message into `buffer`, for the family id that the
+//! [controller](crate::generic::controller) returned and with a sequence number of the
+//! caller's choice (not 0, which is that of events), and returns it. [`MAX_LEN`] bytes are
+//! enough for any of them; the only error is
+//! [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace) for a buffer that is too small. Commands
+//! that change something ask for an acknowledgement.
 
 use super::{attribute, Endpoint, Limits, VERSION};
 use crate::error::Error;
 use crate::generic::{self, GENERIC_HEADER_LEN};
 use crate::netlink::{flags, Writer, ATTRIBUTE_HEADER, HEADER_LEN};
 
-/// Length of the longest request: a token and two addresses in which nothing
-/// is left out.
+/// Length of the longest request: a token and two addresses with all attributes.
 pub const MAX_LEN: usize =
     HEADER_LEN + GENERIC_HEADER_LEN + 8 + 2 * (ATTRIBUTE_HEADER + Endpoint::MAX_LEN);
 
@@ -35,7 +34,7 @@ pub mod command {
     pub const SET_FLAGS: u8 = 7;
     /// Announces an address on a connection (kernel 5.19).
     pub const ANNOUNCE: u8 = 8;
-    /// Takes back an announced address (kernel 5.19).
+    /// Withdraws an announced address (kernel 5.19).
     pub const REMOVE: u8 = 9;
     /// Opens a subflow (kernel 5.19).
     pub const SUBFLOW_CREATE: u8 = 10;
@@ -44,7 +43,7 @@ pub mod command {
 }
 
 numbered! {
-    /// The commands, with the names that `linux/mptcp_pm.h` has.
+    /// The commands, with their names in `linux/mptcp_pm.h`.
     pub enum Command: u8 {
         /// Adds an endpoint.
         #[doc(alias = "MPTCP_PM_CMD_ADD_ADDR")]
@@ -70,7 +69,7 @@ numbered! {
         /// Announces an address on a connection (kernel 5.19).
         #[doc(alias = "MPTCP_PM_CMD_ANNOUNCE")]
         8 Announce "ANNOUNCE",
-        /// Takes back an announced address (kernel 5.19).
+        /// Withdraws an announced address (kernel 5.19).
         #[doc(alias = "MPTCP_PM_CMD_REMOVE")]
         9 Remove "REMOVE",
         /// Opens a subflow (kernel 5.19).
@@ -91,8 +90,8 @@ fn begin(buffer: &mut [u8], family: u16, flags: u16, seq: u32, command: u8) -> W
     generic::request(buffer, family, seq, flags, command, VERSION)
 }
 
-/// A setting command about an address: on a connection where there is a token,
-/// and towards a remote one where that is given.
+/// A command that changes something about an address: on a connection if there is a token, and
+/// towards a remote address if that is given.
 fn about<'b>(
     buffer: &'b mut [u8],
     family: u16,
@@ -111,15 +110,15 @@ fn about<'b>(
     writer.finish()
 }
 
-/// A function and no loop, in which a remote end that is not there would be asked for
-/// when the program runs.
+/// A function and not a loop, which would check at run time for a remote end that a caller
+/// never has.
 fn put_end(writer: &mut Writer<'_>, number: u16, end: Option<&Endpoint>) {
     if let Some(end) = end {
         writer.nest(number, |nest| end.encode(nest));
     }
 }
 
-/// A command without an address, of all or of one connection.
+/// A command without an address, for all or for one connection.
 fn plain(
     buffer: &mut [u8],
     family: u16,
@@ -135,8 +134,8 @@ fn plain(
     writer.finish()
 }
 
-/// Adds an endpoint. The kernel refuses an address it has (`EEXIST`), an id
-/// that is taken (`EBUSY`) and more than it can hold (`ERANGE`).
+/// Adds an endpoint. The kernel refuses an address that it already has (`EEXIST`), an id
+/// that is taken (`EBUSY`) and more endpoints than it can hold (`ERANGE`).
 #[inline]
 pub fn add_address<'b>(
     buffer: &'b mut [u8],
@@ -159,8 +158,8 @@ pub fn delete_address<'b>(
     about(buffer, family, seq, command::DEL_ADDR, None, endpoint, None)
 }
 
-/// Reads the endpoint with this id; of the user-space path manager of the
-/// connection `token` where one is given (kernel 6.10).
+/// Reads the endpoint with this id; if `token` is given, that of the user-space path manager of
+/// this connection (kernel 6.10).
 pub fn get_address(
     buffer: &mut [u8],
     family: u16,
@@ -176,8 +175,8 @@ pub fn get_address(
     writer.finish()
 }
 
-/// Reads all endpoints; of the user-space path manager of the connection
-/// `token` where one is given (kernel 6.10).
+/// Reads all endpoints; if `token` is given, those of the user-space path manager of this
+/// connection (kernel 6.10).
 pub fn dump_addresses(
     buffer: &mut [u8],
     family: u16,
@@ -209,9 +208,9 @@ pub fn get_limits(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8],
     plain(buffer, family, GET, seq, command::GET_LIMITS, None)
 }
 
-/// Sets backup and fullmesh of the endpoint with this id or address to what
-/// its flags say: **both** bits are overwritten. By address, the port belongs
-/// to it; by id, no address and no family may be present.
+/// Sets backup and fullmesh of the endpoint with this id or address to what its flags say:
+/// **both** bits are overwritten. With an address, its port counts too; with an id, no
+/// address and no family may be present.
 pub fn set_flags<'b>(
     buffer: &'b mut [u8],
     family: u16,
@@ -251,7 +250,7 @@ pub fn set_subflow_flags<'b>(
     )
 }
 
-/// Announces an address on the connection `token`. Its flags must hold
+/// Announces an address on the connection `token`. Its flags must include
 /// [`SIGNAL`](super::EndpointFlags::SIGNAL) and its id must not be 0.
 pub fn announce<'b>(
     buffer: &'b mut [u8],
@@ -272,8 +271,7 @@ pub fn announce<'b>(
     )
 }
 
-/// Takes back the address with this id on the connection `token`, and closes
-/// its subflows there.
+/// Withdraws the address with this id on the connection `token`, and closes its subflows there.
 pub fn remove(
     buffer: &mut [u8],
     family: u16,

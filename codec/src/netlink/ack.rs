@@ -10,17 +10,14 @@ use crate::order::{Native, Order};
 #[non_exhaustive]
 #[doc(alias = "nlmsgerr")]
 pub struct Ack<'a, E: Order = Native> {
-    /// 0 when the request was carried out, else the error as a positive
-    /// `errno` of the machine that sent this (numbers differ between
-    /// architectures).
+    /// 0 if the request was carried out, otherwise the error as a positive `errno` of the
+    /// machine that sent this (numbers differ between architectures).
     pub errno: u32,
     /// The header of the request.
     pub request: Header,
-    /// The payload of the request as far as it is repeated; empty when the
-    /// answer is capped.
+    /// The payload of the request as far as it is repeated; empty if the answer is capped.
     pub request_payload: &'a [u8],
-    /// What the kernel says beyond the number, as [`extended`](Self::extended)
-    /// reads it.
+    /// What the kernel says besides the number, as read by [`extended`](Self::extended).
     pub attributes: Attributes<'a, E>,
 }
 
@@ -39,8 +36,8 @@ impl<'a, E: Order> Ack<'a, E> {
         attributes: Attributes::NONE,
     };
 
-    /// What the kernel says beyond the number. It is read when it is asked for: an
-    /// error in it takes nothing from the number.
+    /// What the kernel says besides the number. It is read on demand: an error in it does
+    /// not affect the number.
     #[inline]
     pub fn extended(&self) -> Result<ExtendedAck<'a, E>, Error> {
         ExtendedAck::from_attributes(self.attributes)
@@ -114,8 +111,8 @@ fn repeated(flags: u16, errno: u32, request: &Header) -> usize {
     }
 }
 
-/// Reads an NLMSG_ERROR or NLMSG_DONE: the error number, and the attributes of what it
-/// says beyond that.
+/// Reads an NLMSG_ERROR or NLMSG_DONE: the error number, and the attributes with what else it
+/// says.
 #[inline(never)]
 pub(crate) fn verdict<'a, E: Order>(
     payload: &'a [u8],
@@ -133,8 +130,7 @@ pub(crate) fn verdict<'a, E: Order>(
 pub struct Done<'a, E: Order = Native> {
     /// 0, or the error that ended the answer early, as in [`Ack::errno`].
     pub errno: u32,
-    /// What the kernel says beyond the number, as [`extended`](Self::extended)
-    /// reads it.
+    /// What the kernel says besides the number, as read by [`extended`](Self::extended).
     pub attributes: Attributes<'a, E>,
 }
 
@@ -145,7 +141,7 @@ impl<'a, E: Order> Done<'a, E> {
         attributes: Attributes::NONE,
     };
 
-    /// What the kernel says beyond the number, as of an [`Ack`].
+    /// What the kernel says besides the number, as for an [`Ack`].
     #[inline]
     pub fn extended(&self) -> Result<ExtendedAck<'a, E>, Error> {
         ExtendedAck::from_attributes(self.attributes)
@@ -153,8 +149,8 @@ impl<'a, E: Order> Done<'a, E> {
 }
 
 attribute_set! {
-    /// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets
-    /// that set `NETLINK_EXT_ACK`. All absent where the kernel sent none.
+    /// The attributes of an acknowledgement (`NLMSGERR_ATTR_*`), sent to sockets that set
+    /// `NETLINK_EXT_ACK`. All are absent if the kernel sent none.
     #[doc(alias(
         "NLMSGERR_ATTR_MSG", "NLMSGERR_ATTR_OFFS", "NLMSGERR_ATTR_COOKIE",
         "NLMSGERR_ATTR_POLICY", "NLMSGERR_ATTR_MISS_TYPE", "NLMSGERR_ATTR_MISS_NEST",
@@ -162,8 +158,8 @@ attribute_set! {
     pub struct ExtendedAck<'a> {
         /// A sentence for people, without a full stop.
         1 MSG message / with_message: string,
-        /// Where the attribute at fault stands, in bytes from the start of the
-        /// request's header; [`Place`](crate::mptcp::Place) turns it into a name.
+        /// The offset of the attribute at fault, in bytes from the start of the request's
+        /// header; [`Place`](crate::mptcp::Place) turns it into a name.
         2 OFFS offset / with_offset: u32,
         /// Bytes whose meaning depends on the protocol.
         3 COOKIE cookie / with_cookie: bytes,
@@ -171,7 +167,7 @@ attribute_set! {
         4 POLICY rule / with_rule: nest [Rule],
         /// Number of an attribute that is required and absent.
         5 MISS_TYPE missing_type / with_missing_type: u32,
-        /// Offset of the nest it is missing from; the top level where absent.
+        /// Offset of the nest it is missing from; the top level if absent.
         6 MISS_NEST missing_nest / with_missing_nest: u32,
     }
     sent [MSG] [OFFS]

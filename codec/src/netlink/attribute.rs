@@ -20,8 +20,8 @@ pub const BARE: u32 = !((FLAGS_MASK as u32) << 16);
 pub(crate) const NESTED: u16 = 0x8000;
 const NET_BYTEORDER: u16 = 0x4000;
 
-/// What an attribute of a known type has to be: its length in bytes, 0 for any,
-/// and whether it may come in network order.
+/// What an attribute of a known type must be: its length in bytes, 0 for any, and whether
+/// it may come in network order.
 #[doc(hidden)]
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Form(u8);
@@ -54,7 +54,7 @@ impl Form {
         self.0 == Self::PADDING.0
     }
 
-    /// What is wrong with one that is not so.
+    /// What is wrong with one that is not like this.
     pub(crate) const fn fault(self) -> ErrorKind {
         if self.0 == Self::TEXT.0 {
             ErrorKind::BadString
@@ -63,7 +63,7 @@ impl Form {
         }
     }
 
-    /// The bytes it has; 0 where they may be any number.
+    /// Its length in bytes; 0 for any length.
     pub(crate) const fn len(self) -> usize {
         (self.0 & Self::LEN) as usize
     }
@@ -73,7 +73,7 @@ impl Form {
 #[doc(hidden)]
 pub type Forms = [(u16, Form)];
 
-/// One attribute, lent from the buffer it was received in.
+/// One attribute, borrowed from the buffer it was received in.
 ///
 /// The typed reads check the length to the byte: a `u32` of three or of five
 /// bytes is [`ErrorKind::BadSize`].
@@ -87,7 +87,7 @@ pub struct Attribute<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> Attribute<'a, E> {
-    /// The number of its type (`nla_type`), flags taken off.
+    /// The number of its type (`nla_type`), without flags.
     #[inline(always)]
     #[doc(alias = "nla_type")]
     pub const fn number(&self) -> u16 {
@@ -113,7 +113,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         self.payload
     }
 
-    /// Where its header stands, in bytes from the start of the message.
+    /// The offset of its header, in bytes from the start of the message.
     pub const fn offset(&self) -> usize {
         self.offset as usize
     }
@@ -138,8 +138,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         self.bytes::<1>().map(|[byte]| byte)
     }
 
-    /// A number in the machine's order (or network order where the attribute
-    /// says so).
+    /// A number in the machine's order (or in network order if the attribute says so).
     #[inline]
     pub fn u16(&self) -> Result<u16, Error> {
         let bytes = self.bytes()?;
@@ -150,8 +149,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         })
     }
 
-    /// A number in the machine's order (or network order where the attribute
-    /// says so).
+    /// A number in the machine's order (or in network order if the attribute says so).
     #[inline]
     pub fn u32(&self) -> Result<u32, Error> {
         let bytes = self.bytes()?;
@@ -162,8 +160,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         })
     }
 
-    /// A number in the machine's order (or network order where the attribute
-    /// says so).
+    /// A number in the machine's order (or in network order if the attribute says so).
     #[inline]
     pub fn u64(&self) -> Result<u64, Error> {
         let bytes = self.bytes()?;
@@ -174,7 +171,7 @@ impl<'a, E: Order> Attribute<'a, E> {
         })
     }
 
-    /// As [`Attribute::u32`], signed.
+    /// Like [`Attribute::u32`], signed.
     #[inline]
     pub fn i32(&self) -> Result<i32, Error> {
         self.u32().map(|n| n as i32)
@@ -226,7 +223,8 @@ impl<E: Order> fmt::Debug for Attribute<'_, E> {
     }
 }
 
-/// A string that has more than one NUL at its end, byte by byte: small where [`Text::read`] is fast.
+/// A string with more than one NUL at its end, read byte by byte: small where [`Text::read`] is
+/// fast.
 #[cold]
 fn padded_text(payload: &[u8]) -> Option<Text<'_>> {
     let end = payload.iter().position(|&b| b == 0)?;
@@ -267,8 +265,7 @@ fn two_have_nul(text: &[u8]) -> Option<bool> {
     Some(nuls(*first) | nuls(*last) != 0)
 }
 
-/// A string of the kernel, its NUL taken off. Not always UTF-8: interface
-/// names are bytes.
+/// A string of the kernel, without its NUL. Not always UTF-8: interface names are bytes.
 #[derive(Copy, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub(crate) &'a [u8]);
 
@@ -276,7 +273,7 @@ impl<'a> Text<'a> {
     /// Nothing.
     pub const EMPTY: Self = Self(&[]);
 
-    /// This text; `None` where it has a NUL in it.
+    /// This text; `None` if it contains a NUL.
     pub fn new(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Option<Self> {
         let bytes = text.as_ref();
         (!bytes.contains(&0)).then_some(Self(bytes))
@@ -316,7 +313,7 @@ impl<'a> Text<'a> {
         self.0
     }
 
-    /// The text where it is UTF-8.
+    /// The text if it is UTF-8.
     pub fn to_str(&self) -> Option<&'a str> {
         core::str::from_utf8(self.0).ok()
     }
@@ -366,8 +363,8 @@ impl fmt::Display for Text<'_> {
 }
 
 impl fmt::Debug for Text<'_> {
-    /// In quotes and escaped as `str` is: a user who may name an interface must
-    /// not write to the terminal of the reader.
+    /// In quotes and escaped like `str`: a user who may name an interface must not control the
+    /// reader's terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(text) = self.to_str() {
             return fmt::Debug::fmt(text, f);
@@ -391,8 +388,8 @@ impl fmt::Debug for Text<'_> {
 #[must_use = "iterators are lazy"]
 pub struct Attributes<'a, E: Order = Native> {
     rest: &'a [u8],
-    // Where `rest` ends, in bytes from the start of the message. The walk
-    // shortens `rest` alone; positions are worked out when one is wanted.
+    // Where `rest` ends, in bytes from the start of the message. The walk only shortens `rest`;
+    // positions are computed on demand.
     end: usize,
     order: PhantomData<E>,
 }
@@ -447,8 +444,8 @@ impl<'a, E: Order> Attributes<'a, E> {
         self.end.wrapping_sub(self.rest.len())
     }
 
-    /// What is inside the attribute with this number, where it is flagged, the
-    /// only one, and fills all.
+    /// The content of the attribute with this number, if it is flagged as a nest and is the
+    /// only one.
     #[inline(always)]
     pub(crate) fn only_nest(self, number: u16) -> Option<Self> {
         let (head, inside) = self.rest.split_first_chunk::<HEADER>()?;
@@ -457,8 +454,8 @@ impl<'a, E: Order> Attributes<'a, E> {
         (raw == number | NESTED && len == self.rest.len()).then(|| self.continued_at(inside))
     }
 
-    /// What is inside the last attribute with this number, as
-    /// [`Attributes::find_last`] finds it.
+    /// The content of the last attribute with this number, as [`Attributes::find_last`]
+    /// finds it.
     #[inline]
     pub fn find_nest(self, number: u16) -> Result<Option<Self>, Error> {
         if FAST {
@@ -482,8 +479,8 @@ impl<'a, E: Order> Attributes<'a, E> {
         Self::at(inside, offset)
     }
 
-    /// The last attribute with this number, as the kernel chooses among
-    /// several; an error before it or after it is an error.
+    /// The last attribute with this number, which the kernel uses if there are several;
+    /// errors before and after it count.
     #[inline(never)]
     pub fn find_last(self, number: u16) -> Result<Option<Attribute<'a, E>>, Error> {
         let (mut left, mut found) = (self, None);
@@ -509,8 +506,8 @@ impl<'a, E: Order> Attributes<'a, E> {
         }))
     }
 
-    /// Takes the next attribute off: its type with its flags, and its payload. `None`
-    /// at the end, and before one that does not fit, as [`Attributes::end`] says.
+    /// Takes the next attribute off: its type with its flags, and its payload. `None` at
+    /// the end, and before one that does not fit, see [`Attributes::end`].
     #[inline(always)]
     pub(crate) fn take_next(&mut self) -> Option<(u16, &'a [u8])> {
         let (head, rest) = self.rest.split_first_chunk::<HEADER>()?;
@@ -523,7 +520,7 @@ impl<'a, E: Order> Attributes<'a, E> {
     }
 
     /// Takes the next attribute off if it is this one, without flags and of this length:
-    /// for those that the kernel sends in one order.
+    /// for those that the kernel sends in a fixed order.
     #[inline(always)]
     pub(crate) fn take_this<const LEN: usize>(&mut self, number: u16) -> Option<&'a [u8; LEN]> {
         let (whole, rest) = self.rest.split_at_checked(HEADER + align(LEN))?;
@@ -536,7 +533,7 @@ impl<'a, E: Order> Attributes<'a, E> {
         payload.first_chunk()
     }
 
-    /// All has been walked, or the error of what does not fit.
+    /// Nothing if all has been walked, or the error of what does not fit.
     #[inline(always)]
     pub(crate) fn end(&self) -> Result<(), Error> {
         match self.rest {
@@ -591,7 +588,7 @@ impl<'a, E: Order> Iterator for Attributes<'a, E> {
 impl<E: Order> core::iter::FusedIterator for Attributes<'_, E> {}
 
 impl<E: Order> PartialEq for Attributes<'_, E> {
-    /// Whether the bytes are the same, wherever they stand.
+    /// Whether the bytes are the same, at whatever offset.
     fn eq(&self, other: &Self) -> bool {
         self.rest == other.rest
     }

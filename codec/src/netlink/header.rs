@@ -99,21 +99,19 @@ pub mod flags {
     /// `NLM_F_ROOT`: the whole table, in a request that reads.
     #[doc(alias = "NLM_F_ROOT")]
     pub const ROOT: u16 = 0x100;
-    /// `NLM_F_MATCH`: all that fit, in a request that reads.
+    /// `NLM_F_MATCH`: all that match, in a request that reads.
     #[doc(alias = "NLM_F_MATCH")]
     pub const MATCH: u16 = 0x200;
     /// `NLM_F_ATOMIC`: as of one moment, in a request that reads.
     #[doc(alias = "NLM_F_ATOMIC")]
     pub const ATOMIC: u16 = 0x400;
-    /// `NLM_F_REPLACE`: replaces what exists, in a request that makes
-    /// something.
+    /// `NLM_F_REPLACE`: replaces what exists, in a request that creates something.
     #[doc(alias = "NLM_F_REPLACE")]
     pub const REPLACE: u16 = 0x100;
-    /// `NLM_F_EXCL`: refused where it exists, in a request that makes
-    /// something.
+    /// `NLM_F_EXCL`: refused if it exists, in a request that creates something.
     #[doc(alias = "NLM_F_EXCL")]
     pub const EXCL: u16 = 0x200;
-    /// `NLM_F_CREATE`: makes what does not exist.
+    /// `NLM_F_CREATE`: creates what does not exist.
     #[doc(alias = "NLM_F_CREATE")]
     pub const CREATE: u16 = 0x400;
     /// `NLM_F_APPEND`: puts it at the end of the list.
@@ -129,8 +127,7 @@ pub mod flags {
     /// `NLM_F_DUMP`: all entries (`NLM_F_ROOT | NLM_F_MATCH`), in a request.
     #[doc(alias = "NLM_F_DUMP")]
     pub const DUMP: u16 = 0x300;
-    /// `NLM_F_CAPPED`: in an acknowledgement: of the request only its header
-    /// is repeated.
+    /// `NLM_F_CAPPED`: in an acknowledgement: only the header of the request is repeated.
     #[doc(alias = "NLM_F_CAPPED")]
     pub const CAPPED: u16 = 0x100;
     /// `NLM_F_ACK_TLVS`: in an acknowledgement or DONE: attributes follow.

@@ -95,7 +95,7 @@ impl<E: Order> fmt::Debug for Messages<'_, E> {
     }
 }
 
-/// One message, lent from the datagram it came in.
+/// One message, borrowed from the datagram it came in.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct Message<'a, E: Order = Native> {
     /// The header; its length has been checked against the datagram.
@@ -111,8 +111,8 @@ impl<'a, E: Order> Message<'a, E> {
         self.payload
     }
 
-    /// The attributes after the first `skip` bytes of the payload: 0 for
-    /// plain attributes, the size of the fixed part where there is one.
+    /// The attributes after the first `skip` bytes of the payload: 0 for plain attributes,
+    /// otherwise the size of the fixed part.
     #[inline]
     pub fn attributes(&self, skip: usize) -> Result<Attributes<'a, E>, Error> {
         match self.payload.get(skip..) {
@@ -135,8 +135,7 @@ impl<'a, E: Order> Message<'a, E> {
     }
 
     /// What kind of message it is, with the control messages decoded.
-    // Inlined for what nearly all messages are, also where a program calls it
-    // from several places.
+    // Inlined for what nearly all messages are, even if a program calls it from several places.
     #[inline(always)]
     pub fn content(&self) -> Result<Content<'a, E>, Error> {
         let Header {

@@ -1,8 +1,8 @@
 //! Netlink: messages, attributes, acknowledgements (RFC 3549,
 //! `linux/netlink.h`).
 //!
-//! A datagram is a row of messages, each with a 16-byte header and padded to
-//! four bytes. All numbers are in the order of the machine.
+//! A datagram is a sequence of messages, each with a 16-byte header and padded to four bytes.
+//! All numbers are in the order of the machine.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -17,7 +17,7 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! Attributes carry the fields of most messages, again padded to four:
+//! Attributes carry the fields of most messages, again padded to four bytes:
 //!
 //! ```text
 //! +-------------------------------+-+-+---------------------------+
@@ -41,9 +41,9 @@
 //!        5 MISS_TYPE u32  6 MISS_NEST u32
 //! ```
 //!
-//! [`Messages`] and [`Attributes`] walk what was received and lend from it;
-//! [`Writer`] builds what is sent. No function here panics, whatever the
-//! bytes: the walks end after their first error.
+//! [`Messages`] and [`Attributes`] walk what was received and borrow from it; [`Writer`] builds
+//! what is sent. No function here panics, whatever the bytes: the walks end after their first
+//! error.
 
 mod ack;
 mod attribute;

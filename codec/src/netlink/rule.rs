@@ -1,9 +1,9 @@
-//! What an attribute has to be.
+//! What an attribute must be.
 
 attribute_set! {
-    /// The kernel's rule for an attribute (`NL_POLICY_TYPE_ATTR_*` in
-    /// `linux/netlink.h`): in a refusal for the attribute at fault, and in a
-    /// dump of a family's [policy](crate::generic::policy).
+    /// The kernel's rule for an attribute (`NL_POLICY_TYPE_ATTR_*` in `linux/netlink.h`):
+    /// in a refusal the rule for the attribute at fault, and in a dump those of a family's
+    /// [policy](crate::generic::policy).
     #[doc(alias(
         "NL_POLICY_TYPE_ATTR_TYPE", "NL_POLICY_TYPE_ATTR_MIN_VALUE_S",
         "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", "NL_POLICY_TYPE_ATTR_MIN_VALUE_U",
@@ -27,21 +27,21 @@ attribute_set! {
         6 MIN_LENGTH min_length / with_min_length: u32,
         /// Greatest length in bytes.
         7 MAX_LENGTH max_length / with_max_length: u32,
-        /// Of a nest: number of the policy that holds inside.
+        /// For a nest: number of the policy that holds inside.
         8 POLICY_IDX policy / with_policy: u32,
-        /// Of a nest: highest attribute number inside.
+        /// For a nest: highest attribute number inside.
         9 POLICY_MAXTYPE max_attribute / with_max_attribute: u32,
-        /// Of a bit field: the bits that may be named.
+        /// For a bit field: the bits that may be selected.
         10 BITFIELD32_MASK bitfield_mask / with_bitfield_mask: u32,
-        /// Of an unsigned number: the bits that may be set.
+        /// For an unsigned number: the bits that may be set.
         12 MASK mask / with_mask: u64,
         pad 11,
     }
 }
 
 impl Rule {
-    /// What it is (`NL_ATTR_TYPE_*`), in a word; `None` where that is absent
-    /// or newer than this crate.
+    /// Its type (`NL_ATTR_TYPE_*`), in a word; `None` if that is absent or newer than this
+    /// crate.
     pub fn type_name(&self) -> Option<&'static str> {
         const NAMES: [&str; 18] = [
             "invalid",

@@ -8,24 +8,21 @@ use super::{align, ATTRIBUTE_HEADER};
 use crate::error::{Error, ErrorKind};
 use crate::order::{Native, Order};
 
-/// Something did not fit; `finish` returns where.
+/// Something did not fit; `finish` says where.
 const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
 
 /// Builds one message in a buffer that the caller lends.
 ///
-/// The first put that fails is remembered, further puts do nothing, and
-/// [`Writer::finish`] says so once; nests close by themselves. After a failure
-/// the buffer still begins with a well-formed message: the attributes that
-/// fitted whole.
+/// The first write that fails is remembered, further writes do nothing, and [`Writer::finish`]
+/// returns the error; nests are closed automatically. After a failure the buffer still begins
+/// with a well-formed message: the attributes that fitted whole.
 ///
 /// ```
-/// use mptcp_codec::netlink::{flags, Header, Messages, Writer};
-/// let mut buffer = [0; 64];
-/// let header = Header { message_type: 30, flags: flags::REQUEST, seq: 1, ..Header::default() };
-/// let mut message = Writer::new(&mut buffer, header);
-/// message.bytes([3, 1, 0, 0]);
-/// message.nest(1, |nest| nest.put_u8(2, 7));
-/// let bytes = message.finish()?;
+/// use mptcp_codec::netlink::{flags, Header, Messages, Writer}; let mut buffer = [0; 64];
+/// let header = Header { message_type: 30, flags: flags::REQUEST, seq: 1,
+/// ..Header::default() }; let mut message = Writer::new(&mut buffer, header);
+/// message.bytes([3, 1, 0, 0]); message.nest(1, |nest| nest.put_u8(2, 7)); let bytes =
+/// message.finish()?;
 ///
 /// let message = Messages::new(bytes).next().unwrap()?;
 /// let nest = message.attributes(4)?.find_nest(1)?.unwrap();
@@ -51,7 +48,7 @@ impl<'b> Writer<'b> {
 }
 
 impl<'b, E: Order> Writer<'b, E> {
-    /// As [`Writer::new`], in the order of another machine.
+    /// Like [`Writer::new`], in the order of another machine.
     #[inline]
     pub fn with_order(buffer: &'b mut [u8], header: Header) -> Self {
         let failure = if buffer.len() < HEADER_LEN {
@@ -68,8 +65,8 @@ impl<'b, E: Order> Writer<'b, E> {
         }
     }
 
-    /// Puts bytes as they are: the fixed part before the attributes. `N`
-    /// must be a multiple of four, which is checked when it is compiled.
+    /// Writes bytes as they are: the fixed part before the attributes. `N` must be a
+    /// multiple of four, which is checked at compile time.
     #[inline(always)]
     pub fn bytes<const N: usize>(&mut self, bytes: [u8; N]) -> &mut Self {
         const { assert!(N % 4 == 0) };
@@ -154,7 +151,7 @@ impl<'b, E: Order> Writer<'b, E> {
         self.put_u64(number, value as u64)
     }
 
-    /// A number of 32 bits where that is enough, of 64 otherwise (`NLA_UINT`).
+    /// A number of 32 bits if that is enough, otherwise of 64 (`NLA_UINT`).
     #[inline]
     #[doc(alias = "NLA_UINT")]
     pub fn put_uint(&mut self, number: u16, value: u64) -> &mut Self {
@@ -174,7 +171,7 @@ impl<'b, E: Order> Writer<'b, E> {
         }
     }
 
-    /// Nothing but its presence (`NLA_FLAG`).
+    /// Only its presence (`NLA_FLAG`).
     #[inline]
     #[doc(alias = "NLA_FLAG")]
     pub fn put_flag(&mut self, number: u16) -> &mut Self {
@@ -217,7 +214,7 @@ impl<'b, E: Order> Writer<'b, E> {
         self.put_value(number, value, value.len())
     }
 
-    /// A string; its NUL is added. One that has a NUL in it cannot be sent:
+    /// A string; its NUL is added. A string that contains a NUL cannot be sent:
     /// [`ErrorKind::BadValue`].
     pub fn put_text(&mut self, number: u16, value: &[u8]) -> &mut Self {
         if value.contains(&0) {
@@ -249,9 +246,8 @@ impl<'b, E: Order> Writer<'b, E> {
         self
     }
 
-    /// A nest (`NLA_F_NESTED` is set) with what `fill` puts into it. It is
-    /// closed when `fill` returns; if something in it did not fit, it is
-    /// taken back whole.
+    /// A nest (`NLA_F_NESTED` is set) with what `fill` writes into it. It is closed when `fill`
+    /// returns; if something in it did not fit, the whole nest is removed.
     #[inline]
     pub fn nest(&mut self, number: u16, fill: impl FnOnce(&mut Self) -> &mut Self) -> &mut Self {
         let start = self.len;
@@ -280,9 +276,9 @@ impl<'b, E: Order> Writer<'b, E> {
         self
     }
 
-    /// The message, or why it could not be built: [`ErrorKind::NoSpace`] with
-    /// the length of what fitted as its offset, or the error of the put that
-    /// failed ([`ErrorKind::TooLong`], [`ErrorKind::BadValue`]).
+    /// The message, or why it could not be built: [`ErrorKind::NoSpace`] with the length of
+    /// what fitted as its offset, or the error of the write that failed
+    /// ([`ErrorKind::TooLong`], [`ErrorKind::BadValue`]).
     #[inline]
     pub fn finish(self) -> Result<&'b mut [u8], Error> {
         let header = Header {
@@ -348,7 +344,7 @@ mod tests {
             if len < HEADER_LEN {
                 continue;
             }
-            // Header; fixed part; the nest, which is taken back whole.
+            // Header; fixed part; the nest, which is removed as a whole.
             let wanted = [16, 20, 56]
                 .into_iter()
                 .filter(|fits| *fits <= len)

@@ -18,7 +18,7 @@ pub struct Address<'a, E: Order = Native> {
     pub family: u16,
     /// `ifa_prefixlen`: bits of the network's prefix.
     pub prefix: u8,
-    /// `FLAGS`, or `ifa_flags` where that is absent.
+    /// `FLAGS`, or `ifa_flags` if that is absent.
     pub flags: AddressFlags,
     /// `ifa_scope`: see [`Address::SCOPE_GLOBAL`] and its like.
     pub scope: u8,
@@ -36,20 +36,20 @@ attribute_set! {
         "IFA_TARGET_NETNSID",
     ))]
     pub struct AddressAttributes<'a> {
-        /// The address at the other end of a point-to-point interface, on others
-        /// that of this host.
+        /// The address at the other end of a point-to-point interface; on others, that of
+        /// this host.
         1 ADDRESS address / with_address: address,
         /// The address of this host.
         2 LOCAL local / with_local: address,
         /// A name for an IPv4 address.
         3 LABEL label / with_label: string,
-        /// That of all hosts of an IPv4 network.
+        /// The broadcast address of an IPv4 network.
         4 BROADCAST broadcast / with_broadcast: address,
         /// How long it is valid.
         6 CACHEINFO cache / with_cache: value [CacheInfo],
         /// More flags than the fixed part has room for.
         8 FLAGS flags / with_flags: u32 as AddressFlags,
-        /// Who added it (`IFAPROT_*`).
+        /// What added it (`IFAPROT_*`).
         11 PROTO protocol / with_protocol: u8,
     }
     // IPv4, then IPv6, whose cache comes first.
@@ -106,15 +106,15 @@ impl<'a, E: Order> Address<'a, E> {
         Ok(address)
     }
 
-    /// The address of this host: `LOCAL`, or `ADDRESS` where that is absent;
-    /// `None` for families that are not of the Internet.
+    /// The address of this host: `LOCAL`, or `ADDRESS` if that is absent; `None` for
+    /// families that are not of the Internet.
     pub fn address(&self) -> Option<IpAddr> {
         let bytes = self.fields.local().or(self.fields.address());
         inet::from_bytes(self.family, bytes?)
     }
 
-    /// The address at the other end of a point-to-point interface: `ADDRESS`
-    /// where it is another than `LOCAL`.
+    /// The address at the other end of a point-to-point interface: `ADDRESS` if it differs from
+    /// `LOCAL`.
     pub fn peer(&self) -> Option<IpAddr> {
         let (local, other) = (self.fields.local()?, self.fields.address()?);
         if local == other {
@@ -124,16 +124,16 @@ impl<'a, E: Order> Address<'a, E> {
     }
 }
 
-/// How long an address is valid (`struct ifa_cacheinfo`). All ones is for ever.
+/// How long an address is valid (`struct ifa_cacheinfo`). All ones means forever.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[doc(alias = "ifa_cacheinfo")]
 pub struct CacheInfo {
     /// Seconds until it is deprecated.
     pub preferred: u32,
-    /// Seconds until it is taken away.
+    /// Seconds until it is removed.
     pub valid: u32,
-    /// When it was made, hundredths of a second since the machine started.
+    /// When it was created, in hundredths of a second since the machine started.
     pub created: u32,
     /// When it was last changed, likewise.
     pub updated: u32,
@@ -189,13 +189,13 @@ flags! {
         /// Home address of Mobile IPv6.
         #[doc(alias = "IFA_F_HOMEADDRESS")]
         0x10 HOMEADDRESS "homeaddress",
-        /// Not for new connections any more.
+        /// No longer for new connections.
         #[doc(alias = "IFA_F_DEPRECATED")]
         0x20 DEPRECATED "deprecated",
         /// Still tested for being a duplicate: cannot be used yet.
         #[doc(alias = "IFA_F_TENTATIVE")]
         0x40 TENTATIVE "tentative",
-        /// Has no end.
+        /// Does not expire.
         #[doc(alias = "IFA_F_PERMANENT")]
         0x80 PERMANENT "permanent",
         /// The kernel makes temporary addresses of its prefix.
@@ -214,7 +214,7 @@ flags! {
 }
 
 impl AddressFlags {
-    /// IPv6: made at random for privacy, changes from time to time.
+    /// IPv6: random for privacy, changes from time to time.
     pub const TEMPORARY: Self = Self::SECONDARY;
 }
 

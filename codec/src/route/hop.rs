@@ -23,10 +23,9 @@ pub struct NextHop {
     pub flags: NextHopFlags,
     /// `rtnh_hops`: its weight less one.
     pub hops: u8,
-    /// `rtnh_ifindex`: index of the interface that packets leave by.
+    /// `rtnh_ifindex`: index of the interface through which packets leave.
     pub output: u32,
-    /// `GATEWAY` or `VIA`: the next router; absent where the destination is on
-    /// the link.
+    /// `GATEWAY` or `VIA`: the next router; absent if the destination is on the link.
     pub gateway: Option<IpAddr>,
 }
 
@@ -41,7 +40,7 @@ impl NextHop {
 }
 
 flags! {
-    /// What is known of a next hop (`RTNH_F_*`).
+    /// Flags of a next hop (`RTNH_F_*`).
     pub struct NextHopFlags: u8 {
         /// Cannot be used: its interface is down.
         #[doc(alias = "RTNH_F_DEAD")]
@@ -52,7 +51,7 @@ flags! {
         /// The router is on the link, whatever the addresses say.
         #[doc(alias = "RTNH_F_ONLINK")]
         0x4 ONLINK "onlink",
-        /// Carried by hardware.
+        /// Offloaded to hardware.
         #[doc(alias = "RTNH_F_OFFLOAD")]
         0x8 OFFLOAD "offload",
         /// Its interface has no carrier.
@@ -61,7 +60,7 @@ flags! {
         /// Not resolved yet, of a multicast route.
         #[doc(alias = "RTNH_F_UNRESOLVED")]
         0x20 UNRESOLVED "unresolved",
-        /// Hardware hands its packets to the kernel.
+        /// Hardware passes its packets to the kernel.
         #[doc(alias = "RTNH_F_TRAP")]
         0x40 TRAP "trap",
     }
@@ -139,7 +138,7 @@ impl<E: Order> fmt::Debug for NextHops<'_, E> {
 pub struct RoutingRule<'a, E: Order = Native> {
     /// `family`.
     pub family: u16,
-    /// `TABLE`, or `table` where that is absent: where it sends packets.
+    /// `TABLE`, or `table` if that is absent: where it sends packets.
     pub table: u32,
     /// `action`: 1 looks into the table.
     pub action: u8,
@@ -150,11 +149,11 @@ pub struct RoutingRule<'a, E: Order = Native> {
 }
 
 impl<'a, E: Order> RoutingRule<'a, E> {
-    /// Bit of `flags`: it is for packets that do not fit (`FIB_RULE_INVERT`).
+    /// Bit of `flags`: it applies to packets that do not match (`FIB_RULE_INVERT`).
     pub const INVERT: u32 = 2;
 
-    /// Whether it is for packets with a mark, of some users, or to or from some
-    /// ports.
+    /// Whether it applies only to packets with a mark, of certain users, or to or from
+    /// certain ports.
     pub fn is_special(&self) -> Result<bool, Error> {
         const FWMARK: u16 = 10;
         const UID_RANGE: u16 = 20;

@@ -10,8 +10,8 @@ use crate::order::{Native, Order};
 #[non_exhaustive]
 #[doc(alias("RTM_NEWLINK", "RTM_DELLINK", "ifinfomsg"))]
 pub struct Link<'a, E: Order = Native> {
-    /// `ifi_family`; not 0 when it is news of a bridge port or the like, which
-    /// lacks most attributes.
+    /// `ifi_family`; not 0 for an event about a bridge port or the like, which lacks most
+    /// attributes.
     pub family: u16,
     /// `ifi_type`: what hardware it is (`ARPHRD_*`; 1 Ethernet, 772 loopback).
     pub hardware: u16,
@@ -20,7 +20,7 @@ pub struct Link<'a, E: Order = Native> {
     pub index: u32,
     /// `ifi_flags`.
     pub flags: LinkFlags,
-    /// `ifi_change`: which flags changed, all ones where that is not known.
+    /// `ifi_change`: which flags changed; all ones if unknown.
     pub change: u32,
     /// All that was sent after the fixed part.
     pub fields: LinkAttributes<'a, E>,
@@ -54,8 +54,8 @@ attribute_set! {
         16 OPERSTATE state / with_state: u8 as OperState,
         /// What kind of virtual interface it is.
         18 LINKINFO link_info / with_link_info: attributes,
-        /// Whether a cable is in: 0 or 1. Present only while the interface is up,
-        /// on some kernels.
+        /// Whether there is a carrier: 0 or 1. On some kernels present only while the
+        /// interface is up.
         33 CARRIER carrier / with_carrier: u8,
     }
     also {
@@ -167,10 +167,10 @@ flags! {
         /// Receives all multicast.
         #[doc(alias = "IFF_ALLMULTI")]
         0x200 ALLMULTI "allmulti",
-        /// Spreads load over others.
+        /// Distributes load over others.
         #[doc(alias = "IFF_MASTER")]
         0x400 MASTER "master",
-        /// Part of such a one.
+        /// Part of such an interface.
         #[doc(alias = "IFF_SLAVE")]
         0x800 SLAVE "slave",
         /// Can multicast.
@@ -182,13 +182,13 @@ flags! {
         /// Finds its media itself.
         #[doc(alias = "IFF_AUTOMEDIA")]
         0x4000 AUTOMEDIA "automedia",
-        /// Its addresses go when it is switched off.
+        /// Loses its addresses when it is switched off.
         #[doc(alias = "IFF_DYNAMIC")]
         0x8000 DYNAMIC "dynamic",
-        /// Has a carrier: the driver says that the cable is in.
+        /// Has a carrier, as reported by the driver.
         #[doc(alias = "IFF_LOWER_UP")]
         0x1_0000 LOWER_UP "lower_up",
-        /// Carrier but no use yet.
+        /// Has a carrier but cannot be used yet.
         #[doc(alias = "IFF_DORMANT")]
         0x2_0000 DORMANT "dormant",
         /// Repeats what was sent.
@@ -201,7 +201,7 @@ numbered! {
     /// Operational state of an interface (RFC 2863, `IF_OPER_*`), with the
     /// names that `ip link` shows.
     pub enum OperState: u8 {
-        /// The driver does not report it: to be taken for up.
+        /// The driver does not report it: to be treated as up.
         #[doc(alias = "IF_OPER_UNKNOWN")]
         0 Unspecified "UNKNOWN",
         /// A part of it is missing.
@@ -210,7 +210,7 @@ numbered! {
         /// Down.
         #[doc(alias = "IF_OPER_DOWN")]
         2 Down "DOWN",
-        /// What it stands on is down.
+        /// A lower layer is down.
         #[doc(alias = "IF_OPER_LOWERLAYERDOWN")]
         3 LowerLayerDown "LOWERLAYERDOWN",
         /// Under test.

@@ -49,16 +49,16 @@ pub const NETLINK_ROUTE: i32 = 0;
 /// that is bound; the bit of a group in `nl_groups` of a socket's address is
 /// `1 << (group - 1)`.
 pub mod group {
-    /// Links come, change and go.
+    /// Links are added, changed and deleted.
     #[doc(alias = "RTNLGRP_LINK")]
     pub const LINK: u32 = 1;
-    /// IPv4 addresses come, change and go.
+    /// IPv4 addresses are added, changed and deleted.
     #[doc(alias = "RTNLGRP_IPV4_IFADDR")]
     pub const IPV4_IFADDR: u32 = 5;
     /// IPv4 routes.
     #[doc(alias = "RTNLGRP_IPV4_ROUTE")]
     pub const IPV4_ROUTE: u32 = 7;
-    /// IPv6 addresses come, change and go.
+    /// IPv6 addresses are added, changed and deleted.
     #[doc(alias = "RTNLGRP_IPV6_IFADDR")]
     pub const IPV6_IFADDR: u32 = 9;
     /// IPv6 routes.
@@ -68,28 +68,28 @@ pub mod group {
 
 /// Values of `nlmsg_type` (`RTM_*`).
 pub mod message_type {
-    /// A link came or changed.
+    /// A link was added or changed.
     #[doc(alias = "RTM_NEWLINK")]
     pub const NEWLINK: u16 = 16;
-    /// A link is gone.
+    /// A link was deleted.
     #[doc(alias = "RTM_DELLINK")]
     pub const DELLINK: u16 = 17;
     /// Asks for links.
     #[doc(alias = "RTM_GETLINK")]
     pub const GETLINK: u16 = 18;
-    /// An address came or changed.
+    /// An address was added or changed.
     #[doc(alias = "RTM_NEWADDR")]
     pub const NEWADDR: u16 = 20;
-    /// An address is gone.
+    /// An address was deleted.
     #[doc(alias = "RTM_DELADDR")]
     pub const DELADDR: u16 = 21;
     /// Asks for addresses.
     #[doc(alias = "RTM_GETADDR")]
     pub const GETADDR: u16 = 22;
-    /// A route came or changed.
+    /// A route was added or changed.
     #[doc(alias = "RTM_NEWROUTE")]
     pub const NEWROUTE: u16 = 24;
-    /// A route is gone.
+    /// A route was deleted.
     #[doc(alias = "RTM_DELROUTE")]
     pub const DELROUTE: u16 = 25;
     /// Asks for routes.
@@ -98,7 +98,7 @@ pub mod message_type {
     /// A rule.
     #[doc(alias = "RTM_NEWRULE")]
     pub const NEWRULE: u16 = 32;
-    /// A rule is gone.
+    /// A rule was deleted.
     #[doc(alias = "RTM_DELRULE")]
     pub const DELRULE: u16 = 33;
     /// Asks for rules.
@@ -110,17 +110,17 @@ pub mod message_type {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Change<'a, E: Order = Native> {
-    /// A link came or changed.
+    /// A link was added or changed.
     NewLink(Link<'a, E>),
-    /// A link is gone.
+    /// A link was deleted.
     DeletedLink(Link<'a, E>),
-    /// An address came or changed.
+    /// An address was added or changed.
     NewAddress(Address<'a, E>),
-    /// An address is gone.
+    /// An address was deleted.
     DeletedAddress(Address<'a, E>),
-    /// A route came or changed.
+    /// A route was added or changed.
     NewRoute(Route<'a, E>),
-    /// A route is gone.
+    /// A route was deleted.
     DeletedRoute(Route<'a, E>),
     /// Something else; its type.
     Other(u16),
@@ -129,7 +129,7 @@ pub enum Change<'a, E: Order = Native> {
 impl<'a, E: Order> Change<'a, E> {
     /// Reads whatever the message is.
     pub fn decode(message: &Message<'a, E>) -> Result<Self, Error> {
-        // Each is read in one place, or there would be room for it twice.
+        // Each is read in only one place, or there would be room for it twice.
         let number = message.header.message_type;
         Ok(match number {
             message_type::NEWLINK | message_type::DELLINK => {
@@ -158,7 +158,7 @@ impl<'a, E: Order> Change<'a, E> {
     }
 }
 
-/// Bytes of an address of this family; 0 where that is not one of the Internet.
+/// Bytes of an address of this family; 0 if that is not one of the Internet.
 const fn address_len(family: u16) -> u16 {
     match family {
         AF_INET => 4,

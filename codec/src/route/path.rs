@@ -10,8 +10,7 @@ use crate::netlink::{Message, Writer};
 use crate::order::{Native, Order};
 use crate::set::Value;
 
-/// A route, or the way that the kernel chose: `struct rtmsg` and the
-/// attributes `RTA_*`.
+/// A route, or the result of a look-up: `struct rtmsg` and the attributes `RTA_*`.
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias("RTM_NEWROUTE", "RTM_DELROUTE", "rtmsg"))]
@@ -25,9 +24,9 @@ pub struct Route<'a, E: Order = Native> {
     pub source_prefix: u8,
     /// `rtm_tos`.
     pub tos: u8,
-    /// `TABLE`, or `rtm_table` where that is absent.
+    /// `TABLE`, or `rtm_table` if that is absent.
     pub table: u32,
-    /// `rtm_protocol`: who made it (2 the kernel, 3 boot, 4 static, 16 DHCP).
+    /// `rtm_protocol`: what made it (2 the kernel, 3 boot, 4 static, 16 DHCP).
     pub protocol: u8,
     /// `rtm_scope`.
     pub scope: u8,
@@ -40,7 +39,7 @@ pub struct Route<'a, E: Order = Native> {
 }
 
 attribute_set! {
-    /// The attributes of a route (`RTA_*`), and of the question for one.
+    /// The attributes of a route (`RTA_*`), and of the request for one.
     #[doc(alias(
         "RTA_DST", "RTA_SRC", "RTA_IIF", "RTA_OIF", "RTA_GATEWAY", "RTA_PRIORITY",
         "RTA_PREFSRC", "RTA_MULTIPATH", "RTA_TABLE", "RTA_VIA", "RTA_METRICS", "RTA_FLOW",
@@ -52,23 +51,23 @@ attribute_set! {
         /// Where it leads, the first
         /// [`destination_prefix`](Route::destination_prefix) bits of it.
         1 DST destination / with_destination: address,
-        /// For packets from this prefix only.
+        /// Only for packets from this prefix.
         2 SRC source / with_source: address,
-        /// For packets that arrived on it: index of the interface.
+        /// Index of the interface on which packets arrived.
         3 IIF input / with_input: u32,
-        /// Index of the interface that packets leave by.
+        /// Index of the interface through which packets leave.
         4 OIF output / with_output: u32,
-        /// The next router; absent where the destination is on the link.
+        /// The next router; absent if the destination is on the link.
         5 GATEWAY gateway / with_gateway: address,
-        /// The metric; the least wins.
+        /// The metric; the lowest wins.
         6 PRIORITY priority / with_priority: u32,
-        /// The source address that the kernel would take.
+        /// The source address that the kernel would use.
         7 PREFSRC preferred_source / with_preferred_source: address,
         /// Several next hops, see [`Route::next_hops`].
         9 MULTIPATH multipath / with_multipath: bytes,
-        /// The table, where its number needs more than a byte.
+        /// The table, if its number needs more than a byte.
         15 TABLE table / with_table: u32,
-        /// The next router, of whichever family.
+        /// The next router, of either family.
         18 VIA via / with_via: value [Via<'a>],
     }
     also {
@@ -106,7 +105,7 @@ pub(super) const SPORT: u16 = 28;
 pub(super) const DPORT: u16 = 29;
 const NH_ID: u16 = 30;
 
-/// A router of whichever family (`struct rtvia`).
+/// A router of either family (`struct rtvia`).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(alias = "rtvia")]
 pub struct Via<'a> {
@@ -115,7 +114,7 @@ pub struct Via<'a> {
 }
 
 impl Via<'_> {
-    /// Its address; `None` where the family is not one of the Internet.
+    /// Its address; `None` if the family is not one of the Internet.
     pub fn address(&self) -> Option<IpAddr> {
         inet::from_bytes(self.family, self.address)
     }
@@ -187,7 +186,7 @@ impl<'a, E: Order> Route<'a, E> {
         Ok(route)
     }
 
-    /// Reads `OIF` alone.
+    /// Reads only `OIF`.
     pub fn output_of(message: &Message<'a, E>) -> Result<Option<u32>, Error> {
         let (_, attributes) =
             split::<12, E>(message, [message_type::NEWROUTE, message_type::DELROUTE])?;
@@ -203,13 +202,13 @@ impl<'a, E: Order> Route<'a, E> {
         inet::from_bytes(self.family, self.fields.destination()?)
     }
 
-    /// `SRC`: for packets from this prefix only.
+    /// `SRC`: only for packets from this prefix.
     pub fn source(&self) -> Option<IpAddr> {
         inet::from_bytes(self.family, self.fields.source()?)
     }
 
-    /// `GATEWAY` or `VIA`, whichever comes last: the next router; absent where
-    /// the destination is on the link.
+    /// `GATEWAY` or `VIA`, whichever comes last: the next router; absent if the destination
+    /// is on the link.
     pub fn gateway(&self) -> Option<IpAddr> {
         let gateway = self.fields.gateway();
         if let Some(via) = self.fields.via() {
@@ -221,15 +220,14 @@ impl<'a, E: Order> Route<'a, E> {
         inet::from_bytes(self.family, gateway?)
     }
 
-    /// `PREFSRC`: the source address that the kernel would take.
+    /// `PREFSRC`: the source address that the kernel would use.
     pub fn preferred_source(&self) -> Option<IpAddr> {
         inet::from_bytes(self.family, self.fields.preferred_source()?)
     }
 
-    /// `MULTIPATH`: the next hops of a route with several. There are none
-    /// where [`RouteAttributes::output`] names the only one, nor where the
-    /// kernel answers with the number of a nexthop object alone
-    /// (`net.ipv4.nexthop_compat_mode=0`).
+    /// `MULTIPATH`: the next hops of a route with several. There are none if
+    /// [`RouteAttributes::output`] names the only one, nor if the kernel returns only the
+    /// number of a nexthop object (`net.ipv4.nexthop_compat_mode=0`).
     pub fn next_hops(&self) -> NextHops<'a, E> {
         let all = self.fields.attributes();
         let hops = self.fields.multipath().unwrap_or_default();
@@ -267,22 +265,22 @@ pub(super) fn via<E: Order>(bytes: &[u8]) -> Option<IpAddr> {
 numbered! {
     /// What a route does with a packet (`RTN_*`), with the names of `ip route`.
     pub enum RouteKind: u8 {
-        /// Nothing is said.
+        /// Unspecified.
         #[doc(alias = "RTN_UNSPEC")]
         0 Unspecified "unspec",
-        /// Sends it on.
+        /// Forwards it.
         #[doc(alias = "RTN_UNICAST")]
         1 Unicast "unicast",
-        /// Takes it in: an address of this host.
+        /// Accepts it: an address of this host.
         #[doc(alias = "RTN_LOCAL")]
         2 Local "local",
-        /// Sends or takes it as a broadcast.
+        /// Sends or accepts it as a broadcast.
         #[doc(alias = "RTN_BROADCAST")]
         3 Broadcast "broadcast",
-        /// Takes it in as a broadcast, sends it on as unicast.
+        /// Accepts it as a broadcast, forwards it as unicast.
         #[doc(alias = "RTN_ANYCAST")]
         4 Anycast "anycast",
-        /// Sends or takes it as a multicast.
+        /// Sends or accepts it as a multicast.
         #[doc(alias = "RTN_MULTICAST")]
         5 Multicast "multicast",
         /// Drops it.
@@ -294,7 +292,7 @@ numbered! {
         /// Refuses it as prohibited.
         #[doc(alias = "RTN_PROHIBIT")]
         8 Prohibit "prohibit",
-        /// Goes on in another table.
+        /// Continues in another table.
         #[doc(alias = "RTN_THROW")]
         9 Throw "throw",
         /// Translates its address.
@@ -325,7 +323,7 @@ mod tests {
         let mut bytes = bytes;
         bytes[0] = bytes.len() as u8;
         let route = Route::decode(&message::<Little>(&bytes)).unwrap();
-        // TABLE is above what the byte beside it can hold.
+        // TABLE is more than the byte in the header can hold.
         assert_eq!((route.kind, route.table), (RouteKind::Unicast, 0xf011_2233));
         assert_eq!(route.fields.output(), Some(4));
         assert_eq!(

@@ -1,8 +1,8 @@
 //! Asking for links, addresses and routes.
 //!
-//! Each function writes one whole message into `buffer` and returns it; [`MAX_LEN`]
-//! bytes are enough for any of them, and one that does not suffice is
-//! [`ErrorKind::NoSpace`]. All of them hold up to `NETLINK_GET_STRICT_CHK`.
+//! Each function writes one whole message into `buffer` and returns it; [`MAX_LEN`] bytes are
+//! enough for any of them, and too small a buffer is [`ErrorKind::NoSpace`]. All of them pass
+//! `NETLINK_GET_STRICT_CHK`.
 
 use core::net::IpAddr;
 
@@ -12,8 +12,7 @@ use crate::inet;
 use crate::netlink::{flags, Header, Writer, HEADER_LEN};
 use crate::order::{Native, Order};
 
-/// Length of the longest request: a [`Lookup`] of IPv6 in which nothing is left
-/// out.
+/// Length of the longest request: a [`Lookup`] of IPv6 with all attributes.
 pub const MAX_LEN: usize = HEADER_LEN + 12 + 2 * 20 + 7 * 8;
 
 const GET: u16 = flags::REQUEST;
@@ -30,7 +29,7 @@ const NAME_MAX: usize = 15;
 /// `RTM_F_LOOKUP_TABLE`: the answer is to name the table that decided. IPv6
 /// always does, and refuses the flag.
 const LOOKUP_TABLE: u32 = 0x1000;
-/// `RTM_F_FIB_MATCH`: the answer is the route that fits, not the way.
+/// `RTM_F_FIB_MATCH`: the answer is the matching route, not the result of applying it.
 const FIB_MATCH: u32 = 0x2000;
 
 fn begin<const N: usize>(
@@ -65,13 +64,13 @@ pub fn dump_links(buffer: &mut [u8], seq: u32) -> Result<&mut [u8], Error> {
     links(buffer, DUMP, seq, 0).finish()
 }
 
-/// Asks for the link with this index; `ENODEV` where there is none.
+/// Asks for the link with this index; `ENODEV` if there is none.
 pub fn link_by_index(buffer: &mut [u8], seq: u32, index: u32) -> Result<&mut [u8], Error> {
     links(buffer, GET, seq, index).finish()
 }
 
-/// Asks for the link with this name; `ENODEV` where there is none. A name is
-/// of 1 to 15 bytes, none of them NUL; otherwise [`ErrorKind::BadValue`].
+/// Asks for the link with this name; `ENODEV` if there is none. A name has 1 to 15 bytes,
+/// none of them NUL; otherwise [`ErrorKind::BadValue`].
 pub fn link_by_name<'b>(
     buffer: &'b mut [u8],
     seq: u32,
@@ -85,10 +84,10 @@ pub fn link_by_name<'b>(
     writer.finish()
 }
 
-/// Asks for the addresses of `family` (`AF_UNSPEC` is all), of the interface
-/// with the index `index` where that is not 0. The kernel heeds the index only
-/// under `NETLINK_GET_STRICT_CHK` (kernel 4.20); check that of each answer. A
-/// family above 255 is [`ErrorKind::BadValue`], here and below.
+/// Asks for the addresses of `family` (`AF_UNSPEC` for all), only of the interface `index`
+/// unless that is 0. The kernel honours the index only with `NETLINK_GET_STRICT_CHK`
+/// (kernel 4.20); check that of each answer. A family above 255 is [`ErrorKind::BadValue`],
+/// here and below.
 #[doc(alias = "RTM_GETADDR")]
 pub fn dump_addresses(
     buffer: &mut [u8],
@@ -102,7 +101,7 @@ pub fn dump_addresses(
     begin(buffer, message_type::GETADDR, DUMP, seq, fixed).finish()
 }
 
-/// Asks for all routes of `family`, those of every table.
+/// Asks for all routes of `family`, in every table.
 #[doc(alias = "RTM_GETROUTE")]
 pub fn dump_routes(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8], Error> {
     let fixed = [inet::byte(family)?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -116,9 +115,9 @@ pub fn dump_rules(buffer: &mut [u8], family: u16, seq: u32) -> Result<&mut [u8],
     begin(buffer, message_type::GETRULE, DUMP, seq, fixed).finish()
 }
 
-/// Asks for the routes of `family` in all tables that leave by the interface
-/// with this index, be it by one of several next hops. The kernel heeds the
-/// index only under `NETLINK_GET_STRICT_CHK` (kernel 4.20).
+/// Asks for the routes of `family` in all tables that leave through the interface with this
+/// index, even if only by one of several next hops. The kernel honours the index only with
+/// `NETLINK_GET_STRICT_CHK` (kernel 4.20).
 pub fn dump_routes_by(
     buffer: &mut [u8],
     family: u16,
@@ -186,8 +185,8 @@ impl Lookup {
         self
     }
 
-    /// For packets that came in by the interface with this index, instead of
-    /// those of this host.
+    /// For packets that arrived on the interface with this index, instead of those of this
+    /// host.
     #[must_use]
     pub const fn with_input(mut self, index: u32) -> Self {
         self.input = Some(index);
@@ -216,7 +215,7 @@ impl Lookup {
         self
     }
 
-    /// For packets from this port, where the protocol has ports (kernel 4.17).
+    /// For packets from this port, if the protocol has ports (kernel 4.17).
     #[must_use]
     pub const fn with_source_port(mut self, port: u16) -> Self {
         self.ports[0] = Some(port);
@@ -230,18 +229,17 @@ impl Lookup {
         self
     }
 
-    /// Asks for the route that decides, instead of the way: where no route
-    /// leads out of the named interface, IPv4 sends to the link all the same,
-    /// but this is refused with `EHOSTUNREACH` (kernel 4.13).
+    /// Asks for the matching route instead of the result of applying it: if no route leads
+    /// out of the named interface, IPv4 still sends on the link, but this is refused with
+    /// `EHOSTUNREACH` (kernel 4.13).
     #[must_use]
     pub const fn matching_route(mut self) -> Self {
         self.route = true;
         self
     }
 
-    /// The request; its answer is one [`Route`](super::Route), or `ENETUNREACH`
-    /// where there is no way. Addresses of two families are
-    /// [`ErrorKind::BadValue`].
+    /// The request; its answer is one [`Route`](super::Route), or `ENETUNREACH` if there is
+    /// none. Addresses of two families are [`ErrorKind::BadValue`].
     pub fn encode<'b>(&self, buffer: &'b mut [u8], seq: u32) -> Result<&'b mut [u8], Error> {
         let family = inet::family_of(self.destination);
         if self
