@@ -10,7 +10,6 @@ use crate::iproute2::{self, Caller, Target};
 use crate::session::{not_built_in, Command, Does, Session};
 
 /// Reads options.
-#[inline(never)]
 pub fn options(words: &[&str]) -> Result<Options> {
     Options::from_args(&[""], words).map_err(|early| {
         let text = early.output.trim_ascii_end();

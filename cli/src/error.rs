@@ -107,7 +107,6 @@ impl Error {
     /// An error about this word, which stands in the message where the text has
     /// a `%`, or at its end.
     #[cold]
-    #[inline(never)]
     pub fn naming(kind: Kind, status: Status, text: &str, word: &str) -> Self {
         let mut after = text;
         let before = take_text(&mut after, b'%');
@@ -213,7 +212,6 @@ impl Error {
 
     /// The same with ": TEXT" of this error number at the end of the message.
     #[cold]
-    #[inline(never)]
     pub fn because(mut self, errno: Errno) -> Self {
         self.push(b": ");
         self.push_errno(errno);
@@ -252,7 +250,6 @@ impl Error {
 
     /// The kernel's answer is malformed.
     #[cold]
-    #[inline(never)]
     pub fn reply(error: mptcp_codec::Error) -> Self {
         let mut text = Self::new(
             Kind::Reply,
@@ -280,7 +277,6 @@ impl Error {
     }
 
     #[cold]
-    #[inline(never)]
     fn push_errno(&mut self, Errno(number_of): Errno) {
         match errno::describe(number_of) {
             Some((_, text)) => self.push(text),

@@ -199,7 +199,6 @@ impl Given {
     }
 
     /// The endpoint that the words describe.
-    #[inline(never)]
     pub fn endpoint(&self) -> Endpoint {
         let mut endpoint = Endpoint::EMPTY;
         if let Some(address) = self.address() {

@@ -176,7 +176,6 @@ impl Reads {
 
 impl Given {
     /// Takes an address; returns how many bits it has.
-    #[inline(never)]
     fn take_address(&mut self, sets: u8, word: &str) -> Result<usize> {
         let address = address(word).ok_or_else(|| Error::address(word))?;
         let place = match sets {

@@ -105,7 +105,6 @@ fn ipv4(word: &[u8]) -> Option<[u8; 4]> {
 
 /// Groups of up to four hexadecimal digits. `::` may stand once for one or more groups of 0;
 /// the last two may be written as an IPv4 address.
-#[inline(never)]
 fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
     let mut count = 0;
     let mut gap = None;
@@ -158,7 +157,6 @@ fn ipv6(mut rest: &[u8], octets: &mut [u8; 16]) -> Option<()> {
 
 /// Whether two addresses are the same to the kernel, which treats an IPv4-mapped IPv6 address
 /// as the IPv4 address.
-#[inline(never)]
 pub fn same(one: IpAddr, other: IpAddr) -> bool {
     key(one) == key(other)
 }
@@ -174,7 +172,6 @@ pub fn interface_name(word: &str) -> bool {
 }
 
 /// Whether `word` is `whole` or a prefix of it.
-#[inline(never)]
 pub fn shortens(word: &str, whole: &str) -> bool {
     let (word, whole) = (word.as_bytes(), whole.as_bytes());
     // Byte by byte: most words differ in the first one.

@@ -160,7 +160,6 @@ impl PathManager {
 
     /// The maximum of both limits: a larger one is refused, with the number
     /// since Linux 6.15. Before 7.2 it is 8.
-    #[inline(never)]
     pub fn maximum(&mut self) -> u32 {
         let Err(error) = self.set_limits(&Limits::EMPTY.with_subflows(u32::MAX)) else {
             return u32::MAX;
