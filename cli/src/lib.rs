@@ -36,6 +36,7 @@ pub mod iproute2;
 mod kernel;
 mod near;
 mod output;
+mod packed;
 mod run;
 pub mod session;
 pub mod state;

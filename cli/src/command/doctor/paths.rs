@@ -8,12 +8,13 @@ use super::finding::{finding, texts, Level};
 use crate::host::live::Use;
 use crate::host::places::is_link_local;
 use crate::kernel::key::{is_ipv4, is_unique_local};
+use crate::packed::packed;
 
 /// Counters of subflows that could not even be sent.
 const ERRORS: &[u8] = b"MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
 
 /// For an endpoint that no longer has a subflow.
-const LOST: &str = texts!(
+const LOST: &[u8] = texts!(
     "join-lost",
     "connections lack the subflow of an endpoint, and do not try again: it was stopped here \
      (limit, route, firewall), by the peer (limit, no listener, another host at its address) or \
@@ -23,7 +24,7 @@ const LOST: &str = texts!(
 );
 
 /// For subflows that wait for the answer to their SYN.
-const UNANSWERED: &str = texts!(
+const UNANSWERED: &[u8] = texts!(
     "join-unanswered",
     "subflows are not answered: the path drops them or the answers",
     "{b}",
@@ -149,8 +150,10 @@ impl Doctor<'_> {
             return false;
         }
         self.say_with(
-            "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
-             times, with an established one {}",
+            packed!(
+                "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
+             times, with an established one {}"
+            ),
             &[
                 one.waiting.into(),
                 one.retransmits.into(),
@@ -168,28 +171,30 @@ impl Doctor<'_> {
         let failed = one.failed > 0 || self.history.growth(FAILURES) > 0;
         let tried = self.history.sum(b"MPJoinSynTx") > 0;
         self.say_with(
-            "{e}; to {t}: connections without its subflow {}, with it {}; ",
+            packed!("{e}; to {t}: connections without its subflow {}, with it {}; "),
             &[one.missing.into(), one.established.into()],
         );
         if none && !tried && self.history.sum(ERRORS) > 0 {
             return self.join_error(level);
         }
-        self.say("{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}");
+        self.say(packed!(
+            "{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}"
+        ));
         if failures > 0 && failed {
             self.counters = FAILURES;
-            self.say(" {=}");
-            return self.changed(level, "its path");
+            self.say(b" {=}");
+            return self.changed(level, b"its path");
         }
         let texts = if !none {
             // Deleting the endpoint would close the subflows of the others.
             level = Level::Note;
-            self.advise("Open those connections anew");
+            self.advise(packed!("Open those connections anew"));
             LOST
         } else if self.takes_other_ways() {
             self.change(if self.has(EndpointFlags::SIGNAL) {
-                " nosignal fullmesh"
+                b" nosignal fullmesh".as_slice()
             } else {
-                " fullmesh"
+                b" fullmesh"
             });
             texts!(
                 "join-untried",
@@ -371,17 +376,21 @@ impl Doctor<'_> {
             };
             found = true;
             if self.row().is_some() {
-                self.say("{e};");
+                self.say(b"{e};");
             } else {
                 self.endpoint.key = path.local;
-                self.say("from {a}");
+                self.say(b"from {a}");
             }
             self.to.address = path.remote;
-            self.say_with(" to {t} port {}: ", &[path.port.into()]);
-            self.say(if path.first { "first" } else { "further" });
+            self.say_with(packed!(" to {t} port {}: "), &[path.port.into()]);
+            self.say(if path.first {
+                b"first".as_slice()
+            } else {
+                b"further"
+            });
             self.say_with(
-                " subflows that wait in SYN_SENT {}, established without an answer {}, sent again \
-                 up to {} times; working 0",
+                packed!(" subflows that wait in SYN_SENT {}, established without an answer {}, sent again \
+                 up to {} times; working 0"),
                 &[
                     path.waiting.into(),
                     path.stalled.into(),
@@ -402,7 +411,7 @@ impl Doctor<'_> {
         }
         if self.history.sum(ERRORS) > 0 && self.history.sum(b"AddAddr") > 0 {
             self.say_with(
-                "connections opened here {}, with further subflows 0; {=AddAddr}; ",
+                packed!("connections opened here {}, with further subflows 0; {=AddAddr}; "),
                 &[self.live.opened.into()],
             );
             self.join_error(Level::Fault);
@@ -446,7 +455,7 @@ impl Doctor<'_> {
             }
             last = index;
             self.endpoint.key = address;
-            self.advise("{;}ip-mptcp endpoint add {a} dev {d} subflow");
+            self.advise(packed!("{;}ip-mptcp endpoint add {a} dev {d} subflow"));
         }
         let mut level = Level::Fault;
         if self.live.opened_joined > 0 {
@@ -455,7 +464,9 @@ impl Doctor<'_> {
         }
         if self.texts[REMEDY].is_empty() {
             level = Level::Note;
-            self.advise("Give interfaces an address of that family, and add it as an endpoint");
+            self.advise(packed!(
+                "Give interfaces an address of that family, and add it as an endpoint"
+            ));
         }
         self.to.address = peer;
         finding!(

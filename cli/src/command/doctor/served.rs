@@ -7,6 +7,7 @@ use super::finding::{finding, Level};
 use crate::host::live::Place;
 use crate::host::places::is_link_local;
 use crate::kernel::key::is_ipv4;
+use crate::packed::packed;
 
 /// Counters of subflows that were sent, or should have been.
 const TRIED: &[u8] = b"MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
@@ -91,11 +92,13 @@ impl Doctor<'_> {
         self.to.address = address;
         let mut listeners = self.live.listeners.iter();
         let words = match listeners.find(|one| one.port == port) {
-            None => ", where connections arrived, no MPTCP socket listens any more",
-            Some(Place { interface: 0, .. }) => " an MPTCP socket listens only at others, as {t}",
+            None => packed!(", where connections arrived, no MPTCP socket listens any more"),
+            Some(Place { interface: 0, .. }) => {
+                packed!(" an MPTCP socket listens only at others, as {t}")
+            }
             Some(listener) => {
                 self.other = listener.interface;
-                " an MPTCP socket listens only on another interface, {o}"
+                packed!(" an MPTCP socket listens only on another interface, {o}")
             }
         };
         self.say(words);
@@ -139,7 +142,7 @@ impl Doctor<'_> {
         }
         let mut at = 0;
         while self.next(&mut at, both) {
-            self.change(" nosubflow");
+            self.change(b" nosubflow");
         }
         self.counters = TRIED;
         finding!(
@@ -170,8 +173,8 @@ impl Doctor<'_> {
                 continue;
             }
             self.texts[ABOUT].clear();
-            self.say("{e}");
-            self.change(" port 0");
+            self.say(b"{e}");
+            self.change(b" port 0");
         }
         if self.texts[REMEDY].is_empty() {
             return;
