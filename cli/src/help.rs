@@ -195,7 +195,7 @@ pub fn program(caller: &Caller, out: &mut Text) {
     page.put(" ...\n\nConfigure and watch Multipath TCP.\n\nCommands:\n");
     page.column = 0;
     for command in present(caller.commands) {
-        page.row(command.name, COLUMN, command.about().as_str());
+        page.row(command.name, COLUMN, command.about());
     }
     page.options(&is_program_option);
     page.put(
@@ -235,8 +235,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
         _ => command.words,
     });
     page.end_line();
-    let text = command.explained();
-    let mut rest = text.as_str();
+    let mut rest = command.help;
     page.flow(take_text(&mut rest, b'\n'), 0);
     match (&command.does, group.map(|group| &group.does)) {
         (Does::Group(actions), _) => {
@@ -247,7 +246,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
                 page.put(action.name);
                 page.takes(action.words);
                 page.put("      ");
-                page.flow(action.about().as_str(), 6);
+                page.flow(action.about(), 6);
             }
             let mentioned = &|keyword: &Keyword| {
                 let mut actions = present(actions.actions);

@@ -36,7 +36,6 @@ pub mod iproute2;
 mod kernel;
 mod near;
 mod output;
-mod packed;
 mod run;
 pub mod session;
 pub mod state;

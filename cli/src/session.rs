@@ -11,8 +11,7 @@ use crate::grammar::keyword::{self, Keyword};
 use crate::grammar::{self, Given, Takes};
 use crate::kernel::{self, interface, PathManager};
 use crate::output::Output;
-use crate::packed::unpack;
-use crate::text::{among, find, pieces, Text};
+use crate::text::{among, pieces, take_text};
 
 /// What the commands of a run share.
 #[derive(Debug)]
@@ -94,8 +93,8 @@ pub struct Command {
     pub words: &'static str,
     /// What it does, in one line; then notes and examples. Lines that are too long are broken,
     /// except those that begin with a blank. A line that begins with a tab has a name first,
-    /// and its explanation is put beside it. Packed by `packed!`.
-    pub help: &'static [u8],
+    /// and its explanation is put beside it.
+    pub help: &'static str,
     /// What it does.
     pub does: Does,
 }
@@ -150,17 +149,17 @@ pub const fn absent(name: &'static str, feature: &'static str) -> Command {
     Command {
         name,
         words: "",
-        help: feature.as_bytes(),
+        help: feature,
         does: Does::Absent,
     }
 }
 
 /// Something is not built in; names the feature that would bring it.
 #[cold]
-pub fn not_built_in(what: &str, feature: &[u8]) -> Error {
+pub fn not_built_in(what: &str, feature: &str) -> Error {
     let text = "Error: this ip-mptcp was built without \"%\" (feature ";
     let mut error = Error::naming(Kind::Usage, status::USAGE, text, what);
-    error.push(feature);
+    error.push(feature.as_bytes());
     error.push(b")");
     error
 }
@@ -171,18 +170,10 @@ impl Command {
         !matches!(self.does, Does::Absent)
     }
 
-    /// Its help, unpacked.
-    pub fn explained(&self) -> Text {
-        let mut text = Text::default();
-        unpack(self.help, &mut text);
-        text
-    }
-
-    /// What it does: the first line of its help.
-    pub fn about(&self) -> Text {
-        let mut text = self.explained();
-        text.truncate(find(text.as_bytes(), b'\n'));
-        text
+    /// What it does.
+    pub fn about(&self) -> &'static str {
+        let mut help = self.help;
+        take_text(&mut help, b'\n')
     }
 
     /// Its actions; none if it is not a group.

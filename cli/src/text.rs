@@ -197,11 +197,6 @@ impl Text {
         self.room.get(..self.end).unwrap_or(&[])
     }
 
-    /// The same as text, if it is UTF-8.
-    pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or("")
-    }
-
     /// Its length.
     #[inline(always)]
     pub fn len(&self) -> usize {

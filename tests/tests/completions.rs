@@ -57,9 +57,9 @@ fn descriptions() -> Descriptions {
         }
     }
     for command in COMMANDS {
-        add("", command.name, command.about().as_str());
+        add("", command.name, command.about());
         for action in command.actions() {
-            add(command.name, action.name, action.about().as_str());
+            add(command.name, action.name, action.about());
         }
         let help = help(command.name);
         for (name, about) in entries(&help, "Options:") {

@@ -177,7 +177,7 @@ fn help_has_usage_a_line_for_each_word_and_an_example_at_every_level() {
     let top = help("");
     for group in groups() {
         let about: String = top.split_whitespace().collect();
-        let line = format!("{}{}", group.name, group.about().as_str()).replace(' ', "");
+        let line = format!("{}{}", group.name, group.about()).replace(' ', "");
         assert!(about.contains(&line), "{line}: {top}");
         let about = help(group.name);
         for action in group.actions() {

@@ -11,7 +11,7 @@ use syn::visit::{self, Visit};
 /// The layers from the ground up, and what is in them: files or folders of `cli/src`. A file
 /// may use files of its own layer, as long as there is no circle, and of those below.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("bytes and text", &["text", "packed", "built"]),
+    ("bytes and text", &["text", "built"]),
     ("errors", &["errno", "near", "error"]),
     ("system calls", &["sys"]),
     ("output", &["output"]),

@@ -3,18 +3,15 @@
 use crate::error::{Result, Status};
 use crate::grammar::{keyword, Given};
 use crate::output::warn;
-use crate::packed::packed;
 use crate::session::{taking, words, Command, Does, Group, Session};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "address",
     words: "",
-    help: packed!(
-        "Announced addresses of a connection with a user-space path manager.\n\
+    help: "Announced addresses of a connection with a user-space path manager.\n\
            Example:
-  ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2"
-    ),
+  ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
     does: Does::Group(ACTIONS),
 };
 
@@ -29,23 +26,19 @@ const ACTIONS: &Group = &Group {
             Command {
                 name: "announce",
                 words: "ADDRESS token T id N [ port P ] [ dev IF ]",
-                help: packed!(
-                    "Announce an address to the peer (ADD_ADDR).\n\
+                help: "Announce an address to the peer (ADD_ADDR).\n\
                        The kernel refuses the peer's subflows unless a monitor listens to events.
 
 Example:
-  ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2"
-                ),
+  ip-mptcp address announce 192.0.2.2 token 0x5ca81c12 id 2",
                 does: words(announce),
             },
             Command {
                 name: "remove",
                 words: "token T id N",
-                help: packed!(
-                    "Take an announced address back (RM_ADDR) and close its subflows.\n\
+                help: "Take an announced address back (RM_ADDR) and close its subflows.\n\
                        Example:
-  ip-mptcp address remove token 0x5ca81c12 id 2"
-                ),
+  ip-mptcp address remove token 0x5ca81c12 id 2",
                 does: words(remove),
             },
         ],

@@ -16,7 +16,6 @@ use crate::kernel::connections::{self, Connection, Detail, Hidden, Role, Selecti
 use crate::kernel::key::{is_ipv4, key};
 use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{warn, Colour, Form, Item, Output};
-use crate::packed::packed;
 use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::sys;
 use crate::text::{padded, take, Text};
@@ -25,11 +24,9 @@ use crate::text::{padded, take, Text};
 pub const COMMAND: Command = Command {
     name: "connection",
     words: "",
-    help: packed!(
-        "MPTCP connections, with their subflows.\n\
+    help: "MPTCP connections, with their subflows.\n\
            Example:
-  ip-mptcp -j conn show dport 443"
-    ),
+  ip-mptcp -j conn show dport 443",
     does: Does::Group(ACTIONS),
 };
 
@@ -44,15 +41,13 @@ const ACTIONS: &Group = &Group {
             name: "show",
             words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
                     [ sport N ] [ dport N ] [ fallback ] [ listen ] [ -4 | -6 ]",
-            help: packed!(
-                "Show connections: all, or those that match all words, or a subflow does.\n\
+            help: "Show connections: all, or those that match all words, or a subflow does.\n\
                    Bytes, milliseconds, segments; share is of what all subflows carried. -s shows
 every counter by its name in the kernel (mptcp_info, tcp_info).
 INCOMPLETE: it changed while it was read; LOST: subflows whose sockets are gone.
 
 Example:
-  ip-mptcp -j conn show dport 443"
-            ),
+  ip-mptcp -j conn show dport 443",
             does: words(show),
         }],
     ),

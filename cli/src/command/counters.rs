@@ -6,7 +6,6 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::{interval, option, INTERVALS};
 use crate::kernel::proc::{decimal, Counters};
 use crate::output::Report;
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Polled};
 
@@ -14,7 +13,7 @@ use crate::sys::{self, Polled};
 pub const COMMAND: Command = Command {
     name: "counters",
     words: "[ --all ] [ --interval SECS ] [ --prometheus ]",
-    help: packed!("Show the kernel's counters of MPTCP that are not 0.\n\
+    help: "Show the kernel's counters of MPTCP that are not 0.\n\
            They count from the start of the network namespace. With --interval, MPCurrEstab is \
             what it is, all others are differences.\n\
             \n\
@@ -97,7 +96,7 @@ pub const COMMAND: Command = Command {
             \tDssFallback fallbacks because of broken mappings\n\
             \tSimultConnectFallback fallbacks because both sides connected at once\n\
             \tFallbackFailed fallbacks that were not possible any more\n\
-            \tWinProbe windows probed"),
+            \tWinProbe windows probed",
     does: Does::Options(run),
 };
 

@@ -11,7 +11,6 @@ use crate::error::{status, Error, Kind, Result, Status};
 use crate::grammar::endpoint::{check_made, check_new, Family, CHANGEABLE};
 use crate::grammar::{keyword, same, slot, Given};
 use crate::kernel::{Lock, Names, PathManager};
-use crate::packed::packed;
 use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::state::members::members;
 use crate::sys::Fd;
@@ -20,11 +19,9 @@ use crate::sys::Fd;
 pub const COMMAND: Command = Command {
     name: "endpoint",
     words: "",
-    help: packed!(
-        "Addresses that are used for subflows or announced to peers.\n\
+    help: "Addresses that are used for subflows or announced to peers.\n\
            Example:
-  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh"
-    ),
+  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
     does: Does::Group(ACTIONS),
 };
 
@@ -39,18 +36,15 @@ const ACTIONS: &Group = &Group {
             Command {
                 name: "add",
                 words: "ADDRESS [ dev IF ] [ id N ] [ port N ] [ FLAG ]...",
-                help: packed!(
-                    "Add an endpoint.\n\
+                help: "Add an endpoint.\n\
                    Example:
-  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh"
-                ),
+  ip-mptcp endpoint add 10.0.0.1 dev wan id 1 subflow fullmesh",
                 does: words(add),
             },
             Command {
                 name: "change",
                 words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
-                help: packed!(
-                    "Change an endpoint: what is named and nothing else.\n\
+                help: "Change an endpoint: what is named and nothing else.\n\
                    Backup and fullmesh change in place. For signal, subflow, laminar, dev and port \
                        the endpoint is deleted and added again with its id: this ends its \
                        subflows.
@@ -58,57 +52,48 @@ With id N the port is the new one, with ADDRESS it says which endpoint is meant.
 
 Examples:
   ip-mptcp endpoint change id 3 signal nosubflow port 8080
-  ip-mptcp endpoint change id 3 backup"
-                ),
+  ip-mptcp endpoint change id 3 backup",
                 does: words(change),
             },
             Command {
                 name: "delete",
                 words: SELECTOR,
-                help: packed!(
-                    "Delete the endpoints that match all words.\n\
+                help: "Delete the endpoints that match all words.\n\
                    id 0 ADDRESS closes the first subflow of connections from there.
 
 Examples:
   ip-mptcp endpoint delete id 3
-  ip-mptcp endpoint delete dev wwan0"
-                ),
+  ip-mptcp endpoint delete dev wwan0",
                 does: words(delete),
             },
             Command {
                 name: "show",
                 words: if built::USER_SPACE { SHOW } else { SELECTOR },
-                help: packed!(
-                    "Show endpoints: all, or those that match all words.\n\
+                help: "Show endpoints: all, or those that match all words.\n\
                    Example:
-  ip-mptcp -j endpoint show signal"
-                ),
+  ip-mptcp -j endpoint show signal",
                 does: words(show),
             },
             Command {
                 name: "flush",
                 words: SELECTOR,
-                help: packed!(
-                    "Delete all endpoints, or those that match all words.\n\
+                help: "Delete all endpoints, or those that match all words.\n\
                    Example:
-  ip-mptcp endpoint flush dev wwan0"
-                ),
+  ip-mptcp endpoint flush dev wwan0",
                 does: words(flush),
             },
             #[cfg(feature = "state")]
             Command {
                 name: "replace",
                 words: "{ ADDRESS [ id N ] | id N } [ dev IF ] [ port N ] [ FLAG ]...",
-                help: packed!(
-                    "Add an endpoint, or make the one that is present what is given.\n\
+                help: "Add an endpoint, or make the one that is present what is given.\n\
                    The endpoint with this address and port, or with this id, is made what is \
                        given, with the least change: given twice is given once. Without id N it \
                        keeps its id; with id N alone it keeps its address and port.
 Backup and fullmesh change in place, anything else ends its subflows.
 
 Example:
-  ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup"
-                ),
+  ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",
                 does: words(replace::run),
             },
             #[cfg(not(feature = "state"))]

@@ -3,18 +3,15 @@
 use crate::error::{Result, Status};
 use crate::grammar::limits::{nothing_to_set, with_most, WORDS};
 use crate::grammar::{keyword, Given, Takes};
-use crate::packed::packed;
 use crate::session::{taking, words, Command, Does, Group, Session};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "limits",
     words: "",
-    help: packed!(
-        "How many subflows and announced addresses a connection may have.\n\
+    help: "How many subflows and announced addresses a connection may have.\n\
            Example:
-  ip-mptcp limits set subflows 4 add_addr_accepted 4"
-    ),
+  ip-mptcp limits set subflows 4 add_addr_accepted 4",
     does: Does::Group(ACTIONS),
 };
 
@@ -30,23 +27,19 @@ const ACTIONS: &Group = &Group {
             Command {
                 name: "set",
                 words: WORDS,
-                help: packed!(
-                    "Set limits; what is not named stays.\n\
+                help: "Set limits; what is not named stays.\n\
                        N may be max, the most that this kernel allows.
 
 Example:
-  ip-mptcp limits set subflows 4 add_addr_accepted 4"
-                ),
+  ip-mptcp limits set subflows 4 add_addr_accepted 4",
                 does: words(set),
             },
             Command {
                 name: "show",
                 words: "",
-                help: packed!(
-                    "Show the limits.\n\
+                help: "Show the limits.\n\
                        Example:
-  ip-mptcp -j limits show"
-                ),
+  ip-mptcp -j limits show",
                 // Limits after `show` mean nothing, but `ip` takes them.
                 does: Does::Words(Takes::of(WORDS, keyword::LIMITS), show),
             },

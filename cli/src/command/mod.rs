@@ -86,6 +86,6 @@ mod replace {
     use crate::session::not_built_in;
 
     pub fn recreate(_: &mut PathManager, _: &Given) -> Result<Status> {
-        Err(not_built_in("endpoint change", b"state"))
+        Err(not_built_in("endpoint change", "state"))
     }
 }

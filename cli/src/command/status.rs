@@ -11,7 +11,6 @@ use crate::kernel::connections::{is_fallback, survey, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
 use crate::output::{Form, Item, Output, Report};
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::state::members::members;
 use crate::sys;
@@ -21,7 +20,7 @@ use crate::text::{self, nth, take};
 pub const COMMAND: Command = Command {
     name: "status",
     words: "[ --prometheus ]",
-    help: packed!("Show in one view what MPTCP is set to and what it is doing.\n\
+    help: "Show in one view what MPTCP is set to and what it is doing.\n\
            The kernel is asked what it can do; what it does not say is unknown.\n\
             States of endpoints: up, down, no-carrier, no-device (the device no longer exists), no-address \
             (no interface has the address), other-device (another than the named one has it), \
@@ -29,7 +28,7 @@ pub const COMMAND: Command = Command {
             \n\
             Examples:\n\
             \x20 ip-mptcp status\n\
-            \x20 ip-mptcp status --prometheus >/var/lib/node_exporter/mptcp.prom"),
+            \x20 ip-mptcp status --prometheus >/var/lib/node_exporter/mptcp.prom",
     does: Does::Options(run),
 };
 

@@ -2,18 +2,15 @@
 //! elsewhere.
 
 use crate::grammar::keyword;
-use crate::packed::packed;
 use crate::session::{taking, words, Command, Does, Group};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
     name: "subflow",
     words: "",
-    help: packed!(
-        "Subflows of one connection; with a user-space path manager, open and close them.\n\
+    help: "Subflows of one connection; with a user-space path manager, open and close them.\n\
            Example:
-  ip-mptcp subflow show token 0x5ca81c12"
-    ),
+  ip-mptcp subflow show token 0x5ca81c12",
     does: Does::Group(ACTIONS),
 };
 
@@ -29,11 +26,9 @@ const ACTIONS: &Group = &Group {
             Command {
                 name: "show",
                 words: "token T",
-                help: packed!(
-                    "Show one connection and its subflows, as connection show does.\n\
+                help: "Show one connection and its subflows, as connection show does.\n\
                        Example:
-  ip-mptcp subflow show token 0x5ca81c12"
-                ),
+  ip-mptcp subflow show token 0x5ca81c12",
                 does: words(super::connection::show_asked),
             },
             #[cfg(not(feature = "connections"))]
@@ -43,12 +38,10 @@ const ACTIONS: &Group = &Group {
                 name: "create",
                 words:
                     "token T id N from ADDRESS [ dev IF ] to ADDRESS port P [ backup | fullmesh ]",
-                help: packed!(
-                    "Open a subflow; it exists once monitor reports SF_ESTABLISHED.\n\
+                help: "Open a subflow; it exists once monitor reports SF_ESTABLISHED.\n\
                        Example:
   ip-mptcp subflow create token 0x5ca81c12 id 3 from 10.0.2.1 dev wwan0 \\
-      to 192.0.2.2 port 443"
-                ),
+      to 192.0.2.2 port 443",
                 does: words(super::user_space::create),
             },
             #[cfg(not(feature = "user-space"))]
@@ -57,12 +50,10 @@ const ACTIONS: &Group = &Group {
             Command {
                 name: "delete",
                 words: "token T from ADDRESS port P to ADDRESS port P",
-                help: packed!(
-                    "Close a subflow.\n\
+                help: "Close a subflow.\n\
                        Example:
   ip-mptcp subflow delete token 0x5ca81c12 from 10.0.2.1 port 40123 \\
-      to 192.0.2.2 port 443"
-                ),
+      to 192.0.2.2 port 443",
                 does: words(super::user_space::delete),
             },
             #[cfg(not(feature = "user-space"))]
@@ -72,11 +63,9 @@ const ACTIONS: &Group = &Group {
                 name: "change",
                 words:
                     "token T from ADDRESS [ port P ] to ADDRESS [ port P ] { backup | nobackup }",
-                help: packed!(
-                    "Make a subflow a backup, or an ordinary one again (MP_PRIO).\n\
+                help: "Make a subflow a backup, or an ordinary one again (MP_PRIO).\n\
                        Example:
-  ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup"
-                ),
+  ip-mptcp subflow change token 0x5ca81c12 from 10.0.2.1 to 192.0.2.2 backup",
                 does: words(super::user_space::change),
             },
             #[cfg(not(feature = "user-space"))]

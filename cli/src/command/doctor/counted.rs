@@ -3,7 +3,6 @@
 use super::facts::{sysctl, Doctor};
 use super::finding::{finding, Level, PAST};
 use crate::kernel::proc::decimal;
-use crate::packed::packed;
 use crate::sys;
 
 /// The counters of connections that fell back to TCP.
@@ -65,7 +64,7 @@ impl Doctor<'_> {
                 .find(|peer| peer.fallbacks > 0)
                 .map_or(0, |peer| peer.address);
             self.say_with(
-                packed!("fallen back now {}, one of them to {t}; with MPTCP {}; {!}"),
+                "fallen back now {}, one of them to {t}; with MPTCP {}; {!}",
                 &[fallbacks.into(), mptcp.into()],
             );
             self.advise(LOOK);
@@ -73,16 +72,14 @@ impl Doctor<'_> {
             // An unanswered connection has not fallen back.
             return;
         } else if grown > 0 && grown * 4 >= self.history.growth(asked) {
-            self.say(b"{+}");
-            self.advise(packed!(
-                "Find out which programs opened them and to which peers"
-            ));
+            self.say("{+}");
+            self.advise("Find out which programs opened them and to which peers");
         } else if self.history.sum(FALLBACKS) * 4 >= self.history.sum(asked).max(1) && mptcp == 0 {
             level = Level::Note;
             // Nothing has grown.
-            self.say(b"{+}");
+            self.say("{+}");
             self.advise(LOOK);
-            self.advise(packed!(" when it happens again"));
+            self.advise(" when it happens again");
         } else {
             return;
         }
@@ -140,8 +137,8 @@ impl Doctor<'_> {
             let level = self.level();
             let joined = self.live.opened_joined + self.live.accepted_joined;
             if level == Level::Fault || joined == 0 {
-                self.say(b"{+}");
-                self.changed(level, b"a path to the peers");
+                self.say("{+}");
+                self.changed(level, "a path to the peers");
             }
         }
         let sum = |names: &[u8]| self.history.sum(names);
@@ -177,7 +174,7 @@ impl Doctor<'_> {
             }
             level = Level::Note;
             self.say(PAST);
-            self.advise(packed!("If it happens again: "));
+            self.advise("If it happens again: ");
         }
         finding!(
             self,
@@ -192,7 +189,7 @@ impl Doctor<'_> {
     }
 
     /// A path alters the data, as the collected evidence shows.
-    pub fn changed(&mut self, level: Level, path: &[u8]) {
+    pub fn changed(&mut self, level: Level, path: &str) {
         self.advise(path);
         finding!(
             self,
@@ -229,4 +226,4 @@ impl Doctor<'_> {
 }
 
 /// Where connections that fell back are seen.
-const LOOK: &[u8] = packed!("See ip-mptcp connection show fallback for the peers");
+const LOOK: &str = "See ip-mptcp connection show fallback for the peers";

@@ -24,7 +24,6 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::{Doctor, ABOUT, REMEDY};
 use crate::kernel::key::{address, is_ipv4};
-use crate::packed::{packed, unpack};
 use crate::text::{take, take_text, Text};
 
 /// How much a finding matters.
@@ -37,7 +36,7 @@ pub enum Level {
 }
 
 /// For evidence from the past.
-pub const PAST: &[u8] = b" since the start of this namespace, nothing lately";
+pub const PAST: &str = " since the start of this namespace, nothing lately";
 
 /// How many placeholders for numbers a text has; too many if one is unknown.
 pub const fn places(text: &str) -> usize {
@@ -69,7 +68,7 @@ macro_rules! texts {
         const {
             assert!($crate::command::doctor::finding::places(TEXTS) == 0);
         }
-        $crate::packed::packed!(TEXTS)
+        TEXTS
     }};
 }
 
@@ -90,7 +89,7 @@ macro_rules! finding {
             let values: &[&str] = &[$(stringify!($value)),*];
             assert!($crate::command::doctor::finding::places(TEXTS) == values.len());
         }
-        $doctor.find_with($level, $crate::packed::packed!(TEXTS), &[$(u64::from($value)),*])
+        $doctor.find_with($level, TEXTS, &[$(u64::from($value)),*])
     }};
 }
 
@@ -99,13 +98,13 @@ pub(super) use {finding, texts};
 impl Doctor<'_> {
     /// Writes a finding: [`finding!`].
     #[inline(never)]
-    pub fn find(&mut self, level: Level, texts: &[u8]) {
+    pub fn find(&mut self, level: Level, texts: &str) {
         self.find_with(level, texts, &[]);
     }
 
     /// Writes a finding with numbers.
     #[inline(never)]
-    pub fn find_with(&mut self, level: Level, texts: &[u8], numbers: &[u64]) {
+    pub fn find_with(&mut self, level: Level, texts: &str, numbers: &[u64]) {
         self.findings += 1;
         self.faults += u32::from(level == Level::Fault);
         let level = match level {
@@ -120,9 +119,7 @@ impl Doctor<'_> {
         } else {
             out.text(level);
         }
-        let mut plain = Text::default();
-        unpack(texts, &mut plain);
-        let mut texts = plain.as_bytes();
+        let mut texts = texts.as_bytes();
         let mut numbers = numbers;
         let mut text = Text::default();
         // The name in JSON, and what precedes the text otherwise.
@@ -145,32 +142,30 @@ impl Doctor<'_> {
     }
 
     /// Adds to the evidence.
-    pub fn say(&mut self, words: &[u8]) {
+    pub fn say(&mut self, words: &str) {
         self.add(ABOUT, words, &[]);
     }
 
     /// Adds to the evidence, with numbers.
-    pub fn say_with(&mut self, words: &[u8], numbers: &[u64]) {
+    pub fn say_with(&mut self, words: &str, numbers: &[u64]) {
         self.add(ABOUT, words, numbers);
     }
 
     /// Adds to the remedy.
-    pub fn advise(&mut self, words: &[u8]) {
+    pub fn advise(&mut self, words: &str) {
         self.add(REMEDY, words, &[]);
     }
 
     /// Adds to the remedy, with numbers.
-    pub fn advise_with(&mut self, words: &[u8], numbers: &[u64]) {
+    pub fn advise_with(&mut self, words: &str, numbers: &[u64]) {
         self.add(REMEDY, words, numbers);
     }
 
     /// Adds to one of the collected texts.
     #[inline(never)]
-    fn add(&mut self, at: usize, words: &[u8], mut numbers: &[u64]) {
-        let mut plain = Text::default();
-        unpack(words, &mut plain);
+    fn add(&mut self, at: usize, words: &str, mut numbers: &[u64]) {
         let mut text = core::mem::take(&mut self.texts[at]);
-        self.put(&mut text, plain.as_bytes(), &mut numbers);
+        self.put(&mut text, words.as_bytes(), &mut numbers);
         self.texts[at] = text;
     }
 
@@ -259,24 +254,24 @@ impl Doctor<'_> {
             text.byte(b' ');
             self.history.put_when(text);
         } else if how == b'+' {
-            text.bytes(PAST);
+            text.bytes(PAST.as_bytes());
         }
     }
 
     /// Adds the command that changes the endpoint in this way.
-    pub fn change(&mut self, what: &[u8]) {
-        self.advise(b"{;}{c}");
+    pub fn change(&mut self, what: &str) {
+        self.advise("{;}{c}");
         self.advise(what);
     }
 
     /// Adds the commands that delete the endpoint and add it again, which makes the kernel
     /// try again to open subflows from it.
     pub fn again(&mut self) {
-        self.advise(packed!("{x}; ip-mptcp endpoint add {p}"));
+        self.advise("{x}; ip-mptcp endpoint add {p}");
         for (flag, name) in &EndpointFlags::NAMES {
             if self.has(*flag) {
-                self.advise(b" ");
-                self.advise(name.as_bytes());
+                self.advise(" ");
+                self.advise(name);
             }
         }
     }

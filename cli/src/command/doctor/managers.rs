@@ -6,25 +6,19 @@ use super::facts::{Doctor, ABOUT};
 use super::finding::{finding, Level};
 use crate::kernel::proc;
 use crate::kernel::remedy::contains;
-use crate::packed::packed;
 use crate::sys;
 use crate::text::join;
 
 /// The known ones, by the names of their processes, and how to make each leave the endpoints
 /// alone.
-const MANAGERS: [(&[u8], &[u8]); 3] = [
+const MANAGERS: [(&str, &str); 3] = [
     (
-        b"NetworkManager",
-        packed!(
-            "for each NAME of nmcli connection show: nmcli connection modify NAME \
-             connection.mptcp-flags disabled"
-        ),
+        "NetworkManager",
+        "for each NAME of nmcli connection show: nmcli connection modify NAME \
+         connection.mptcp-flags disabled",
     ),
-    (b"mptcpd", packed!("systemctl disable --now mptcp")),
-    (
-        b"ip-mptcp",
-        packed!("stop the service that runs ip-mptcp watch"),
-    ),
+    ("mptcpd", "systemctl disable --now mptcp"),
+    ("ip-mptcp", "stop the service that runs ip-mptcp watch"),
 ];
 
 impl Doctor<'_> {
@@ -43,7 +37,7 @@ impl Doctor<'_> {
         let _ = sys::each_name(c"/proc", &mut |process| {
             proc::value(&[b"/proc/", process, b"/comm"], &mut text);
             for (at, (name, _)) in MANAGERS.iter().enumerate() {
-                if *name != text {
+                if name.as_bytes() != text {
                     continue;
                 }
                 if at == 2 {
@@ -68,8 +62,8 @@ impl Doctor<'_> {
         for (at, (name, leave)) in MANAGERS.iter().enumerate() {
             if running & 1 << at != 0 {
                 if !self.texts[ABOUT].is_empty() {
-                    self.say(b" and ");
-                    self.advise(b"; or ");
+                    self.say(" and ");
+                    self.advise("; or ");
                 }
                 self.say(name);
                 self.advise(leave);

@@ -24,7 +24,6 @@ use crate::host::health::{Facts, Host, Presence};
 use crate::host::live::{plain_listeners, Live};
 use crate::kernel::proc;
 use crate::kernel::Diagnostics;
-use crate::packed::packed;
 use crate::session::Session;
 use crate::session::{Command, Does};
 use crate::sys;
@@ -33,8 +32,7 @@ use crate::sys;
 pub const COMMAND: Command = Command {
     name: "doctor",
     words: "[ --since FILE ]",
-    help: packed!(
-        "Find out why subflows do not appear.\n\
+    help: "Find out why subflows do not appear.\n\
            Of counters it believes what they count within a second, or since FILE was written by \
            counters --all. A fault does not work now; a note lies in the past, or may be on \
            purpose. A remedy is commands to paste, or a sentence, which begins with a capital \
@@ -44,8 +42,7 @@ pub const COMMAND: Command = Command {
            Examples:\n\
            \x20 ip-mptcp doctor || logger 'MPTCP is ill'\n\
            \x20 ip-mptcp counters --all >/run/mptcp.counters\n\
-           \x20 ip-mptcp doctor --since /run/mptcp.counters"
-    ),
+           \x20 ip-mptcp doctor --since /run/mptcp.counters",
     does: Does::Options(run),
 };
 
@@ -298,9 +295,9 @@ impl Doctor<'_> {
         let idle = fullmesh && !(0..self.count()).any(|at| self.live.is_used(at));
         if ignored && (!subflow || idle) {
             let check = if wide {
-                b"fullmesh-idle".as_slice()
+                "fullmesh-idle"
             } else {
-                b"add-addr-ignored"
+                "add-addr-ignored"
             };
             self.say(check);
             finding!(
@@ -361,8 +358,8 @@ impl Doctor<'_> {
             let mut at = 0;
             while self.next(&mut at, EndpointFlags::EMPTY) {
                 self.change(match self.endpoint.port {
-                    0 => b" subflow nosignal".as_slice(),
-                    _ => b" port 0 subflow nosignal",
+                    0 => " subflow nosignal",
+                    _ => " port 0 subflow nosignal",
                 });
             }
             finding!(

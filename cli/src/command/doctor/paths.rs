@@ -8,13 +8,12 @@ use super::finding::{finding, texts, Level};
 use crate::host::live::Use;
 use crate::host::places::is_link_local;
 use crate::kernel::key::{is_ipv4, is_unique_local};
-use crate::packed::packed;
 
 /// Counters of subflows that could not even be sent.
 const ERRORS: &[u8] = b"MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
 
 /// For an endpoint that no longer has a subflow.
-const LOST: &[u8] = texts!(
+const LOST: &str = texts!(
     "join-lost",
     "connections lack the subflow of an endpoint, and do not try again: it was stopped here \
      (limit, route, firewall), by the peer (limit, no listener, another host at its address) or \
@@ -24,7 +23,7 @@ const LOST: &[u8] = texts!(
 );
 
 /// For subflows that wait for the answer to their SYN.
-const UNANSWERED: &[u8] = texts!(
+const UNANSWERED: &str = texts!(
     "join-unanswered",
     "subflows are not answered: the path drops them or the answers",
     "{b}",
@@ -150,10 +149,8 @@ impl Doctor<'_> {
             return false;
         }
         self.say_with(
-            packed!(
-                "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
-             times, with an established one {}"
-            ),
+            "{e}; to {t}: connections whose subflow waits in SYN_SENT {}, sent again up to {} \
+             times, with an established one {}",
             &[
                 one.waiting.into(),
                 one.retransmits.into(),
@@ -171,30 +168,28 @@ impl Doctor<'_> {
         let failed = one.failed > 0 || self.history.growth(FAILURES) > 0;
         let tried = self.history.sum(b"MPJoinSynTx") > 0;
         self.say_with(
-            packed!("{e}; to {t}: connections without its subflow {}, with it {}; "),
+            "{e}; to {t}: connections without its subflow {}, with it {}; ",
             &[one.missing.into(), one.established.into()],
         );
         if none && !tried && self.history.sum(ERRORS) > 0 {
             return self.join_error(level);
         }
-        self.say(packed!(
-            "{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}"
-        ));
+        self.say("{=MPJoinSynTx MPJoinSynAckRx MPRstTx MPRstRx AddAddr}");
         if failures > 0 && failed {
             self.counters = FAILURES;
-            self.say(b" {=}");
-            return self.changed(level, b"its path");
+            self.say(" {=}");
+            return self.changed(level, "its path");
         }
         let texts = if !none {
             // Deleting the endpoint would close the subflows of the others.
             level = Level::Note;
-            self.advise(packed!("Open those connections anew"));
+            self.advise("Open those connections anew");
             LOST
         } else if self.takes_other_ways() {
             self.change(if self.has(EndpointFlags::SIGNAL) {
-                b" nosignal fullmesh".as_slice()
+                " nosignal fullmesh"
             } else {
-                b" fullmesh"
+                " fullmesh"
             });
             texts!(
                 "join-untried",
@@ -376,21 +371,17 @@ impl Doctor<'_> {
             };
             found = true;
             if self.row().is_some() {
-                self.say(b"{e};");
+                self.say("{e};");
             } else {
                 self.endpoint.key = path.local;
-                self.say(b"from {a}");
+                self.say("from {a}");
             }
             self.to.address = path.remote;
-            self.say_with(packed!(" to {t} port {}: "), &[path.port.into()]);
-            self.say(if path.first {
-                b"first".as_slice()
-            } else {
-                b"further"
-            });
+            self.say_with(" to {t} port {}: ", &[path.port.into()]);
+            self.say(if path.first { "first" } else { "further" });
             self.say_with(
-                packed!(" subflows that wait in SYN_SENT {}, established without an answer {}, sent again \
-                 up to {} times; working 0"),
+                " subflows that wait in SYN_SENT {}, established without an answer {}, sent again \
+                 up to {} times; working 0",
                 &[
                     path.waiting.into(),
                     path.stalled.into(),
@@ -411,7 +402,7 @@ impl Doctor<'_> {
         }
         if self.history.sum(ERRORS) > 0 && self.history.sum(b"AddAddr") > 0 {
             self.say_with(
-                packed!("connections opened here {}, with further subflows 0; {=AddAddr}; "),
+                "connections opened here {}, with further subflows 0; {=AddAddr}; ",
                 &[self.live.opened.into()],
             );
             self.join_error(Level::Fault);
@@ -455,7 +446,7 @@ impl Doctor<'_> {
             }
             last = index;
             self.endpoint.key = address;
-            self.advise(packed!("{;}ip-mptcp endpoint add {a} dev {d} subflow"));
+            self.advise("{;}ip-mptcp endpoint add {a} dev {d} subflow");
         }
         let mut level = Level::Fault;
         if self.live.opened_joined > 0 {
@@ -464,9 +455,7 @@ impl Doctor<'_> {
         }
         if self.texts[REMEDY].is_empty() {
             level = Level::Note;
-            self.advise(packed!(
-                "Give interfaces an address of that family, and add it as an endpoint"
-            ));
+            self.advise("Give interfaces an address of that family, and add it as an endpoint");
         }
         self.to.address = peer;
         finding!(

@@ -12,7 +12,6 @@ use crate::host::health::Facts;
 use crate::kernel::key::{address, is_ipv4, key, Key};
 use crate::kernel::proc::{self, decimal};
 use crate::kernel::Hop;
-use crate::packed::packed;
 
 /// An address for documentation (RFC 5737, RFC 3849), which stands for any host if no peer is
 /// known.
@@ -176,15 +175,15 @@ impl Doctor<'_> {
     #[inline(never)]
     fn misrouted(&mut self, mut level: Level, other: u32) {
         if self.to.any {
-            self.say(packed!(", as to any host"));
+            self.say(", as to any host");
         }
         self.other = other;
         self.say(match other {
             0 if self.endpoint.bound != 0 && is_ipv4(self.endpoint.key) => {
-                packed!(": no route, the kernel takes it for a neighbour on {d}")
+                ": no route, the kernel takes it for a neighbour on {d}"
             }
-            0 => b": no route by {d}",
-            _ => packed!(": by {o}, the address is on {d}"),
+            0 => ": no route by {d}",
+            _ => ": by {o}, the address is on {d}",
         });
         // It is not known, for example, which mark a firewall gives to packets.
         if self.own_table() && self.to.any {
@@ -212,7 +211,7 @@ impl Doctor<'_> {
     /// Reports that replies are dropped.
     fn filtered(&mut self) -> bool {
         if self.to.any {
-            self.say(packed!(", as from any host"));
+            self.say(", as from any host");
         }
         finding!(
             self,
@@ -260,26 +259,22 @@ impl Doctor<'_> {
             }
         }
         if special {
-            self.say(packed!(
-                "; rules for marks, users or ports may lead elsewhere"
-            ));
+            self.say("; rules for marks, users or ports may lead elsewhere");
         }
         // A tunnel, or any other point-to-point interface, has no router.
         let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
-        self.advise(packed!("ip {v}route add default"));
+        self.advise("ip {v}route add default");
         if let Some(router) = gateway {
-            self.advise(b" via ");
+            self.advise(" via ");
             self.texts[REMEDY].address(router);
         } else if needed {
-            self.advise(b" via GATEWAY");
-            self.say(packed!(
-                "; GATEWAY is the address of the router on {d}, which no route names"
-            ));
+            self.advise(" via GATEWAY");
+            self.say("; GATEWAY is the address of the router on {d}, which no route names");
         }
         let table = u64::from(first + STEP * used.trailing_ones());
         self.advise_with(
-            packed!(" dev {d} table {}; ip {v}rule add from {a} table {}"),
+            " dev {d} table {}; ip {v}rule add from {a} table {}",
             &[table, table],
         );
         special

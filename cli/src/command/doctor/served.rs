@@ -7,7 +7,6 @@ use super::finding::{finding, Level};
 use crate::host::live::Place;
 use crate::host::places::is_link_local;
 use crate::kernel::key::is_ipv4;
-use crate::packed::packed;
 
 /// Counters of subflows that were sent, or should have been.
 const TRIED: &[u8] = b"MPJoinSynTx MPJoinSynTxCreatSkErr MPJoinSynTxBindErr MPJoinSynTxConnectErr";
@@ -92,13 +91,11 @@ impl Doctor<'_> {
         self.to.address = address;
         let mut listeners = self.live.listeners.iter();
         let words = match listeners.find(|one| one.port == port) {
-            None => packed!(", where connections arrived, no MPTCP socket listens any more"),
-            Some(Place { interface: 0, .. }) => {
-                packed!(" an MPTCP socket listens only at others, as {t}")
-            }
+            None => ", where connections arrived, no MPTCP socket listens any more",
+            Some(Place { interface: 0, .. }) => " an MPTCP socket listens only at others, as {t}",
             Some(listener) => {
                 self.other = listener.interface;
-                packed!(" an MPTCP socket listens only on another interface, {o}")
+                " an MPTCP socket listens only on another interface, {o}"
             }
         };
         self.say(words);
@@ -142,7 +139,7 @@ impl Doctor<'_> {
         }
         let mut at = 0;
         while self.next(&mut at, both) {
-            self.change(b" nosubflow");
+            self.change(" nosubflow");
         }
         self.counters = TRIED;
         finding!(
@@ -173,8 +170,8 @@ impl Doctor<'_> {
                 continue;
             }
             self.texts[ABOUT].clear();
-            self.say(b"{e}");
-            self.change(b" port 0");
+            self.say("{e}");
+            self.change(" port 0");
         }
         if self.texts[REMEDY].is_empty() {
             return;

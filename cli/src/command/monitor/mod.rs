@@ -30,7 +30,6 @@ use crate::built::MONITOR_MORE;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::kernel::{netns, Diagnostics, PathManager};
 use crate::output::Form;
-use crate::packed::packed;
 use crate::session::{not_built_in, Command, Does, Session};
 use crate::sys::{self, Fd, Interruption, Polled};
 use crate::zone::Zone;
@@ -45,8 +44,7 @@ pub const COMMAND: Command = Command {
     } else {
         "[ --event NAME ]... [ --token TOKEN ] [ --count N ] [ --timeout SECS ]"
     },
-    help: packed!(
-        "Print events as they happen.\n\
+    help: "Print events as they happen.\n\
            A slow reader loses nothing before the buffer is full; OVERRUN then says how many \
             events were lost.\n\
             Exit status: 0 count reached, or a signal without --count and --timeout; 124 time \
@@ -55,8 +53,7 @@ pub const COMMAND: Command = Command {
             manager, where connections have one.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp monitor --event SF_CLOSED --count 1 --timeout 60"
-    ),
+            \x20 ip-mptcp monitor --event SF_CLOSED --count 1 --timeout 60",
     does: Does::Options(run),
 };
 
@@ -77,7 +74,7 @@ pub fn run(session: &mut Session, args: &Options) -> Result<Status> {
     if several && !MONITOR_MORE {
         return Err(not_built_in(
             "monitor of several namespaces",
-            b"monitor-more",
+            "monitor-more",
         ));
     }
     let several = MONITOR_MORE && several || args.all_netns;

@@ -34,7 +34,6 @@ use crate::kernel::connections::{dump, is_alive, is_fallback, is_subflow, token_
 use crate::kernel::key::{is_ipv4, key_of};
 use crate::kernel::{proc, Diagnostics, LinkEvents};
 use crate::output::{warn, Units};
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Fd, Polled, Signals};
 
@@ -44,14 +43,14 @@ pub const COMMAND: Command = Command {
     words: "[ token T ] [ dev IF ] [ ADDRESS ] [ local ADDRESS ] [ remote ADDRESS ] \
             [ sport N ] [ dport N ] [ fallback ] [ -4 | -6 ] \
             [ --interval SECS ] [ --count N ] [ --by WHAT ]",
-    help: packed!("Show what each path carries, as it changes.\n\
+    help: "Show what each path carries, as it changes.\n\
            A path is an interface with a local address. Of all subflows, or of those that match all \
             words of connection show. OUT is what the peer acknowledged, RTT the median.\n\
             Keys: q quits, space pauses, s sorts, b changes rows. The man page explains columns \
             and states.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp paths dport 443 --interval 2"),
+            \x20 ip-mptcp paths dport 443 --interval 2",
     does: Does::Options(run),
 };
 

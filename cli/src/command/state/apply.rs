@@ -9,7 +9,6 @@ use crate::grammar::milliseconds;
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::key::key_of;
 use crate::kernel::{receive_error, LinkEvents, NewsSocket, PathManager, CHANGES};
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::state::endpoint::address_of;
 use crate::state::file::{Declared, File};
@@ -21,8 +20,7 @@ use crate::text::{address, among};
 pub const COMMAND: Command = Command {
     name: "apply",
     words: "[ --dry-run ] [ --keep ] [ --allow-empty ] [ --wait SECS ] FILE",
-    help: packed!(
-        "Make endpoints, limits and settings those of a state file.\n\
+    help: "Make endpoints, limits and settings those of a state file.\n\
            A state file is lines of these commands, with comments:\n\
             \x20 limits set subflows max add_addr_accepted 4\n\
             \x20 endpoint add 192.0.2.10 dev wan id 1 subflow fullmesh\n\
@@ -39,8 +37,7 @@ pub const COMMAND: Command = Command {
             Exit status 3: --dry-run found something to change.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp apply --wait 10 /etc/mptcp.state"
-    ),
+            \x20 ip-mptcp apply --wait 10 /etc/mptcp.state",
     does: Does::Options(run),
 };
 

@@ -11,7 +11,6 @@ use crate::error::{Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::key::{is_ipv4, is_unique_local, key_of};
 use crate::kernel::{proc, LinkEvents};
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::state::endpoint::{address_of, index_of, is_implicit, port_of};
 use crate::state::file::{family_of, put_endpoint, put_family, put_limits, put_name, put_setting};
@@ -23,15 +22,13 @@ use crate::text::{take, vanished, Text};
 pub const COMMAND: Command = Command {
     name: "save",
     words: "[ FILE ]",
-    help: packed!(
-        "Print endpoints, limits and settings as a state file.\n\
+    help: "Print endpoints, limits and settings as a state file.\n\
            A named file is replaced atomically. Endpoints that the kernel made, or whose \
             interface no longer exists, are comments in it. A leased address is written as its \
             interface where it is the only one.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp save /etc/mptcp.state"
-    ),
+            \x20 ip-mptcp save /etc/mptcp.state",
     does: Does::Options(run),
 };
 

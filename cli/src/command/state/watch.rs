@@ -15,7 +15,6 @@ use crate::kernel::key::key_of;
 use crate::kernel::LinkEvent;
 use crate::kernel::{receive_error, NewsSocket, PathManager, CHANGES, ROUTES};
 use crate::output::Output;
-use crate::packed::packed;
 use crate::session::{Command, Does, Session};
 use crate::state::changes::entries;
 use crate::state::endpoint::clashes;
@@ -61,7 +60,7 @@ struct Follower<'j> {
 pub const COMMAND: Command = Command {
     name: "watch",
     words: "[ --keep ] [ --keep-flags ] [ --allow-empty ] [ --no-heal ] [ --exec PROGRAM ] [ --remove-on-exit ] FILE",
-    help: packed!("Keep endpoints as a state file says while interfaces and addresses change.\n\
+    help: "Keep endpoints as a state file says while interfaces and addresses change.\n\
            Applies the file, then follows: an interface that goes down or loses an address loses \
             the endpoint immediately, one that comes back has it again with the same id. Lines \
             with dev have endpoints only while the interface can carry packets. Prints each change. \
@@ -70,7 +69,7 @@ pub const COMMAND: Command = Command {
             SIGHUP reads the file again; SIGTERM ends it and leaves the endpoints.\n\
             \n\
             Example:\n\
-            \x20 ip-mptcp watch /etc/mptcp.state"),
+            \x20 ip-mptcp watch /etc/mptcp.state",
     does: Does::Options(run),
 };
 
