@@ -319,7 +319,7 @@ fn every_field_with_a_row_is_written() {
         .map(|(name, _)| name)
         .collect();
     assert!(names.len() > 30, "{names:?}");
-    let written: String = ["connection", "status"]
+    let written: String = ["connection", "status", "doctor/finding"]
         .map(|file| read(&format!("cli/src/command/{file}.rs")))
         .concat();
     for name in names {

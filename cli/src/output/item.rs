@@ -115,6 +115,12 @@ items! {
     VALUE "value" "";
     DEFAULT "default" " (default ";
     PRESENCE "state" "";
+    // Of findings.
+    LEVEL "level" "";
+    CHECK "check" " ";
+    MESSAGE "message" ": ";
+    EVIDENCE "evidence" "\n    evidence: ";
+    REMEDY "remedy" "\n    remedy: ";
 }
 
 impl Item {

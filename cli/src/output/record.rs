@@ -54,6 +54,15 @@ impl Output {
         }
     }
 
+    /// What precedes a value: its key in JSON, this text otherwise.
+    pub fn label(&mut self, key: &str, before: &str) {
+        if self.style.json {
+            self.key(key);
+        } else {
+            self.text(before);
+        }
+    }
+
     /// What precedes the value of a field.
     pub fn begin_field(&mut self, name: &str) {
         if self.style.json {

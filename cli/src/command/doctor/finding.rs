@@ -24,7 +24,8 @@ use mptcp_codec::mptcp::EndpointFlags;
 
 use super::facts::{Doctor, ABOUT, REMEDY};
 use crate::kernel::key::{address, is_ipv4};
-use crate::text::{take, take_text, Text};
+use crate::output::Item;
+use crate::text::{take, Text};
 
 /// How much a finding matters.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -107,35 +108,20 @@ impl Doctor<'_> {
     pub fn find_with(&mut self, level: Level, texts: &str, numbers: &[u64]) {
         self.findings += 1;
         self.faults += u32::from(level == Level::Fault);
-        let level = match level {
-            Level::Fault => "fault",
-            Level::Note => "note",
+        let level: &[u8] = match level {
+            Level::Fault => b"fault",
+            Level::Note => b"note",
         };
-        let json = self.session.out.style.json;
         let out = &mut self.session.out;
-        if json {
-            out.begin_object("");
-            out.json_string("level", level.as_bytes());
-        } else {
-            out.text(level);
-        }
+        out.begin_record("");
+        out.item_string(Item::LEVEL, level);
         let mut texts = texts.as_bytes();
         let mut numbers = numbers;
         let mut text = Text::default();
-        // The name in JSON, and what precedes the text otherwise.
-        let mut labels =
-            "check\0 \0message\0: \0evidence\0\n    evidence: \0remedy\0\n    remedy: ";
-        while !labels.is_empty() {
-            let (label, before) = (take_text(&mut labels, 0), take_text(&mut labels, 0));
+        for item in [Item::CHECK, Item::MESSAGE, Item::EVIDENCE, Item::REMEDY] {
             text.clear();
             self.put(&mut text, take(&mut texts, b'\n'), &mut numbers);
-            let out = &mut self.session.out;
-            if json {
-                out.json_string(label, text.as_bytes());
-            } else {
-                out.text(before);
-                out.bytes(text.as_bytes());
-            }
+            self.session.out.item_string(item, text.as_bytes());
         }
         self.session.out.end_record();
         self.texts.iter_mut().for_each(Text::clear);

@@ -71,10 +71,7 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     if let Some(file) = options.since {
         doctor.history.since(file)?;
     }
-    let json = doctor.session.out.style.json;
-    if json {
-        doctor.session.out.begin_array("");
-    }
+    doctor.session.out.begin_list("");
     match doctor.session.path_manager() {
         Ok(_) => doctor.examine()?,
         Err(error) if error.errno() == libc::ENOENT as usize => finding!(
@@ -89,9 +86,8 @@ fn run(session: &mut Session, options: &Options) -> Result<Status> {
     }
     doctor.failed?;
     let out = &mut doctor.session.out;
-    if json {
-        out.end_array();
-    } else if doctor.findings == 0 {
+    out.end_list();
+    if doctor.findings == 0 && !out.style.json {
         out.text("nothing is wrong");
         out.end_line();
     }

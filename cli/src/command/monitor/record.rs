@@ -28,9 +28,7 @@ pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     let options = &screen.session.options;
     let out = &mut screen.session.out;
     let json = out.style.json;
-    if json {
-        out.begin_object("");
-    }
+    out.begin_record("");
     if options.tshort || options.timestamp {
         stamp(out, &mut screen.zone, options.tshort);
     }
@@ -49,9 +47,7 @@ pub fn begin(screen: &mut Screen, name: &str, more: &str, netns: &str) {
     out.text(name);
     out.text(more);
     out.quote();
-    if !json {
-        out.byte(b']');
-    }
+    out.title("]");
     if !netns.is_empty() {
         out.named_string("netns", netns.as_bytes());
     }
@@ -143,16 +139,11 @@ fn flags(out: &mut Output, name: &str, value: u32) {
 /// The time: `2026-11-23T19:54:08.698703` in short, or
 /// `Mon Nov 23 19:54:07 2026 257501 usec`.
 fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
-    let json = out.style.json;
     let (key, before, after) = match short {
         true => ("timestamp_short", "[", "] "),
         false => ("timestamp", "Timestamp: ", "\n"),
     };
-    if json {
-        out.key(key);
-    } else {
-        out.text(before);
-    }
+    out.label(key, before);
     out.quote();
     let (seconds, microsecond) = sys::now();
     if short {
@@ -173,16 +164,12 @@ fn stamp(out: &mut Output, zone: &mut Zone, short: bool) {
         out.text(" usec");
     }
     out.quote();
-    if !json {
-        out.text(after);
-    }
+    out.title(after);
 }
 
 /// The time by RFC 3339: `2026-11-23T19:54:08.698703+01:00`.
 fn time(out: &mut Output, zone: &mut Zone) {
-    if out.style.json {
-        out.key("time");
-    }
+    out.label("time", "");
     out.quote();
     let (seconds, microsecond) = sys::now();
     date(out, zone.time(seconds as i64), microsecond);
@@ -192,9 +179,7 @@ fn time(out: &mut Output, zone: &mut Zone) {
     digits(out, sign, 10, minutes / 60);
     digits(out, b':', 10, minutes % 60);
     out.quote();
-    if !out.style.json {
-        out.byte(b' ');
-    }
+    out.title(" ");
 }
 
 /// `2026-11-23T19:54:08.698703`.

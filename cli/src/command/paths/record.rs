@@ -36,11 +36,8 @@ pub fn print(view: &View, row: &Row, now: u64, names: &mut Names, out: &mut Outp
         decimal(out, "rtt_seconds", row.rtt.into(), 6);
         decimal(out, "rtt_worst_seconds", row.worst.into(), 6);
     }
-    if out.style.json {
-        out.end_object();
-    } else {
-        out.byte(b'\n');
-    }
+    out.end_group();
+    out.title("\n");
 }
 
 /// Those of the numbers that are known.
