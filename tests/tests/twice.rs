@@ -9,6 +9,7 @@ use std::time::Duration;
 use argh::FromArgs;
 use ip_mptcp::args::Options;
 use ip_mptcp::command::COMMANDS;
+use ip_mptcp::grammar::{parse, Given};
 use ip_mptcp::iproute2::OPTIONS;
 use ip_mptcp::session::Does;
 use ip_mptcp_tests::connection::{listen, Connection};
@@ -305,6 +306,46 @@ fn every_keyword_is_taken_by_an_action() {
         }
     }
     assert!(count > 30, "{count}");
+}
+
+/// What is missing is named by hand in `grammar/takes.rs`, by the words of usage.
+#[test]
+fn missing_words_are_named_as_in_usage() {
+    let mut count = 0;
+    for command in COMMANDS {
+        let Does::Group(group) = &command.does else {
+            continue;
+        };
+        for action in group.actions {
+            let Does::Words(takes, _) = &action.does else {
+                continue;
+            };
+            let usage: Vec<&str> = action.words.split(' ').collect();
+            let mut words: Vec<&str> = Vec::new();
+            loop {
+                let mut given = Given::default();
+                let read = parse(&words, group.keywords, *takes, &mut given, &mut |_| Ok(1));
+                let Err(error) = read else { break };
+                let message = String::from_utf8_lossy(error.message()).into_owned();
+                let missing = message.split('"').nth(1).expect("a word in quotes");
+                let name = format!("{} {}: {message}", command.name, action.name);
+                assert!(
+                    message.ends_with(" is required") && words.len() < 9,
+                    "{name}"
+                );
+                for word in missing.split(' ') {
+                    let known = usage.iter().find(|known| **known == word);
+                    let known = known.unwrap_or_else(|| panic!("{name}"));
+                    words.push(if word == "ADDRESS" { "10.0.0.1" } else { known });
+                }
+                if matches!(missing, "token" | "id") {
+                    words.push("7");
+                }
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 8, "{count}");
 }
 
 /// A field that has a row and is never written is one that was forgotten where it belongs.

@@ -117,3 +117,16 @@ impl Output {
         self.bytes(if value { b"true" } else { b"false" });
     }
 }
+
+/// Fails if the man page lacks the name of one of these members.
+#[cfg(test)]
+pub fn documented(members: &[u8]) {
+    const PAGE: &str = include_str!("../../ip-mptcp.8");
+    let variables = PAGE.lines().filter(|line| line.contains("Va "));
+    let words: Vec<&str> = variables.flat_map(str::split_whitespace).collect();
+    let text = String::from_utf8_lossy(members);
+    let names = text.split('"').skip(1).step_by(2);
+    for name in names.filter(|name| text.contains(&format!("\"{name}\":"))) {
+        assert!(words.contains(&name), "{name} is not in the man page");
+    }
+}

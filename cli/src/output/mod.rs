@@ -14,6 +14,8 @@ use crate::error::{status, Error, Kind, Result};
 use crate::sys::{self, Fd, Patience};
 use crate::text::Text;
 pub use item::Item;
+#[cfg(test)]
+pub use json::documented;
 pub use report::Report;
 pub use units::Units;
 

@@ -647,6 +647,7 @@ pub fn put_name(out: &mut Text, name: &[u8], index: u32) {
 pub mod tests {
     use super::*;
     use crate::command::COMMANDS;
+    use crate::output::documented;
     use crate::session::Does;
 
     /// The content of a text, and its mistakes.
@@ -873,6 +874,9 @@ pub mod tests {
                 members(&mut out, endpoint, index.as_bytes());
                 out.buffer().as_bytes().to_vec()
             };
+            if json {
+                documented(&shown(&all));
+            }
             for number in attributes() {
                 let is_shown = shown(&all) != shown(&all.without(number));
                 // The address shows the family; only one of the two addresses is there.

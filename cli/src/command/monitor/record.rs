@@ -220,6 +220,7 @@ mod tests {
     use mptcp_codec::netlink::Messages;
 
     use super::*;
+    use crate::output::documented;
 
     /// An event with only the attribute of this number; `None` if the codec does not know it.
     fn with_only(number: u16) -> Option<A> {
@@ -241,17 +242,6 @@ mod tests {
         let found = [1, 2, 4, 16].into_iter().find_map(of_len);
         assert!(found.is_some(), "attribute {number} has no known length");
         found
-    }
-
-    /// The man page has the names of these members.
-    fn documented(members: &[u8]) {
-        const PAGE: &str = include_str!("../../../ip-mptcp.8");
-        let text = String::from_utf8_lossy(members);
-        let names = text.split('"').skip(1).step_by(2);
-        for name in names.filter(|name| text.contains(&format!("\"{name}\":"))) {
-            let is_there = PAGE.split_whitespace().any(|word| word == name);
-            assert!(is_there, "{name} is not in the man page");
-        }
     }
 
     /// A row of the codec's table that is forgotten here would not be printed.
