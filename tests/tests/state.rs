@@ -113,6 +113,12 @@ const FLUSH: u8 = 4;
 const SET_LIMITS: u8 = 5;
 const SET_FLAGS: u8 = 7;
 
+/// The endpoints that the kernel has, as lines.
+fn endpoints() -> BTreeSet<String> {
+    let all = kernel::endpoints();
+    all.iter().map(ToString::to_string).collect()
+}
+
 /// Every endpoint that the kernel takes, as lines: all sets of flags, both families, with
 /// and without port and interface. Ports really listen, so the addresses are those of `lo`.
 fn all_endpoints() -> Vec<String> {
@@ -418,12 +424,8 @@ fn apply_makes_the_fewest_changes() {
         let Some((sent, output)) = run else { return };
         output.success();
         assert_eq!(sent, requests, "{before} to {wanted}");
-        let found: BTreeSet<String> = kernel::endpoints()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
         assert_eq!(
-            found,
+            endpoints(),
             each(after).map(String::from).collect(),
             "{before} to {wanted}"
         );
@@ -1186,12 +1188,8 @@ fn replace_is_idempotent() {
             let Some((sent, output)) = run else { return };
             output.success();
             assert_eq!(sent, requests, "{before}: replace {words}");
-            let found: BTreeSet<_> = kernel::endpoints()
-                .iter()
-                .map(ToString::to_string)
-                .collect();
             assert_eq!(
-                found,
+                endpoints(),
                 each(after).map(String::from).collect(),
                 "{before}: replace {words}"
             );
