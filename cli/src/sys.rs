@@ -952,9 +952,10 @@ pub fn milliseconds() -> u64 {
 
 /// Adds the names in a folder, ascending, without `.` and `..`.
 pub fn names_in(folder: &CStr, names: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
-    each_name(folder, &mut |name| names.push(name.to_vec()))?;
-    names.sort_unstable();
-    Ok(())
+    each_name(folder, &mut |name| {
+        let at = names.partition_point(|before| before.as_slice() < name);
+        names.insert(at, name.to_vec());
+    })
 }
 
 /// Hands out the names in a folder, without `.` and `..`.
