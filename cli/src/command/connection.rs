@@ -18,7 +18,7 @@ use crate::kernel::{Diagnostics, PathManager};
 use crate::output::{warn, Colour, Form, Item, Output};
 use crate::session::{taking, words, Command, Does, Group, Session};
 use crate::sys;
-use crate::text::{padded, take, Text};
+use crate::text::{join, padded, take, Text};
 
 /// The row of the table of commands.
 pub const COMMAND: Command = Command {
@@ -111,17 +111,17 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     out.end_list();
     out.flush()?;
     if hidden.subflows {
-        warn(
-            b"subflows are not shown: this kernel shows them to root only \
-              (CAP_NET_ADMIN in this network namespace)",
-        );
+        warn_hidden(b"subflows are not shown: this");
     } else if hidden.sequences && stats {
-        warn(
-            b"sequence numbers of subflows are not shown: the kernel shows them to root only \
-              (CAP_NET_ADMIN in this network namespace)",
-        );
+        warn_hidden(b"sequence numbers of subflows are not shown: the");
     }
     Ok(0)
+}
+
+/// Warns of what is not shown, up to the word before "kernel", because it takes root.
+pub(super) fn warn_hidden(what: &[u8]) {
+    let why = b" kernel shows them to root only (CAP_NET_ADMIN in this network namespace)";
+    warn(&join(&[what, why]));
 }
 
 /// Whether the ends of a socket match what was asked for.
@@ -531,7 +531,10 @@ impl Printer<'_> {
         ];
         for ((end, side), [address, port]) in ends.iter().zip(&self.sides).zip(&NAMES) {
             if self.out.style.json {
-                self.out.json_address(address, end.address().as_ref());
+                self.out.key(address);
+                self.out.quote();
+                connections::put_end(end, false, self.out.buffer());
+                self.out.quote();
                 self.out.json_number(port, end.port.into());
                 continue;
             }

@@ -24,7 +24,7 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use self::layout::{Sort, View};
 use self::rates::{By, Counters, Rates, Rows, State, Subflow, NONE};
 use self::screen::Screen;
-use super::connection::matches;
+use super::connection::{matches, warn_hidden};
 use crate::args::Options;
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
@@ -33,7 +33,7 @@ use crate::host::places::Places;
 use crate::kernel::connections::{dump, is_alive, is_fallback, is_subflow, token_of, Index};
 use crate::kernel::key::{is_ipv4, key_of};
 use crate::kernel::{proc, Diagnostics, LinkEvents};
-use crate::output::{warn, Units};
+use crate::output::Units;
 use crate::session::{Command, Does, Session};
 use crate::sys::{self, Fd, Polled, Signals};
 
@@ -137,10 +137,7 @@ fn run(session: &mut Session, args: &Options) -> Result<Status> {
     let signal = result?;
     session.out.flush()?;
     if hidden {
-        warn(
-            b"the connections of subflows are not shown: this kernel shows them to root only \
-              (CAP_NET_ADMIN in this network namespace)",
-        );
+        warn_hidden(b"the connections of subflows are not shown: this");
     }
     Ok(match signal {
         0 => 0,

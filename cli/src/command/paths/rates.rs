@@ -304,6 +304,7 @@ pub struct Row {
 
 impl Row {
     /// An end, the local one first.
+    #[inline(never)]
     pub fn end(&self, side: usize) -> End {
         End {
             number: self.addresses.get(side).copied().unwrap_or(0),
