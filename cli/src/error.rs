@@ -341,10 +341,7 @@ impl Error {
         if as_json || line == 0 {
             return self.put(as_json, place, out);
         }
-        out.bytes(file.as_bytes());
-        out.byte(b':');
-        out.number(line.into());
-        out.bytes(b": ");
+        put_line((file, line), b": ", out);
         out.bytes(self.plain());
         out.bytes(&self.suggestion());
         out.byte(b'\n');
@@ -366,11 +363,9 @@ impl Error {
         } else {
             out.bytes(self.message());
             out.bytes(&self.suggestion());
-            if let Some((file, line)) = place {
+            if let Some(place) = place {
                 out.bytes(b"\nCommand failed ");
-                out.bytes(file.as_bytes());
-                out.byte(b':');
-                out.number(line.into());
+                put_line(place, b"", out);
             }
         }
         out.byte(b'\n');
@@ -387,11 +382,8 @@ impl Error {
             return;
         }
         out.bytes(b"Warning: ");
-        if let Some((file, line)) = place {
-            out.bytes(file.as_bytes());
-            out.byte(b':');
-            out.number(line.into());
-            out.bytes(b": ");
+        if let Some(place) = place {
+            put_line(place, b": ", out);
         }
         out.bytes(message);
         out.bytes(b".\n");
@@ -429,6 +421,16 @@ impl Error {
         put_place(place, out);
         out.byte(b'}');
     }
+}
+
+/// A file and a line in it, as `FILE:LINE`, and the text after it.
+#[cold]
+#[inline(never)]
+fn put_line((file, line): (&str, u32), after: &[u8], out: &mut Text) {
+    out.bytes(file.as_bytes());
+    out.byte(b':');
+    out.number(line.into());
+    out.bytes(after);
 }
 
 /// The members of a file and a line in it.

@@ -1044,6 +1044,8 @@ impl Drop for Signals {
 
 /// The signals that ask a program to end or to reload.
 pub const ENDING: &[c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
+/// The same, and the signal for the end of a process that it started.
+pub const ENDING_OR_CHILD: &[c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGCHLD];
 
 /// Holds back the signals that end a program while something is done that must not be
 /// interrupted. They are delivered when this is dropped.
@@ -1209,12 +1211,11 @@ impl Drop for Interruption {
     }
 }
 
-/// A process that was started, in a group of its own.
+/// A process that was started, in a group of its own. When it ends there is a signal:
+/// see [`ENDING_OR_CHILD`].
 #[derive(Debug)]
 pub struct Child {
     process: c_int,
-    /// To wait for its end.
-    pub fd: Fd,
 }
 
 impl Child {
@@ -1291,6 +1292,9 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
     pointers.push(core::ptr::null());
     let path: *const c_char = words.as_ptr().cast();
     let arguments = [path, core::ptr::null()];
+    // Its end is signalled even if the parent of this process ignored the signal.
+    // SAFETY: no handler, nothing to call.
+    unsafe { on_signal(libc::SIGCHLD, libc::SIG_DFL) };
     // SAFETY: the program has one thread, so the child may do what it likes. All
     // pointers are to what lives in both and ends with NUL, and the lists end with
     // null; that of the variables begins after the path.
@@ -1317,23 +1321,9 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
         process
     };
     check(process as isize)?;
-    // SAFETY: plain calls without pointers.
-    let fd = unsafe {
-        libc::setpgid(process, process);
-        libc::syscall(libc::SYS_pidfd_open, process, 0) as isize
-    };
-    match Fd::new(fd) {
-        Ok(fd) => Ok(Child { process, fd }),
-        Err(error) => {
-            // Its end cannot be waited for.
-            let child = Child {
-                process,
-                fd: Fd::NONE,
-            };
-            child.kill();
-            Err(error)
-        }
-    }
+    // SAFETY: plain call without pointers.
+    unsafe { libc::setpgid(process, process) };
+    Ok(Child { process })
 }
 
 /// Has SIGALRM sent after that many milliseconds; never for 0.

@@ -935,12 +935,11 @@ fn a_failing_exec_delays_only_its_own_endpoint_and_is_retried() {
     );
 }
 
-/// EAGAIN of clone(2), EMFILE of pidfd_open(2), strace inject; ENOENT of execve(2).
+/// EAGAIN of clone(2), strace inject; ENOENT of execve(2).
 #[test]
 fn an_exec_that_cannot_be_started_is_reported_once_and_retried() {
     for (fault, why) in [
         ("clone:error=EAGAIN:when=1..2", "Resource temporarily"),
-        ("pidfd_open:error=EMFILE:when=1..2", "Too many open files"),
         ("", "failed with status 127"),
     ] {
         let Some(_namespace) = Namespace::fresh() else {

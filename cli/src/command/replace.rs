@@ -16,31 +16,35 @@ use crate::sys::Fd;
 
 /// Changes the endpoint that is meant by deleting and adding it.
 pub fn recreate(path_manager: &mut PathManager, given: &Given) -> Result<Status> {
+    make(path_manager, &mut |present| {
+        let old = present.iter().find(|endpoint| is_meant(endpoint, given));
+        let old = *old.ok_or_else(not_found)?;
+        // No other endpoint matters.
+        present.clear();
+        present.push(old);
+        // An endpoint of the kernel itself becomes one of ours.
+        let new = changed(&old, given);
+        Ok(new.with_flags(flags_of(&new) & !EndpointFlags::IMPLICIT))
+    })
+}
+
+/// Turns one of the present endpoints into the wanted one, or adds it; others give way only if
+/// they have its id.
+fn make(
+    path_manager: &mut PathManager,
+    wanted: &mut dyn FnMut(&mut Vec<Endpoint>) -> Result<Endpoint>,
+) -> Result<Status> {
     // No other process may do the same meanwhile.
     let mut lock = Lock::default();
     lock.take(&Fd::NONE)?;
     let mut plan = Plan::default();
     entries(path_manager, &mut plan.present)?;
-    let mut all = plan.present.iter();
-    let old = all.find(|endpoint| is_meant(endpoint, given)).copied();
-    let old = old.ok_or_else(not_found)?;
-    // No other endpoint matters.
-    plan.present.clear();
-    plan.present.push(old);
-    let new = changed(&old, given);
-    check_whole(flags_of(&new), port_of(&new))?;
-    // An endpoint of the kernel itself becomes one of ours.
-    let new = new.with_flags(flags_of(&new) & !EndpointFlags::IMPLICIT);
-    make(path_manager, &mut plan, &new)
-}
-
-/// Turns one of the present endpoints into the wanted one, or adds it; others give way only if
-/// they have its id.
-fn make(path_manager: &mut PathManager, plan: &mut Plan, wanted: &Endpoint) -> Result<Status> {
-    push(&mut plan.wanted, Action::Add, wanted);
+    let wanted = wanted(&mut plan.present)?;
+    check_whole(flags_of(&wanted), port_of(&wanted))?;
+    push(&mut plan.wanted, Action::Add, &wanted);
     // There is no conflict with others that give way.
     let _ = plan.compare(Others::GiveWay);
-    carry_out(path_manager, plan, &[])?;
+    carry_out(path_manager, &mut plan, &[])?;
     Ok(0)
 }
 
@@ -51,21 +55,16 @@ pub fn run(session: &mut Session, given: &Given) -> Result<Status> {
     }
     check_new(given)?;
     check_made(given)?;
-    let path_manager = session.path_manager()?;
-    let mut lock = Lock::default();
-    lock.take(&Fd::NONE)?;
-    let mut plan = Plan::default();
-    entries(path_manager, &mut plan.present)?;
-    let mut wanted = given.endpoint();
-    if given.address().is_none() {
-        let mut all = plan.present.iter();
-        let old = all.find(|endpoint| given.id() == endpoint.id());
-        let old = old.ok_or_else(not_found)?;
-        wanted = wanted.with_address(address_of(old));
-        if given.port().is_none() && port_of(old) != 0 {
-            wanted = wanted.with_port(port_of(old));
+    make(session.path_manager()?, &mut |present| {
+        let mut wanted = given.endpoint();
+        if given.address().is_none() {
+            let old = present.iter().find(|endpoint| given.id() == endpoint.id());
+            let old = old.ok_or_else(not_found)?;
+            wanted = wanted.with_address(address_of(old));
+            if given.port().is_none() && port_of(old) != 0 {
+                wanted = wanted.with_port(port_of(old));
+            }
         }
-    }
-    check_whole(flags_of(&wanted), port_of(&wanted))?;
-    make(path_manager, &mut plan, &wanted)
+        Ok(wanted)
+    })
 }

@@ -27,16 +27,6 @@ pub fn with(limits: Limits, number: u16, value: u32) -> Limits {
     }
 }
 
-/// `limits`, overridden by what `more` has.
-pub fn over(mut limits: Limits, more: &Limits) -> Limits {
-    for (_, number, value) in &each(more) {
-        if let Some(value) = value {
-            limits = with(limits, *number, *value);
-        }
-    }
-    limits
-}
-
 /// The same with the kernel's maximum for those in `which`, a bit `1 << number` each.
 pub fn with_most(mut limits: Limits, which: u32, maximum: u32) -> Limits {
     for number in &[Limits::RCV_ADD_ADDRS, Limits::SUBFLOWS] {

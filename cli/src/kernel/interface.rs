@@ -51,13 +51,17 @@ impl Names {
 
     /// Looks up a name again, and forgets the interface if it no longer exists.
     pub fn look_again(&mut self, fd: &Fd, index: u32) {
+        self.forget(index);
+        if self.of_existing(fd, index).is_empty() {
+            self.forget(index);
+        }
+    }
+
+    #[inline(never)]
+    fn forget(&mut self, index: u32) {
         let (at, is_known) = self.place(index);
         if is_known {
             self.0.remove(at);
-        }
-        let mut name = Name::default();
-        if look_up(fd, index, &mut name) {
-            self.0.insert(at, (index, name));
         }
     }
 

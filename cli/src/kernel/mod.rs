@@ -1,8 +1,10 @@
 //! Clients of the kernel: a socket around the codec's exchange, and the tool's requests.
 //! System calls are in [`crate::sys`].
 
+mod attributes;
 pub mod connections;
 mod diag;
+mod glance;
 pub mod interface;
 pub mod key;
 mod lock;
@@ -14,6 +16,7 @@ mod route;
 mod socket;
 
 pub use diag::Diagnostics;
+pub use glance::Glance;
 pub use interface::Names;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};

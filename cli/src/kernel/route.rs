@@ -1,16 +1,15 @@
 //! rtnetlink: interfaces and their addresses, changes to them, and the routes of packets.
 
-use std::net::IpAddr;
-
 use mptcp_codec::inet::{AF_INET, AF_UNSPEC};
-use mptcp_codec::netlink::{Attributes, Message};
+use mptcp_codec::netlink::Message;
 use mptcp_codec::route::{
     self, group, message_type, request, Address, AddressAttributes, AddressFlags, LinkAttributes,
     LinkFlags, RouteAttributes, RouteKind,
 };
 
+use super::attributes::{number_at, Set};
 use super::interface::Names;
-use super::key::{key, Key};
+use super::key::{address, key, Key};
 use super::socket::{receive_error, Socket, Written};
 use crate::error::Result;
 use crate::sys;
@@ -55,8 +54,8 @@ pub struct Hop {
     pub output: u32,
     /// The metric; the least wins.
     pub metric: u32,
-    /// The next router, if there is one.
-    pub gateway: Option<IpAddr>,
+    /// The next router; 0 if there is none.
+    pub gateway: Key,
     /// It is one of several next hops.
     pub of_several: bool,
 }
@@ -76,40 +75,28 @@ impl Hop {
 
     /// Reads the attributes after `head` bytes; returns the next hops if there are several.
     #[inline(never)]
-    fn read<'m>(
-        &mut self,
-        bytes: &'m [u8],
-        head: usize,
-    ) -> core::result::Result<&'m [u8], mptcp_codec::Error> {
-        const NUMBERS: [u16; 6] = [
-            RouteAttributes::OIF,
-            RouteAttributes::PRIORITY,
-            RouteAttributes::TABLE,
-            RouteAttributes::GATEWAY,
-            RouteAttributes::VIA,
-            RouteAttributes::MULTIPATH,
-        ];
-        let mut found: [&[u8]; 6] = [&[]; 6];
-        payloads(bytes, head, &NUMBERS, &mut found)?;
-        let [output, metric, table, router, via, several] = found;
-        self.output = number_at(output, 0);
-        self.metric = number_at(metric, 0);
-        if !table.is_empty() {
-            self.table = number_at(table, 0);
+    fn read<'m>(&mut self, bytes: &'m [u8], head: usize) -> Result<&'m [u8]> {
+        let attributes = Set::after(head, bytes)?;
+        self.output = attributes.number(RouteAttributes::OIF);
+        self.metric = attributes.number(RouteAttributes::PRIORITY);
+        let table = attributes.number(RouteAttributes::TABLE);
+        if table != 0 {
+            self.table = table;
         }
-        // RTA_VIA: the family, then the router's address.
-        let other = via.get(2..).and_then(address_in);
-        self.gateway = address_in(router).or(other);
-        Ok(several)
+        let mut router = attributes.payload(RouteAttributes::GATEWAY);
+        if router.is_empty() {
+            // RTA_VIA: the family, then the router's address.
+            let other = attributes.payload(RouteAttributes::VIA);
+            router = other.get(2..).unwrap_or(&[]);
+        }
+        self.gateway = key_in(router);
+        Ok(attributes.payload(RouteAttributes::MULTIPATH))
     }
 }
 
 /// Passes a route to `each`, or each of its next hops if it has several.
 #[inline(never)]
-fn hops(
-    message: &Message,
-    each: &mut dyn FnMut(&Hop),
-) -> core::result::Result<(), mptcp_codec::Error> {
+fn hops(message: &Message, each: &mut dyn FnMut(&Hop)) -> Result<()> {
     let mut hop = Hop::of(message);
     let mut rest = hop.read(message.payload(), ROUTE)?;
     if rest.is_empty() {
@@ -153,21 +140,16 @@ impl RouteSocket {
         self.list(&dump_addresses, seen, None)
     }
 
-    /// Whether the interface has a default route of a family in any table; the gateway of
+    /// How many default routes of a family the interface has in any table; the gateway of
     /// the one with the lowest metric, if it has one.
     #[inline(never)]
-    pub fn default_route(
-        &mut self,
-        family: u16,
-        index: u32,
-        gateway: &mut Option<IpAddr>,
-    ) -> Result<bool> {
-        let mut best = None;
+    pub fn default_route(&mut self, family: u16, index: u32, gateway: &mut Key) -> Result<usize> {
+        let (mut count, mut least) = (0, 0);
         self.socket.dump_each(
             &|buffer, seq| request::dump_routes_by(buffer, family, seq, index),
             &mut |message| {
                 let Some(message) = message else {
-                    best = None;
+                    count = 0;
                     return Ok(());
                 };
                 let mut hop = Hop::default();
@@ -179,14 +161,16 @@ impl RouteSocket {
                     && bits == 0
                     && kind == RouteKind::Unicast.number()
                     && (hop.output == 0 || hop.output == index);
-                if is_default && best.is_none_or(|best| hop.metric < best) {
-                    best = Some(hop.metric);
-                    *gateway = hop.gateway;
+                if is_default {
+                    if count == 0 || hop.metric < least {
+                        (least, *gateway) = (hop.metric, hop.gateway);
+                    }
+                    count += 1;
                 }
                 Ok(())
             },
         )?;
-        Ok(best.is_some())
+        Ok(count)
     }
 
     /// Adds everything listed by a dump.
@@ -231,9 +215,26 @@ impl RouteSocket {
         self.list(&request::dump_links, seen, Some(names))
     }
 
-    /// Whether there is a route for packets of this kind.
-    pub fn has_route(&mut self, lookup: &request::Lookup) -> Result<bool> {
-        self.look_up(lookup, &mut |_| Ok(()))
+    /// Whether packets can be sent from one address to another, out of an interface unless it
+    /// is 0. With `route` only a route counts, not that IPv4 sends to the link without one.
+    #[inline(never)]
+    pub fn leads(&mut self, ends: [Key; 2], output: u32, route: bool) -> Result<bool> {
+        let [from, to] = ends;
+        let asked = self.socket.call(
+            &|buffer, seq| {
+                // Made here, so that the compiler drops what it does not ask for.
+                let mut lookup = request::Lookup::new(address(to)).with_source(address(from));
+                if output != 0 {
+                    lookup = lookup.with_output(output);
+                }
+                if route {
+                    lookup = lookup.matching_route();
+                }
+                lookup.encode(buffer, seq)
+            },
+            &mut |_| Ok(()),
+        );
+        found(asked)
     }
 
     /// The interface through which packets of this kind leave; `None` if there is no route
@@ -241,10 +242,9 @@ impl RouteSocket {
     pub fn way(&mut self, lookup: &request::Lookup) -> Result<Option<u32>> {
         let mut output = None;
         self.look_up(lookup, &mut |message| {
-            let mut found: [&[u8]; 1] = [&[]];
-            let number = RouteAttributes::OIF;
-            payloads(message.payload(), ROUTE, &[number], &mut found)?;
-            output = Some(number_at(found[0], 0)).filter(|index| *index != 0);
+            let attributes = Set::after(ROUTE, message.payload())?;
+            let found = attributes.number(RouteAttributes::OIF);
+            output = Some(found).filter(|index| *index != 0);
             Ok(())
         })?;
         Ok(output)
@@ -253,7 +253,7 @@ impl RouteSocket {
     /// Passes the route that the kernel finds in a look-up to `each`, or each of its next
     /// hops if it has several. Returns whether there is a route for such packets.
     pub fn route(&mut self, lookup: &request::Lookup, each: &mut dyn FnMut(&Hop)) -> Result<bool> {
-        self.look_up(lookup, &mut |message| Ok(hops(message, each)?))
+        self.look_up(lookup, &mut |message| hops(message, each))
     }
 
     fn look_up(
@@ -261,15 +261,10 @@ impl RouteSocket {
         lookup: &request::Lookup,
         each: &mut dyn FnMut(&Message) -> Result<()>,
     ) -> Result<bool> {
-        match self
+        let asked = self
             .socket
-            .call(&|buffer, seq| lookup.encode(buffer, seq), each)
-        {
-            // Whatever the error number, no packet leaves.
-            Err(error) if error.errno() != 0 => Ok(false),
-            Err(error) => Err(error),
-            Ok(()) => Ok(true),
-        }
+            .call(&|buffer, seq| lookup.encode(buffer, seq), each);
+        found(asked)
     }
 
     /// Passes on each route and next hop of a family, and for each rule a `Hop` with only its
@@ -279,7 +274,7 @@ impl RouteSocket {
         self.socket.dump_each(
             &|buffer, seq| request::dump_routes(buffer, family, seq),
             &mut |message| match message {
-                Some(message) => Ok(hops(message, each)?),
+                Some(message) => hops(message, each),
                 None => Ok(()),
             },
         )?;
@@ -290,19 +285,20 @@ impl RouteSocket {
                     return Ok(());
                 };
                 // Marks (FRA_FWMARK), users, and ports of either end.
-                const NUMBERS: [u16; 5] = [RouteAttributes::TABLE, 10, 20, 23, 24];
+                const SPECIAL: [u16; 4] = [10, 20, 23, 24];
                 // FIB_RULE_INVERT: applies to packets that do not match.
                 const INVERT: u32 = 2;
-                let mut found: [&[u8]; 5] = [&[]; 5];
-                payloads(message.payload(), ROUTE, &NUMBERS, &mut found)?;
-                let [table, only @ ..] = found;
+                let head = message.payload();
+                let attributes = Set::after(ROUTE, head)?;
                 let mut hop = Hop::of(message);
-                if !table.is_empty() {
-                    hop.table = number_at(table, 0);
+                let table = attributes.number(RouteAttributes::TABLE);
+                if table != 0 {
+                    hop.table = table;
                 }
                 each(&hop);
-                let only = only.iter().any(|what| !what.is_empty());
-                special |= only && number_at(message.payload(), 8) & INVERT == 0;
+                let only = |number: &u16| !attributes.payload(*number).is_empty();
+                let only = SPECIAL.iter().any(only);
+                special |= only && number_at(head, 8) & INVERT == 0;
                 Ok(())
             },
         );
@@ -379,64 +375,41 @@ impl NewsSocket {
     }
 }
 
+/// Whether a route was found.
+fn found(asked: Result<()>) -> Result<bool> {
+    match asked {
+        // Whatever the error number, no packet leaves.
+        Err(error) if error.errno() != 0 => Ok(false),
+        Err(error) => Err(error),
+        Ok(()) => Ok(true),
+    }
+}
+
 fn dump_addresses(buffer: &mut [u8], seq: u32) -> Written<'_> {
     request::dump_addresses(buffer, AF_UNSPEC, seq, 0)
 }
 
-/// Reads the attributes after `head` bytes: the payloads of those with these numbers, the last
-/// one of several.
+/// The number of an address; 0 if its length is that of neither family.
 #[inline(never)]
-fn payloads<'m>(
-    bytes: &'m [u8],
-    head: usize,
-    numbers: &[u16],
-    into: &mut [&'m [u8]],
-) -> core::result::Result<(), mptcp_codec::Error> {
-    // If even the head is incomplete: a single byte is an invalid attribute.
-    for attribute in <Attributes>::new(bytes.get(head..).unwrap_or(&[0])) {
-        let attribute = attribute?;
-        for (number, payload) in numbers.iter().zip(&mut *into) {
-            if attribute.number() == *number {
-                *payload = attribute.payload();
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The number at `at`; 0 if there is none.
-fn number_at(bytes: &[u8], at: usize) -> u32 {
-    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
-    bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
-}
-
-/// The address; none if its length is that of neither family.
-#[inline(never)]
-fn address_in(bytes: &[u8]) -> Option<IpAddr> {
+fn key_in(bytes: &[u8]) -> Key {
     if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
-        return Some(bytes.into());
+        return key(bytes.into());
     }
-    <[u8; 16]>::try_from(bytes).map(IpAddr::from).ok()
+    <[u8; 16]>::try_from(bytes).map_or(0, Key::from_be_bytes)
 }
 
 /// What a message reports, if it is about interfaces, their addresses or routes; also the name
 /// of an interface.
 #[inline(never)]
-fn decode<'m>(
-    message: &Message<'m>,
-    into: &mut LinkEvent,
-    name: &mut &'m [u8],
-) -> core::result::Result<bool, mptcp_codec::Error> {
+fn decode<'m>(message: &Message<'m>, into: &mut LinkEvent, name: &mut &'m [u8]) -> Result<bool> {
     let kind = message.header.message_type;
     let head = message.payload();
     let [family, _, flags, scope] = number_at(head, 0).to_ne_bytes();
     into.index = number_at(head, 4);
     into.present = matches!(kind, message_type::NEWLINK | message_type::NEWADDR);
-    let mut found: [&[u8]; 3] = [&[]; 3];
     match kind {
         message_type::NEWLINK | message_type::DELLINK => {
-            payloads(head, 16, &[LinkAttributes::IFNAME], &mut found)?;
-            let [text, ..] = found;
+            let text = Set::after(16, head)?.payload(LinkAttributes::IFNAME);
             let flags = LinkFlags(number_at(head, 8));
             into.up = flags.contains(LinkFlags::UP);
             into.usable = flags.contains(USABLE);
@@ -445,15 +418,13 @@ fn decode<'m>(
             Ok(family == 0)
         }
         message_type::NEWADDR | message_type::DELADDR => {
-            const NUMBERS: [u16; 3] = [
-                AddressAttributes::ADDRESS,
-                AddressAttributes::LOCAL,
-                AddressAttributes::FLAGS,
-            ];
-            payloads(head, 8, &NUMBERS, &mut found)?;
-            let [peer, local, wide] = found;
-            let address = address_in(if local.is_empty() { peer } else { local });
-            into.address = address.map_or(0, key);
+            let attributes = Set::after(8, head)?;
+            let mut address = attributes.payload(AddressAttributes::LOCAL);
+            if address.is_empty() {
+                address = attributes.payload(AddressAttributes::ADDRESS);
+            }
+            into.address = key_in(address);
+            let wide = attributes.payload(AddressAttributes::FLAGS);
             let flags = match wide.len() {
                 0 => AddressFlags(flags.into()),
                 _ => AddressFlags(number_at(wide, 0)),

@@ -1,14 +1,13 @@
 //! Carrying out steps: all or none.
 
-use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
+use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 use crate::error::{status, Error, Kind, Result};
 use crate::grammar::endpoint::CHANGEABLE;
-use crate::grammar::limits::over;
 use crate::kernel::{proc, Names, PathManager};
 use crate::state::endpoint::{clashes, clashing, flags_of, id_of, index_of, is_implicit};
 use crate::state::file::Setting;
-use crate::state::plan::{push_again, Action, Plan, Step};
+use crate::state::plan::{differing, Action, Plan, Step};
 use crate::sys;
 use crate::text::{among, number, parse_number, take, Text};
 
@@ -16,7 +15,7 @@ use crate::text::{among, number, parse_number, take, Text};
 /// they are done or undone.
 ///
 /// If the kernel refuses one, those before it are undone in reverse, and the error says so,
-/// unless the plan follows. A step that was left out has its error in it: one that was
+/// unless the plan follows. What was left out is among the plan's refusals: a step that was
 /// refused, where that is allowed, and one of several endpoints that an interface stands
 /// for, if the kernel has no room for more.
 pub fn carry_out(
@@ -28,36 +27,46 @@ pub fn carry_out(
         return Ok(());
     }
     let _whole = sys::Whole::begin();
-    let (follows, careful) = (plan.follows, plan.careful);
+    let (follows, careful, needs_rights) = (plan.follows, plan.careful, plan.needs_rights);
     let mut full = false;
     let mut count = 0;
     loop {
-        let Plan { steps, present, .. } = &mut *plan;
+        let Plan {
+            steps,
+            present,
+            refusals,
+            ..
+        } = &mut *plan;
         let Some(step) = steps.get_mut(count) else {
             return Ok(());
         };
-        let takes_room = step.spread && !step.replaces();
+        count += 1;
+        let mut left_out = full && step.spread && !step.replaces();
         let mut refused = Ok(());
-        if !(full && takes_room) {
+        if !left_out {
             refused = change(path_manager, step, settings, present, careful);
+            let no_room = |error: &Error| error.errno() == libc::ERANGE as usize;
+            left_out = step.spread && refused.as_ref().is_err_and(no_room);
         }
-        let no_room = |error: &Error| step.spread && error.errno() == libc::ERANGE as usize;
-        if full && takes_room || refused.as_ref().is_err_and(no_room) {
+        if left_out {
             full = true;
-            step.leave_out();
-        } else if let Err(error) = refused {
+            step.leave_out(refusals);
+        } else if let Err(mut error) = refused {
             if !follows {
-                let error = within(path_manager, settings, step, error);
+                error = within(path_manager, settings, step, error);
                 if !step.optional {
                     let line = step.line;
-                    return Err(undo(path_manager, plan, settings, count, error).at(line));
+                    return Err(undo(path_manager, plan, settings, count - 1, error).at(line));
                 }
-                step.error = Some(error.with_status(0));
-            } else {
-                step.error = Some(error);
+                error = error.with_status(0);
+            } else if needs_rights
+                && step.action != Action::Setting
+                && error.errno() == libc::EPERM as usize
+            {
+                return Err(error);
             }
+            step.refuse(error, refusals);
         }
-        count += 1;
     }
 }
 
@@ -80,7 +89,7 @@ fn undo(
     };
     let mut undone = 0;
     for step in plan.steps.get(..steps).unwrap_or(&[]).iter().rev() {
-        if step.error.is_none() {
+        if !step.refused {
             undo.step(plan, step);
             undone += 1;
         }
@@ -224,8 +233,8 @@ fn is_done(path_manager: &mut PathManager, step: &Step, present: &[Endpoint]) ->
     let compared = match step.action {
         Action::Setting | Action::Restore | Action::Held => return Ok(false),
         Action::Limits => {
-            let found = path_manager.limits()?;
-            return Ok(over(found, &step.limits) == found);
+            let left = differing(&path_manager.limits()?, &step.limits, 0, 0);
+            return Ok(left == Limits::EMPTY);
         }
         Action::Flush | Action::Delete => EndpointFlags(0),
         Action::Change => CHANGEABLE,
@@ -316,7 +325,7 @@ pub fn compare_settings(settings: &mut [Setting], plan: &mut Plan) {
             error = Error::invalid(value, "this kernel offers ").with_status(status::REFUSED);
             error.push(&offered);
         } else {
-            push_again(&mut plan.steps, &step);
+            plan.steps.push(step);
             continue;
         }
         plan.mistakes.push(error.at(setting.line));

@@ -4,11 +4,20 @@ use std::net::IpAddr;
 
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
+use crate::error::Error;
 use crate::kernel::key::key_of;
+use crate::text::address;
 
 /// The address; 0.0.0.0 if it has none.
 pub fn address_of(endpoint: &Endpoint) -> IpAddr {
     endpoint.address().unwrap_or(IpAddr::from([0; 4]))
+}
+
+/// Appends the address to a message.
+#[cold]
+#[inline(never)]
+pub fn push_address(message: &mut Error, endpoint: &Endpoint) {
+    message.push(&address(address_of(endpoint)));
 }
 
 /// The port; 0 is none.

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags, Limits};
 
 use super::endpoint::{
-    address_of, clashes, clashing, flags_of, id_of, index_of, is_implicit, with_id,
+    address_of, clashes, clashing, flags_of, id_of, index_of, is_implicit, push_address, with_id,
 };
 use crate::error::{Error, Result};
 use crate::grammar::endpoint::CHANGEABLE;
@@ -23,7 +23,7 @@ use crate::kernel::{LinkEvent, LinkEvents};
 use crate::state::file::{
     put_endpoint, put_limits, put_number, put_setting, Declared, File, Setting,
 };
-use crate::text::{address, number, Text};
+use crate::text::{number, Text};
 
 /// Whether two endpoints of the same address and port differ only in id and flags.
 #[inline(never)]
@@ -62,11 +62,7 @@ pub fn is_meant(file: &File, declared: &Declared, seen: &LinkEvents, of: &LinkEv
 
 /// What is known of each id, as bits. 0, which means no id, has none of them.
 #[derive(Copy, Clone, Debug)]
-pub struct Ids {
-    of: [u8; 256],
-    /// The bits that any id has.
-    any: u8,
-}
+pub struct Ids([u8; 256]);
 
 impl Default for Ids {
     fn default() -> Self {
@@ -75,10 +71,7 @@ impl Default for Ids {
 }
 
 impl Ids {
-    const NONE: Self = Self {
-        of: [0; 256],
-        any: 0,
-    };
+    const NONE: Self = Self([0; 256]);
     /// Reserved for a line whose endpoint does not exist at the moment.
     pub const RESERVED: u8 = 1;
     /// It is asked for.
@@ -95,20 +88,19 @@ impl Ids {
     /// Adds bits to an id.
     pub fn mark(&mut self, id: u8, bits: u8) {
         if id != 0 {
-            self.of[usize::from(id)] |= bits;
-            self.any |= bits;
+            self.0[usize::from(id)] |= bits;
         }
     }
 
     /// Whether the id has one of these bits.
     pub fn has(&self, id: u8, bits: u8) -> bool {
-        self.of[usize::from(id)] & bits != 0
+        self.0[usize::from(id)] & bits != 0
     }
 
     /// Whether any id is reserved and free.
     fn has_free_reserve(&self) -> bool {
         let free = |bits: &u8| bits & (Self::RESERVED | Self::TAKEN) == Self::RESERVED;
-        self.any & Self::RESERVED != 0 && self.of.iter().any(free)
+        self.0.iter().any(free)
     }
 }
 
@@ -166,7 +158,7 @@ impl Subflows {
 }
 
 /// One change, as it can be requested from the kernel.
-#[derive(Debug)]
+#[derive(Copy, Clone, Debug)]
 pub struct Step {
     /// What is done.
     pub action: Action,
@@ -192,8 +184,8 @@ pub struct Step {
     pub had: u8,
     /// The subflows from it at the last look.
     pub subflows: Subflows,
-    /// Why it was left out.
-    pub error: Option<Error>,
+    /// It was left out: see [`Plan::refusals`].
+    pub refused: bool,
 }
 
 impl Step {
@@ -212,7 +204,7 @@ impl Step {
             asked: flags_of(endpoint),
             had: 0,
             subflows: Subflows::UNKNOWN,
-            error: None,
+            refused: false,
         }
     }
 
@@ -244,11 +236,17 @@ impl Step {
     }
 
     /// Leaves it out: the kernel has no room.
-    pub fn leave_out(&mut self) {
+    pub fn leave_out(&mut self, refusals: &mut Vec<Error>) {
         let mut error = Error::warning(b"the kernel has no room for another endpoint: ");
-        error.push(&address(address_of(&self.endpoint)));
+        push_address(&mut error, &self.endpoint);
         error.push(b" is left out");
-        self.error = Some(error);
+        self.refuse(error, refusals);
+    }
+
+    /// Leaves it out, after those that were left out before.
+    pub fn refuse(&mut self, why: Error, refusals: &mut Vec<Error>) {
+        self.refused = true;
+        refusals.push(why);
     }
 
     /// Its setting: name and new value.
@@ -311,15 +309,6 @@ pub fn push(steps: &mut Vec<Step>, action: Action, endpoint: &Endpoint) {
     steps.push(Step::new(action, endpoint));
 }
 
-/// Adds the same step once more.
-#[inline(never)]
-pub fn push_again(steps: &mut Vec<Step>, step: &Step) {
-    steps.push(Step {
-        error: None,
-        ..*step
-    });
-}
-
 /// Whether one of the steps is about an endpoint that clashes with this one.
 pub fn among(steps: &[Step], endpoint: &Endpoint) -> bool {
     steps.iter().any(|step| clashes(&step.endpoint, endpoint))
@@ -338,7 +327,9 @@ pub enum Others<'a> {
 }
 
 /// The present state, the wanted one, and the steps from one to the other.
+// Frequently used fields come first, in this order: their offset is one byte in an instruction.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Plan {
     /// What is to be done.
     pub steps: Vec<Step>,
@@ -347,36 +338,40 @@ pub struct Plan {
     pub wanted: Vec<Step>,
     /// The present endpoints.
     pub present: Vec<Endpoint>,
-    /// Interfaces and their addresses.
-    pub seen: LinkEvents,
-    /// The limits in force.
-    pub limits: Limits,
     /// The endpoints that the file stood for last time.
     pub own: Vec<Step>,
-    /// Deleted endpoints with their ids, for when they come back; see [`remember`].
-    pub had: Vec<Endpoint>,
     /// It is made again and again: a line that names an address and an interface waits
     /// until the interface can carry packets and has the address, ids move only if no live
     /// subflow is lost, and what is refused or in conflict does not block the rest.
     pub follows: bool,
     /// Others may have endpoints: an endpoint is checked before its id is deleted.
     pub careful: bool,
+    /// If endpoints or limits may not be changed, nothing else is tried.
+    pub needs_rights: bool,
     /// Flags that others have changed stay.
     pub keeps_flags: bool,
-    /// The ids.
-    pub ids: Ids,
-    /// Addresses of live subflows, once looked up: an endpoint with one of them is not
-    /// deleted for an id.
-    pub busy: Vec<Key>,
-    /// They have been.
+    /// Every endpoint gets its id here, none from the kernel.
+    pub numbered: bool,
+    /// Addresses of live subflows have been looked up.
     pub surveyed: bool,
     /// Whether an id depends on [`busy`](Self::busy), which is not known yet.
     pub unsure: Cell<bool>,
-    /// Every endpoint gets its id here, none from the kernel.
-    pub numbered: bool,
+    /// Interfaces and their addresses.
+    pub seen: LinkEvents,
+    /// Deleted endpoints with their ids, for when they come back; see [`remember`].
+    pub had: Vec<Endpoint>,
     /// Settings that cannot be read or cannot have the value of the file; as warnings,
     /// lines that do without their id.
     pub mistakes: Vec<Error>,
+    /// Why steps were left out, in their order.
+    pub refusals: Vec<Error>,
+    /// Addresses of live subflows, once looked up: an endpoint with one of them is not
+    /// deleted for an id.
+    pub busy: Vec<Key>,
+    /// The limits in force.
+    pub limits: Limits,
+    /// The ids.
+    pub ids: Ids,
 }
 
 /// How many endpoints are remembered with their ids after they were deleted.
@@ -393,22 +388,24 @@ impl Default for Plan {
     #[inline(never)]
     fn default() -> Self {
         Self {
-            seen: LinkEvents::new(),
+            steps: Vec::new(),
+            wanted: Vec::new(),
             present: Vec::new(),
-            limits: Limits::EMPTY,
             own: Vec::new(),
-            had: Vec::new(),
             follows: false,
             careful: false,
+            needs_rights: false,
             keeps_flags: false,
-            wanted: Vec::new(),
-            ids: Ids::NONE,
-            busy: Vec::new(),
+            numbered: false,
             surveyed: false,
             unsure: Cell::new(false),
-            numbered: false,
+            seen: LinkEvents::new(),
+            had: Vec::new(),
             mistakes: Vec::new(),
-            steps: Vec::new(),
+            refusals: Vec::new(),
+            busy: Vec::new(),
+            limits: Limits::EMPTY,
+            ids: Ids::NONE,
         }
     }
 }
@@ -441,7 +438,7 @@ impl Plan {
                 if let Some(index) = declared.index() {
                     step.endpoint = step.endpoint.with_if_idx(index);
                 }
-                push_again(&mut self.wanted, &step);
+                self.wanted.push(step);
             }
             for of in &self.seen {
                 if !is_meant(file, declared, &self.seen, of) {
@@ -458,7 +455,7 @@ impl Plan {
                     && !among(&self.wanted, &step.endpoint)
                     && !file.endpoints.iter().any(nearer)
                 {
-                    push_again(&mut self.wanted, &step);
+                    self.wanted.push(step);
                     room -= 1;
                 }
             }
@@ -506,7 +503,10 @@ impl Plan {
         let exact = !declared.spread && !self.follows;
         let mut holder = usize::MAX;
         let mut best = 0;
-        for (at, step) in self.wanted.iter().enumerate().skip(begin) {
+        for at in begin..self.wanted.len() {
+            let Some(step) = self.wanted.get(at) else {
+                break;
+            };
             let worth = match clashing(&self.present, &step.endpoint) {
                 Some(present) if id_of(present) == id => 3,
                 None => 2,
@@ -528,20 +528,7 @@ impl Plan {
     /// Adds the step that sets the limits that the file names, if needed. `most` is the
     /// kernel's maximum.
     pub fn compare_limits(&mut self, file: &File, most: u32) {
-        let mut changed = Limits::EMPTY;
-        let found = limits::each(&self.limits);
-        for ((_, number, value), (_, _, found)) in limits::each(&file.limits).iter().zip(&found) {
-            let value = match file.most & 1 << number {
-                0 => *value,
-                _ => Some(most),
-            };
-            match value {
-                Some(value) if Some(value) != *found => {
-                    changed = limits::with(changed, *number, value);
-                }
-                _ => {}
-            }
-        }
+        let changed = differing(&self.limits, &file.limits, file.most, most);
         if changed != Limits::EMPTY {
             push(&mut self.steps, Action::Limits, &Endpoint::EMPTY);
             if let Some(step) = self.steps.last_mut() {
@@ -705,7 +692,7 @@ impl Plan {
                     _ => 2,
                 };
                 if turn == pass {
-                    push_again(steps, step);
+                    steps.push(*step);
                 }
             }
         }
@@ -722,14 +709,35 @@ impl Plan {
                 Action::Flush => count = 0,
                 Action::Delete => count = count.saturating_sub(1),
                 Action::Add if step.replaces() => {}
-                Action::Add if step.spread && count >= room => step.leave_out(),
+                Action::Add if step.spread && count >= room => step.leave_out(&mut self.refusals),
                 Action::Add => count += 1,
                 _ => {}
             }
-            left |= step.error.is_none();
+            left |= !step.refused;
         }
         left
     }
+}
+
+/// The limits in `wanted` that differ from these; those with a bit `1 << number` in `max` are
+/// wanted to be `most`.
+#[inline(never)]
+pub fn differing(these: &Limits, wanted: &Limits, max: u32, most: u32) -> Limits {
+    let mut differing = Limits::EMPTY;
+    let these = limits::each(these);
+    for ((_, number, value), (_, _, present)) in limits::each(wanted).iter().zip(&these) {
+        let value = match max & 1 << number {
+            0 => *value,
+            _ => Some(most),
+        };
+        match value {
+            Some(value) if Some(value) != *present => {
+                differing = limits::with(differing, *number, value);
+            }
+            _ => {}
+        }
+    }
+    differing
 }
 
 /// Remembers the id of an endpoint.
@@ -757,7 +765,7 @@ pub fn remember(all: &mut Vec<Endpoint>, endpoint: &Endpoint) {
 fn kept(holder: &Endpoint, line: u32) -> Error {
     let id = number(id_of(holder).into());
     let mut error = Error::invalid(id.as_str(), "the id of ");
-    error.push(&address(address_of(holder)));
+    push_address(&mut error, holder);
     error.push(b", which is kept");
     error.at(line)
 }
@@ -854,7 +862,7 @@ mod tests {
     fn copy(steps: &[Step]) -> Vec<Step> {
         let mut copy = Vec::new();
         for step in steps {
-            push_again(&mut copy, step);
+            copy.push(*step);
         }
         copy
     }
@@ -1204,7 +1212,7 @@ mod tests {
         assert!(done.is_ok());
         assert_eq!(plan.steps.len(), 4);
         plan.leave_out(2);
-        let done = plan.steps.iter().filter(|step| step.error.is_none());
+        let done = plan.steps.iter().filter(|step| !step.refused);
         assert_eq!(done.count(), 3);
     }
 }

@@ -142,7 +142,8 @@ pub struct Lookup {
     mark: Option<u32>,
     uid: Option<u32>,
     protocol: Option<u8>,
-    ports: [Option<u16>; 2],
+    source_port: Option<u16>,
+    destination_port: Option<u16>,
     route: bool,
 }
 
@@ -158,7 +159,8 @@ impl Lookup {
             mark: None,
             uid: None,
             protocol: None,
-            ports: [None; 2],
+            source_port: None,
+            destination_port: None,
             route: false,
         }
     }
@@ -218,14 +220,14 @@ impl Lookup {
     /// For packets from this port, if the protocol has ports (kernel 4.17).
     #[must_use]
     pub const fn with_source_port(mut self, port: u16) -> Self {
-        self.ports[0] = Some(port);
+        self.source_port = Some(port);
         self
     }
 
     /// For packets to this port (kernel 4.17).
     #[must_use]
     pub const fn with_destination_port(mut self, port: u16) -> Self {
-        self.ports[1] = Some(port);
+        self.destination_port = Some(port);
         self
     }
 
@@ -276,23 +278,24 @@ impl Lookup {
         if let Some(source) = self.source {
             inet::put(&mut writer, path::SRC, source);
         }
-        for (number, value) in [
-            (path::IIF, self.input),
-            (path::OIF, self.output),
-            (path::MARK, self.mark),
-            (path::UID, self.uid),
-        ] {
+        // One by one, not in a loop: the compiler drops those that it knows to be absent.
+        let mut put = |number, value: Option<u32>| {
             if let Some(value) = value {
                 writer.put_u32(number, value);
             }
-        }
+        };
+        put(path::IIF, self.input);
+        put(path::OIF, self.output);
+        put(path::MARK, self.mark);
+        put(path::UID, self.uid);
         if let Some(protocol) = self.protocol {
             writer.put_u8(path::IP_PROTO, protocol);
         }
-        for (number, port) in [path::SPORT, path::DPORT].into_iter().zip(self.ports) {
-            if let Some(port) = port {
-                writer.put_be16(number, port);
-            }
+        if let Some(port) = self.source_port {
+            writer.put_be16(path::SPORT, port);
+        }
+        if let Some(port) = self.destination_port {
+            writer.put_be16(path::DPORT, port);
         }
         writer.finish()
     }

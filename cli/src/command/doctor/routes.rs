@@ -76,7 +76,7 @@ impl Doctor<'_> {
         let mut exit = Exit::default();
         if let Some(routes) = &mut self.host.places.routes {
             let found = routes.route(&lookup, &mut |hop| {
-                exit.router |= hop.gateway.is_some() && !hop.of_several;
+                exit.router |= hop.gateway != 0 && !hop.of_several;
                 // If only a nexthop object is named, it may be any interface.
                 exit.right |= hop.output == 0 || hop.output == index;
                 if exit.index == 0 {
@@ -240,7 +240,7 @@ impl Doctor<'_> {
                 used |= 1_u64.checked_shl(steps / STEP).unwrap_or(0);
             }
         };
-        let mut gateway = None;
+        let mut gateway = 0;
         let mut special = false;
         if let Some(routes) = &mut self.host.places.routes {
             let family = match is_ipv4(self.endpoint.key) {
@@ -249,7 +249,7 @@ impl Doctor<'_> {
             };
             let each = &mut |hop: &Hop| {
                 take(hop.table);
-                if hop.output == index && gateway.is_none() {
+                if hop.output == index && gateway == 0 {
                     gateway = hop.gateway;
                 }
             };
@@ -265,9 +265,9 @@ impl Doctor<'_> {
         let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
         self.advise("ip {v}route add default");
-        if let Some(router) = gateway {
+        if gateway != 0 {
             self.advise(" via ");
-            self.texts[REMEDY].address(router);
+            self.texts[REMEDY].address(address(gateway));
         } else if needed {
             self.advise(" via GATEWAY");
             self.say("; GATEWAY is the address of the router on {d}, which no route names");

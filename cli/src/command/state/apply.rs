@@ -126,7 +126,7 @@ impl Job {
         let end = sys::milliseconds().saturating_add(time);
         let mut news = NewsSocket::listen(buffer, generic::NETLINK_GENERIC, FAMILIES)?;
         while let Err(error) = session.path_manager() {
-            if error.errno() != libc::ENOENT as usize || !await_news(&mut news, end)? {
+            if error.errno() != libc::ENOENT as usize || await_news(&mut news, end)? == 0 {
                 return Err(error);
             }
         }
@@ -154,7 +154,7 @@ impl Job {
             if late || !missing {
                 return Ok(());
             }
-            late = !await_news(&mut news, end)?;
+            late = await_news(&mut news, end)? == 0;
         }
     }
 }
@@ -192,14 +192,14 @@ fn room(maximum: u32) -> usize {
     }
 }
 
-/// Waits until anything changes; false if the time is over.
-fn await_news(news: &mut NewsSocket, end: u64) -> Result<bool> {
-    if sys::milliseconds() >= end {
-        return Ok(false);
+/// Waits until anything changes. Returns how much time was left before, 0 if it is over.
+fn await_news(news: &mut NewsSocket, end: u64) -> Result<u64> {
+    let left = end.saturating_sub(sys::milliseconds());
+    if left != 0 {
+        sys::poll_all(&mut [Polled::read(news.fd())], timeout(end)).map_err(receive_error)?;
+        news.news(&mut |_| ())?;
     }
-    sys::poll_all(&mut [Polled::read(news.fd())], timeout(end)).map_err(receive_error)?;
-    news.news(&mut |_| ())?;
-    Ok(true)
+    Ok(left)
 }
 
 const ADDRESS: &str = "address ";

@@ -12,11 +12,10 @@
 
 use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
-use mptcp_codec::route::request::Lookup;
 
 use crate::error::Result;
-use crate::kernel::connections::{is_alive, is_fallback, is_joined, survey, Found};
-use crate::kernel::key::{address, is_ipv4, key, key_of, Key};
+use crate::kernel::connections::{is_alive, is_joined, survey, Found};
+use crate::kernel::key::{is_ipv4, key_of, Key};
 use crate::kernel::{Diagnostics, RouteSocket};
 use crate::state::endpoint::{clashing, flags_of, index_of};
 use crate::state::plan::{Plan, Step, Subflows};
@@ -103,8 +102,8 @@ impl Healer {
             return Ok(());
         };
         let mut matters = false;
-        ends.ends(&mut |socket| {
-            let address = socket.ends()[0].address().map_or(0, key);
+        ends.ended(&mut |socket| {
+            let address = socket.local();
             let has = |step: &Step| key_of(&step.endpoint) == address;
             matters |= own.iter().any(has);
         })?;
@@ -117,14 +116,14 @@ impl Healer {
     }
 
     /// Looks at the connections; endpoints of the plan that some connection could use and
-    /// none does are to be re-added. Returns whether there are any.
+    /// none does are to be re-added. Returns how many there are.
     #[inline(never)]
     pub fn look(
         &mut self,
         buffer: Option<u32>,
         ask: &mut RouteSocket,
         plan: &mut Plan,
-    ) -> Result<bool> {
+    ) -> Result<usize> {
         let start = sys::milliseconds();
         self.at = u64::MAX;
         self.muted = false;
@@ -146,18 +145,19 @@ impl Healer {
             match found {
                 Found::Connection { socket, .. } => {
                     let info = socket.mptcp_info();
-                    let has = info.and_then(|info| info.subflows()).unwrap_or(0);
-                    let most = info.and_then(|info| info.subflows_max()).unwrap_or(0);
-                    let lives = socket.state() == State::Established && !is_fallback(socket);
-                    let remote = socket.ends()[1].address().map_or(NONE, key);
+                    let has = info.subflows().unwrap_or(0);
+                    let most = info.subflows_max().unwrap_or(0);
+                    let lives = socket.state() == State::Established && !info.is_fallback();
+                    let remote = socket.remote();
                     peers.push(if lives && has < most { remote } else { NONE });
                 }
                 Found::Subflow { of, socket, flags } => {
-                    let local = socket.ends()[0].address().map_or(0, key);
+                    let (local, state) = (socket.local(), socket.state());
+                    let (alive, opening) = (is_alive(state), state == State::SynSent);
                     for step in &mut *own {
                         if key_of(&step.endpoint) == local {
-                            step.subflows.alive |= is_alive(socket.state());
-                            step.subflows.opening |= socket.state() == State::SynSent;
+                            step.subflows.alive |= alive;
+                            step.subflows.opening |= opening;
                         }
                     }
                     let ends = SubflowFlags::MCAP_REM | SubflowFlags::MCAP_LOC;
@@ -166,12 +166,13 @@ impl Healer {
                         *peer = NONE;
                     }
                 }
+                Found::Other { .. } => {}
             }
             Ok(())
         })?;
         let now = sys::milliseconds();
         let rerouted = core::mem::take(&mut self.rerouted);
-        let (mut waits, mut again) = (false, false);
+        let (mut waits, mut again) = (false, 0);
         for step in own {
             let path = &mut step.subflows;
             let source = key_of(&step.endpoint);
@@ -193,13 +194,9 @@ impl Healer {
                 let mut is_routed = false;
                 let mut is_sent = false;
                 for peer in peers.iter().copied().filter(fits).take(PEERS) {
-                    let mut lookup = Lookup::new(address(peer)).with_source(address(source));
-                    if index_of(&step.endpoint) != 0 {
-                        lookup = lookup.with_output(index_of(&step.endpoint));
-                    }
-                    is_sent |= ask.has_route(&lookup)?;
-                    lookup = lookup.matching_route();
-                    is_routed |= ask.has_route(&lookup)?;
+                    let (ends, output) = ([source, peer], index_of(&step.endpoint));
+                    is_sent |= ask.leads(ends, output, false)?;
+                    is_routed |= ask.leads(ends, output, true)?;
                 }
                 let waited = core::mem::replace(&mut path.unrouted, !is_routed);
                 if !is_sent {
@@ -214,7 +211,7 @@ impl Healer {
                     path.pause = LONGEST_PAUSE.min(2 * path.pause);
                     path.next = now + path.pause;
                     path.again = true;
-                    again = true;
+                    again += 1;
                 }
             }
             waits |= path.unrouted;

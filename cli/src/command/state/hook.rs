@@ -9,16 +9,21 @@ use mptcp_codec::inet::{AF_INET, AF_INET6};
 use mptcp_codec::mptcp::Endpoint;
 
 use super::{routes, Job, Reporter, LONGEST_PAUSE};
+use crate::errno::Errno;
 use crate::error::{Error, Result};
-use crate::state::endpoint::{address_of, clashes, id_of, index_of};
+use crate::kernel::key;
+use crate::state::endpoint::{address_of, clashes, id_of, index_of, push_address};
 use crate::state::plan::{remember, Action, Plan};
-use crate::sys::{self, Child, Fd, Polled};
-use crate::text::{address, Text};
+use crate::sys::{self, Child, Fd};
+use crate::text::{number, Text};
 
 /// How long it may take, in milliseconds.
 const TIME: u64 = 10_000;
 /// After a failure it is called again after this time, then after twice that.
 const FIRST_PAUSE: u64 = 2000;
+
+/// Stands for the exit status of a program that took too long.
+const LATE: usize = 256;
 
 /// The progress of the program for an endpoint.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -47,17 +52,18 @@ struct Call {
     /// When it times out or is called again; `u64::MAX` if neither is next.
     next: u64,
     pause: u64,
-    /// Why it failed last time.
-    why: Vec<u8>,
+    /// Why it failed last time: its exit status, [`LATE`], or `LATE` plus the error number
+    /// with which it could not be started; 0 if it did not fail.
+    why: usize,
     /// The variables of its environment, each ending with NUL.
     variables: Text,
 }
 
 /// The calls of the program.
-#[derive(Default)]
 pub struct Hooks {
     /// The path of the program, if there is one.
-    program: Option<&'static str>,
+    program: &'static str,
+    exist: bool,
     calls: Vec<Call>,
 }
 
@@ -65,36 +71,37 @@ impl Hooks {
     /// With this program, if there is one.
     pub fn new(program: Option<&'static str>) -> Self {
         Self {
-            program,
+            program: program.unwrap_or(""),
+            exist: program.is_some(),
             calls: Vec::new(),
         }
     }
 
     /// Whether there is a program.
     pub fn exist(&self) -> bool {
-        self.program.is_some()
+        self.exist
     }
 
     /// The call for the address and port of this endpoint, a new one if there is none.
     #[inline(never)]
     fn call_for(&mut self, endpoint: &Endpoint) -> Option<&mut Call> {
-        let mut unused = self.calls.len();
+        let mut place = self.calls.len();
         for (at, call) in self.calls.iter().enumerate() {
             if call.stage == Stage::Over {
-                unused = at;
+                place = at;
             } else if clashes(&call.endpoint, endpoint) {
                 return self.calls.get_mut(at);
             }
         }
-        if unused == self.calls.len() {
+        if place == self.calls.len() {
             self.calls.push(Call::default());
         }
-        let call = self.calls.get_mut(unused)?;
+        let call = self.calls.get_mut(place)?;
         call.endpoint = *endpoint;
         call.stage = Stage::Wanted;
         call.next = u64::MAX;
         call.pause = FIRST_PAUSE;
-        call.why.clear();
+        call.why = 0;
         call.variables.clear();
         Some(call)
     }
@@ -138,7 +145,7 @@ impl Hooks {
             let endpoint = &step.endpoint;
             if self.exist()
                 && step.action == Action::Delete
-                && step.error.is_none()
+                && !step.refused
                 && !plan.is_again(endpoint)
             {
                 if let Some(call) = self.call_for(endpoint).filter(|call| call.child.is_none()) {
@@ -151,7 +158,7 @@ impl Hooks {
     /// Calls the program where it is due.
     #[inline(never)]
     pub fn start(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
-        let program = self.program.unwrap_or("");
+        let program = self.program;
         for call in &mut self.calls {
             let action: &[u8] = match call.stage {
                 _ if call.child.is_some() => continue,
@@ -168,19 +175,10 @@ impl Hooks {
             let words = [program.as_bytes(), action, call.variables.as_bytes()];
             match sys::spawn(&words.concat()) {
                 Ok(child) => call.child = Some(child),
-                Err(error) => call.fail(program, Error::call(error).plain(), &mut job.reporter),
+                Err(Errno(number)) => call.fail(program, LATE + number, &mut job.reporter),
             }
         }
         Ok(())
-    }
-
-    /// Adds what to wait for.
-    pub fn polled(&self, into: &mut Vec<Polled>) {
-        for call in &self.calls {
-            if let Some(child) = &call.child {
-                into.push(Polled::read(&child.fd));
-            }
-        }
     }
 
     /// When something is to be done even without news.
@@ -196,7 +194,7 @@ impl Hooks {
     /// failure is reported once.
     #[inline(never)]
     pub fn hear(&mut self, reporter: &mut Reporter) -> bool {
-        let program = self.program.unwrap_or("");
+        let program = self.program;
         let now = sys::milliseconds();
         let mut news = false;
         for call in &mut self.calls {
@@ -218,19 +216,13 @@ impl Hooks {
             news = true;
             call.child = None;
             if status != 0 {
-                let mut why = Text::default();
-                if late {
-                    why.bytes(b"took longer than 10 s and was killed");
-                } else {
-                    why.bytes(b"failed with status ");
-                    why.number(status.into());
-                }
-                call.fail(program, why.as_bytes(), reporter);
+                let why = if late { LATE } else { status.into() };
+                call.fail(program, why, reporter);
                 continue;
             }
             call.next = u64::MAX;
             call.pause = FIRST_PAUSE;
-            call.why.clear();
+            call.why = 0;
             call.stage = match call.stage {
                 Stage::Wanted => Stage::Prepared,
                 _ => Stage::Over,
@@ -257,16 +249,23 @@ impl Hooks {
 impl Call {
     /// It failed, which is reported unless it failed the same way last time.
     #[inline(never)]
-    fn fail(&mut self, program: &str, why: &[u8], reporter: &mut Reporter) {
+    fn fail(&mut self, program: &str, why: usize, reporter: &mut Reporter) {
         let adds = self.stage == Stage::Wanted;
         if self.why != why {
+            self.why = why;
             let mut warning = Error::warning(program.as_bytes());
             warning.push(if adds { b" (add " } else { b" (delete " });
-            warning.push(&address(address_of(&self.endpoint)));
+            push_address(&mut warning, &self.endpoint);
             warning.push(b") ");
-            warning.push(why);
+            match why {
+                ..LATE => {
+                    warning.push(b"failed with status ");
+                    warning.push(number(why as u64).as_bytes());
+                }
+                LATE => warning.push(b"took longer than 10 s and was killed"),
+                _ => warning.push(Error::call(Errno(why - LATE)).plain()),
+            }
             reporter.report(&warning);
-            self.why = why.to_vec();
         }
         self.next = u64::MAX;
         self.stage = Stage::Over;
@@ -288,15 +287,14 @@ fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint, out: &mut Text) -> Resu
         IpAddr::V4(_) => (AF_INET, b"4"),
         IpAddr::V6(_) => (AF_INET6, b"6"),
     };
-    let mut gateway = None;
+    let (mut gateway, mut name): (_, &[u8]) = (0, b"");
     if index != 0 {
+        let routes = routes(&mut job.routes, job.buffer)?;
         // Without a default route there is no gateway.
-        if routes(&mut job.routes, job.buffer)?
-            .default_route(family, index, &mut gateway)
-            .is_err()
-        {
-            gateway = None;
+        if routes.default_route(family, index, &mut gateway).is_err() {
+            gateway = 0;
         }
+        name = job.names.get(fd, index);
     }
     out.bytes(b"ADDRESS=");
     out.address(address);
@@ -305,12 +303,10 @@ fn describe(job: &mut Job, fd: &Fd, endpoint: &Endpoint, out: &mut Text) -> Resu
     out.bytes(b"\0ID=");
     out.number(id_of(endpoint).into());
     out.bytes(b"\0INTERFACE=");
-    if index != 0 {
-        out.bytes(job.names.get(fd, index));
-    }
+    out.bytes(name);
     out.bytes(b"\0GATEWAY=");
-    if let Some(gateway) = gateway {
-        out.address(gateway);
+    if gateway != 0 {
+        out.address(key::address(gateway));
     }
     out.byte(0);
     Ok(())

@@ -7,21 +7,18 @@ mod log;
 mod save;
 mod watch;
 
-use std::net::IpAddr;
-
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use crate::errno::Errno;
 use crate::error::{status, Error, Kind, Result, Status};
 use crate::iproute2::STANDARD_INPUT;
 use crate::kernel::connections::{is_alive, survey, Found};
-use crate::kernel::key::{key, key_of, Key};
+use crate::kernel::key::{key_of, Key};
 use crate::kernel::{interface, Diagnostics, Lock, Names, PathManager, RouteSocket};
 use crate::near::Near;
 use crate::output::{complain, Output};
 use crate::session::{Command, Session};
 use crate::state::changes::{carry_out, compare_settings, entries, name_of, within};
-use crate::state::endpoint::address_of;
 use crate::state::file::{as_index, is_pattern, matches_pattern, parse, File, Setting};
 use crate::state::members::members;
 use crate::state::plan::{is_local, Action, Others, Plan, Step};
@@ -76,19 +73,15 @@ impl Reporter {
 
     /// Reads the file into `into`, which is empty, and not usable after mistakes.
     fn read(&mut self, into: &mut File) -> Result<()> {
+        let path = self.file.as_bytes();
+        let opened = match self.file {
+            STANDARD_INPUT => Ok(Fd::STDIN),
+            _ if self.again => sys::open_lasting(path),
+            _ => sys::open_joined(&[path]),
+        };
+        let input = opened.map_err(|error| self.failed(CANNOT_OPEN, error))?;
         let mut text = Vec::new();
-        let opened;
-        let mut input = &Fd::STDIN;
-        if self.file != STANDARD_INPUT {
-            let path = self.file.as_bytes();
-            let open = match self.again {
-                true => sys::open_lasting(path),
-                false => sys::open_joined(&[path]),
-            };
-            opened = open.map_err(|error| self.failed(CANNOT_OPEN, error))?;
-            input = &opened;
-        }
-        sys::read_all(input, &mut text, LARGEST)
+        sys::read_all(&input, &mut text, LARGEST)
             .map_err(|error| self.failed(CANNOT_READ, error))?;
         parse(&mut text, self.commands, into, &mut |error| {
             self.report(&error)
@@ -224,7 +217,8 @@ impl Job {
             for declared in endpoints.iter().filter(|declared| declared.uplink) {
                 for index in &declared.indexes {
                     let ask = routes(&mut self.routes, self.buffer)?;
-                    if !uplinks.contains(index) && ask.default_route(*family, *index, &mut None)? {
+                    if !uplinks.contains(index) && ask.default_route(*family, *index, &mut 0)? != 0
+                    {
                         uplinks.push(*index);
                     }
                 }
@@ -233,10 +227,10 @@ impl Job {
         Ok(())
     }
 
-    /// Finds the interfaces of the file; returns whether they have changed.
+    /// Finds the interfaces of the file; returns for how many lines they have changed.
     #[inline(never)]
-    fn find_interfaces(&mut self, fd: &Fd) -> Result<bool> {
-        let mut differ = false;
+    fn find_interfaces(&mut self, fd: &Fd) -> Result<usize> {
+        let mut differ = 0;
         let mut found = Vec::new();
         self.file.each_dev(&mut |dev, indexes| {
             found.clear();
@@ -251,7 +245,7 @@ impl Job {
             }
             if found != *indexes {
                 core::mem::swap(&mut found, indexes);
-                differ = true;
+                differ += 1;
             }
             Ok(())
         })?;
@@ -262,6 +256,7 @@ impl Job {
     fn look(&mut self, path_manager: &mut PathManager) -> Result<()> {
         let plan = &mut self.plan;
         plan.steps.clear();
+        plan.refusals.clear();
         entries(path_manager, &mut plan.present)?;
         plan.limits = path_manager.limits()?;
         if self.file.most != 0 && self.maximum == 0 {
@@ -316,17 +311,21 @@ impl Job {
             complaints.failed |= mistake.status() != 0;
         }
         let settings = &self.file.settings;
-        for step in &mut self.plan.steps {
-            let Some(mut error) = step.error.take() else {
+        self.plan.refusals.reverse();
+        for step in &self.plan.steps {
+            if !step.refused {
                 if prints && step.action != Action::Held {
                     print(out, path_manager, &mut self.names, settings, step);
                 }
+                continue;
+            }
+            let Some(mut error) = self.plan.refusals.pop() else {
                 continue;
             };
             complaints.failed = true;
             // For an endpoint, whatever id was tried.
             let line = if step.has_endpoint() { 0 } else { step.line };
-            if complaints.is_new(&error, line, address_of(&step.endpoint)) {
+            if complaints.is_new(&error, line, key_of(&step.endpoint)) {
                 if error.status() != 0 {
                     error = within(path_manager, settings, step, error);
                 }
@@ -376,11 +375,11 @@ impl Job {
     }
 }
 
-/// What was complained about in the last round, and in this one: each between NULs.
+/// What was complained about in the last round, and in this one: a number for each.
 #[derive(Default)]
 struct Complaints {
-    before: Text,
-    about: Text,
+    before: Vec<Key>,
+    about: Vec<Key>,
     /// Something is to be retried.
     failed: bool,
 }
@@ -394,24 +393,22 @@ impl Complaints {
 
     /// Reports what was not complained about last time.
     fn report(&mut self, error: &Error, reporter: &mut Reporter) {
-        if self.is_new(error, error.line(), IpAddr::from([0; 4])) {
+        if self.is_new(error, error.line(), 0) {
             reporter.report(error);
         }
     }
 
     /// Whether a complaint, about a line or none and an address or none, was not made last
     /// time.
-    fn is_new(&mut self, error: &Error, line: u32, address: IpAddr) -> bool {
-        let start = self.about.len();
-        self.about.byte(0);
-        self.about.number(line.into());
-        self.about.byte(b' ');
-        self.about.bytes(error.plain());
-        self.about.address(address);
-        self.about.byte(0);
-        let about = self.about.as_bytes().get(start..).unwrap_or(&[]);
-        let mut before = self.before.as_bytes().windows(about.len().max(1));
-        before.all(|before| before != about)
+    fn is_new(&mut self, error: &Error, line: u32, address: Key) -> bool {
+        // FNV-1a, 64 bits: two of the few texts of a round do not get the same number.
+        let mut about = 0xcbf2_9ce4_8422_2325 ^ u64::from(line);
+        for byte in error.plain() {
+            about = (about ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+        let about = address ^ Key::from(about);
+        self.about.push(about);
+        !self.before.contains(&about)
     }
 }
 
@@ -434,13 +431,12 @@ fn living_subflows(buffer: Option<u32>, into: &mut Vec<Key>) -> Result<()> {
     survey(&mut diagnostics, &mut |found| {
         match found {
             Found::Subflow { socket, .. } if is_alive(socket.state()) => {
-                into.push(socket.ends()[0].address().map_or(0, key));
+                into.push(socket.local());
             }
             _ => {}
         }
         Ok(())
-    })?;
-    Ok(())
+    })
 }
 
 /// Prints a step: as a command, or as an object.

@@ -87,7 +87,7 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
                 put_name(&mut dev, name, index);
             }
         }
-        let leased = !made && is_leased(endpoint, &job.plan.seen);
+        let leased = !made & is_leased(endpoint, &job.plan.seen);
         if made {
             out.bytes(b"# ");
         }
@@ -109,6 +109,7 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
 
 /// Whether the address of an endpoint is leased, and may change with the next lease: if it
 /// is the only one of its family that the interface stands for, the line does without it.
+#[inline(never)]
 fn is_leased(endpoint: &Endpoint, seen: &LinkEvents) -> bool {
     let address = key_of(endpoint);
     let mut leased = false;

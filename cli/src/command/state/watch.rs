@@ -19,7 +19,7 @@ use crate::session::{Command, Does, Session};
 use crate::state::changes::entries;
 use crate::state::endpoint::clashes;
 use crate::state::file::{Declared, File};
-use crate::state::plan::{among, remember, Action, Plan};
+use crate::state::plan::{among, remember, Plan};
 use crate::sys::{self, Fd, Polled, Signals};
 
 /// A change is followed when nothing else has changed for this long, in milliseconds: news come
@@ -31,7 +31,8 @@ const LONGEST: u64 = 1000;
 const FIRST_PAUSE: u64 = 1000;
 
 /// What is known between two rounds.
-// Frequently used fields come first: their offset is one byte in an instruction.
+// Frequently used fields come first, in this order: their offset is one byte in an instruction.
+#[repr(C)]
 struct Follower<'j> {
     /// The file, and the state at the last look.
     job: &'j mut Job,
@@ -43,15 +44,15 @@ struct Follower<'j> {
     latest: u64,
     /// After how long to retry what failed.
     pause: u64,
-    hooks: Hooks,
     /// The file was read since the last round.
     fresh: bool,
     /// No round has been made yet.
     first: bool,
     /// It is the last round, in which the endpoints of the file are deleted.
     last: bool,
-    healer: Healer,
     json: bool,
+    healer: Healer,
+    hooks: Hooks,
     output: Stream,
     errors: Stream,
 }
@@ -76,7 +77,7 @@ pub const COMMAND: Command = Command {
 #[inline(never)]
 fn run(session: &mut Session, watch: &Options) -> Result<Status> {
     // First of all: signals have been held back until now.
-    let signals = sys::catch_signals(sys::ENDING).map_err(|error| {
+    let signals = sys::catch_signals(sys::ENDING_OR_CHILD).map_err(|error| {
         let what = ["cannot wait for signals"];
         Error::system(Kind::Kernel, status::FAILED, &what, error)
     })?;
@@ -140,7 +141,6 @@ impl Follower<'_> {
         // The subscription first: then it reports what changes after the first look.
         let mut news = NewsSocket::listen(buffer, route::NETLINK_ROUTE, CHANGES)?;
         let mut hears_routes = false;
-        let mut polled = Vec::new();
         if !self.options.no_heal {
             if let Err(error) = self.healer.start() {
                 let warning = error.within(b"dead paths are not opened again");
@@ -193,24 +193,20 @@ impl Follower<'_> {
                 self.pause = LONGEST_PAUSE.min(2 * self.pause);
             }
             self.write(out);
-            polled.clear();
-            polled.extend_from_slice(&[
+            let mut polled = [
                 Polled::read(&signals.fd),
                 Polled::read(news.fd()),
                 self.healer.polled(),
                 self.output.polled(),
                 self.errors.polled(),
-            ]);
-            self.hooks.polled(&mut polled);
+            ];
             let due = self.due.min(self.healer.due()).min(self.hooks.due());
             sys::poll_all(&mut polled, timeout(due)).map_err(receive_error)?;
-            let Some([signal, changed, ended, output, errors]) = polled.first_chunk() else {
-                continue;
-            };
+            let [signal, changed, ended, output, errors] = &polled;
             let mut weight = Weight::Nothing;
             if signal.is_ready() {
                 match sys::caught(signals).map(i32::from) {
-                    None => {}
+                    None | Some(libc::SIGCHLD) => {}
                     Some(libc::SIGHUP) if !self.last => weight = self.read_again(),
                     Some(_) if self.options.remove_on_exit && !self.last => {
                         // The endpoints of the file are deleted.
@@ -265,7 +261,7 @@ impl Follower<'_> {
             *weight = (*weight).max(self.weigh(news));
         })?;
         // Names may move between interfaces, and the news mention only one of them.
-        if renamed && *weight == Weight::Nothing && self.job.find_interfaces(fd)? {
+        if renamed && *weight == Weight::Nothing && self.job.find_interfaces(fd)? != 0 {
             *weight = Weight::Later;
         }
         Ok(())
@@ -380,6 +376,8 @@ impl Follower<'_> {
         // A program is called with the id before the endpoint has it, and JSON shows the id.
         plan.numbered = self.hooks.exist() || json;
         plan.keeps_flags = self.options.keep_flags;
+        // A process that may change nothing need not go on.
+        plan.needs_rights = self.first;
         // An empty file changes nothing.
         let empty = self.job.file.is_empty() && !self.options.allow_empty;
         let keep = self.options.keep || empty;
@@ -387,18 +385,7 @@ impl Follower<'_> {
         if self.hooks.exist() {
             self.hooks.hold_back(&mut self.job.plan);
         }
-        self.job.carry_out(path_manager)?;
-        for step in &mut self.job.plan.steps {
-            // A process that may change nothing need not go on.
-            let is_fatal = |error: &Error| error.errno() == libc::EPERM as usize;
-            if self.first
-                && step.action != Action::Setting
-                && step.error.as_ref().is_some_and(is_fatal)
-            {
-                return step.error.take().map_or(Ok(()), Err);
-            }
-        }
-        Ok(())
+        self.job.carry_out(path_manager)
     }
 
     /// Reports an error that may pass, unless it was reported last time.
@@ -413,7 +400,7 @@ impl Follower<'_> {
         entries(path_manager, &mut plan.present)?;
         let buffer = self.job.buffer;
         let ask = routes(&mut self.job.routes, buffer)?;
-        if self.healer.look(buffer, ask, plan)? {
+        if self.healer.look(buffer, ask, plan)? != 0 {
             self.due = 0;
         }
         Ok(())
