@@ -95,7 +95,7 @@ options! {
         /// colours: always, auto or never
         #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
         pub color: Vec<&'static str>,
-        /// put the time in front of each event
+        /// put the time before each event
         #[argh(switch, short = 't')]
         pub timestamp: bool,
         /// the same in a short form
@@ -117,7 +117,7 @@ options! {
         /// read commands from a file, - for standard input
         #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
         pub batch: Vec<&'static str>,
-        /// go on with a batch after a command that failed
+        /// continue a batch after a command that failed
         #[argh(switch)]
         pub force: bool,
         /// answer each line of a batch on standard output, and go on after failures
@@ -140,7 +140,7 @@ options! {
         /// begin with a SNAPSHOT record for each connection and subflow
         #[argh(switch)]
         pub snapshot: bool if "monitor-more",
-        /// do so again after events were lost
+        /// and again after events were lost
         #[argh(switch)]
         pub resync: bool if "monitor-more",
         /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
@@ -167,28 +167,28 @@ options! {
         /// bytes kept for a slow reader (32 MiB)
         #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
         pub buffer: Option<&'static str> if "monitor-more",
-        /// all network namespaces that have a name
+        /// all named network namespaces
         #[argh(switch)]
         pub all_netns: bool if "monitor-more",
         /// write in the text format of Prometheus, all counters
         #[argh(switch)]
         pub prometheus: bool if "health",
-        /// show those that are 0 too, after the others
+        /// also show those that are 0, after the others
         #[argh(switch)]
         pub all: bool if "health",
-        /// show what was added or carried, every this many seconds
+        /// show the difference every this many seconds
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
         pub interval: Option<&'static str> if "health" or "connections",
-        /// what counters wrote earlier: look at what is new since then
+        /// earlier output of counters: look at what is new since
         #[argh(option, arg_name = "file", from_str_fn(lasting))]
         pub since: Option<&'static str> if "health",
         /// print the changes and make none; exit status 3 if there are any
         #[argh(switch)]
         pub dry_run: bool if "state",
-        /// leave endpoints alone that the file does not name
+        /// leave endpoints not named in the file alone
         #[argh(switch)]
         pub keep: bool if "state",
-        /// a state without a single line deletes all endpoints
+        /// an empty state deletes all endpoints
         #[argh(switch)]
         pub allow_empty: bool if "state",
         /// leave backup and fullmesh alone where others changed them
@@ -198,13 +198,13 @@ options! {
         /// there is
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
         pub wait: Option<&'static str> if "state",
-        /// call this program before an endpoint is added and after one is gone
+        /// call this program before an endpoint is added and after one is deleted
         #[argh(option, arg_name = "program", from_str_fn(lasting))]
         pub exec: Option<&'static str> if "state",
-        /// leave endpoints alone whose subflows died
+        /// do not reopen subflows that died
         #[argh(switch)]
         pub no_heal: bool if "state",
-        /// delete the endpoints of the file at the end
+        /// delete the endpoints of the file on exit
         #[argh(switch)]
         pub remove_on_exit: bool if "state",
         /// a row for each path, connection or subflow

@@ -36,7 +36,7 @@ Example:
             Command {
                 name: "remove",
                 words: "token T id N",
-                help: "Take an announced address back (RM_ADDR) and close its subflows.\n\
+                help: "Withdraw an announced address (RM_ADDR) and close its subflows.\n\
                        Example:
   ip-mptcp address remove token 0x5ca81c12 id 2",
                 does: words(remove),

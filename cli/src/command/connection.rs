@@ -57,7 +57,7 @@ Example:
 pub fn show(session: &mut Session, asked: &Given) -> Result<Status> {
     let no_listener = [slot::FALLBACK, slot::TOKEN, slot::DEV];
     if asked.has(slot::LISTEN) && no_listener.iter().any(|slot| asked.has(*slot)) {
-        let why = "what listens is selected by address and port only";
+        let why = "listening sockets are selected by address and port";
         return Err(Error::invalid("listen", why));
     }
     show_asked(session, asked)

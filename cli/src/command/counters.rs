@@ -26,12 +26,12 @@ pub const COMMAND: Command = Command {
             \tMPCapableSYNACKRX peers that answered with MP_CAPABLE\n\
             \tMPCapableACKRX connections accepted here\n\
             \tMPCapableFallbackACK accepted connections that fell back to TCP at the third packet\n\
-            \tMPCapableFallbackSYNACK connections from here whose peer speaks no MPTCP, or something between does not\n\
+            \tMPCapableFallbackSYNACK connections from here whose peer, or a middlebox, lacks MPTCP\n\
             \tMPCapableSYNTXDrop connections from here that were retried without MPTCP\n\
             \tMPCapableSYNTXDisabled connections opened as TCP because MPTCP seemed blocked before\n\
             \tMPCapableEndpAttempt connections to a port that takes joins only\n\
             \tMPFallbackTokenInit fallbacks because no token could be made\n\
-            \tMPTCPRetrans segments sent again, on any subflow\n\
+            \tMPTCPRetrans segments retransmitted, on any subflow\n\
             \tMPJoinNoTokenFound joins of connections that are not here\n\
             \tMPJoinSynRx subflows that peers asked for\n\
             \tMPJoinSynBackupRx subflows that peers asked for as backup\n\
@@ -55,7 +55,7 @@ pub const COMMAND: Command = Command {
             \tOFOQueueTail segments out of order, queued after all others\n\
             \tOFOQueue segments that came out of order\n\
             \tOFOMerge segments out of order that were merged\n\
-            \tNoDSSInWindow data outside of the window\n\
+            \tNoDSSInWindow data outside the window\n\
             \tDuplicateData data that had arrived before\n\
             \tAddAddr addresses that peers announced\n\
             \tAddAddrTx addresses announced from here\n\
@@ -70,17 +70,17 @@ pub const COMMAND: Command = Command {
             \tMPJoinPortAckRx subflows to an announced port that were established\n\
             \tMismatchPortSynRx subflows to a port that was not announced, found at the SYN\n\
             \tMismatchPortAckRx subflows to a port that was not announced, found at the third packet\n\
-            \tRmAddr addresses that peers took back\n\
-            \tRmAddrDrop addresses that peers took back, not carried out\n\
-            \tRmAddrTx addresses taken back from here\n\
-            \tRmAddrTxDrop addresses taken back from here without room in a packet\n\
-            \tRmSubflow subflows closed as their address was taken back\n\
+            \tRmAddr addresses withdrawn by peers\n\
+            \tRmAddrDrop withdrawals by peers, not carried out\n\
+            \tRmAddrTx addresses withdrawn from here\n\
+            \tRmAddrTxDrop withdrawals from here without room in a packet\n\
+            \tRmSubflow subflows closed as their address was withdrawn\n\
             \tMPPrioTx changes of priority from here\n\
             \tMPPrioRx changes of priority by peers\n\
             \tMPFailTx checksum failures reported to peers\n\
             \tMPFailRx checksum failures reported by peers\n\
-            \tMPFastcloseTx connections broken off from here\n\
-            \tMPFastcloseRx connections broken off by peers\n\
+            \tMPFastcloseTx connections aborted from here\n\
+            \tMPFastcloseRx connections aborted by peers\n\
             \tMPRstTx subflows reset from here\n\
             \tMPRstRx subflows reset by peers\n\
             \tSubflowStale subflows set aside because nothing got through\n\
@@ -90,12 +90,12 @@ pub const COMMAND: Command = Command {
             \tRcvWndConflictUpdate receive windows moved twice at once\n\
             \tRcvWndConflict receive windows moved twice at once, given up\n\
             \tMPCurrEstab connections that are established now\n\
-            \tBlackhole times that MPTCP was off because SYNs of it vanished\n\
+            \tBlackhole times that MPTCP was off because its SYNs vanished\n\
             \tMPCapableDataFallback fallbacks because the first data came without a mapping\n\
             \tMD5SigFallback fallbacks for TCP MD5\n\
             \tDssFallback fallbacks because of broken mappings\n\
             \tSimultConnectFallback fallbacks because both sides connected at once\n\
-            \tFallbackFailed fallbacks that were not possible any more\n\
+            \tFallbackFailed fallbacks that were no longer possible\n\
             \tWinProbe windows probed",
     does: Does::Options(run),
 };
@@ -111,7 +111,7 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     let mut signals = None;
     if every != 0 {
         if asked.prometheus {
-            let why = "Prometheus makes differences itself";
+            let why = "Prometheus computes differences";
             return Err(Error::invalid("--interval", why));
         }
         let which = &[libc::SIGINT, libc::SIGTERM];

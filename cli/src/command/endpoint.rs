@@ -86,7 +86,7 @@ Examples:
             Command {
                 name: "replace",
                 words: "{ ADDRESS [ id N ] | id N } [ dev IF ] [ port N ] [ FLAG ]...",
-                help: "Add an endpoint, or make the one that is present what is given.\n\
+                help: "Add an endpoint, or turn the present one into what is given.\n\
                    The endpoint with this address and port, or with this id, is made what is \
                        given, with the least change: given twice is given once. Without id N it \
                        keeps its id; with id N alone it keeps its address and port.

@@ -20,7 +20,7 @@ use crate::text::{self, nth, take};
 pub const COMMAND: Command = Command {
     name: "status",
     words: "[ --prometheus ]",
-    help: "Show in one view what MPTCP is set to and what it is doing.\n\
+    help: "Show the settings and the state of MPTCP at a glance.\n\
            The kernel is asked what it can do; what it does not say is unknown.\n\
             States of endpoints: up, down, no-carrier, no-device (the device no longer exists), no-address \
             (no interface has the address), other-device (another than the named one has it), \

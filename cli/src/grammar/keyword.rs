@@ -79,7 +79,7 @@ pub static ENDPOINT: &[Keyword] = &[
     ),
     keyword(
         "id",
-        "N 1-255; for a new one the kernel chooses where none is given",
+        "N 1-255; for a new one the kernel chooses if none is given",
         Reads::Id,
         slot::ID,
     ),

@@ -33,9 +33,9 @@ pub const COMMAND: Command = Command {
     name: "doctor",
     words: "[ --since FILE ]",
     help: "Find out why subflows do not appear.\n\
-           Of counters it believes what they count within a second, or since FILE was written by \
-           counters --all. A fault does not work now; a note lies in the past, or may be on \
-           purpose. A remedy is commands to paste, or a sentence, which begins with a capital \
+           Counters matter only if they grow within a second, or since FILE was written by \
+           counters --all. A fault is broken now; a note is about the past, or may be \
+           intended. A remedy is commands to paste, or a sentence, which begins with a capital \
            letter.\n\
            Exit status: 1 there is a fault; 0 there is none.\n\
            \n\

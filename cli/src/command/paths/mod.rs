@@ -152,7 +152,7 @@ fn selected(session: &mut Session, keywords: &[&str], words: &mut Given) -> Resu
     const LISTEN: Takes = Takes::of("[ listen ]", keyword::CONNECTION);
     session.read(keywords, keyword::CONNECTION, TAKES.and(LISTEN), words)?;
     if words.has(slot::LISTEN) {
-        return Err(Error::invalid("listen", "what listens carries nothing"));
+        return Err(Error::invalid("listen", "listening sockets carry nothing"));
     }
     Ok(())
 }
