@@ -38,9 +38,10 @@ pub fn run(session: &mut Session, caller: &Caller, file: &str) -> Result<Status>
             Ok(0) => return Ok(worst),
             Ok(len) => len,
             Err(error) => {
-                let what = ["Cannot read \"", file, "\""];
-                let error = Error::system(Kind::File, status::FAILED, &what, error);
-                report(session, &error, file, number + 1);
+                let mut text = Error::new(Kind::File, status::FAILED, "Cannot read \"");
+                text.push(file.as_bytes());
+                text.push(b"\"");
+                report(session, &text.because(error), file, number + 1);
                 return Ok(worst.max(status::FAILED));
             }
         };
@@ -84,9 +85,9 @@ fn report(session: &Session, error: &Error, file: &str, line: u32) {
 
 /// A command of a batch ended with a nonzero status and no error.
 fn ended(status: Status) -> Error {
-    let number = crate::text::number(status as u64);
-    let message = ["Error: the exit status is ", number.as_str()];
-    Error::new(Kind::Batch, status, &message)
+    let mut error = Error::new(Kind::Batch, status, "Error: the exit status is ");
+    error.push(crate::text::number(status as u64).as_bytes());
+    error
 }
 
 /// The result of a line of a batch, for a caller that waits for it: one line on the same

@@ -13,7 +13,9 @@ use crate::session::{not_built_in, Command, Does, Session};
 pub fn options(words: &[&str]) -> Result<Options> {
     Options::from_args(&[""], words).map_err(|early| {
         let text = early.output.trim_ascii_end();
-        Error::new(Kind::Usage, status::USAGE, &["Error: ", text])
+        let mut error = Error::new(Kind::Usage, status::USAGE, "Error: ");
+        error.push(text.as_bytes());
+        error
     })
 }
 

@@ -85,13 +85,9 @@ impl From<mptcp_codec::Error> for Error {
 }
 
 impl Error {
-    /// An error whose message is these pieces joined.
+    /// An error with this message, to which more may be [pushed](Self::push).
     #[cold]
-    pub fn new(kind: Kind, status: Status, message: &[&str]) -> Self {
-        let mut text = Vec::new();
-        for piece in message {
-            text.extend_from_slice(piece.as_bytes());
-        }
+    pub fn new(kind: Kind, status: Status, message: &str) -> Self {
         Self(Box::new(Content {
             kind,
             status,
@@ -100,7 +96,7 @@ impl Error {
             word: None,
             unknown: false,
             suggestion: Vec::new(),
-            message: text,
+            message: Vec::from(message),
         }))
     }
 
@@ -110,7 +106,10 @@ impl Error {
     pub fn naming(kind: Kind, status: Status, text: &str, word: &str) -> Self {
         let mut after = text;
         let before = take_text(&mut after, b'%');
-        Self::new(kind, status, &[before, word, after]).about(word)
+        let mut error = Self::new(kind, status, before);
+        error.push(word.as_bytes());
+        error.push(after.as_bytes());
+        error.about(word)
     }
 
     /// The same about this word.
@@ -174,7 +173,7 @@ impl Error {
     /// A warning: it does not change the exit status, and work goes on.
     #[cold]
     pub fn warning(message: &[u8]) -> Self {
-        let mut warning = Self::new(Kind::Kernel, 0, &[]);
+        let mut warning = Self::new(Kind::Kernel, 0, "");
         warning.push(message);
         warning
     }
@@ -206,7 +205,7 @@ impl Error {
     }
 
     /// A system call failed: "WHAT: TEXT".
-    pub fn system(kind: Kind, status: Status, what: &[&str], errno: Errno) -> Self {
+    pub fn system(kind: Kind, status: Status, what: &str, errno: Errno) -> Self {
         Self::new(kind, status, what).because(errno)
     }
 
@@ -220,7 +219,7 @@ impl Error {
 
     /// The kernel refused and gave no reason.
     pub fn answer(errno: Errno) -> Self {
-        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["RTNETLINK answers: "]);
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, "RTNETLINK answers: ");
         error.0.errno = errno.0;
         error.push_errno(errno);
         if errno.0 == libc::EPERM as usize {
@@ -231,7 +230,7 @@ impl Error {
 
     /// A system call failed that sends no netlink message, such as writing a sysctl.
     pub fn call(errno: Errno) -> Self {
-        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, "Error: ");
         error.0.errno = errno.0;
         error.push_errno(errno);
         error
@@ -239,7 +238,7 @@ impl Error {
 
     /// The kernel refused and says why.
     pub fn refused(errno: Errno, why: &[u8]) -> Self {
-        let mut error = Self::new(Kind::Kernel, status::REFUSED, &["Error: "]);
+        let mut error = Self::new(Kind::Kernel, status::REFUSED, "Error: ");
         error.0.errno = errno.0;
         error.push(why);
         if !why.ends_with(b".") {
@@ -251,14 +250,9 @@ impl Error {
     /// The kernel's answer is malformed.
     #[cold]
     pub fn reply(error: mptcp_codec::Error) -> Self {
-        let mut text = Self::new(
-            Kind::Reply,
-            status::FAILED,
-            &[
-                "Error: malformed reply from the kernel: ",
-                error.kind().text(),
-            ],
-        );
+        let message = "Error: malformed reply from the kernel: ";
+        let mut text = Self::new(Kind::Reply, status::FAILED, message);
+        text.push(error.kind().text().as_bytes());
         if let Some(attribute) = error.attribute() {
             text.push(b" (attribute ");
             text.push(number(attribute.into()).as_bytes());

@@ -182,7 +182,7 @@ pub fn usage(caller: &Caller) -> Error {
     } else {
         " --help\"."
     });
-    let mut error = Error::new(Kind::Usage, status::USAGE, &[]);
+    let mut error = Error::new(Kind::Usage, status::USAGE, "");
     error.push(text.as_bytes());
     error
 }

@@ -48,10 +48,11 @@ impl<'a> Caller<'a> {
     /// `Command "X" is unknown, try "ip mptcp help".`
     fn unknown_command(&self, word: &str, known: &[Command]) -> Error {
         let help = match self.object {
-            true => " mptcp help",
-            false => " help",
+            true => " mptcp help\".",
+            false => " help\".",
         };
-        self.unknown("Command", word, help).meant(&|near| {
+        let text = "Command \"%\" is unknown, try \"";
+        self.unknown(text, word, help).meant(&|near| {
             for command in known.iter().filter(|command| command.is_present()) {
                 near.offer(command.name.as_bytes());
             }
@@ -59,27 +60,23 @@ impl<'a> Caller<'a> {
     }
 
     fn unknown_object(&self, word: &str) -> Error {
-        self.unknown("Object", word, " help")
+        let text = "Object \"%\" is unknown, try \"";
+        self.unknown(text, word, " help\".")
             .with_status(status::FAILED)
             .meant(&|near| near.offer(b"mptcp"))
     }
 
-    /// `help` is what follows the program's name in the hint where to find help.
-    fn unknown(&self, what: &str, word: &str, help: &str) -> Error {
-        let message = [
-            what,
-            " \"",
-            word,
-            "\" is unknown, try \"",
-            self.program,
-            help,
-            "\".",
-        ];
-        Error::new(Kind::Usage, status::USAGE, &message).about(word)
+    /// `text` names the word, `help` is what follows the program's name after it.
+    fn unknown(&self, text: &str, word: &str, help: &str) -> Error {
+        let mut error = Error::naming(Kind::Usage, status::USAGE, text, word);
+        error.push(self.program.as_bytes());
+        error.push(help.as_bytes());
+        error
     }
 
     fn unknown_option(&self, word: &str) -> Error {
-        self.unknown("Option", word, " -help").meant(&|near| {
+        let text = "Option \"%\" is unknown, try \"";
+        self.unknown(text, word, " -help\".").meant(&|near| {
             let mut row = Row::BEFORE_ALL;
             while row.next("") {
                 if row.ours != NOTHING {

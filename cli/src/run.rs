@@ -112,7 +112,7 @@ fn utf8<'a>(
         }
         let text = sys::text(word);
         if text.is_none() && broken.is_none() {
-            let mut error = Error::new(Kind::Argument, status::USAGE, &["Error: argument \""]);
+            let mut error = Error::new(Kind::Argument, status::USAGE, "Error: argument \"");
             error.push(word);
             error.push(b"\" is not valid UTF-8");
             *broken = Some(error.about_bytes(word));

@@ -19,7 +19,7 @@ use libc::SYS_mmap2 as SYS_MMAP;
 
 use crate::built;
 use crate::errno::Errno;
-use crate::text::find;
+use crate::text::{find, utf8};
 
 /// The last error of this thread.
 fn errno() -> Errno {
@@ -1425,7 +1425,7 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { core::str::from_utf8_unchecked(bytes) });
     }
-    core::str::from_utf8(bytes).ok()
+    utf8(bytes)
 }
 
 /// Cuts words out of bytes: the lower half of a span is where the word begins, the upper where
@@ -1440,7 +1440,7 @@ pub fn cut<'t>(bytes: &'t [u8], spans: &[u64], words: &mut [&'t str]) -> bool {
         *word = if ascii {
             // SAFETY: a part of what is ASCII, and ASCII is UTF-8.
             unsafe { core::str::from_utf8_unchecked(bytes) }
-        } else if let Ok(text) = core::str::from_utf8(bytes) {
+        } else if let Some(text) = utf8(bytes) {
             text
         } else {
             return false;

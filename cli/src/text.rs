@@ -10,6 +10,16 @@ pub fn find(bytes: &[u8], byte: u8) -> usize {
     found.unwrap_or(bytes.len())
 }
 
+/// Bytes as text, if they are UTF-8: by the function that [`json_string`] needs anyway. Most
+/// words are ASCII, and do not come here.
+#[inline(never)]
+pub fn utf8(bytes: &[u8]) -> Option<&str> {
+    match bytes.utf8_chunks().next() {
+        Some(chunk) => chunk.invalid().is_empty().then_some(chunk.valid()),
+        None => Some(""),
+    }
+}
+
 /// Joins pieces of text.
 pub fn join(pieces: &[&[u8]]) -> Vec<u8> {
     pieces.concat()
@@ -97,7 +107,7 @@ impl Digits {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(self.as_bytes()).unwrap_or("")
+        utf8(self.as_bytes()).unwrap_or("")
     }
 
     fn new(mut value: u64, base: u64, least: usize) -> Self {
@@ -455,11 +465,10 @@ pub fn json_string(out: &mut Text, value: &[u8]) {
     // That is usually all.
     let is_plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && !matches!(**byte, b'"' | b'\\');
     let plain = value.iter().take_while(is_plain).count();
-    let (plain, mut rest) = value.split_at(plain);
+    let (plain, rest) = value.split_at(plain);
     out.bytes(plain);
-    while !rest.is_empty() {
-        let (valid, broken) = take_utf8(&mut rest);
-        for &byte in valid {
+    for chunk in rest.utf8_chunks() {
+        for byte in chunk.valid().bytes() {
             let escaped = match byte {
                 b'"' | b'\\' => byte,
                 b'\n' => b'n',
@@ -477,24 +486,11 @@ pub fn json_string(out: &mut Text, value: &[u8]) {
             };
             out.bytes(&[b'\\', escaped]);
         }
-        if broken {
+        if !chunk.invalid().is_empty() {
             out.bytes("\u{fffd}".as_bytes());
         }
     }
     out.byte(b'"');
-}
-
-/// Takes valid UTF-8 off the front of `rest`, and what is invalid after it; returns whether
-/// there was any of the latter.
-fn take_utf8<'a>(rest: &mut &'a [u8]) -> (&'a [u8], bool) {
-    let Err(error) = core::str::from_utf8(rest) else {
-        return (core::mem::take(rest), false);
-    };
-    let valid = error.valid_up_to();
-    let (valid, after) = rest.split_at_checked(valid).unwrap_or((rest, &[]));
-    let broken = error.error_len().unwrap_or(after.len());
-    *rest = after.get(broken..).unwrap_or(&[]);
-    (valid, true)
 }
 
 #[cfg(test)]

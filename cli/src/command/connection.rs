@@ -101,10 +101,11 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
     }
     if let (Some(token), false) = (asked.token(), printer.found) {
         let token = padded(token.into(), 8);
-        let message = ["Error: no such connection: token ", token.as_str(), "."];
-        return Err(Error::new(Kind::Kernel, status::REFUSED, &message)
-            .with_errno(crate::errno::Errno(libc::ENOENT as usize))
-            .about(token.as_str()));
+        let text = "Error: no such connection: token %.";
+        return Err(
+            Error::naming(Kind::Kernel, status::REFUSED, text, token.as_str())
+                .with_errno(crate::errno::Errno(libc::ENOENT as usize)),
+        );
     }
     let out = &mut session.out;
     out.set_columns(0);

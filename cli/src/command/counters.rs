@@ -107,7 +107,7 @@ pub fn run(session: &mut Session, asked: &Options) -> Result<Status> {
     // 0 if they are shown once.
     let mut every = 0;
     option(asked.interval, interval, INTERVALS, &mut every)?;
-    let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, &[what], error);
+    let cannot = |what, error: Errno| Error::system(Kind::Kernel, status::FAILED, what, error);
     let mut signals = None;
     if every != 0 {
         if asked.prometheus {

@@ -128,15 +128,14 @@ pub fn change(session: &mut Session, given: &Given) -> Result<Status> {
         return Err(Error::new(
             Kind::Usage,
             status::REFUSED,
-            &["Error: missing address ID: id N or ADDRESS is required."],
+            "Error: missing address ID: id N or ADDRESS is required.",
         ));
     }
-    let old = path_manager
-        .recent_endpoints()?
-        .iter()
-        .find(|endpoint| is_meant(endpoint, given))
-        .copied()
-        .ok_or_else(not_found)?;
+    let mut endpoints = path_manager.recent_endpoints()?.iter();
+    let Some(old) = endpoints.find(|endpoint| is_meant(endpoint, given)) else {
+        return Err(not_found());
+    };
+    let old = *old;
     let new = changed(&old, given);
     let flags = new.flags().unwrap_or_default();
     let before = old.flags().unwrap_or_default();

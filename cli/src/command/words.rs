@@ -8,12 +8,8 @@ use crate::grammar::{same, slot, Given};
 
 /// No endpoint matches.
 pub fn not_found() -> Error {
-    Error::new(
-        Kind::Kernel,
-        status::REFUSED,
-        &["Error: address not found."],
-    )
-    .with_errno(Errno(libc::EINVAL as usize))
+    Error::new(Kind::Kernel, status::REFUSED, "Error: address not found.")
+        .with_errno(Errno(libc::EINVAL as usize))
 }
 
 /// The endpoint with the changes that the words name, except those that select it.

@@ -38,7 +38,7 @@ impl Mistake {
     /// The same as an error.
     #[cold]
     fn error(self) -> Error {
-        Error::new(Kind::Batch, status::FAILED, &[self.text()])
+        Error::new(Kind::Batch, status::FAILED, self.text())
     }
 }
 

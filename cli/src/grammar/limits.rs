@@ -42,7 +42,7 @@ pub fn nothing_to_set() -> Error {
     Error::new(
         Kind::Usage,
         status::USAGE,
-        &["Error: nothing to set: subflows N or add_addr_accepted N is required"],
+        "Error: nothing to set: subflows N or add_addr_accepted N is required",
     )
 }
 

@@ -64,11 +64,11 @@ impl Lock {
 }
 
 fn failed(error: Errno) -> Error {
-    let what = ["Error: cannot lock the path manager against others"];
-    Error::system(Kind::Kernel, status::FAILED, &what, error)
+    let what = "Error: cannot lock the path manager against others";
+    Error::system(Kind::Kernel, status::FAILED, what, error)
 }
 
 fn busy() -> Error {
-    let what = ["Error: another apply, save or watch is changing this network namespace"];
-    Error::new(Kind::Kernel, status::FAILED, &what).with_errno(Errno(libc::EBUSY as usize))
+    let what = "Error: another apply, save or watch is changing this network namespace";
+    Error::new(Kind::Kernel, status::FAILED, what).with_errno(Errno(libc::EBUSY as usize))
 }

@@ -10,8 +10,8 @@ pub fn names() -> Result<Vec<Vec<u8>>> {
     match sys::names_in(c"/var/run/netns", &mut names) {
         // No namespace has been named yet.
         Err(error) if error.0 != libc::ENOENT as usize => {
-            let what = ["Cannot read /var/run/netns"];
-            Err(Error::system(Kind::File, status::FAILED, &what, error))
+            let what = "Cannot read /var/run/netns";
+            Err(Error::system(Kind::File, status::FAILED, what, error))
         }
         _ => Ok(names),
     }

@@ -207,10 +207,8 @@ impl PathManager {
             return Err(Error::new(
                 Kind::Kernel,
                 status::FAILED,
-                &[
-                    "Error: this kernel cannot show the addresses of one connection: \
+                "Error: this kernel cannot show the addresses of one connection: \
                    Linux 6.10 or newer can",
-                ],
             )
             .about("token"));
         }
@@ -391,13 +389,13 @@ impl PathManager {
             return Err(Error::new(
                 Kind::Kernel,
                 status::USAGE,
-                &["can't subscribe to mptcp events: \
-                     this kernel sends none (Linux 5.12 or newer does)"],
+                "can't subscribe to mptcp events: \
+                     this kernel sends none (Linux 5.12 or newer does)",
             ));
         };
         self.socket.join(group).map_err(|error| {
-            let what = ["can't subscribe to mptcp events"];
-            let mut text = Error::system(Kind::Kernel, status::USAGE, &what, error);
+            let what = "can't subscribe to mptcp events";
+            let mut text = Error::system(Kind::Kernel, status::USAGE, what, error);
             if error.0 == libc::EPERM as usize {
                 text.push(b" (this needs root, or CAP_NET_ADMIN in this network namespace)");
             }
@@ -462,9 +460,9 @@ pub fn absent() -> Error {
     Error::new(
         Kind::Kernel,
         status::FAILED,
-        &["Error: this kernel has no MPTCP path manager \
+        "Error: this kernel has no MPTCP path manager \
              (no netlink family \"mptcp_pm\"): \
-             it needs Linux 5.7 or newer with CONFIG_MPTCP=y"],
+             it needs Linux 5.7 or newer with CONFIG_MPTCP=y",
     )
     .with_errno(Errno(libc::ENOENT as usize))
 }

@@ -97,14 +97,14 @@ impl Counters {
     pub fn read(&mut self) -> Result<(), Error> {
         let failed = self.read_mptcp(true);
         failed.map_err(|error| {
-            let what = ["Cannot read /proc/net/netstat"];
-            Error::system(Kind::File, status::FAILED, &what, error)
+            let what = "Cannot read /proc/net/netstat";
+            Error::system(Kind::File, status::FAILED, what, error)
         })?;
         if self.0.is_empty() {
             return Err(Error::new(
                 Kind::Kernel,
                 status::FAILED,
-                &["Error: this kernel has no counters of MPTCP (MPTcpExt in /proc/net/netstat)"],
+                "Error: this kernel has no counters of MPTCP (MPTcpExt in /proc/net/netstat)",
             ));
         }
         Ok(())

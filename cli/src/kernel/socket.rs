@@ -295,8 +295,8 @@ impl Answer<'_> {
     /// Sends the request and receives the answer.
     fn receive(&mut self, fd: &Fd, request: &[u8], replies: &mut [u8]) -> Result<()> {
         sys::send(fd, request).map_err(|error| {
-            let what = ["Cannot talk to rtnetlink"];
-            Error::system(Kind::Kernel, status::REFUSED, &what, error)
+            let what = "Cannot talk to rtnetlink";
+            Error::system(Kind::Kernel, status::REFUSED, what, error)
         })?;
         // A request that changes something is not blindly sent twice.
         let asks = !matches!(request, [_, _, _, _, _, _, low, high, ..]
@@ -369,8 +369,8 @@ impl Answer<'_> {
 
 fn open(protocol: i32) -> Result<Fd> {
     sys::netlink_socket(protocol).map_err(|error| {
-        let what = ["Cannot open netlink socket"];
-        Error::system(Kind::Kernel, status::FAILED, &what, error)
+        let what = "Cannot open netlink socket";
+        Error::system(Kind::Kernel, status::FAILED, what, error)
     })
 }
 
@@ -379,7 +379,7 @@ pub fn receive_error(error: Errno) -> Error {
     let mut text = Error::system(
         Kind::Kernel,
         status::REFUSED,
-        &["netlink receive error"],
+        "netlink receive error",
         error,
     );
     text.push(b" (");
@@ -392,7 +392,7 @@ fn interrupted() -> Error {
     Error::new(
         Kind::Kernel,
         status::REFUSED,
-        &["Dump was interrupted and may be inconsistent."],
+        "Dump was interrupted and may be inconsistent.",
     )
 }
 

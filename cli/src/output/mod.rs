@@ -326,7 +326,7 @@ fn write_error(error: Errno) -> Error {
     Error::system(
         Kind::File,
         status::FAILED,
-        &["Error: cannot write to standard output"],
+        "Error: cannot write to standard output",
         error,
     )
 }

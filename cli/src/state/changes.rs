@@ -265,7 +265,7 @@ fn add(path_manager: &mut PathManager, endpoint: &Endpoint) -> Result<()> {
     {
         path_manager.delete_id(id_of(&found))?;
         let why = "Error: this kernel does not know the flag laminar.";
-        return Err(Error::new(Kind::Kernel, status::REFUSED, &[why]));
+        return Err(Error::new(Kind::Kernel, status::REFUSED, why));
     }
     Ok(())
 }

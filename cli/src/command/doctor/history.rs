@@ -27,8 +27,9 @@ impl History {
     /// Reads the file of `--since`: lines of `NAME VALUE`.
     pub fn since(&mut self, file: &'static str) -> Result<()> {
         let cannot = |error| {
-            let what = ["Cannot read ", file];
-            Error::system(Kind::File, status::FAILED, &what, error)
+            let mut text = Error::new(Kind::File, status::FAILED, "Cannot read ");
+            text.push(file.as_bytes());
+            text.because(error)
         };
         let opened = sys::open_joined(&[file.as_bytes()]).map_err(cannot)?;
         sys::read_all(&opened, &mut self.before.0, LONGEST).map_err(cannot)?;

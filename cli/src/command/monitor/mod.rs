@@ -231,8 +231,8 @@ impl Monitor<'_> {
         let alone = self.sources.first_mut().filter(|_| !all);
         let alone = alone.map(|one| one.namespace.path_manager.fd());
         let _signals = Interruption::of(alone, self.screen.wanted.timeout).map_err(|error| {
-            let what = ["cannot wait for signals"];
-            Error::system(Kind::Kernel, status::RECEIVE, &what, error)
+            let what = "cannot wait for signals";
+            Error::system(Kind::Kernel, status::RECEIVE, what, error)
         })?;
         let out = &mut self.screen.session.out;
         out.form = Form::ASSIGNED;
@@ -371,8 +371,8 @@ impl Monitor<'_> {
             // A timeout is no reason to hurry.
             if sys::caught_signal().is_some_and(|signal| signal != SIGALRM) {
                 out.forget();
-                let message = ["Error: events were not written: nobody reads them"];
-                return Err(Error::new(Kind::File, status::RECEIVE, &message));
+                let message = "Error: events were not written: nobody reads them";
+                return Err(Error::new(Kind::File, status::RECEIVE, message));
             }
         }
     }

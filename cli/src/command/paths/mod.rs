@@ -401,7 +401,7 @@ fn is_interrupted(signals: &Signals, time: i32) -> Result<bool> {
 }
 
 fn cannot_wait(error: Errno) -> Error {
-    Error::system(Kind::Kernel, status::FAILED, &["cannot wait"], error)
+    Error::system(Kind::Kernel, status::FAILED, "cannot wait", error)
 }
 
 /// What the kernel has counted.

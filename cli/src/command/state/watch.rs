@@ -78,8 +78,8 @@ pub const COMMAND: Command = Command {
 fn run(session: &mut Session, watch: &Options) -> Result<Status> {
     // First of all: signals have been held back until now.
     let signals = sys::catch_signals(sys::ENDING_OR_CHILD).map_err(|error| {
-        let what = ["cannot wait for signals"];
-        Error::system(Kind::Kernel, status::FAILED, &what, error)
+        let what = "cannot wait for signals";
+        Error::system(Kind::Kernel, status::FAILED, what, error)
     })?;
     sys::ignore(libc::SIGPIPE);
     let file = watch.file()?;
