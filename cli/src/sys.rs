@@ -27,6 +27,9 @@ fn errno() -> Errno {
     Errno(unsafe { *libc::__errno_location() } as usize)
 }
 
+// Calls are made by `libc::syscall`, but where machines differ in what they have: the C
+// library's function for each is half a kilobyte in all.
+
 /// The result of a call that reports failure as -1.
 fn check(result: isize) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| errno())
@@ -79,7 +82,7 @@ impl Fd {
         let moved = check(unsafe { fcntl(raw as c_int, libc::F_DUPFD_CLOEXEC, 3) });
         // SAFETY: nothing else uses the first descriptor; as it was closed at
         // start, it is closed again.
-        unsafe { libc::close(raw as c_int) };
+        unsafe { libc::syscall(libc::SYS_close, raw as c_int) };
         Ok(Self(moved? as isize))
     }
 
@@ -104,7 +107,7 @@ impl Drop for Fd {
             // SAFETY: we own the descriptor and nothing uses it afterwards.
             // What close reports cannot be acted on: nothing is written to
             // descriptors of this kind that it could lose.
-            unsafe { libc::close(self.raw()) };
+            unsafe { libc::syscall(libc::SYS_close, self.raw()) };
         }
     }
 }
@@ -155,10 +158,11 @@ pub fn bind_netlink(fd: &Fd) -> Result<(), Errno> {
     any.nl_family = libc::AF_NETLINK as libc::sa_family_t;
     // SAFETY: the address outlives the call, the length is its own.
     let result = unsafe {
-        libc::bind(
+        libc::syscall(
+            libc::SYS_bind,
             fd.raw(),
-            (&raw const any).cast(),
-            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
+            &raw const any,
+            size_of::<libc::sockaddr_nl>(),
         )
     };
     check(result as isize).map(drop)
@@ -168,12 +172,13 @@ pub fn bind_netlink(fd: &Fd) -> Result<(), Errno> {
 pub fn set_option(fd: &Fd, level: i32, option: i32, value: u32) -> Result<(), Errno> {
     // SAFETY: the option value is a c_int-sized number that outlives the call.
     let result = unsafe {
-        libc::setsockopt(
+        libc::syscall(
+            libc::SYS_setsockopt,
             fd.raw(),
             level,
             option,
-            (&raw const value).cast(),
-            size_of::<u32>() as libc::socklen_t,
+            &raw const value,
+            size_of::<u32>(),
         )
     };
     check(result as isize).map(drop)
@@ -188,11 +193,12 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
     let mut len = size_of::<[u32; 16]>() as libc::socklen_t;
     // SAFETY: `len` tells the kernel how large `info` is.
     let result = unsafe {
-        libc::getsockopt(
+        libc::syscall(
+            libc::SYS_getsockopt,
             fd.raw(),
             libc::SOL_SOCKET,
             SO_MEMINFO,
-            (&raw mut info).cast(),
+            &raw mut info,
             &raw mut len,
         )
     };
@@ -206,7 +212,19 @@ pub fn dropped(fd: &Fd) -> Result<u32, Errno> {
 /// Sends one datagram to the kernel, the default peer of a netlink socket.
 pub fn send(fd: &Fd, bytes: &[u8]) -> Result<(), Errno> {
     // SAFETY: the buffer outlives the call, the length is its own.
-    let sent = retry(|| unsafe { libc::send(fd.raw(), bytes.as_ptr().cast(), bytes.len(), 0) })?;
+    let sent = retry(|| unsafe {
+        let (flags, address, len) = (0_usize, 0_usize, 0_usize);
+        let (bytes, count) = (bytes.as_ptr(), bytes.len());
+        libc::syscall(
+            libc::SYS_sendto,
+            fd.raw(),
+            bytes,
+            count,
+            flags,
+            address,
+            len,
+        ) as isize
+    })?;
     if sent == bytes.len() {
         Ok(())
     } else {
@@ -268,12 +286,13 @@ pub fn receive(
     // address and its own part of `buffer`, all of which outlive the call and
     // are used by nothing else meanwhile.
     let got = retry(|| unsafe {
-        libc::recvmmsg(
+        libc::syscall(
+            libc::SYS_recvmmsg,
             fd.raw(),
-            headers.as_mut_ptr().cast(),
-            count as libc::c_uint,
-            flags as _,
-            null_mut(),
+            headers.as_mut_ptr(),
+            count,
+            flags,
+            null_mut::<c_void>(),
         ) as isize
     })?;
     let got = got.min(count);
@@ -294,7 +313,9 @@ pub fn write(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
 
 fn write_some(fd: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
-    retry(|| unsafe { libc::write(fd.raw(), bytes.as_ptr().cast(), bytes.len()) })
+    retry(|| unsafe {
+        libc::syscall(libc::SYS_write, fd.raw(), bytes.as_ptr(), bytes.len()) as isize
+    })
 }
 
 /// Reads some bytes, waiting for them; 0 is the end.
@@ -317,7 +338,9 @@ fn wait_for(what: Polled, call: &mut dyn FnMut() -> Result<usize, Errno>) -> Res
 
 fn read_now(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the buffer outlives the call, its length is its own.
-    retry(|| unsafe { libc::read(fd.raw(), buffer.as_mut_ptr().cast(), buffer.len()) })
+    retry(|| unsafe {
+        libc::syscall(libc::SYS_read, fd.raw(), buffer.as_mut_ptr(), buffer.len()) as isize
+    })
 }
 
 /// Reads to the end of the file and appends it to `content`; `EFBIG` if that becomes more
@@ -330,7 +353,9 @@ pub fn read_all(fd: &Fd, content: &mut Vec<u8>, most: usize) -> Result<(), Errno
         let room = content.spare_capacity_mut();
         let got = wait_for(Polled::read(fd), &mut || {
             // SAFETY: the room outlives the call, its length is its own.
-            retry(|| unsafe { libc::read(fd.raw(), room.as_mut_ptr().cast(), room.len()) })
+            retry(|| unsafe {
+                libc::syscall(libc::SYS_read, fd.raw(), room.as_mut_ptr(), room.len()) as isize
+            })
         })?;
         if got == 0 {
             return Ok(());
@@ -476,7 +501,10 @@ unsafe fn on_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighand
 /// holds the lock. Closing releases it.
 pub fn lock(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    retry(|| unsafe { libc::flock(fd.raw(), libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
+    retry(|| unsafe {
+        libc::syscall(libc::SYS_flock, fd.raw(), libc::LOCK_EX | libc::LOCK_NB) as isize
+    })
+    .map(drop)
 }
 
 /// Waits until what was written to a file is on the disk.
@@ -594,7 +622,8 @@ pub fn process() -> u32 {
 /// Enters the network namespace that `fd` stands for.
 pub fn enter_network_namespace(fd: &Fd) -> Result<(), Errno> {
     // SAFETY: plain call without pointers.
-    check(unsafe { libc::setns(fd.raw(), libc::CLONE_NEWNET) } as isize).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_setns, fd.raw(), libc::CLONE_NEWNET) } as isize)
+        .map(drop)
 }
 
 /// Whether `fd` is a terminal.
@@ -753,7 +782,7 @@ fn release_terminal() {
     // modes have been filled in; both bytes and modes outlive the calls.
     // Nothing can be done where they fail: the terminal no longer exists.
     unsafe {
-        let write = || libc::write(raw, LEAVE.as_ptr().cast(), LEAVE.len());
+        let write = || libc::syscall(libc::SYS_write, raw, LEAVE.as_ptr(), LEAVE.len()) as isize;
         if write() < LEAVE.len() as isize {
             // Its queue is full of frames that are no longer of use.
             ioctl(
@@ -1134,7 +1163,7 @@ extern "C" fn interrupt(signal: c_int) {
             libc::O_NONBLOCK,
         );
         let waker = WAKER.load(Ordering::Relaxed);
-        libc::write(waker, (&raw const ONE).cast(), size_of::<u64>());
+        libc::syscall(libc::SYS_write, waker, &raw const ONE, size_of::<u64>());
         *libc::__errno_location() = errno;
     }
 }
@@ -1190,9 +1219,10 @@ pub fn caught_signal() -> Option<u8> {
     let mut number = [0; 8];
     // SAFETY: the buffer outlives the call, its length is its own.
     unsafe {
-        libc::read(
+        libc::syscall(
+            libc::SYS_read,
             WAKER.load(Ordering::Relaxed),
-            number.as_mut_ptr().cast(),
+            number.as_mut_ptr(),
             number.len(),
         )
     };
@@ -1313,7 +1343,7 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
             libc::syscall(libc::SYS_dup3, nothing, 0, 0);
             libc::syscall(libc::SYS_dup3, 2, 1, 0);
             if nothing > 2 {
-                libc::close(nothing);
+                libc::syscall(libc::SYS_close, nothing);
             }
             libc::execve(path, arguments.as_ptr(), pointers.as_ptr().add(1));
             libc::_exit(127);
@@ -1330,11 +1360,20 @@ pub fn spawn(words: &[u8]) -> Result<Child, Errno> {
 pub fn alarm(time: u64) {
     // SAFETY: zero is valid for these plain numbers, which outlive the call.
     unsafe {
-        let mut timer: libc::itimerval = zeroed();
+        // struct itimerval: the interval and the value, each seconds and microseconds.
         // Longer than anyone lives, and a valid time on every machine.
-        timer.it_value.tv_sec = (time / 1000).min(i32::MAX as u64) as _;
-        timer.it_value.tv_usec = (time % 1000 * 1000) as _;
-        libc::setitimer(libc::ITIMER_REAL, &raw const timer, null_mut());
+        let timer: [libc::c_long; 4] = [
+            0,
+            0,
+            (time / 1000).min(i32::MAX as u64) as _,
+            (time % 1000 * 1000) as _,
+        ];
+        libc::syscall(
+            libc::SYS_setitimer,
+            libc::ITIMER_REAL,
+            &raw const timer,
+            null_mut::<c_void>(),
+        );
     }
 }
 
@@ -1571,7 +1610,7 @@ impl Memory {
     unsafe fn give_back(&self, block: *mut u8, size: usize) {
         let Some((list, _)) = self.list(size) else {
             // SAFETY: a large block is a mapping of its own, of that size.
-            unsafe { libc::munmap(block.cast(), size) };
+            unsafe { libc::syscall(libc::SYS_munmap, block, size) };
             return;
         };
         // SAFETY: nobody else uses the block, which has room for a pointer and is
