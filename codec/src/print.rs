@@ -5,10 +5,11 @@
 //! use mptcp_codec::mptcp::{request, Endpoint, EndpointFlags, PathManager};
 //! use mptcp_codec::{netlink::Messages, print};
 //!
-//! let mut buffer = [0; request::MAX_LEN]; let endpoint =
-//! Endpoint::new(std::net::Ipv4Addr::LOCALHOST).with_flags(EndpointFlags::SIGNAL); let
-//! request = request::add_address(&mut buffer, 30, 7, &endpoint)?; let message =
-//! Messages::new(request).next().unwrap()?; let families = [PathManager::named(30)];
+//! let mut buffer = [0; request::MAX_LEN];
+//! let endpoint = Endpoint::new(std::net::Ipv4Addr::LOCALHOST).with_flags(EndpointFlags::SIGNAL);
+//! let request = request::add_address(&mut buffer, 30, 7, &endpoint)?;
+//! let message = Messages::new(request).next().unwrap()?;
+//! let families = [PathManager::named(30)];
 //! assert_eq!(
 //!     print::message(&message, print::Netlink::Generic(&families)).to_string(),
 //!     "mptcp_pm ADD_ADDR v1 flags 0x5 seq 7 port 0: \

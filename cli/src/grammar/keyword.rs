@@ -297,7 +297,7 @@ pub fn find(keywords: &'static [Keyword], word: &str) -> Option<&'static Keyword
 }
 
 /// Passes on each word that usage `words` allows: those in lower case, and for FLAG all flags
-/// that a user may set, for [no]FLAG with and without `no`.
+/// that a user may set, for `[no]FLAG` with and without `no`.
 pub fn each(words: &str, offer: &mut dyn FnMut(&str, &str)) {
     for word in pieces(words) {
         if word.ends_with("FLAG") {

@@ -33,9 +33,11 @@
 //! #     if cfg!(target_endian = "big") { done[..8].copy_from_slice(&[0, 0, 0, 20, 0, 3, 0, 0]) }
 //! #     done
 //! # };
-//! let mut buffer = [0; 256]; let query = diag::Query::new(diag::Protocol::Mptcp,
-//! AF_INET).with_extensions(diag::extension::INFO); let request = query.dump(&mut buffer,
-//! 0)?; let mut exchange = Exchange::new(request)?; while !exchange.is_over() {
+//! let mut buffer = [0; 256];
+//! let query = diag::Query::new(diag::Protocol::Mptcp, AF_INET).with_extensions(diag::extension::INFO);
+//! let request = query.dump(&mut buffer, 0)?;
+//! let mut exchange = Exchange::new(request)?;
+//! while !exchange.is_over() {
 //!     let datagram = receive(request); // socket(AF_NETLINK, SOCK_RAW, diag::NETLINK_SOCK_DIAG)
 //!     for reply in exchange.feed(&datagram) {
 //!         if let Reply::Item(message) = reply? {

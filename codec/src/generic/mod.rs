@@ -132,12 +132,13 @@ pub fn request_with_order<E: Order>(
 ///     }
 /// }
 ///
-/// let mut buffer = [0; 64]; let ask = controller::family_by_name(&mut buffer, 1,
-/// TcpMetrics::NAME)?; // The answer names the id, here 23. let dump =
-/// TcpMetrics::request(&mut buffer, 23, 2, flags::REQUEST | flags::DUMP, Command::Get); let
-/// message = Messages::new(dump.finish()?).next().unwrap()?; let (command, metrics) =
-/// TcpMetrics::decode(&message)?; assert_eq!((command, metrics.age()), (Command::Get,
-/// None));
+/// let mut buffer = [0; 64];
+/// let ask = controller::family_by_name(&mut buffer, 1, TcpMetrics::NAME)?;
+/// // The answer names the id, here 23.
+/// let dump = TcpMetrics::request(&mut buffer, 23, 2, flags::REQUEST | flags::DUMP, Command::Get);
+/// let message = Messages::new(dump.finish()?).next().unwrap()?;
+/// let (command, metrics) = TcpMetrics::decode(&message)?;
+/// assert_eq!((command, metrics.age()), (Command::Get, None));
 /// # Ok::<(), mptcp_codec::Error>(())
 /// ```
 #[macro_export]

@@ -18,11 +18,13 @@ const NO_SPACE: Error = Error::new(ErrorKind::NoSpace, 0);
 /// with a well-formed message: the attributes that fitted whole.
 ///
 /// ```
-/// use mptcp_codec::netlink::{flags, Header, Messages, Writer}; let mut buffer = [0; 64];
-/// let header = Header { message_type: 30, flags: flags::REQUEST, seq: 1,
-/// ..Header::default() }; let mut message = Writer::new(&mut buffer, header);
-/// message.bytes([3, 1, 0, 0]); message.nest(1, |nest| nest.put_u8(2, 7)); let bytes =
-/// message.finish()?;
+/// use mptcp_codec::netlink::{flags, Header, Messages, Writer};
+/// let mut buffer = [0; 64];
+/// let header = Header { message_type: 30, flags: flags::REQUEST, seq: 1, ..Header::default() };
+/// let mut message = Writer::new(&mut buffer, header);
+/// message.bytes([3, 1, 0, 0]);
+/// message.nest(1, |nest| nest.put_u8(2, 7));
+/// let bytes = message.finish()?;
 ///
 /// let message = Messages::new(bytes).next().unwrap()?;
 /// let nest = message.attributes(4)?.find_nest(1)?.unwrap();
