@@ -140,7 +140,7 @@ options! {
         /// begin with a SNAPSHOT record for each connection and subflow
         #[argh(switch)]
         pub snapshot: bool if "monitor-more",
-        /// and again after events were lost
+        /// take a new snapshot after events were lost
         #[argh(switch)]
         pub resync: bool if "monitor-more",
         /// begin each record with its time, as 2026-11-23T19:54:08.698703+01:00
@@ -176,7 +176,7 @@ options! {
         /// also show those that are 0, after the others
         #[argh(switch)]
         pub all: bool if "health",
-        /// show the difference every this many seconds
+        /// report every this many seconds
         #[argh(option, arg_name = "secs", from_str_fn(lasting))]
         pub interval: Option<&'static str> if "health" or "connections",
         /// earlier output of counters: look at what is new since

@@ -34,7 +34,7 @@ pub const COMMAND: Command = Command {
     words: "[ --since FILE ]",
     help: "Find out why subflows do not appear.\n\
            Counters matter only if they grow within a second, or since FILE was written by \
-           counters --all. A fault is broken now; a note is about the past, or may be \
+           counters --all. A fault is what does not work now; a note is about the past, or may be \
            intended. A remedy is commands to paste, or a sentence, which begins with a capital \
            letter.\n\
            Exit status: 1 there is a fault; 0 there is none.\n\

@@ -87,7 +87,7 @@ fn put_all(job: &mut Job, fd: &Fd, out: &mut Text) {
                 put_name(&mut dev, name, index);
             }
         }
-        let leased = !made & is_leased(endpoint, &job.plan.seen);
+        let leased = !made && is_leased(endpoint, &job.plan.seen);
         if made {
             out.bytes(b"# ");
         }
