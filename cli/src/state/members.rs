@@ -21,15 +21,20 @@ pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     if let Some(id) = endpoint.id() {
         out.named_number("id", id.into());
     }
-    let flags = endpoint.flags().unwrap_or_default();
+    let mut left = endpoint.flags().unwrap_or_default();
     for (flag, name) in &EndpointFlags::NAMES {
-        if flags.contains(*flag) {
+        // Most have one flag.
+        if left == EndpointFlags::EMPTY {
+            break;
+        }
+        if left.contains(*flag) {
             out.named(name);
+            left &= !*flag;
         }
     }
-    let unknown = flags.unknown();
-    if unknown.0 != 0 {
-        out.named_string("rawflags", padded(unknown.0.into(), 2).as_bytes());
+    // Those of newer kernels.
+    if left != EndpointFlags::EMPTY {
+        out.named_string("rawflags", padded(left.0.into(), 2).as_bytes());
     }
     out.named_interface(interface);
 }
