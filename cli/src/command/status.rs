@@ -7,7 +7,7 @@ use super::counters;
 use crate::args::Options;
 use crate::error::{Result, Status};
 use crate::host::health::{Facts, Host};
-use crate::kernel::connections::{survey, Found};
+use crate::kernel::connections::{is_fallback, survey, Found};
 use crate::kernel::proc::{self, Counters};
 use crate::kernel::{Diagnostics, Names};
 use crate::output::{Form, Item, Output, Report};
@@ -59,33 +59,30 @@ impl Counts {
     /// Counts them as the kernel lists them: nothing is kept.
     fn read(&mut self, session: &mut Session, host: &mut Host) -> Result<()> {
         let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
-        survey(&mut diagnostics, &mut |found| {
+        let hidden = survey(&mut diagnostics, &mut |found| {
             let (alone, socket) = match found {
                 Found::Connection { socket } => {
                     self.connections += 1;
-                    self.fallbacks += u64::from(socket.is_fallback());
+                    self.fallbacks += u64::from(is_fallback(socket));
                     return Ok(());
                 }
                 Found::Subflow { of, socket, .. } => (of.is_none(), socket),
-                Found::Other { socket } => {
-                    self.hidden |= socket.is_hidden()?;
-                    return Ok(());
-                }
             };
             self.connections += u64::from(alone);
             self.fallbacks += u64::from(alone);
             self.subflows += 1;
+            let mark = socket.mark().unwrap_or(0);
             let ends = &socket.ends();
-            let index = host
-                .places
-                .interface_of(ends, socket.interface(), socket.mark());
+            let index = host.places.interface_of(ends, socket.interface(), mark);
             let at = self.by_interface.partition_point(|(one, _)| *one < index);
             match self.by_interface.get_mut(at) {
                 Some((known, count)) if *known == index => *count += 1,
                 _ => self.by_interface.insert(at, (index, 1)),
             }
             Ok(())
-        })
+        })?;
+        self.hidden = hidden.subflows;
+        Ok(())
     }
 }
 

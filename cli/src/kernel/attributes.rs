@@ -7,14 +7,16 @@ use crate::error::Result;
 
 /// Attributes that have been checked: none of them is malformed.
 #[derive(Copy, Clone)]
-pub struct Set<'m>(&'m [u8]);
+pub struct Set<'m>(Attributes<'m>);
 
 impl<'m> Set<'m> {
     /// Those after `head` bytes.
+    #[inline(never)]
     pub fn after(head: usize, bytes: &'m [u8]) -> Result<Self> {
         // If even the head is incomplete: a single byte is an invalid attribute.
-        let attributes = bytes.get(head..).unwrap_or(&[0]);
-        check(attributes)?;
+        let attributes = <Attributes>::new(bytes.get(head..).unwrap_or(&[0]));
+        // Whatever is searched, all of them are looked at.
+        attributes.find_last(0)?;
         Ok(Self(attributes))
     }
 
@@ -22,28 +24,16 @@ impl<'m> Set<'m> {
     /// none.
     #[inline(never)]
     pub fn payload(self, number: u16) -> &'m [u8] {
-        let mut found: &[u8] = &[];
-        let mut left = <Attributes>::new(self.0);
-        while let Some(Ok(attribute)) = left.next() {
-            if attribute.number() == number {
-                found = attribute.payload();
-            }
+        match self.0.find_last(number) {
+            Ok(Some(attribute)) => attribute.payload(),
+            _ => &[],
         }
-        found
     }
 
     /// The value of one that is a number; 0 if there is none.
     pub fn number(self, number: u16) -> u32 {
         number_at(self.payload(number), 0)
     }
-}
-
-#[inline(never)]
-fn check(attributes: &[u8]) -> Result<()> {
-    for attribute in <Attributes>::new(attributes) {
-        attribute?;
-    }
-    Ok(())
 }
 
 /// The number at `at`; 0 if there is none.

@@ -37,7 +37,7 @@ use mptcp_codec::diag::{
 use mptcp_codec::inet::{AF_INET, AF_INET6};
 
 use crate::error::Result;
-use crate::kernel::{Diagnostics, Glance};
+use crate::kernel::Diagnostics;
 use crate::text::Text;
 
 /// Up to this many connections are looked up one by one.
@@ -366,11 +366,12 @@ pub fn is_fallback(socket: &SocketView) -> bool {
 }
 
 /// What [`survey`] finds.
+#[derive(Debug)]
 pub enum Found<'f> {
     /// A connection. They come first, and are numbered from 0 in that order.
     Connection {
         /// Its socket.
-        socket: &'f Glance<'f>,
+        socket: &'f SocketView<'f>,
     },
     /// A subflow.
     Subflow {
@@ -378,14 +379,9 @@ pub enum Found<'f> {
         /// connection of its own.
         of: Option<usize>,
         /// Its socket.
-        socket: &'f Glance<'f>,
+        socket: &'f SocketView<'f>,
         /// What it is.
         flags: SubflowFlags,
-    },
-    /// A TCP socket that is no subflow, or one that the kernel hides.
-    Other {
-        /// The socket.
-        socket: &'f Glance<'f>,
     },
 }
 
@@ -869,22 +865,31 @@ pub fn each(
 pub fn survey(
     diagnostics: &mut Diagnostics,
     each: &mut dyn FnMut(Found) -> Result<()>,
-) -> Result<()> {
+) -> Result<Hidden> {
+    let any = &Filter::ANY;
+    let mut hidden = Hidden::default();
     let mut tokens = Index::default();
-    diagnostics.glance(Protocol::Mptcp, CONNECTED, &mut |socket| {
-        tokens.push(socket.mptcp_info().token().unwrap_or(0), 0);
+    let mptcp = Protocol::Mptcp;
+    dump(diagnostics, mptcp, CONNECTED, any, 0, &mut |socket| {
+        let token = token_of(socket);
+        tokens.push(token, 0);
         each(Found::Connection { socket })
     })?;
-    diagnostics.glance(Protocol::Tcp, CONNECTED, &mut |socket| {
-        let Some((token, flags)) = socket.subflow()? else {
-            return each(Found::Other { socket });
+    let tcp = Protocol::Tcp;
+    dump(diagnostics, tcp, CONNECTED, any, 0, &mut |socket| {
+        let mut info = SubflowInfo::EMPTY;
+        read_subflow(socket, &mut info, &mut hidden)?;
+        let Some(token) = info.token_loc() else {
+            return Ok(());
         };
         let of = (tokens.find(token, 0) as usize).checked_sub(1);
         if of.is_none() && token != 0 {
             return Ok(());
         }
+        let flags = info.flags().unwrap_or_default();
         each(Found::Subflow { of, socket, flags })
-    })
+    })?;
+    Ok(hidden)
 }
 
 /// Passes each listening MPTCP socket to `each`.

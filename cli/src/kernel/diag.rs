@@ -1,10 +1,8 @@
 //! inet_diag: the sockets of this namespace.
 
-use mptcp_codec::diag::{self, extension, Protocol, Query, SocketView, States};
-use mptcp_codec::inet::{AF_INET, AF_INET6};
+use mptcp_codec::diag::{self, Query, SocketView};
 use mptcp_codec::netlink::Message;
 
-use super::glance::Glance;
 use super::socket::{receive_error, Socket};
 use crate::error::{Error, Result};
 use crate::sys::Fd;
@@ -59,37 +57,6 @@ impl Diagnostics {
                 });
             }
         })
-    }
-
-    /// The same, for a glance at each.
-    pub fn ended(&mut self, each: &mut dyn FnMut(&Glance)) -> Result<()> {
-        self.socket.news(&mut |message| {
-            if let Some(Ok(socket)) = message.map(|message| Glance::of(&message)) {
-                each(&socket);
-            }
-        })
-    }
-
-    /// Passes every socket of a protocol in these states to `each`, for a glance.
-    pub fn glance(
-        &mut self,
-        protocol: Protocol,
-        states: States,
-        each: &mut dyn FnMut(&Glance) -> Result<()>,
-    ) -> Result<()> {
-        for family in [AF_INET, AF_INET6] {
-            let asked = self.socket.call(
-                &|buffer, seq| {
-                    // Made here, so that the compiler drops what it does not ask for.
-                    let query = Query::new(protocol, family).with_states(states);
-                    let query = query.with_extensions(extension::INFO);
-                    query.request(buffer, seq, None)
-                },
-                &mut |message| each(&Glance::of(message)?),
-            );
-            asked.map_err(unknown)?;
-        }
-        Ok(())
     }
 
     /// Passes every socket that `query` finds to `each`; with a nonzero `inode`, those of other

@@ -4,7 +4,6 @@
 mod attributes;
 pub mod connections;
 mod diag;
-mod glance;
 pub mod interface;
 pub mod key;
 mod lock;
@@ -16,7 +15,6 @@ mod route;
 mod socket;
 
 pub use diag::Diagnostics;
-pub use glance::Glance;
 pub use interface::Names;
 pub use lock::Lock;
 pub use path_manager::{absent, PathManager};

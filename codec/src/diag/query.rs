@@ -234,10 +234,6 @@ impl Host {
         port: None,
     };
 
-    const fn is_any(&self) -> bool {
-        self.address.is_none() && self.port.is_none()
-    }
-
     const fn set_address(&mut self, address: IpAddr, bits: u8) {
         let most = inet::bits_of(address);
         self.bits = if bits < most { bits } else { most };
@@ -324,10 +320,6 @@ impl Filter {
     /// Writes the filter program, if there are any conditions.
     #[inline]
     fn encode(&self, writer: &mut Writer<'_>) {
-        // If the compiler knows that, it drops the rest.
-        if self.interface.is_none() && self.source.is_any() && self.destination.is_any() {
-            return;
-        }
         let mut program = Program {
             bytes: [0; PROGRAM_MAX],
             start: PROGRAM_MAX,

@@ -14,7 +14,7 @@ use mptcp_codec::diag::{State, SubflowFlags};
 use mptcp_codec::mptcp::{Endpoint, EndpointFlags};
 
 use crate::error::Result;
-use crate::kernel::connections::{is_alive, is_joined, survey, Found};
+use crate::kernel::connections::{is_alive, is_fallback, is_joined, survey, Found};
 use crate::kernel::key::{is_ipv4, key_of, Key};
 use crate::kernel::{Diagnostics, RouteSocket};
 use crate::state::endpoint::{clashing, flags_of, index_of};
@@ -102,8 +102,8 @@ impl Healer {
             return Ok(());
         };
         let mut matters = false;
-        ends.ended(&mut |socket| {
-            let address = socket.local();
+        ends.ends(&mut |socket| {
+            let address = socket.ends()[0].number;
             let has = |step: &Step| key_of(&step.endpoint) == address;
             matters |= own.iter().any(has);
         })?;
@@ -145,14 +145,14 @@ impl Healer {
             match found {
                 Found::Connection { socket, .. } => {
                     let info = socket.mptcp_info();
-                    let has = info.subflows().unwrap_or(0);
-                    let most = info.subflows_max().unwrap_or(0);
-                    let lives = socket.state() == State::Established && !info.is_fallback();
-                    let remote = socket.remote();
+                    let has = info.and_then(|info| info.subflows()).unwrap_or(0);
+                    let most = info.and_then(|info| info.subflows_max()).unwrap_or(0);
+                    let lives = socket.state() == State::Established && !is_fallback(socket);
+                    let remote = socket.ends()[1].number;
                     peers.push(if lives && has < most { remote } else { NONE });
                 }
                 Found::Subflow { of, socket, flags } => {
-                    let (local, state) = (socket.local(), socket.state());
+                    let (local, state) = (socket.ends()[0].number, socket.state());
                     let (alive, opening) = (is_alive(state), state == State::SynSent);
                     for step in &mut *own {
                         if key_of(&step.endpoint) == local {
@@ -166,7 +166,6 @@ impl Healer {
                         *peer = NONE;
                     }
                 }
-                Found::Other { .. } => {}
             }
             Ok(())
         })?;

@@ -431,12 +431,13 @@ fn living_subflows(buffer: Option<u32>, into: &mut Vec<Key>) -> Result<()> {
     survey(&mut diagnostics, &mut |found| {
         match found {
             Found::Subflow { socket, .. } if is_alive(socket.state()) => {
-                into.push(socket.local());
+                into.push(socket.ends()[0].number);
             }
             _ => {}
         }
         Ok(())
-    })
+    })?;
+    Ok(())
 }
 
 /// Prints a step: as a command, or as an object.
