@@ -317,9 +317,13 @@ impl Run {
                 Ok(())
             });
         }
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+        // A program that was just written is busy (ETXTBSY) while one that another test
+        // starts at that moment still shares its descriptor.
+        let mut child = until("the program not to be written", || match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
+            result => Some(result),
+        })
+        .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         let pipe = child.stdin.take();
         let bytes = self.stdin;
         // A program that does not read its input is no failure of the harness.
