@@ -95,13 +95,11 @@ impl Output {
         json_string(&mut self.text, value);
     }
 
-    /// A string member with an address, empty if there is none.
-    pub fn json_address(&mut self, key: &str, address: Option<&IpAddr>) {
+    /// A string member with an address.
+    pub fn json_address(&mut self, key: &str, address: IpAddr) {
         self.key(key);
         self.byte(b'"');
-        if let Some(address) = address {
-            self.text.address(*address);
-        }
+        self.text.address(address);
         self.byte(b'"');
     }
 

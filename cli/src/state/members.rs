@@ -9,9 +9,7 @@ use crate::text::padded;
 pub fn members(out: &mut Output, endpoint: &Endpoint, interface: &[u8]) {
     let json = out.style.json;
     match endpoint.address() {
-        Some(address) if json => {
-            out.json_address("address", Some(&address));
-        }
+        Some(address) if json => out.json_address("address", address),
         Some(address) => out.address(address, " "),
         None => {}
     }

@@ -62,8 +62,7 @@ struct Call {
 /// The calls of the program.
 pub struct Hooks {
     /// The path of the program, if there is one.
-    program: &'static str,
-    exist: bool,
+    program: Option<&'static str>,
     calls: Vec<Call>,
 }
 
@@ -71,15 +70,14 @@ impl Hooks {
     /// With this program, if there is one.
     pub fn new(program: Option<&'static str>) -> Self {
         Self {
-            program: program.unwrap_or(""),
-            exist: program.is_some(),
+            program,
             calls: Vec::new(),
         }
     }
 
     /// Whether there is a program.
     pub fn exist(&self) -> bool {
-        self.exist
+        self.program.is_some()
     }
 
     /// The call for the address and port of this endpoint, a new one if there is none.
@@ -158,7 +156,9 @@ impl Hooks {
     /// Calls the program where it is due.
     #[inline(never)]
     pub fn start(&mut self, job: &mut Job, fd: &Fd) -> Result<()> {
-        let program = self.program;
+        let Some(program) = self.program else {
+            return Ok(());
+        };
         for call in &mut self.calls {
             let action: &[u8] = match call.stage {
                 _ if call.child.is_some() => continue,
@@ -194,7 +194,9 @@ impl Hooks {
     /// failure is reported once.
     #[inline(never)]
     pub fn hear(&mut self, reporter: &mut Reporter) -> bool {
-        let program = self.program;
+        let Some(program) = self.program else {
+            return false;
+        };
         let now = sys::milliseconds();
         let mut news = false;
         for call in &mut self.calls {
