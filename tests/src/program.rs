@@ -185,7 +185,7 @@ impl Run {
             stalled: false,
             closed: Vec::new(),
             unprivileged: false,
-            limit: Duration::from_secs(30),
+            limit: DEADLINE,
         }
     }
 
@@ -282,7 +282,7 @@ impl Run {
         self
     }
 
-    /// The time limit of the program (default: 30 seconds).
+    /// The time limit of the program (default: [`DEADLINE`]).
     pub fn limit(mut self, limit: Duration) -> Run {
         self.limit = limit;
         self

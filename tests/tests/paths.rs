@@ -392,28 +392,28 @@ fn a_connection_that_comes_and_goes_within_an_interval_is_counted() {
 }
 
 #[test]
-fn what_a_subflow_carried_before_it_ended_counts_in_its_last_interval() {
-    let Some(paths) = TwoPaths::fresh() else {
+fn what_a_subflow_carried_before_it_ended_is_counted() {
+    // Not the first subflow: the kernel may reset that before it reports its end.
+    let Some((_paths, _listener, connection)) = over_two_paths("") else {
         return;
     };
-    let listener = paths.listen("0.0.0.0:0");
-    let connection = paths.connect(&listener);
-    // There is a row for the path whether or not it has subflows.
-    kernel::add("10.0.1.2 dev c1 id 1 subflow");
+    kernel::add("10.0.1.2 dev c1 id 1 signal");
+    Run::tool("endpoint change 10.0.1.2 backup").run().success();
     let mut watched = Watched::start("--interval 2");
-    watched.next(1);
+    watched.next(2);
     const SIZE: usize = 300_000;
     connection.exchange(SIZE);
-    drop(connection);
+    Run::tool("endpoint delete id 2").run().success();
+    // Of all rows: where the machine is slow, some bytes go by the backup, and some twice.
+    let mut rows = vec![];
     let mut sent = 0.0;
-    for _ in 0..5 {
-        let objects = watched.next(1);
-        sent += number(&objects[0], "sent_bytes");
-        if objects[0]["subflows"] == 0 {
-            break;
-        }
+    while sent < SIZE as f64 && rows.len() < 20 {
+        let row = watched.next(1).remove(0);
+        sent += number(&row, "sent_bytes");
+        rows.push(row);
     }
-    assert_eq!(sent, SIZE as f64);
+    assert!(sent >= SIZE as f64, "{rows:#?}");
+    connection.ping();
 }
 
 #[test]

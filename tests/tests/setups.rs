@@ -26,9 +26,7 @@ fn advertise(router: &Namespace) -> Option<Running> {
     let words = "--keep-in-foreground --conf-file=/dev/null --port=0 --user=root --pid-file \
                  --leasefile-ro --log-facility=- --bind-interfaces --interface=router --enable-ra \
                  --ra-param=router,4,30 --dhcp-range=::,constructor:router,slaac,64,2m";
-    let run = Run::program(&dnsmasq)
-        .words(words)
-        .limit(Duration::from_secs(100));
+    let run = Run::program(&dnsmasq).words(words);
     Some(router.inside(|| run.start()))
 }
 
@@ -64,10 +62,7 @@ fn endpoints_follow_the_prefixes_that_a_router_advertises() {
     };
     let file = std::env::temp_dir().join(format!("setups-{}", std::process::id()));
     std::fs::write(&file, "endpoint add dev wan -6 uplink id 6 subflow\n").expect("a file");
-    let watch = Run::tool("watch")
-        .arg(&file)
-        .limit(Duration::from_secs(100))
-        .start();
+    let watch = Run::tool("watch").arg(&file).start();
     let of = |number: u16| {
         let own = ipv6_flags("wan").into_iter().map(|(address, _)| address);
         let mut own =

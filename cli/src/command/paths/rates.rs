@@ -223,7 +223,9 @@ impl Rates {
         }
     }
 
-    /// Ends a look: forgets subflows that no longer exist.
+    /// Ends a look: forgets subflows that no longer exist. One whose last bytes count at this
+    /// look is kept, though the previous look may not have found it: its socket can be destroyed
+    /// during a look, after the reports are read and before the dump is.
     #[inline(never)]
     pub fn end(&mut self) {
         self.cookies.clear();
@@ -234,7 +236,7 @@ impl Rates {
             };
             let age = self.look.wrapping_sub(subflow.look);
             self.ended += u64::from(age == 1);
-            if age <= 1 {
+            if age <= 1 || subflow.added != Counters::default() {
                 self.cookies.push(hash(subflow.cookie), 0);
                 self.subflows.copy_within(at..=at, kept);
                 kept += 1;
@@ -591,6 +593,19 @@ mod tests {
         look(&mut rates, &[sample(2, 1, 20)]);
         assert_eq!((sent(&rates), rates.ended), (vec![0], 0));
         assert_eq!(rates.subflows.len(), 1);
+    }
+
+    #[test]
+    fn the_last_bytes_of_one_that_was_destroyed_during_a_look_count_at_the_next() {
+        let mut rates = Rates::default();
+        look(&mut rates, &[sample(1, 1, 5000)]);
+        look(&mut rates, &[]);
+        rates.destroyed(1, &sample(1, 1, 5700).counters);
+        assert_eq!((sent(&rates), rates.ended), (vec![0], 1));
+        look(&mut rates, &[]);
+        assert_eq!((sent(&rates), rates.ended), (vec![700], 0));
+        look(&mut rates, &[]);
+        assert!(rates.subflows.is_empty());
     }
 
     #[test]
