@@ -882,6 +882,59 @@ fn exec_runs_before_an_endpoint_is_added_and_after_it_is_deleted() {
     assert_eq!(program.said().last(), Some(&last));
 }
 
+/// What the program makes for an address must not be taken away while an endpoint needs it.
+#[test]
+fn exec_is_not_called_for_an_endpoint_that_is_replaced_and_in_turn_for_one_address() {
+    let Some(_namespace) = Namespace::fresh() else {
+        return;
+    };
+    veth("wan", "peer", None);
+    add_address("wan", v4(1, 1), 24);
+    // Slow, so that two calls at once would be seen.
+    let program = Program::new("sleep 1; echo \"$ACTION $ID over\" >>\"${0%sh}log\"");
+    let file = File::new("endpoint add 10.1.0.1 dev wan id 1 subflow\n");
+    let words = format!("watch --exec {}", program.path.display());
+    let watch = Watch(Run::tool(&words).arg(&file.0).start());
+    expect(&["10.1.0.1 id 1 subflow dev wan"]);
+    let call = |action: &str, id: u8| {
+        let begin = format!("{action} 10.1.0.1 family 4 dev wan gateway  id {id} here 0");
+        [begin, format!("{action} {id} over")]
+    };
+    let mut calls = call("add", 1).to_vec();
+    assert_eq!(program.said(), calls);
+    for (line, shown) in [
+        (
+            "id 1 subflow backup",
+            "10.1.0.1 id 1 subflow backup dev wan",
+        ),
+        ("id 1 signal", "10.1.0.1 id 1 signal dev wan"),
+    ] {
+        file.write(&format!("endpoint add 10.1.0.1 dev wan {line}\n"));
+        watch.0.signal(libc::SIGHUP);
+        expect(&[shown]);
+        watch.settle();
+        assert_eq!(program.said(), calls);
+    }
+    for (line, shown, gone, added) in [
+        ("id 2 signal", "10.1.0.1 id 2 signal dev wan", 1, 2),
+        (
+            "id 3 signal port 9999",
+            "10.1.0.1 port 9999 id 3 signal dev wan",
+            2,
+            3,
+        ),
+    ] {
+        file.write(&format!("endpoint add 10.1.0.1 dev wan {line}\n"));
+        watch.0.signal(libc::SIGHUP);
+        expect(&[shown]);
+        watch.settle();
+        calls.extend(call("delete", gone));
+        calls.extend(call("add", added));
+        assert_eq!(program.said(), calls);
+    }
+    watch.stop().success();
+}
+
 #[test]
 fn a_failing_exec_delays_only_its_own_endpoint_and_is_retried() {
     let Some(_namespace) = Namespace::fresh() else {

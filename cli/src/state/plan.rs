@@ -463,12 +463,6 @@ impl Plan {
         }
     }
 
-    /// Whether one of the file's endpoints is being deleted to be re-added.
-    pub fn is_again(&self, endpoint: &Endpoint) -> bool {
-        let is = |own: &Step| own.subflows.again && clashes(&own.endpoint, endpoint);
-        self.own.iter().any(is)
-    }
-
     /// Whether a line writes out an address and wants it now.
     fn stands(&self, file: &File, declared: &Declared) -> bool {
         let address = key_of(&declared.endpoint);
@@ -993,8 +987,10 @@ mod tests {
                         step.action == Action::Flush
                             || step.has_endpoint() && clashes(&step.endpoint, existing)
                     });
+                    // Its subflows died: it is deleted and added again.
+                    let again = |own: &Step| own.subflows.again && clashes(&own.endpoint, existing);
                     assert!(
-                        !touched || plan.is_again(existing),
+                        !touched || plan.own.iter().any(again),
                         "{existing:?} {:?}",
                         about()
                     );

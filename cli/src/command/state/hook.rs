@@ -1,7 +1,9 @@
 //! `watch --exec`: a program that is called before an endpoint is added, so that
 //! rules and tables exist before its first SYN, and after one was deleted.
 //!
-//! Nothing waits for it: while it runs, only its own endpoint is held back.
+//! Nothing waits for it: while it runs, only its own endpoint is held back, and while it
+//! runs for a deleted one, those with the same address. It is not called where an endpoint is
+//! replaced by one for which its variables would be the same.
 
 use std::net::IpAddr;
 
@@ -11,7 +13,7 @@ use mptcp_codec::mptcp::Endpoint;
 use super::{routes, Job, Reporter, LONGEST_PAUSE};
 use crate::errno::Errno;
 use crate::error::{Error, Result};
-use crate::kernel::key;
+use crate::kernel::key::{self, key_of};
 use crate::state::endpoint::{address_of, clashes, id_of, index_of, push_address};
 use crate::state::plan::{remember, Action, Plan};
 use crate::sys::{self, Child, Fd};
@@ -115,10 +117,8 @@ impl Hooks {
                 continue;
             };
             call.planned = true;
-            let same = id_of(&call.endpoint) == id_of(endpoint)
-                && index_of(&call.endpoint) == index_of(endpoint);
             match call.stage {
-                Stage::Prepared if same => continue,
+                Stage::Prepared if is_same(&call.endpoint, endpoint) => continue,
                 // Something else was prepared than what is added now.
                 Stage::Prepared => call.stage = Stage::Gone,
                 Stage::Wanted | Stage::Failed if call.child.is_none() => call.endpoint = *endpoint,
@@ -139,13 +139,13 @@ impl Hooks {
 
     /// Notes what was deleted by carrying out a plan.
     pub fn note(&mut self, plan: &Plan) {
-        for step in &plan.steps {
+        let done = |action| {
+            let steps = plan.steps.iter();
+            steps.filter(move |step| step.action == action && !step.refused)
+        };
+        for step in done(Action::Delete) {
             let endpoint = &step.endpoint;
-            if self.exist()
-                && step.action == Action::Delete
-                && !step.refused
-                && !plan.is_again(endpoint)
-            {
+            if self.exist() && !done(Action::Add).any(|added| is_same(&added.endpoint, endpoint)) {
                 if let Some(call) = self.call_for(endpoint).filter(|call| call.child.is_none()) {
                     call.stage = Stage::Gone;
                 }
@@ -159,9 +159,17 @@ impl Hooks {
         let Some(program) = self.program else {
             return Ok(());
         };
+        let mut going = Vec::new();
+        for call in &self.calls {
+            if call.stage == Stage::Gone {
+                going.push(key_of(&call.endpoint));
+            }
+        }
         for call in &mut self.calls {
             let action: &[u8] = match call.stage {
                 _ if call.child.is_some() => continue,
+                // What it makes must not be taken away by the call for the other one.
+                Stage::Wanted if going.contains(&key_of(&call.endpoint)) => continue,
                 Stage::Wanted => b"\0ACTION=add\0",
                 Stage::Gone => b"\0ACTION=delete\0",
                 _ => continue,
@@ -277,6 +285,11 @@ impl Call {
             self.pause = LONGEST_PAUSE.min(2 * self.pause);
         }
     }
+}
+
+/// Whether the program is called with the same variables for both.
+fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
+    clashes(one, other) && id_of(one) == id_of(other) && index_of(one) == index_of(other)
 }
 
 /// Writes the variables that describe an endpoint into `out`, each ending with NUL.
