@@ -944,6 +944,56 @@ fn announcements_ignored_for_add_addr_accepted_0_are_found_and_cured() {
     healthy();
 }
 
+/// The counter cannot tell connections that ended from those that live: what it has counted
+/// for both is a note, and hides no other finding.
+#[test]
+fn announcements_that_may_be_of_earlier_connections_are_a_note_beside_the_fault() {
+    let Some(net) = Net::routed(2) else { return };
+    limits(1, 2);
+    net.server.inside(|| {
+        endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
+        shell(
+            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
+        );
+    });
+    let listener = net.listen();
+    let earlier = net.joined(&listener, 1);
+    drop(earlier);
+    limits(0, 2);
+    net.server
+        .inside(|| Run::tool("endpoint flush").run().success());
+    let connection = net.connect(&listener);
+    connection.exchange(1);
+    let earlier = (
+        "note add-addr-ignored",
+        "AddAddr 1 since the start of this namespace, nothing lately; connections opened here 1",
+    );
+    let found = finds(&[("fault no-endpoints", "no endpoints"), earlier]);
+    assert!(found[1].message.contains("earlier"), "{found:?}");
+    assert!(!is_commands(&found[1].remedy), "{found:?}");
+    endpoints(&["10.0.2.2 id 2 dev up2 signal"]);
+    finds(&[("fault signal-only", "connections opened here 1"), earlier]);
+    endpoints(&["10.0.1.2 id 1 dev up1 subflow fullmesh"]);
+    finds(&[("note fullmesh-idle", "AddAddr 1 since the start")]);
+    // One that comes while the doctor looks, or since the file was written, is of now.
+    let file = Folder::new("announced");
+    let path = file.path.join("counters");
+    let text = Run::tool("counters --all").run().success().stdout();
+    std::fs::write(&path, text).expect("a file");
+    drop(connection);
+    endpoints(&[]);
+    net.server
+        .inside(|| endpoints(&["10.9.1.2 id 2 dev srv1 signal"]));
+    let connection = net.connect(&listener);
+    until("a second announcement", || {
+        connection.exchange(1);
+        (counter("AddAddr") > 1).then_some(())
+    });
+    let found = findings_of(&format!("doctor --since {}", path.display()));
+    let found: Vec<_> = found.iter().map(|one| (&*one.level, &*one.check)).collect();
+    assert_eq!(found, [("fault", "add-addr-ignored")]);
+}
+
 /// Servers behind a load balancer, as mptcp.dev describes them. The kernel uses the announced
 /// address for the endpoint only while add_addr_accepted is 0: raising it would do harm.
 #[test]
@@ -2342,6 +2392,33 @@ fn lost_announcements_are_found_and_forgotten_when_they_arrive() {
     delete_address("up2", [10, 9, 0, 2].into(), 32);
     let _another = net.joined(&listener, 1);
     net.server.inside(healthy);
+}
+
+/// A server that no longer announces anything.
+#[test]
+fn announcements_that_were_lost_once_are_a_note() {
+    let Some(net) = Net::routed(2) else { return };
+    let listener = net.listen();
+    let earlier = net.connect(&listener);
+    net.server
+        .inside(|| sysctl("mptcp/add_addr_timeout", "0").expect("no time-out"));
+    add_address("up2", [10, 9, 0, 2].into(), 32);
+    net.server.inside(|| {
+        kernel::add("10.9.1.2 id 2 dev srv1 signal");
+        until_counted("AddAddrTx");
+    });
+    delete_address("up2", [10, 9, 0, 2].into(), 32);
+    drop(earlier);
+    net.server
+        .inside(|| Run::tool("endpoint flush").run().success());
+    let connection = net.connect(&listener);
+    connection.exchange(1);
+    net.server.inside(|| {
+        finds(&[(
+            "note add-addr-unanswered",
+            "AddAddrTx 1 EchoAdd 0 since the start of this namespace, nothing lately",
+        )])
+    });
 }
 
 // What is printed.

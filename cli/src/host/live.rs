@@ -224,6 +224,8 @@ pub struct Live {
     /// Connections opened here without further subflows, for which the kernel accepted an
     /// announced address.
     pub refused: u32,
+    /// Connections accepted here to which addresses were announced.
+    pub announcing: u32,
     /// Connections accepted here to which not all addresses were announced, the
     /// number of announcements, and how many there should be.
     pub unannounced: u32,
@@ -507,6 +509,7 @@ impl Live {
                 expected += u32::from(announced && facts.key != local.number);
             }
             let sent = info.add_addr_signal().unwrap_or(0).into();
+            self.announcing += u32::from(sent > 0);
             if sent < expected {
                 self.unannounced += 1;
                 self.announced = sent;

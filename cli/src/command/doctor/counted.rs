@@ -28,6 +28,18 @@ impl Doctor<'_> {
         }
     }
 
+    /// What announcements by peers show is a fault if they came to connections that still
+    /// live: lately, or no other was ever opened here. Otherwise they may have come to earlier
+    /// ones: of a connection, the kernel does not show what it has ignored.
+    pub fn announced(&self) -> Level {
+        let opened = self.history.sum(b"MPCapableSYNTX");
+        if self.history.growth(b"AddAddr") > 0 || opened <= self.live.opened.into() {
+            Level::Fault
+        } else {
+            Level::Note
+        }
+    }
+
     /// Whether connections fall back to TCP.
     #[inline(never)]
     pub fn check_fallbacks(&mut self) {
@@ -208,7 +220,7 @@ impl Doctor<'_> {
             return;
         }
         let mut level = Level::Fault;
-        if self.live.accepted == 0 {
+        if self.live.announcing == 0 {
             level = Level::Note;
             self.say(PAST);
         }

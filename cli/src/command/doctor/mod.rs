@@ -289,12 +289,14 @@ impl Doctor<'_> {
             );
         }
         let idle = fullmesh && !(0..self.count()).any(|at| self.live.is_used(at));
-        if ignored && (!subflow || idle) {
-            let check = if wide {
-                "fullmesh-idle"
-            } else {
-                "add-addr-ignored"
-            };
+        let ignored = ignored && (!subflow || idle);
+        let level = self.announced();
+        let check = if wide {
+            "fullmesh-idle"
+        } else {
+            "add-addr-ignored"
+        };
+        if ignored && level == Level::Fault {
             self.say(check);
             finding!(
                 self,
@@ -325,6 +327,19 @@ impl Doctor<'_> {
             && !self.any(EndpointFlags::SIGNAL)
         {
             self.check_never_announced();
+        }
+        if ignored && level == Level::Note {
+            self.say(check);
+            finding!(
+                self,
+                level,
+                "{b}",
+                "peers announced addresses, to these connections or only to earlier ones, and \
+                 none is accepted now",
+                "{+AddAddr}; connections opened here {}, with further subflows 0; {l}",
+                "If new connections make AddAddr grow: ip-mptcp limits set add_addr_accepted 2",
+                [self.live.opened]
+            );
         }
     }
 

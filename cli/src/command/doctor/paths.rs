@@ -400,13 +400,20 @@ impl Doctor<'_> {
         if found || self.explains() || self.live.opened_joined > 0 || self.live.opened == 0 {
             return;
         }
+        let mut level = Level::Note;
         if self.history.sum(ERRORS) > 0 && self.history.sum(b"AddAddr") > 0 {
+            if self.history.growth(ERRORS) > 0 {
+                level = Level::Fault;
+            } else {
+                level = self.announced();
+            }
             self.say_with(
                 "connections opened here {}, with further subflows 0; {=AddAddr}; ",
                 &[self.live.opened.into()],
             );
-            self.join_error(Level::Fault);
-        } else if self.live.refused > 0 {
+            self.join_error(level);
+        }
+        if level == Level::Note && self.live.refused > 0 {
             finding!(
                 self,
                 Level::Fault,
