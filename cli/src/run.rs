@@ -61,6 +61,7 @@ fn start<'a>(argv: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Status> {
         session.options = Box::leak(Box::new(dispatch::options(&spelled)?));
     }
     let options = session.options;
+    session.is_ip = caller.is_ip;
     session.receive_buffer = last(&options.rcvbuf).and_then(parse_number);
     // As with `ip`, an error of a namespace comes before errors of later words.
     for name in &options.netns {

@@ -22,6 +22,8 @@ pub struct Session {
     pub commands: &'static [Command],
     /// Standard output.
     pub out: Output,
+    /// It is called as `ip`.
+    pub is_ip: bool,
     /// `-rcvbuf`, in bytes.
     pub receive_buffer: Option<u32>,
     /// The commands come from standard input.
@@ -36,6 +38,7 @@ impl Session {
             options: &args::NONE,
             commands,
             out: Output::default(),
+            is_ip: false,
             receive_buffer: None,
             batch_input: false,
             path_manager: None,

@@ -381,6 +381,22 @@ impl Text {
         }
     }
 
+    /// Adds a word as a shell reads it: in quotes unless it has only what needs none.
+    pub fn shell_word(&mut self, word: &[u8]) {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,".contains(byte);
+        if !word.is_empty() && word.iter().all(is_plain) {
+            return self.bytes(word);
+        }
+        self.byte(b'\'');
+        for byte in word {
+            if *byte == b'\'' {
+                self.bytes(b"'\\'");
+            }
+            self.byte(*byte);
+        }
+        self.byte(b'\'');
+    }
+
     fn ipv4(&mut self, octets: [u8; 4]) {
         // The longest, with a dot after it.
         const LONGEST: usize = 16;

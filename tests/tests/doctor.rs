@@ -19,7 +19,7 @@ use ip_mptcp_tests::namespace::{
     add_address, delete_address, link_delete, link_down, link_rename, link_up, sysctl, veth,
     Namespace,
 };
-use ip_mptcp_tests::program::{injected, iproute2, Run};
+use ip_mptcp_tests::program::{binary, injected, iproute2, Run};
 use ip_mptcp_tests::wait::{skip, until};
 use serde_json::Value;
 
@@ -2422,6 +2422,64 @@ fn announcements_that_were_lost_once_are_a_note() {
 }
 
 // What is printed.
+
+/// Pasted outside of the namespace of `-n`, and as `ip` where the program was called so.
+#[test]
+fn remedies_act_in_the_namespace_that_was_looked_at() {
+    let Some(_net) = Net::routed(2) else { return };
+    let ip = iproute2().expect("ip");
+    let name = Namespace::current().name("it's here");
+    let quoted = r"'it'\''s here'";
+    if Run::program(ip)
+        .words("netns exec \"it's here\" true")
+        .run()
+        .code()
+        != 0
+    {
+        return skip("ip netns exec may not mount /sys here");
+    }
+    let path = name.path.to_str().expect("a path");
+    let outside = Namespace::another();
+    let before = outside.inside(kernel::state);
+    endpoints(&[UPLINK_2]);
+    for given in ["it's here", path] {
+        limits(0, 0);
+        link_down("up2");
+        sysctl("mptcp/enabled", "0").expect("disabled");
+        outside.inside(|| {
+            let look = || findings_of(&format!("-n \"{given}\" doctor"));
+            let found = look();
+            let checks: Vec<_> = found.iter().map(|one| one.check.as_str()).collect();
+            assert_eq!(checks, ["disabled", "endpoint-down", "limit-subflows"]);
+            for finding in &found {
+                assert!(is_commands(&finding.remedy), "{finding:?}");
+                shell(&finding.remedy);
+            }
+            let found = look();
+            assert!(
+                !found.iter().any(|one| checks.contains(&&*one.check)),
+                "{found:?}"
+            );
+        });
+    }
+    limits(0, 0);
+    let folder = Folder::new("ip");
+    std::os::unix::fs::symlink(binary(), folder.path.join("ip")).expect("a link");
+    outside.inside(|| {
+        let text = Run::ip("-n \"it's here\" mptcp doctor").run().stdout();
+        let remedy = format!("ip -n {quoted} mptcp limits set subflows 2");
+        assert!(text.contains(&format!("remedy: {remedy}\n")), "{text}");
+        Run::program(Path::new("/bin/sh"))
+            .arg("-ec")
+            .arg(remedy)
+            .env("PATH", &folder.search_path())
+            .run()
+            .success();
+        let text = Run::ip("-n \"it's here\" mptcp doctor").run().stdout();
+        assert!(!text.contains("limit-subflows"), "{text}");
+        assert_eq!(kernel::state(), before);
+    });
+}
 
 /// CAP_NET_ADMIN is not needed.
 #[test]

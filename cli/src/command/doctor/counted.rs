@@ -53,7 +53,7 @@ impl Doctor<'_> {
                  answered, those without were",
                 "{=Blackhole MPCapableSYNTXDrop MPCapableSYNTXDisabled}; \
                  net.mptcp.blackhole_timeout={} s; connections without MPTCP now {}",
-                "sysctl -w net.mptcp.blackhole_timeout={}",
+                "{n}sysctl -w net.mptcp.blackhole_timeout={}",
                 [timeout, self.live.without_token, timeout],
             );
             return;
@@ -140,7 +140,7 @@ impl Doctor<'_> {
                 "subflows reached a host without their connection, or were changed on the way",
                 "{+}",
                 "Behind a load balancer let each host announce its own address and forbid joins \
-                 to the shared one (sysctl -w net.mptcp.allow_join_initial_addr_port=0); \
+                 to the shared one ({n}sysctl -w net.mptcp.allow_join_initial_addr_port=0); \
                  otherwise look for what rewrites TCP options on the path",
             );
         }
@@ -238,4 +238,4 @@ impl Doctor<'_> {
 }
 
 /// Where connections that fell back are seen.
-const LOOK: &str = "See ip-mptcp connection show fallback for the peers";
+const LOOK: &str = "See {i}connection show fallback for the peers";

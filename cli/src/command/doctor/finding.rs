@@ -9,6 +9,7 @@
 //! | `{a}` `{d}` | its address, its interface |
 //! | `{c}` `{x}` | the command that changes it, up to its id, and the one that deletes it |
 //! | `{s}` | the command that sets the limit of subflows, without the number |
+//! | `{i}` `{w}` `{n}` | the beginning of a command that acts where doctor looked: of this program, of `ip`, of another program before its name |
 //! | `{v}` | `-6 ` if it is of IPv6 |
 //! | `{o}` | another interface |
 //! | `{t}` | where its packets go |
@@ -48,8 +49,8 @@ pub const fn places(text: &str) -> usize {
             match behind {
                 [b'}', ..] => count += 1,
                 [b'=' | b'!' | b'+', ..] => {}
-                [b'e' | b'p' | b'a' | b'd' | b'c' | b'x' | b's' | b'v' | b'o' | b't' | b'l'
-                | b'b' | b'r' | b';', b'}', ..] => {}
+                [b'e' | b'p' | b'a' | b'd' | b'c' | b'x' | b's' | b'i' | b'w' | b'n' | b'v'
+                | b'o' | b't' | b'l' | b'b' | b'r' | b';', b'}', ..] => {}
                 _ => return usize::MAX,
             }
         }
@@ -196,9 +197,17 @@ impl Doctor<'_> {
                     }
                 }
             }
-            b'c' => text.named(b"ip-mptcp endpoint change id ", of.id.into()),
-            b'x' => text.named(b"ip-mptcp endpoint delete id ", of.id.into()),
-            b's' => text.bytes(b"ip-mptcp limits set subflows "),
+            b'i' | b'w' | b'n' => self.put_program(text, *place),
+            b'c' | b'x' => {
+                self.put_program(text, b'i');
+                text.bytes(b"endpoint ");
+                text.bytes(if *place == b'c' { b"change" } else { b"delete" });
+                text.named(b" id ", of.id.into());
+            }
+            b's' => {
+                self.put_program(text, b'i');
+                text.bytes(b"limits set subflows ");
+            }
             b'd' => text.bytes(self.host.name(of.interface)),
             b'o' => text.bytes(self.host.name(self.other)),
             b'v' if !is_ipv4(of.key) => text.bytes(b"-6 "),
@@ -213,6 +222,28 @@ impl Doctor<'_> {
             b'=' | b'!' | b'+' => self.put_counters(text, *place, names),
             _ => {}
         }
+    }
+
+    /// What a command begins with: see the table above. It names the namespace of `-n`.
+    fn put_program(&self, text: &mut Text, of: u8) {
+        let name = self.session.options.netns.last().copied();
+        // Of other programs, only those for any namespace take a path.
+        let is_path = name.is_some_and(|name| name.contains('/'));
+        let (program, option, object) = match of {
+            b'i' if self.session.is_ip => ("ip ", "-n ", "mptcp "),
+            b'i' => ("ip-mptcp ", "-n ", ""),
+            b'w' if is_path => ("", "nsenter --net=", "ip "),
+            b'w' => ("ip ", "-n ", ""),
+            _ if is_path => ("", "nsenter --net=", ""),
+            _ => ("", "ip netns exec ", ""),
+        };
+        text.bytes(program.as_bytes());
+        if let Some(name) = name {
+            text.bytes(option.as_bytes());
+            text.shell_word(name.as_bytes());
+            text.byte(b' ');
+        }
+        text.bytes(object.as_bytes());
     }
 
     /// The counters with these names, and their values or by how much they have grown.
@@ -253,7 +284,7 @@ impl Doctor<'_> {
     /// Adds the commands that delete the endpoint and add it again, which makes the kernel
     /// try again to open subflows from it.
     pub fn again(&mut self) {
-        self.advise("{x}; ip-mptcp endpoint add {p}");
+        self.advise("{x}; {i}endpoint add {p}");
         for (flag, name) in &EndpointFlags::NAMES {
             if self.has(*flag) {
                 self.advise(" ");

@@ -118,7 +118,7 @@ impl Doctor<'_> {
                 "disabled",
                 "MPTCP is switched off: new sockets get TCP",
                 "net.mptcp.enabled=0",
-                "sysctl -w net.mptcp.enabled=1",
+                "{n}sysctl -w net.mptcp.enabled=1",
             );
         }
         // The path manager of new connections; before Linux 6.15 a number.
@@ -138,7 +138,7 @@ impl Doctor<'_> {
                 "no-listener",
                 "the user-space path manager is chosen, and none is running",
                 "net.mptcp.path_manager=userspace; nobody listens to events here",
-                "sysctl -w net.mptcp.path_manager=kernel",
+                "{n}sysctl -w net.mptcp.path_manager=kernel",
             );
         } else if is_user_space && self.live.opened > 0 && self.live.opened_joined == 0 {
             // The listener may be a monitor.
@@ -150,7 +150,7 @@ impl Doctor<'_> {
                  listens has opened no subflow",
                 "net.mptcp.path_manager=userspace; connections opened here {}, with further \
                  subflows 0",
-                "If none is meant to run: sysctl -w net.mptcp.path_manager=kernel",
+                "If none is meant to run: {n}sysctl -w net.mptcp.path_manager=kernel",
                 [self.live.opened]
             );
         }
@@ -186,7 +186,7 @@ impl Doctor<'_> {
                     "endpoint-down",
                     "the interface of an endpoint is down",
                     "{e}",
-                    "ip link set dev {d} up",
+                    "{w}link set dev {d} up",
                 ),
                 Presence::NoCarrier => texts!(
                     "endpoint-no-carrier",
@@ -305,7 +305,7 @@ impl Doctor<'_> {
                 "peers announce addresses, and none is accepted: connections have no further \
                  subflow",
                 "{=AddAddr}; connections opened here {}, with further subflows 0; {l}",
-                "ip-mptcp limits set add_addr_accepted 2",
+                "{i}limits set add_addr_accepted 2",
                 [self.live.opened]
             );
         } else if none {
@@ -316,7 +316,7 @@ impl Doctor<'_> {
                     "no-endpoints",
                     "nothing makes this host open further subflows",
                     "no endpoints; {l}",
-                    "For the address of each further path: ip-mptcp endpoint add ADDRESS dev IF \
+                    "For the address of each further path: {i}endpoint add ADDRESS dev IF \
                      subflow",
                 );
             }
@@ -337,7 +337,7 @@ impl Doctor<'_> {
                 "peers announced addresses, to these connections or only to earlier ones, and \
                  none is accepted now",
                 "{+AddAddr}; connections opened here {}, with further subflows 0; {l}",
-                "If new connections make AddAddr grow: ip-mptcp limits set add_addr_accepted 2",
+                "If new connections make AddAddr grow: {i}limits set add_addr_accepted 2",
                 [self.live.opened]
             );
         }

@@ -244,8 +244,8 @@ impl Doctor<'_> {
              (BindErr), or no way to that of the peer (ConnectErr), as to a link-local one \
              without a laminar endpoint",
             "{b}{=}",
-            "Find the interface that leads to the announced addresses (ip-mptcp monitor --event \
-             ANNOUNCED); for a link-local one: ip-mptcp endpoint add ADDRESS dev IF laminar, \
+            "Find the interface that leads to the announced addresses ({i}monitor --event \
+             ANNOUNCED); for a link-local one: {i}endpoint add ADDRESS dev IF laminar, \
              with the address of that interface",
         );
     }
@@ -453,7 +453,7 @@ impl Doctor<'_> {
             }
             last = index;
             self.endpoint.key = address;
-            self.advise("{;}ip-mptcp endpoint add {a} dev {d} subflow");
+            self.advise("{;}{i}endpoint add {a} dev {d} subflow");
         }
         let mut level = Level::Fault;
         if self.live.opened_joined > 0 {

@@ -220,7 +220,7 @@ impl Doctor<'_> {
             "strict filtering drops packets to an endpoint: the route back leaves by another \
              interface",
             "{e}; from {t}{b}; rp_filter is 1 on {d}",
-            "sysctl -w net/ipv4/conf/{d}/rp_filter=2",
+            "{n}sysctl -w net/ipv4/conf/{d}/rp_filter=2",
         );
         true
     }
@@ -264,7 +264,7 @@ impl Doctor<'_> {
         // A tunnel, or any other point-to-point interface, has no router.
         let flags = self.link_flags();
         let needed = !flags.contains(LinkFlags::POINTOPOINT) && !flags.contains(LinkFlags::NOARP);
-        self.advise("ip {v}route add default");
+        self.advise("{w}{v}route add default");
         if gateway != 0 {
             self.advise(" via ");
             self.texts[REMEDY].address(address(gateway));
@@ -274,7 +274,7 @@ impl Doctor<'_> {
         }
         let table = u64::from(first + STEP * used.trailing_ones());
         self.advise_with(
-            " dev {d} table {}; ip {v}rule add from {a} table {}",
+            " dev {d} table {}; {w}{v}rule add from {a} table {}",
             &[table, table],
         );
         special

@@ -34,7 +34,7 @@ impl Doctor<'_> {
                  MP_CAPABLE), and no other is announced",
                 "net.mptcp.allow_join_initial_addr_port=0; connections accepted {}, with \
                  further subflows {}",
-                "sysctl -w net.mptcp.allow_join_initial_addr_port=1",
+                "{n}sysctl -w net.mptcp.allow_join_initial_addr_port=1",
                 [self.live.accepted, self.live.accepted_joined],
             );
         }
@@ -46,7 +46,7 @@ impl Doctor<'_> {
                 "subflows of clients get no answers any more: their path drops all packets or \
                  long ones (MTU)",
                 "connections accepted with one of either kind {}",
-                "Look at the paths of those whose retransmits grow in ip-mptcp connection show",
+                "Look at the paths of those whose retransmits grow in {i}connection show",
                 [self.live.accepted_stalled],
             );
         }
