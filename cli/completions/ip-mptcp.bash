@@ -12,7 +12,14 @@ _ip_mptcp_ask() {
 }
 
 _ip_mptcp_interfaces() {
-    local name
+    local name _
+    if [[ -n $_ip_mptcp_netns ]]; then
+        ip -n "$_ip_mptcp_netns" -o link show 2>/dev/null | while read -r _ name _; do
+            name=${name%:}
+            echo "${name%%@*}"
+        done
+        return
+    fi
     while IFS=: read -r name _; do
         [[ $name == *"|"* ]] || echo $name
     done </proc/net/dev
@@ -97,7 +104,7 @@ _ip_mptcp_words() {
     groups) echo "endpoint limits connection address subflow" ;;
     options) echo "--json --pretty --oneline --color --timestamp --tshort
         --netns --stats --human-readable --iec --batch --force --answer --rcvbuf --ipv4
-        --ipv6 --version --help -j -p -o -c -t -n -h -b -4 -6 -V" ;;
+        --ipv6 --version --help -j -p -o -c -t -n -s -h -b -4 -6 -V -ts -iec" ;;
     endpoint/add) echo "dev id port signal subflow backup fullmesh laminar" ;;
     endpoint/change) echo "id port dev signal nosignal subflow nosubflow backup
         nobackup fullmesh nofullmesh laminar nolaminar" ;;
@@ -154,7 +161,7 @@ _ip_mptcp_present() {
 _ip_mptcp() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local _ip_mptcp_program=${COMP_WORDS[0]} _ip_mptcp_netns=''
-    local commands command='' action='' actions='' at candidates=''
+    local commands command='' action='' actions='' at candidates='' addressed='' file=''
     commands=$(_ip_mptcp_words commands)
     COMPREPLY=()
 
@@ -168,8 +175,13 @@ _ip_mptcp() {
             -* | = | always | auto | never | mptcp) ;;
             *) command=$(_ip_mptcp_whole "${COMP_WORDS[at]}" $commands) ;;
             esac
-        elif [[ -z $action ]]; then
-            action=${COMP_WORDS[at]}
+        else
+            [[ -n $action ]] || action=${COMP_WORDS[at]}
+            case ${COMP_WORDS[at - 1]}/${COMP_WORDS[at]} in
+            --wait/* | --exec/* | --since/* | =/* | */-* | */=) ;;
+            */*[.:]*) addressed=1 file=1 ;;
+            *) file=1 ;;
+            esac
         fi
     done
     # Its value is still to come.
@@ -213,14 +225,14 @@ _ip_mptcp() {
         else
             candidates=$(_ip_mptcp_words "$command${actions:+/$action}")
             candidates=$(_ip_mptcp_present "$command${actions:+ $action}" $candidates)
-            case $command/$action in
+            [[ -n $addressed ]] || case $command/$action in
             endpoint/add) candidates+=" $(_ip_mptcp_new_addresses)" ;;
             endpoint/replace) candidates+=" $(_ip_mptcp_addresses) $(_ip_mptcp_new_addresses)" ;;
             endpoint/change | endpoint/delete | endpoint/flush | endpoint/show | address/announce)
                 candidates+=" $(_ip_mptcp_addresses)"
                 ;;
             esac
-            if [[ $command == @(save|apply|watch) && $word != -* || ${COMP_WORDS[COMP_CWORD - 1]} == --since ]]; then
+            if [[ $command == @(save|apply|watch) && -z $file && $word != -* || $previous == --@(since|exec) ]]; then
                 _ip_mptcp_files "$word"
                 return
             fi
@@ -230,6 +242,8 @@ _ip_mptcp() {
             [[ $at == port || $at == --event || $at == subflow || $at == address ]] && continue
             candidates=" ${candidates//[[:space:]]/ } "
             candidates=${candidates/" $at "/ }
+            # Of the two families one.
+            [[ $at != -[46] ]] || candidates=${candidates/ -[46] / }
         done
         [[ $word == -* && " $candidates " != *" --help "* ]] && candidates+=" --help"
         ;;

@@ -10,9 +10,9 @@ function __ip_mptcp_about
         case '/--answer'
             echo 'answer each line of a batch on standard output, and go on after failures'
         case '/--batch'
-            echo 'read commands from a file, - for standard input'
+            echo 'read commands from FILE, - for standard input'
         case '/--color'
-            echo 'colours: always, auto or never'
+            echo 'colours WHEN: always, auto or never'
         case '/--force'
             echo 'continue a batch after a command that failed'
         case '/--help'
@@ -22,19 +22,19 @@ function __ip_mptcp_about
         case '/--iec'
             echo 'the same in multiples of 1024: 1.21ki'
         case '/--ipv4'
-            echo 'select IPv4 endpoints'
+            echo 'select IPv4'
         case '/--ipv6'
-            echo 'select IPv6 endpoints'
+            echo 'select IPv6'
         case '/--json'
             echo 'JSON output, also of errors'
         case '/--netns'
-            echo 'work in this network namespace: a name or a path; monitor takes several'
+            echo 'work in network namespace NETNS: a name or a path; monitor takes several'
         case '/--oneline'
             echo 'one line: a backslash for each newline'
         case '/--pretty'
             echo 'indent JSON'
         case '/--rcvbuf'
-            echo 'receive buffer of the sockets, in bytes'
+            echo 'receive buffer of the sockets: BYTES'
         case '/--stats'
             echo 'show every counter'
         case '/--timestamp'
@@ -44,31 +44,41 @@ function __ip_mptcp_about
         case '/--version'
             echo 'print the version'
         case '/-4'
-            echo 'select IPv4 endpoints'
+            echo 'select IPv4'
         case '/-6'
-            echo 'select IPv6 endpoints'
+            echo 'select IPv6'
         case '/-V'
             echo 'print the version'
         case '/-b'
-            echo 'read commands from a file, - for standard input'
+            echo 'read commands from FILE, - for standard input'
         case '/-c'
-            echo 'colours: always, auto or never'
+            echo 'colours WHEN: always, auto or never'
         case '/-h'
             echo 'amounts in units: 1.23k'
+        case '/-iec'
+            echo 'the same in multiples of 1024: 1.21ki'
         case '/-j'
             echo 'JSON output, also of errors'
         case '/-n'
-            echo 'work in this network namespace: a name or a path; monitor takes several'
+            echo 'work in network namespace NETNS: a name or a path; monitor takes several'
         case '/-o'
             echo 'one line: a backslash for each newline'
         case '/-p'
             echo 'indent JSON'
+        case '/-s'
+            echo 'show every counter'
         case '/-t'
             echo 'put the time before each event'
+        case '/-ts'
+            echo 'the same in a short form'
         case '/address'
             echo 'Announced addresses of a connection with a user-space path manager'
+        case '/always'
+            echo 'colours in any case'
         case '/apply'
             echo 'Make endpoints, limits and settings those of a state file'
+        case '/auto'
+            echo 'colours on a terminal'
         case '/connection'
             echo 'MPTCP connections, with their subflows'
         case '/counters'
@@ -77,10 +87,14 @@ function __ip_mptcp_about
             echo 'Find out why subflows do not appear'
         case '/endpoint'
             echo 'Addresses that are used for subflows or announced to peers'
+        case '/help'
+            echo 'display usage information'
         case '/limits'
             echo 'How many subflows and announced addresses a connection may have'
         case '/monitor'
             echo 'Print events as they happen'
+        case '/never'
+            echo 'no colours'
         case '/paths'
             echo 'Show what each path carries, as it changes'
         case '/save'
@@ -166,13 +180,13 @@ function __ip_mptcp_about
         case 'endpoint/fullmesh'
             echo 'subflows to all addresses of the peer'
         case 'endpoint/id'
-            echo '1-255; for a new one the kernel chooses if none is given'
+            echo 'its id, up to 255; for a new endpoint the kernel can choose'
         case 'endpoint/implicit'
             echo 'made by the kernel itself; only selects'
         case 'endpoint/laminar'
             echo 'use it for subflows to announced addresses'
         case 'endpoint/port'
-            echo 'announce this port and listen there; with signal'
+            echo 'the port announced and listened on; with signal'
         case 'endpoint/replace'
             echo 'Add an endpoint, or turn the present one into what is given'
         case 'endpoint/show'
@@ -196,7 +210,7 @@ function __ip_mptcp_about
         case 'monitor/--buffer'
             echo 'bytes kept for a slow reader (32 MiB)'
         case 'monitor/--count'
-            echo 'end after this many events or intervals'
+            echo 'end after N reports'
         case 'monitor/--dev'
             echo 'only what is bound to this interface, or has an address of it'
         case 'monitor/--event'
@@ -218,7 +232,7 @@ function __ip_mptcp_about
         case 'paths/--by'
             echo 'a row for each path, connection or subflow'
         case 'paths/--count'
-            echo 'end after this many events or intervals'
+            echo 'end after N reports'
         case 'paths/--help'
             echo 'display usage information'
         case 'paths/--interval'
@@ -227,6 +241,8 @@ function __ip_mptcp_about
             echo 'IPv4'
         case 'paths/-6'
             echo 'IPv6'
+        case 'paths/connection'
+            echo 'a row for each path of each connection'
         case 'paths/dev'
             echo 'interface of a subflow'
         case 'paths/dport'
@@ -235,10 +251,14 @@ function __ip_mptcp_about
             echo 'fallen back to TCP'
         case 'paths/local'
             echo 'on this side'
+        case 'paths/path'
+            echo 'a row for each interface and local address'
         case 'paths/remote'
             echo 'on the other side'
         case 'paths/sport'
             echo 'on this side'
+        case 'paths/subflow'
+            echo 'a row for each subflow'
         case 'paths/token'
             echo 'hexadecimal; none: fallen back before there was one'
         case 'save/--help'
@@ -308,7 +328,12 @@ function __ip_mptcp_ask
 end
 
 function __ip_mptcp_interfaces
-    string match -rg '^ *([^ |:]+):' </proc/net/dev
+    set -l netns (__ip_mptcp_netns)
+    if set -q netns[1]
+        command ip $netns -o link show 2>/dev/null | string match -rg '^\d+: ([^@:]+)'
+    else
+        string match -rg '^ *([^ |:]+):' </proc/net/dev
+    end
 end
 
 function __ip_mptcp_ids
@@ -364,7 +389,8 @@ function __ip_mptcp_words
         case options
             printf '%s\n' --json --pretty --oneline --color --timestamp --tshort \
                 --netns --stats --human-readable --iec --batch --force --answer --rcvbuf \
-                --ipv4 --ipv6 --version --help -j -p -o -c -t -n -h -b -4 -6 -V
+                --ipv4 --ipv6 --version --help -j -p -o -c -t -n -s -h -b -4 -6 -V -ts \
+                -iec
         case endpoint/add
             printf '%s\n' dev id port signal subflow backup fullmesh laminar
         case endpoint/change
@@ -458,6 +484,9 @@ function __ip_mptcp
     set -l command ''
     set -l action ''
     set -l value no
+    set -l before ''
+    set -l addressed no
+    set -l file no
     for word in $words[2..]
         if test $value = yes
             set value no
@@ -470,10 +499,20 @@ function __ip_mptcp
                     set command (__ip_mptcp_whole $word $commands)
             end
             continue
-        else if test -z "$action"
-            set action $word
+        else
+            test -n "$action"; or set action $word
+            if not contains -- "$before" --wait --exec --since; and not string match -q -- '-*' $word
+                set file yes
+                string match -qr '[.:]' -- $word; and set addressed yes
+            end
         end
+        set before $word
         set -a used $word
+    end
+    # Of the two families one.
+    set -l families
+    if contains -- -4 $used; or contains -- -6 $used
+        set families -4 -6
     end
 
     # For what the candidates mean.
@@ -555,7 +594,7 @@ function __ip_mptcp
         else
             set candidates (__ip_mptcp_words $command | __ip_mptcp_present $command)
         end
-        switch "$command/$action"
+        test $addressed = yes; or switch "$command/$action"
             case endpoint/add
                 set -a candidates (__ip_mptcp_new_addresses)
             case endpoint/replace
@@ -563,15 +602,17 @@ function __ip_mptcp
             case endpoint/change endpoint/delete endpoint/flush endpoint/show address/announce
                 set -a candidates (__ip_mptcp_addresses)
         end
-        if contains -- $command save apply watch; and not string match -q -- '-*' $current
-            or test "$used[-1]" = --since
+        if contains -- $command save apply watch; and test $file = no
+            and not string match -q -- '-*' $current
+            or contains -- "$before" --since --exec
             __fish_complete_path $current
             return
         end
     end
     # Once is enough for all but a few.
     for word in $candidates
-        contains -- $word $used; and not contains -- $word port --event; or printf '%s\n' $word
+        contains -- $word $used $families; and not contains -- $word port --event
+        or printf '%s\n' $word
     end
     string match -q -- '-*' $current; and not contains -- --help $candidates; and echo --help
 end

@@ -92,7 +92,7 @@ options! {
         /// one line: a backslash for each newline
         #[argh(switch, short = 'o')]
         pub oneline: bool,
-        /// colours: always, auto or never
+        /// colours WHEN: always, auto or never
         #[argh(option, short = 'c', arg_name = "when", from_str_fn(lasting))]
         pub color: Vec<&'static str>,
         /// put the time before each event
@@ -101,12 +101,12 @@ options! {
         /// the same in a short form
         #[argh(switch)]
         pub tshort: bool,
-        /// work in this network namespace: a name or a path
+        /// work in network namespace NETNS: a name or a path
         #[cfg_attr(feature = "monitor-more", doc = "; monitor takes several")]
         #[argh(option, short = 'n', arg_name = "netns", from_str_fn(lasting))]
         pub netns: Vec<&'static str>,
         /// show every counter
-        #[argh(switch)]
+        #[argh(switch, short = 's')]
         pub stats: bool if "connections",
         /// amounts in units: 1.23k
         #[argh(switch, short = 'h')]
@@ -114,7 +114,7 @@ options! {
         /// the same in multiples of 1024: 1.21ki
         #[argh(switch)]
         pub iec: bool if "health" or "connections",
-        /// read commands from a file, - for standard input
+        /// read commands from FILE, - for standard input
         #[argh(option, short = 'b', arg_name = "file", from_str_fn(lasting))]
         pub batch: Vec<&'static str>,
         /// continue a batch after a command that failed
@@ -123,13 +123,13 @@ options! {
         /// answer each line of a batch on standard output, and go on after failures
         #[argh(switch)]
         pub answer: bool,
-        /// receive buffer of the sockets, in bytes
+        /// receive buffer of the sockets: BYTES
         #[argh(option, arg_name = "bytes", from_str_fn(lasting))]
         pub rcvbuf: Vec<&'static str>,
-        /// select IPv4 endpoints
+        /// select IPv4
         #[argh(switch, short = '4')]
         pub ipv4: bool,
-        /// select IPv6 endpoints
+        /// select IPv6
         #[argh(switch, short = '6')]
         pub ipv6: bool,
         /// print the version
@@ -158,7 +158,7 @@ options! {
         /// only what is bound to this interface, or has an address of it
         #[argh(option, arg_name = "if", from_str_fn(lasting))]
         pub dev: Option<&'static str> if "monitor-more",
-        /// end after this many events or intervals
+        /// end after N reports
         #[argh(option, arg_name = "n", from_str_fn(lasting))]
         pub count: Option<&'static str>,
         /// end after this many seconds, as 0.5

@@ -200,8 +200,9 @@ pub fn program(caller: &Caller, out: &mut Text) {
     page.options(&is_program_option);
     page.put(
         "\n\
-        Options may be written with one dash and shortened, as with ip(8): -j, -js,\n\
-        -json. Options of ip(8) that mean nothing here are accepted:\n",
+        All but --ipv4, --ipv6 and --version may be written with one dash and shortened,\n\
+        as with ip(8): -iec, -j, -js, -json. Options of ip(8) that mean nothing here are\n\
+        accepted:\n",
     );
     page.column = 0;
     each_without_effect(&mut |name| {

@@ -45,6 +45,28 @@ fn help(words: &str) -> String {
     Run::tool(words).words("--help").run().success().stdout()
 }
 
+/// Spellings with one dash that only the man page has, and the option that each is.
+fn short() -> Vec<(String, String)> {
+    let page = read("cli/ip-mptcp.8");
+    let spellings = page.lines().filter_map(|line| {
+        let (short, long) = line.strip_prefix(".It Fl ")?.split_once(" , Fl -")?;
+        let long = long.split(' ').next()?;
+        (short.len() > 1).then(|| (format!("-{short}"), format!("--{long}")))
+    });
+    spellings.collect()
+}
+
+/// What help does not explain in a list.
+const MORE: [(&str, &str); 7] = [
+    ("/help", "display usage information"),
+    ("/always", "colours in any case"),
+    ("/auto", "colours on a terminal"),
+    ("/never", "no colours"),
+    ("paths/path", "a row for each interface and local address"),
+    ("paths/connection", "a row for each path of each connection"),
+    ("paths/subflow", "a row for each subflow"),
+];
+
 fn descriptions() -> Descriptions {
     let mut all = Descriptions::new();
     let mut add = |command: &str, word: &str, about: &str| {
@@ -54,6 +76,9 @@ fn descriptions() -> Descriptions {
     for (names, about) in entries(&help(""), "Options:") {
         for name in names.split(", ") {
             add("", name, &about);
+            for (short, _) in short().iter().filter(|(_, long)| long == name) {
+                add("", short, &about);
+            }
         }
     }
     for command in COMMANDS {
@@ -73,6 +98,7 @@ fn descriptions() -> Descriptions {
             }
         }
     }
+    all.extend(MORE.map(|(key, about)| (key.to_owned(), about.to_owned())));
     all
 }
 
@@ -150,7 +176,11 @@ fn words() -> Vec<(String, Vec<String>)> {
             "groups".to_owned(),
             groups.map(|group| group.name.to_owned()).collect(),
         ),
-        ("options".to_owned(), options("")),
+        ("options".to_owned(), {
+            let mut all = options("");
+            all.extend(short().into_iter().map(|(short, _)| short));
+            all
+        }),
     ];
     for command in COMMANDS {
         let mut words = named(command.actions());

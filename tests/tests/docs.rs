@@ -264,8 +264,20 @@ const SHELLS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Asks every shell that is installed.
+/// Asks every shell that is installed, and wants the answers to be complete.
 fn ask(folder: &Folder, queries: &[Query]) {
+    each_answer(folder, queries, |name, query, answer| {
+        let missing: Vec<_> = query.wanted.difference(answer).collect();
+        assert!(
+            missing.is_empty(),
+            "{name} does not offer {missing:?} for {:?}, but {answer:?}",
+            query.words
+        );
+    });
+}
+
+/// Asks every shell that is installed: `each` gets its name, the query, and the answer.
+fn each_answer(folder: &Folder, queries: &[Query], each: impl Fn(&str, &Query, &BTreeSet<String>)) {
     for (name, file, definition) in SHELLS {
         let Some(shell) = installed(name) else {
             continue;
@@ -289,12 +301,7 @@ fn ask(folder: &Folder, queries: &[Query]) {
         let answers = answers(name, &output);
         assert!(answers.len() == queries.len(), "{}", output.report());
         for (query, answer) in queries.iter().zip(&answers) {
-            let missing: Vec<_> = query.wanted.difference(answer).collect();
-            assert!(
-                missing.is_empty(),
-                "{name} does not offer {missing:?} for {:?}, but {answer:?}",
-                query.words
-            );
+            each(name, query, answer);
         }
     }
 }
@@ -360,6 +367,25 @@ fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
         ask(&Folder::new("addresses"), &queries);
     }
 
+    // Once is enough.
+    let folder = Folder::new("once");
+    let never = [
+        ("ip-mptcp endpoint show -4 ", "-6"),
+        ("ip-mptcp endpoint change 10.0.1.2 ", "2001:db8:2::2"),
+        (
+            "ip-mptcp apply --keep /etc/hosts /etc/host",
+            "/etc/hostname",
+        ),
+    ];
+    let queries = never.map(|(line, _)| query(line, [""; 0]));
+    each_answer(&folder, &queries, |shell, query, answer| {
+        let (line, word) = never
+            .iter()
+            .find(|(line, _)| query.words == line.split(' ').collect::<Vec<_>>())
+            .expect("a query");
+        assert!(!answer.contains(*word), "{shell} offers {word}: {line}");
+    });
+
     let server = paths.server.name("docs-server");
     let queries = [
         query("ip-mptcp -n ", ["docs-server"]),
@@ -369,6 +395,17 @@ fn completions_offer_live_interfaces_ids_addresses_and_tokens() {
         ),
     ];
     ask(&Folder::new("netns"), &queries);
+    // Of iproute2 too.
+    if installed("ip").is_some() {
+        let line = "ip-mptcp -n docs-server endpoint add 10.9.9.9 dev ";
+        let queries = [query(line, ["s1", "s2"])];
+        each_answer(&Folder::new("interfaces"), &queries, |shell, _, answer| {
+            assert!(
+                answer.contains("s1") && answer.contains("s2") && !answer.contains("c1"),
+                "{shell}: {answer:?}"
+            );
+        });
+    }
     drop(server);
 }
 

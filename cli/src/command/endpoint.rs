@@ -45,9 +45,9 @@ const ACTIONS: &Group = &Group {
                 name: "change",
                 words: "{ id N | ADDRESS [ port N ] } [ dev IF ] [ port N ] [ [no]FLAG ]...",
                 help: "Change an endpoint: what is named and nothing else.\n\
-                   Backup and fullmesh change in place. For signal, subflow, laminar, dev and port \
-                       the endpoint is deleted and added again with its id: this ends its \
-                       subflows.
+                   noFLAG clears a flag. Backup changes in place; fullmesh makes the kernel open its \
+                       subflows anew. For signal, subflow, laminar, dev and port the endpoint \
+                       is deleted and added again with its id: this ends its subflows.
 With id N the port is the new one, with ADDRESS it says which endpoint is meant.
 
 Examples:
@@ -90,7 +90,7 @@ Examples:
                    The endpoint with this address and port, or with this id, is made what is \
                        given, with the least change: given twice is given once. Without id N it \
                        keeps its id; with id N alone it keeps its address and port.
-Backup and fullmesh change in place, anything else ends its subflows.
+Backup changes in place, anything else ends its subflows.
 
 Example:
   ip-mptcp endpoint replace 10.0.0.1 dev wan subflow backup",

@@ -79,13 +79,13 @@ pub static ENDPOINT: &[Keyword] = &[
     ),
     keyword(
         "id",
-        "N 1-255; for a new one the kernel chooses if none is given",
+        "N its id, up to 255; for a new endpoint the kernel can choose",
         Reads::Id,
         slot::ID,
     ),
     keyword(
         "port",
-        "N announce this port and listen there; with signal",
+        "N the port announced and listened on; with signal",
         Reads::Port,
         slot::PORT,
     ),

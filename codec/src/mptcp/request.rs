@@ -30,7 +30,7 @@ pub mod command {
     pub const SET_LIMITS: u8 = 5;
     /// Reads the limits.
     pub const GET_LIMITS: u8 = 6;
-    /// Changes backup and fullmesh (kernel 5.12).
+    /// Changes backup (kernel 5.12) and fullmesh (5.18).
     pub const SET_FLAGS: u8 = 7;
     /// Announces an address on a connection (kernel 5.19).
     pub const ANNOUNCE: u8 = 8;
@@ -63,7 +63,7 @@ numbered! {
         /// Reads the limits.
         #[doc(alias = "MPTCP_PM_CMD_GET_LIMITS")]
         6 GetLimits "GET_LIMITS",
-        /// Changes backup and fullmesh (kernel 5.12).
+        /// Changes backup (kernel 5.12) and fullmesh (5.18).
         #[doc(alias = "MPTCP_PM_CMD_SET_FLAGS")]
         7 SetFlags "SET_FLAGS",
         /// Announces an address on a connection (kernel 5.19).
