@@ -72,6 +72,28 @@ impl Page<'_> {
         self.flow(words, 8);
     }
 
+    /// A line as it is; if the program is called as `ip`, a command in it is too. The only
+    /// option that examples have comes before the object.
+    fn example(&mut self, caller: &Caller, line: &str) {
+        const PROGRAM: &[u8] = b"ip-mptcp ";
+        let mut words = line.as_bytes().windows(PROGRAM.len());
+        let at = words.position(|word| word == PROGRAM);
+        match at.and_then(|at| Some((line.get(..at)?, line.get(at + PROGRAM.len()..)?))) {
+            Some((before, mut after)) if caller.is_ip => {
+                self.put(before);
+                self.put("ip ");
+                if after.starts_with('-') {
+                    self.put(take_text(&mut after, b' '));
+                    self.put(" ");
+                }
+                self.put("mptcp ");
+                self.put(after);
+            }
+            _ => self.put(line),
+        }
+        self.end_line();
+    }
+
     /// A name and its explanation.
     fn row(&mut self, name: &str, column: usize, about: &str) {
         self.put("  ");
@@ -212,15 +234,16 @@ pub fn program(caller: &Caller, out: &mut Text) {
         page.put(" ");
         page.put(name);
     });
-    page.put(
-        "\n\
+    let mut examples = "\n\
         \n\
         Examples:\n\
         \x20 Use a second uplink for further subflows:\n\
         \x20   ip-mptcp endpoint add 192.0.2.2 dev wwan0 subflow\n\
         \x20 Watch connections come and go:\n\
-        \x20   ip-mptcp -ts monitor\n",
-    );
+        \x20   ip-mptcp -ts monitor";
+    while !examples.is_empty() {
+        page.example(caller, take_text(&mut examples, b'\n'));
+    }
 }
 
 /// Help for a command, or for an action of `group`.
@@ -279,10 +302,7 @@ pub fn command(caller: &Caller, group: Option<&Command>, command: &Command, out:
                 let name = take_text(&mut about, b' ');
                 page.row(name, LONG_COLUMN, about);
             }
-            None if line.starts_with(' ') => {
-                page.put(line);
-                page.end_line();
-            }
+            None if line.starts_with(' ') => page.example(caller, line),
             None => page.flow(line, 0),
         }
     }

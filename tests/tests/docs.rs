@@ -712,6 +712,22 @@ fn usage_shows_an_order_of_words_that_works() {
         assert!(usage.contains(order), "{usage}");
         let help = Run::call(call, &words("mptcp limits show --help")).run();
         assert!(help.success().stdout().contains(order));
+        for (example_of, direct) in [
+            ("mptcp --help", "  ip-mptcp -ts monitor\n"),
+            (
+                "mptcp limits set --help",
+                "  ip-mptcp limits set subflows 4",
+            ),
+        ] {
+            let example = match (call, direct.contains(" -ts ")) {
+                (Call::Ip, true) => "  ip -ts mptcp monitor\n",
+                (Call::Ip, false) => "  ip mptcp limits set subflows 4",
+                _ => direct,
+            };
+            let help = Run::call(call, &words(example_of)).run().success().stdout();
+            assert!(help.contains(example), "{help}");
+            assert_eq!(help.contains("ip-mptcp"), call != Call::Ip, "{help}");
+        }
         let order = order.replace("[ OPTIONS ]", "-o");
         let (_, order) = order.split_once(' ').expect("words");
         let shown = Run::call(call, &words(order)).run();

@@ -2335,11 +2335,17 @@ fn a_malformed_counters_file_is_refused() {
     };
     let folder = Folder::new("since");
     let path = folder.path.join("x");
-    for content in ["AddAddr\n", "AddAddr x\n", "{\"AddAddr\":1}\n"] {
+    for content in ["AddAddr\n", "AddAddr x\n", "{\"AddAddr\":-1}\n"] {
         std::fs::write(&path, content).expect("a file");
         let output = Run::tool("doctor --since").arg(&path).run();
         assert_eq!(output.code(), 255, "{}", output.report());
         assert!(output.stderr().contains("not written by ip-mptcp counters"));
+    }
+    for options in ["", "-j", "-j -p"] {
+        let written = Run::tool(options).words("counters --all").run().success();
+        std::fs::write(&path, written.stdout()).expect("a file");
+        let output = Run::tool("doctor --since").arg(&path).run();
+        assert_ne!(output.code(), 255, "{}", output.report());
     }
     let missing = folder.path.join("missing");
     let output = Run::tool("doctor --since").arg(missing).run().failure(1);

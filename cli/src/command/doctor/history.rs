@@ -24,7 +24,7 @@ pub struct History {
 const LONGEST: usize = 1 << 16;
 
 impl History {
-    /// Reads the file of `--since`: lines of `NAME VALUE`.
+    /// Reads the file of `--since`: lines of `NAME VALUE`, or a JSON object.
     pub fn since(&mut self, file: &'static str) -> Result<()> {
         let cannot = |error| {
             let mut text = Error::new(Kind::File, status::FAILED, "Cannot read ");
@@ -33,6 +33,11 @@ impl History {
         };
         let opened = sys::open_joined(&[file.as_bytes()]).map_err(cannot)?;
         sys::read_all(&opened, &mut self.before.0, LONGEST).map_err(cannot)?;
+        for byte in &mut self.before.0 {
+            if b"[{\":,}]".contains(byte) {
+                *byte = b' ';
+            }
+        }
         for (_, value) in self.before.all() {
             if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
                 let why = "not written by ip-mptcp counters";
