@@ -2433,7 +2433,9 @@ fn announcements_that_were_lost_once_are_a_note() {
 #[test]
 fn remedies_act_in_the_namespace_that_was_looked_at() {
     let Some(_net) = Net::routed(2) else { return };
-    let ip = iproute2().expect("ip");
+    let Some(ip) = iproute2() else {
+        return skip("remedies of other programs need `ip` of iproute2");
+    };
     let name = Namespace::current().name("it's here");
     let quoted = r"'it'\''s here'";
     if Run::program(ip)
