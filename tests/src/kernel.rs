@@ -108,6 +108,7 @@ fn interface(name: &str) -> Option<u32> {
 const VERSION_1: u8 = 1;
 const ADD: u8 = 1;
 const GET: u8 = 3;
+const FLUSH: u8 = 4;
 const SET_LIMITS: u8 = 5;
 const GET_LIMITS: u8 = 6;
 
@@ -182,6 +183,12 @@ pub fn add(text: &str) {
     if let Err(refusal) = try_add(&endpoint) {
         panic!("the kernel refuses the endpoint {text}: {refusal:?}");
     }
+}
+
+/// Deletes all endpoints.
+pub fn try_flush() -> Result<(), Refusal> {
+    let (mut socket, family) = path_manager()?;
+    socket.command(family.id, 0, &[FLUSH, VERSION_1, 0, 0])
 }
 
 /// The limits, or why they cannot be had.
