@@ -356,6 +356,11 @@ fn is_commands(remedy: &str) -> bool {
     remedy.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
+/// In the server: packets from its second address leave by its second interface.
+fn route_second_address() {
+    shell("ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5");
+}
+
 /// Runs a line in a shell in the thread's namespace, where `ip-mptcp` is the program under
 /// test.
 #[track_caller]
@@ -870,9 +875,7 @@ fn endpoints_not_announced_by_a_server_are_found_and_cured() {
             "{found:?}"
         );
         cure_one(&found, "", &[&connection]);
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
     });
     until_joined(&connection, 1);
     net.server.inside(healthy);
@@ -928,9 +931,7 @@ fn announcements_ignored_for_add_addr_accepted_0_are_found_and_cured() {
     limits(0, 2);
     net.server.inside(|| {
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
     });
     let listener = net.listen();
     let connection = net.connect(&listener);
@@ -952,9 +953,7 @@ fn announcements_that_may_be_of_earlier_connections_are_a_note_beside_the_fault(
     limits(1, 2);
     net.server.inside(|| {
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
     });
     let listener = net.listen();
     let earlier = net.joined(&listener, 1);
@@ -1155,9 +1154,7 @@ fn a_server_with_both_signal_and_subflow_is_found_and_cured() {
 fn an_announced_address_without_a_listener_is_found() {
     let Some(net) = Net::fresh(1) else { return };
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
         let first = listen("10.9.0.2:0");
         let port = first.local_addr().expect("its address").port();
@@ -1201,9 +1198,7 @@ fn an_announced_address_without_a_listener_is_found() {
 fn an_ipv6_only_listener_does_not_accept_ipv4() {
     let Some(net) = Net::fresh(1) else { return };
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
         let _six = listen_only_ipv6();
         finds(&[("fault signal-unheard", "as ::")]);
@@ -1218,9 +1213,7 @@ fn a_server_that_stopped_listening_is_found_while_it_has_connections() {
     let Some(net) = Net::fresh(1) else { return };
     limits(0, 2);
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
     });
     let listener = net.listen();
@@ -1895,9 +1888,7 @@ fn subflows_missing_from_some_connections_are_a_note_without_commands() {
 fn refused_joins_to_announced_addresses_are_found_and_forgotten_when_accepted() {
     let Some(net) = Net::routed(2) else { return };
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         endpoints(&["10.9.1.2 id 2 dev srv1 signal"]);
     });
     let listener = net.server.inside(|| listen("10.9.0.2:0"));
@@ -2123,9 +2114,7 @@ fn fullmesh_that_wants_more_than_the_limit_is_a_note_and_cured() {
         "10.0.2.2 id 2 dev up2 subflow fullmesh",
     ]);
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         limits(2, 8);
     });
     let listener = net.listen();
@@ -2384,9 +2373,7 @@ fn lost_announcements_are_found_and_forgotten_when_they_arrive() {
     let listener = net.listen();
     let _connection = net.connect(&listener);
     net.server.inside(|| {
-        shell(
-            "ip route add default via 10.9.1.1 dev srv1 table 5; ip rule add from 10.9.1.2 table 5",
-        );
+        route_second_address();
         sysctl("mptcp/add_addr_timeout", "0").expect("no time-out");
     });
     add_address("up2", [10, 9, 0, 2].into(), 32);
