@@ -1011,17 +1011,23 @@ fn an_exec_that_cannot_be_started_is_reported_once_and_retried() {
         };
         let Some(run) = run else { return };
         let file = File::new("endpoint add 127.0.0.1 id 1\n");
-        let watch = Watch(run.arg(&file.0).start());
-        watch.rest();
-        assert_eq!(state(), [""; 0], "{fault}: not before it was called");
+        let log = File::new("");
+        let errors = std::fs::File::create(&log.0).expect("a log");
+        let watch = Watch(run.arg(&file.0).stderr(errors).start());
+        let said = || std::fs::read_to_string(&log.0).expect("its log");
+        // It waits for the program also between fork and exec, which finds what is there then.
+        until("its complaint", || said().contains(why).then_some(()));
         if missing {
             std::fs::rename(&hidden, &program.path).expect("its name");
         }
         expect(&["127.0.0.1 id 1"]);
-        let output = watch.stop();
-        let said = output.stderr();
+        watch.stop();
+        let said = said();
         assert_eq!(said.matches(why).count(), 1, "{fault}: {said}");
         assert_eq!(said.lines().count(), 1, "{fault}: {said}");
+        let calls = program.said();
+        let before = calls.iter().all(|call| call.ends_with(" here 0"));
+        assert!(calls.len() == 1 && before, "{fault}: {calls:?}");
     }
 }
 
