@@ -395,6 +395,7 @@ fn connections_without_a_token_are_one_each() {
     if !drop_on_the_way(&paths, "tcp option 30 exists") {
         return;
     }
+    assert_eq!(shown("-j connection show token none").len(), 0);
     let _first = connect(address(0)).expect("connect");
     let _others = [0, 1, 1].map(|at| connect(address(at)).expect("connect"));
     let all = shown("-j connection show");

@@ -99,7 +99,8 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
             printer.connection(connection)
         })?;
     }
-    if let (Some(token), false) = (asked.token(), printer.found) {
+    // 0 names no connection: it selects all that have no token, which may be none.
+    if let (Some(token @ 1..), false) = (asked.token(), printer.found) {
         let token = padded(token.into(), 8);
         let text = "Error: no such connection: token %.";
         return Err(
