@@ -1018,6 +1018,7 @@ fn an_exec_that_cannot_be_started_is_reported_once_and_retried() {
         // It waits for the program also between fork and exec, which finds what is there then.
         until("its complaint", || said().contains(why).then_some(()));
         if missing {
+            assert_eq!(state(), [""; 0], "not before it was called");
             std::fs::rename(&hidden, &program.path).expect("its name");
         }
         expect(&["127.0.0.1 id 1"]);
