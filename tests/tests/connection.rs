@@ -396,6 +396,10 @@ fn connections_without_a_token_are_one_each() {
         return;
     }
     assert_eq!(shown("-j connection show token none").len(), 0);
+    // This names one connection, and there is none.
+    let missing = Run::tool("subflow show token 0").run();
+    assert_eq!(missing.code(), 2, "{}", missing.report());
+    assert!(missing.stderr().contains("no such connection"));
     let _first = connect(address(0)).expect("connect");
     let _others = [0, 1, 1].map(|at| connect(address(at)).expect("connect"));
     let all = shown("-j connection show");

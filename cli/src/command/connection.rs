@@ -60,12 +60,18 @@ pub fn show(session: &mut Session, asked: &Given) -> Result<Status> {
         let why = "listening sockets are selected by address and port";
         return Err(Error::invalid("listen", why));
     }
-    show_asked(session, asked)
+    // 0 selects all that have no token, which may be none.
+    let named = asked.token().filter(|token| *token != 0);
+    show_asked(session, asked, named)
 }
 
-/// `connection show` of the connections that match, and `subflow show` of the one with this
-/// token.
-pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
+/// `subflow show` of the connection with this token.
+pub fn show_one(session: &mut Session, asked: &Given) -> Result<Status> {
+    show_asked(session, asked, asked.token())
+}
+
+/// Shows the connections that match. It is an error if none has the token that is `named`.
+fn show_asked(session: &mut Session, asked: &Given, named: Option<u32>) -> Result<Status> {
     let mut diagnostics = Diagnostics::open(session.receive_buffer())?;
     let mut places = Places::default();
     let stats = session.options.stats;
@@ -99,8 +105,7 @@ pub fn show_asked(session: &mut Session, asked: &Given) -> Result<Status> {
             printer.connection(connection)
         })?;
     }
-    // 0 names no connection: it selects all that have no token, which may be none.
-    if let (Some(token @ 1..), false) = (asked.token(), printer.found) {
+    if let (Some(token), false) = (named, printer.found) {
         let token = padded(token.into(), 8);
         let text = "Error: no such connection: token %.";
         return Err(

@@ -29,7 +29,7 @@ const ACTIONS: &Group = &Group {
                 help: "Show one connection and its subflows, as connection show does.\n\
                        Example:
   ip-mptcp subflow show token 0x5ca81c12",
-                does: words(super::connection::show_asked),
+                does: words(super::connection::show_one),
             },
             #[cfg(not(feature = "connections"))]
             crate::session::absent("show", "connections"),
